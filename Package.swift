@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import PackageDescription
+
+/// What every target is held to: Swift 6, no warning left standing, existentials and imports spelt out.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// The pure modules work on values alone: no unsafe construct goes unmarked.
+let pure: [SwiftSetting] = house + [.strictMemorySafety()]
+
+let package = Package(
+  name: "wgfence",
+  products: [
+    .executable(name: "wgfence", targets: ["wgfence"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.2"))
+  ],
+  targets: [
+    .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+    .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CSys"),
+
+    .target(name: "NetworkModel", swiftSettings: pure),
+    .target(name: "PolicyLanguage", dependencies: ["NetworkModel", "CYaml"], swiftSettings: pure),
+    .target(name: "RulesetModel", dependencies: ["NetworkModel"], swiftSettings: pure),
+    .target(
+      name: "PolicyCompiler", dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel"],
+      swiftSettings: pure),
+    .target(
+      name: "PolicyAnalysis",
+      dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler"],
+      swiftSettings: pure),
+    .target(
+      name: "LinuxKernel", dependencies: ["NetworkModel", "RulesetModel", "CMnl", "CNftnl", "CSys"],
+      swiftSettings: house),
+    .target(
+      name: "Enforcement",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
+        "LinuxKernel",
+      ],
+      swiftSettings: house),
+    .executableTarget(
+      name: "wgfence",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
+        "LinuxKernel", "Enforcement",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: house),
+  ]
+)

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What Swift cannot import of the kernel's interface, or must not. */
+#ifndef WGFENCE_CSYS_H
+#define WGFENCE_CSYS_H
+
+/* Enters a new network namespace on the calling thread. Returns 0, or errno. */
+int csys_unshare_network_namespace(void);
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Consecutive ports, 1...65535, never empty. Ordered by first port, then by last.
+public struct PortRange: Sendable, Hashable, Comparable {
+  public let lower: UInt16
+  public let upper: UInt16
+
+  /// A range from its first and last port; nil where it is empty or starts at 0.
+  public init?(_ lower: UInt16, _ upper: UInt16) {
+    guard lower >= 1, lower <= upper else { return nil }
+    self.lower = lower
+    self.upper = upper
+  }
+
+  /// One port; nil for 0.
+  public init?(_ port: UInt16) { self.init(port, port) }
+
+  public var count: Int { Int(upper) - Int(lower) + 1 }
+
+  public func contains(_ port: UInt16) -> Bool { lower <= port && port <= upper }
+
+  public static func < (left: Self, right: Self) -> Bool {
+    left.lower == right.lower ? left.upper < right.upper : left.lower < right.lower
+  }
+}
+
+extension PortRange: CustomStringConvertible {
+  public var description: String { lower == upper ? "\(lower)" : "\(lower)-\(upper)" }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A table as the kernel has it, or is to have it: the value that is compared, planned, walked and written.
+public struct KernelTable: Sendable, Hashable {
+  /// `NFPROTO_INET` and its kin, of `linux/netfilter.h`.
+  public var family: UInt8
+  public var name: String
+  /// `NFT_TABLE_F_…`
+  public var flags: UInt32
+  /// User data of the table: type-length-value, type 0 the comment.
+  public var userdata: [UInt8]
+  /// By name.
+  public var chains: [KernelChain]
+  /// By name; anonymous sets included when read.
+  public var sets: [KernelSet]
+  /// By type and name.
+  public var objects: [KernelObject]
+  /// What else the kernel said of the table that this model has no place for (flowtables), by name.
+  public var unknown: [String]
+
+  public init(
+    family: UInt8, name: String, flags: UInt32 = 0, userdata: [UInt8] = [], chains: [KernelChain] = [],
+    sets: [KernelSet] = [], objects: [KernelObject] = [], unknown: [String] = []
+  ) {
+    self.family = family
+    self.name = name
+    self.flags = flags
+    self.userdata = userdata
+    self.chains = chains
+    self.sets = sets
+    self.objects = objects
+    self.unknown = unknown
+  }
+}
+
+/// A chain and its rules in order.
+public struct KernelChain: Sendable, Hashable {
+  public var name: String
+  /// Where a base chain hooks in; nil for others.
+  public var base: BaseChain?
+  public var rules: [KernelRule]
+
+  public init(name: String, base: BaseChain?, rules: [KernelRule]) {
+    self.name = name
+    self.base = base
+    self.rules = rules
+  }
+}
+
+/// Where a base chain hooks in.
+public struct BaseChain: Sendable, Hashable {
+  /// The hook's number in its family: `nf_inet_hooks` of `linux/netfilter.h` for ip, ip6 and inet.
+  public var hook: UInt32
+  /// Lower runs first; `nf_ip_hook_priorities` of `linux/netfilter_ipv4.h`.
+  public var priority: Int32
+  /// `filter`, `nat` or `route`.
+  public var type: String
+  /// What befalls a packet that no rule decides.
+  public var policy: BasePolicy
+  /// The device of a netdev or ingress chain.
+  public var device: String?
+
+  public init(hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil) {
+    self.hook = hook
+    self.priority = priority
+    self.type = type
+    self.policy = policy
+    self.device = device
+  }
+}
+
+/// A base chain's policy.
+public enum BasePolicy: UInt32, Sendable, Hashable {
+  case drop = 0
+  case accept = 1
+}
+
+/// A rule as the kernel has it. Two rules are equal where they do and say the same: the handle does not count.
+public struct KernelRule: Sendable, Hashable {
+  public var expressions: [Expression]
+  /// User data of the rule: type-length-value, type 0 the comment with its terminating zero.
+  public var userdata: [UInt8]
+  /// The kernel's number for it; 0 where it was not read from the kernel.
+  public var handle: UInt64
+
+  public init(expressions: [Expression], userdata: [UInt8] = [], handle: UInt64 = 0) {
+    self.expressions = expressions
+    self.userdata = userdata
+    self.handle = handle
+  }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    left.expressions == right.expressions && left.userdata == right.userdata
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(expressions)
+    hasher.combine(userdata)
+  }
+
+  /// The comment, where there is one.
+  public var comment: String? { Userdata.text(type: 0, in: userdata) }
+}
+
+/// A set or map, with its elements.
+public struct KernelSet: Sendable, Hashable {
+  public var name: String
+  /// `NFT_SET_…` flags.
+  public var flags: UInt32
+  /// nft's datatype number of the key, 6 bits a field where it is a concatenation.
+  public var keyType: UInt32
+  /// Bytes of the key, each field padded to 4.
+  public var keyLength: UInt32
+  /// The value's type: 0xffffff00 for verdicts, else nft's datatype number; 0 for sets and object maps.
+  public var dataType: UInt32
+  public var dataLength: UInt32
+  /// `NFT_OBJECT_…` of an object map; 0 otherwise.
+  public var objectType: UInt32
+  /// Lengths of a concatenation's fields in bytes, unpadded (`NFTA_SET_DESC_CONCAT`); empty where not told.
+  public var fields: [UInt32]
+  /// Most elements (`NFTA_SET_DESC_SIZE`); 0 for no limit.
+  public var size: UInt32
+  /// Life of an element in milliseconds; 0 for no end.
+  public var timeout: UInt64
+  /// User data of the set: nft keeps the key's byte order and merge hints there.
+  public var userdata: [UInt8]
+  public var elements: SetElements
+
+  public init(
+    name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0, dataLength: UInt32 = 0,
+    objectType: UInt32 = 0, fields: [UInt32] = [], size: UInt32 = 0, timeout: UInt64 = 0, userdata: [UInt8] = [],
+    elements: SetElements
+  ) {
+    self.name = name
+    self.flags = flags
+    self.keyType = keyType
+    self.keyLength = keyLength
+    self.dataType = dataType
+    self.dataLength = dataLength
+    self.objectType = objectType
+    self.fields = fields
+    self.size = size
+    self.timeout = timeout
+    self.userdata = userdata
+    self.elements = elements
+  }
+
+  /// Whether it is the same but for its elements.
+  public func declaresSame(as other: KernelSet) -> Bool {
+    name == other.name && flags == other.flags && keyType == other.keyType && keyLength == other.keyLength
+      && dataType == other.dataType && dataLength == other.dataLength && objectType == other.objectType
+      && fields == other.fields && size == other.size && timeout == other.timeout && userdata == other.userdata
+  }
+}
+
+/// A named stateful object. Its state (a counter's values) is not part of what it is.
+public struct KernelObject: Sendable, Hashable {
+  public var name: String
+  /// `NFT_OBJECT_…`
+  public var type: UInt32
+
+  public init(name: String, type: UInt32) {
+    self.name = name
+    self.type = type
+  }
+}
