@@ -135,6 +135,9 @@ private struct RuleLowering {
     case .jump(let chain): load(.verdict(.jump(chain: chain)))
     case .goto(let chain): load(.verdict(.goto(chain: chain)))
     case .reject: load(.reject(type: NFT.rejectICMPX, code: NFT.icmpxAdminProhibited))
+    case .reset:
+      require(.tcp)
+      load(.reject(type: NFT.rejectReset, code: 0))
     case .byInputInterface(let map):
       loadInterface(.input)
       verdict(from: map)

@@ -35,6 +35,8 @@ public enum Action: Sendable, Hashable {
   case goto(String)
   /// An ICMP or ICMPv6 error "administratively prohibited" to the sender.
   case reject
+  /// A TCP reset to the sender.
+  case reset
   /// The verdict that a map holds for the input interface: `iifname vmap @zones`.
   case byInputInterface(map: String)
   /// The verdict that a map holds for protocol and destination port: `meta l4proto . th dport vmap @wg0-ports`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import NetworkModel
+internal import NetworkModel
 
 /// A ruleset as nft text: what `nft -f` loads and a person reads.
 public struct RulesetText {
@@ -132,6 +132,7 @@ public struct RulesetText {
     case .jump(let chain): words.append("jump \(chain)")
     case .goto(let chain): words.append("goto \(chain)")
     case .reject: words.append("reject with icmpx admin-prohibited")
+    case .reset: words.append("reject with tcp reset")
     case .byInputInterface(let map): words.append("iifname vmap @\(map)")
     case .byPort(let map): words.append("meta l4proto . th dport vmap @\(map)")
     case .byDestination(let family, let map): words.append("\(word(family)) daddr vmap @\(map)")
