@@ -15,8 +15,8 @@ extension RulesetBuilder {
     rules.append(replyRule)
     rules.append(
       drop([.ctState(.invalid)], "invalid", Origin(reason: "packets that belong to no connection and begin none")))
-    rules.append(Rule([.transport(.equal, .icmp)], action: .jump("icmp"), origin: Origin(reason: "ICMP")))
-    rules.append(Rule([.transport(.equal, .icmpv6)], action: .jump("icmpv6"), origin: Origin(reason: "ICMPv6")))
+    rules.append(Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
+    rules.append(Rule([.transport(.equal, .icmpv6)], action: .jump("icmpv6-control"), origin: Origin(reason: "ICMPv6")))
     addICMPChains()
     rules.append(
       Rule(
@@ -42,13 +42,13 @@ extension RulesetBuilder {
   }
 
   private mutating func addICMPChains() {
-    add(RuleChain(name: "icmp", rules: [errorRule(.icmp)]))
+    add(RuleChain(name: "icmp-errors", rules: [errorRule(.icmp)]))
     // RFC 4890 section 4.4.1. Redirects (137) are not among them: they let a neighbour steer routes.
     let neighbours = Origin(reason: "neighbour and router discovery")
     let listeners = Origin(reason: "multicast listener discovery")
     add(
       RuleChain(
-        name: "icmpv6",
+        name: "icmpv6-control",
         rules: [
           errorRule(.icmpv6),
           // Hop limit 255: from this very link (RFC 4861 section 11.2).

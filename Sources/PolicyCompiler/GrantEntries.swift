@@ -15,6 +15,8 @@ struct GrantEntry: Hashable {
   var number = 0
   /// What a packet must meet beside the port.
   var condition: Condition = .none
+  /// Whether it is built in, the same for every zone.
+  var isEverywhere = false
 
   /// Whom it lets in.
   enum Sources: Hashable {
@@ -78,7 +80,8 @@ struct GrantEntries {
       let entry = GrantEntry(
         counter: "allow-tunnel-\(name)",
         origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"),
-        services: [Service(name: "tunnel-\(name)", ports: [.ports(.udp, port)])], sources: .anyone)
+        services: [Service(name: "tunnel-\(name)", ports: [.ports(.udp, port)])], sources: .anyone,
+        isEverywhere: true)
       let entries = entries(entry, [.anyone])
       for zone in site.zones { local[zone.name, default: []] += entries }
     }
@@ -90,7 +93,8 @@ struct GrantEntries {
       guard let port = PortRange(number) else { continue }
       let entry = GrantEntry(
         counter: "allow-\(name)", origin: Origin(reason: "answers to this host's \(name) client"),
-        services: [Service(name: name, ports: [.ports(.udp, port)])], sources: .anyone, condition: condition)
+        services: [Service(name: name, ports: [.ports(.udp, port)])], sources: .anyone, condition: condition,
+        isEverywhere: true)
       let entries = entries(entry, [.anyone])
       for zone in site.networks where zone.kind != .containers { local[zone.name, default: []] += entries }
     }

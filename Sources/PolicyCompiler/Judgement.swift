@@ -21,8 +21,7 @@ extension RulesetBuilder {
     var others: [Rule] = []
     for portClass in PortClasses(entries).classes {
       let members = portClass.entries.map { entries[$0] }
-      let chain = "\(name)/\(portClass.label)"
-      add(grantChain(chain, members))
+      let chain = grantChain(name, portClass.label, members)
       let origin = origin(of: members, portClass.label)
       for (number, range) in portClass.ports {
         if range.count <= Self.longestExpansion {
@@ -53,8 +52,13 @@ extension RulesetBuilder {
     add(RuleChain(name: name, rules: rules))
   }
 
-  /// The chain of ports that the same grants open: lets in whom one of them names.
-  private mutating func grantChain(_ name: String, _ entries: [GrantEntry]) -> RuleChain {
+  /// The chain of ports that the same grants open: lets in whom one of them names. Made once for the same grants.
+  private mutating func grantChain(_ judge: String, _ label: String, _ entries: [GrantEntry]) -> String {
+    let numbers = entries.map(\.number)
+    if let known = grantChains[numbers] { return known }
+    // What is open in every zone alike has one chain for all.
+    let name = "\(entries.allSatisfy(\.isEverywhere) ? "any" : judge)/\(label)"
+    grantChains[numbers] = name
     var rules: [Rule] = []
     let exact = entries.filter { if case .addresses = $0.sources { true } else { false } }
     for family in AddressFamily.allCases {
@@ -96,7 +100,8 @@ extension RulesetBuilder {
         if entry.condition == .none { break }
       }
     }
-    return RuleChain(name: name, rules: rules)
+    add(RuleChain(name: name, rules: rules))
+    return name
   }
 
   private func conditions(_ entry: GrantEntry) -> [Match] {

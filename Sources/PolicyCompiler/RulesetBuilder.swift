@@ -14,6 +14,8 @@ struct RulesetBuilder {
   private var lists: [String: [AddressFamily: [PrefixLayout.Part]]] = [:]
   /// The chain that judges packets to others by these grants (their numbers), so that equal ones are made once.
   var judgements: [[Int]: String] = [:]
+  /// The chain of ports that these grants open, likewise.
+  var grantChains: [[Int]: String] = [:]
 
   init(site: Site) { self.site = site }
 

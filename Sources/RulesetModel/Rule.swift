@@ -62,9 +62,9 @@ public struct Origin: Sendable, Hashable {
     self.reason = reason
   }
 
-  /// `policies/rootski.yaml:31`, or `built in` where no line is behind it. More lines than three are `31,32,40+7`.
+  /// `policies/rootski.yaml:31`, or `built in:` where no line is behind it. More lines than three are `31,32,40+7`.
   public var place: String {
-    if lines.isEmpty { return "built in" }
+    if lines.isEmpty { return "built in:" }
     let shown = lines.prefix(3).map { String($0) }.joined(separator: ",")
     return "\(file):\(shown)\(lines.count > 3 ? "+\(lines.count - 3)" : "")"
   }
