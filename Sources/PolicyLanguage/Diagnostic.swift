@@ -22,7 +22,8 @@ public struct Diagnostic: Sendable, Hashable {
   public let length: Int
 
   public init(
-    severity: Severity, location: SourceLocation, message: String, help: String?, sourceLine: String?, length: Int
+    severity: Severity, location: SourceLocation, message: String, help: String?, sourceLine: String?,
+    length: Int
   ) {
     self.severity = severity
     self.location = location

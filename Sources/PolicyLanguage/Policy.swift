@@ -32,7 +32,8 @@ public struct Policy: Sendable {
   public let tests: [PolicyTest]
 
   package init(
-    path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service], lists: [PrefixList],
+    path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service],
+    lists: [PrefixList],
     block: [ListReference], grants: [Grant], encryptions: [Encryption], failsafe: [Grant], tests: [PolicyTest]
   ) {
     self.path = path
@@ -86,7 +87,9 @@ public struct Tunnel: Sendable {
   public let hub: String?
   public let location: SourceLocation
 
-  package init(name: InterfaceName, prefixes: [Prefix], listen: UInt16?, hub: String?, location: SourceLocation) {
+  package init(
+    name: InterfaceName, prefixes: [Prefix], listen: UInt16?, hub: String?, location: SourceLocation
+  ) {
     self.name = name
     self.prefixes = prefixes
     self.listen = listen
@@ -110,7 +113,8 @@ public struct Machine: Sendable {
   public let location: SourceLocation
 
   package init(
-    name: String, addresses: [TunnelAddresses], endpoint: Endpoint, key: String?, subnets: [Prefix], zones: [Zone],
+    name: String, addresses: [TunnelAddresses], endpoint: Endpoint, key: String?, subnets: [Prefix],
+    zones: [Zone],
     location: SourceLocation
   ) {
     self.name = name
@@ -342,7 +346,8 @@ public struct PolicyTest: Sendable {
   public let location: SourceLocation
 
   package init(
-    from: [GrantSource], to: [GrantTarget], over: String?, allow: [Service], deny: [Service], location: SourceLocation
+    from: [GrantSource], to: [GrantTarget], over: String?, allow: [Service], deny: [Service],
+    location: SourceLocation
   ) {
     self.from = from
     self.to = to
