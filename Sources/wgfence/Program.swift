@@ -6,7 +6,9 @@ import ArgumentParser
 @main
 enum Program {
   /// Every verb, in the order of the help.
-  static let verbs: [any Verb.Type] = [Check.self, Show.self, Plan.self, Apply.self, Audit.self]
+  static let verbs: [any Verb.Type] = [
+    CheckVerb.self, ShowVerb.self, PlanVerb.self, ApplyVerb.self, AuditVerb.self,
+  ]
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())

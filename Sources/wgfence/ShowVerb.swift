@@ -5,7 +5,7 @@ import NetworkModel
 import RulesetModel
 
 /// `wgfence show`: what a policy compiles to.
-struct Show: Verb {
+struct ShowVerb: Verb {
   static let configuration = verb(
     "show", "Print the ruleset that a policy compiles to for a machine.",
     discussion: "Needs no root and changes nothing. The text is what `nft -f` would load.")

@@ -3,18 +3,20 @@
 import ArgumentParser
 import Glibc
 import NetworkModel
+import PolicyAnalysis
 import PolicyCompiler
 import PolicyLanguage
+import RulesetModel
 
 /// `wgfence check`: whether a policy is one.
-struct Check: Verb {
+struct CheckVerb: Verb {
   static let configuration = verb(
     "check", "Check policy files: their syntax, their names, what they compile to.",
     discussion: """
-      Reports everything that is wrong in one run, each with its place and a hint, and compiles the policy for every \
-      machine that it names. Needs no root and changes nothing.
+      Reports everything that is wrong in one run, each with its place and a hint, compiles the policy for every machine \
+      that it names, and runs the policy's own tests on what it compiles to. Needs no root and changes nothing.
 
-      Exit status: 0 valid; 1 a file could not be read; 2 not valid.
+      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed.
       """)
 
   @Argument(help: "The policy files.", completion: .file(extensions: ["yaml", "yml"]))
@@ -26,6 +28,8 @@ struct Check: Verb {
   func run() throws {
     var isValid = true
     var diagnostics: [Diagnostic] = []
+    var passed = 0
+    var failures: [PolicyTestRun.Failure] = []
     for path in policies {
       let file = try PolicyFile.load(path)
       diagnostics += file.decoded.diagnostics
@@ -35,6 +39,10 @@ struct Check: Verb {
         Console.print(DiagnosticText(style: style).render(file.decoded.diagnostics))
       }
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
+      let run = try PolicyTestRun(policy, today: Today.date)
+      passed += run.passed
+      failures += run.failures
+      if format == .text { Console.print(TestReport.text(run)) }
       var rules = 0
       for machine in policy.machines {
         let ruleset = try PolicyCompiler.compile(policy, machine: machine.name, today: Today.date)
@@ -43,14 +51,17 @@ struct Check: Verb {
       if format == .text {
         Console.print(
           "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
-            + "\(policy.tests.count) tests, \(rules) rules\n")
+            + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
+            + "\(run.failures.count) fail\n")
       }
     }
-    if format == .json { report(isValid, diagnostics) }
-    if !isValid { throw ExitCode(2) }
+    if format == .json { report(isValid, diagnostics, passed, failures) }
+    if !isValid || !failures.isEmpty { throw ExitCode(2) }
   }
 
-  private func report(_ isValid: Bool, _ diagnostics: [Diagnostic]) {
+  private func report(
+    _ isValid: Bool, _ diagnostics: [Diagnostic], _ passed: Int, _ failures: [PolicyTestRun.Failure]
+  ) {
     Console.print(
       JSONWriter.object { object in
         object.put("schema", "wgfence/check/1")
@@ -64,6 +75,24 @@ struct Check: Verb {
               object.put("severity", diagnostic.severity.rawValue)
               object.put("message", diagnostic.message)
               object.put("help", diagnostic.help)
+            }
+          }
+        }
+        object.object("tests") { object in
+          object.put("passed", passed)
+          object.put("failed", failures.count)
+        }
+        object.array("failures") { array in
+          for failure in failures {
+            array.object { object in
+              object.put("file", failure.location.file)
+              object.put("line", failure.location.line)
+              object.put("expectation", failure.expectation)
+              object.put("machine", failure.machine)
+              object.put("packet", failure.packet.map(TestReport.text))
+              object.put("verdict", failure.trace?.verdict.rawValue)
+              object.put("because", failure.because)
+              object.put("steps", each: (failure.trace?.steps ?? []).map(TestReport.text))
             }
           }
         }
