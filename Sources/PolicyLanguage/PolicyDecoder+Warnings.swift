@@ -21,7 +21,7 @@ extension PolicyDecoder {
       guard let mark = lineMarks["tests"]?[index] else { continue }
       if test.allow.isEmpty, test.deny.isEmpty {
         log.warning(
-          mark, "this test asks about no service: it cannot fail", help: "no line of the policy names one")
+          mark, "this test asks about no service: it cannot fail", help: "name some in 'allow' or 'deny'")
       } else if case .machine(let name)? = test.from.first, test.from.count == 1, test.over == nil,
         test.to.allSatisfy({ $0 == .machine(name) })
       {

@@ -29,7 +29,9 @@ extension PolicyDecoder {
     case .list(let name): return [.list(name)]
     case .prefix(let prefix):
       // Tests ask just this: what befalls such a source that does not come over the tunnel.
-      if purpose == .grant, let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
+      if purpose == .grant,
+        let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
+      {
         let owner = machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
         log.error(
           word.mark, "\(prefix) is inside the tunnel \(tunnel.name), where machines are known by name",
