@@ -72,7 +72,8 @@ extension PolicyDecoder {
     if text.utf8.contains(UInt8(ascii: "/")) {
       guard let port = servicePort(word) else { return nil }
       let service = Service(name: text, ports: [port])
-      services.updateValue(service, forKey: text)
+      // A part of a definition is no service of its own.
+      if servicesInProgress.isEmpty { services.updateValue(service, forKey: text) }
       return service
     }
     usedServices.insert(text)
