@@ -110,6 +110,7 @@ extension PolicyDecoder {
 
   /// `PORT/tcp`, `FIRST-LAST/udp` or `ip/NUMBER`.
   private mutating func servicePort(_ word: YamlText) -> ServicePort? {
+    if let port = Self.singlePort(word.text) { return port }
     let parts = word.text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2 else {
       return badPort(word, "'\(word.text.shortened)' is no service", "write one like 8080/tcp")
@@ -161,6 +162,21 @@ extension PolicyDecoder {
 
   private mutating func badPort(_ word: YamlText, _ message: String, _ help: String?) -> ServicePort? {
     log.error(word.mark, message, help: help)
+    return nil
+  }
+
+  /// `PORT/tcp` and its kin, the most frequent form; nil for any other, to be looked at closely.
+  private static func singlePort(_ text: String) -> ServicePort? {
+    var number: UInt32 = 0
+    var rest = text.utf8[...]
+    while let byte = rest.first, byte != UInt8(ascii: "/") {
+      guard (0x30...0x39).contains(byte), number <= 65535 else { return nil }
+      number = number * 10 + UInt32(byte - 0x30)
+      rest = rest.dropFirst()
+    }
+    guard let port = UInt16(exactly: number), let range = PortRange(port) else { return nil }
+    if rest.elementsEqual("/tcp".utf8) { return .ports(.tcp, range) }
+    if rest.elementsEqual("/udp".utf8) { return .ports(.udp, range) }
     return nil
   }
 
