@@ -80,7 +80,14 @@ public struct SiteZone: Sendable, Hashable {
 enum Identifier {
   /// The text with every character replaced that nft's identifiers cannot hold.
   static func clean(_ text: String) -> String {
-    String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) ? $0 : "-" })
+    func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".": true
+      default: false
+      }
+    }
+    if text.unicodeScalars.allSatisfy(isAllowed) { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isAllowed($0) ? $0 : "-" }))
   }
 
   /// A number of 32 bits for a text, the same on every machine and in every version (FNV-1a), as 8 digits.
