@@ -49,6 +49,13 @@ let package = Package(
         "LinuxKernel",
       ],
       swiftSettings: house),
+    .target(
+      name: "TestSupport", dependencies: ["LinuxKernel", "CSys"], path: "Tests/TestSupport",
+      swiftSettings: house),
+    .testTarget(
+      name: "LinuxKernelTests",
+      dependencies: ["LinuxKernel", "RulesetModel", "CSys", "CMnl", "CNftnl", "TestSupport"],
+      swiftSettings: house),
     .executableTarget(
       name: "wgfence",
       dependencies: [

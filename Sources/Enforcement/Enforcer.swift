@@ -70,10 +70,7 @@ public enum Enforcer {
     do throws(StoreError) {
       return try body()
     } catch {
-      switch error {
-      case .stale: throw .contended
-      case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason): throw .unreachable(reason)
-      }
+      throw EnforcementError(error)
     }
   }
 }
@@ -88,6 +85,14 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   case contended
   /// The kernel said yes, but what it holds differs by this plan.
   case notEqual(Plan, KernelTable?)
+
+  /// What a store's refusal to be read means.
+  public init(_ error: StoreError) {
+    switch error {
+    case .stale: self = .contended
+    case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason): self = .unreachable(reason)
+    }
+  }
 
   public var description: String {
     switch self {

@@ -61,7 +61,12 @@ struct GrantEntries {
   private let site: Site
   private var nextNumber = 0
   /// Where in `transit` a destination stands.
-  private var places: [String: Int] = [:]
+  private var places: [PlaceKey: Int] = [:]
+
+  private struct PlaceKey: Hashable {
+    let zone: String
+    let destination: TransitDestination
+  }
 
   init(site: Site, today: CalendarDate) {
     self.site = site
@@ -101,10 +106,11 @@ struct GrantEntries {
   }
 
   private mutating func add(_ grant: Grant) {
-    let canonical = """
-      \(grant.to.map { "\($0)" }.sorted()) \(grant.services.flatMap(\.ports).sorted()) \
-      \(grant.from.map { "\($0)" }.sorted())
-      """
+    // What the grant says, whatever the order in which it says it.
+    let canonical =
+      grant.to.map(Self.canonical).sorted().joined(separator: " ") + "|"
+      + Set(grant.services.flatMap(\.ports)).sorted().map(Self.canonical).joined(separator: " ") + "|"
+      + grant.from.map(Self.canonical).sorted().joined(separator: " ")
     let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
     let reason = "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
     let template = GrantEntry(
@@ -113,6 +119,33 @@ struct GrantEntries {
       services: grant.services, sources: .anyone)
     addArrivals(grant, template)
     for tunnel in site.policy.tunnels { addPassage(grant, template, tunnel) }
+  }
+
+  private static func canonical(_ target: GrantTarget) -> String {
+    switch target {
+    case .machine(let name): name
+    case .zone(let machine, let zone): "\(machine).\(zone)"
+    case .subnet(let machine, let prefix): "\(machine) \(prefix.description)"
+    }
+  }
+
+  private static func canonical(_ source: GrantSource) -> String {
+    switch source {
+    case .machine(let name): name
+    case .tunnel(let name): "tunnel \(name.description)"
+    case .zone(let name): "zone \(name)"
+    case .machineZone(let machine, let zone): "\(machine).\(zone)"
+    case .prefix(let prefix): prefix.description
+    case .list(let name): "list \(name)"
+    }
+  }
+
+  private static func canonical(_ port: ServicePort) -> String {
+    switch port {
+    case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
+    case .protocol(let number): "\(number.number)"
+    case .echoRequest: "echo"
+    }
   }
 
   /// The entries of a grant in one zone: sources of one kind are one entry.
@@ -258,7 +291,7 @@ struct GrantEntries {
   private mutating func append(
     _ entries: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
   ) {
-    let key = "\(zone.name) \(destination.label) \(destination.exit)"
+    let key = PlaceKey(zone: zone.name, destination: destination)
     if let index = places[key] {
       transit[zone.name]?[index].entries += entries
     } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PolicyLanguage
+public import NetworkModel
+public import PolicyLanguage
 internal import RulesetModel
 
 /// The policy as one machine of it sees it.
@@ -16,16 +16,7 @@ struct Site {
     self.policy = policy
     self.machine = machine
     machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    zones =
-      policy.tunnels.map { tunnel in
-        SiteZone(name: tunnel.name.description, kind: .tunnel, interfaces: [.exact(tunnel.name)], prefixes: [],
-          line: tunnel.location.line)
-      }
-      + machine.zones.map { zone in
-        SiteZone(
-          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network, interfaces: zone.interfaces,
-          prefixes: zone.prefixes, line: zone.location?.line)
-      } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
+    zones = SiteZone.zones(of: machine, in: policy)
   }
 
   /// The zones that are not tunnels.
@@ -48,8 +39,9 @@ struct Site {
 }
 
 /// Interfaces of a machine that are judged alike: a tunnel, a zone, or all the rest.
-struct SiteZone {
-  enum Kind {
+public struct SiteZone: Sendable, Hashable {
+  /// What its interfaces are.
+  public enum Kind: Sendable, Hashable {
     case tunnel
     case containers
     case network
@@ -57,23 +49,45 @@ struct SiteZone {
     case internet
   }
 
-  let name: String
-  let kind: Kind
+  public let name: String
+  public let kind: Kind
   /// Empty for `internet`.
-  let interfaces: [InterfacePattern]
+  public let interfaces: [InterfacePattern]
   /// The sources that may appear there; empty where the policy does not say.
-  let prefixes: [Prefix]
-  let line: Int?
+  public let prefixes: [Prefix]
+  /// The line of the policy that defines it; nil where it is built in.
+  public let line: Int?
 
   /// The name as part of a chain's or set's: nft's identifiers hold letters, digits, `-`, `_`, `.` and `/`.
   var identifier: String { Identifier.clean(name) }
+
+  /// The zones of a machine: the tunnels by name, then its own zones by name, `internet` last.
+  public static func zones(of machine: Machine, in policy: Policy) -> [SiteZone] {
+    policy.tunnels.map { tunnel in
+      SiteZone(
+        name: tunnel.name.description, kind: .tunnel, interfaces: [.exact(tunnel.name)], prefixes: [],
+        line: tunnel.location.line)
+    }
+      + machine.zones.map { zone in
+        SiteZone(
+          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network, interfaces: zone.interfaces,
+          prefixes: zone.prefixes, line: zone.location?.line)
+      } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
+  }
 }
 
 /// Names inside the table.
 enum Identifier {
   /// The text with every character replaced that nft's identifiers cannot hold.
   static func clean(_ text: String) -> String {
-    String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) ? $0 : "-" })
+    func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".": true
+      default: false
+      }
+    }
+    if text.unicodeScalars.allSatisfy(isAllowed) { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isAllowed($0) ? $0 : "-" }))
   }
 
   /// A number of 32 bits for a text, the same on every machine and in every version (FNV-1a), as 8 digits.

@@ -27,8 +27,10 @@ extension PolicyDecoder {
       return Fields(what: what, mark: node.mark, entries: entries)
     case .refused: return nil
     case .text, .list:
+      let known = "its keys: \(keys.joined(separator: ", "))"
       log.error(
-        node.mark, "\(what) is a map, not \(node.kind)", help: "its keys: \(keys.joined(separator: ", "))")
+        node.mark, "\(what) is a map, not \(node.kind)",
+        help: what == "a machine" ? "write {} where there is nothing to say; \(known)" : known)
       return nil
     }
   }
@@ -36,6 +38,10 @@ extension PolicyDecoder {
   /// The value of a key that must be there.
   mutating func required(_ fields: Fields, _ key: String) -> YamlNode? {
     if let node = fields[key] { return node }
+    // A misspelt key was told already.
+    if fields.entries.contains(where: { NearestName.nearest(to: $0.key.text, among: [key]) != nil }) {
+      return nil
+    }
     log.error(fields.mark, "\(fields.what) needs '\(key)'")
     return nil
   }

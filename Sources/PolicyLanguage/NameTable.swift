@@ -15,10 +15,17 @@ struct NameTable {
 
   /// Takes a name; gives what it means already where that is another thing.
   mutating func add(_ name: YamlText, _ kind: Kind) -> (kind: Kind, mark: Mark?)? {
-    if let known = kinds[name.text] { return known.kind == kind ? nil : known }
+    if let known = kinds[name.text] {
+      if known.kind == kind { return nil }
+      ambiguous.insert(name.text)
+      return known
+    }
     kinds[name.text] = (kind, name.mark)
     return nil
   }
+
+  /// Names that mean two things, which was told: what they mean where they are used is not judged.
+  private(set) var ambiguous: Set<String> = []
 
   subscript(name: String) -> Kind? { kinds[name]?.kind }
 

@@ -33,13 +33,14 @@ extension PolicyDecoder {
       let to = required(fields, "to")
       let services = required(fields, "services")
       let from = required(fields, "from")
-      let ends = ends(to: to, from: from, over: nil, isTest: false)
+      let ends = ends(to: to, from: from, over: nil, for: .grant)
       var named: [Service] = []
       if let services { named = lineServices(services, "'services'") }
       var because: String?
       if let node = fields["because"] { because = reason(node) }
       var until: CalendarDate?
       if key == "allow", let node = fields["until"] { until = end(node) }
+      lineMarks[key, default: []].append(node.mark)
       result.append(
         Grant(
           to: ends.to, services: named, from: ends.from, because: because, until: until,
@@ -80,7 +81,7 @@ extension PolicyDecoder {
   }
 
   /// Both ends of a grant or test, checked against each other. `over` is the way a test names.
-  mutating func ends(to: YamlNode?, from: YamlNode?, over: Way?, isTest: Bool) -> Ends {
+  mutating func ends(to: YamlNode?, from: YamlNode?, over: Way?, for purpose: Purpose) -> Ends {
     var toWords: [YamlText] = []
     if let to { toWords = texts(to, "'to'", of: "a machine or group") }
     var fromWords: [YamlText] = []
@@ -103,7 +104,7 @@ extension PolicyDecoder {
         continue
       }
       result.wordsFrom.append(word.text)
-      guard let meaning = resolve(word, .from), let sources = sources(word, meaning, isTest: isTest) else {
+      guard let meaning = resolve(word, .from), let sources = sources(word, meaning, for: purpose) else {
         continue
       }
       Self.merge(sources, into: &result.from)
@@ -116,7 +117,7 @@ extension PolicyDecoder {
     }
     if case .machine(let name)? = result.from.first, result.from.count == 1, fromWords.count == 1,
       let word = fromWords.first,
-      !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name }), over == nil
+      purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name })
     {
       log.error(
         word.mark, "'\(name)' reaches itself without a grant", help: "name the machines that are to reach it")

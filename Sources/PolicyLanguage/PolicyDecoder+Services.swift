@@ -72,7 +72,8 @@ extension PolicyDecoder {
     if text.utf8.contains(UInt8(ascii: "/")) {
       guard let port = servicePort(word) else { return nil }
       let service = Service(name: text, ports: [port])
-      services.updateValue(service, forKey: text)
+      // A part of a definition is no service of its own.
+      if servicesInProgress.isEmpty { services.updateValue(service, forKey: text) }
       return service
     }
     usedServices.insert(text)
@@ -87,26 +88,29 @@ extension PolicyDecoder {
       services.updateValue(service, forKey: text)
       return service
     }
+    let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
     let help: String? =
       switch text {
       case "tcp", "udp", "sctp": "name the port too: 8080/\(text)"
       case "icmp", "icmpv6": "echo requests are the service 'ping'; what ICMP must do, it always does"
       case "all", "any", "*": "name each service: what no line allows is dropped"
-      default:
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
-          ? "name the protocol too: \(text.shortened)/tcp or \(text.shortened)/udp"
-          : suggestion(
-            for: text,
-            among: Array(serviceDefinitions.keys) + ServiceCatalogue.services.map(\.name) + ["esp", "gre"])
+      default: isNumber ? "name the protocol too: \(text.shortened)/tcp or \(text.shortened)/udp" : nil
       }
+    if let help {
+      log.error(word.mark, "'\(text.shortened)' is no service", help: help)
+      return nil
+    }
+    let known = Array(serviceDefinitions.keys) + ServiceCatalogue.services.map(\.name) + ["esp", "gre"]
     log.error(
       word.mark, "unknown service '\(text.shortened)'",
-      help: help ?? "define it under 'services', or write it in place: 8080/tcp")
+      help: suggestion(for: text, among: known)
+        ?? "define it under 'services', or write it in place: 8080/tcp")
     return nil
   }
 
   /// `PORT/tcp`, `FIRST-LAST/udp` or `ip/NUMBER`.
   private mutating func servicePort(_ word: YamlText) -> ServicePort? {
+    if let port = Self.singlePort(word.text) { return port }
     let parts = word.text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2 else {
       return badPort(word, "'\(word.text.shortened)' is no service", "write one like 8080/tcp")
@@ -158,6 +162,21 @@ extension PolicyDecoder {
 
   private mutating func badPort(_ word: YamlText, _ message: String, _ help: String?) -> ServicePort? {
     log.error(word.mark, message, help: help)
+    return nil
+  }
+
+  /// `PORT/tcp` and its kin, the most frequent form; nil for any other, to be looked at closely.
+  private static func singlePort(_ text: String) -> ServicePort? {
+    var number: UInt32 = 0
+    var rest = text.utf8[...]
+    while let byte = rest.first, byte != UInt8(ascii: "/") {
+      guard (0x30...0x39).contains(byte), number <= 65535 else { return nil }
+      number = number * 10 + UInt32(byte - 0x30)
+      rest = rest.dropFirst()
+    }
+    guard let port = UInt16(exactly: number), let range = PortRange(port) else { return nil }
+    if rest.elementsEqual("/tcp".utf8) { return .ports(.tcp, range) }
+    if rest.elementsEqual("/udp".utf8) { return .ports(.udp, range) }
     return nil
   }
 

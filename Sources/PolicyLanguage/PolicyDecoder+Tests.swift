@@ -25,7 +25,7 @@ extension PolicyDecoder {
       // Where the way is unknown, what it would forgive is not to be told.
       let ends =
         fields["over"] != nil && way == nil
-        ? Ends() : ends(to: to, from: from, over: way, isTest: true)
+        ? Ends() : ends(to: to, from: from, over: way, for: .test)
       if fields["allow"] == nil, fields["deny"] == nil {
         log.error(
           fields.mark, "a test needs 'allow' or 'deny'",
@@ -40,6 +40,7 @@ extension PolicyDecoder {
         case .tunnel(let index): tunnels[index].name.description
         case nil: nil
         }
+      lineMarks["tests", default: []].append(node.mark)
       drafts.append((ends, over, allow, deny, node.mark))
     }
     let all = lineServices.values.sorted { $0.name < $1.name }

@@ -94,9 +94,9 @@ extension PolicyDecoder {
   private mutating func checkZonePrefix(
     _ prefix: Prefix, _ word: YamlText, known: [(prefix: Prefix, zone: String)]
   ) -> Bool {
-    if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }) {
+    if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
       log.error(
-        word.mark, "\(prefix) overlaps the tunnel \(tunnel.name)",
+        word.mark, "\(prefix) is inside the tunnel \(tunnel.name)",
         help: "a tunnel's addresses appear on the tunnel alone")
       return false
     }

@@ -52,7 +52,8 @@ public struct PolicyDecoder {
   var lists: [String: PrefixList] = [:]
   var words: [String: Word] = [:]
   var checkedPairs: Set<WordPair> = []
-  var entryMarks: [String: Mark] = [:]
+  /// Where the lines of `allow`, `failsafe` and `tests` stand, by section.
+  var lineMarks: [String: [Mark]] = [:]
 
   private init(source: SourceText, today: CalendarDate) {
     self.source = source

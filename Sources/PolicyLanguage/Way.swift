@@ -8,10 +8,18 @@ enum Way {
   case tunnel(Int)
 }
 
+/// What two ends are written for.
+enum Purpose {
+  /// To be let in.
+  case grant
+  /// To be asked about.
+  case test
+}
+
 /// Whether a source and a target go together.
 extension PolicyDecoder {
   /// What a word of `from` lets in; nil where it cannot stand there, which is reported.
-  mutating func sources(_ word: YamlText, _ meaning: Word, isTest: Bool) -> [GrantSource]? {
+  mutating func sources(_ word: YamlText, _ meaning: Word, for purpose: Purpose) -> [GrantSource]? {
     switch meaning {
     case .machine(let name): return checkAddress([name], word) ? [.machine(name)] : nil
     case .group(let members): return checkAddress(members, word) ? members.map { .machine($0) } : nil
@@ -21,7 +29,9 @@ extension PolicyDecoder {
     case .list(let name): return [.list(name)]
     case .prefix(let prefix):
       // Tests ask just this: what befalls such a source that does not come over the tunnel.
-      if !isTest, let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
+      if purpose == .grant,
+        let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
+      {
         let owner = machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
         log.error(
           word.mark, "\(prefix) is inside the tunnel \(tunnel.name), where machines are known by name",

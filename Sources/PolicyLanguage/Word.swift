@@ -45,6 +45,7 @@ extension PolicyDecoder {
 
   private mutating func meaning(_ word: YamlText, _ role: Role) -> Word? {
     let text = word.text
+    if names.ambiguous.contains(text) { return nil }
     switch names[text] {
     case .machine: return .machine(text)
     case .group: return groups[text].map { .group($0.machines) }

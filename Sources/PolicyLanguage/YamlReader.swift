@@ -82,7 +82,15 @@ struct YamlReader: ~Copyable {
     switch events.next() {
     case .success(let event): return event
     case .failure(let failure):
-      log.error(failure.mark, "this is not YAML: \(failure.problem)", help: failure.context)
+      let hint: String? =
+        switch failure.problem {
+        case "found character that cannot start any token":
+          "indent with spaces, not tabs; quote what begins with @ or `"
+        case "mapping values are not allowed in this context":
+          "look for a missing ':' or quote on the line before"
+        default: failure.context
+        }
+      log.error(failure.mark, "this is not YAML: \(failure.problem)", help: hint)
       isBrokenOff = true
       return nil
     }
@@ -295,10 +303,13 @@ struct YamlReader: ~Copyable {
 
   private func failure() -> Failure {
     func words(_ text: UnsafePointer<CChar>?) -> String? { unsafe text.map { unsafe String(cString: $0) } }
-    let mark = unsafe parser.pointee.problem_mark
     let problem = unsafe words(parser.pointee.problem) ?? "libyaml gives no reason"
     let context = unsafe words(parser.pointee.context)
-    let line = unsafe parser.pointee.context_mark.line + 1
+    let contextMark = unsafe parser.pointee.context_mark
+    // Where the text ends too early, what is left open says more than the end of the file.
+    let isOpen = problem == "found unexpected end of stream"
+    let mark = unsafe isOpen ? contextMark : parser.pointee.problem_mark
+    let line = contextMark.line + 1
     return Failure(
       mark: Mark(line: Int(mark.line) + 1, column: Int(mark.column) + 1), problem: problem,
       context: context.map { "\($0) that begins on line \(line)" })

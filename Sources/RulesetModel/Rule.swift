@@ -72,17 +72,21 @@ public struct Origin: Sendable, Hashable {
   /// The comment of the rule: place and reason, cut to what nft reads. A path too long for it loses its front.
   public var comment: String {
     let limit = Userdata.commentLimit - 1
-    func clean(_ text: String) -> String {
-      // nft quotes comments and knows no escape for a quote.
-      String(text.map { $0 == "\"" || $0.isNewline ? "'" : $0 })
+    var text = "\(place) \(reason)"
+    if text.utf8.count > limit, file.utf8.count > 60, let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) {
+      let short = Origin(file: "…\(file[slash...])", lines: lines, reason: reason)
+      text = "\(short.place) \(reason)"
     }
-    var text = clean("\(place) \(reason)")
-    if text.utf8.count > limit, file.utf8.count > 60, let slash = file.lastIndex(of: "/") {
-      let short = Origin(file: "…" + file[slash...], lines: lines, reason: reason)
-      text = clean("\(short.place) \(reason)")
+    // nft quotes comments and knows no escape for a quote.
+    if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") }) {
+      text = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
     }
-    while text.utf8.count > limit { text.removeLast() }
-    while text.hasSuffix(" ") { text.removeLast() }
+    if text.utf8.count > limit {
+      var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
+      while !text.unicodeScalars.indices.contains(end), end > text.startIndex { end = text.utf8.index(before: end) }
+      text = String(text[..<end])
+    }
+    while text.utf8.last == UInt8(ascii: " ") { text.removeLast() }
     return text
   }
 }

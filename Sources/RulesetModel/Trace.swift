@@ -15,6 +15,13 @@ public struct Trace: Sendable, Hashable {
     }
   }
 
+  /// This way, then that one.
+  public func followed(by other: Trace) -> Trace {
+    var both = self
+    both.steps += other.steps
+    return both
+  }
+
   /// The rule or policy that decided: the last step; for an accepted packet the last that counted it as a grant's.
   public var deciding: TraceStep? {
     guard verdict == .accept else { return steps.last }

@@ -3,6 +3,10 @@
 #ifndef WGFENCE_CSYS_H
 #define WGFENCE_CSYS_H
 
+#include "csys_errno.h"
+#include "csys_netfilter.h"
+#include "csys_thread.h"
+
 /* Enters a new network namespace on the calling thread. Returns 0, or errno. */
 int csys_unshare_network_namespace(void);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE
+#include "csys_thread.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int csys_set_interface_up(const char *name) {
+  struct ifreq request;
+  int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int result = 0;
+  if (file < 0) return errno;
+  memset(&request, 0, sizeof request);
+  strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+  if (ioctl(file, SIOCGIFFLAGS, &request) != 0) {
+    result = errno;
+  } else {
+    request.ifr_flags |= IFF_UP;
+    if (ioctl(file, SIOCSIFFLAGS, &request) != 0) result = errno;
+  }
+  close(file);
+  return result;
+}
+
+int csys_drop_capabilities(void) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+  memset(data, 0, sizeof data);
+  return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
+}
+
+int csys_open_memory_file(void) {
+  return memfd_create("wgfence", MFD_CLOEXEC);
+}

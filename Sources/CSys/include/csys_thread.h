@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What tests do to their own thread and its network namespace. */
+#ifndef WGFENCE_CSYS_THREAD_H
+#define WGFENCE_CSYS_THREAD_H
+
+/* Brings an interface of the calling thread's network namespace up. Returns 0, or errno. */
+int csys_set_interface_up(const char *name);
+
+/* Gives up all capabilities of the calling thread, for good. Returns 0, or errno. */
+int csys_drop_capabilities(void);
+
+/* Opens a file that is in memory only and closed in programs that are run. Returns it, or -1 with errno set. */
+int csys_open_memory_file(void);
+
+#endif

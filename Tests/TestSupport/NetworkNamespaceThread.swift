@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import CSys
+import Glibc
+public import LinuxKernel
+
+/// Why a test could not get a network namespace of its own.
+public enum NamespaceFailure: Error, CustomStringConvertible {
+  /// The thread could not be started.
+  case thread(code: Int32)
+  /// The kernel gives none: run as root, or under `unshare -Urn`.
+  case unshare(code: Int32)
+  /// After entering a new one the thread may still be in the machine's own: nothing is run there.
+  case stillInitial(NetworkNamespace)
+  /// The loopback interface could not be brought up.
+  case loopback(code: Int32)
+
+  /// One line, with what to do where that can be told.
+  public var description: String {
+    switch self {
+    case .thread(let code): "no thread: \(String(cString: strerror(code)))"
+    case .unshare(let code):
+      "no network namespace: \(String(cString: strerror(code))); run as root or under unshare -Urn"
+    case .stillInitial(let found): "refusing to run: the network namespace is \(found)"
+    case .loopback(let code): "lo stays down: \(String(cString: strerror(code)))"
+    }
+  }
+}
+
+/// Runs a body on a thread of its own, in a network namespace of its own whose loopback interface is up.
+///
+/// Both end with it. It is a real thread, never one of a pool: a thread does not come back from a namespace. Whatever the
+/// body spawns with `run` is in the namespace as well.
+public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Value {
+  try onOwnThread {
+    let code = csys_unshare_network_namespace()
+    guard code == 0 else { throw NamespaceFailure.unshare(code: code) }
+    let namespace = NetworkNamespace.current()
+    guard namespace.isCertainlyOther else { throw NamespaceFailure.stillInitial(namespace) }
+    let up = csys_set_interface_up("lo")
+    guard up == 0 else { throw NamespaceFailure.loopback(code: up) }
+    return try body()
+  }
+}
+
+/// Runs a body on a thread of its own, so that what it changes of the thread (namespaces, capabilities) ends with it.
+public func onOwnThread<Value>(_ body: () throws -> Value) throws -> Value {
+  var outcome: Result<Value, any Error>?
+  let code = withoutActuallyEscaping({ outcome = Result { try body() } }) { work in
+    let box = Unmanaged.passRetained(Work(work))
+    var thread = pthread_t()
+    let started = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+        return nil
+      }, box.toOpaque())
+    guard started == 0 else {
+      box.release()
+      return started
+    }
+    return pthread_join(thread, nil)
+  }
+  guard code == 0, let outcome else { throw NamespaceFailure.thread(code: code) }
+  return try outcome.get()
+}
+
+private final class Work {
+  let body: () -> Void
+  init(_ body: @escaping () -> Void) { self.body = body }
+}
