@@ -57,5 +57,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
+
+    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
   ]
 )
