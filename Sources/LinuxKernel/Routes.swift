@@ -15,7 +15,8 @@ public struct Routes: Sendable {
   public init() throws(HostReadError) { self.init(links: try LinkTable.read()) }
 
   /// The interface over which packets from an address are expected: the one that answers to it would leave by
-  /// (`RTM_GETROUTE`, `RTA_OIF`). `local` is the answers' source, which policy routing may look at. An address of this host itself gives `lo`. Nil where there is no route.
+  /// (`RTM_GETROUTE`, `RTA_OIF`). `local` is the answers' source, which policy routing may look at. An address of
+  /// this host itself gives `lo`. Nil where there is no route.
   public func interface(towards address: IPAddress, from local: IPAddress? = nil) throws(HostReadError)
     -> InterfaceName?
   {
