@@ -65,7 +65,19 @@ let package = Package(
       ],
       swiftSettings: house),
 
+.testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
     .testTarget(
       name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel"], swiftSettings: house),
+    .testTarget(
+      name: "RulesetModelTests", dependencies: ["NetworkModel", "RulesetModel"], swiftSettings: house),
+    .testTarget(
+      name: "PolicyCompilerTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "LinuxKernel",
+        "Enforcement", "TestSupport",
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
   ]
 )
