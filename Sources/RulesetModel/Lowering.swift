@@ -10,11 +10,9 @@ public enum Lowering {
       family: NFT.familyInet, name: Ruleset.tableName,
       chains: ruleset.chains.map { chain in
         KernelChain(name: chain.name, base: chain.base, rules: chain.rules.map(rule))
-      }.sorted { $0.name < $1.name },
-      sets: ruleset.sets.map(set).sorted { $0.name < $1.name },
-      objects: ruleset.counters.map { KernelObject(name: $0.name, type: NFT.objectCounter) }.sorted {
-        $0.name < $1.name
-      })
+      },
+      sets: ruleset.sets.map(set),
+      objects: ruleset.counters.map { KernelObject(name: $0.name, type: NFT.objectCounter) })
   }
 
   static func set(_ set: NamedSet) -> KernelSet {
