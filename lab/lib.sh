@@ -181,14 +181,13 @@ end_task() {
   unset "TASK[$n.$label]"
 }
 
-# until_true SECONDS COMMAND…: tries until it succeeds.
+# until_true SECONDS COMMAND…: tries until it succeeds, or the time is over.
 until_true() {
-  local rounds=$(($1 * 20))
+  local end=$((SECONDS + $1 + 1))
   shift
-  while [ $rounds -gt 0 ]; do
+  while [ $SECONDS -lt $end ]; do
     "$@" >/dev/null 2>&1 && return 0
     sleep 0.05
-    rounds=$((rounds - 1))
   done
   return 1
 }
@@ -234,7 +233,7 @@ site_up() {
   done
   for n in $MACHINES; do wireguard_up "$n"; done
   for n in onprem laptop-eric laptop-ryan visitor; do
-    until_true 10 node $n ping -c1 -W1 -q "${TUN[ec2]}" || die "no tunnel between $n and ec2"
+    until_true 10 handshaken "$n" || die "no tunnel between $n and ec2"
   done
 }
 
@@ -275,6 +274,8 @@ wireguard_up() {
     ip -n "$n" -6 route add fd68:1::/64 dev wg0
   fi
 }
+
+handshaken() { node "$1" wg show wg0 latest-handshakes | awk '{ exit $2 == 0 }'; }
 
 # wireguard_down NODE: the interface is gone, as after `wg-quick down`.
 wireguard_down() { end_task "$1" wireguard; }
