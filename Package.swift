@@ -78,6 +78,8 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
+      name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
+    .testTarget(
       name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
   ]
 )
