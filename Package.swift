@@ -65,7 +65,7 @@ let package = Package(
       ],
       swiftSettings: house),
 
-.testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
+    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
     .testTarget(
       name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel"], swiftSettings: house),
     .testTarget(

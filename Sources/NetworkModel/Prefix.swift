@@ -74,7 +74,8 @@ extension Prefix: CustomStringConvertible {
     }
     let digits = text[text.index(after: slash)...]
     guard let address = IPAddress(text[..<slash]), (1...3).contains(digits.utf8.count),
-      digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let length = Int(digits)
+      digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+      let length = Int(digits)
     else { return nil }
     self.init(address: address, length: length)
   }

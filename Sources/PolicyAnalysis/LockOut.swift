@@ -17,7 +17,8 @@ public struct LockOut: Sendable {
     self.interface = interface
     trace = view.arrival(
       Packet(
-        source: session.client, destination: session.server, transport: .tcp, destinationPort: session.serverPort,
+        source: session.client, destination: session.server, transport: .tcp,
+        destinationPort: session.serverPort,
         input: interface))
   }
 

@@ -38,7 +38,8 @@ public struct SiteView: Sendable {
     case .exact(let name): return name
     case .beginning(let start): return InterfaceName("\(start)0") ?? start
     case nil:
-      let names = (0..<16).compactMap { InterfaceName("eth\($0)") } + [InterfaceName("internet")].compactMap { $0 }
+      let names =
+        (0..<16).compactMap { InterfaceName("eth\($0)") } + [InterfaceName("internet")].compactMap { $0 }
       return names.first { name in self.zone(of: name)?.kind == .internet }
     }
   }
@@ -94,7 +95,8 @@ public struct SiteView: Sendable {
     return AddressFamily.allCases.compactMap { family in
       let candidates: [UInt128] =
         family == .ipv4
-        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001] : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
+        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001]
+        : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
       return candidates.map { IPAddress(family: family, bits: $0) }.first { !isNamed($0) }
     }
   }

@@ -70,7 +70,8 @@ public struct SiteZone: Sendable, Hashable {
     }
       + machine.zones.map { zone in
         SiteZone(
-          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network, interfaces: zone.interfaces,
+          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network,
+          interfaces: zone.interfaces,
           prefixes: zone.prefixes, line: zone.location?.line)
       } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
   }

@@ -60,7 +60,9 @@ public struct BaseChain: Sendable, Hashable {
   /// The device of a netdev or ingress chain.
   public var device: String?
 
-  public init(hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil) {
+  public init(
+    hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil
+  ) {
     self.hook = hook
     self.priority = priority
     self.type = type
@@ -127,8 +129,10 @@ public struct KernelSet: Sendable, Hashable {
   public var elements: SetElements
 
   public init(
-    name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0, dataLength: UInt32 = 0,
-    objectType: UInt32 = 0, fields: [UInt32] = [], size: UInt32 = 0, timeout: UInt64 = 0, userdata: [UInt8] = [],
+    name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0,
+    dataLength: UInt32 = 0,
+    objectType: UInt32 = 0, fields: [UInt32] = [], size: UInt32 = 0, timeout: UInt64 = 0,
+    userdata: [UInt8] = [],
     elements: SetElements
   ) {
     self.name = name
@@ -149,7 +153,8 @@ public struct KernelSet: Sendable, Hashable {
   public func declaresSame(as other: KernelSet) -> Bool {
     name == other.name && flags == other.flags && keyType == other.keyType && keyLength == other.keyLength
       && dataType == other.dataType && dataLength == other.dataLength && objectType == other.objectType
-      && fields == other.fields && size == other.size && timeout == other.timeout && userdata == other.userdata
+      && fields == other.fields && size == other.size && timeout == other.timeout
+      && userdata == other.userdata
   }
 }
 

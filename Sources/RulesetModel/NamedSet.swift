@@ -14,7 +14,9 @@ public struct NamedSet: Sendable, Hashable {
     case transportAndPort
 
     /// The key of addresses of this family.
-    public static func address(_ family: AddressFamily) -> Key { family == .ipv4 ? .ipv4Address : .ipv6Address }
+    public static func address(_ family: AddressFamily) -> Key {
+      family == .ipv4 ? .ipv4Address : .ipv6Address
+    }
   }
 
   /// What a key leads to.

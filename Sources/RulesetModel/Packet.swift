@@ -57,7 +57,8 @@ public struct Packet: Sendable, Hashable {
       [0x45] + Self.open(7) + [hopLimit, transport.number] + Self.open(2) + source.bytes.map(Optional.some)
         + destination.bytes.map(Optional.some)
     case .ipv6:
-      Self.open(6) + [transport.number, hopLimit] + source.bytes.map(Optional.some) + destination.bytes.map(Optional.some)
+      Self.open(6) + [transport.number, hopLimit] + source.bytes.map(Optional.some)
+        + destination.bytes.map(Optional.some)
     }
   }
 

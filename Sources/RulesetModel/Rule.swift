@@ -79,11 +79,14 @@ public struct Origin: Sendable, Hashable {
     }
     // nft quotes comments and knows no escape for a quote.
     if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") }) {
-      text = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
+      text = String(
+        String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
     }
     if text.utf8.count > limit {
       var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
-      while !text.unicodeScalars.indices.contains(end), end > text.startIndex { end = text.utf8.index(before: end) }
+      while !text.unicodeScalars.indices.contains(end), end > text.startIndex {
+        end = text.utf8.index(before: end)
+      }
       text = String(text[..<end])
     }
     while text.utf8.last == UInt8(ascii: " ") { text.removeLast() }

@@ -29,7 +29,8 @@ public struct SetElements: Sendable, Hashable {
 
   /// Elements in any order; of two equal records the first stays. `values` is empty or has one a record.
   /// The bytes must be whole records: a remainder is cut off.
-  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = []) {
+  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [])
+  {
     self.init(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     let stride = self.stride
     let count = records.count / stride
@@ -53,7 +54,9 @@ public struct SetElements: Sendable, Hashable {
     self.values.reserveCapacity(values.count)
     var previous: Int?
     for index in order {
-      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) { continue }
+      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) {
+        continue
+      }
       self.records.append(contentsOf: records[(index * stride)..<((index + 1) * stride)])
       if !values.isEmpty { self.values.append(values[index]) }
       previous = index
@@ -84,7 +87,11 @@ public struct SetElements: Sendable, Hashable {
     var high = count
     while low < high {
       let middle = (low + high) / 2
-      if Self.precedes(records, middle * stride, target, 0, stride) { low = middle + 1 } else { high = middle }
+      if Self.precedes(records, middle * stride, target, 0, stride) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low < count, !Self.precedes(target, 0, records, low * stride, stride) else { return nil }
     return low
@@ -97,7 +104,8 @@ public struct SetElements: Sendable, Hashable {
     let stride = self.stride
     var there = 0
     for here in 0..<count {
-      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride) {
+      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride)
+      {
         there += 1
       }
       let isThere =

@@ -83,7 +83,9 @@ struct ApplyVerb: Verb {
 
   /// The caller's own SSH session, and the interface by which its packets come; nil for a console, and for a session on
   /// loopback, which no rule cuts.
-  private static func ownSession() throws(HostReadError) -> (session: RemoteSession, interface: InterfaceName?)? {
+  private static func ownSession() throws(HostReadError) -> (
+    session: RemoteSession, interface: InterfaceName?
+  )? {
     let finding = try RemoteSessionFinder.find { name in getenv(name).map { String(cString: $0) } }
     guard let session = finding?.session, !session.client.isLoopback else { return nil }
     let routes = try Routes()
@@ -101,7 +103,8 @@ struct ApplyVerb: Verb {
         let count = outcome.plan.operations.count
         Console.print(
           "Applied \(options.policy) as \(options.machine.name(in: loaded.policy)): \(count) "
-            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n")
+            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n"
+        )
       }
     case .json:
       Console.print(

@@ -40,11 +40,14 @@ struct AuditVerb: Verb {
       throw ExitCode(1)
     }
     let desired = Lowering.table(ruleset)
-    let drift = try KernelSession.run { store throws(EnforcementError) in try Enforcer.plan(desired, in: &store) }
+    let drift = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.plan(desired, in: &store)
+    }
     let view = SiteView(policy: loaded.policy, machine: machine, ruleset: ruleset)
     let report = AuditReport(
       machine: name, path: options.policy, digest: loaded.digest, drift: drift.plan.operations.count,
-      isLoaded: drift.before != nil, exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
+      isLoaded: drift.before != nil,
+      exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
       notes: host.notes)
     switch format {
     case .text: Console.print(report.text)

@@ -61,7 +61,9 @@ enum PlanReport {
       table.append([operation.sense == .add ? "+" : "-", operation.subject, operation.detail(in: before)])
     }
     let added = plan.operations.count { $0.sense == .add }
-    let how = before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
-    return table.text() + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
+    let how =
+      before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
+    return table.text()
+      + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
   }
 }

@@ -42,7 +42,9 @@ struct PolicyOptions: ParsableArguments {
 
 /// The machine as which a verb works.
 struct MachineOptions: ParsableArguments {
-  @Option(name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name).")
+  @Option(
+    name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name)."
+  )
   var given: String?
 
   /// The machine's name: as given, else the host name, whole or up to its first dot, whichever the policy knows.
