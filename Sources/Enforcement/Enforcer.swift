@@ -97,6 +97,7 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  /// One line, with what to do where that can be told.
   public var description: String {
     switch self {
     case .refused(let what, let reason):

@@ -11,11 +11,13 @@ public enum AddressFamily: UInt8, Sendable, Hashable, CaseIterable, Comparable {
   /// Bytes of an address: 4 or 16.
   public var byteWidth: Int { bitWidth / 8 }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// An IPv4 or IPv6 address. Ordered by family, then numerically.
 public struct IPAddress: Sendable, Hashable, Comparable {
+  /// Which kind of address it is.
   public let family: AddressFamily
   /// The address as a number in host order; an IPv4 address fills the low 32 bits.
   public let bits: UInt128
@@ -41,6 +43,7 @@ public struct IPAddress: Sendable, Hashable, Comparable {
     (0..<family.byteWidth).map { UInt8(truncatingIfNeeded: bits >> UInt128((family.byteWidth - 1 - $0) * 8)) }
   }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool {
     left.family == right.family ? left.bits < right.bits : left.family < right.family
   }

@@ -7,6 +7,7 @@ public import RulesetModel
 
 /// A listening socket, and who reaches it through a ruleset.
 public struct Exposure: Sendable, Hashable {
+  /// The socket.
   public let listener: Listener
   /// The policy's or the catalogue's name for its port, where it has one.
   public let service: String?
@@ -17,9 +18,11 @@ public struct Exposure: Sendable, Hashable {
 
   /// Sources of one zone that fare alike.
   public struct Reach: Sendable, Hashable {
+    /// The zone where the packets arrive.
     public let zone: String
     /// Names of machines, prefixes or lists; `anyone` for whom nothing names.
     public let from: [String]
+    /// What befalls them.
     public let verdict: TraceVerdict
     /// The line of the policy that decided, or what is built in.
     public let because: String

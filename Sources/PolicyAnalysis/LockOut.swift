@@ -5,6 +5,7 @@ public import RulesetModel
 
 /// Whether a ruleset would lock out the person who applies it.
 public struct LockOut: Sendable {
+  /// The caller's session.
   public let session: RemoteSession
   /// The interface by which the session's packets come.
   public let interface: InterfaceName
@@ -22,6 +23,7 @@ public struct LockOut: Sendable {
         input: interface))
   }
 
+  /// Whether a new connection would not be let in.
   public var isLockedOut: Bool { trace.verdict != .accept }
 
   /// What would happen, for the person whom it concerns.

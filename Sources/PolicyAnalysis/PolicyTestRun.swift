@@ -10,6 +10,7 @@ public import RulesetModel
 public struct PolicyTestRun: Sendable {
   /// A test that does not hold.
   public struct Failure: Sendable {
+    /// The line of `tests`.
     public let location: SourceLocation
     /// What was expected of which service, in words.
     public let expectation: String
@@ -17,6 +18,7 @@ public struct PolicyTestRun: Sendable {
     public let packet: Packet?
     /// The machine that decided otherwise.
     public let machine: String
+    /// The packet's way on that machine; nil where no packet could be made.
     public let trace: Trace?
     /// The line that decided, or why there is no packet.
     public let because: String
@@ -24,6 +26,7 @@ public struct PolicyTestRun: Sendable {
 
   /// Expectations that hold: one for each source, target and service of a line.
   public private(set) var passed = 0
+  /// What does not hold, in the order of the lines.
   public private(set) var failures: [Failure] = []
 
   private let policy: Policy

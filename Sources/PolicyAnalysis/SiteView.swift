@@ -7,9 +7,13 @@ public import RulesetModel
 
 /// A machine of a policy with its compiled ruleset, ready to be asked about packets.
 public struct SiteView: Sendable {
+  /// The whole policy.
   public let policy: Policy
+  /// The machine of it that is asked about.
   public let machine: Machine
+  /// The machine's zones, tunnels first, `internet` last.
   public let zones: [SiteZone]
+  /// What the machine enforces.
   public let ruleset: Ruleset
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]

@@ -49,7 +49,9 @@ public struct SiteZone: Sendable, Hashable {
     case internet
   }
 
+  /// The tunnel's or the zone's name.
   public let name: String
+  /// What its interfaces are.
   public let kind: Kind
   /// Empty for `internet`.
   public let interfaces: [InterfacePattern]

@@ -34,12 +34,18 @@ public struct NamedSet: Sendable, Hashable {
     case interval
   }
 
+  /// Its name in the table.
   public var name: String
+  /// What its keys are made of.
   public var key: Key
+  /// What its keys lead to.
   public var kind: Kind
+  /// How the kernel keeps it.
   public var layout: Layout
+  /// Its elements, packed.
   public var elements: SetElements
 
+  /// A set of these parts.
   public init(name: String, key: Key, kind: Kind, layout: Layout = .exact, elements: SetElements) {
     self.name = name
     self.key = key

@@ -16,6 +16,7 @@ public struct Plan: Sendable, Hashable {
     case whole
   }
 
+  /// Whether there is nothing to change.
   public var isEmpty: Bool { operations.isEmpty }
 
   /// The plan from `observed`, as read from the kernel (nil: no such table), to `desired`. Counters that have to be made

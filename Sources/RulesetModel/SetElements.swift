@@ -16,7 +16,9 @@ public struct SetElements: Sendable, Hashable {
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
+  /// How many records there are.
   public var count: Int { records.count / stride }
+  /// Whether there is none.
   public var isEmpty: Bool { records.isEmpty }
 
   /// No elements.
