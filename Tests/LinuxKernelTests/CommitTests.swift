@@ -49,7 +49,8 @@ import Testing
       try nft(load: "table inet other { }")
       #expect(throws: CommitError.stale) {
         try kernel.commit(
-          [.addTable(flags: 0, userdata: [])], family: CSYS_NFPROTO_INET, table: "wgfence", generation: generation)
+          [.addTable(flags: 0, userdata: [])], family: CSYS_NFPROTO_INET, table: "wgfence",
+          generation: generation)
       }
       #expect(try kernel.tableNames().map(\.name) == ["other"])
     }
@@ -145,7 +146,9 @@ import Testing
       ])
       #expect(table?.sets == [set])
       #expect(
-        try kernel.counters(family: CSYS_NFPROTO_INET, name: "wgfence") == ["c": CounterState(packets: 5, bytes: 700)])
+        try kernel.counters(family: CSYS_NFPROTO_INET, name: "wgfence") == [
+          "c": CounterState(packets: 5, bytes: 700)
+        ])
       table = try commit([.deleteElements(set: set, SetElements(keyLength: 1, unsorted: [2, 0]))])
       #expect(table?.sets.first?.elements == SetElements(keyLength: 1, unsorted: [1, 0, 3, 0]))
       table = try commit([.deleteSet(name: "s"), .deleteObject(counter), .deleteChain(name: "a")])
@@ -159,7 +162,9 @@ import Testing
       #expect(csys_drop_capabilities() == 0)
       var kernel = try NFTablesSocket()
       var (read, written): (NetlinkError?, CommitError?)
-      do throws(NetlinkError) { _ = try kernel.read(family: CSYS_NFPROTO_INET, name: "wgfence") } catch { read = error }
+      do throws(NetlinkError) { _ = try kernel.read(family: CSYS_NFPROTO_INET, name: "wgfence") } catch {
+        read = error
+      }
       do throws(CommitError) {
         try kernel.commit(
           [.addTable(flags: 0, userdata: [])], family: CSYS_NFPROTO_INET, table: "wgfence", generation: 1)
@@ -183,7 +188,10 @@ import Testing
         KernelRule(expressions: [.compare(operation: 0, source: 1, data: Array(repeating: 0, count: 65))]),
         KernelRule(expressions: Array(repeating: .counter, count: 9000)),
         KernelRule(expressions: [.opaque(name: "limit", data: Array(repeating: 0, count: 1_000_000))]),
-        KernelRule(expressions: [.lookup(set: String(repeating: "s", count: 1_000_000), source: 1, destination: nil, inverted: .plain)]),
+        KernelRule(expressions: [
+          .lookup(
+            set: String(repeating: "s", count: 1_000_000), source: 1, destination: nil, inverted: .plain)
+        ]),
         KernelRule(expressions: [], userdata: Array(repeating: 0, count: 300)),
       ]
       for rule in rules {
@@ -204,7 +212,8 @@ import Testing
     try inNetworkNamespace {
       var owner = try NFTablesSocket()
       try owner.commit(
-        [.addTable(flags: NFT_TABLE_F_OWNER.rawValue, userdata: [])], family: CSYS_NFPROTO_INET, table: "wgfence",
+        [.addTable(flags: NFT_TABLE_F_OWNER.rawValue, userdata: [])], family: CSYS_NFPROTO_INET,
+        table: "wgfence",
         generation: try owner.generation())
       var other = try NFTablesSocket()
       do {

@@ -40,10 +40,10 @@ import Testing
       var count = 0
       while nested.next() != nil { count += 1 }
       #expect(nested.unread == 0)
-      #expect(count > 2000 || next == set.elements.count)
+      #expect(count > 4000 || next == set.elements.count)
       messages += 1
     }
-    #expect(messages == 8)
+    #expect(messages == 5)
   }
 
   private func own(_ set: KernelSet, table: KernelTable) -> [UInt8] {
@@ -57,7 +57,7 @@ import Testing
   }
 
   private func theirs(_ set: KernelSet, table: KernelTable) -> [UInt8] {
-    let built = Nftnl.Set()!
+    guard let built = Nftnl.Set() else { return [] }
     built.set(NFTNL_SET_NAME, set.name)
     built.set(NFTNL_SET_TABLE, table.name)
     for index in 0..<set.elements.count {

@@ -18,7 +18,8 @@ import Testing
         table.name = "wgfence\(seed)"
         do {
           try kernel.commit(
-            operations(adding: table), family: table.family, table: table.name, generation: try kernel.generation())
+            operations(adding: table), family: table.family, table: table.name,
+            generation: try kernel.generation())
           let read = try kernel.read(family: table.family, name: table.name)
           if read != table { failures.append("seed \(seed): \(difference(table, read))") }
         } catch let CommitError.refused(operation, error) {
@@ -40,9 +41,11 @@ func difference(_ one: KernelTable, _ other: KernelTable?) -> String {
   }
   for (left, right) in zip(one.chains, other.chains) where left != right {
     for (before, after) in zip(left.rules, right.rules) where before != after {
-      return "chain \(left.name): \(before.expressions) became \(after.expressions); \(before.userdata) \(after.userdata)"
+      return
+        "chain \(left.name): \(before.expressions) became \(after.expressions); \(before.userdata) \(after.userdata)"
     }
-    return "chain \(left.name): \(left.base as Any) \(left.rules.count) became \(right.base as Any) \(right.rules.count)"
+    return
+      "chain \(left.name): \(left.base as Any) \(left.rules.count) became \(right.base as Any) \(right.rules.count)"
   }
   if one.sets.map(\.name) != other.sets.map(\.name) {
     return "sets \(one.sets.map(\.name)), \(other.sets.map(\.name))"

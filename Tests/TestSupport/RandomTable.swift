@@ -29,9 +29,13 @@ public struct RandomTable {
     if random.oneIn(2) { table.userdata = userdata() }
     hooks = random.one(of: [[0], [1, 2, 3], [0, 1, 2, 3, 4]])
     leaves = (0..<random.number(1...4)).map { "leaf\($0)" }
-    let middle = (0..<random.number(0...4)).map { "middle\($0)" + String(repeating: "x", count: random.oneIn(9) ? 200 : 0) }
+    let middle = (0..<random.number(0...4)).map {
+      "middle\($0)" + String(repeating: "x", count: random.oneIn(9) ? 200 : 0)
+    }
     let bases = (0..<random.number(0...4)).map { "base\($0)" }
-    table.objects = (0..<random.number(0...4)).map { KernelObject(name: "o\($0)", type: UInt32(NFT_OBJECT_COUNTER)) }
+    table.objects = (0..<random.number(0...4)).map {
+      KernelObject(name: "o\($0)", type: UInt32(NFT_OBJECT_COUNTER))
+    }
     for index in 0..<random.number(0...8) { table.sets.append(set(named: "s\(index)")) }
     for name in leaves { table.chains.append(chain(name, jumps: [])) }
     for name in middle { table.chains.append(chain(name, jumps: leaves)) }
@@ -80,7 +84,8 @@ public struct RandomTable {
       expressions.append(.metaSet(key: key.rawValue, source: register))
     }
     if random.oneIn(4) {
-      expressions.append(.immediate(destination: register(bytes: 16), data: random.bytes(random.number(1...16))))
+      expressions.append(
+        .immediate(destination: register(bytes: 16), data: random.bytes(random.number(1...16))))
     }
     if hooks.count < 5, random.oneIn(6) {
       expressions.append(
@@ -108,7 +113,9 @@ public struct RandomTable {
     return UInt32(word % 4 == 0 ? 1 + word / 4 : 8 + word)
   }
 
-  private mutating func load(_ register: UInt32, exactly length: Int? = nil) -> (expression: Expression, length: Int) {
+  private mutating func load(_ register: UInt32, exactly length: Int? = nil) -> (
+    expression: Expression, length: Int
+  ) {
     let length = length ?? random.one(of: [1, 1, 2, 4, 4, 8, 16])
     let meta: [nft_meta_keys]
     let connection: [(key: nft_ct_keys, direction: UInt8?)]
@@ -141,7 +148,9 @@ public struct RandomTable {
       let side = random.one(of: [NFTA_FIB_F_SADDR, NFTA_FIB_F_DADDR]).rawValue
       choices.append(.fib(result: NFT_FIB_RESULT_ADDRTYPE.rawValue, flags: side, destination: register))
       if hooks == [0] {
-        let flags = NFTA_FIB_F_SADDR.rawValue | NFTA_FIB_F_IIF.rawValue | (random.oneIn(2) ? NFTA_FIB_F_MARK.rawValue : 0)
+        let flags =
+          NFTA_FIB_F_SADDR.rawValue | NFTA_FIB_F_IIF.rawValue
+          | (random.oneIn(2) ? NFTA_FIB_F_MARK.rawValue : 0)
         choices.append(.fib(result: NFT_FIB_RESULT_OIF.rawValue, flags: flags, destination: register))
       }
     }
@@ -149,7 +158,9 @@ public struct RandomTable {
   }
 
   private mutating func match(canJump: Bool) -> [Expression] {
-    if random.oneIn(2), let set = table.sets.randomElement(using: &random) { return lookup(set, canJump: canJump) }
+    if random.oneIn(2), let set = table.sets.randomElement(using: &random) {
+      return lookup(set, canJump: canJump)
+    }
     let source = register(bytes: 16)
     let (load, length) = load(source)
     var expressions = [load]
@@ -201,7 +212,8 @@ public struct RandomTable {
 
   private mutating func set(named name: String) -> KernelSet {
     var set = KernelSet(
-      name: name, keyType: UInt32(random.number(1...4000)), keyLength: UInt32(random.one(of: [1, 2, 4, 4, 8, 16, 16])),
+      name: name, keyType: UInt32(random.number(1...4000)),
+      keyLength: UInt32(random.one(of: [1, 2, 4, 4, 8, 16, 16])),
       elements: SetElements(keyLength: 0))
     enum Layout: CaseIterable { case hash, intervals, ranges, concatenation }
     let layout = random.one(of: Layout.allCases)
@@ -226,7 +238,9 @@ public struct RandomTable {
       (set.dataType, set.dataLength) = (NFT_DATA_VERDICT.rawValue, 16)
     case 3:
       set.flags |= NFT_SET_MAP.rawValue
-      (set.dataType, set.dataLength) = (UInt32(random.number(1...4000)), UInt32(random.one(of: [1, 2, 4, 16])))
+      (set.dataType, set.dataLength) = (
+        UInt32(random.number(1...4000)), UInt32(random.one(of: [1, 2, 4, 16]))
+      )
     case 4 where layout == .hash:
       set.flags |= NFT_SET_EVAL.rawValue
       set.size = 65535
@@ -236,7 +250,9 @@ public struct RandomTable {
     case 6:
       set.flags |= NFT_SET_CONSTANT.rawValue
     default:
-      if layout == .hash || layout == .concatenation, random.oneIn(2) { set.size = UInt32(random.number(50...100)) }
+      if layout == .hash || layout == .concatenation, random.oneIn(2) {
+        set.size = UInt32(random.number(50...100))
+      }
     }
     set.elements = elements(of: set, count: count)
     return set

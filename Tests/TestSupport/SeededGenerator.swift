@@ -28,5 +28,7 @@ public struct SeededGenerator: RandomNumberGenerator {
   }
 
   /// One of several, of which there must be one.
-  public mutating func one<Element>(of choices: [Element]) -> Element { choices[number(0...(choices.count - 1))] }
+  public mutating func one<Element>(of choices: [Element]) -> Element {
+    choices[number(0...(choices.count - 1))]
+  }
 }
