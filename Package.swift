@@ -50,7 +50,7 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["LinuxKernel", "CSys"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"], path: "Tests/TestSupport",
       swiftSettings: house),
     .testTarget(
       name: "LinuxKernelTests",
