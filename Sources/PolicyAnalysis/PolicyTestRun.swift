@@ -36,7 +36,8 @@ public struct PolicyTestRun: Sendable {
   public init(_ policy: Policy, today: CalendarDate) throws(CompileError) {
     self.policy = policy
     var views: [String: SiteView] = [:]
-    for machine in policy.tests.isEmpty ? [] : policy.machines {
+    let judges = Self.judges(of: policy)
+    for machine in policy.machines where judges.contains(machine.name) {
       views[machine.name] = SiteView(
         policy: policy, machine: machine,
         ruleset: try PolicyCompiler.compile(policy, machine: machine.name, today: today))
@@ -47,6 +48,17 @@ public struct PolicyTestRun: Sendable {
         for target in test.to where !Self.isSelf(source, target) { run(test, source, target) }
       }
     }
+  }
+
+  /// The machines that some test's packets meet: receivers, hubs, and those that route a source into a tunnel.
+  private static func judges(of policy: Policy) -> Set<String> {
+    if policy.tests.isEmpty { return [] }
+    var names = Set(policy.tunnels.compactMap(\.hub))
+    for test in policy.tests {
+      names.formUnion(test.to.map(\.machine))
+      for case .machineZone(let name, _) in test.from { names.insert(name) }
+    }
+    return names
   }
 
   /// A machine does not send to itself through its firewall: groups that meet themselves leave it out.

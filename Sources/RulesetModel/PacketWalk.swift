@@ -135,7 +135,7 @@ public struct PacketWalk: Sendable {
       trace.steps.append(
         TraceStep(
           table: table.table.name, chain: chain.name, rule: rule,
-          comment: rule.flatMap { chain.rules[$0].comment }, outcome: outcome))
+          userdata: rule.map { chain.rules[$0].userdata } ?? [], outcome: outcome))
     }
 
     private mutating func evaluate(

@@ -47,10 +47,13 @@ public struct TraceStep: Sendable, Hashable {
   public let chain: String
   /// The rule's place in its chain, from 0; nil for the chain's policy.
   public let rule: Int?
-  /// The rule's comment.
-  public let comment: String?
+  /// The rule's user data; empty for the chain's policy.
+  let userdata: [UInt8]
   /// What happened there.
   public let outcome: TraceOutcome
+
+  /// The rule's comment.
+  public var comment: String? { Userdata.text(type: NFT.udataComment, in: userdata) }
 }
 
 /// What a step did.
