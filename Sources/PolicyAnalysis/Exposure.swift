@@ -140,7 +140,14 @@ public struct Exposure: Sendable, Hashable {
       case .machine, .tunnel, .zone, .machineZone: break
       }
     }
-    return sources.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
+    // Where a zone says which sources may appear in it, others are not asked about.
+    let possible = sources.compactMap { source -> (name: String, addresses: [IPAddress])? in
+      let own = source.addresses.filter { address in
+        zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }
+      }
+      return own.isEmpty ? nil : (source.name, own)
+    }
+    return possible.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
   }
 
   /// The address under which a source of this zone would call the socket.

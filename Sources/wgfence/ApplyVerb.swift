@@ -6,6 +6,7 @@ import Glibc
 import LinuxKernel
 import NetworkModel
 import PolicyAnalysis
+import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -36,7 +37,7 @@ struct ApplyVerb: Verb {
   func run() throws {
     try namespace.check()
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy)
+    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
     try runTests(loaded.policy)
     try refuseLockOut(loaded.policy, ruleset)
     let desired = Lowering.table(ruleset)

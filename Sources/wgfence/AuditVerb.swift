@@ -6,6 +6,7 @@ import Glibc
 import LinuxKernel
 import NetworkModel
 import PolicyAnalysis
+import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -29,7 +30,7 @@ struct AuditVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy)
+    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
     let name = options.machine.name(in: loaded.policy)
     guard let machine = loaded.policy.machine(named: name) else { throw ExitCode(1) }
     let host: HostSnapshot

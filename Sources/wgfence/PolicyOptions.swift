@@ -29,10 +29,10 @@ struct PolicyOptions: ParsableArguments {
     return LoadedPolicy(policy: policy, digest: loaded.digest)
   }
 
-  /// What the machine is to enforce today.
-  func compile(_ policy: Policy) throws -> Ruleset {
+  /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
+  func compile(_ policy: Policy, live: LiveEndpoints = LiveEndpoints()) throws -> Ruleset {
     do throws(CompileError) {
-      return try PolicyCompiler.compile(policy, machine: machine.name(in: policy), today: Today.date)
+      return try PolicyCompiler.compile(policy, machine: machine.name(in: policy), today: Today.date, live: live)
     } catch {
       Console.error(error.description)
       throw ExitCode(1)
