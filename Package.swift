@@ -50,7 +50,7 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["LinuxKernel", "CSys"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"], path: "Tests/TestSupport",
       swiftSettings: house),
     .testTarget(
       name: "LinuxKernelTests",
@@ -65,7 +65,21 @@ let package = Package(
       ],
       swiftSettings: house),
 
+    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
     .testTarget(
       name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel"], swiftSettings: house),
+    .testTarget(
+      name: "RulesetModelTests", dependencies: ["NetworkModel", "RulesetModel"], swiftSettings: house),
+    .testTarget(
+      name: "PolicyCompilerTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "LinuxKernel",
+        "Enforcement", "TestSupport",
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
   ]
 )

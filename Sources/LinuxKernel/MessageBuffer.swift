@@ -6,7 +6,9 @@ import Glibc
 
 /// Netlink messages under construction, one after another, in one growing piece of memory.
 ///
-/// libnftnl and libmnl write without looking at the end, so `reserve` is called before each message.
+/// libnftnl and libmnl write without looking at the end, so each message begins with room for any that they build.
+/// And they leave the padding of attributes as it was: what is not written yet is zero, so that no leftovers of other
+/// memory go to the kernel, and equal messages are equal bytes.
 struct MessageBuffer: ~Copyable {
   /// More than any message that is built here: an attribute holds 64 KiB at most, and one message has one large one.
   static let messageLimit = 128 << 10
@@ -18,26 +20,41 @@ struct MessageBuffer: ~Copyable {
 
   init(capacity: Int) {
     self.capacity = max(capacity, 64)
-    start = UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 8)
+    start = Self.zeroed(self.capacity)
   }
 
-  deinit { start.deallocate() }
+  deinit { free(start) }
+
+  /// Fresh pages of the system are zero already, which `calloc` knows. No memory is no program.
+  private static func zeroed(_ count: Int) -> UnsafeMutableRawPointer {
+    guard let memory = calloc(count, 1) else {
+      fatalError("no memory for \(count) bytes of netlink messages")
+    }
+    return memory
+  }
 
   /// What was written.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
   /// Makes room for so many more bytes. Earlier addresses into the buffer are void.
+  @inline(__always)
   mutating func reserve(_ more: Int) {
-    guard count + more > capacity else { return }
+    if count + more > capacity { grow(by: more) }
+  }
+
+  private mutating func grow(by more: Int) {
     let larger = max(capacity * 2, count + more)
-    let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 8)
+    let moved = Self.zeroed(larger)
     moved.copyMemory(from: start, byteCount: count)
-    start.deallocate()
+    free(start)
     (start, capacity) = (moved, larger)
   }
 
   /// Forgets what was written.
-  mutating func removeAll() { count = 0 }
+  mutating func removeAll() {
+    memset(start, 0, count)
+    count = 0
+  }
 
   /// Begins a message with `struct nfgenmsg`. Returns its offset, for `endMessage`.
   mutating func beginMessage(
@@ -65,6 +82,7 @@ struct MessageBuffer: ~Copyable {
 
   /// Lets libnftnl or libmnl, which know a message by its header, append to the message at this offset.
   mutating func extend(_ offset: Int, _ body: (UnsafeMutablePointer<nlmsghdr>) -> Void) {
+    reserve(Self.messageLimit)
     endMessage(offset)
     let header = start.advanced(by: offset).assumingMemoryBound(to: nlmsghdr.self)
     body(header)
@@ -74,6 +92,7 @@ struct MessageBuffer: ~Copyable {
   /// Begins an attribute that holds attributes. Returns its offset, for `endNest`.
   @inline(__always)
   mutating func beginNest(_ type: UInt16) -> Int {
+    reserve(Netlink.attributeHeader)
     let offset = count
     start.storeBytes(of: type | UInt16(NLA_F_NESTED), toByteOffset: offset + 2, as: UInt16.self)
     count += Netlink.attributeHeader
@@ -90,6 +109,7 @@ struct MessageBuffer: ~Copyable {
   @inline(__always)
   mutating func append(_ type: UInt16, _ bytes: UnsafeRawBufferPointer) {
     let length = Netlink.attributeHeader + bytes.count
+    reserve(Netlink.align(length))
     start.storeBytes(of: UInt16(truncatingIfNeeded: length), toByteOffset: count, as: UInt16.self)
     start.storeBytes(of: type, toByteOffset: count + 2, as: UInt16.self)
     let padding = Netlink.align(length) - length
@@ -116,6 +136,7 @@ struct MessageBuffer: ~Copyable {
   /// Appends bytes that are whole attributes already.
   mutating func append(raw bytes: UnsafeRawBufferPointer) {
     guard let source = bytes.baseAddress else { return }
+    reserve(Netlink.align(bytes.count))
     start.advanced(by: count).copyMemory(from: source, byteCount: bytes.count)
     let padding = Netlink.align(bytes.count) - bytes.count
     memset(start.advanced(by: count + bytes.count), 0, padding)

@@ -32,7 +32,9 @@ struct NetlinkDump: ~Copyable {
     _ what: String, type: Int, body: [UInt8],
     each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> T?
   ) throws(HostReadError) -> [T] {
-    for _ in 0..<Self.attempts {
+    for attempt in 0..<Self.attempts {
+      // Whoever changes things is given time to end.
+      if attempt > 0 { usleep(UInt32(attempt) * 1000) }
       var found: [T] = []
       let isConsistent = try exchange(
         what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_DUMP), body: body

@@ -15,8 +15,8 @@ public struct Routes: Sendable {
   public init() throws(HostReadError) { self.init(links: try LinkTable.read()) }
 
   /// The interface over which packets from an address are expected: the one that answers to it would leave by
-  /// (`RTM_GETROUTE`, `RTA_OIF`). `local` is the answers' source, which policy routing may look at; the kernel refuses
-  /// one that is not this host's. An address of this host itself gives `lo`. Nil where there is no route.
+  /// (`RTM_GETROUTE`, `RTA_OIF`). `local` is the answers' source, which policy routing may look at. An address of
+  /// this host itself gives `lo`. Nil where there is no route.
   public func interface(towards address: IPAddress, from local: IPAddress? = nil) throws(HostReadError)
     -> InterfaceName?
   {
@@ -33,16 +33,14 @@ public struct Routes: Sendable {
         (type, payload) throws(HostReadError) in type == Int(CSYS_RTM_NEWROUTE) ? Self.output(payload) : nil
       }
       return found.first.flatMap { links.interface(index: $0)?.name }
-    } catch .refused(_, ENETUNREACH, _), .refused(_, EHOSTUNREACH, _) {
-      return nil
-    } catch .refused(_, EACCES, _) where local == nil {
-      // A "prohibit" route.
-      return nil
-    } catch .refused(_, EINVAL, _) where local == nil {
-      // A "blackhole" route.
+    } catch .refused(_, let errno, _) where Self.nowhere.contains(errno) {
       return nil
     }
   }
+
+  /// What the kernel answers where there is no route, or one that is "prohibit" or "blackhole"; the last too where
+  /// `local` is not this host's.
+  private static let nowhere = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL]
 
   /// The interface that carries an address.
   public func interface(owning address: IPAddress) -> InterfaceName? {

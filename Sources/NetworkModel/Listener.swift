@@ -46,6 +46,7 @@ public struct Listener: Sendable, Hashable {
 }
 
 extension Listener: Comparable {
+  /// By protocol, port, address, bound interface (none first), inode.
   public static func < (left: Self, right: Self) -> Bool {
     if left.protocol != right.protocol { return left.protocol < right.protocol }
     if left.port != right.port { return left.port < right.port }

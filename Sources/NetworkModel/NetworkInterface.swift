@@ -18,12 +18,14 @@ public struct InterfaceAddress: Sendable, Hashable, Comparable {
   /// The network that the address stands in.
   public var network: Prefix { Prefix(containing: address, length: prefixLength) }
 
+  /// By address, then wider network first.
   public static func < (left: Self, right: Self) -> Bool {
     left.address == right.address ? left.prefixLength < right.prefixLength : left.address < right.address
   }
 }
 
 extension InterfaceAddress: CustomStringConvertible {
+  /// `192.0.2.1/24`.
   public var description: String { "\(address)/\(prefixLength)" }
 }
 

@@ -10,11 +10,9 @@ public enum Lowering {
       family: NFT.familyInet, name: Ruleset.tableName,
       chains: ruleset.chains.map { chain in
         KernelChain(name: chain.name, base: chain.base, rules: chain.rules.map(rule))
-      }.sorted { $0.name < $1.name },
-      sets: ruleset.sets.map(set).sorted { $0.name < $1.name },
-      objects: ruleset.counters.map { KernelObject(name: $0.name, type: NFT.objectCounter) }.sorted {
-        $0.name < $1.name
-      })
+      },
+      sets: ruleset.sets.map(set),
+      objects: ruleset.counters.map { KernelObject(name: $0.name, type: NFT.objectCounter) })
   }
 
   static func set(_ set: NamedSet) -> KernelSet {
@@ -86,7 +84,9 @@ private struct RuleLowering {
     case .port(let number, let side, let range):
       require(number)
       load(payload: NFT.payloadTransport, offset: side == .source ? 0 : 2, length: 2)
-      compare(range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)], [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
+      compare(
+        range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
+        [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
     case .portSet(let set):
       loadPortKey()
       lookup(set, inverted: .plain)
@@ -198,7 +198,8 @@ private struct RuleLowering {
   }
 
   private mutating func compare(_ comparison: Comparison, _ data: [UInt8]) {
-    load(.compare(operation: comparison == .equal ? NFT.equal : NFT.notEqual, source: Self.register, data: data))
+    load(
+      .compare(operation: comparison == .equal ? NFT.equal : NFT.notEqual, source: Self.register, data: data))
   }
 
   private mutating func compare(range from: [UInt8], _ to: [UInt8]) {
@@ -213,7 +214,8 @@ private struct RuleLowering {
   private mutating func mask(_ mask: [UInt8]) {
     load(
       .bitwise(
-        source: Self.register, destination: Self.register, mask: mask, xor: Array(repeating: 0, count: mask.count)))
+        source: Self.register, destination: Self.register, mask: mask,
+        xor: Array(repeating: 0, count: mask.count)))
   }
 
   private mutating func requireAny(_ bits: UInt32) {

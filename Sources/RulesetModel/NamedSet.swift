@@ -14,7 +14,9 @@ public struct NamedSet: Sendable, Hashable {
     case transportAndPort
 
     /// The key of addresses of this family.
-    public static func address(_ family: AddressFamily) -> Key { family == .ipv4 ? .ipv4Address : .ipv6Address }
+    public static func address(_ family: AddressFamily) -> Key {
+      family == .ipv4 ? .ipv4Address : .ipv6Address
+    }
   }
 
   /// What a key leads to.
@@ -32,12 +34,18 @@ public struct NamedSet: Sendable, Hashable {
     case interval
   }
 
+  /// Its name in the table.
   public var name: String
+  /// What its keys are made of.
   public var key: Key
+  /// What its keys lead to.
   public var kind: Kind
+  /// How the kernel keeps it.
   public var layout: Layout
+  /// Its elements, packed.
   public var elements: SetElements
 
+  /// A set of these parts.
   public init(name: String, key: Key, kind: Kind, layout: Layout = .exact, elements: SetElements) {
     self.name = name
     self.key = key

@@ -16,7 +16,9 @@ public struct SetElements: Sendable, Hashable {
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
+  /// How many records there are.
   public var count: Int { records.count / stride }
+  /// Whether there is none.
   public var isEmpty: Bool { records.isEmpty }
 
   /// No elements.
@@ -29,7 +31,8 @@ public struct SetElements: Sendable, Hashable {
 
   /// Elements in any order; of two equal records the first stays. `values` is empty or has one a record.
   /// The bytes must be whole records: a remainder is cut off.
-  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = []) {
+  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [])
+  {
     self.init(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     let stride = self.stride
     let count = records.count / stride
@@ -53,7 +56,9 @@ public struct SetElements: Sendable, Hashable {
     self.values.reserveCapacity(values.count)
     var previous: Int?
     for index in order {
-      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) { continue }
+      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) {
+        continue
+      }
       self.records.append(contentsOf: records[(index * stride)..<((index + 1) * stride)])
       if !values.isEmpty { self.values.append(values[index]) }
       previous = index
@@ -84,7 +89,11 @@ public struct SetElements: Sendable, Hashable {
     var high = count
     while low < high {
       let middle = (low + high) / 2
-      if Self.precedes(records, middle * stride, target, 0, stride) { low = middle + 1 } else { high = middle }
+      if Self.precedes(records, middle * stride, target, 0, stride) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low < count, !Self.precedes(target, 0, records, low * stride, stride) else { return nil }
     return low
@@ -97,7 +106,8 @@ public struct SetElements: Sendable, Hashable {
     let stride = self.stride
     var there = 0
     for here in 0..<count {
-      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride) {
+      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride)
+      {
         there += 1
       }
       let isThere =

@@ -55,6 +55,7 @@ struct BatchEncoder: ~Copyable {
 
   /// Appends the messages of an operation.
   mutating func append(_ operation: Operation, index: Int) throws(CommitError) {
+    try check(operation, index)
     switch operation {
     case .addTable(let flags, let userdata): try addTable(index, flags: flags, userdata: userdata)
     case .deleteTable: try deleteTable(index)
@@ -70,6 +71,30 @@ struct BatchEncoder: ~Copyable {
     case .deleteElements(let set, let elements): self.elements(index, NFT_MSG_DELSETELEM, 0, set, elements)
     case .addRule(let chain, let rule, let place): try addRule(index, chain, rule, place)
     case .deleteRule(let chain, let handle): try deleteRule(index, chain, handle)
+    }
+  }
+
+  /// Refuses names and user data that are longer than the kernel takes: libnftnl would write them past the end.
+  private func check(_ operation: Operation, _ index: Int) throws(CommitError) {
+    let (name, userdata): (String, [UInt8])
+    switch operation {
+    case .addTable(_, let data): (name, userdata) = (table, data)
+    case .deleteTable: (name, userdata) = (table, [])
+    case .addObject(let object, _), .deleteObject(let object): (name, userdata) = (object.name, [])
+    case .addChain(let chain, let base): (name, userdata) = (chain, Array((base?.device ?? "").utf8))
+    case .deleteChain(let chain), .deleteRule(let chain, _): (name, userdata) = (chain, [])
+    case .addSet(let set), .addElements(let set, _), .deleteElements(let set, _):
+      (name, userdata) = (set.name, set.userdata)
+    case .deleteSet(let set): (name, userdata) = (set, [])
+    case .addRule(let chain, let rule, _): (name, userdata) = (chain, rule.userdata)
+    }
+    for text in [name, table] where text.utf8.count >= Int(NFT_NAME_MAXLEN) {
+      throw .inexpressible(
+        operation: index, reason: "a name of \(text.utf8.count) bytes, more than \(NFT_NAME_MAXLEN - 1)")
+    }
+    guard userdata.count <= Int(NFT_USERDATA_MAXLEN) else {
+      throw .inexpressible(
+        operation: index, reason: "user data of \(userdata.count) bytes, more than \(NFT_USERDATA_MAXLEN)")
     }
   }
 

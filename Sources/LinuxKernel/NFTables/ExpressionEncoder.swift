@@ -10,8 +10,8 @@ enum ExpressionEncoder {
   /// The most bytes of data that the kernel takes, and that libnftnl has room for.
   static let dataLimit = Int(NFT_DATA_VALUE_MAXLEN)
 
-  /// Appends one element of `NFTA_RULE_EXPRESSIONS` to the message at `offset`. False where libnftnl refuses it:
-  /// data that are longer than any register.
+  /// Appends one element of `NFTA_RULE_EXPRESSIONS` to the message at `offset`. False where its data are longer than any
+  /// register, or a name than any name.
   static func append(_ expression: Expression, to buffer: inout MessageBuffer, message offset: Int) -> Bool {
     let nest = buffer.beginNest(UInt16(NFTA_LIST_ELEM.rawValue))
     if case .opaque(let name, let data) = expression {
@@ -30,7 +30,7 @@ enum ExpressionEncoder {
   }
 
   private static func build(_ expression: Expression) -> Nftnl.Expression? {
-    guard dataFits(expression), let built = Nftnl.Expression(name(of: expression)) else { return nil }
+    guard isExpressible(expression), let built = Nftnl.Expression(name(of: expression)) else { return nil }
     switch expression {
     case .meta(let key, let destination):
       built.set(NFTNL_EXPR_META_KEY, key)
@@ -112,15 +112,16 @@ enum ExpressionEncoder {
     }
   }
 
-  private static func dataFits(_ expression: Expression) -> Bool {
+  /// Whether libnftnl has room for the expression's data, and any message for its names.
+  private static func isExpressible(_ expression: Expression) -> Bool {
     switch expression {
     case .compare(_, _, let data), .immediate(_, let data): data.count <= dataLimit
     case .range(_, _, let one, let two), .bitwise(_, _, let one, let two):
       one.count <= dataLimit && two.count <= dataLimit
-    case .meta, .metaSet, .payload, .ct, .fib, .lookup, .verdict, .counter, .object, .objectMap, .reject,
-      .notrack,
-      .opaque:
-      true
+    case .lookup(let name, _, _, _), .object(_, let name), .objectMap(let name, _):
+      name.utf8.count < Int(NFT_NAME_MAXLEN)
+    case .verdict(let verdict): (verdict.chain?.utf8.count ?? 0) < Int(NFT_NAME_MAXLEN)
+    case .meta, .metaSet, .payload, .ct, .fib, .counter, .reject, .notrack, .opaque: true
     }
   }
 }
