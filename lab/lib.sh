@@ -123,6 +123,7 @@ new_nodes() {
       nsenter --net="/run/netns/$1" mount -t sysfs sysfs /sys
       mount -t tmpfs -o mode=700 tmpfs /run/wireguard
       mount -t tmpfs -o mode=755 tmpfs /run/wgfence
+      mount -t tmpfs -o mode=755 tmpfs /run/netns
       echo "$pid"
       exec >/dev/null
       sleep infinity & wait' _ "$n" "$LAB")

@@ -5,6 +5,8 @@
 #
 # Prints `ok NAME`, `not ok NAME: expected …, saw …` or `skip NAME: why` for each, and last, alone on its line,
 # `N passed, N failed, N skipped`. Ends with status 1 when one failed.
+#
+# Every file gets a lab of its own, WGFENCE_LAB_JOBS (3) of them at a time: the tests mostly wait for what must not come.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,12 +16,71 @@ if [ "$(id -u)" != 0 ] || [ ! -c /dev/net/tun ]; then
   echo "0 passed, 0 failed, 1 skipped"
   exit 0
 fi
+
+# wanted GROUP PATTERN…
+wanted() {
+  local group=$1 pattern
+  shift
+  [ $# -gt 0 ] || return 0
+  for pattern in "$@"; do [[ $group == *"$pattern"* ]] && return 0; done
+  return 1
+}
+
+run_groups() {
+  local jobs=${WGFENCE_LAB_JOBS:-3} cases file out reader i said sums=
+  local -a groups=() process=() in=()
+  for cases in "$LAB_HERE"/cases/*.sh; do
+    cases=$(basename "$cases" .sh)
+    if wanted "$cases" "$@"; then groups+=("$cases"); fi
+  done
+  trap 'end_groups; exit 130' INT
+  trap 'end_groups; exit 143' TERM
+  trap 'end_groups; exit 129' HUP
+  for ((i = 0; i < ${#groups[@]}; i++)); do
+    while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n; done
+    # Its output waits in a file that has no name any more, and so cannot be left behind.
+    file=$(mktemp)
+    exec {out}>"$file"
+    exec {reader}<"$file"
+    in[i]=$reader
+    rm -f "$file"
+    WGFENCE_LAB_GROUP=${groups[i]} setpriv --pdeathsig TERM bash "$0" >&"$out" 2>&1 &
+    process[i]=$!
+    exec {out}>&-
+  done
+  for ((i = 0; i < ${#groups[@]}; i++)); do
+    wait "${process[i]}"
+    said=$(cat <&"${in[i]}")
+    grep -v '^counted ' <<<"$said"
+    if ! grep '^counted ' <<<"$said" >/dev/null; then
+      # Whatever it printed before, the rest of it was not tried.
+      echo "not ok ${groups[i]}: expected to run to its end, saw it stop"
+      said+=$'\ncounted 0 1 0'
+    fi
+    sums+=$(grep '^counted ' <<<"$said")$'\n'
+  done
+  awk '{ p += $2; f += $3; s += $4 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0 }' \
+    <<<"${sums%$'\n'}"
+}
+
+end_groups() {
+  trap '' INT TERM HUP
+  local -a running
+  mapfile -t running < <(jobs -pr)
+  [ ${#running[@]} -eq 0 ] || kill "${running[@]}" 2>/dev/null
+  wait
+}
+
+if [ -z "${WGFENCE_LAB_GROUP:-}" ]; then
+  run_groups "$@"
+  exit
+fi
 enter_lab "$@"
 
 PASSED=0
 FAILED=0
 SKIPPED=0
-GROUP=
+GROUP=$WGFENCE_LAB_GROUP
 
 # verdict NAME EXPECTED SEEN
 verdict() {
@@ -105,20 +166,8 @@ ip -n internet -6 route add fd13:13::2 via 2001:db8:198::7
 ip -n internet route add 192.168.1.0/24 via 198.51.100.7
 ip -n internet -6 route add fd68:1::/64 via 2001:db8:198::7
 
-for cases in "$LAB_HERE"/cases/*.sh; do
-  GROUP=$(basename "$cases" .sh)
-  if [ $# -gt 0 ]; then
-    wanted=
-    for pattern in "$@"; do [[ $GROUP == *"$pattern"* ]] && wanted=yes; done
-    [ -n "$wanted" ] || continue
-  fi
-  began=$SECONDS
-  unload onprem ec2
-  # shellcheck source=/dev/null
-  . "$cases"
-  settle
-  [ -z "${WGFENCE_LAB_TIMES:-}" ] || echo "# $GROUP: $((SECONDS - began)) s"
-done
-
-echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
-[ "$FAILED" -eq 0 ]
+unload onprem ec2
+# shellcheck source=/dev/null
+. "$LAB_HERE/cases/$GROUP.sh"
+settle
+echo "counted $PASSED $FAILED $SKIPPED"

@@ -59,11 +59,11 @@ verdict "a link-local neighbour is found, even if it answers nothing else" found
   "$(node internet ip -6 neigh show dev onprem | grep -q '^fe80.*lladdr' && echo found || echo missing)"
 
 # A router's advertisement gives the host an address.
+has_address() { node onprem ip -6 -o addr show dev eth0 | grep -q "$1"; }
 advertised() {
   node onprem sh -c 'echo 2 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
   node internet "$PYTHON" "$PROBE" router-advertisement onprem "$1" >/dev/null
-  sleep 0.3
-  if node onprem ip -6 addr show dev eth0 | grep -q "${1%::*}:"; then echo address; else echo nothing; fi
+  if until_true 3 has_address "${1%::*}:"; then echo address; else echo nothing; fi
   node onprem sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
 }
 verdict "a router advertisement is heard" address "$(advertised 2001:db8:aaaa::)"
