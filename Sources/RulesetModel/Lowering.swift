@@ -27,7 +27,7 @@ public enum Lowering {
       name: set.name, flags: flags, keyType: set.key.type, keyLength: UInt32(set.key.length),
       dataType: set.kind == .verdicts ? NFT.dataVerdict : 0,
       dataLength: set.kind == .verdicts ? NFT.dataVerdictLength : 0,
-      objectType: set.kind == .counters ? NFT.objectCounter : 0,
+      objectType: set.kind == .counters ? NFT.objectCounter : 0, size: UInt32(set.size),
       userdata: set.key.byteOrder.map { Userdata.number($0, type: NFT.udataSetKeyByteOrder) } ?? [],
       elements: set.elements)
   }

@@ -55,6 +55,21 @@ public struct NamedSet: Sendable, Hashable {
   }
 }
 
+extension NamedSet {
+  /// Elements from which on a set says how large it is.
+  private static let leastSized = 1_024
+
+  /// The most elements that the set may hold, told to the kernel: it then takes a hash of fixed size, which is quicker to
+  /// fill and to ask than one that grows. A power of two, so that a set may change within it. 0, no limit, for small
+  /// sets, which come and go, and for intervals.
+  public var size: Int {
+    guard layout == .exact, elements.count >= Self.leastSized else { return 0 }
+    var size = Self.leastSized
+    while size < elements.count { size *= 2 }
+    return size
+  }
+}
+
 extension NamedSet.Key {
   /// Bytes of a key, each field padded to 4.
   public var length: Int {

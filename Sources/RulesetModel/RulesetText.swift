@@ -42,6 +42,7 @@ public struct RulesetText {
       }
     var body = ["type \(set.key.typeText)\(value)"]
     if set.layout == .interval { body.append("flags interval") }
+    if set.size > 0 { body.append("size \(set.size)") }
     let elements = Self.elements(of: set)
     if !elements.isEmpty {
       body.append("elements = {")

@@ -19,7 +19,8 @@ extension LiveEndpoints {
         let peers = found.devices.flatMap(\.peers).filter { $0.publicKey == key }
         let addresses = Set(peers.compactMap(\.endpoint?.address)).sorted()
         if addresses.isEmpty {
-          Console.note("wgfence: warning: WireGuard has not heard \(machine.name) yet: its endpoint is not known\n")
+          Console.note(
+            "wgfence: warning: WireGuard has not heard \(machine.name) yet: its endpoint is not known\n")
         }
         live.addresses[machine.name] = addresses
       }

@@ -23,7 +23,8 @@ struct PlanVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let desired = Lowering.table(try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy)))
+    let desired = Lowering.table(
+      try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy)))
     let outcome = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)
     }

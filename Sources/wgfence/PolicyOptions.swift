@@ -32,7 +32,8 @@ struct PolicyOptions: ParsableArguments {
   /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
   func compile(_ policy: Policy, live: LiveEndpoints = LiveEndpoints()) throws -> Ruleset {
     do throws(CompileError) {
-      return try PolicyCompiler.compile(policy, machine: machine.name(in: policy), today: Today.date, live: live)
+      return try PolicyCompiler.compile(
+        policy, machine: machine.name(in: policy), today: Today.date, live: live)
     } catch {
       Console.error(error.description)
       throw ExitCode(1)
