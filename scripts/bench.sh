@@ -15,7 +15,9 @@ if [ -z "${BENCH_OUTSIDE:-}" ]; then
   export BENCH_OUTSIDE
   exec unshare -n -m -p --fork --kill-child --mount-proc "$0" "$@"
 fi
-[ $$ -eq 1 ] && [ "$(readlink /proc/self/ns/net)" != "$BENCH_OUTSIDE" ] || die "this is not a namespace of its own"
+if [ $$ -ne 1 ] || [ "$(readlink /proc/self/ns/net)" = "$BENCH_OUTSIDE" ]; then
+  die "this is not a namespace of its own"
+fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 WGFENCE=${WGFENCE:-$here/../.build/release/wgfence}
