@@ -64,5 +64,22 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
+
+.testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
+    .testTarget(
+      name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel"], swiftSettings: house),
+    .testTarget(
+      name: "RulesetModelTests", dependencies: ["NetworkModel", "RulesetModel"], swiftSettings: house),
+    .testTarget(
+      name: "PolicyCompilerTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "LinuxKernel",
+        "Enforcement", "TestSupport",
+      ],
+      swiftSettings: house),
+    .testTarget(
+      name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
   ]
 )

@@ -2,8 +2,11 @@
 
 /// A day of the Gregorian calendar, in UTC.
 public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConvertible {
+  /// The year, 1970...9999.
   public let year: Int
+  /// The month, 1...12.
   public let month: Int
+  /// The day of the month, from 1.
   public let day: Int
 
   /// A date; nil where there is no such day. Years 1970...9999.
@@ -57,10 +60,12 @@ public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConverti
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 
+  /// The earlier day is the smaller one.
   public static func < (left: Self, right: Self) -> Bool {
     (left.year, left.month, left.day) < (right.year, right.month, right.day)
   }
 
+  /// The date as `YYYY-MM-DD`.
   public var description: String {
     func padded(_ number: Int, _ width: Int) -> String {
       let text = String(number)

@@ -10,7 +10,9 @@ public struct Diagnostic: Sendable, Hashable {
     case warning
   }
 
+  /// How grave it is.
   public let severity: Severity
+  /// Where it is.
   public let location: SourceLocation
   /// What is wrong, in one line without a full stop.
   public let message: String
@@ -21,8 +23,10 @@ public struct Diagnostic: Sendable, Hashable {
   /// How many characters of it, from the column on, are meant; at least 1.
   public let length: Int
 
+  /// A diagnostic from its parts.
   public init(
-    severity: Severity, location: SourceLocation, message: String, help: String?, sourceLine: String?, length: Int
+    severity: Severity, location: SourceLocation, message: String, help: String?, sourceLine: String?,
+    length: Int
   ) {
     self.severity = severity
     self.location = location

@@ -32,7 +32,8 @@ public struct Policy: Sendable {
   public let tests: [PolicyTest]
 
   package init(
-    path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service], lists: [PrefixList],
+    path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service],
+    lists: [PrefixList],
     block: [ListReference], grants: [Grant], encryptions: [Encryption], failsafe: [Grant], tests: [PolicyTest]
   ) {
     self.path = path
@@ -60,16 +61,21 @@ public struct Policy: Sendable {
 
 /// A place in a policy file. Lines and columns count from 1; a column counts characters (Unicode scalars).
 public struct SourceLocation: Sendable, Hashable, Comparable {
+  /// The file as it was named by the caller, or as the policy names a list.
   public let file: String
+  /// The line, from 1.
   public let line: Int
+  /// The character in the line, from 1.
   public let column: Int
 
+  /// A place from its parts.
   public init(file: String, line: Int, column: Int) {
     self.file = file
     self.line = line
     self.column = column
   }
 
+  /// Ordered by file, then by line, then by column.
   public static func < (left: Self, right: Self) -> Bool {
     (left.file, left.line, left.column) < (right.file, right.line, right.column)
   }
@@ -77,6 +83,7 @@ public struct SourceLocation: Sendable, Hashable, Comparable {
 
 /// A WireGuard interface that exists on the hosts.
 public struct Tunnel: Sendable {
+  /// The name of the interface.
   public let name: InterfaceName
   /// The addresses inside it: at least one prefix, sorted, none overlapping.
   public let prefixes: [Prefix]
@@ -84,9 +91,12 @@ public struct Tunnel: Sendable {
   public let listen: UInt16?
   /// The name of the machine that relays between the tunnel's peers.
   public let hub: String?
+  /// Where it is defined: its name.
   public let location: SourceLocation
 
-  package init(name: InterfaceName, prefixes: [Prefix], listen: UInt16?, hub: String?, location: SourceLocation) {
+  package init(
+    name: InterfaceName, prefixes: [Prefix], listen: UInt16?, hub: String?, location: SourceLocation
+  ) {
     self.name = name
     self.prefixes = prefixes
     self.listen = listen
@@ -97,9 +107,11 @@ public struct Tunnel: Sendable {
 
 /// A peer of a tunnel.
 public struct Machine: Sendable {
+  /// The name that the policy gives it.
   public let name: String
   /// Its addresses, by tunnel name; at least one tunnel with at least one address, unless it has none at all.
   public let addresses: [TunnelAddresses]
+  /// Where its tunnels are dialled.
   public let endpoint: Endpoint
   /// Its WireGuard public key (base64, 44 characters).
   public let key: String?
@@ -107,10 +119,12 @@ public struct Machine: Sendable {
   public let subnets: [Prefix]
   /// Its own zones, by name. `containers` is always among them; `internet` never is: it is what no other claims.
   public let zones: [Zone]
+  /// Where it is defined: its name.
   public let location: SourceLocation
 
   package init(
-    name: String, addresses: [TunnelAddresses], endpoint: Endpoint, key: String?, subnets: [Prefix], zones: [Zone],
+    name: String, addresses: [TunnelAddresses], endpoint: Endpoint, key: String?, subnets: [Prefix],
+    zones: [Zone],
     location: SourceLocation
   ) {
     self.name = name
@@ -133,6 +147,7 @@ public struct Machine: Sendable {
 
 /// A machine's addresses in one tunnel.
 public struct TunnelAddresses: Sendable, Hashable {
+  /// The tunnel.
   public let tunnel: InterfaceName
   /// Sorted, each inside the tunnel's prefixes.
   public let addresses: [IPAddress]
@@ -160,6 +175,7 @@ public struct Zone: Sendable {
   /// The zone of Docker's bridges.
   public static let containers = "containers"
 
+  /// The name that the policy gives it, unique on its machine.
   public let name: String
   /// Sorted; at least one.
   public let interfaces: [InterfacePattern]
@@ -178,9 +194,11 @@ public struct Zone: Sendable {
 
 /// A name for machines.
 public struct Group: Sendable {
+  /// The name that the policy gives it.
   public let name: String
   /// The names of its machines, nested groups unfolded; sorted.
   public let machines: [String]
+  /// Where it is defined: its name.
   public let location: SourceLocation
 
   package init(name: String, machines: [String], location: SourceLocation) {
@@ -207,6 +225,7 @@ public enum ServicePort: Sendable, Hashable, Comparable {
     }
   }
 
+  /// Ordered by kind, then by protocol, then by port.
   public static func < (left: Self, right: Self) -> Bool { left.order < right.order }
 }
 
@@ -225,11 +244,13 @@ public struct Service: Sendable, Hashable {
 
 /// Named prefixes.
 public struct PrefixList: Sendable {
+  /// The name that the policy gives it.
   public let name: String
   /// Sorted, overlapping and adjacent ones merged into the fewest prefixes that cover the same addresses.
   public let prefixes: [Prefix]
   /// The file that it was read from, as the policy names it.
   public let file: String?
+  /// Where it is defined: its name.
   public let location: SourceLocation
 
   package init(name: String, prefixes: [Prefix], file: String?, location: SourceLocation) {
@@ -242,7 +263,9 @@ public struct PrefixList: Sendable {
 
 /// The name of a list, where it was used.
 public struct ListReference: Sendable {
+  /// The name of a list that exists.
   public let name: String
+  /// Where it was named.
   public let location: SourceLocation
 
   package init(name: String, location: SourceLocation) {
@@ -259,12 +282,15 @@ public struct Grant: Sendable {
   public let services: [Service]
   /// As written, groups unfolded, without repetition; at least one.
   public let from: [GrantSource]
+  /// Why it is granted, in the words of the policy: one line.
   public let because: String?
   /// The last day on which the grant holds.
   public let until: CalendarDate?
+  /// Where the line is.
   public let location: SourceLocation
   /// The words of `to` and of `from` as they were written (`admins`), for reports.
   public let wordsTo: [String]
+  /// The words of `from`, as they were written.
   public let wordsFrom: [String]
 
   package init(
@@ -319,7 +345,9 @@ public enum GrantSource: Sendable, Hashable {
 public struct Encryption: Sendable {
   /// The names of the machines: two or more, sorted. Each pair of them is protected.
   public let machines: [String]
+  /// The tunnel that they are to use.
   public let tunnel: InterfaceName
+  /// Where the line is.
   public let location: SourceLocation
 
   package init(machines: [String], tunnel: InterfaceName, location: SourceLocation) {
@@ -331,7 +359,9 @@ public struct Encryption: Sendable {
 
 /// A line of `tests`.
 public struct PolicyTest: Sendable {
+  /// Who asks: at least one.
   public let from: [GrantSource]
+  /// Who is asked: at least one.
   public let to: [GrantTarget]
   /// The zone or tunnel over which the packet comes; nil for the source's own way.
   public let over: String?
@@ -339,10 +369,12 @@ public struct PolicyTest: Sendable {
   public let allow: [Service]
   /// What must not be let in, each under its own name.
   public let deny: [Service]
+  /// Where the line is.
   public let location: SourceLocation
 
   package init(
-    from: [GrantSource], to: [GrantTarget], over: String?, allow: [Service], deny: [Service], location: SourceLocation
+    from: [GrantSource], to: [GrantTarget], over: String?, allow: [Service], deny: [Service],
+    location: SourceLocation
   ) {
     self.from = from
     self.to = to

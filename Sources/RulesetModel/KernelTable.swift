@@ -9,11 +9,11 @@ public struct KernelTable: Sendable, Hashable {
   public var flags: UInt32
   /// User data of the table: type-length-value, type 0 the comment.
   public var userdata: [UInt8]
-  /// By name.
+  /// In the order in which they were made.
   public var chains: [KernelChain]
-  /// By name; anonymous sets included when read.
+  /// In the order in which they were made; anonymous sets included when read.
   public var sets: [KernelSet]
-  /// By type and name.
+  /// In the order in which they were made.
   public var objects: [KernelObject]
   /// What else the kernel said of the table that this model has no place for (flowtables), by name.
   public var unknown: [String]

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE
+#include "csys_host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/genetlink.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <linux/wireguard.h>
+
+#define SAME(name) _Static_assert(CSYS_##name == (int)(name), #name)
+SAME(NETLINK_ROUTE);
+SAME(NETLINK_SOCK_DIAG);
+SAME(NETLINK_GENERIC);
+SAME(NLM_F_REQUEST);
+SAME(NLM_F_ACK);
+SAME(NLM_F_DUMP_INTR);
+SAME(NLM_F_DUMP);
+SAME(NLM_F_CAPPED);
+SAME(NLM_F_ACK_TLVS);
+SAME(NLMSG_NOOP);
+SAME(NLMSG_ERROR);
+SAME(NLMSG_DONE);
+SAME(NLMSGERR_ATTR_MSG);
+_Static_assert((CSYS_NLA_TYPE_MASK & 0xffff) == (NLA_TYPE_MASK & 0xffff), "NLA_TYPE_MASK");
+SAME(NLA_F_NESTED);
+SAME(SOCK_DIAG_BY_FAMILY);
+SAME(INET_DIAG_SKV6ONLY);
+SAME(INET_DIAG_LOCALS);
+SAME(RTM_NEWLINK);
+SAME(RTM_GETLINK);
+SAME(RTM_NEWADDR);
+SAME(RTM_GETADDR);
+SAME(RTM_NEWROUTE);
+SAME(RTM_GETROUTE);
+SAME(IFLA_IFNAME);
+SAME(IFLA_MTU);
+SAME(IFLA_MASTER);
+SAME(IFLA_LINKINFO);
+SAME(IFLA_INFO_KIND);
+SAME(IFF_UP);
+SAME(IFF_LOOPBACK);
+SAME(IFA_ADDRESS);
+SAME(IFA_LOCAL);
+SAME(RTA_DST);
+SAME(RTA_SRC);
+SAME(RTA_OIF);
+SAME(RTN_UNICAST);
+SAME(RTN_LOCAL);
+SAME(GENL_ID_CTRL);
+SAME(CTRL_CMD_GETFAMILY);
+SAME(CTRL_ATTR_FAMILY_ID);
+SAME(CTRL_ATTR_FAMILY_NAME);
+SAME(WG_CMD_GET_DEVICE);
+SAME(WG_GENL_VERSION);
+SAME(WGDEVICE_A_IFNAME);
+SAME(WGDEVICE_A_PUBLIC_KEY);
+SAME(WGDEVICE_A_LISTEN_PORT);
+SAME(WGDEVICE_A_FWMARK);
+SAME(WGDEVICE_A_PEERS);
+SAME(WGPEER_A_PUBLIC_KEY);
+SAME(WGPEER_A_ENDPOINT);
+SAME(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL);
+SAME(WGPEER_A_LAST_HANDSHAKE_TIME);
+SAME(WGPEER_A_RX_BYTES);
+SAME(WGPEER_A_TX_BYTES);
+SAME(WGPEER_A_ALLOWEDIPS);
+SAME(WGALLOWEDIP_A_FAMILY);
+SAME(WGALLOWEDIP_A_IPADDR);
+SAME(WGALLOWEDIP_A_CIDR_MASK);
+SAME(AF_INET);
+SAME(AF_INET6);
+
+/* Sizes, and the places of the fields that Swift reads or writes by offset. */
+#define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+_Static_assert(sizeof(struct inet_diag_req_v2) == CSYS_INET_DIAG_REQ_SIZE, "inet_diag_req_v2");
+AT(inet_diag_req_v2, idiag_states, 4);
+AT(inet_diag_req_v2, id, 8);
+_Static_assert(sizeof(struct inet_diag_msg) == CSYS_INET_DIAG_MSG_SIZE, "inet_diag_msg");
+AT(inet_diag_msg, idiag_state, 1);
+AT(inet_diag_msg, id.idiag_sport, 4);
+AT(inet_diag_msg, id.idiag_dport, 6);
+AT(inet_diag_msg, id.idiag_src, 8);
+AT(inet_diag_msg, id.idiag_dst, 24);
+AT(inet_diag_msg, id.idiag_if, 40);
+AT(inet_diag_msg, idiag_inode, 68);
+_Static_assert(sizeof(struct ifinfomsg) == CSYS_IFINFOMSG_SIZE, "ifinfomsg");
+AT(ifinfomsg, ifi_index, 4);
+AT(ifinfomsg, ifi_flags, 8);
+_Static_assert(sizeof(struct ifaddrmsg) == CSYS_IFADDRMSG_SIZE, "ifaddrmsg");
+AT(ifaddrmsg, ifa_prefixlen, 1);
+AT(ifaddrmsg, ifa_index, 4);
+_Static_assert(sizeof(struct rtmsg) == CSYS_RTMSG_SIZE, "rtmsg");
+AT(rtmsg, rtm_dst_len, 1);
+AT(rtmsg, rtm_src_len, 2);
+AT(rtmsg, rtm_type, 7);
+_Static_assert(GENL_HDRLEN == CSYS_GENL_HDRLEN, "GENL_HDRLEN");
+_Static_assert(sizeof(struct sockaddr_storage) == CSYS_SOCKADDR_STORAGE_SIZE, "sockaddr_storage");
+_Static_assert(sizeof(struct nlmsghdr) == 16, "nlmsghdr");
+
+/* linux/tcp.h and the C library's netinet/tcp.h cannot both be included; these are the kernel's BPF_TCP_* twins. */
+#include <linux/bpf.h>
+_Static_assert(CSYS_TCP_ESTABLISHED == (int)BPF_TCP_ESTABLISHED, "TCP_ESTABLISHED");
+_Static_assert(CSYS_TCP_CLOSE == (int)BPF_TCP_CLOSE, "TCP_CLOSE");
+_Static_assert(CSYS_TCP_LISTEN == (int)BPF_TCP_LISTEN, "TCP_LISTEN");
+
+int csys_netlink_open(int protocol, int timeout_ms) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return -errno;
+  int on = 1;
+  struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+  /* Kernels that cannot report in words (before 4.12) still report numbers. */
+  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int csys_unix_connect(const char *path, int timeout_ms) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof name.sun_path) return -ENAMETOOLONG;
+  strcpy(name.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  long long deadline = csys_monotonic_ms() + timeout_ms;
+  /* A full backlog answers EAGAIN, and poll does not tell when there is room: try again until the deadline. */
+  while (connect(fd, (struct sockaddr *)&name, sizeof name) != 0) {
+    int error = errno;
+    if (error == EINTR) continue;
+    if (error == EAGAIN && csys_monotonic_ms() < deadline) {
+      poll(NULL, 0, 10);
+      continue;
+    }
+    close(fd);
+    return error == EAGAIN ? -ETIMEDOUT : -error;
+  }
+  return fd;
+}
+
+long long csys_monotonic_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+long csys_getdents64(int fd, void *buffer, size_t size) {
+  long count = syscall(SYS_getdents64, fd, buffer, size);
+  return count < 0 ? -errno : count;
+}

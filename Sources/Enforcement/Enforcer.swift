@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import RulesetModel
+
+/// Makes a store equal to a ruleset, in one transaction, and proves it by reading back.
+public enum Enforcer {
+  /// What was done.
+  public struct Outcome: Sendable {
+    /// What was sent; empty where the store was equal already.
+    public let plan: Plan
+    /// The table before.
+    public let before: KernelTable?
+    /// The generation that was read back.
+    public let generation: UInt32
+  }
+
+  /// Others change rulesets too: so many times it plans anew.
+  static let mostAttempts = 3
+
+  /// Reads, plans, commits and reads back. Nothing is sent where nothing differs.
+  public static func apply(
+    _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable
+  ) throws(EnforcementError) -> Outcome {
+    for _ in 0..<mostAttempts {
+      let before = try reading { () throws(StoreError) in try store.read() }
+      let plan = try plan(desired, before.table, &store)
+      if plan.isEmpty { return Outcome(plan: plan, before: before.table, generation: before.generation) }
+      do throws(StoreError) {
+        try store.commit(plan.operations, generation: before.generation)
+      } catch {
+        switch error {
+        case .stale: continue
+        case .refused(let index, let reason):
+          let operation = plan.operations.indices.contains(index) ? plan.operations[index] : nil
+          throw .refused(what: operation.map { "\($0.subject) \($0.detail(in: before.table))" }, reason: reason)
+        case .unreachable(let reason): throw .unreachable(reason)
+        // The read-back tells.
+        case .uncertain: break
+        }
+      }
+      let after = try reading { () throws(StoreError) in try store.read() }
+      let rest = Plan(desired: desired, observed: after.table)
+      if rest.isEmpty { return Outcome(plan: plan, before: before.table, generation: after.generation) }
+      // Somebody changed it between the commit and the reading: then its generation moved on by more than ours.
+      if after.generation == before.generation &+ 1 { throw .notEqual(rest, after.table) }
+    }
+    throw .contended
+  }
+
+  /// The plan that `apply` would send now.
+  public static func plan(
+    _ desired: KernelTable, in store: inout some RulesetStore & ~Copyable
+  ) throws(EnforcementError) -> Outcome {
+    let before = try reading { () throws(StoreError) in try store.read() }
+    let plan = try plan(desired, before.table, &store)
+    return Outcome(plan: plan, before: before.table, generation: before.generation)
+  }
+
+  private static func plan(
+    _ desired: KernelTable, _ observed: KernelTable?, _ store: inout some RulesetStore & ~Copyable
+  ) throws(EnforcementError) -> Plan {
+    let plan = Plan(desired: desired, observed: observed)
+    // Counters that must be made anew go on where they were.
+    guard plan.scope == .whole else { return plan }
+    let counters = try reading { () throws(StoreError) in try store.counters() }
+    return Plan(desired: desired, observed: observed, counters: counters)
+  }
+
+  private static func reading<Value>(_ body: () throws(StoreError) -> Value) throws(EnforcementError) -> Value {
+    do throws(StoreError) {
+      return try body()
+    } catch {
+      throw EnforcementError(error)
+    }
+  }
+}
+
+/// Why the kernel is not equal to the policy.
+public enum EnforcementError: Error, Sendable, CustomStringConvertible {
+  /// The kernel refused an operation, and the whole transaction with it.
+  case refused(what: String?, reason: String)
+  /// The kernel could not be asked.
+  case unreachable(String)
+  /// The ruleset was changed by others each time that it was planned.
+  case contended
+  /// The kernel said yes, but what it holds differs by this plan.
+  case notEqual(Plan, KernelTable?)
+
+  /// What a store's refusal to be read means.
+  public init(_ error: StoreError) {
+    switch error {
+    case .stale: self = .contended
+    case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason): self = .unreachable(reason)
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .refused(let what, let reason): "the kernel refused \(what ?? "the change"): \(reason); nothing was changed"
+    case .unreachable(let reason): reason
+    case .contended:
+      "something else keeps changing the nftables ruleset; nothing was changed: see `nft monitor`, then try again"
+    case .notEqual(let plan, let table):
+      "the kernel took the change, but does not hold what was sent: "
+        + plan.operations.prefix(3).map { "\($0.sense.rawValue) \($0.subject) \($0.detail(in: table))" }.joined(
+          separator: "; ")
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import LinuxKernel
+public import RulesetModel
+
+/// The own table in the running kernel, in the network namespace of the thread that opened it.
+public struct KernelRuleset: RulesetStore, ~Copyable {
+  private var socket: NFTablesSocket
+  private let name: String
+
+  /// Opens a socket to the kernel.
+  public init(table name: String = Ruleset.tableName) throws(StoreError) {
+    self.name = name
+    do throws(NetlinkError) {
+      socket = try NFTablesSocket()
+    } catch {
+      throw .unreachable(reason: "\(error)")
+    }
+  }
+
+  public mutating func read() throws(StoreError) -> StoredTable {
+    // A read that a commit fell into is of neither generation: it is done again.
+    for _ in 0..<8 {
+      do throws(NetlinkError) {
+        let generation = try socket.generation()
+        let table = try socket.read(family: NFT.familyInet, name: name)
+        if try socket.generation() == generation { return StoredTable(table: table, generation: generation) }
+      } catch {
+        throw .unreachable(reason: "\(error)")
+      }
+    }
+    throw .stale
+  }
+
+  public mutating func counters() throws(StoreError) -> [String: CounterState] {
+    do throws(NetlinkError) {
+      return try socket.counters(family: NFT.familyInet, name: name)
+    } catch {
+      throw .unreachable(reason: "\(error)")
+    }
+  }
+
+  public mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError) {
+    do throws(CommitError) {
+      try socket.commit(operations, family: NFT.familyInet, table: name, generation: generation)
+    } catch {
+      switch error {
+      case .stale: throw .stale
+      case .refused(let operation, let reason): throw .refused(operation: operation, reason: "\(reason)")
+      case .inexpressible(let operation, let reason): throw .refused(operation: operation, reason: reason)
+      case .failed(let reason): throw .unreachable(reason: "\(reason)")
+      case .uncertain(let reason): throw .uncertain(reason: "\(reason)")
+      }
+    }
+  }
+}

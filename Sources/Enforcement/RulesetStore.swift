@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import RulesetModel
+
+/// Where a ruleset is kept: the kernel, or in a test something that behaves like it.
+public protocol RulesetStore: ~Copyable {
+  /// The own table as it is, nil where there is none, with the generation that it is of.
+  mutating func read() throws(StoreError) -> StoredTable
+
+  /// What the own table's counters have counted, by name.
+  mutating func counters() throws(StoreError) -> [String: CounterState]
+
+  /// Sends the operations as one transaction, which fails as a whole or not at all, and fails as `stale` where the
+  /// ruleset is not of this generation any more.
+  mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError)
+}
+
+/// A table as it was read.
+public struct StoredTable: Sendable {
+  public var table: KernelTable?
+  /// The number of the last transaction before it was read, whoever's it was.
+  public var generation: UInt32
+
+  public init(table: KernelTable?, generation: UInt32) {
+    self.table = table
+    self.generation = generation
+  }
+}
+
+/// Why a store did not do what it was asked.
+public enum StoreError: Error, Sendable, Hashable {
+  /// Somebody else changed the ruleset in between; nothing was done.
+  case stale
+  /// The operation of this index was refused, and all with it; nothing was done.
+  case refused(operation: Int, reason: String)
+  /// Whether it was done is not known: only reading tells.
+  case uncertain(reason: String)
+  /// It could not be asked at all.
+  case unreachable(reason: String)
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// The text of a JSON document as far as it is written. Only ``JSONWriter`` drives it.
+public struct JSONOutput: Sendable {
+  private var bytes: [UInt8] = []
+  private var depth = 0
+  /// Whether the innermost object or array has a member yet.
+  private var isEmpty = true
+
+  init() {}
+
+  /// The text, handed over without a copy; an empty one stays here.
+  mutating func take() -> JSONOutput {
+    var taken = JSONOutput()
+    swap(&taken, &self)
+    return taken
+  }
+
+  var document: String { String(decoding: bytes, as: UTF8.self) + "\n" }
+
+  mutating func open(_ bracket: StaticString) {
+    literal(bracket)
+    depth += 1
+    isEmpty = true
+  }
+
+  mutating func close(_ bracket: StaticString) {
+    depth -= 1
+    if !isEmpty { newLine() }
+    literal(bracket)
+    isEmpty = false
+  }
+
+  /// Goes to the place of the next member.
+  mutating func next() {
+    if !isEmpty { bytes.append(UInt8(ascii: ",")) }
+    isEmpty = false
+    newLine()
+  }
+
+  private mutating func newLine() {
+    bytes.append(UInt8(ascii: "\n"))
+    bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 2 * depth))
+  }
+
+  mutating func literal(_ text: StaticString) { bytes.append(contentsOf: text.description.utf8) }
+
+  mutating func number(_ digits: String) { bytes.append(contentsOf: digits.utf8) }
+
+  /// Quotes a text: what RFC 8259 section 7 demands is escaped, and DEL, which no terminal should be sent.
+  mutating func string(_ text: some StringProtocol) {
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): bytes.append(contentsOf: #"\""#.utf8)
+      case UInt8(ascii: "\\"): bytes.append(contentsOf: #"\\"#.utf8)
+      case UInt8(ascii: "\n"): bytes.append(contentsOf: #"\n"#.utf8)
+      case UInt8(ascii: "\r"): bytes.append(contentsOf: #"\r"#.utf8)
+      case UInt8(ascii: "\t"): bytes.append(contentsOf: #"\t"#.utf8)
+      case 0..<0x20, 0x7f:
+        bytes.append(contentsOf: (byte < 0x10 ? #"\u000"# : #"\u00"#).utf8)
+        bytes.append(contentsOf: String(byte, radix: 16).utf8)
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+}
+
+/// What stands in JSON as one token: texts, integers, truths, and optionals of them, whose nil is `null`.
+public protocol JSONScalar {
+  /// Appends the token.
+  func write(to output: inout JSONOutput)
+}
+
+extension String: JSONScalar {
+  /// Appends the text, quoted and escaped.
+  public func write(to output: inout JSONOutput) { output.string(self) }
+}
+
+extension Substring: JSONScalar {
+  /// Appends the text, quoted and escaped.
+  public func write(to output: inout JSONOutput) { output.string(self) }
+}
+
+extension Bool: JSONScalar {
+  /// Appends `true` or `false`.
+  public func write(to output: inout JSONOutput) { output.literal(self ? "true" : "false") }
+}
+
+extension JSONScalar where Self: BinaryInteger {
+  /// Appends the number in decimal digits.
+  public func write(to output: inout JSONOutput) { output.number(String(self)) }
+}
+
+extension Int: JSONScalar {}
+extension Int32: JSONScalar {}
+extension Int64: JSONScalar {}
+extension UInt8: JSONScalar {}
+extension UInt16: JSONScalar {}
+extension UInt32: JSONScalar {}
+extension UInt64: JSONScalar {}
+
+extension Optional: JSONScalar where Wrapped: JSONScalar {
+  /// Appends the value, or `null`.
+  public func write(to output: inout JSONOutput) {
+    if let self { self.write(to: &output) } else { output.literal("null") }
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// An address that an interface carries, with the length of the network it stands in.
+/// Source: `struct ifaddrmsg` and `IFA_LOCAL`, `IFA_ADDRESS` of `linux/if_addr.h`.
+public struct InterfaceAddress: Sendable, Hashable, Comparable {
+  /// The interface's own address, not the far end's.
+  public let address: IPAddress
+  /// Leading bits of the network: 0...32 or 0...128.
+  public let prefixLength: Int
+
+  /// An address with its network's length; nil where the length is beyond the family's width.
+  public init?(_ address: IPAddress, prefixLength: Int) {
+    guard (0...address.family.bitWidth).contains(prefixLength) else { return nil }
+    self.address = address
+    self.prefixLength = prefixLength
+  }
+
+  /// The network that the address stands in.
+  public var network: Prefix { Prefix(containing: address, length: prefixLength) }
+
+  /// By address, then wider network first.
+  public static func < (left: Self, right: Self) -> Bool {
+    left.address == right.address ? left.prefixLength < right.prefixLength : left.address < right.address
+  }
+}
+
+extension InterfaceAddress: CustomStringConvertible {
+  /// `192.0.2.1/24`.
+  public var description: String { "\(address)/\(prefixLength)" }
+}
+
+/// A network interface of the host, as the kernel describes it.
+/// Source: `struct ifinfomsg` and `IFLA_*` of `linux/rtnetlink.h` and `linux/if_link.h`.
+public struct NetworkInterface: Sendable, Hashable {
+  /// Its name at the time of reading.
+  public let name: InterfaceName
+  /// The number that the kernel knows it by; it stays when the name changes.
+  public let index: UInt32
+  /// Its addresses, ordered.
+  public let addresses: [InterfaceAddress]
+  /// Whether it has been set up by an administrator (`IFF_UP`); a cable may still be missing.
+  public let state: State
+  /// What makes it: `wireguard`, `tun`, `bridge`, `veth`, … (`IFLA_INFO_KIND`). Nil for hardware and loopback. A
+  /// userspace WireGuard says `tun`, so this is information and no proof.
+  public let kind: String?
+  /// Whether packets sent over it come back to this host (`IFF_LOOPBACK`).
+  public let isLoopback: Bool
+  /// The largest packet that it takes, in bytes (`IFLA_MTU`).
+  public let mtu: UInt32
+  /// The index of the bridge, bond or VRF that it belongs to (`IFLA_MASTER`).
+  public let master: UInt32?
+
+  /// Whether an administrator has set an interface up.
+  public enum State: String, Sendable, Hashable {
+    case up
+    case down
+  }
+
+  /// An interface from its parts; the addresses are put in order.
+  public init(
+    name: InterfaceName, index: UInt32, addresses: [InterfaceAddress], state: State, kind: String? = nil,
+    isLoopback: Bool = false, mtu: UInt32 = 1500, master: UInt32? = nil
+  ) {
+    self.name = name
+    self.index = index
+    self.addresses = addresses.sorted()
+    self.state = state
+    self.kind = kind
+    self.isLoopback = isLoopback
+    self.mtu = mtu
+    self.master = master
+  }
+
+  /// Whether it carries this address.
+  public func owns(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
+}

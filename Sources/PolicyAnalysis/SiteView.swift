@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import PolicyCompiler
+public import PolicyLanguage
+public import RulesetModel
+
+/// A machine of a policy with its compiled ruleset, ready to be asked about packets.
+public struct SiteView: Sendable {
+  public let policy: Policy
+  public let machine: Machine
+  public let zones: [SiteZone]
+  public let ruleset: Ruleset
+  private let walk: PacketWalk
+  private let counters: [String: NamedCounter]
+
+  /// A view of a machine. The ruleset must be the one that the policy compiles to for it.
+  public init(policy: Policy, machine: Machine, ruleset: Ruleset) {
+    self.policy = policy
+    self.machine = machine
+    self.ruleset = ruleset
+    zones = SiteZone.zones(of: machine, in: policy)
+    walk = PacketWalk([Lowering.table(ruleset)])
+    counters = Dictionary(ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The zone of this name.
+  public func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
+
+  /// The zone that an interface belongs to.
+  public func zone(of interface: InterfaceName) -> SiteZone? {
+    zones.first { $0.interfaces.contains { $0.matches(interface) } } ?? zones.first { $0.kind == .internet }
+  }
+
+  /// An interface of a zone, by a name that it may have.
+  public func interface(of zone: SiteZone) -> InterfaceName? {
+    switch zone.interfaces.first {
+    case .exact(let name): return name
+    case .beginning(let start): return InterfaceName("\(start)0") ?? start
+    case nil:
+      let names = (0..<16).compactMap { InterfaceName("eth\($0)") } + [InterfaceName("internet")].compactMap { $0 }
+      return names.first { name in self.zone(of: name)?.kind == .internet }
+    }
+  }
+
+  /// What befalls a packet for this host.
+  public func arrival(_ packet: Packet) -> Trace {
+    walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
+  }
+
+  /// What befalls a packet that this host routes: judged as it comes, then on its way out.
+  public func passage(_ packet: Packet, to output: InterfaceName) -> Trace {
+    var arriving = packet
+    arriving.output = nil
+    let trace = walk.trace(arriving, hooks: [NFT.hookPrerouting])
+    guard trace.verdict == .accept else { return trace }
+    var leaving = packet
+    leaving.output = output
+    return trace.followed(by: walk.trace(leaving, hooks: [NFT.hookForward, NFT.hookPostrouting]))
+  }
+
+  /// The line of the policy that decided, or what is built in where none did.
+  public func because(_ trace: Trace) -> String {
+    guard let step = trace.deciding else { return "nothing objects" }
+    if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.place }
+    guard let comment = step.comment else { return "table \(step.table) chain \(step.chain)" }
+    if comment.hasPrefix("built in") { return comment }
+    return String(comment.prefix { $0 != " " })
+  }
+
+  /// Why, in words.
+  public func reason(_ trace: Trace) -> String {
+    guard let step = trace.deciding else { return "" }
+    if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
+    return step.comment.map { String($0.drop { $0 != " " }.dropFirst()) } ?? ""
+  }
+
+  /// Whether a trace was let in by a grant of the policy.
+  public func isGranted(_ trace: Trace) -> Bool {
+    guard trace.verdict == .accept, case .counted(let name)? = trace.deciding?.outcome else { return false }
+    return counters[name]?.purpose == .grant
+  }
+
+  /// Addresses that nothing in the policy names: somebody in the zone, one for each family that the zone may hold.
+  public func anyone(in zone: SiteZone) -> [IPAddress] {
+    if !zone.prefixes.isEmpty {
+      return AddressFamily.allCases.compactMap { family in
+        zone.prefixes.first { $0.family == family }.map { prefix in
+          // Not the network's own number, nor likely the router's.
+          IPAddress(family: family, bits: prefix.address.bits + (prefix.last.bits - prefix.address.bits) / 2)
+        }
+      }
+    }
+    return AddressFamily.allCases.compactMap { family in
+      let candidates: [UInt128] =
+        family == .ipv4
+        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001] : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
+      return candidates.map { IPAddress(family: family, bits: $0) }.first { !isNamed($0) }
+    }
+  }
+
+  /// Whether some prefix of the policy holds the address.
+  private func isNamed(_ address: IPAddress) -> Bool {
+    policy.tunnels.contains { $0.prefixes.contains { $0.contains(address) } }
+      || policy.lists.contains { list in list.prefixes.contains { $0.contains(address) } }
+      || (policy.grants + policy.failsafe).contains { grant in
+        grant.from.contains { if case .prefix(let prefix) = $0 { prefix.contains(address) } else { false } }
+      }
+  }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A grant as far as one zone of the machine is concerned: which ports it opens there, and to whom.
+struct GrantEntry: Hashable {
+  /// What every entry of the grant shares: its counter, and where it is written.
+  let counter: String
+  let origin: Origin
+  let services: [Service]
+  var sources: Sources
+  /// Told apart by it: entries of one number are the same.
+  var number = 0
+  /// What a packet must meet beside the port.
+  var condition: Condition = .none
+  /// Whether it is built in, the same for every zone.
+  var isEverywhere = false
+
+  /// Whom it lets in.
+  enum Sources: Hashable {
+    case anyone
+    case addresses([IPAddress])
+    case prefixes([Prefix])
+    case list(String)
+  }
+
+  /// What is built in, and more than a port.
+  enum Condition: Hashable {
+    case none
+    /// From UDP port 67.
+    case dhcp
+    /// From UDP port 547 of a link-local address.
+    case dhcpv6
+  }
+}
+
+/// A place beyond this machine that a grant opens.
+struct TransitDestination: Hashable {
+  /// As part of a chain's name.
+  let label: String
+  let prefixes: [Prefix]
+  /// Where its packets must leave.
+  let exit: Exit
+
+  enum Exit: Hashable {
+    case interfaces([InterfacePattern])
+    /// Any that is not a tunnel: the policy does not say which.
+    case anyNetwork
+  }
+}
+
+/// All grants, sorted by the zone where their packets arrive on this machine, and by what they reach.
+struct GrantEntries {
+  /// To this machine itself, by zone name.
+  private(set) var local: [String: [GrantEntry]] = [:]
+  /// Through this machine, by zone name; in the order in which they are written.
+  private(set) var transit: [String: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
+
+  private let site: Site
+  private var nextNumber = 0
+  /// Where in `transit` a destination stands.
+  private var places: [PlaceKey: Int] = [:]
+
+  private struct PlaceKey: Hashable {
+    let zone: String
+    let destination: TransitDestination
+  }
+
+  init(site: Site, today: CalendarDate) {
+    self.site = site
+    addHandshakes()
+    addDHCP()
+    for grant in site.policy.grants + site.policy.failsafe where grant.until.map({ $0 >= today }) ?? true {
+      add(grant)
+    }
+  }
+
+  /// WireGuard's own port is open from everywhere: it answers nobody whom it does not know.
+  private mutating func addHandshakes() {
+    for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
+      guard let listen = tunnel.listen, let port = PortRange(listen) else { continue }
+      let name = Identifier.clean(tunnel.name.description)
+      let entry = GrantEntry(
+        counter: "allow-tunnel-\(name)",
+        origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"),
+        services: [Service(name: "tunnel-\(name)", ports: [.ports(.udp, port)])], sources: .anyone,
+        isEverywhere: true)
+      let entries = entries(entry, [.anyone])
+      for zone in site.zones { local[zone.name, default: []] += entries }
+    }
+  }
+
+  private mutating func addDHCP() {
+    let kinds: [(String, UInt16, GrantEntry.Condition)] = [("dhcp", 68, .dhcp), ("dhcpv6", 546, .dhcpv6)]
+    for (name, number, condition) in kinds {
+      guard let port = PortRange(number) else { continue }
+      let entry = GrantEntry(
+        counter: "allow-\(name)", origin: Origin(reason: "answers to this host's \(name) client"),
+        services: [Service(name: name, ports: [.ports(.udp, port)])], sources: .anyone, condition: condition,
+        isEverywhere: true)
+      let entries = entries(entry, [.anyone])
+      for zone in site.networks where zone.kind != .containers { local[zone.name, default: []] += entries }
+    }
+  }
+
+  private mutating func add(_ grant: Grant) {
+    // What the grant says, whatever the order in which it says it.
+    let canonical =
+      grant.to.map(Self.canonical).sorted().joined(separator: " ") + "|"
+      + Set(grant.services.flatMap(\.ports)).sorted().map(Self.canonical).joined(separator: " ") + "|"
+      + grant.from.map(Self.canonical).sorted().joined(separator: " ")
+    let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
+    let reason = "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
+    let template = GrantEntry(
+      counter: "allow-\(words.joined(separator: "-"))-\(Identifier.digest(canonical))",
+      origin: site.origin(grant.location.line, grant.because.map { "\(reason): \($0)" } ?? reason),
+      services: grant.services, sources: .anyone)
+    addArrivals(grant, template)
+    for tunnel in site.policy.tunnels { addPassage(grant, template, tunnel) }
+  }
+
+  private static func canonical(_ target: GrantTarget) -> String {
+    switch target {
+    case .machine(let name): name
+    case .zone(let machine, let zone): "\(machine).\(zone)"
+    case .subnet(let machine, let prefix): "\(machine) \(prefix.description)"
+    }
+  }
+
+  private static func canonical(_ source: GrantSource) -> String {
+    switch source {
+    case .machine(let name): name
+    case .tunnel(let name): "tunnel \(name.description)"
+    case .zone(let name): "zone \(name)"
+    case .machineZone(let machine, let zone): "\(machine).\(zone)"
+    case .prefix(let prefix): prefix.description
+    case .list(let name): "list \(name)"
+    }
+  }
+
+  private static func canonical(_ port: ServicePort) -> String {
+    switch port {
+    case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
+    case .protocol(let number): "\(number.number)"
+    case .echoRequest: "echo"
+    }
+  }
+
+  /// The entries of a grant in one zone: sources of one kind are one entry.
+  private mutating func entries(_ template: GrantEntry, _ sources: [GrantEntry.Sources]) -> [GrantEntry] {
+    var merged: [GrantEntry.Sources] = []
+    for source in sources {
+      switch (merged.last, source) {
+      case (.anyone, .anyone): break
+      case (.addresses(let old), .addresses(let new)): merged[merged.count - 1] = .addresses(old + new)
+      case (.prefixes(let old), .prefixes(let new)): merged[merged.count - 1] = .prefixes(old + new)
+      default: merged.append(source)
+      }
+    }
+    return merged.map { sources in
+      var entry = template
+      entry.sources = sources
+      entry.number = nextNumber
+      nextNumber += 1
+      return entry
+    }
+  }
+
+  /// A grant to this machine, or to what it routes into its zones.
+  private mutating func addArrivals(_ grant: Grant, _ template: GrantEntry) {
+    let targets = grant.to.filter { $0.machine == site.machine.name }
+    if targets.isEmpty { return }
+    var sources: [String: [GrantEntry.Sources]] = [:]
+    for source in grant.from {
+      for (zone, arrival) in arrivals(source) { sources[zone.name, default: []].append(arrival) }
+    }
+    for zone in site.zones {
+      guard let arrivals = sources[zone.name] else { continue }
+      let entries = entries(template, arrivals)
+      for target in targets {
+        switch (target, destination(of: target)) {
+        case (.machine, _): local[zone.name, default: []] += entries
+        // Inside a zone hosts reach each other without this machine.
+        case (.zone(_, zone.name), _), (_, nil): break
+        case (_, let destination?): append(entries, from: zone, through: destination)
+        }
+      }
+    }
+  }
+
+  /// The zones of this machine where packets of a source arrive, and how they look there.
+  private func arrivals(_ source: GrantSource) -> [(SiteZone, GrantEntry.Sources)] {
+    switch source {
+    case .machine(let name):
+      guard name != site.machine.name, let other = site.machine(named: name) else { return [] }
+      return site.tunnels(shared: site.machine, other).compactMap { tunnel in
+        site.zone(named: tunnel.name.description).map { ($0, .addresses(other.addresses(in: tunnel.name))) }
+      }
+    case .tunnel(let name):
+      guard let tunnel = site.policy.tunnel(named: name.description), !site.machine.addresses(in: name).isEmpty,
+        let zone = site.zone(named: name.description)
+      else { return [] }
+      return [(zone, .prefixes(tunnel.prefixes))]
+    case .zone(let name):
+      return site.zone(named: name).map { [($0, .anyone)] } ?? []
+    case .machineZone(let name, let zoneName):
+      if name == site.machine.name { return site.zone(named: zoneName).map { [($0, .anyone)] } ?? [] }
+      guard let other = site.machine(named: name), let zone = other.zone(named: zoneName) else { return [] }
+      return site.tunnels(shared: site.machine, other).compactMap { tunnel in
+        site.zone(named: tunnel.name.description).map { ($0, .prefixes(zone.prefixes)) }
+      }
+    case .prefix(let prefix): return site.networks.map { ($0, .prefixes([prefix])) }
+    case .list(let name): return site.networks.map { ($0, .list(name)) }
+    }
+  }
+
+  /// A grant between others: packets that this machine routes out of its zone into the tunnel, or relays as its hub.
+  private mutating func addPassage(_ grant: Grant, _ template: GrantEntry, _ tunnel: Tunnel) {
+    var sources: [(zone: SiteZone, sources: [GrantEntry.Sources])] = []
+    if tunnel.hub == site.machine.name, let zone = site.zone(named: tunnel.name.description) {
+      sources.append((zone, grant.from.compactMap { peers($0, tunnel) }))
+    }
+    if !site.machine.addresses(in: tunnel.name).isEmpty {
+      for case .machineZone(site.machine.name, let name) in grant.from {
+        guard let zone = site.zone(named: name) else { continue }
+        sources.append((zone, [zone.prefixes.isEmpty ? .anyone : .prefixes(zone.prefixes)]))
+      }
+    }
+    for (zone, sources) in sources where !sources.isEmpty {
+      let entries = entries(template, sources)
+      for target in grant.to where target.machine != site.machine.name {
+        guard let receiver = site.machine(named: target.machine), !receiver.addresses(in: tunnel.name).isEmpty,
+          let prefixes = prefixes(of: target, receiver, tunnel)
+        else { continue }
+        let destination = TransitDestination(
+          label: label(of: target), prefixes: prefixes, exit: .interfaces([.exact(tunnel.name)]))
+        append(entries, from: zone, through: destination)
+      }
+    }
+  }
+
+  /// How a source that is another peer of the tunnel looks to the hub.
+  private func peers(_ source: GrantSource, _ tunnel: Tunnel) -> GrantEntry.Sources? {
+    switch source {
+    case .machine(let name):
+      guard name != site.machine.name, let other = site.machine(named: name) else { return nil }
+      let addresses = other.addresses(in: tunnel.name)
+      return addresses.isEmpty ? nil : .addresses(addresses)
+    case .tunnel(tunnel.name): return .prefixes(tunnel.prefixes)
+    case .machineZone(let name, let zoneName):
+      guard name != site.machine.name, let other = site.machine(named: name),
+        !other.addresses(in: tunnel.name).isEmpty, let zone = other.zone(named: zoneName)
+      else { return nil }
+      return .prefixes(zone.prefixes)
+    case .tunnel, .zone, .prefix, .list: return nil
+    }
+  }
+
+  private func prefixes(of target: GrantTarget, _ receiver: Machine, _ tunnel: Tunnel) -> [Prefix]? {
+    switch target {
+    case .machine: receiver.addresses(in: tunnel.name).map { Prefix($0) }
+    case .zone(_, let name): receiver.zone(named: name)?.prefixes
+    case .subnet(_, let prefix): [prefix]
+    }
+  }
+
+  private func label(of target: GrantTarget) -> String {
+    switch target {
+    case .machine(let name): Identifier.clean(name)
+    case .zone(let name, let zone): Identifier.clean("\(name).\(zone)")
+    case .subnet(let name, let prefix): Identifier.clean("\(name).\(prefix)")
+    }
+  }
+
+  /// What this machine routes to; nil for the machine itself.
+  private func destination(of target: GrantTarget) -> TransitDestination? {
+    switch target {
+    case .machine: return nil
+    case .zone(_, let name):
+      guard let zone = site.machine.zone(named: name) else { return nil }
+      return TransitDestination(label: label(of: target), prefixes: zone.prefixes, exit: .interfaces(zone.interfaces))
+    case .subnet(_, let prefix):
+      let zone = site.machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
+      return TransitDestination(
+        label: label(of: target), prefixes: [prefix], exit: zone.map { .interfaces($0.interfaces) } ?? .anyNetwork)
+    }
+  }
+
+  private mutating func append(
+    _ entries: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
+  ) {
+    let key = PlaceKey(zone: zone.name, destination: destination)
+    if let index = places[key] {
+      transit[zone.name]?[index].entries += entries
+    } else {
+      places[key] = transit[zone.name]?.count ?? 0
+      transit[zone.name, default: []].append((destination, entries))
+    }
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// The chain that judges packets by port, then by source: what a zone may reach of one place.
+///
+/// A packet costs two look-ups however many grants there are: its port leads to the chain of the ports that the same
+/// grants open, where its source leads to the grant's counter.
+extension RulesetBuilder {
+  /// Ports of a range that are worth elements of the map; a longer range is a rule.
+  private static let longestExpansion = 64
+
+  /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `refusal` is.
+  mutating func judge(_ name: String, _ entries: [GrantEntry], refusal: Rule?) {
+    var rules: [Rule] = []
+    var records: [UInt8] = []
+    var values: [ElementValue] = []
+    var ranges: [Rule] = []
+    var others: [Rule] = []
+    for portClass in PortClasses(entries).classes {
+      let members = portClass.entries.map { entries[$0] }
+      let chain = grantChain(name, portClass.label, members)
+      let origin = origin(of: members, portClass.label)
+      for (number, range) in portClass.ports {
+        if range.count <= Self.longestExpansion {
+          for port in range.lower...range.upper {
+            records += SetKey.port(number, port) + [0]
+            values.append(.verdict(.jump(chain: chain)))
+          }
+        } else {
+          ranges.append(Rule([.port(number, .destination, range)], action: .jump(chain), origin: origin))
+        }
+      }
+      for number in portClass.protocols {
+        others.append(Rule([.transport(.equal, number)], action: .jump(chain), origin: origin))
+      }
+      if portClass.hasEcho {
+        others.append(Rule([.icmpType(.ipv4, 8...8)], action: .jump(chain), origin: origin))
+        others.append(Rule([.icmpType(.ipv6, 128...128)], action: .jump(chain), origin: origin))
+      }
+    }
+    if !values.isEmpty {
+      let map = "\(name)/ports"
+      let elements = SetElements(keyLength: NamedSet.Key.transportAndPort.length, unsorted: records, values: values)
+      add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
+      rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
+    }
+    rules += ranges + others
+    if let refusal { rules.append(refusal) }
+    add(RuleChain(name: name, rules: rules))
+  }
+
+  /// The chain of ports that the same grants open: lets in whom one of them names. Made once for the same grants.
+  private mutating func grantChain(_ judge: String, _ label: String, _ entries: [GrantEntry]) -> String {
+    let numbers = entries.map(\.number)
+    if let known = grantChains[numbers] { return known }
+    // What is open in every zone alike has one chain for all.
+    let name = "\(entries.allSatisfy(\.isEverywhere) ? "any" : judge)/\(label)"
+    grantChains[numbers] = name
+    var rules: [Rule] = []
+    let exact = entries.filter { if case .addresses = $0.sources { true } else { false } }
+    for family in AddressFamily.allCases {
+      var records: [UInt8] = []
+      var values: [ElementValue] = []
+      var used: [GrantEntry] = []
+      for entry in exact {
+        guard case .addresses(let addresses) = entry.sources else { continue }
+        let own = addresses.filter { $0.family == family }
+        if own.isEmpty { continue }
+        used.append(entry)
+        let counter = grantCounter(entry)
+        for address in own {
+          records += address.bytes
+          records.append(0)
+          values.append(.object(counter))
+        }
+      }
+      if values.isEmpty { continue }
+      let map = "\(name)-\(family == .ipv4 ? "v4" : "v6")"
+      let elements = SetElements(keyLength: family.byteWidth, unsorted: records, values: values)
+      add(NamedSet(name: map, key: .address(family), kind: .counters, elements: elements))
+      rules.append(
+        Rule([], count: .bySource(family, map: map), action: .accept, origin: origin(of: used, nil)))
+    }
+    for entry in entries {
+      let matches: [Match]?
+      switch entry.sources {
+      case .addresses: continue
+      case .anyone: matches = nil
+      case .prefixes(let prefixes): matches = memberships(of: prefixes, .source, set: "\(name)-\(entry.counter)")
+      case .list(let list): matches = memberships(ofList: list, .source)
+      }
+      let count = count(entry)
+      for match in matches ?? [] { rules.append(Rule([match], count: count, action: .accept, origin: entry.origin)) }
+      if matches == nil {
+        rules.append(Rule(conditions(entry), count: count, action: .accept, origin: entry.origin))
+        // Behind a grant for everyone no other can decide.
+        if entry.condition == .none { break }
+      }
+    }
+    add(RuleChain(name: name, rules: rules))
+    return name
+  }
+
+  private func conditions(_ entry: GrantEntry) -> [Match] {
+    switch entry.condition {
+    case .none: []
+    case .dhcp: PortRange(67).map { [.port(.udp, .source, $0)] } ?? []
+    case .dhcpv6:
+      PortRange(547).map { [.address(.source, .equal, LinkLocal.ipv6), .port(.udp, .source, $0)] } ?? []
+    }
+  }
+
+  /// The origin of a rule that several grants share.
+  private func origin(of entries: [GrantEntry], _ label: String?) -> Origin {
+    let lines = Set(entries.flatMap(\.origin.lines)).sorted()
+    let reasons = entries.map(\.origin.reason)
+    let reason = label ?? (Set(reasons).count == 1 ? reasons.first ?? "" : "\(reasons.first ?? "") and others")
+    return lines.isEmpty ? Origin(reason: reason) : Origin(file: site.policy.path, lines: lines, reason: reason)
+  }
+}
+
+/// Addresses that mean the link alone.
+enum LinkLocal {
+  /// fe80::/10 (RFC 4291 section 2.5.6).
+  static let ipv6 = Prefix(
+    containing: IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
+  /// The unspecified addresses: a host that has none yet.
+  static let unspecified = [
+    Prefix(IPAddress(family: .ipv4, bits: 0)), Prefix(IPAddress(family: .ipv6, bits: 0)),
+  ]
+}

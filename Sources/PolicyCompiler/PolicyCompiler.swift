@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+public import PolicyLanguage
+public import RulesetModel
+
+/// Turns a policy into what one of its machines enforces.
+public enum PolicyCompiler {
+  /// The ruleset of a machine on a day: grants that ended before it are left out. `live` holds the addresses at which
+  /// machines with `endpoint: live` were last heard, by machine name.
+  ///
+  /// The same policy, machine, day and addresses give the same ruleset, to the byte. Fails where the policy has no
+  /// machine of this name.
+  public static func compile(
+    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()
+  ) throws(CompileError) -> Ruleset {
+    guard let machine = policy.machine(named: name) else {
+      throw CompileError(machine: name, known: policy.machines.map(\.name))
+    }
+    let site = Site(policy: policy, machine: machine)
+    var builder = RulesetBuilder(site: site)
+    let entries = GrantEntries(site: site, today: today)
+    let encryption = EncryptionPlan(site: site, live: live)
+    builder.addRaw(entries)
+    builder.addGate(entries, encryption)
+    builder.addInput()
+    builder.addForward(entries, encryption)
+    builder.addOutput(encryption)
+    builder.addPostrouting(encryption)
+    return builder.ruleset
+  }
+}
+
+/// The policy has no machine of the name that was asked for.
+public struct CompileError: Error, Sendable, CustomStringConvertible {
+  public let machine: String
+  /// The machines that it has, by name.
+  public let known: [String]
+
+  public var description: String {
+    "the policy has no machine '\(machine)'; it has \(known.joined(separator: ", ")): name one with --machine"
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// The ports that a list of grants opens, sorted into classes: ports of one class are opened by the same grants.
+struct PortClasses {
+  /// Ports opened by the same grants.
+  struct Class {
+    /// Indices into the entries, rising.
+    let entries: [Int]
+    var ports: [(IPProtocol, PortRange)] = []
+    var protocols: [IPProtocol] = []
+    var hasEcho = false
+    /// The name of the service that the first of its ports belongs to, or the port itself.
+    var label = ""
+  }
+
+  private(set) var classes: [Class] = []
+
+  init(_ entries: [GrantEntry]) {
+    var index: [[Int]: Int] = [:]
+    func place(_ members: [Int], _ classes: inout [Class]) -> Int {
+      if let place = index[members] { return place }
+      index[members] = classes.count
+      classes.append(Class(entries: members))
+      return classes.count - 1
+    }
+
+    var classes: [Class] = []
+    for (number, ranges) in Self.ranges(entries) {
+      for (range, members) in Self.segments(ranges) {
+        let place = place(members, &classes)
+        // Neighbouring segments of one class are one range.
+        if let last = classes[place].ports.last, last.0 == number, last.1.upper != .max,
+          last.1.upper + 1 == range.lower, let joined = PortRange(last.1.lower, range.upper)
+        {
+          classes[place].ports[classes[place].ports.count - 1].1 = joined
+        } else {
+          classes[place].ports.append((number, range))
+        }
+      }
+    }
+    var portless: [IPProtocol: [Int]] = [:]
+    var echo: [Int] = []
+    for (number, entry) in entries.enumerated() {
+      for port in Set(entry.services.flatMap(\.ports)).sorted() {
+        switch port {
+        case .ports: break
+        case .protocol(let transport): portless[transport, default: []].append(number)
+        case .echoRequest: echo.append(number)
+        }
+      }
+    }
+    for (transport, members) in portless.sorted(by: { $0.key < $1.key }) {
+      classes[place(members, &classes)].protocols.append(transport)
+    }
+    if !echo.isEmpty { classes[place(echo, &classes)].hasEcho = true }
+
+    var taken: Set<String> = []
+    for position in classes.indices {
+      let label = Self.label(classes[position], entries)
+      classes[position].label = taken.insert(label).inserted ? label : Self.portLabel(classes[position])
+      taken.insert(classes[position].label)
+    }
+    self.classes = classes
+  }
+
+  /// The ranges of each protocol, each with the entry that opens it.
+  private static func ranges(_ entries: [GrantEntry]) -> [(IPProtocol, [(PortRange, Int)])] {
+    var result: [IPProtocol: [(PortRange, Int)]] = [:]
+    for (number, entry) in entries.enumerated() {
+      for service in entry.services {
+        for case .ports(let transport, let range) in service.ports {
+          result[transport, default: []].append((range, number))
+        }
+      }
+    }
+    return result.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// Cuts overlapping ranges at each other's ends: disjoint ones, rising, each with all entries that open it.
+  private static func segments(_ ranges: [(PortRange, Int)]) -> [(PortRange, [Int])] {
+    // Ports at which the entries change, as numbers beyond 16 bits since the last range may end at 65535.
+    var begins: [Int: [Int]] = [:]
+    var ends: [Int: [Int]] = [:]
+    for (range, entry) in ranges {
+      begins[Int(range.lower), default: []].append(entry)
+      ends[Int(range.upper) + 1, default: []].append(entry)
+    }
+    let cuts = Set(begins.keys).union(ends.keys).sorted()
+    var open: [Int: Int] = [:]
+    var result: [(PortRange, [Int])] = []
+    for (position, cut) in cuts.enumerated() {
+      for entry in ends[cut] ?? [] {
+        open[entry, default: 1] -= 1
+        if open[entry] == 0 { open[entry] = nil }
+      }
+      for entry in begins[cut] ?? [] { open[entry, default: 0] += 1 }
+      guard !open.isEmpty, position + 1 < cuts.count,
+        let range = PortRange(UInt16(cut), UInt16(cuts[position + 1] - 1))
+      else { continue }
+      result.append((range, open.keys.sorted()))
+    }
+    return result
+  }
+
+  private static func label(_ portClass: Class, _ entries: [GrantEntry]) -> String {
+    let first: ServicePort? =
+      portClass.ports.first.map { .ports($0.0, $0.1) } ?? portClass.protocols.first.map { .protocol($0) }
+      ?? (portClass.hasEcho ? .echoRequest : nil)
+    guard let first else { return "none" }
+    for number in portClass.entries {
+      for service in entries[number].services where service.ports.contains(where: { covers($0, first) }) {
+        return Identifier.clean(service.name)
+      }
+    }
+    return portLabel(portClass)
+  }
+
+  private static func covers(_ port: ServicePort, _ other: ServicePort) -> Bool {
+    switch (port, other) {
+    case (.ports(let one, let outer), .ports(let two, let inner)):
+      one == two && outer.lower <= inner.lower && inner.upper <= outer.upper
+    case (.protocol(let one), .protocol(let two)): one == two
+    case (.echoRequest, .echoRequest): true
+    case (.ports, _), (.protocol, _), (.echoRequest, _): false
+    }
+  }
+
+  private static func portLabel(_ portClass: Class) -> String {
+    if let port = portClass.ports.first { return Identifier.clean("\(port.0)-\(port.1)") }
+    if let number = portClass.protocols.first { return "protocol-\(number.number)" }
+    return "echo"
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A ruleset while it is put together. What each base chain does is in a file of its own.
+struct RulesetBuilder {
+  let site: Site
+  private(set) var chains: [RuleChain] = []
+  private var sets: [String: NamedSet] = [:]
+  private var counters: [String: NamedCounter] = [:]
+  /// The sets of each list that is in use.
+  private var lists: [String: [AddressFamily: [PrefixLayout.Part]]] = [:]
+  /// The chain that judges packets to others by these grants (their numbers), so that equal ones are made once.
+  var judgements: [[Int]: String] = [:]
+  /// The chain of ports that these grants open, likewise.
+  var grantChains: [[Int]: String] = [:]
+
+  init(site: Site) { self.site = site }
+
+  var ruleset: Ruleset {
+    let base = chains.filter { $0.base != nil }
+    let others = chains.filter { $0.base == nil }.sorted { $0.name < $1.name }
+    return Ruleset(
+      chains: base + others, sets: sets.values.sorted { $0.name < $1.name },
+      counters: counters.values.sorted { $0.name < $1.name })
+  }
+
+  mutating func add(_ chain: RuleChain) { chains.append(chain) }
+
+  mutating func add(_ set: NamedSet) { sets[set.name] = set }
+
+  /// The counter of a grant, known from now on.
+  mutating func count(_ entry: GrantEntry) -> Count {
+    grantCounter(entry)
+    return .named(entry.counter)
+  }
+
+  /// Makes the counter of a grant known, and names it. Grants that say the same share one.
+  @discardableResult
+  mutating func grantCounter(_ entry: GrantEntry) -> String {
+    if let known = counters[entry.counter] {
+      if known.origin.lines != entry.origin.lines {
+        counters[entry.counter]?.origin.lines = Set(known.origin.lines + entry.origin.lines).sorted()
+      }
+    } else {
+      counters[entry.counter] = NamedCounter(name: entry.counter, purpose: .grant, origin: entry.origin)
+    }
+    return entry.counter
+  }
+
+  /// The counter of a reason to drop, known from now on.
+  mutating func count(drop name: String, _ origin: Origin) -> Count {
+    let name = "drop-\(name)"
+    if counters[name] == nil { counters[name] = NamedCounter(name: name, purpose: .drop, origin: origin) }
+    return .named(name)
+  }
+
+  /// A rule that counts a packet and drops it.
+  mutating func drop(_ matches: [Match] = [], _ reason: String, _ origin: Origin) -> Rule {
+    Rule(matches, count: count(drop: reason, origin), action: .drop, origin: origin)
+  }
+
+  /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their
+  /// beginning, and the rule for all interfaces that no zone claims. Zones without an action are left out.
+  mutating func dispatch(map name: String, _ actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)]) -> [Rule] {
+    var records: [UInt8] = []
+    var values: [ElementValue] = []
+    var patterns: [Rule] = []
+    var rest: [Rule] = []
+    for (zone, action, origin) in actions {
+      if zone.kind == .internet { rest.append(Rule([], action: Action(action), origin: origin)) }
+      for pattern in zone.interfaces {
+        switch pattern {
+        case .exact(let interface):
+          records += SetKey.interface(interface) + [0]
+          values.append(.verdict(action))
+        case .beginning:
+          patterns.append(Rule([.interface(.input, .equal, pattern)], action: Action(action), origin: origin))
+        }
+      }
+    }
+    var rules: [Rule] = []
+    if !values.isEmpty {
+      let elements = SetElements(keyLength: NamedSet.Key.interfaceName.length, unsorted: records, values: values)
+      add(NamedSet(name: name, key: .interfaceName, kind: .verdicts, elements: elements))
+      rules.append(Rule([], action: .byInputInterface(map: name), origin: Origin(reason: "by interface")))
+    }
+    return rules + patterns + rest
+  }
+
+  /// The conditions under which a source address lies in one of these prefixes, each a rule's own: one for a prefix
+  /// where they are few, else one for each set that holds them.
+  mutating func memberships(
+    of prefixes: [Prefix], _ side: AddressSide, set name: @autoclosure () -> String, inPlace: Int = 4
+  ) -> [Match] {
+    let disjoint = PrefixLayout.disjoint(prefixes)
+    if disjoint.count <= inPlace { return disjoint.map { .address(side, .equal, $0) } }
+    let name = name()
+    return AddressFamily.allCases.flatMap { family -> [Match] in
+      let own = disjoint.filter { $0.family == family }
+      if own.isEmpty { return [] }
+      return matches(PrefixLayout(name: name, family: family, prefixes: own).parts, family, side)
+    }
+  }
+
+  /// The conditions under which a source lies in a list.
+  mutating func memberships(ofList name: String, _ side: AddressSide) -> [Match] {
+    AddressFamily.allCases.flatMap { family -> [Match] in
+      if lists[name]?[family] == nil {
+        let prefixes = site.policy.list(named: name)?.prefixes.filter { $0.family == family } ?? []
+        lists[name, default: [:]][family] =
+          prefixes.isEmpty
+          ? [] : PrefixLayout(name: "list/\(Identifier.clean(name))", family: family, prefixes: prefixes).parts
+      }
+      return matches(lists[name]?[family] ?? [], family, side)
+    }
+  }
+
+  private mutating func matches(
+    _ parts: [PrefixLayout.Part], _ family: AddressFamily, _ side: AddressSide
+  ) -> [Match] {
+    parts.map { part in
+      add(part.set)
+      return .addressSet(family, side, set: part.set.name, maskLength: part.maskLength)
+    }
+  }
+}
+
+extension Action {
+  /// The action that a verdict is.
+  init(_ verdict: VerdictCode) {
+    switch verdict {
+    case .accept, .continue, .other: self = .accept
+    case .drop: self = .drop
+    case .return: self = .return
+    case .jump(let chain): self = .jump(chain)
+    case .goto(let chain): self = .goto(chain)
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// Finds grants that say nothing that another one does not say. Names become numbers first, so that ten thousand grants
+/// are compared in milliseconds.
+struct CoveredGrants {
+  /// A grant in numbers.
+  private struct Entry {
+    let to: [Int32]
+    let from: [Int32]
+    /// `from`, and the machines of its tunnels.
+    let reached: [Int32]
+    let ports: [ServicePort]
+    let until: CalendarDate?
+  }
+
+  /// Where grants are looked up: by the first target and source and the rarest port, all of which a covering grant has.
+  private struct Key: Hashable {
+    let target: Int32
+    let source: Int32
+    let port: ServicePort?
+  }
+
+  /// How many combinations of target, source and port of a grant are looked up; of wider ones, only some are tried.
+  private static let combinationLimit = 4096
+  private static let wideLimit = 16
+  /// How many grants with one key are looked at: beyond it, the policy repeats itself anyway.
+  private static let chainLimit = 256
+
+  private var targets: [GrantTarget: Int32] = [:]
+  private var sources: [GrantSource: Int32] = [:]
+  private var members: [InterfaceName: [Int32]] = [:]
+  private var entries: [Entry] = []
+  /// The grant that covers each, where one was found.
+  private var by: [Int?]
+
+  /// The grants that another covers, by index, each with that other one. Of equals the first stays.
+  static func find(in grants: [Grant], of policy: Policy) -> [(Int, by: Int)] {
+    guard grants.count > 1 else { return [] }
+    var search = CoveredGrants(grants, policy)
+    search.run()
+    return search.by.indices.compactMap { index in search.by[index].map { (index, by: $0) } }
+  }
+
+  private init(_ grants: [Grant], _ policy: Policy) {
+    by = Array(repeating: nil, count: grants.count)
+    // A machine that is in one tunnel only is let in wherever that tunnel is.
+    for machine in policy.machines where machine.addresses.count == 1 {
+      members[machine.addresses[0].tunnel, default: []].append(Self.number(.machine(machine.name), &sources))
+    }
+    entries.reserveCapacity(grants.count)
+    for grant in grants {
+      let from = grant.from.map { Self.number($0, &sources) }
+      var reached = from
+      for case .tunnel(let name) in grant.from { reached += members[name] ?? [] }
+      entries.append(
+        Entry(
+          to: grant.to.map { Self.number($0, &targets) }.sorted(), from: from.sorted(),
+          reached: reached.sorted(),
+          ports: grant.services.count == 1 ? grant.services[0].ports : grant.services.flatMap(\.ports),
+          until: grant.until))
+    }
+  }
+
+  private static func number<Thing: Hashable>(_ thing: Thing, _ numbers: inout [Thing: Int32]) -> Int32 {
+    if let known = numbers[thing] { return known }
+    let number = Int32(clamping: numbers.count)
+    numbers[thing] = number
+    return number
+  }
+
+  private mutating func run() {
+    // The last grant with a key, and for each grant the one before it with the same key.
+    var heads: [Key: Int] = [:]
+    heads.reserveCapacity(2 * entries.count)
+    var next = [Int](repeating: -1, count: entries.count)
+    var nextOfPair = next
+    var uses: [ServicePort: Int] = [:]
+    for entry in entries { for port in entry.ports { uses[port, default: 0] += 1 } }
+    for (index, entry) in entries.enumerated() {
+      guard let target = entry.to.first, let source = entry.from.first,
+        let port = entry.ports.min(by: { uses[$0, default: 0] < uses[$1, default: 0] })
+      else { continue }
+      next[index] = heads.updateValue(index, forKey: Key(target: target, source: source, port: port)) ?? -1
+      nextOfPair[index] =
+        heads.updateValue(index, forKey: Key(target: target, source: source, port: nil)) ?? -1
+    }
+    var wide = 0
+    for index in entries.indices {
+      let entry = entries[index]
+      let ranges = entry.ports.contains {
+        if case .ports(_, let range) = $0 { range.count > 1 } else { false }
+      }
+      let ports = ranges ? 1 : entry.ports.count
+      if entry.to.count * entry.reached.count * ports > Self.combinationLimit {
+        wide += 1
+        if wide <= Self.wideLimit { for other in entries.indices { note(index, covers: other) } }
+        continue
+      }
+      for target in entry.to {
+        for source in entry.reached {
+          if ranges {
+            // A range covers ports that it does not name: all grants of these ends are looked at.
+            follow(heads[Key(target: target, source: source, port: nil)], nextOfPair, index)
+          } else {
+            for port in entry.ports {
+              follow(heads[Key(target: target, source: source, port: port)], next, index)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private mutating func follow(_ head: Int?, _ next: [Int], _ index: Int) {
+    guard var place = head else { return }
+    var steps = 0
+    while place >= 0, steps < Self.chainLimit {
+      note(index, covers: place)
+      place = next[place]
+      steps += 1
+    }
+  }
+
+  /// Notes that one grant covers another, if it does.
+  private mutating func note(_ wide: Int, covers narrow: Int) {
+    guard wide != narrow, by[narrow] == nil, covers(wide, narrow) else { return }
+    // Of two that cover each other, the later one is told of.
+    if wide > narrow, covers(narrow, wide) { return }
+    by[narrow] = wide
+  }
+
+  private func covers(_ one: Int, _ two: Int) -> Bool {
+    let (wide, narrow) = (entries[one], entries[two])
+    if let end = wide.until {
+      guard let other = narrow.until, other <= end else { return false }
+    }
+    return Self.isSubset(narrow.to, of: wide.to) && Self.isSubset(narrow.from, of: wide.reached)
+      && narrow.ports.allSatisfy { port in wide.ports.contains { Self.covers($0, port) } }
+  }
+
+  /// Whether each of these sorted numbers is among those sorted ones.
+  private static func isSubset(_ few: [Int32], of many: [Int32]) -> Bool {
+    var place = 0
+    for number in few {
+      while place < many.count, many[place] < number { place += 1 }
+      guard place < many.count, many[place] == number else { return false }
+    }
+    return true
+  }
+
+  private static func covers(_ wide: ServicePort, _ narrow: ServicePort) -> Bool {
+    switch (wide, narrow) {
+    case (.ports(let one, let range), .ports(let two, let inner)):
+      one == two && range.lower <= inner.lower && inner.upper <= range.upper
+    case (.protocol(let one), .protocol(let two)): one == two
+    case (.echoRequest, .echoRequest): true
+    case (.ports, _), (.protocol, _), (.echoRequest, _): false
+    }
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Writes diagnostics for people: the place, the message, the line with what is meant underlined, the help.
+public struct DiagnosticText: Sendable {
+  /// Whether terminal colours are written.
+  public enum Style: Sendable, Hashable {
+    case plain
+    /// With ANSI escape sequences.
+    case coloured
+  }
+
+  /// How many cells of a source line are shown; of longer ones, the part around what is meant.
+  private static let width = 100
+
+  private let style: Style
+
+  /// A writer in this style.
+  public init(style: Style = .plain) { self.style = style }
+
+  /// All of these, one after another, each line ended.
+  public func render(_ diagnostics: [Diagnostic]) -> String {
+    diagnostics.map { render($0) }.joined()
+  }
+
+  /// One diagnostic, each line ended.
+  public func render(_ diagnostic: Diagnostic) -> String {
+    let place = "\(diagnostic.location.file):\(diagnostic.location.line):\(diagnostic.location.column)"
+    let colour = diagnostic.severity == .error ? "31;1" : "35;1"
+    var result =
+      "\(paint(Self.escaped(place), "1")): \(paint("\(diagnostic.severity.rawValue):", colour)) "
+      + "\(paint(Self.escaped(diagnostic.message), "1"))\n"
+    let number = String(diagnostic.location.line)
+    let margin = String(repeating: " ", count: number.utf8.count + 2)
+    if let line = diagnostic.sourceLine {
+      let (shown, indent, carets) = Self.window(
+        line, from: diagnostic.location.column - 1, count: diagnostic.length)
+      result += "  \(paint("\(number) |", "34")) \(shown)\n"
+      result += "\(margin) \(paint("|", "34")) \(String(repeating: " ", count: indent))"
+      result += "\(paint("^" + String(repeating: "~", count: carets - 1), colour))\n"
+    }
+    if let help = diagnostic.help {
+      result += "\(margin) \(paint("=", "34")) help: \(Self.escaped(help))\n"
+    }
+    return result
+  }
+
+  private func paint(_ text: String, _ code: String) -> String {
+    style == .plain ? text : "\u{1b}[\(code)m\(text)\u{1b}[0m"
+  }
+
+  /// The text with control characters, and those that turn the writing direction, shown as escapes.
+  private static func escaped(_ text: String) -> String { text.unicodeScalars.map { cell($0).text }.joined() }
+
+  /// The part of a line around `count` characters from `start` on, the cells before them, and the cells they take.
+  private static func window(_ line: String, from start: Int, count: Int) -> (
+    text: String, indent: Int, carets: Int
+  ) {
+    var cells: [(text: String, width: Int)] = []
+    var before = 0
+    let scalars = line.unicodeScalars
+    // Only the neighbourhood is looked at: a line may be megabytes long.
+    let first = max(0, start - width)
+    var place =
+      scalars.index(scalars.startIndex, offsetBy: first, limitedBy: scalars.endIndex) ?? scalars.endIndex
+    while place < scalars.endIndex, cells.count < 2 * width + 1 {
+      cells.append(cell(scalars[place]))
+      place = scalars.index(after: place)
+    }
+    let mark = min(start - first, cells.count)
+    let end = min(mark + count, cells.count)
+    func sum(_ range: Range<Int>) -> Int { cells[range].reduce(0) { $0 + $1.width } }
+    let isCutBehind: Bool
+    var from = 0
+    var to = cells.count
+    if first == 0, place == scalars.endIndex, sum(0..<cells.count) <= width {
+      isCutBehind = false
+    } else {
+      // A third of the room goes to what stands before.
+      if first > 0 || sum(0..<min(end, cells.count)) > width {
+        from = mark
+        while from > 0, sum(from..<mark) < width / 3 { from -= 1 }
+      }
+      to = from
+      var used = 0
+      while to < cells.count, used + cells[to].width <= width {
+        used += cells[to].width
+        to += 1
+      }
+      isCutBehind = to < cells.count || place < scalars.endIndex
+    }
+    let lead = first > 0 || from > 0 ? "…" : ""
+    before = lead.isEmpty ? 0 : 1
+    let text = lead + cells[from..<to].map(\.text).joined() + (isCutBehind ? "…" : "")
+    return (text, before + sum(from..<mark), max(1, sum(mark..<max(mark, min(end, to)))))
+  }
+
+  /// A character as it is shown, and the cells it takes on a terminal.
+  private static func cell(_ scalar: Unicode.Scalar) -> (text: String, width: Int) {
+    switch scalar.value {
+    case 0x09: return ("    ", 4)
+    case 0..<0x20, 0x7f...0x9f, 0x200b...0x200f, 0x2028...0x202e, 0x2066...0x2069, 0xfeff:
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      let text = "\\u{\(digits)}"
+      return (text, text.utf8.count)
+    default: break
+    }
+    switch scalar.properties.generalCategory {
+    case .nonspacingMark, .enclosingMark, .format: return (String(scalar), 0)
+    default: return (String(scalar), isWide(scalar.value) ? 2 : 1)
+    }
+  }
+
+  /// Whether terminals give a character two cells: the East Asian wide and full-width blocks, and emoji (UAX #11).
+  private static func isWide(_ value: UInt32) -> Bool {
+    switch value {
+    case 0x1100...0x115f, 0x2e80...0x303e, 0x3041...0x33ff, 0x3400...0x4dbf, 0x4e00...0x9fff, 0xa000...0xa4cf,
+      0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe4f, 0xff00...0xff60, 0xffe0...0xffe6, 0x1f300...0x1f64f,
+      0x1f680...0x1f6ff, 0x1f900...0x1f9ff, 0x20000...0x3fffd:
+      true
+    default: false
+    }
+  }
+}

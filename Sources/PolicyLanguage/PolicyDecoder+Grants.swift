@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// The sections `allow`, `failsafe` and `encrypt`.
+extension PolicyDecoder {
+  private static let grantKeys = ["to", "services", "from", "because", "until"]
+  private static let failsafeKeys = ["to", "services", "from", "because"]
+  private static let encryptKeys = ["between", "tunnel"]
+
+  /// How many days before its end a grant is warned of.
+  static let daysOfWarning = 30
+
+  /// Who is let in where, by which words.
+  struct Ends {
+    var to: [GrantTarget] = []
+    var from: [GrantSource] = []
+    var wordsTo: [String] = []
+    var wordsFrom: [String] = []
+  }
+
+  /// Reads the lines of `allow` or `failsafe`.
+  mutating func decodeGrants(_ top: Fields, _ key: String) -> [Grant] {
+    let nodes = lines(top, key)
+    var result: [Grant] = []
+    result.reserveCapacity(nodes.count)
+    for node in nodes {
+      guard
+        let fields = fields(
+          node, key == "allow" ? "a grant" : "a failsafe grant",
+          keys: key == "allow" ? Self.grantKeys : Self.failsafeKeys)
+      else { continue }
+      let to = required(fields, "to")
+      let services = required(fields, "services")
+      let from = required(fields, "from")
+      let ends = ends(to: to, from: from, over: nil, for: .grant)
+      var named: [Service] = []
+      if let services { named = lineServices(services, "'services'") }
+      var because: String?
+      if let node = fields["because"] { because = reason(node) }
+      var until: CalendarDate?
+      if key == "allow", let node = fields["until"] { until = end(node) }
+      lineMarks[key, default: []].append(node.mark)
+      result.append(
+        Grant(
+          to: ends.to, services: named, from: ends.from, because: because, until: until,
+          location: location(node.mark),
+          wordsTo: ends.wordsTo, wordsFrom: ends.wordsFrom))
+    }
+    return result
+  }
+
+  /// Free text, in one line.
+  private mutating func reason(_ node: YamlNode) -> String? {
+    guard let word = text(node, "'because'", is: "a text") else { return nil }
+    var text = word.text[...]
+    while text.last?.isWhitespace == true { text = text.dropLast() }
+    if text.utf8.contains(UInt8(ascii: "\n")) {
+      log.error(word.mark, "'because' is one line", help: "begin it with '>' to fold it into one")
+      return nil
+    }
+    return String(text)
+  }
+
+  private mutating func end(_ node: YamlNode) -> CalendarDate? {
+    guard let word = text(node, "'until'", is: "a date") else { return nil }
+    guard let date = CalendarDate(word.text) else {
+      log.error(word.mark, "'\(word.text.shortened)' is no date", help: "write one like \(today)")
+      return nil
+    }
+    let days = date.dayNumber - today.dayNumber
+    if days < 0 {
+      log.expired(word.mark, "this grant ended on \(date)", help: "take the line out, or give it a later day")
+    } else if days <= Self.daysOfWarning {
+      let left = days == 0 ? "today" : days == 1 ? "tomorrow" : "in \(days) days"
+      log.warning(
+        word.mark, "this grant ends on \(date), \(left)",
+        help: "take the line out then, or give it a later day")
+    }
+    return date
+  }
+
+  /// Both ends of a grant or test, checked against each other. `over` is the way a test names.
+  mutating func ends(to: YamlNode?, from: YamlNode?, over: Way?, for purpose: Purpose) -> Ends {
+    var toWords: [YamlText] = []
+    if let to { toWords = texts(to, "'to'", of: "a machine or group") }
+    var fromWords: [YamlText] = []
+    if let from { fromWords = texts(from, "'from'", of: "a source") }
+    var result = Ends()
+    var parts: [(word: YamlText, targets: [GrantTarget])] = []
+    for word in toWords {
+      if result.wordsTo.contains(word.text) {
+        warnTwice(word)
+        continue
+      }
+      let targets = targets(word)
+      result.wordsTo.append(word.text)
+      parts.append((word, targets))
+      Self.merge(targets, into: &result.to)
+    }
+    for word in fromWords {
+      if result.wordsFrom.contains(word.text) {
+        warnTwice(word)
+        continue
+      }
+      result.wordsFrom.append(word.text)
+      guard let meaning = resolve(word, .from), let sources = sources(word, meaning, for: purpose) else {
+        continue
+      }
+      Self.merge(sources, into: &result.from)
+      for (target, targets) in parts {
+        let pair = WordPair(from: word.text, to: target.text)
+        if over == nil, checkedPairs.contains(pair) { continue }
+        guard check(word, meaning, against: targets, over: over) else { break }
+        if over == nil { checkedPairs.insert(pair) }
+      }
+    }
+    if case .machine(let name)? = result.from.first, result.from.count == 1, fromWords.count == 1,
+      let word = fromWords.first,
+      purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name })
+    {
+      log.error(
+        word.mark, "'\(name)' reaches itself without a grant", help: "name the machines that are to reach it")
+    }
+    return result
+  }
+
+  private static func merge<Element: Hashable>(_ new: [Element], into all: inout [Element]) {
+    if all.isEmpty {
+      all = new
+    } else if all.count + new.count < 16 {
+      for element in new where !all.contains(element) { all.append(element) }
+    } else {
+      let known = Set(all)
+      all += new.filter { !known.contains($0) }
+    }
+  }
+
+  /// The lines of `encrypt`.
+  mutating func decodeEncryptions(_ top: Fields) -> [Encryption] {
+    var result: [Encryption] = []
+    for node in lines(top, "encrypt") {
+      guard let fields = fields(node, "a line of 'encrypt'", keys: Self.encryptKeys) else { continue }
+      var tunnel: Int?
+      if let node = required(fields, "tunnel"), let word = text(node, "'tunnel'", is: "the name of a tunnel")
+      {
+        tunnel = tunnelIndex[word.text]
+        if let tunnel {
+          if tunnels[tunnel].listen == nil, !broken.contains(word.text) {
+            log.error(
+              word.mark, "the tunnel '\(word.text)' has no 'listen'",
+              help: "traffic outside it is told by that port")
+          }
+        } else {
+          log.error(
+            word.mark, unknown(word.text, "tunnel"), help: suggestion(for: word.text, among: tunnelIndex.keys)
+          )
+        }
+      }
+      guard let between = required(fields, "between") else { continue }
+      let errors = log.errorCount
+      let machines = encrypted(between, tunnel)
+      if machines.count < 2, log.errorCount == errors {
+        log.error(between.mark, "'between' is one machine only", help: "name two or more")
+      }
+      if let tunnel {
+        result.append(
+          Encryption(machines: machines, tunnel: tunnels[tunnel].name, location: location(node.mark)))
+      }
+    }
+    return result
+  }
+
+  private mutating func encrypted(_ node: YamlNode, _ tunnel: Int?) -> [String] {
+    var result: Set<String> = []
+    for word in texts(node, "'between'", of: "a machine or group") {
+      guard let meaning = resolve(word, .between) else { continue }
+      let members: [String]
+      switch meaning {
+      case .machine(let name): members = [name]
+      case .group(let names): members = names
+      case .tunnel, .zone, .machineZone, .list, .prefix:
+        log.error(word.mark, "'\(word.text)' is no machine or group", help: "encryption is between machines")
+        continue
+      }
+      result.formUnion(members)
+      guard let tunnel else { continue }
+      if let stranger = members.first(where: { name in
+        machineIndex[name].map { !machineTunnels[$0].contains(tunnel) } == true && !broken.contains(name)
+      }) {
+        log.error(
+          word.mark, "'\(stranger)' has no address in \(tunnels[tunnel].name)",
+          help: "give it one in its 'addresses'")
+      }
+    }
+    return result.sorted()
+  }
+}

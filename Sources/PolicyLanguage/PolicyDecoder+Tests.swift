@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// The section `tests`.
+extension PolicyDecoder {
+  private static let testKeys = ["from", "to", "over", "allow", "deny"]
+
+  /// What a test says of services.
+  private enum Expectation {
+    case services([Service])
+    /// Every service that a line names.
+    case all
+  }
+
+  /// Reads the tests. `all` is unfolded at the end, when every line was seen.
+  mutating func decodeTests(_ top: Fields) -> [PolicyTest] {
+    var drafts: [(ends: Ends, over: String?, allow: Expectation, deny: Expectation, mark: Mark)] = []
+    for node in lines(top, "tests") {
+      guard let fields = fields(node, "a test", keys: Self.testKeys) else { continue }
+      let to = required(fields, "to")
+      let from = required(fields, "from")
+      var way: Way?
+      if let node = fields["over"] { way = self.way(node, to: to) }
+      // Where the way is unknown, what it would forgive is not to be told.
+      let ends =
+        fields["over"] != nil && way == nil
+        ? Ends() : ends(to: to, from: from, over: way, for: .test)
+      if fields["allow"] == nil, fields["deny"] == nil {
+        log.error(
+          fields.mark, "a test needs 'allow' or 'deny'",
+          help: "list the services that it is about, or write 'all'")
+      }
+      let allow = expectation(fields["allow"], "'allow'")
+      let deny = expectation(fields["deny"], "'deny'")
+      if let node = fields["deny"] { checkContradiction(allow, deny, node) }
+      let over: String? =
+        switch way {
+        case .zone(let name): name
+        case .tunnel(let index): tunnels[index].name.description
+        case nil: nil
+        }
+      lineMarks["tests", default: []].append(node.mark)
+      drafts.append((ends, over, allow, deny, node.mark))
+    }
+    let all = lineServices.values.sorted { $0.name < $1.name }
+    return drafts.map { draft in
+      PolicyTest(
+        from: draft.ends.from, to: draft.ends.to, over: draft.over, allow: Self.services(draft.allow, all),
+        deny: Self.services(draft.deny, all), location: location(draft.mark))
+    }
+  }
+
+  private static func services(_ expectation: Expectation, _ all: [Service]) -> [Service] {
+    switch expectation {
+    case .services(let services): services
+    case .all: all
+    }
+  }
+
+  private mutating func expectation(_ node: YamlNode?, _ what: String) -> Expectation {
+    guard let node else { return .services([]) }
+    if case .text("all") = node.content { return .all }
+    if case .list(let nodes) = node.content, nodes.count == 1, case .text("all") = nodes[0].content {
+      return .all
+    }
+    if case .list(let nodes) = node.content, nodes.isEmpty { return .services([]) }
+    return .services(lineServices(node, what))
+  }
+
+  private mutating func checkContradiction(_ allow: Expectation, _ deny: Expectation, _ node: YamlNode) {
+    let clash: String?
+    switch (allow, deny) {
+    case (.services(let allow), .services(let deny)):
+      clash = deny.first { denied in allow.contains { $0.name == denied.name } }?.name
+    case (.all, .services(let one)), (.services(let one), .all): clash = one.first?.name
+    case (.all, .all): clash = "all"
+    }
+    if let clash {
+      log.error(
+        node.mark, "'\(clash)' is both in 'allow' and in 'deny'", help: "no policy can pass this test")
+    }
+  }
+}

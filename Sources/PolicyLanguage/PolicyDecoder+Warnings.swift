@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// What is likely not meant, in a policy without errors.
+extension PolicyDecoder {
+  /// Warns of what holds but is likely a mistake.
+  mutating func warn(about policy: Policy) {
+    warnOfUnused(policy)
+    warnOfClosedTwins(policy)
+    warnOfBlockedEndpoints(policy)
+    for (key, grants) in [("allow", policy.grants), ("failsafe", policy.failsafe)] {
+      let marks = lineMarks[key] ?? []
+      for (index, by) in CoveredGrants.find(in: grants, of: policy) {
+        log.warning(
+          marks[index], "another grant covers this one",
+          help: "line \(marks[by].line) has all of it: take this one out")
+      }
+    }
+    for (index, test) in policy.tests.enumerated() {
+      guard let mark = lineMarks["tests"]?[index] else { continue }
+      if test.allow.isEmpty, test.deny.isEmpty {
+        log.warning(
+          mark, "this test asks about no service: it cannot fail", help: "name some in 'allow' or 'deny'")
+      } else if case .machine(let name)? = test.from.first, test.from.count == 1, test.over == nil,
+        test.to.allSatisfy({ $0 == .machine(name) })
+      {
+        log.warning(
+          mark, "what '\(name)' sends to itself is never filtered: the policy has no part in this test",
+          help: "name another machine, or the way with 'over'")
+      }
+    }
+  }
+
+  private func mark(_ location: SourceLocation, _ name: String) -> Mark {
+    Mark(line: location.line, column: location.column, length: name.unicodeScalars.count)
+  }
+
+  private mutating func warnOfUnused(_ policy: Policy) {
+    for machine in policy.machines where !used.contains(machine.name) {
+      log.warning(
+        mark(machine.location, machine.name), "no line names the machine '\(machine.name)'",
+        help: "nobody reaches it, and it reaches no other machine")
+    }
+    for group in policy.groups where !used.contains(group.name) {
+      log.warning(
+        mark(group.location, group.name), "no line names the group '\(group.name)'",
+        help: "take it out, or grant it something")
+    }
+    for list in policy.lists where !used.contains(list.name) {
+      log.warning(
+        mark(list.location, list.name), "no line names the list '\(list.name)'",
+        help: "name it in 'block' or in a 'from'")
+    }
+    for (name, entry) in serviceDefinitions where !usedServices.contains(name) {
+      log.warning(
+        entry.key.mark, "no line names the service '\(name)'", help: "take it out, or grant it to somebody")
+    }
+  }
+
+  /// A machine that is let in by IPv4 alone, where the tunnel carries IPv6 too.
+  private mutating func warnOfClosedTwins(_ policy: Policy) {
+    var suspects: [String: (tunnel: Tunnel, machine: Machine)] = [:]
+    for machine in policy.machines {
+      for own in machine.addresses where own.addresses.allSatisfy({ $0.family == .ipv4 }) {
+        guard suspects[machine.name] == nil, let tunnel = policy.tunnel(named: own.tunnel.description),
+          tunnel.prefixes.contains(where: { $0.family == .ipv6 })
+        else { continue }
+        suspects[machine.name] = (tunnel, machine)
+      }
+    }
+    guard !suspects.isEmpty else { return }
+    for grant in policy.grants + policy.failsafe {
+      for case .machine(let name) in grant.from {
+        guard let (tunnel, machine) = suspects[name],
+          grant.to.contains(where: { target in
+            target.machine != name
+              && policy.machine(named: target.machine)?.addresses(in: tunnel.name).isEmpty == false
+          })
+        else { continue }
+        suspects[name] = nil
+        let prefix = tunnel.prefixes.first { $0.family == .ipv6 }
+        log.warning(
+          mark(machine.location, name),
+          "'\(name)' has no IPv6 address in \(tunnel.name): its grants hold for IPv4 only",
+          help: prefix.map { "give it one in \($0)" })
+      }
+      if suspects.isEmpty { return }
+    }
+  }
+
+  /// A list that would cut the tunnel itself.
+  private mutating func warnOfBlockedEndpoints(_ policy: Policy) {
+    for reference in policy.block {
+      guard let list = policy.list(named: reference.name) else { continue }
+      for machine in policy.machines {
+        guard case .addresses(let addresses) = machine.endpoint,
+          let address = addresses.first(where: { list.holds($0) })
+        else { continue }
+        log.warning(
+          mark(reference.location, reference.name),
+          "the list '\(list.name)' holds \(address), the endpoint of '\(machine.name)'",
+          help: "its tunnel would be dropped: take the address out of the list")
+      }
+    }
+  }
+}
+
+extension PrefixList {
+  /// Whether an address is in one of the prefixes.
+  func holds(_ address: IPAddress) -> Bool {
+    var low = 0
+    var high = prefixes.count
+    while low < high {
+      let middle = (low + high) / 2
+      if prefixes[middle].address <= address { low = middle + 1 } else { high = middle }
+    }
+    return low > 0 && prefixes[low - 1].contains(Prefix(address))
+  }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// The zones of a machine.
+extension PolicyDecoder {
+  private static let zoneKeys = ["interfaces", "prefixes"]
+
+  /// The zone of Docker's bridges, as it is where a machine does not define it anew.
+  static let builtInContainers = Zone(
+    name: Zone.containers,
+    interfaces: ["br-*", "docker0", "docker_gwbridge"].compactMap { InterfacePattern($0) },
+    prefixes: [], location: nil)
+
+  /// Reads the zones of a machine, and adds `containers` where it is not among them.
+  mutating func zones(_ node: YamlNode) -> [Zone] {
+    let entries = entries(node, "'zones'", of: "names", at: nil)
+    var result: [Zone] = []
+    var interfaces: [(pattern: InterfacePattern, zone: String)] = []
+    var prefixes: [(prefix: Prefix, zone: String)] = []
+    if !entries.contains(where: { $0.key.text == Zone.containers }) {
+      interfaces = Self.builtInContainers.interfaces.map { ($0, Zone.containers) }
+      result.append(Self.builtInContainers)
+    }
+    for entry in entries {
+      let name = entry.key
+      if name.text == Zone.internet {
+        log.error(
+          name.mark, "the zone 'internet' cannot be defined",
+          help: "it is every interface that no other zone claims")
+        continue
+      }
+      guard checkName(name, "a zone"), let fields = fields(entry.value, "a zone", keys: Self.zoneKeys) else {
+        continue
+      }
+      var own: [InterfacePattern] = []
+      if let node = required(fields, "interfaces") {
+        for word in texts(node, "'interfaces'", of: "an interface") {
+          guard let pattern = interface(word, known: interfaces) else { continue }
+          interfaces.append((pattern, name.text))
+          own.append(pattern)
+        }
+      }
+      var sources: [Prefix] = []
+      if let node = fields["prefixes"] {
+        for word in texts(node, "'prefixes'", of: "a prefix") {
+          guard let prefix = prefix(word), checkZonePrefix(prefix, word, known: prefixes) else { continue }
+          prefixes.append((prefix, name.text))
+          sources.append(prefix)
+        }
+      }
+      result.append(
+        Zone(
+          name: name.text, interfaces: own.sorted(), prefixes: sources.sorted(), location: location(name.mark)
+        ))
+    }
+    return result.sorted { $0.name < $1.name }
+  }
+
+  private mutating func interface(
+    _ word: YamlText, known: [(pattern: InterfacePattern, zone: String)]
+  ) -> InterfacePattern? {
+    guard let pattern = InterfacePattern(word.text) else {
+      let star = word.text.firstIndex(of: "*")
+      log.error(
+        word.mark, "'\(word.text.shortened)' is no interface",
+        help: star != nil
+          ? "a '*' stands at the end, behind at least one letter"
+          : "1 to 15 characters, none of them '/', ':' or a blank")
+      return nil
+    }
+    if pattern.matches(.loopback) {
+      log.error(
+        word.mark, "'\(word.text)' would claim the loopback interface",
+        help: "'lo' is in no zone, and always passes")
+      return nil
+    }
+    if let tunnel = tunnels.first(where: { pattern.matches($0.name) }) {
+      log.error(
+        word.mark, "'\(word.text)' would claim the tunnel \(tunnel.name)",
+        help: "a tunnel is a zone of its own")
+      return nil
+    }
+    if let other = known.first(where: { $0.pattern.overlaps(pattern) }) {
+      log.error(
+        word.mark, "'\(word.text)' overlaps '\(other.pattern)' of the zone '\(other.zone)'",
+        help: other.zone == Zone.containers
+          ? "define the zone 'containers' anew to claim Docker's bridges" : nil)
+      return nil
+    }
+    return pattern
+  }
+
+  private mutating func checkZonePrefix(
+    _ prefix: Prefix, _ word: YamlText, known: [(prefix: Prefix, zone: String)]
+  ) -> Bool {
+    if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
+      log.error(
+        word.mark, "\(prefix) is inside the tunnel \(tunnel.name)",
+        help: "a tunnel's addresses appear on the tunnel alone")
+      return false
+    }
+    if let other = known.first(where: { $0.prefix.overlaps(prefix) }) {
+      log.error(word.mark, "\(prefix) overlaps \(other.prefix) of the zone '\(other.zone)'")
+      return false
+    }
+    return true
+  }
+}

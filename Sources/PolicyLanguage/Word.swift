@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+
+/// What a word of `to`, `from` or `between` means.
+enum Word {
+  case machine(String)
+  /// A group and its machines.
+  case group([String])
+  case tunnel(InterfaceName)
+  case zone(String)
+  case machineZone(machine: String, zone: String)
+  case list(String)
+  case prefix(Prefix)
+}
+
+/// A word of `from` and one of `to` that were found to go together.
+struct WordPair: Hashable {
+  let from: String
+  let to: String
+}
+
+extension PolicyDecoder {
+  /// The place in a line where a word stands: which names it may be, and what to call them.
+  enum Role {
+    case to, from, between
+
+    var kind: String {
+      switch self {
+      case .to: "machine or group"
+      case .from: "source"
+      case .between: "machine or group"
+      }
+    }
+  }
+
+  /// What a word means; what it cannot mean is reported.
+  mutating func resolve(_ word: YamlText, _ role: Role) -> Word? {
+    if let known = words[word.text] { return known }
+    guard let meaning = meaning(word, role) else { return nil }
+    markUsed(word.text, meaning)
+    words[word.text] = meaning
+    return meaning
+  }
+
+  private mutating func meaning(_ word: YamlText, _ role: Role) -> Word? {
+    let text = word.text
+    if names.ambiguous.contains(text) { return nil }
+    switch names[text] {
+    case .machine: return .machine(text)
+    case .group: return groups[text].map { .group($0.machines) }
+    case .tunnel: return InterfaceName(text).map { .tunnel($0) }
+    case .list: return .list(text)
+    case .zone: return .zone(text)
+    case nil: break
+    }
+    let isNameLike =
+      text.utf8.first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) } ?? false
+    if !isNameLike || text.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") }) {
+      return prefix(word).map { .prefix($0) }
+    }
+    if let dot = text.firstIndex(of: ".") {
+      return machineZone(word, String(text[..<dot]), String(text[text.index(after: dot)...]))
+    }
+    let candidates =
+      role == .from
+      ? Array(names.kinds.keys) : names.names(.machine, .group)
+    log.error(
+      word.mark, "unknown \(role.kind) '\(text.shortened)'", help: suggestion(for: text, among: candidates))
+    return nil
+  }
+
+  private mutating func machineZone(_ word: YamlText, _ machine: String, _ zone: String) -> Word? {
+    guard let index = machineIndex[machine] else {
+      log.error(
+        word.mark, "unknown machine '\(machine.shortened)' in '\(word.text.shortened)'",
+        help: suggestion(for: machine, among: machineIndex.keys))
+      return nil
+    }
+    if zone == Zone.internet || machines[index].zone(named: zone) != nil {
+      return .machineZone(machine: machine, zone: zone)
+    }
+    if broken.contains(machine) { return nil }
+    let zones = machines[index].zones.map(\.name) + [Zone.internet]
+    log.error(
+      word.mark, "'\(machine)' has no zone '\(zone.shortened)'",
+      help: suggestion(for: zone, among: zones) ?? "its zones: \(zones.sorted().joined(separator: ", "))")
+    return nil
+  }
+
+  private mutating func markUsed(_ text: String, _ word: Word) {
+    used.insert(text)
+    switch word {
+    case .machine, .list, .zone: break
+    case .group(let members): used.formUnion(members)
+    case .machineZone(let machine, _): used.insert(machine)
+    case .tunnel(let name):
+      for machine in machines where !machine.addresses(in: name).isEmpty { used.insert(machine.name) }
+    case .prefix(let prefix):
+      for machine in machines where machine.subnets.contains(where: { $0.contains(prefix) }) {
+        used.insert(machine.name)
+      }
+    }
+  }
+
+  /// What a word of `to` opens; none where it cannot stand there, which is reported.
+  mutating func targets(_ word: YamlText) -> [GrantTarget] {
+    guard let meaning = resolve(word, .to) else { return [] }
+    switch meaning {
+    case .machine(let name): return [.machine(name)]
+    case .group(let members): return members.map { .machine($0) }
+    case .machineZone(let machine, let zone):
+      guard let index = machineIndex[machine], !broken.contains(machine) else { return [] }
+      if machines[index].zone(named: zone)?.prefixes.isEmpty != false {
+        reportZoneWithoutPrefixes(word, machine, zone)
+        return []
+      }
+      return [.zone(machine: machine, zone: zone)]
+    case .prefix(let prefix):
+      if let owner = machines.first(where: { $0.subnets.contains { $0.contains(prefix) } }) {
+        return [.subnet(machine: owner.name, prefix: prefix)]
+      }
+      if broken.isEmpty { reportStrayTarget(word, prefix) }
+      return []
+    case .tunnel, .zone, .list:
+      log.error(
+        word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"), and cannot be granted to",
+        help: zoneHelp(word.text) ?? "'to' is a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+      return []
+    }
+  }
+
+  /// `write MACHINE.ZONE` where one machine has a zone of this name.
+  private func zoneHelp(_ zone: String) -> String? {
+    let owners = machines.filter { $0.zone(named: zone)?.location != nil }
+    return owners.count == 1
+      ? owners.first.map { "what \($0.name) routes into it is '\($0.name).\(zone)'" } : nil
+  }
+
+  private mutating func reportStrayTarget(_ word: YamlText, _ prefix: Prefix) {
+    let inside = machines.first {
+      $0.addresses.contains { $0.addresses.contains { prefix.contains(Prefix($0)) } }
+    }
+    log.error(
+      word.mark, "\(prefix) is in no machine's 'subnets'",
+      help: inside.map { "\($0.name) has that address: name the machine" }
+        ?? "'to' is a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+  }
+
+  /// Reports a zone that is routed but does not say which hosts are in it.
+  mutating func reportZoneWithoutPrefixes(_ word: YamlText, _ machine: String, _ zone: String) {
+    log.error(
+      word.mark, "the zone '\(zone)' of '\(machine)' has no 'prefixes'",
+      help: zone == Zone.internet
+        ? "what a machine routes is told by prefixes: name a zone of its own"
+        : "give it some: what \(machine) routes there is told by them")
+  }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+
+/// A set or map of a ruleset: what its keys are, and its elements as the kernel holds them.
+public struct NamedSet: Sendable, Hashable {
+  /// What a key is made of.
+  public enum Key: Sendable, Hashable {
+    case ipv4Address
+    case ipv6Address
+    case interfaceName
+    case transport
+    /// Protocol and destination port.
+    case transportAndPort
+
+    /// The key of addresses of this family.
+    public static func address(_ family: AddressFamily) -> Key { family == .ipv4 ? .ipv4Address : .ipv6Address }
+  }
+
+  /// What a key leads to.
+  public enum Kind: Sendable, Hashable {
+    case set
+    case verdicts
+    case counters
+  }
+
+  /// How the kernel keeps the elements.
+  public enum Layout: Sendable, Hashable {
+    /// Keys alone, in a hash: a look-up and a change cost the same whatever the size.
+    case exact
+    /// Ranges, half open: each begins at an element and ends at one flagged so.
+    case interval
+  }
+
+  public var name: String
+  public var key: Key
+  public var kind: Kind
+  public var layout: Layout
+  public var elements: SetElements
+
+  public init(name: String, key: Key, kind: Kind, layout: Layout = .exact, elements: SetElements) {
+    self.name = name
+    self.key = key
+    self.kind = kind
+    self.layout = layout
+    self.elements = elements
+  }
+}
+
+extension NamedSet.Key {
+  /// Bytes of a key, each field padded to 4.
+  public var length: Int {
+    switch self {
+    case .ipv4Address: 4
+    case .ipv6Address, .interfaceName: 16
+    case .transport: 1
+    case .transportAndPort: 8
+    }
+  }
+
+  /// nft's datatype number.
+  var type: UInt32 {
+    switch self {
+    case .ipv4Address: NFT.typeIPv4Address
+    case .ipv6Address: NFT.typeIPv6Address
+    case .interfaceName: NFT.typeInterfaceName
+    case .transport: NFT.typeProtocol
+    case .transportAndPort: NFT.typeProtocol << 6 | NFT.typeService
+    }
+  }
+
+  /// How nft writes the type.
+  var typeText: String {
+    switch self {
+    case .ipv4Address: "ipv4_addr"
+    case .ipv6Address: "ipv6_addr"
+    case .interfaceName: "ifname"
+    case .transport: "inet_proto"
+    case .transportAndPort: "inet_proto . inet_service"
+    }
+  }
+
+  /// The byte order that nft notes in the set's user data; nil where it notes none.
+  var byteOrder: UInt32? {
+    switch self {
+    case .ipv4Address, .ipv6Address, .transport: NFT.byteOrderBig
+    case .interfaceName: NFT.byteOrderHost
+    case .transportAndPort: nil
+    }
+  }
+}
+
+/// Keys as they lie in registers.
+public enum SetKey {
+  /// An interface's name, zero-padded to 16 bytes: never a prefix match.
+  public static func interface(_ name: InterfaceName) -> [UInt8] {
+    let bytes = Array(name.description.utf8)
+    return bytes + Array(repeating: 0, count: 16 - bytes.count)
+  }
+
+  /// Protocol and port, each padded to 4 bytes, the port in network order.
+  public static func port(_ number: IPProtocol, _ port: UInt16) -> [UInt8] {
+    [number.number, 0, 0, 0, UInt8(port >> 8), UInt8(port & 0xff), 0, 0]
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What one machine enforces, as a person reads it: one table of chains, sets and counters.
+public struct Ruleset: Sendable, Hashable {
+  /// The table's name in the kernel, family inet.
+  public static let tableName = "wgfence"
+
+  /// Base chains first, in the order in which a packet meets them; then the others, by name.
+  public var chains: [RuleChain]
+  /// By name.
+  public var sets: [NamedSet]
+  /// By name.
+  public var counters: [NamedCounter]
+
+  public init(chains: [RuleChain], sets: [NamedSet], counters: [NamedCounter]) {
+    self.chains = chains
+    self.sets = sets
+    self.counters = counters
+  }
+}
+
+/// A chain of rules as a person reads it.
+public struct RuleChain: Sendable, Hashable {
+  public var name: String
+  public var base: BaseChain?
+  public var rules: [Rule]
+
+  public init(name: String, base: BaseChain? = nil, rules: [Rule]) {
+    self.name = name
+    self.base = base
+    self.rules = rules
+  }
+}
+
+/// A counter, and what it counts.
+public struct NamedCounter: Sendable, Hashable {
+  public var name: String
+  public var origin: Origin
+  public var purpose: Purpose
+
+  /// Whether it counts what is let in or what is not.
+  public enum Purpose: Sendable, Hashable {
+    case grant
+    case drop
+  }
+
+  public init(name: String, purpose: Purpose, origin: Origin) {
+    self.name = name
+    self.purpose = purpose
+    self.origin = origin
+  }
+}

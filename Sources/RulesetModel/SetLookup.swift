@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What the kernel finds in a set.
+extension KernelSet {
+  /// A key's place in a set.
+  enum Found {
+    case no
+    case yes(ElementValue?)
+    /// It hangs on bytes of the key that are not known.
+    case unknown
+  }
+
+  /// Looks up a key of which some bytes may not be known: they matter only where some element could still match.
+  func find(partly key: [UInt8?]) -> Found {
+    let known = key.compactMap { $0 }
+    if known.count == key.count { return find(known) }
+    guard flags & NFT.setInterval == 0, !elements.hasKeyEnd else { return elements.isEmpty ? .no : .unknown }
+    let couldMatch = (0..<elements.count).contains { index in
+      elements.flags(index) & NFT.elementCatchAll != 0
+        || zip(elements.key(index), key).allSatisfy { $1 == nil || $0 == $1 }
+    }
+    return couldMatch ? .unknown : .no
+  }
+
+  /// Looks a key up as the kernel does: exactly, in half-open intervals, or in concatenated ranges; an element for all
+  /// keys (`NFT_SET_ELEM_CATCHALL`) answers where no other does.
+  func find(_ key: [UInt8]) -> Found {
+    if elements.hasKeyEnd {
+      for index in 0..<elements.count where contains(key, in: index) { return .yes(elements.value(index)) }
+    } else if flags & NFT.setInterval != 0 {
+      if let index = interval(holding: key) { return .yes(elements.value(index)) }
+    } else if let index = elements.index(ofKey: key) {
+      return .yes(elements.value(index))
+    }
+    for index in 0..<elements.count where elements.flags(index) & NFT.elementCatchAll != 0 {
+      return .yes(elements.value(index))
+    }
+    return .no
+  }
+
+  private func interval(holding key: [UInt8]) -> Int? {
+    var low = 0
+    var high = elements.count
+    while low < high {
+      let middle = (low + high) / 2
+      if key.lexicographicallyPrecedes(elements.key(middle)) { high = middle } else { low = middle + 1 }
+    }
+    // The last element at or before the key. Where one interval ends and the next begins there, the beginning counts.
+    var index = low - 1
+    while index >= 0, elements.flags(index) & NFT.elementIntervalEnd != 0 {
+      guard index > 0, elements.key(index - 1) == elements.key(index) else { return nil }
+      index -= 1
+    }
+    guard index >= 0, elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
+    return index
+  }
+
+  /// Whether each field of the key lies between the element's and its end.
+  private func contains(_ key: [UInt8], in index: Int) -> Bool {
+    guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else { return false }
+    let start = elements.key(index)
+    let lengths = fields.isEmpty ? [UInt32(elements.keyLength)] : fields
+    var offset = 0
+    for length in lengths {
+      let field = key[offset..<min(offset + Int(length), key.count)]
+      let low = start[(start.startIndex + offset)..<(start.startIndex + offset + Int(length))]
+      let high = end[(end.startIndex + offset)..<(end.startIndex + offset + Int(length))]
+      if field.lexicographicallyPrecedes(low) || high.lexicographicallyPrecedes(field) { return false }
+      offset += (Int(length) + 3) / 4 * 4
+    }
+    return true
+  }
+}

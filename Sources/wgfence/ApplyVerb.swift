@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Enforcement
+import Glibc
+import LinuxKernel
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+
+/// `wgfence apply`: makes the kernel equal to a policy.
+struct ApplyVerb: Verb {
+  static let configuration = verb(
+    "apply", "Make this kernel's ruleset equal to the policy.",
+    discussion: """
+      Checks the policy, runs its tests, refuses where a new connection like your own SSH session would not be let in, \
+      then sends what differs as one transaction and proves by reading back that the kernel holds it. Packets meet the \
+      old ruleset or the new one, never a part. Sessions whose grant is gone end at their next packet.
+
+      Needs root, or CAP_NET_ADMIN in its network namespace; in the machine's own, --host.
+
+      Exit status: 0 the kernel equals the policy; 1 it does not, and was not changed; 2 the policy is not valid or a \
+      test of it failed, and nothing was changed.
+      """)
+
+  @OptionGroup var options: PolicyOptions
+  @OptionGroup var namespace: NamespaceGuard
+
+  @Flag(help: "Apply though a new connection like your own SSH session would not be let in.")
+  var force = false
+
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
+  func run() throws {
+    try namespace.check()
+    let loaded = try options.load()
+    let ruleset = try options.compile(loaded.policy)
+    try runTests(loaded.policy)
+    try refuseLockOut(loaded.policy, ruleset)
+    let desired = Lowering.table(ruleset)
+    let outcome = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.apply(desired, to: &store)
+    }
+    report(outcome, loaded)
+  }
+
+  private func runTests(_ policy: Policy) throws {
+    let run = try PolicyTestRun(policy, today: Today.date)
+    guard !run.failures.isEmpty else { return }
+    Console.note(TestReport.text(run))
+    Console.error("\(run.failures.count) of the policy's own tests failed; nothing was changed")
+    throw ExitCode(2)
+  }
+
+  /// Ends the verb with status 1 where the caller would be locked out. Where it cannot be told, that is said.
+  private func refuseLockOut(_ policy: Policy, _ ruleset: Ruleset) throws {
+    if force { return }
+    guard let machine = policy.machine(named: options.machine.name(in: policy)) else { return }
+    let view = SiteView(policy: policy, machine: machine, ruleset: ruleset)
+    let way: (session: RemoteSession, interface: InterfaceName?)?
+    do throws(HostReadError) {
+      way = try Self.ownSession()
+    } catch {
+      Console.note("wgfence: warning: whether you would be locked out is not known: \(error)\n")
+      return
+    }
+    guard let way else { return }
+    guard let interface = way.interface, interface != .loopback else {
+      Console.note(
+        "wgfence: warning: your session comes from \(way.session.client), to which there is no route here: "
+          + "whether it would be let in again is not known\n")
+      return
+    }
+    let lockOut = LockOut(session: way.session, interface: interface, through: view)
+    if lockOut.isLockedOut {
+      Console.error(
+        "\(lockOut.explanation(view)); nothing was changed. Grant it (failsafe is the place), or say --force")
+      throw ExitCode(1)
+    }
+  }
+
+  /// The caller's own SSH session, and the interface by which its packets come; nil for a console, and for a session on
+  /// loopback, which no rule cuts.
+  private static func ownSession() throws(HostReadError) -> (session: RemoteSession, interface: InterfaceName?)? {
+    let finding = try RemoteSessionFinder.find { name in getenv(name).map { String(cString: $0) } }
+    guard let session = finding?.session, !session.client.isLoopback else { return nil }
+    let routes = try Routes()
+    if let scope = session.clientScope { return (session, scope) }
+    let towards = try routes.interface(towards: session.client)
+    return (session, towards ?? routes.interface(owning: session.server))
+  }
+
+  private func report(_ outcome: Enforcer.Outcome, _ loaded: LoadedPolicy) {
+    switch format {
+    case .text:
+      if outcome.plan.isEmpty {
+        Console.print("The kernel equalled the policy already; nothing was sent.\n")
+      } else {
+        let count = outcome.plan.operations.count
+        Console.print(
+          "Applied \(options.policy) as \(options.machine.name(in: loaded.policy)): \(count) "
+            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n")
+      }
+    case .json:
+      Console.print(
+        JSONWriter.object { object in
+          object.put("schema", "wgfence/apply/1")
+          object.put("machine", options.machine.name(in: loaded.policy))
+          object.put("digest", loaded.digest)
+          object.put("operations", outcome.plan.operations.count)
+          object.put("generation", outcome.generation)
+        })
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Enforcement
+import NetworkModel
+import RulesetModel
+
+/// `wgfence plan`: what `apply` would change.
+struct PlanVerb: Verb {
+  static let configuration = verb(
+    "plan", "Print what apply would change in this kernel.",
+    discussion: """
+      Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
+
+      Exit status: 0 the kernel equals the policy; 1 it could not be told; 2 there is something to change.
+      """)
+
+  @OptionGroup var options: PolicyOptions
+
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
+  func run() throws {
+    let loaded = try options.load()
+    let desired = Lowering.table(try options.compile(loaded.policy))
+    let outcome = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.plan(desired, in: &store)
+    }
+    switch format {
+    case .text: Console.print(PlanReport.text(outcome.plan, before: outcome.before))
+    case .json: Console.print(json(outcome))
+    }
+    if !outcome.plan.isEmpty { throw ExitCode(2) }
+  }
+
+  private func json(_ outcome: Enforcer.Outcome) -> String {
+    JSONWriter.object { object in
+      object.put("schema", "wgfence/plan/1")
+      object.put("operations", outcome.plan.operations.count)
+      object.put("scope", outcome.plan.scope == .whole ? "whole" : "in place")
+      object.put("generation", outcome.generation)
+      object.array("changes") { array in
+        for operation in outcome.plan.operations {
+          array.object { object in
+            object.put("change", operation.sense.rawValue)
+            object.put("subject", operation.subject)
+            object.put("detail", operation.detail(in: outcome.before))
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A plan for people.
+enum PlanReport {
+  static func text(_ plan: Plan, before: KernelTable?) -> String {
+    if plan.isEmpty { return "The kernel equals the policy: nothing to change.\n" }
+    var table = AlignedTable([.left(), .left(), .left()])
+    for operation in plan.operations {
+      table.append([operation.sense == .add ? "+" : "-", operation.subject, operation.detail(in: before)])
+    }
+    let added = plan.operations.count { $0.sense == .add }
+    let how = before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
+    return table.text() + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
+  }
+}

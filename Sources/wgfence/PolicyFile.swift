@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Glibc
+import PolicyLanguage
+
+/// A policy file on disk, with the files of its lists.
+struct PolicyFile {
+  let decoded: DecodedPolicy
+  /// A digest of the policy's bytes and of its list files' (FNV-1a, 64 bits): tells one text from another, and is no
+  /// protection against one who forges.
+  let digest: String
+
+  /// Reads and decodes. A file that cannot be read ends the verb with status 1.
+  static func load(_ path: String) throws -> PolicyFile {
+    switch FileContent.read(path, limit: 4 << 20) {
+    case .unreadable(let reason):
+      Console.error("\(path): \(reason)")
+      throw ExitCode(1)
+    case .bytes(let bytes):
+      var digest = Digest()
+      digest.add(bytes)
+      let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+      let decoded = PolicyDecoder.decode(bytes: bytes, path: path, today: Today.date) { list in
+        let file = FileContent.read(list.hasPrefix("/") ? list : folder + list, limit: 64 << 20)
+        if case .bytes(let bytes) = file { digest.add(bytes) }
+        return file
+      }
+      return PolicyFile(decoded: decoded, digest: digest.text)
+    }
+  }
+}
+
+/// FNV-1a with 64 bits.
+private struct Digest {
+  private var hash: UInt64 = 14_695_981_039_346_656_037
+
+  mutating func add(_ bytes: [UInt8]) {
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211 }
+    hash = (hash ^ 0xff) &* 1_099_511_628_211
+  }
+
+  var text: String {
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// Files, whole.
+enum FileContent {
+  /// The bytes of a regular file of no more than `limit` bytes, or why there are none.
+  static func read(_ path: String, limit: Int) -> ListFile {
+    // Not to hang on a pipe that somebody put there.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return .unreadable(reason: String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return .unreadable(reason: String(cString: strerror(errno))) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return .unreadable(reason: "not a regular file") }
+    // One byte more than the limit tells that there is more.
+    var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size) + 1, limit + 1))
+    var count = 0
+    while count < bytes.count {
+      let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count) }
+      if got < 0, errno == EINTR { continue }
+      if got < 0 { return .unreadable(reason: String(cString: strerror(errno))) }
+      if got == 0 { break }
+      count += got
+      if count == bytes.count, count <= limit { bytes.append(contentsOf: repeatElement(0, count: min(count, limit + 1 - count))) }
+    }
+    bytes.removeSubrange(count...)
+    return .bytes(bytes)
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Glibc
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+
+/// The policy that a verb works on, and the machine as which it does.
+struct PolicyOptions: ParsableArguments {
+  static let defaultPath = "/etc/wgfence/policy.yaml"
+
+  @Argument(help: "The policy file.", completion: .file(extensions: ["yaml", "yml"]))
+  var policy: String = PolicyOptions.defaultPath
+
+  @OptionGroup var machine: MachineOptions
+
+  /// Reads the policy. Its diagnostics go to standard error; an invalid one ends the verb with status 2.
+  func load() throws -> LoadedPolicy {
+    let loaded = try PolicyFile.load(policy)
+    let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
+    Console.note(DiagnosticText(style: style).render(loaded.decoded.diagnostics))
+    guard loaded.decoded.isValid, let policy = loaded.decoded.policy else {
+      let errors = loaded.decoded.diagnostics.count { $0.severity == .error }
+      Console.error("\(self.policy) is not valid: \(errors) error\(errors == 1 ? "" : "s")")
+      throw ExitCode(2)
+    }
+    return LoadedPolicy(policy: policy, digest: loaded.digest)
+  }
+
+  /// What the machine is to enforce today.
+  func compile(_ policy: Policy) throws -> Ruleset {
+    do throws(CompileError) {
+      return try PolicyCompiler.compile(policy, machine: machine.name(in: policy), today: Today.date)
+    } catch {
+      Console.error(error.description)
+      throw ExitCode(1)
+    }
+  }
+}
+
+/// The machine as which a verb works.
+struct MachineOptions: ParsableArguments {
+  @Option(name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name).")
+  var given: String?
+
+  /// The machine's name: as given, else the host name, whole or up to its first dot, whichever the policy knows.
+  func name(in policy: Policy) -> String {
+    if let given { return given }
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
+    let host = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return policy.machine(named: host) == nil ? String(host.prefix { $0 != "." }) : host
+  }
+}
+
+/// A policy and the digest of its file.
+struct LoadedPolicy {
+  let policy: Policy
+  let digest: String
+}
+
+/// The day on which the program runs.
+enum Today {
+  static var date: CalendarDate { CalendarDate(secondsSince1970: time(nil)) }
+}
+
+/// How a report is written.
+enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+}

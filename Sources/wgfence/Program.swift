@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+
+/// The program: finds the verb and runs it.
+@main
+enum Program {
+  /// Every verb, in the order of the help.
+  static let verbs: [any Verb.Type] = [
+    CheckVerb.self, ShowVerb.self, PlanVerb.self, ApplyVerb.self, AuditVerb.self,
+  ]
+
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    // A verb parses its own arguments: taking all of them apart at each start would cost more than most verbs do.
+    if let name = arguments.first, let verb = verbs.first(where: { $0.name == name }) {
+      verb.main(Array(arguments.dropFirst()))
+    } else {
+      Overview.main(arguments)
+    }
+  }
+}
+
+/// A verb of the command line.
+protocol Verb: ParsableCommand {}
+
+extension Verb {
+  static var name: String { configuration.commandName ?? "" }
+
+  /// What every verb's configuration has in common.
+  static func verb(_ name: String, _ abstract: String, discussion: String) -> CommandConfiguration {
+    CommandConfiguration(
+      commandName: name, _superCommandName: "wgfence", abstract: abstract, discussion: discussion)
+  }
+}
+
+/// The program without a verb: the help that lists them.
+struct Overview: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "wgfence",
+    abstract: "A host firewall for people who run WireGuard.",
+    discussion: """
+      One reviewed policy file describes every machine of a site; each machine enforces its own part of it as nftables \
+      rules. What no line allows is dropped.
+
+      Exit status: 0 done, or nothing to report; 1 it could not be done; 2 done, and there is a finding; 64 usage.
+      """,
+    version: Version.text,
+    subcommands: Program.verbs.map { $0 as any ParsableCommand.Type })
+}
+
+/// The version of the program.
+enum Version {
+  static let text = "0.1.0"
+}

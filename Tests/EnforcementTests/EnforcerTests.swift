@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import RulesetModel
+import Testing
+
+@Suite("Making a store equal to a ruleset")
+struct EnforcerTests {
+  /// A store that does what its script says.
+  struct Script: RulesetStore {
+    var table: KernelTable?
+    var generation: UInt32 = 10
+    /// What each commit in turn meets; nil: it works.
+    var commits: [StoreError?] = []
+    /// What a commit leaves instead of what was meant.
+    var leaves: KernelTable??
+    var desired: KernelTable
+    var sent: [[RulesetModel.Operation]] = []
+
+    mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: generation) }
+    mutating func counters() throws(StoreError) -> [String: CounterState] { ["hits": CounterState(packets: 3, bytes: 4)] }
+
+    mutating func commit(_ operations: [RulesetModel.Operation], generation: UInt32) throws(StoreError) {
+      sent.append(operations)
+      if !commits.isEmpty, let error = commits.removeFirst() {
+        if case .uncertain = error {
+          table = desired
+          self.generation += 1
+        }
+        throw error
+      }
+      guard generation == self.generation else { throw .stale }
+      table = leaves ?? desired
+      self.generation += 1
+    }
+  }
+
+  static let desired = KernelTable(
+    family: 1, name: "wgfence",
+    chains: [KernelChain(name: "raw", base: BaseChain(hook: 0, priority: -300, policy: .drop), rules: [])],
+    objects: [KernelObject(name: "hits", type: 1)])
+
+  @Test("sends nothing where nothing differs")
+  func sendsNothing() throws {
+    var store = Script(table: Self.desired, desired: Self.desired)
+    #expect(try Enforcer.apply(Self.desired, to: &store).plan.isEmpty)
+    #expect(store.sent.isEmpty)
+  }
+
+  @Test("plans again where somebody else was faster, three times at most", arguments: [1, 2, 3])
+  func plansAgain(_ times: Int) throws {
+    var store = Script(commits: Array(repeating: .stale, count: times), desired: Self.desired)
+    if times < 3 {
+      #expect(try Enforcer.apply(Self.desired, to: &store).generation == 11)
+      #expect(store.sent.count == times + 1)
+    } else {
+      #expect(throws: EnforcementError.self) { try Enforcer.apply(Self.desired, to: &store) }
+      #expect(store.table == nil)
+    }
+  }
+
+  @Test("lets the read-back decide where the answer was lost")
+  func readsBackWhenUncertain() throws {
+    var store = Script(commits: [.uncertain(reason: "ENOBUFS")], desired: Self.desired)
+    #expect(try Enforcer.apply(Self.desired, to: &store).generation == 11)
+  }
+
+  @Test("names what was refused")
+  func namesWhatWasRefused() {
+    var store = Script(commits: [.refused(operation: 2, reason: "no such thing")], desired: Self.desired)
+    let error = #expect(throws: EnforcementError.self) { try Enforcer.apply(Self.desired, to: &store) }
+    #expect(error?.description.contains("chain raw") == true)
+    #expect(error?.description.contains("nothing was changed") == true)
+  }
+
+  @Test("does not believe an answer that the read-back belies")
+  func provesByReadingBack() {
+    var other = Self.desired
+    other.chains[0].base?.policy = .accept
+    var store = Script(leaves: .some(other), desired: Self.desired)
+    let error = #expect(throws: EnforcementError.self) { try Enforcer.apply(Self.desired, to: &store) }
+    guard case .notEqual = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test("lets counters go on where the table is made anew")
+  func keepsCounters() throws {
+    var other = Self.desired
+    other.chains[0].base?.priority = 5
+    var store = Script(table: other, desired: Self.desired)
+    let outcome = try Enforcer.apply(Self.desired, to: &store)
+    #expect(outcome.plan.operations.contains(.addObject(Self.desired.objects[0], CounterState(packets: 3, bytes: 4))))
+  }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import LinuxKernel
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+import TestSupport
+import Testing
+
+@Suite("What a policy compiles to")
+struct GoldenRulesetTests {
+  @Test("is what was recorded, as text and as expressions", arguments: GoldenPolicy.all)
+  func isRecorded(_ golden: GoldenPolicy) throws {
+    for (machine, ruleset, _) in try golden.rulesets() {
+      golden.expect(RulesetText.text(ruleset), recordedAs: "\(machine.name).ruleset.txt")
+      golden.expect(ExpressionText.text(Lowering.table(ruleset)), recordedAs: "\(machine.name).expressions.txt")
+    }
+  }
+
+  @Test("lists from a real kernel as what was recorded", arguments: GoldenPolicy.all)
+  func listsAsRecorded(_ golden: GoldenPolicy) throws {
+    for (machine, ruleset, _) in try golden.rulesets() {
+      let listed = try Self.loaded(ruleset)
+      golden.expect(listed, recordedAs: "\(machine.name).loaded.txt")
+    }
+  }
+
+  @Test("is the same whether it goes by netlink or as its text through nft", arguments: GoldenPolicy.all)
+  func textMeansTheSame(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      let text = try inNetworkNamespace {
+        try nft(load: RulesetText.text(ruleset))
+        return Self.normalised(try nft("list", "ruleset"))
+      }
+      let direct = try Self.loaded(ruleset)
+      let difference = zip(direct.split(separator: "\n"), text.split(separator: "\n")).first { $0 != $1 }
+      #expect(direct == text, "\(difference.map { "«\($0.0)» by netlink, «\($0.1)» by nft" } ?? "")")
+    }
+  }
+
+  @Test("names a place in the policy, or says that it is built in, in every rule", arguments: GoldenPolicy.all)
+  func everyRuleHasItsOrigin(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      for rule in ruleset.chains.flatMap(\.rules) {
+        let comment = rule.origin.comment
+        #expect(comment.hasPrefix("policy.yaml:") || comment.hasPrefix("built in: "), "\(RulesetText.text(rule))")
+        #expect(comment.utf8.count < Userdata.commentLimit)
+      }
+    }
+  }
+
+  @Test("counts every acceptance of a grant and every drop in a counter that exists", arguments: GoldenPolicy.all)
+  func countersExist(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      let known = Set(ruleset.counters.map(\.name))
+      for rule in ruleset.chains.flatMap(\.rules) {
+        if case .named(let name) = rule.count { #expect(known.contains(name)) }
+        if rule.action == .drop || rule.action == .reject { #expect(rule.count != nil, "\(RulesetText.text(rule))") }
+      }
+      for set in ruleset.sets where set.kind == .counters {
+        for case .object(let name) in set.elements.values { #expect(known.contains(name)) }
+      }
+    }
+  }
+
+  @Test("turns into any other in place, and back", arguments: GoldenPolicy.all)
+  func changesInPlace(_ golden: GoldenPolicy) throws {
+    let others = try GoldenPolicy.all.prefix(6).flatMap { try $0.rulesets().prefix(1) }
+    for (_, ruleset, _) in try golden.rulesets().prefix(1) {
+      let table = Lowering.table(ruleset)
+      try inNetworkNamespace {
+        var store = try KernelRuleset()
+        _ = try Enforcer.apply(table, to: &store)
+        for other in others {
+          // `apply` throws where what is read back is not what was meant.
+          _ = try Enforcer.apply(Lowering.table(other.ruleset), to: &store)
+          let back = try Enforcer.apply(table, to: &store)
+          #expect(back.plan.scope == .inPlace)
+          #expect(try Enforcer.plan(table, in: &store).plan.isEmpty)
+        }
+      }
+    }
+  }
+
+  /// What nft lists once the ruleset is applied.
+  private static func loaded(_ ruleset: Ruleset) throws -> String {
+    try inNetworkNamespace {
+      var store = try KernelRuleset()
+      let outcome = try Enforcer.apply(Lowering.table(ruleset), to: &store)
+      #expect(!outcome.plan.isEmpty)
+      #expect(try Enforcer.plan(Lowering.table(ruleset), in: &store).plan.isEmpty)
+      return normalised(try nft("list", "ruleset"))
+    }
+  }
+
+  /// A listing with the elements of each set sorted: the kernel lists hashes in an order of its own.
+  static func normalised(_ listing: String) -> String {
+    var lines: [String] = []
+    var elements: String?
+    for line in listing.split(separator: "\n", omittingEmptySubsequences: false) {
+      let text = line.drop { $0 == "\t" || $0 == " " }
+      if text.hasPrefix("elements = {") {
+        elements = String(text.dropFirst("elements = {".count))
+      } else if let open = elements {
+        elements = "\(open) \(text)"
+      } else {
+        lines.append(String(line))
+      }
+      if let whole = elements, whole.hasSuffix("}") {
+        let sorted = whole.dropLast().split(separator: ",").map { part in
+          part.split(separator: " ").joined(separator: " ")
+        }.sorted()
+        lines += sorted.map { "\t\telement \($0)" }
+        elements = nil
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
+# Starts no server: PostgreSQL is only ever run by the lab, in a namespace.
+
+set -euo pipefail
+
+say() { echo "setup: $*"; }
+die() { say "$*" >&2; exit 1; }
+
+build="pkg-config libnftnl-dev libmnl-dev libyaml-dev"
+lab="nftables iproute2 wireguard-go wireguard-tools tcpdump conntrack iputils-ping python3 util-linux"
+
+command -v swift >/dev/null ||
+  die "Swift 6.2 or later is needed and is not in PATH: see https://www.swift.org/install/linux/"
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  die "this is not Debian; install by hand: $build $lab postgresql"
+fi
+
+missing=()
+# shellcheck disable=SC2086 # lists of words
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $build $lab 2>/dev/null || true)
+for package in $build $lab; do
+  grep -qx "$package installed" <<<"$installed" || missing+=("$package")
+done
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+
+if [ ${#missing[@]} -eq 0 ]; then
+  exit 0
+fi
+
+[ "$(id -u)" = 0 ] || die "missing: ${missing[*]}. Run: sudo make setup"
+
+known() { [ -n "$(apt-cache show "$1" 2>/dev/null | head -1)" ]; }
+
+for package in "${missing[@]}"; do
+  if ! known "$package"; then
+    say "apt-get update, for $package"
+    apt-get -qq update
+    break
+  fi
+done
+# The versioned package leaves out what the metapackage adds; other releases have other versions.
+if [[ " ${missing[*]} " == *" postgresql "* ]] && known postgresql-15; then
+  missing=("${missing[@]/#postgresql/postgresql-15}")
+fi
+
+# invoke-rc.d asks policy-rc.d before it starts anything; 101 is "not allowed".
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+fi
+
+say "apt-get install ${missing[*]}"
+install() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null; }
+if ! install; then
+  say "apt-get update, and once more"
+  apt-get -qq update
+  install
+fi
+if [[ " ${missing[*]} " == *" postgresql"* ]]; then
+  say "PostgreSQL was installed and not started; it would start at boot: systemctl disable postgresql"
+fi
+say "all there"

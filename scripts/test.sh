@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# All Swift tests, then the lab's tests with real packets. Fails when either fails; the last line sums up the lab.
+
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+swift=${SWIFT:-swift}
+status=0
+
+# Built here, where packages can be fetched; run where no rule can touch this host.
+if [ -d Tests ]; then
+  "$swift" build --build-tests || exit 1
+  user=()
+  [ "$(id -u)" = 0 ] || user=(--map-root-user)
+  unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build' _ "$swift" || status=1
+fi
+
+lab/run-tests.sh || status=1
+exit $status
