@@ -16,7 +16,9 @@ public struct SetElements: Sendable, Hashable {
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
+  /// Records.
   public var count: Int { records.count / stride }
+  /// Whether there is none.
   public var isEmpty: Bool { records.isEmpty }
 
   /// No elements.
@@ -29,7 +31,8 @@ public struct SetElements: Sendable, Hashable {
 
   /// Elements in any order; of two equal records the first stays. `values` is empty or has one a record.
   /// The bytes must be whole records: a remainder is cut off.
-  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = []) {
+  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [])
+  {
     self.init(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     let stride = self.stride
     let count = records.count / stride
@@ -44,16 +47,14 @@ public struct SetElements: Sendable, Hashable {
       self.values = values
       return
     }
-    let order = (0..<count).sorted { left, right in
-      let (one, two) = (left * stride, right * stride)
-      if Self.precedes(records, one, records, two, stride) { return true }
-      return left < right && !Self.precedes(records, two, records, one, stride)
-    }
+    let order = Self.order(records, stride: stride, count: count)
     self.records.reserveCapacity(records.count)
     self.values.reserveCapacity(values.count)
     var previous: Int?
     for index in order {
-      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) { continue }
+      if let previous, !Self.precedes(records, previous * stride, records, index * stride, stride) {
+        continue
+      }
       self.records.append(contentsOf: records[(index * stride)..<((index + 1) * stride)])
       if !values.isEmpty { self.values.append(values[index]) }
       previous = index
@@ -84,7 +85,11 @@ public struct SetElements: Sendable, Hashable {
     var high = count
     while low < high {
       let middle = (low + high) / 2
-      if Self.precedes(records, middle * stride, target, 0, stride) { low = middle + 1 } else { high = middle }
+      if Self.precedes(records, middle * stride, target, 0, stride) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low < count, !Self.precedes(target, 0, records, low * stride, stride) else { return nil }
     return low
@@ -97,7 +102,8 @@ public struct SetElements: Sendable, Hashable {
     let stride = self.stride
     var there = 0
     for here in 0..<count {
-      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride) {
+      while there < other.count, Self.precedes(other.records, there * stride, records, here * stride, stride)
+      {
         there += 1
       }
       let isThere =
@@ -109,6 +115,27 @@ public struct SetElements: Sendable, Hashable {
       }
     }
     return result
+  }
+
+  /// The records' indices in the order of their bytes, equal ones as they came: a counting sort by each byte, the last
+  /// one first, which for a hundred thousand records is many times faster than comparing them.
+  private static func order(_ records: [UInt8], stride: Int, count: Int) -> [Int] {
+    var order = Array(0..<count)
+    var sorted = order
+    for offset in (0..<stride).reversed() {
+      var starts = Array(repeating: 0, count: Int(UInt8.max) + 1)
+      for index in 0..<count { starts[Int(records[index * stride + offset])] += 1 }
+      if starts.contains(count) { continue }  // all alike
+      var next = 0
+      for byte in starts.indices { (starts[byte], next) = (next, next + starts[byte]) }
+      for index in order {
+        let byte = Int(records[index * stride + offset])
+        sorted[starts[byte]] = index
+        starts[byte] += 1
+      }
+      swap(&order, &sorted)
+    }
+    return order
   }
 
   private static func precedes(
