@@ -44,7 +44,7 @@ apply() {
     say "${RED}the policy could not be applied; there is nothing more to show$PLAIN"
     exit 1
   fi
-  head -4 "$LAB/$1/apply.log" | sed 's/^/     /'
+  head -4 "$LAB/$1/apply.log" | sed "s|$LAB/policy/|policies/|; s/^/     /"
 }
 
 # --- things to try ------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ else
   say "# wgfence audit rootski.yaml --machine onprem"
   wgfence_in onprem audit "$LAB/policy/rootski.yaml" --machine onprem >"$LAB/audit.txt" 2>&1
   status=$?
-  sed 's/^/   /' "$LAB/audit.txt"
+  sed "s|$LAB/policy/|policies/|; s/^/   /" "$LAB/audit.txt"
   verdict "audit|finds nothing exposed (exit status)" 0 "$status"
 fi
 

@@ -45,8 +45,9 @@ def name_of(error, began):
     if error.errno in (errno.ECONNREFUSED, errno.ECONNRESET):
         return "refused"
     if error.errno in ICMP_ERRORS:
-        # A neighbour that does not answer is the same error, but after a second or more.
-        return "rejected" if time.monotonic() - began < 0.5 else "unreachable"
+        # A neighbour that does not answer is the same error, but after three seconds. One second is for IPv6: an error
+        # that comes back while connect() still holds the socket is only noted, and told at the first retransmission.
+        return "rejected" if time.monotonic() - began < 2 else "unreachable"
     return errno.errorcode.get(error.errno, str(error))
 
 
@@ -138,7 +139,7 @@ def session(options):
                         pass
                 except BlockingIOError:
                     pass
-            probe.settimeout(1.5)
+            probe.settimeout(1.2)
             print("alive" if probe.recv(65536) else "closed", flush=True)
         except TimeoutError:
             print("dead", flush=True)
@@ -160,6 +161,8 @@ def serve(options):
         server = socket.socket(socket.AF_INET6, kind)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_DGRAM:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         server.bind(("::", port))
         if kind == socket.SOCK_STREAM:
             server.listen(64)
@@ -187,9 +190,11 @@ def serve(options):
                     if port in chatter:
                         talking.append(connection)
                 elif role == "server":
-                    text, peer = key.fileobj.recvfrom(65536)
+                    # The answer leaves from the address that was asked, as a host with several has to take care of.
+                    text, extra, _, peer = key.fileobj.recvmsg(65536, 128)
                     log("udp", port, peer[0], text.decode(errors="replace")[:80])
-                    key.fileobj.sendto(text, peer)
+                    asked = [(level, kind, data[:16] + bytes(4)) for level, kind, data in extra]
+                    key.fileobj.sendmsg([text], asked, 0, peer)
                 else:
                     text = key.fileobj.recv(65536)
                     if not text:

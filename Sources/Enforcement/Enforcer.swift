@@ -32,7 +32,8 @@ public enum Enforcer {
         case .stale: continue
         case .refused(let index, let reason):
           let operation = plan.operations.indices.contains(index) ? plan.operations[index] : nil
-          throw .refused(what: operation.map { "\($0.subject) \($0.detail(in: before.table))" }, reason: reason)
+          throw .refused(
+            what: operation.map { "\($0.subject) \($0.detail(in: before.table))" }, reason: reason)
         case .unreachable(let reason): throw .unreachable(reason)
         // The read-back tells.
         case .uncertain: break
@@ -66,7 +67,8 @@ public enum Enforcer {
     return Plan(desired: desired, observed: observed, counters: counters)
   }
 
-  private static func reading<Value>(_ body: () throws(StoreError) -> Value) throws(EnforcementError) -> Value {
+  private static func reading<Value>(_ body: () throws(StoreError) -> Value) throws(EnforcementError) -> Value
+  {
     do throws(StoreError) {
       return try body()
     } catch {
@@ -90,19 +92,23 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   public init(_ error: StoreError) {
     switch error {
     case .stale: self = .contended
-    case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason): self = .unreachable(reason)
+    case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason):
+      self = .unreachable(reason)
     }
   }
 
+  /// One line, with what to do where that can be told.
   public var description: String {
     switch self {
-    case .refused(let what, let reason): "the kernel refused \(what ?? "the change"): \(reason); nothing was changed"
+    case .refused(let what, let reason):
+      "the kernel refused \(what ?? "the change"): \(reason); nothing was changed"
     case .unreachable(let reason): reason
     case .contended:
       "something else keeps changing the nftables ruleset; nothing was changed: see `nft monitor`, then try again"
     case .notEqual(let plan, let table):
       "the kernel took the change, but does not hold what was sent: "
-        + plan.operations.prefix(3).map { "\($0.sense.rawValue) \($0.subject) \($0.detail(in: table))" }.joined(
+        + plan.operations.prefix(3).map { "\($0.sense.rawValue) \($0.subject) \($0.detail(in: table))" }
+        .joined(
           separator: "; ")
     }
   }

@@ -18,6 +18,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
+  /// The table and its generation, read at one moment.
   public mutating func read() throws(StoreError) -> StoredTable {
     // A read that a commit fell into is of neither generation: it is done again.
     for _ in 0..<8 {
@@ -32,6 +33,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     throw .stale
   }
 
+  /// What the table's counters have counted.
   public mutating func counters() throws(StoreError) -> [String: CounterState] {
     do throws(NetlinkError) {
       return try socket.counters(family: NFT.familyInet, name: name)
@@ -40,6 +42,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
+  /// Sends the operations as one batch.
   public mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError) {
     do throws(CommitError) {
       try socket.commit(operations, family: NFT.familyInet, table: name, generation: generation)

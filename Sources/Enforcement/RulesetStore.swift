@@ -17,10 +17,12 @@ public protocol RulesetStore: ~Copyable {
 
 /// A table as it was read.
 public struct StoredTable: Sendable {
+  /// The table; nil where there is none.
   public var table: KernelTable?
   /// The number of the last transaction before it was read, whoever's it was.
   public var generation: UInt32
 
+  /// A table of a generation.
   public init(table: KernelTable?, generation: UInt32) {
     self.table = table
     self.generation = generation

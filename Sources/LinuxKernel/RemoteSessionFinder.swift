@@ -32,17 +32,24 @@ public enum RemoteSessionFinder {
   public static func find(environment: (String) -> String?, process: Int32? = nil) throws(HostReadError)
     -> Finding?
   {
-    let connections = try SocketDiagnostics.connections()
+    // The kernel is asked for its connections once there is one to look for.
+    var known: [SocketDiagnostics.Socket]?
+    func connections() throws(HostReadError) -> [SocketDiagnostics.Socket] {
+      if let known { return known }
+      let read = try SocketDiagnostics.connections()
+      known = read
+      return read
+    }
     var stale: Finding?
-    func judged(_ session: RemoteSession, _ evidence: Evidence) -> Finding {
-      let isEstablished = connections.contains {
+    func judged(_ session: RemoteSession, _ evidence: Evidence) throws(HostReadError) -> Finding {
+      let isEstablished = try connections().contains {
         $0.address == session.server && $0.port == session.serverPort && $0.remoteAddress == session.client
           && $0.remotePort == session.clientPort
       }
       return Finding(session: session, evidence: evidence, isEstablished: isEstablished)
     }
     if let session = environment("SSH_CONNECTION").flatMap({ RemoteSession(sshConnection: $0) }) {
-      let finding = judged(session, .environment)
+      let finding = try judged(session, .environment)
       if finding.isEstablished { return finding }
       stale = finding
     }
@@ -51,18 +58,19 @@ public enum RemoteSessionFinder {
       guard let bytes = try? ProcFile.bytes("/proc/\(ancestor)/environ"),
         let session = variable("SSH_CONNECTION", in: bytes).flatMap({ RemoteSession(sshConnection: $0) })
       else { continue }
-      let finding = judged(session, .ancestorEnvironment(pid: ancestor))
+      let finding = try judged(session, .ancestorEnvironment(pid: ancestor))
       if finding.isEstablished { return finding }
       stale = stale ?? finding
     }
     for ancestor in ancestors {
       // OpenSSH 9.8 and later serve a session from sshd-session.
-      guard let name = ProcessTable.identity(of: UInt32(bitPattern: ancestor))?.name,
-        ["sshd", "sshd-session", "dropbear"].contains(name)
+      guard let name = try? ProcFile.bytes("/proc/\(ancestor)/comm"),
+        ["sshd\n", "sshd-session\n", "dropbear\n"].contains(where: { name.elementsEqual($0.utf8) })
       else { continue }
       // The session's own connection was there before any that it forwards: it has the lowest descriptor.
       let held = ProcessTable.sockets(of: UInt32(bitPattern: ancestor))
-      guard let socket = held.lazy.compactMap({ inode in connections.first { $0.inode == inode } }).first
+      let all = try connections()
+      guard let socket = held.lazy.compactMap({ inode in all.first { $0.inode == inode } }).first
       else {
         continue
       }

@@ -11,11 +11,13 @@ public enum AddressFamily: UInt8, Sendable, Hashable, CaseIterable, Comparable {
   /// Bytes of an address: 4 or 16.
   public var byteWidth: Int { bitWidth / 8 }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// An IPv4 or IPv6 address. Ordered by family, then numerically.
 public struct IPAddress: Sendable, Hashable, Comparable {
+  /// Which kind of address it is.
   public let family: AddressFamily
   /// The address as a number in host order; an IPv4 address fills the low 32 bits.
   public let bits: UInt128
@@ -41,6 +43,7 @@ public struct IPAddress: Sendable, Hashable, Comparable {
     (0..<family.byteWidth).map { UInt8(truncatingIfNeeded: bits >> UInt128((family.byteWidth - 1 - $0) * 8)) }
   }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool {
     left.family == right.family ? left.bits < right.bits : left.family < right.family
   }
@@ -58,7 +61,8 @@ extension IPAddress: CustomStringConvertible {
     }
     // A dotted tail (::ffff:192.0.2.1) becomes two groups of hexadecimal digits.
     if text.contains(UInt8(ascii: ".")) {
-      guard let colon = text.lastIndex(of: UInt8(ascii: ":")), let bits = Self.dottedBits(text[(colon + 1)...])
+      guard let colon = text.lastIndex(of: UInt8(ascii: ":")),
+        let bits = Self.dottedBits(text[(colon + 1)...])
       else { return nil }
       text.replaceSubrange(
         (colon + 1)..., with: "\(String(bits >> 16, radix: 16)):\(String(bits & 0xffff, radix: 16))".utf8)
@@ -72,7 +76,9 @@ extension IPAddress: CustomStringConvertible {
     guard parts.count == 4 else { return nil }
     var bits: UInt32 = 0
     for part in parts {
-      guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
+      guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else {
+        return nil
+      }
       var octet: UInt32 = 0
       for digit in part {
         guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
@@ -104,7 +110,8 @@ extension IPAddress: CustomStringConvertible {
     }
     var all: [UInt16]
     if let gap {
-      guard let head = groups(text[..<gap]), let tail = groups(text[(gap + 2)...]), head.count + tail.count <= 7
+      guard let head = groups(text[..<gap]), let tail = groups(text[(gap + 2)...]),
+        head.count + tail.count <= 7
       else { return nil }
       all = head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail
     } else {
@@ -130,6 +137,7 @@ extension IPAddress: CustomStringConvertible {
     func text(_ part: ArraySlice<UInt16>) -> String {
       part.map { String($0, radix: 16) }.joined(separator: ":")
     }
-    return gap.isEmpty ? text(groups[...]) : "\(text(groups[..<gap.lowerBound]))::\(text(groups[gap.upperBound...]))"
+    return gap.isEmpty
+      ? text(groups[...]) : "\(text(groups[..<gap.lowerBound]))::\(text(groups[gap.upperBound...]))"
   }
 }

@@ -4,8 +4,10 @@
 /// or `..` (`IFNAMSIZ` of `linux/if.h`, `dev_valid_name` of the kernel). Quotes and backslashes, which the kernel
 /// allows, are refused too: they cannot be written in a ruleset.
 public struct InterfaceName: Sendable, Hashable, Comparable, CustomStringConvertible {
+  /// The name as it is written, with its `*` where it has one.
   public let description: String
 
+  /// A name; nil for a text that is none.
   public init?(_ text: some StringProtocol) {
     let bytes = Array(text.utf8)
     guard (1...15).contains(bytes.count), text != ".", text != "..",
@@ -16,10 +18,12 @@ public struct InterfaceName: Sendable, Hashable, Comparable, CustomStringConvert
     description = String(text)
   }
 
+  /// `lo`
   public static let loopback = InterfaceName(unchecked: "lo")
 
   private init(unchecked text: String) { description = text }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool { left.description < right.description }
 }
 
@@ -40,6 +44,7 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
+  /// Whether an interface of this name is meant.
   public func matches(_ name: InterfaceName) -> Bool {
     switch self {
     case .exact(let own): own == name
@@ -57,6 +62,7 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
+  /// The name as it is written, with its `*` where it has one.
   public var description: String {
     switch self {
     case .exact(let name): name.description
@@ -64,5 +70,6 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool { left.description < right.description }
 }

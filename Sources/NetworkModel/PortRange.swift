@@ -2,7 +2,9 @@
 
 /// Consecutive ports, 1...65535, never empty. Ordered by first port, then by last.
 public struct PortRange: Sendable, Hashable, Comparable {
+  /// The first port, in host order.
   public let lower: UInt16
+  /// The last port, in host order.
   public let upper: UInt16
 
   /// A range from its first and last port; nil where it is empty or starts at 0.
@@ -15,15 +17,19 @@ public struct PortRange: Sendable, Hashable, Comparable {
   /// One port; nil for 0.
   public init?(_ port: UInt16) { self.init(port, port) }
 
+  /// How many ports it holds.
   public var count: Int { Int(upper) - Int(lower) + 1 }
 
+  /// Whether the port lies in it.
   public func contains(_ port: UInt16) -> Bool { lower <= port && port <= upper }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool {
     left.lower == right.lower ? left.upper < right.upper : left.lower < right.lower
   }
 }
 
 extension PortRange: CustomStringConvertible {
+  /// `22`, or `6000-6010`.
   public var description: String { lower == upper ? "\(lower)" : "\(lower)-\(upper)" }
 }

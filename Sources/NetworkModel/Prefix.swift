@@ -29,6 +29,7 @@ public struct Prefix: Sendable, Hashable, Comparable {
     self.length = length
   }
 
+  /// The family of its addresses.
   public var family: AddressFamily { address.family }
 
   /// The highest address of the block.
@@ -54,11 +55,13 @@ public struct Prefix: Sendable, Hashable, Comparable {
       && other.address.bits & Self.mask(family: family, length: length) == address.bits
   }
 
+  /// Whether the address is in this block.
   public func contains(_ other: IPAddress) -> Bool { contains(Prefix(other)) }
 
   /// Whether some address is in both blocks.
   public func overlaps(_ other: Prefix) -> Bool { contains(other) || other.contains(self) }
 
+  /// The order of the type.
   public static func < (left: Self, right: Self) -> Bool {
     left.address == right.address ? left.length < right.length : left.address < right.address
   }
@@ -74,11 +77,13 @@ extension Prefix: CustomStringConvertible {
     }
     let digits = text[text.index(after: slash)...]
     guard let address = IPAddress(text[..<slash]), (1...3).contains(digits.utf8.count),
-      digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let length = Int(digits)
+      digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+      let length = Int(digits)
     else { return nil }
     self.init(address: address, length: length)
   }
 
+  /// `10.0.0.0/8`; a block of one as its address alone.
   public var description: String {
     length == family.bitWidth ? address.description : "\(address)/\(length)"
   }

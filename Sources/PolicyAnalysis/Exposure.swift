@@ -7,6 +7,7 @@ public import RulesetModel
 
 /// A listening socket, and who reaches it through a ruleset.
 public struct Exposure: Sendable, Hashable {
+  /// The socket.
   public let listener: Listener
   /// The policy's or the catalogue's name for its port, where it has one.
   public let service: String?
@@ -17,9 +18,11 @@ public struct Exposure: Sendable, Hashable {
 
   /// Sources of one zone that fare alike.
   public struct Reach: Sendable, Hashable {
+    /// The zone where the packets arrive.
     public let zone: String
     /// Names of machines, prefixes or lists; `anyone` for whom nothing names.
     public let from: [String]
+    /// What befalls them.
     public let verdict: TraceVerdict
     /// The line of the policy that decided, or what is built in.
     public let because: String
@@ -43,13 +46,18 @@ public struct Exposure: Sendable, Hashable {
       var fates: [(name: String, verdict: TraceVerdict, because: String, reason: String)] = []
       for source in Self.sources(in: zone, view) {
         let traces = source.addresses.filter { listener.serves($0.family) }.compactMap { address -> Trace? in
-          guard let destination = Self.destination(listener, address.family, zone, host, view) else { return nil }
+          guard let destination = Self.destination(listener, address.family, zone, host, view) else {
+            return nil
+          }
           let packet = Packet(
-            source: address, destination: destination, transport: listener.protocol, destinationPort: listener.port,
+            source: address, destination: destination, transport: listener.protocol,
+            destinationPort: listener.port,
             input: interface)
           return view.arrival(packet)
         }
-        guard let trace = traces.min(by: { Self.openness($0.verdict) > Self.openness($1.verdict) }) else { continue }
+        guard let trace = traces.min(by: { Self.openness($0.verdict) > Self.openness($1.verdict) }) else {
+          continue
+        }
         fates.append((source.name, trace.verdict, view.because(trace), view.reason(trace)))
         if zone.kind != .tunnel, trace.verdict == .accept, !view.isGranted(trace) { isExposed = true }
       }
@@ -95,9 +103,11 @@ public struct Exposure: Sendable, Hashable {
 
   /// Who may send from a zone: in a tunnel its machines and the networks behind them, elsewhere those whom a grant
   /// names, and anyone.
-  private static func sources(in zone: SiteZone, _ view: SiteView) -> [(name: String, addresses: [IPAddress])] {
+  private static func sources(in zone: SiteZone, _ view: SiteView) -> [(name: String, addresses: [IPAddress])]
+  {
     if zone.kind == .tunnel {
-      guard let tunnel = view.policy.tunnel(named: zone.name), !view.machine.addresses(in: tunnel.name).isEmpty
+      guard let tunnel = view.policy.tunnel(named: zone.name),
+        !view.machine.addresses(in: tunnel.name).isEmpty
       else { return [("anyone", view.anyone(in: zone))] }
       var sources = view.policy.machines.compactMap { machine -> (name: String, addresses: [IPAddress])? in
         let addresses = machine.addresses(in: tunnel.name)
@@ -105,8 +115,14 @@ public struct Exposure: Sendable, Hashable {
       }
       for case .machineZone(let name, let zoneName) in Set(view.policy.grants.flatMap(\.from))
       where name != view.machine.name {
-        guard let prefixes = view.policy.machine(named: name)?.zone(named: zoneName)?.prefixes else { continue }
-        sources.append(("\(name).\(zoneName)", prefixes.map(\.last).map { IPAddress(family: $0.family, bits: $0.bits - 1) }))
+        guard let prefixes = view.policy.machine(named: name)?.zone(named: zoneName)?.prefixes else {
+          continue
+        }
+        sources.append(
+          (
+            "\(name).\(zoneName)",
+            prefixes.map(\.last).map { IPAddress(family: $0.family, bits: $0.bits - 1) }
+          ))
       }
       return sources.sorted { $0.name < $1.name }
     }
@@ -117,11 +133,21 @@ public struct Exposure: Sendable, Hashable {
       case .list(let name):
         let prefixes = view.policy.list(named: name)?.prefixes ?? []
         sources.append(
-          (name, AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address }))
+          (
+            name,
+            AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address }
+          ))
       case .machine, .tunnel, .zone, .machineZone: break
       }
     }
-    return sources.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
+    // Where a zone says which sources may appear in it, others are not asked about.
+    let possible = sources.compactMap { source -> (name: String, addresses: [IPAddress])? in
+      let own = source.addresses.filter { address in
+        zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }
+      }
+      return own.isEmpty ? nil : (source.name, own)
+    }
+    return possible.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
   }
 
   /// The address under which a source of this zone would call the socket.

@@ -5,6 +5,7 @@ public import RulesetModel
 
 /// Whether a ruleset would lock out the person who applies it.
 public struct LockOut: Sendable {
+  /// The caller's session.
   public let session: RemoteSession
   /// The interface by which the session's packets come.
   public let interface: InterfaceName
@@ -17,10 +18,12 @@ public struct LockOut: Sendable {
     self.interface = interface
     trace = view.arrival(
       Packet(
-        source: session.client, destination: session.server, transport: .tcp, destinationPort: session.serverPort,
+        source: session.client, destination: session.server, transport: .tcp,
+        destinationPort: session.serverPort,
         input: interface))
   }
 
+  /// Whether a new connection would not be let in.
   public var isLockedOut: Bool { trace.verdict != .accept }
 
   /// What would happen, for the person whom it concerns.

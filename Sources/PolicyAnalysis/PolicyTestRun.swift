@@ -10,6 +10,7 @@ public import RulesetModel
 public struct PolicyTestRun: Sendable {
   /// A test that does not hold.
   public struct Failure: Sendable {
+    /// The line of `tests`.
     public let location: SourceLocation
     /// What was expected of which service, in words.
     public let expectation: String
@@ -17,6 +18,7 @@ public struct PolicyTestRun: Sendable {
     public let packet: Packet?
     /// The machine that decided otherwise.
     public let machine: String
+    /// The packet's way on that machine; nil where no packet could be made.
     public let trace: Trace?
     /// The line that decided, or why there is no packet.
     public let because: String
@@ -24,6 +26,7 @@ public struct PolicyTestRun: Sendable {
 
   /// Expectations that hold: one for each source, target and service of a line.
   public private(set) var passed = 0
+  /// What does not hold, in the order of the lines.
   public private(set) var failures: [Failure] = []
 
   private let policy: Policy
@@ -33,7 +36,8 @@ public struct PolicyTestRun: Sendable {
   public init(_ policy: Policy, today: CalendarDate) throws(CompileError) {
     self.policy = policy
     var views: [String: SiteView] = [:]
-    for machine in policy.tests.isEmpty ? [] : policy.machines {
+    let judges = Self.judges(of: policy)
+    for machine in policy.machines where judges.contains(machine.name) {
       views[machine.name] = SiteView(
         policy: policy, machine: machine,
         ruleset: try PolicyCompiler.compile(policy, machine: machine.name, today: today))
@@ -44,6 +48,17 @@ public struct PolicyTestRun: Sendable {
         for target in test.to where !Self.isSelf(source, target) { run(test, source, target) }
       }
     }
+  }
+
+  /// The machines that some test's packets meet: receivers, hubs, and those that route a source into a tunnel.
+  private static func judges(of policy: Policy) -> Set<String> {
+    if policy.tests.isEmpty { return [] }
+    var names = Set(policy.tunnels.compactMap(\.hub))
+    for test in policy.tests {
+      names.formUnion(test.to.map(\.machine))
+      for case .machineZone(let name, _) in test.from { names.insert(name) }
+    }
+    return names
   }
 
   /// A machine does not send to itself through its firewall: groups that meet themselves leave it out.
@@ -82,7 +97,8 @@ public struct PolicyTestRun: Sendable {
     let because = views[stop.machine].map { "\($0.because(stop.trace)) \($0.reason(stop.trace))" } ?? ""
     failures.append(
       Failure(
-        location: test.location, expectation: words, packet: journey.packet, machine: stop.machine, trace: stop.trace,
+        location: test.location, expectation: words, packet: journey.packet, machine: stop.machine,
+        trace: stop.trace,
         because: because))
   }
 
@@ -107,7 +123,9 @@ public struct PolicyTestRun: Sendable {
     return ways(test.over, source, receiver).flatMap { way in
       way.sources.flatMap { address -> [Journey] in
         guard let destination = destination(target, receiver, way.zone, address.family) else { return [] }
-        return packets(port, address, destination).compactMap { journey($0, source, target, receiver, way.zone) }
+        return packets(port, address, destination).compactMap {
+          journey($0, source, target, receiver, way.zone)
+        }
       }
     }
   }
@@ -136,8 +154,12 @@ public struct PolicyTestRun: Sendable {
         return (zone, addresses)
       }
     case .machineZone(let name, let zoneName):
-      guard let machine = policy.machine(named: name), let home = machine.zone(named: zoneName) else { return [] }
-      if name == receiver.machine.name { return (forced ?? named(zoneName)).map { [($0, receiver.anyone(in: $0))] } ?? [] }
+      guard let machine = policy.machine(named: name), let home = machine.zone(named: zoneName) else {
+        return []
+      }
+      if name == receiver.machine.name {
+        return (forced ?? named(zoneName)).map { [($0, receiver.anyone(in: $0))] } ?? []
+      }
       let hosts = home.prefixes.map { IPAddress(family: $0.family, bits: $0.last.bits - 1) }
       return (forced.map { [$0] } ?? shared(machine)).map { ($0, hosts) }
     case .tunnel(let name):
@@ -147,10 +169,14 @@ public struct PolicyTestRun: Sendable {
       return (forced ?? named(name.description)).map { [($0, last ?? [])] } ?? []
     case .zone(let name): return (forced ?? named(name)).map { [($0, receiver.anyone(in: $0))] } ?? []
     case .prefix(let prefix):
-      return (forced.map { [$0] } ?? receiver.zones.filter { $0.kind == .internet }).map { ($0, [prefix.address]) }
+      return (forced.map { [$0] } ?? receiver.zones.filter { $0.kind == .internet }).map {
+        ($0, [prefix.address])
+      }
     case .list(let name):
       let prefixes = policy.list(named: name)?.prefixes ?? []
-      let addresses = AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address }
+      let addresses = AddressFamily.allCases.compactMap { family in
+        prefixes.first { $0.family == family }?.address
+      }
       return (forced.map { [$0] } ?? receiver.zones.filter { $0.kind == .internet }).map { ($0, addresses) }
     }
   }
@@ -163,7 +189,9 @@ public struct PolicyTestRun: Sendable {
       if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
         return receiver.machine.addresses(in: tunnel.name).first { $0.family == family }
       }
-      if case .addresses(let own) = receiver.machine.endpoint, let address = own.first(where: { $0.family == family }) {
+      if case .addresses(let own) = receiver.machine.endpoint,
+        let address = own.first(where: { $0.family == family })
+      {
         return address
       }
       // Any address of its own that is not in a tunnel stands for all.
@@ -178,7 +206,8 @@ public struct PolicyTestRun: Sendable {
 
   private func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet] {
     func packet(_ transport: IPProtocol, _ port: UInt16 = 0) -> Packet {
-      Packet(source: source, destination: destination, transport: transport, destinationPort: port, input: nil)
+      Packet(
+        source: source, destination: destination, transport: transport, destinationPort: port, input: nil)
     }
     switch port {
     case .ports(let transport, let range):
@@ -194,12 +223,15 @@ public struct PolicyTestRun: Sendable {
     var stops: [Stop] = []
     if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
       // A source behind another machine is routed into the tunnel there.
-      if case .machineZone(let name, let zoneName) = source, name != receiver.machine.name, let router = views[name],
+      if case .machineZone(let name, let zoneName) = source, name != receiver.machine.name,
+        let router = views[name],
         let home = router.zone(named: zoneName), let input = router.interface(of: home)
       {
         stops.append(Stop(machine: name, trace: router.passage(routed(packet, input), to: tunnel.name)))
       }
-      if let hub = tunnel.hub, hub != receiver.machine.name, hub != Self.machine(source), let relay = views[hub] {
+      if let hub = tunnel.hub, hub != receiver.machine.name, hub != Self.machine(source),
+        let relay = views[hub]
+      {
         stops.append(Stop(machine: hub, trace: relay.passage(routed(packet, tunnel.name), to: tunnel.name)))
       }
     }
@@ -211,11 +243,15 @@ public struct PolicyTestRun: Sendable {
       stops.append(Stop(machine: receiver.machine.name, trace: receiver.arrival(arriving)))
     case .zone(_, let name):
       guard let exit = receiver.zone(named: name).flatMap(receiver.interface) else { return nil }
-      stops.append(Stop(machine: receiver.machine.name, trace: receiver.passage(routed(packet, input), to: exit)))
+      stops.append(
+        Stop(machine: receiver.machine.name, trace: receiver.passage(routed(packet, input), to: exit)))
     case .subnet(_, let prefix):
-      let home = receiver.zones.first { $0.prefixes.contains { $0.contains(prefix) } } ?? receiver.zone(named: Zone.internet)
+      let home =
+        receiver.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
+        ?? receiver.zone(named: Zone.internet)
       guard let exit = home.flatMap(receiver.interface) else { return nil }
-      stops.append(Stop(machine: receiver.machine.name, trace: receiver.passage(routed(packet, input), to: exit)))
+      stops.append(
+        Stop(machine: receiver.machine.name, trace: receiver.passage(routed(packet, input), to: exit)))
     }
     return Journey(packet: packet, stops: stops)
   }

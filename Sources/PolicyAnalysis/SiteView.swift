@@ -7,9 +7,13 @@ public import RulesetModel
 
 /// A machine of a policy with its compiled ruleset, ready to be asked about packets.
 public struct SiteView: Sendable {
+  /// The whole policy.
   public let policy: Policy
+  /// The machine of it that is asked about.
   public let machine: Machine
+  /// The machine's zones, tunnels first, `internet` last.
   public let zones: [SiteZone]
+  /// What the machine enforces.
   public let ruleset: Ruleset
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
@@ -38,7 +42,8 @@ public struct SiteView: Sendable {
     case .exact(let name): return name
     case .beginning(let start): return InterfaceName("\(start)0") ?? start
     case nil:
-      let names = (0..<16).compactMap { InterfaceName("eth\($0)") } + [InterfaceName("internet")].compactMap { $0 }
+      let names =
+        (0..<16).compactMap { InterfaceName("eth\($0)") } + [InterfaceName("internet")].compactMap { $0 }
       return names.first { name in self.zone(of: name)?.kind == .internet }
     }
   }
@@ -94,7 +99,8 @@ public struct SiteView: Sendable {
     return AddressFamily.allCases.compactMap { family in
       let candidates: [UInt128] =
         family == .ipv4
-        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001] : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
+        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001]
+        : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
       return candidates.map { IPAddress(family: family, bits: $0) }.first { !isNamed($0) }
     }
   }

@@ -10,7 +10,8 @@ extension RulesetBuilder {
   /// that is not this host's: those are dropped.
   mutating func addInput() {
     var rules = [
-      Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback")),
+      Rule(
+        [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback")),
       replyRule,
     ]
     let unjudged = Origin(reason: "brought to this host from an address that is not its own")
@@ -22,12 +23,17 @@ extension RulesetBuilder {
       }
     }
     rules.append(
-      Rule([.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port")))
+      Rule(
+        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
+    )
     rules.append(
-      Rule([.destinationType(.notEqual, .unicast)], action: .accept, origin: Origin(reason: "passed the gate")))
+      Rule(
+        [.destinationType(.notEqual, .unicast)], action: .accept, origin: Origin(reason: "passed the gate")))
     rules.append(drop([], "unjudged", unjudged))
     // NF_IP_PRI_FILTER
-    add(RuleChain(name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules))
+    add(
+      RuleChain(name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules)
+    )
   }
 
   /// Packets through this host.
@@ -38,14 +44,18 @@ extension RulesetBuilder {
     let containers = site.zones.first { $0.kind == .containers }
     for pattern in containers?.interfaces ?? [] {
       rules.append(
-        Rule([.interface(.input, .equal, pattern)], action: .goto("outward"), origin: Origin(reason: "containers outward")))
+        Rule(
+          [.interface(.input, .equal, pattern)], action: .goto("outward"),
+          origin: Origin(reason: "containers outward")))
     }
     add(
       RuleChain(
         name: "outward",
         rules: [midstream, Rule([], action: .accept, origin: Origin(reason: "containers outward"))]))
     rules.append(
-      Rule([.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port")))
+      Rule(
+        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
+    )
     for zone in site.zones {
       for (destination, entries) in entries.transit[zone.name] ?? [] {
         rules += routes(from: zone, to: destination, entries)
@@ -60,9 +70,12 @@ extension RulesetBuilder {
   }
 
   /// The ways by which a grant's packets pass from a zone to what it opens.
-  private func routes(from zone: SiteZone, to destination: TransitDestination, _ entries: [GrantEntry]) -> [Rule] {
+  private func routes(from zone: SiteZone, to destination: TransitDestination, _ entries: [GrantEntry])
+    -> [Rule]
+  {
     let origin = Origin(
-      file: site.policy.path, lines: zone.kind == .tunnel ? [zone.line ?? 0] : entries.flatMap(\.origin.lines),
+      file: site.policy.path,
+      lines: zone.kind == .tunnel ? [zone.line ?? 0] : entries.flatMap(\.origin.lines),
       reason: "routed out of \(zone.name)")
     var ways: [[Match]]
     switch destination.exit {
@@ -79,11 +92,14 @@ extension RulesetBuilder {
   /// Packets of this host. Only what `encrypt` forbids is stopped, and what would take up a connection in its middle.
   mutating func addOutput(_ encryption: EncryptionPlan) {
     var rules = [
-      Rule([.interface(.output, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
+      Rule(
+        [.interface(.output, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
     ]
     rules += clearTextOut(encryption, action: .reject)
     rules.append(midstream)
-    add(RuleChain(name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))
+    add(
+      RuleChain(
+        name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))
   }
 
   /// The last look at what leaves, when every other table has had its say on the route.
@@ -93,7 +109,8 @@ extension RulesetBuilder {
     // Behind NF_IP_PRI_NAT_SRC (100).
     add(
       RuleChain(
-        name: "postrouting", base: BaseChain(hook: NFT.hookPostrouting, priority: 150, policy: .accept), rules: rules))
+        name: "postrouting", base: BaseChain(hook: NFT.hookPostrouting, priority: 150, policy: .accept),
+        rules: rules))
   }
 
   /// A host's packet in the middle of a connection that conntrack does not know would make the other side's packets its
@@ -115,7 +132,8 @@ extension RulesetBuilder {
       guard let listen = part.tunnel.listen, let port = PortRange(listen) else { continue }
       let name = Identifier.clean(part.tunnel.name.description)
       let elsewhere = Match.interface(.output, .notEqual, .exact(part.tunnel.name))
-      let origin = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: not outside \(part.tunnel.name)")
+      let origin = Origin(
+        file: site.policy.path, lines: part.lines, reason: "encrypt: not outside \(part.tunnel.name)")
       let refuse = Rule([], count: count(drop: "clear-text-out", origin), action: action, origin: origin)
       for match in memberships(of: part.protected, .destination, set: "protected-\(name)") {
         rules.append(Rule([match, elsewhere], count: refuse.count, action: action, origin: origin))
@@ -123,10 +141,12 @@ extension RulesetBuilder {
       if part.endpoints.isEmpty { continue }
       let chain = "\(action == .reject ? "clear-out" : "clear-last")-\(name)"
       if !chains.contains(where: { $0.name == chain }) {
-        let own = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
+        let own = Origin(
+          file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
         add(
           RuleChain(
-            name: chain, rules: [Rule([.port(.udp, .destination, port)], action: .return, origin: own), refuse]))
+            name: chain,
+            rules: [Rule([.port(.udp, .destination, port)], action: .return, origin: own), refuse]))
       }
       for match in memberships(of: part.endpoints, .destination, set: "endpoints-\(name)") {
         rules.append(Rule([match, elsewhere], action: .jump(chain), origin: origin))

@@ -9,14 +9,19 @@ internal import RulesetModel
 extension RulesetBuilder {
   mutating func addGate(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = [
-      Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
+      Rule(
+        [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
     ]
     rules += clearTextRules(encryption)
     rules.append(replyRule)
     rules.append(
-      drop([.ctState(.invalid)], "invalid", Origin(reason: "packets that belong to no connection and begin none")))
-    rules.append(Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
-    rules.append(Rule([.transport(.equal, .icmpv6)], action: .jump("icmpv6-control"), origin: Origin(reason: "ICMPv6")))
+      drop(
+        [.ctState(.invalid)], "invalid", Origin(reason: "packets that belong to no connection and begin none")
+      ))
+    rules.append(
+      Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
+    rules.append(
+      Rule([.transport(.equal, .icmpv6)], action: .jump("icmpv6-control"), origin: Origin(reason: "ICMPv6")))
     addICMPChains()
     rules.append(
       Rule(
@@ -26,7 +31,8 @@ extension RulesetBuilder {
     addTransit(entries)
     // Between NF_IP_PRI_CONNTRACK (-200) and NF_IP_PRI_NAT_DST (-100).
     add(
-      RuleChain(name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop), rules: rules))
+      RuleChain(
+        name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop), rules: rules))
   }
 
   /// Only replies ride on connection state: the opener of a flow is judged at its every packet.
@@ -38,7 +44,9 @@ extension RulesetBuilder {
 
   /// Errors about connections that passed: RFC 792 and RFC 4443, path MTU among them.
   func errorRule(_ number: IPProtocol) -> Rule {
-    Rule([.transport(.equal, number), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors"))
+    Rule(
+      [.transport(.equal, number), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors")
+    )
   }
 
   private mutating func addICMPChains() {
@@ -53,8 +61,12 @@ extension RulesetBuilder {
           errorRule(.icmpv6),
           // Hop limit 255: from this very link (RFC 4861 section 11.2).
           Rule([.icmpType(.ipv6, 133...136), .hopLimit(255)], action: .accept, origin: neighbours),
-          Rule([.icmpType(.ipv6, 130...132), .address(.source, .equal, LinkLocal.ipv6)], action: .accept, origin: listeners),
-          Rule([.icmpType(.ipv6, 143...143), .address(.source, .equal, LinkLocal.ipv6)], action: .accept, origin: listeners),
+          Rule(
+            [.icmpType(.ipv6, 130...132), .address(.source, .equal, LinkLocal.ipv6)], action: .accept,
+            origin: listeners),
+          Rule(
+            [.icmpType(.ipv6, 143...143), .address(.source, .equal, LinkLocal.ipv6)], action: .accept,
+            origin: listeners),
         ]))
   }
 
@@ -65,7 +77,8 @@ extension RulesetBuilder {
       guard let listen = part.tunnel.listen, let port = PortRange(listen) else { continue }
       let name = Identifier.clean(part.tunnel.name.description)
       let chain = "clear-in-\(name)"
-      let origin = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
+      let origin = Origin(
+        file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
       let refused = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: in the clear")
       let drop = drop([], "clear-text-in", refused)
       add(
@@ -77,7 +90,9 @@ extension RulesetBuilder {
           ]))
       for match in memberships(of: part.endpoints, .source, set: "endpoints-\(name)") {
         rules.append(
-          Rule([match, .interface(.input, .notEqual, .exact(part.tunnel.name))], action: .jump(chain), origin: refused))
+          Rule(
+            [match, .interface(.input, .notEqual, .exact(part.tunnel.name))], action: .jump(chain),
+            origin: refused))
       }
     }
     return rules
@@ -115,7 +130,8 @@ extension RulesetBuilder {
   }
 
   private mutating func addTransit(
-    _ name: String, _ zone: SiteZone, _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
+    _ name: String, _ zone: SiteZone,
+    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
   ) {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []
@@ -135,7 +151,8 @@ extension RulesetBuilder {
         } else {
           let lines = entries.flatMap(\.origin.lines)
           let origin = Origin(file: site.policy.path, lines: lines, reason: "to \(destination.label)")
-          blocks.append(Rule([.address(.destination, .equal, prefix)], action: Action(verdict), origin: origin))
+          blocks.append(
+            Rule([.address(.destination, .equal, prefix)], action: Action(verdict), origin: origin))
         }
       }
     }
@@ -146,7 +163,8 @@ extension RulesetBuilder {
       let elements = SetElements(keyLength: family.byteWidth, unsorted: records, values: values)
       add(NamedSet(name: map, key: .address(family), kind: .verdicts, elements: elements))
       rules.append(
-        Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by the machine it is for")))
+        Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by the machine it is for"))
+      )
     }
     add(RuleChain(name: name, rules: rules + blocks + [notForwarded]))
   }

@@ -112,7 +112,8 @@ struct GrantEntries {
       + Set(grant.services.flatMap(\.ports)).sorted().map(Self.canonical).joined(separator: " ") + "|"
       + grant.from.map(Self.canonical).sorted().joined(separator: " ")
     let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
-    let reason = "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
+    let reason =
+      "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
     let template = GrantEntry(
       counter: "allow-\(words.joined(separator: "-"))-\(Identifier.digest(canonical))",
       origin: site.origin(grant.location.line, grant.because.map { "\(reason): \($0)" } ?? reason),
@@ -199,7 +200,8 @@ struct GrantEntries {
         site.zone(named: tunnel.name.description).map { ($0, .addresses(other.addresses(in: tunnel.name))) }
       }
     case .tunnel(let name):
-      guard let tunnel = site.policy.tunnel(named: name.description), !site.machine.addresses(in: name).isEmpty,
+      guard let tunnel = site.policy.tunnel(named: name.description),
+        !site.machine.addresses(in: name).isEmpty,
         let zone = site.zone(named: name.description)
       else { return [] }
       return [(zone, .prefixes(tunnel.prefixes))]
@@ -231,7 +233,8 @@ struct GrantEntries {
     for (zone, sources) in sources where !sources.isEmpty {
       let entries = entries(template, sources)
       for target in grant.to where target.machine != site.machine.name {
-        guard let receiver = site.machine(named: target.machine), !receiver.addresses(in: tunnel.name).isEmpty,
+        guard let receiver = site.machine(named: target.machine),
+          !receiver.addresses(in: tunnel.name).isEmpty,
           let prefixes = prefixes(of: target, receiver, tunnel)
         else { continue }
         let destination = TransitDestination(
@@ -280,11 +283,13 @@ struct GrantEntries {
     case .machine: return nil
     case .zone(_, let name):
       guard let zone = site.machine.zone(named: name) else { return nil }
-      return TransitDestination(label: label(of: target), prefixes: zone.prefixes, exit: .interfaces(zone.interfaces))
+      return TransitDestination(
+        label: label(of: target), prefixes: zone.prefixes, exit: .interfaces(zone.interfaces))
     case .subnet(_, let prefix):
       let zone = site.machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
       return TransitDestination(
-        label: label(of: target), prefixes: [prefix], exit: zone.map { .interfaces($0.interfaces) } ?? .anyNetwork)
+        label: label(of: target), prefixes: [prefix],
+        exit: zone.map { .interfaces($0.interfaces) } ?? .anyNetwork)
     }
   }
 

@@ -43,7 +43,8 @@ extension RulesetBuilder {
     }
     if !values.isEmpty {
       let map = "\(name)/ports"
-      let elements = SetElements(keyLength: NamedSet.Key.transportAndPort.length, unsorted: records, values: values)
+      let elements = SetElements(
+        keyLength: NamedSet.Key.transportAndPort.length, unsorted: records, values: values)
       add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
       rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
     }
@@ -89,11 +90,14 @@ extension RulesetBuilder {
       switch entry.sources {
       case .addresses: continue
       case .anyone: matches = nil
-      case .prefixes(let prefixes): matches = memberships(of: prefixes, .source, set: "\(name)-\(entry.counter)")
+      case .prefixes(let prefixes):
+        matches = memberships(of: prefixes, .source, set: "\(name)-\(entry.counter)")
       case .list(let list): matches = memberships(ofList: list, .source)
       }
       let count = count(entry)
-      for match in matches ?? [] { rules.append(Rule([match], count: count, action: .accept, origin: entry.origin)) }
+      for match in matches ?? [] {
+        rules.append(Rule([match], count: count, action: .accept, origin: entry.origin))
+      }
       if matches == nil {
         rules.append(Rule(conditions(entry), count: count, action: .accept, origin: entry.origin))
         // Behind a grant for everyone no other can decide.
@@ -117,8 +121,10 @@ extension RulesetBuilder {
   private func origin(of entries: [GrantEntry], _ label: String?) -> Origin {
     let lines = Set(entries.flatMap(\.origin.lines)).sorted()
     let reasons = entries.map(\.origin.reason)
-    let reason = label ?? (Set(reasons).count == 1 ? reasons.first ?? "" : "\(reasons.first ?? "") and others")
-    return lines.isEmpty ? Origin(reason: reason) : Origin(file: site.policy.path, lines: lines, reason: reason)
+    let reason =
+      label ?? (Set(reasons).count == 1 ? reasons.first ?? "" : "\(reasons.first ?? "") and others")
+    return lines.isEmpty
+      ? Origin(reason: reason) : Origin(file: site.policy.path, lines: lines, reason: reason)
   }
 }
 

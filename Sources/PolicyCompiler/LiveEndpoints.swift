@@ -7,5 +7,6 @@ public struct LiveEndpoints: Sendable, Hashable {
   /// By machine name.
   public var addresses: [String: [IPAddress]]
 
+  /// Addresses by machine name.
   public init(_ addresses: [String: [IPAddress]] = [:]) { self.addresses = addresses }
 }

@@ -33,10 +33,12 @@ public enum PolicyCompiler {
 
 /// The policy has no machine of the name that was asked for.
 public struct CompileError: Error, Sendable, CustomStringConvertible {
+  /// The name that was asked for.
   public let machine: String
   /// The machines that it has, by name.
   public let known: [String]
 
+  /// One line that says what to do.
   public var description: String {
     "the policy has no machine '\(machine)'; it has \(known.joined(separator: ", ")): name one with --machine"
   }

@@ -23,62 +23,70 @@ struct PrefixLayout {
   /// The prefixes must be of the family; those within others of them are left out.
   init(name: String, family: AddressFamily, prefixes: [Prefix]) {
     let suffix = family == .ipv4 ? "v4" : "v6"
-    var byLength = Dictionary(grouping: Self.disjoint(prefixes), by: \.length)
-    let original = byLength.values.reduce(0) { $0 + $1.count }
-    var budget = original + 1_000
-    while byLength.count > Self.mostLengths, let step = Self.cheapestStep(byLength), step.cost <= budget {
-      budget -= step.cost
-      let expanded = (byLength.removeValue(forKey: step.from) ?? []).flatMap { Self.halves($0, to: step.to) }
-      byLength[step.to, default: []] += expanded
-    }
-    if byLength.count > Self.mostLengths {
+    let disjoint = Self.disjoint(prefixes)
+    var counts = [Int](repeating: 0, count: family.bitWidth + 1)
+    for prefix in disjoint { counts[prefix.length] += 1 }
+    guard let lengths = Self.lengths(counts) else {
       let set = NamedSet(
         name: "\(name)-\(suffix)", key: .address(family), kind: .set, layout: .interval,
-        elements: Self.intervals(Self.disjoint(prefixes), family))
+        elements: Self.intervals(disjoint, family))
       parts = [Part(set: set, maskLength: nil)]
       return
     }
-    parts = byLength.keys.sorted(by: >).map { length in
-      var records: [UInt8] = []
-      let block = byLength[length] ?? []
-      records.reserveCapacity(block.count * (family.byteWidth + 1))
-      for prefix in block {
-        records += prefix.address.bytes
-        records.append(0)
+    var records = [[UInt8]](repeating: [], count: family.bitWidth + 1)
+    for prefix in disjoint {
+      let length = lengths[prefix.length]
+      var address = prefix.address.bits
+      let step = length == 0 ? 0 : UInt128(1) << UInt128(family.bitWidth - length)
+      for _ in 0..<(1 << (length - prefix.length)) {
+        for byte in stride(from: family.byteWidth - 1, through: 0, by: -1) {
+          records[length].append(UInt8(truncatingIfNeeded: address >> UInt128(byte * 8)))
+        }
+        records[length].append(0)
+        address &+= step
       }
+    }
+    parts = records.indices.reversed().filter { !records[$0].isEmpty }.map { length in
       let whole = length == family.bitWidth
       let set = NamedSet(
         name: whole ? "\(name)-\(suffix)" : "\(name)-\(suffix)-\(length)", key: .address(family), kind: .set,
-        elements: SetElements(keyLength: family.byteWidth, unsorted: records))
+        elements: SetElements(keyLength: family.byteWidth, unsorted: records[length]))
       return Part(set: set, maskLength: whole ? nil : length)
+    }
+  }
+
+  /// The length to which each length is expanded so that few are left, given how many prefixes have each; nil where
+  /// that would take too many elements.
+  private static func lengths(_ counts: [Int]) -> [Int]? {
+    var counts = counts
+    var lengths = Array(counts.indices)
+    var budget = counts.reduce(0, +) + 1_000
+    while true {
+      let used = counts.indices.filter { counts[$0] > 0 }
+      if used.count <= mostLengths { return lengths }
+      // The step from one length to the next longer one that adds the fewest elements.
+      let steps = zip(used, used.dropFirst()).filter { $1 - $0 < 20 }
+      guard
+        let (from, to) = steps.min(by: { counts[$0.0] << ($0.1 - $0.0) < counts[$1.0] << ($1.1 - $1.0) }),
+        case let added = counts[from] * ((1 << (to - from)) - 1), added <= budget
+      else { return nil }
+      budget -= added
+      counts[to] += counts[from] + added
+      counts[from] = 0
+      for length in lengths.indices where lengths[length] == from { lengths[length] = to }
     }
   }
 
   /// The prefixes sorted, without those that lie in others.
   static func disjoint(_ prefixes: [Prefix]) -> [Prefix] {
+    // A list comes as it should be.
+    if zip(prefixes, prefixes.dropFirst()).allSatisfy({ $0 < $1 && !$0.contains($1) }) { return prefixes }
     var result: [Prefix] = []
     for prefix in prefixes.sorted() {
       if let last = result.last, last.contains(prefix) { continue }
       result.append(prefix)
     }
     return result
-  }
-
-  /// The shortest length's or any other's step to the next longer one that adds the fewest elements.
-  private static func cheapestStep(_ byLength: [Int: [Prefix]]) -> (from: Int, to: Int, cost: Int)? {
-    let lengths = byLength.keys.sorted()
-    return zip(lengths, lengths.dropFirst()).compactMap { from, to -> (from: Int, to: Int, cost: Int)? in
-      guard to - from < 20 else { return nil }
-      return (from, to, (byLength[from]?.count ?? 0) * ((1 << (to - from)) - 1))
-    }.min { ($0.cost, $0.from) < ($1.cost, $1.from) }
-  }
-
-  private static func halves(_ prefix: Prefix, to length: Int) -> [Prefix] {
-    let step = UInt128(1) << UInt128(prefix.family.bitWidth - length)
-    return (0..<(1 << (length - prefix.length))).map { index in
-      let address = IPAddress(family: prefix.family, bits: prefix.address.bits + UInt128(index) * step)
-      return Prefix(containing: address, length: length)
-    }
   }
 
   /// Half-open intervals: each prefix begins at an element, and ends before one flagged as an end, which is left out

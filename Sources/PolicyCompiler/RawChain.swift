@@ -8,7 +8,8 @@ internal import RulesetModel
 extension RulesetBuilder {
   mutating func addRaw(_ entries: GrantEntries) {
     var rules = [
-      Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
+      Rule(
+        [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
     ]
     rules += tunnelAddressRules()
     rules += zoneSourceRules()
@@ -17,7 +18,8 @@ extension RulesetBuilder {
     // NF_IP_PRI_RAW
     add(
       RuleChain(
-        name: "raw", base: BaseChain(hook: NFT.hookPrerouting, priority: -300, policy: .accept), rules: rules))
+        name: "raw", base: BaseChain(hook: NFT.hookPrerouting, priority: -300, policy: .accept), rules: rules)
+    )
   }
 
   /// A tunnel's addresses are believed as sources on the tunnel alone, and this machine's own tunnel addresses are
@@ -30,7 +32,8 @@ extension RulesetBuilder {
       for prefix in tunnel.prefixes {
         rules.append(drop([.address(.source, .equal, prefix), elsewhere], "spoofed-source", spoofed))
       }
-      let origin = site.origin(site.machine.location.line, "own address in \(tunnel.name), reached by another way")
+      let origin = site.origin(
+        site.machine.location.line, "own address in \(tunnel.name), reached by another way")
       for address in site.machine.addresses(in: tunnel.name) {
         rules.append(
           drop([.address(.destination, .equal, Prefix(address)), elsewhere], "tunnel-address", origin))
@@ -45,8 +48,10 @@ extension RulesetBuilder {
     for zone in site.zones where !zone.prefixes.isEmpty {
       let chain = "sources-\(zone.identifier)"
       let origin = site.origin(zone.line, "zone \(zone.name)")
-      var own = memberships(of: zone.prefixes + [LinkLocal.ipv6] + LinkLocal.unspecified, .source, set: chain, inPlace: 8)
-        .map { Rule([$0], action: .return, origin: origin) }
+      var own = memberships(
+        of: zone.prefixes + [LinkLocal.ipv6] + LinkLocal.unspecified, .source, set: chain, inPlace: 8
+      )
+      .map { Rule([$0], action: .return, origin: origin) }
       let refused = site.origin(zone.line, "source that zone \(zone.name) does not have")
       own.append(drop("zone-source-\(zone.identifier)", refused))
       add(RuleChain(name: chain, rules: own))

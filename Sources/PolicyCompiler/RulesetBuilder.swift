@@ -64,7 +64,9 @@ struct RulesetBuilder {
 
   /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their
   /// beginning, and the rule for all interfaces that no zone claims. Zones without an action are left out.
-  mutating func dispatch(map name: String, _ actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)]) -> [Rule] {
+  mutating func dispatch(map name: String, _ actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)])
+    -> [Rule]
+  {
     var records: [UInt8] = []
     var values: [ElementValue] = []
     var patterns: [Rule] = []
@@ -83,7 +85,8 @@ struct RulesetBuilder {
     }
     var rules: [Rule] = []
     if !values.isEmpty {
-      let elements = SetElements(keyLength: NamedSet.Key.interfaceName.length, unsorted: records, values: values)
+      let elements = SetElements(
+        keyLength: NamedSet.Key.interfaceName.length, unsorted: records, values: values)
       add(NamedSet(name: name, key: .interfaceName, kind: .verdicts, elements: elements))
       rules.append(Rule([], action: .byInputInterface(map: name), origin: Origin(reason: "by interface")))
     }
@@ -112,7 +115,8 @@ struct RulesetBuilder {
         let prefixes = site.policy.list(named: name)?.prefixes.filter { $0.family == family } ?? []
         lists[name, default: [:]][family] =
           prefixes.isEmpty
-          ? [] : PrefixLayout(name: "list/\(Identifier.clean(name))", family: family, prefixes: prefixes).parts
+          ? []
+          : PrefixLayout(name: "list/\(Identifier.clean(name))", family: family, prefixes: prefixes).parts
       }
       return matches(lists[name]?[family] ?? [], family, side)
     }

@@ -49,7 +49,9 @@ public struct SiteZone: Sendable, Hashable {
     case internet
   }
 
+  /// The tunnel's or the zone's name.
   public let name: String
+  /// What its interfaces are.
   public let kind: Kind
   /// Empty for `internet`.
   public let interfaces: [InterfacePattern]
@@ -70,7 +72,8 @@ public struct SiteZone: Sendable, Hashable {
     }
       + machine.zones.map { zone in
         SiteZone(
-          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network, interfaces: zone.interfaces,
+          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network,
+          interfaces: zone.interfaces,
           prefixes: zone.prefixes, line: zone.location?.line)
       } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
   }

@@ -4,6 +4,7 @@
 public struct KernelTable: Sendable, Hashable {
   /// `NFPROTO_INET` and its kin, of `linux/netfilter.h`.
   public var family: UInt8
+  /// Its name, unique among its kind in its table.
   public var name: String
   /// `NFT_TABLE_F_…`
   public var flags: UInt32
@@ -18,6 +19,7 @@ public struct KernelTable: Sendable, Hashable {
   /// What else the kernel said of the table that this model has no place for (flowtables), by name.
   public var unknown: [String]
 
+  /// A value of these parts.
   public init(
     family: UInt8, name: String, flags: UInt32 = 0, userdata: [UInt8] = [], chains: [KernelChain] = [],
     sets: [KernelSet] = [], objects: [KernelObject] = [], unknown: [String] = []
@@ -35,11 +37,14 @@ public struct KernelTable: Sendable, Hashable {
 
 /// A chain and its rules in order.
 public struct KernelChain: Sendable, Hashable {
+  /// Its name, unique among its kind in its table.
   public var name: String
   /// Where a base chain hooks in; nil for others.
   public var base: BaseChain?
+  /// Its rules, in the order in which a packet meets them.
   public var rules: [KernelRule]
 
+  /// A value of these parts.
   public init(name: String, base: BaseChain?, rules: [KernelRule]) {
     self.name = name
     self.base = base
@@ -60,7 +65,10 @@ public struct BaseChain: Sendable, Hashable {
   /// The device of a netdev or ingress chain.
   public var device: String?
 
-  public init(hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil) {
+  /// A value of these parts.
+  public init(
+    hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil
+  ) {
     self.hook = hook
     self.priority = priority
     self.type = type
@@ -77,22 +85,26 @@ public enum BasePolicy: UInt32, Sendable, Hashable {
 
 /// A rule as the kernel has it. Two rules are equal where they do and say the same: the handle does not count.
 public struct KernelRule: Sendable, Hashable {
+  /// What the kernel executes, in order.
   public var expressions: [Expression]
   /// User data of the rule: type-length-value, type 0 the comment with its terminating zero.
   public var userdata: [UInt8]
   /// The kernel's number for it; 0 where it was not read from the kernel.
   public var handle: UInt64
 
+  /// A value of these parts.
   public init(expressions: [Expression], userdata: [UInt8] = [], handle: UInt64 = 0) {
     self.expressions = expressions
     self.userdata = userdata
     self.handle = handle
   }
 
+  /// Whether both do and say the same.
   public static func == (left: Self, right: Self) -> Bool {
     left.expressions == right.expressions && left.userdata == right.userdata
   }
 
+  /// Hashes what makes two rules equal.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(expressions)
     hasher.combine(userdata)
@@ -104,6 +116,7 @@ public struct KernelRule: Sendable, Hashable {
 
 /// A set or map, with its elements.
 public struct KernelSet: Sendable, Hashable {
+  /// Its name, unique among its kind in its table.
   public var name: String
   /// `NFT_SET_…` flags.
   public var flags: UInt32
@@ -113,6 +126,7 @@ public struct KernelSet: Sendable, Hashable {
   public var keyLength: UInt32
   /// The value's type: 0xffffff00 for verdicts, else nft's datatype number; 0 for sets and object maps.
   public var dataType: UInt32
+  /// Bytes of a value.
   public var dataLength: UInt32
   /// `NFT_OBJECT_…` of an object map; 0 otherwise.
   public var objectType: UInt32
@@ -124,11 +138,15 @@ public struct KernelSet: Sendable, Hashable {
   public var timeout: UInt64
   /// User data of the set: nft keeps the key's byte order and merge hints there.
   public var userdata: [UInt8]
+  /// Its elements, packed.
   public var elements: SetElements
 
+  /// A value of these parts.
   public init(
-    name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0, dataLength: UInt32 = 0,
-    objectType: UInt32 = 0, fields: [UInt32] = [], size: UInt32 = 0, timeout: UInt64 = 0, userdata: [UInt8] = [],
+    name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0,
+    dataLength: UInt32 = 0,
+    objectType: UInt32 = 0, fields: [UInt32] = [], size: UInt32 = 0, timeout: UInt64 = 0,
+    userdata: [UInt8] = [],
     elements: SetElements
   ) {
     self.name = name
@@ -149,16 +167,19 @@ public struct KernelSet: Sendable, Hashable {
   public func declaresSame(as other: KernelSet) -> Bool {
     name == other.name && flags == other.flags && keyType == other.keyType && keyLength == other.keyLength
       && dataType == other.dataType && dataLength == other.dataLength && objectType == other.objectType
-      && fields == other.fields && size == other.size && timeout == other.timeout && userdata == other.userdata
+      && fields == other.fields && size == other.size && timeout == other.timeout
+      && userdata == other.userdata
   }
 }
 
 /// A named stateful object. Its state (a counter's values) is not part of what it is.
 public struct KernelObject: Sendable, Hashable {
+  /// Its name, unique among its kind in its table.
   public var name: String
   /// `NFT_OBJECT_…`
   public var type: UInt32
 
+  /// A value of these parts.
   public init(name: String, type: UInt32) {
     self.name = name
     self.type = type

@@ -27,7 +27,7 @@ public enum Lowering {
       name: set.name, flags: flags, keyType: set.key.type, keyLength: UInt32(set.key.length),
       dataType: set.kind == .verdicts ? NFT.dataVerdict : 0,
       dataLength: set.kind == .verdicts ? NFT.dataVerdictLength : 0,
-      objectType: set.kind == .counters ? NFT.objectCounter : 0,
+      objectType: set.kind == .counters ? NFT.objectCounter : 0, size: UInt32(set.size),
       userdata: set.key.byteOrder.map { Userdata.number($0, type: NFT.udataSetKeyByteOrder) } ?? [],
       elements: set.elements)
   }
@@ -84,7 +84,9 @@ private struct RuleLowering {
     case .port(let number, let side, let range):
       require(number)
       load(payload: NFT.payloadTransport, offset: side == .source ? 0 : 2, length: 2)
-      compare(range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)], [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
+      compare(
+        range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
+        [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
     case .portSet(let set):
       loadPortKey()
       lookup(set, inverted: .plain)
@@ -196,7 +198,8 @@ private struct RuleLowering {
   }
 
   private mutating func compare(_ comparison: Comparison, _ data: [UInt8]) {
-    load(.compare(operation: comparison == .equal ? NFT.equal : NFT.notEqual, source: Self.register, data: data))
+    load(
+      .compare(operation: comparison == .equal ? NFT.equal : NFT.notEqual, source: Self.register, data: data))
   }
 
   private mutating func compare(range from: [UInt8], _ to: [UInt8]) {
@@ -211,7 +214,8 @@ private struct RuleLowering {
   private mutating func mask(_ mask: [UInt8]) {
     load(
       .bitwise(
-        source: Self.register, destination: Self.register, mask: mask, xor: Array(repeating: 0, count: mask.count)))
+        source: Self.register, destination: Self.register, mask: mask,
+        xor: Array(repeating: 0, count: mask.count)))
   }
 
   private mutating func requireAny(_ bits: UInt32) {

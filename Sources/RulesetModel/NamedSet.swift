@@ -14,7 +14,9 @@ public struct NamedSet: Sendable, Hashable {
     case transportAndPort
 
     /// The key of addresses of this family.
-    public static func address(_ family: AddressFamily) -> Key { family == .ipv4 ? .ipv4Address : .ipv6Address }
+    public static func address(_ family: AddressFamily) -> Key {
+      family == .ipv4 ? .ipv4Address : .ipv6Address
+    }
   }
 
   /// What a key leads to.
@@ -32,18 +34,39 @@ public struct NamedSet: Sendable, Hashable {
     case interval
   }
 
+  /// Its name in the table.
   public var name: String
+  /// What its keys are made of.
   public var key: Key
+  /// What its keys lead to.
   public var kind: Kind
+  /// How the kernel keeps it.
   public var layout: Layout
+  /// Its elements, packed.
   public var elements: SetElements
 
+  /// A set of these parts.
   public init(name: String, key: Key, kind: Kind, layout: Layout = .exact, elements: SetElements) {
     self.name = name
     self.key = key
     self.kind = kind
     self.layout = layout
     self.elements = elements
+  }
+}
+
+extension NamedSet {
+  /// Elements from which on a set says how large it is.
+  private static let leastSized = 1_024
+
+  /// The most elements that the set may hold, told to the kernel: it then takes a hash of fixed size, which is quicker to
+  /// fill and to ask than one that grows. A power of two, so that a set may change within it. 0, no limit, for small
+  /// sets, which come and go, and for intervals.
+  public var size: Int {
+    guard layout == .exact, elements.count >= Self.leastSized else { return 0 }
+    var size = Self.leastSized
+    while size < elements.count { size *= 2 }
+    return size
   }
 }
 

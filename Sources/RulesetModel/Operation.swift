@@ -35,13 +35,17 @@ public enum RulePlace: Sendable, Hashable {
 
 /// What a counter has counted.
 public struct CounterState: Sendable, Hashable {
+  /// Packets.
   public var packets: UInt64
+  /// Bytes, of the packets from their network header on.
   public var bytes: UInt64
 
+  /// Counts to begin with.
   public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
     self.packets = packets
     self.bytes = bytes
   }
 
+  /// Nothing counted yet.
   public static let zero = CounterState()
 }

@@ -4,12 +4,17 @@ public import NetworkModel
 
 /// A packet with all that a ruleset may ask of it: what its headers say, and what the host knows of it.
 public struct Packet: Sendable, Hashable {
+  /// Its source address.
   public var source: IPAddress
+  /// Its destination address.
   public var destination: IPAddress
+  /// Its transport protocol.
   public var transport: IPProtocol
   /// Ports in host order; 0 where the protocol has none.
   public var sourcePort: UInt16
+  /// The port it goes to, in host order; 0 where the protocol has none.
   public var destinationPort: UInt16
+  /// Flags of the TCP header; empty for other protocols.
   public var tcpFlags: TCPFlags
   /// ICMP or ICMPv6 type.
   public var icmpType: UInt8
@@ -19,8 +24,11 @@ public struct Packet: Sendable, Hashable {
   public var input: InterfaceName?
   /// The interface by which it leaves; nil where it is for this host, or where it is not routed yet.
   public var output: InterfaceName?
+  /// Conntrack's state of it.
   public var state: ConnectionStates
+  /// Which side of its connection sent it.
   public var direction: ConnectionDirection
+  /// What conntrack knows of its connection.
   public var status: ConnectionStatus
   /// What the routing table says of the destination (`fib daddr type`).
   public var destinationType: AddressType
@@ -47,6 +55,7 @@ public struct Packet: Sendable, Hashable {
     self.destinationType = destinationType
   }
 
+  /// The family of its addresses.
   public var family: AddressFamily { source.family }
 
   /// The bytes of its network header: IPv4 of 20 bytes (RFC 791 section 3.1) or IPv6 of 40 (RFC 8200 section 3); nil
@@ -57,7 +66,8 @@ public struct Packet: Sendable, Hashable {
       [0x45] + Self.open(7) + [hopLimit, transport.number] + Self.open(2) + source.bytes.map(Optional.some)
         + destination.bytes.map(Optional.some)
     case .ipv6:
-      Self.open(6) + [transport.number, hopLimit] + source.bytes.map(Optional.some) + destination.bytes.map(Optional.some)
+      Self.open(6) + [transport.number, hopLimit] + source.bytes.map(Optional.some)
+        + destination.bytes.map(Optional.some)
     }
   }
 

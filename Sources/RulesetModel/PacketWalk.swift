@@ -129,11 +129,13 @@ public struct PacketWalk: Sendable {
       return .fellThrough
     }
 
-    private mutating func note(_ table: IndexedTable, _ chain: KernelChain, _ rule: Int?, _ outcome: TraceOutcome) {
+    private mutating func note(
+      _ table: IndexedTable, _ chain: KernelChain, _ rule: Int?, _ outcome: TraceOutcome
+    ) {
       trace.steps.append(
         TraceStep(
           table: table.table.name, chain: chain.name, rule: rule,
-          comment: rule.flatMap { chain.rules[$0].comment }, outcome: outcome))
+          userdata: rule.map { chain.rules[$0].userdata } ?? [], outcome: outcome))
     }
 
     private mutating func evaluate(
@@ -200,7 +202,9 @@ public struct PacketWalk: Sendable {
           case .no: return .noMatch
           case .unknown: unknown = unknown ?? "objref @\(name)"
           case .yes(let value):
-            if case .object(let object) = value, unknown == nil { note(table, chain, index, .counted(object)) }
+            if case .object(let object) = value, unknown == nil {
+              note(table, chain, index, .counted(object))
+            }
           }
         case .reject: return unknown.map { .undetermined($0) } ?? .rejected
         case .counter, .notrack, .metaSet: break

@@ -16,6 +16,7 @@ public struct Plan: Sendable, Hashable {
     case whole
   }
 
+  /// Whether there is nothing to change.
   public var isEmpty: Bool { operations.isEmpty }
 
   /// The plan from `observed`, as read from the kernel (nil: no such table), to `desired`. Counters that have to be made
@@ -43,11 +44,14 @@ public struct Plan: Sendable, Hashable {
     guard observed.flags | ownershipFlags == desired.flags | ownershipFlags,
       observed.userdata == desired.userdata, observed.unknown == desired.unknown
     else { return false }
-    let chains = Dictionary(observed.chains.map { ($0.name, $0.base) }, uniquingKeysWith: { first, _ in first })
+    let chains = Dictionary(
+      observed.chains.map { ($0.name, $0.base) }, uniquingKeysWith: { first, _ in first })
     let sets = Dictionary(observed.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     return desired.chains.allSatisfy { chain in chains[chain.name].map { $0 == chain.base } ?? true }
       && desired.sets.allSatisfy { set in
-        sets[set.name].map { old in old.declaresSame(as: set) && old.elements.keyLength == set.elements.keyLength }
+        sets[set.name].map { old in
+          old.declaresSame(as: set) && old.elements.keyLength == set.elements.keyLength
+        }
           ?? true
       }
   }
@@ -76,14 +80,18 @@ public struct Plan: Sendable, Hashable {
     let newObjects = Set(desired.objects)
 
     // What others will refer to comes first.
-    for object in desired.objects where !oldObjects.contains(object) { operations.append(.addObject(object, .zero)) }
+    for object in desired.objects where !oldObjects.contains(object) {
+      operations.append(.addObject(object, .zero))
+    }
     for chain in desired.chains where oldChains[chain.name] == nil {
       operations.append(.addChain(name: chain.name, base: chain.base))
     }
     for set in desired.sets {
       if let old = oldSets[set.name] { change(old, to: set) } else { add(set) }
     }
-    for chain in desired.chains { change(oldChains[chain.name]?.rules ?? [], to: chain.rules, in: chain.name) }
+    for chain in desired.chains {
+      change(oldChains[chain.name]?.rules ?? [], to: chain.rules, in: chain.name)
+    }
     // What nothing refers to any more goes last: rules, then what they named.
     let doomed = observed.chains.filter { !newChains.contains($0.name) }
     for chain in doomed { change(chain.rules, to: [], in: chain.name) }
@@ -92,7 +100,9 @@ public struct Plan: Sendable, Hashable {
       operations.append(.deleteSet(name: set.name))
     }
     for chain in doomed { operations.append(.deleteChain(name: chain.name)) }
-    for object in observed.objects where !newObjects.contains(object) { operations.append(.deleteObject(object)) }
+    for object in observed.objects where !newObjects.contains(object) {
+      operations.append(.deleteObject(object))
+    }
   }
 
   private mutating func change(_ old: KernelSet, to new: KernelSet) {
@@ -110,9 +120,15 @@ public struct Plan: Sendable, Hashable {
     var head = 0
     while head < min(old.count, new.count), old[head] == new[head] { head += 1 }
     var tail = 0
-    while tail < min(old.count, new.count) - head, old[old.count - 1 - tail] == new[new.count - 1 - tail] { tail += 1 }
-    for rule in old[head..<(old.count - tail)] { operations.append(.deleteRule(chain: chain, handle: rule.handle)) }
+    while tail < min(old.count, new.count) - head, old[old.count - 1 - tail] == new[new.count - 1 - tail] {
+      tail += 1
+    }
+    for rule in old[head..<(old.count - tail)] {
+      operations.append(.deleteRule(chain: chain, handle: rule.handle))
+    }
     let place: RulePlace = tail == 0 ? .end : .before(handle: old[old.count - tail].handle)
-    for rule in new[head..<(new.count - tail)] { operations.append(.addRule(chain: chain, rule, place: place)) }
+    for rule in new[head..<(new.count - tail)] {
+      operations.append(.addRule(chain: chain, rule, place: place))
+    }
   }
 }

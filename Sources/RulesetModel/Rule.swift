@@ -4,11 +4,16 @@ public import NetworkModel
 
 /// A rule as a person reads it: conditions, then what is counted, then what happens, and where it comes from.
 public struct Rule: Sendable, Hashable {
+  /// What a packet must meet, all of it.
   public var matches: [Match]
+  /// Where packets that meet it are counted.
   public var count: Count?
+  /// What befalls packets that meet it; nil for a rule that only counts.
   public var action: Action?
+  /// Where it comes from.
   public var origin: Origin
 
+  /// A value of these parts.
   public init(_ matches: [Match], count: Count? = nil, action: Action?, origin: Origin) {
     self.matches = matches
     self.count = count
@@ -56,6 +61,7 @@ public struct Origin: Sendable, Hashable {
   /// What the rule is about, in a few words.
   public var reason: String
 
+  /// A value of these parts.
   public init(file: String = "", lines: [Int] = [], reason: String) {
     self.file = file
     self.lines = Set(lines).sorted()
@@ -79,11 +85,14 @@ public struct Origin: Sendable, Hashable {
     }
     // nft quotes comments and knows no escape for a quote.
     if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") }) {
-      text = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
+      text = String(
+        String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
     }
     if text.utf8.count > limit {
       var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
-      while !text.unicodeScalars.indices.contains(end), end > text.startIndex { end = text.utf8.index(before: end) }
+      while !text.unicodeScalars.indices.contains(end), end > text.startIndex {
+        end = text.utf8.index(before: end)
+      }
       text = String(text[..<end])
     }
     while text.utf8.last == UInt8(ascii: " ") { text.removeLast() }

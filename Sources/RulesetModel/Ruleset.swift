@@ -12,6 +12,7 @@ public struct Ruleset: Sendable, Hashable {
   /// By name.
   public var counters: [NamedCounter]
 
+  /// A value of these parts.
   public init(chains: [RuleChain], sets: [NamedSet], counters: [NamedCounter]) {
     self.chains = chains
     self.sets = sets
@@ -21,10 +22,14 @@ public struct Ruleset: Sendable, Hashable {
 
 /// A chain of rules as a person reads it.
 public struct RuleChain: Sendable, Hashable {
+  /// Its name in the table.
   public var name: String
+  /// Where it hooks in; nil for a chain that others lead to.
   public var base: BaseChain?
+  /// Its rules, in order.
   public var rules: [Rule]
 
+  /// A value of these parts.
   public init(name: String, base: BaseChain? = nil, rules: [Rule]) {
     self.name = name
     self.base = base
@@ -34,8 +39,11 @@ public struct RuleChain: Sendable, Hashable {
 
 /// A counter, and what it counts.
 public struct NamedCounter: Sendable, Hashable {
+  /// Its name in the table.
   public var name: String
+  /// What it counts, and where that is written.
   public var origin: Origin
+  /// Whether it counts grants or drops.
   public var purpose: Purpose
 
   /// Whether it counts what is let in or what is not.
@@ -44,6 +52,7 @@ public struct NamedCounter: Sendable, Hashable {
     case drop
   }
 
+  /// A value of these parts.
   public init(name: String, purpose: Purpose, origin: Origin) {
     self.name = name
     self.purpose = purpose

@@ -15,7 +15,10 @@ public struct RulesetText {
     }
     for set in ruleset.sets { writer.add(set) }
     for chain in ruleset.chains {
-      var body = chain.base.map { ["type \($0.type) hook \(hook($0.hook)) priority \($0.priority); policy \($0.policy);"] } ?? []
+      var body =
+        chain.base.map {
+          ["type \($0.type) hook \(hook($0.hook)) priority \($0.priority); policy \($0.policy);"]
+        } ?? []
       body += chain.rules.map(text)
       writer.block("chain \(chain.name)", body)
     }
@@ -39,6 +42,7 @@ public struct RulesetText {
       }
     var body = ["type \(set.key.typeText)\(value)"]
     if set.layout == .interval { body.append("flags interval") }
+    if set.size > 0 { body.append("size \(set.size)") }
     let elements = Self.elements(of: set)
     if !elements.isEmpty {
       body.append("elements = {")
@@ -150,23 +154,28 @@ public struct RulesetText {
 
   private static func text(_ match: Match) -> String {
     switch match {
-    case .interface(let side, let comparison, let pattern): return "\(word(side)) \(word(comparison))\"\(pattern)\""
+    case .interface(let side, let comparison, let pattern):
+      return "\(word(side)) \(word(comparison))\"\(pattern)\""
     case .interfaceSet(let side, let comparison, let set): return "\(word(side)) \(word(comparison))@\(set)"
     case .address(let side, let comparison, let prefix):
       return "\(word(prefix.family)) \(word(side)) \(word(comparison))\(prefix)"
     case .addressSet(let family, let side, let set, let maskLength):
-      guard let maskLength, maskLength < family.bitWidth else { return "\(word(family)) \(word(side)) @\(set)" }
+      guard let maskLength, maskLength < family.bitWidth else {
+        return "\(word(family)) \(word(side)) @\(set)"
+      }
       let mask = IPAddress(family: family, bits: Prefix.mask(family: family, length: maskLength))
       return "\(word(family)) \(word(side)) & \(mask) @\(set)"
     case .transport(let comparison, let number): return "meta l4proto \(word(comparison))\(transport(number))"
-    case .port(let number, let side, let range): return "\(number) \(side == .source ? "sport" : "dport") \(range)"
+    case .port(let number, let side, let range):
+      return "\(number) \(side == .source ? "sport" : "dport") \(range)"
     case .portSet(let set): return "meta l4proto . th dport @\(set)"
     case .icmpType(let family, let range):
       let types = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
       return "\(family == .ipv4 ? "icmp" : "icmpv6") type \(types)"
     case .hopLimit(let limit): return "ip6 hoplimit \(limit)"
     case .tcpFlags(let mask, let comparison, let flags):
-      return "tcp flags & (\(names(mask, " | "))) \(comparison == .equal ? "==" : "!=") \(names(flags, " | "))"
+      return
+        "tcp flags & (\(names(mask, " | "))) \(comparison == .equal ? "==" : "!=") \(names(flags, " | "))"
     case .ctDirection(let direction): return "ct direction \(direction)"
     case .ctState(let states):
       let names: [(ConnectionStates, String)] = [

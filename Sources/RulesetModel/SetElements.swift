@@ -16,7 +16,7 @@ public struct SetElements: Sendable, Hashable {
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
-  /// Records.
+  /// How many records there are.
   public var count: Int { records.count / stride }
   /// Whether there is none.
   public var isEmpty: Bool { records.isEmpty }

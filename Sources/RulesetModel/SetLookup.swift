@@ -57,7 +57,9 @@ extension KernelSet {
 
   /// Whether each field of the key lies between the element's and its end.
   private func contains(_ key: [UInt8], in index: Int) -> Bool {
-    guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else { return false }
+    guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else {
+      return false
+    }
     let start = elements.key(index)
     let lengths = fields.isEmpty ? [UInt32(elements.keyLength)] : fields
     var offset = 0

@@ -3,6 +3,7 @@
 /// What befell a packet on its way through the chains of some hooks: the rules that it met and matched, in order. The
 /// verdict is that of the last step.
 public struct Trace: Sendable, Hashable {
+  /// The rules that it matched, in order.
   public internal(set) var steps: [TraceStep] = []
 
   /// How it ended; nothing that objects is acceptance.
@@ -40,13 +41,19 @@ public enum TraceVerdict: String, Sendable, Hashable {
 
 /// A rule that a packet matched, or a chain's policy.
 public struct TraceStep: Sendable, Hashable {
+  /// The table's name.
   public let table: String
+  /// The chain's name.
   public let chain: String
   /// The rule's place in its chain, from 0; nil for the chain's policy.
   public let rule: Int?
-  /// The rule's comment.
-  public let comment: String?
+  /// The rule's user data; empty for the chain's policy.
+  let userdata: [UInt8]
+  /// What happened there.
   public let outcome: TraceOutcome
+
+  /// The rule's comment.
+  public var comment: String? { Userdata.text(type: NFT.udataComment, in: userdata) }
 }
 
 /// What a step did.

@@ -6,6 +6,7 @@ import Glibc
 import LinuxKernel
 import NetworkModel
 import PolicyAnalysis
+import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -36,7 +37,7 @@ struct ApplyVerb: Verb {
   func run() throws {
     try namespace.check()
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy)
+    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
     try runTests(loaded.policy)
     try refuseLockOut(loaded.policy, ruleset)
     let desired = Lowering.table(ruleset)
@@ -83,7 +84,9 @@ struct ApplyVerb: Verb {
 
   /// The caller's own SSH session, and the interface by which its packets come; nil for a console, and for a session on
   /// loopback, which no rule cuts.
-  private static func ownSession() throws(HostReadError) -> (session: RemoteSession, interface: InterfaceName?)? {
+  private static func ownSession() throws(HostReadError) -> (
+    session: RemoteSession, interface: InterfaceName?
+  )? {
     let finding = try RemoteSessionFinder.find { name in getenv(name).map { String(cString: $0) } }
     guard let session = finding?.session, !session.client.isLoopback else { return nil }
     let routes = try Routes()
@@ -101,7 +104,8 @@ struct ApplyVerb: Verb {
         let count = outcome.plan.operations.count
         Console.print(
           "Applied \(options.policy) as \(options.machine.name(in: loaded.policy)): \(count) "
-            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n")
+            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n"
+        )
       }
     case .json:
       Console.print(

@@ -106,7 +106,8 @@ struct AuditReport {
 
   private static func socket(_ listener: Listener) -> String {
     let address =
-      listener.isDualStack ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
+      listener.isDualStack
+      ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
     return "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
   }
 

@@ -6,6 +6,7 @@ import Glibc
 import LinuxKernel
 import NetworkModel
 import PolicyAnalysis
+import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -29,7 +30,7 @@ struct AuditVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy)
+    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
     let name = options.machine.name(in: loaded.policy)
     guard let machine = loaded.policy.machine(named: name) else { throw ExitCode(1) }
     let host: HostSnapshot
@@ -40,11 +41,14 @@ struct AuditVerb: Verb {
       throw ExitCode(1)
     }
     let desired = Lowering.table(ruleset)
-    let drift = try KernelSession.run { store throws(EnforcementError) in try Enforcer.plan(desired, in: &store) }
+    let drift = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.plan(desired, in: &store)
+    }
     let view = SiteView(policy: loaded.policy, machine: machine, ruleset: ruleset)
     let report = AuditReport(
       machine: name, path: options.policy, digest: loaded.digest, drift: drift.plan.operations.count,
-      isLoaded: drift.before != nil, exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
+      isLoaded: drift.before != nil,
+      exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
       notes: host.notes)
     switch format {
     case .text: Console.print(report.text)

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Enforcement
 import NetworkModel
+import PolicyCompiler
 import RulesetModel
 
 /// `wgfence plan`: what `apply` would change.
@@ -22,7 +23,8 @@ struct PlanVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let desired = Lowering.table(try options.compile(loaded.policy))
+    let desired = Lowering.table(
+      try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy)))
     let outcome = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)
     }
@@ -61,7 +63,9 @@ enum PlanReport {
       table.append([operation.sense == .add ? "+" : "-", operation.subject, operation.detail(in: before)])
     }
     let added = plan.operations.count { $0.sense == .add }
-    let how = before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
-    return table.text() + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
+    let how =
+      before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
+    return table.text()
+      + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
   }
 }

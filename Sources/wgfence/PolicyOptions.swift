@@ -29,10 +29,11 @@ struct PolicyOptions: ParsableArguments {
     return LoadedPolicy(policy: policy, digest: loaded.digest)
   }
 
-  /// What the machine is to enforce today.
-  func compile(_ policy: Policy) throws -> Ruleset {
+  /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
+  func compile(_ policy: Policy, live: LiveEndpoints = LiveEndpoints()) throws -> Ruleset {
     do throws(CompileError) {
-      return try PolicyCompiler.compile(policy, machine: machine.name(in: policy), today: Today.date)
+      return try PolicyCompiler.compile(
+        policy, machine: machine.name(in: policy), today: Today.date, live: live)
     } catch {
       Console.error(error.description)
       throw ExitCode(1)
@@ -42,7 +43,9 @@ struct PolicyOptions: ParsableArguments {
 
 /// The machine as which a verb works.
 struct MachineOptions: ParsableArguments {
-  @Option(name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name).")
+  @Option(
+    name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name)."
+  )
   var given: String?
 
   /// The machine's name: as given, else the host name, whole or up to its first dot, whichever the policy knows.

@@ -14,7 +14,8 @@ enum TestReport {
         + "\(failure.expectation)\n"
       if let packet = failure.packet { text += "    packet   \(self.text(packet))\n" }
       for step in failure.trace?.steps ?? [] { text += "    step     \(self.text(step))\n" }
-      text += "    on       \(failure.machine): \(failure.trace?.verdict.rawValue ?? "no packet"), \(failure.because)\n"
+      text +=
+        "    on       \(failure.machine): \(failure.trace?.verdict.rawValue ?? "no packet"), \(failure.because)\n"
       return text
     }.joined()
   }

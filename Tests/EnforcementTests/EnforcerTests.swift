@@ -17,8 +17,12 @@ struct EnforcerTests {
     var desired: KernelTable
     var sent: [[RulesetModel.Operation]] = []
 
-    mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: generation) }
-    mutating func counters() throws(StoreError) -> [String: CounterState] { ["hits": CounterState(packets: 3, bytes: 4)] }
+    mutating func read() throws(StoreError) -> StoredTable {
+      StoredTable(table: table, generation: generation)
+    }
+    mutating func counters() throws(StoreError) -> [String: CounterState] {
+      ["hits": CounterState(packets: 3, bytes: 4)]
+    }
 
     mutating func commit(_ operations: [RulesetModel.Operation], generation: UInt32) throws(StoreError) {
       sent.append(operations)
@@ -91,6 +95,8 @@ struct EnforcerTests {
     other.chains[0].base?.priority = 5
     var store = Script(table: other, desired: Self.desired)
     let outcome = try Enforcer.apply(Self.desired, to: &store)
-    #expect(outcome.plan.operations.contains(.addObject(Self.desired.objects[0], CounterState(packets: 3, bytes: 4))))
+    #expect(
+      outcome.plan.operations.contains(
+        .addObject(Self.desired.objects[0], CounterState(packets: 3, bytes: 4))))
   }
 }

@@ -29,23 +29,28 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     let accepted = names(in: "\(root)/Tests/Golden/accepted")
     let shipped = ["rootski", "starter", "two-tunnels"].map { name in
       GoldenPolicy(
-        name: "policies/\(name)", path: "policies/\(name).yaml", folder: "Tests/Golden/accepted/shipped-\(name)")
+        name: "policies/\(name)", path: "policies/\(name).yaml",
+        folder: "Tests/Golden/accepted/shipped-\(name)")
     }
     return shipped
       + accepted.filter { !$0.hasPrefix("shipped-") }.map { name in
         GoldenPolicy(
-          name: name, path: "Tests/Golden/accepted/\(name)/policy.yaml", folder: "Tests/Golden/accepted/\(name)")
+          name: name, path: "Tests/Golden/accepted/\(name)/policy.yaml",
+          folder: "Tests/Golden/accepted/\(name)")
       }
   }()
 
   func decode() throws -> Policy {
     let bytes = try #require(Self.read("\(Self.root)/\(path)"))
     let folder = path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)
-    let decoded = PolicyDecoder.decode(bytes: Array(bytes.utf8), path: "policy.yaml", today: try Self.today) { list in
-      Self.read("\(Self.root)/\(folder)/\(list)").map { .bytes(Array($0.utf8)) } ?? .unreadable(reason: "no such file")
+    let decoded = PolicyDecoder.decode(bytes: Array(bytes.utf8), path: "policy.yaml", today: try Self.today) {
+      list in
+      Self.read("\(Self.root)/\(folder)/\(list)").map { .bytes(Array($0.utf8)) }
+        ?? .unreadable(reason: "no such file")
     }
     #expect(
-      decoded.diagnostics.allSatisfy { $0.severity == .warning }, "\(DiagnosticText().render(decoded.diagnostics))")
+      decoded.diagnostics.allSatisfy { $0.severity == .warning },
+      "\(DiagnosticText().render(decoded.diagnostics))")
     return try #require(decoded.policy)
   }
 
@@ -88,7 +93,8 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     if recorded != text {
       let lines = zip(recorded.split(separator: "\n"), text.split(separator: "\n"))
       let first = lines.first { $0 != $1 }
-      Issue.record("\(folder)/\(name) differs: recorded «\(first?.0 ?? "its end")», now «\(first?.1 ?? "its end")»")
+      Issue.record(
+        "\(folder)/\(name) differs: recorded «\(first?.0 ?? "its end")», now «\(first?.1 ?? "its end")»")
     }
   }
 

@@ -14,7 +14,8 @@ struct GoldenRulesetTests {
   func isRecorded(_ golden: GoldenPolicy) throws {
     for (machine, ruleset, _) in try golden.rulesets() {
       golden.expect(RulesetText.text(ruleset), recordedAs: "\(machine.name).ruleset.txt")
-      golden.expect(ExpressionText.text(Lowering.table(ruleset)), recordedAs: "\(machine.name).expressions.txt")
+      golden.expect(
+        ExpressionText.text(Lowering.table(ruleset)), recordedAs: "\(machine.name).expressions.txt")
     }
   }
 
@@ -39,24 +40,29 @@ struct GoldenRulesetTests {
     }
   }
 
-  @Test("names a place in the policy, or says that it is built in, in every rule", arguments: GoldenPolicy.all)
+  @Test(
+    "names a place in the policy, or says that it is built in, in every rule", arguments: GoldenPolicy.all)
   func everyRuleHasItsOrigin(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       for rule in ruleset.chains.flatMap(\.rules) {
         let comment = rule.origin.comment
-        #expect(comment.hasPrefix("policy.yaml:") || comment.hasPrefix("built in: "), "\(RulesetText.text(rule))")
+        #expect(
+          comment.hasPrefix("policy.yaml:") || comment.hasPrefix("built in: "), "\(RulesetText.text(rule))")
         #expect(comment.utf8.count < Userdata.commentLimit)
       }
     }
   }
 
-  @Test("counts every acceptance of a grant and every drop in a counter that exists", arguments: GoldenPolicy.all)
+  @Test(
+    "counts every acceptance of a grant and every drop in a counter that exists", arguments: GoldenPolicy.all)
   func countersExist(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       let known = Set(ruleset.counters.map(\.name))
       for rule in ruleset.chains.flatMap(\.rules) {
         if case .named(let name) = rule.count { #expect(known.contains(name)) }
-        if rule.action == .drop || rule.action == .reject { #expect(rule.count != nil, "\(RulesetText.text(rule))") }
+        if rule.action == .drop || rule.action == .reject {
+          #expect(rule.count != nil, "\(RulesetText.text(rule))")
+        }
       }
       for set in ruleset.sets where set.kind == .counters {
         for case .object(let name) in set.elements.values { #expect(known.contains(name)) }

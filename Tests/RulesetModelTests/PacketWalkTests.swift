@@ -47,13 +47,19 @@ struct PacketWalkTests {
 
   @Test("ends at a loop of jumps")
   func endsInALoop() throws {
-    let loop = KernelChain(name: "loop", base: nil, rules: [KernelRule(expressions: [.verdict(.jump(chain: "loop"))])])
-    #expect(try Self.walk([Self.base("c", 0, .drop, [[.verdict(.jump(chain: "loop"))]]), loop]).verdict == .undetermined)
+    let loop = KernelChain(
+      name: "loop", base: nil, rules: [KernelRule(expressions: [.verdict(.jump(chain: "loop"))])])
+    #expect(
+      try Self.walk([Self.base("c", 0, .drop, [[.verdict(.jump(chain: "loop"))]]), loop]).verdict
+        == .undetermined)
   }
 
   @Test(
     "finds addresses in half-open intervals",
-    arguments: [("10.0.0.0", true), ("10.0.0.255", true), ("10.0.1.0", false), ("9.255.255.255", false), ("10.0.2.7", true)])
+    arguments: [
+      ("10.0.0.0", true), ("10.0.0.255", true), ("10.0.1.0", false), ("9.255.255.255", false),
+      ("10.0.2.7", true),
+    ])
   func findsIntervals(_ source: String, _ isIn: Bool) throws {
     let ends: [(String, UInt8)] = [("10.0.0.0", 0), ("10.0.1.0", 1), ("10.0.2.0", 0), ("10.0.3.0", 1)]
     let records = try ends.flatMap { try #require(IPAddress($0.0)).bytes + [$0.1] }
@@ -74,10 +80,15 @@ struct PacketWalkTests {
     let load = Expression.meta(key: NFT.metaInputName, destination: 1)
     for (name, exact, beginning) in [("wg0", true, true), ("wg01", false, true), ("eth0", false, false)] {
       let input = try #require(InterfaceName(name))
-      let whole: [Expression] = [load, .compare(operation: NFT.equal, source: 1, data: SetKey.interface(wg)), .verdict(.accept)]
-      let part: [Expression] = [load, .compare(operation: NFT.equal, source: 1, data: Array("wg0".utf8)), .verdict(.accept)]
+      let whole: [Expression] = [
+        load, .compare(operation: NFT.equal, source: 1, data: SetKey.interface(wg)), .verdict(.accept),
+      ]
+      let part: [Expression] = [
+        load, .compare(operation: NFT.equal, source: 1, data: Array("wg0".utf8)), .verdict(.accept),
+      ]
       #expect((try Self.walk([Self.base("c", 0, .drop, [whole])], input: input).verdict == .accept) == exact)
-      #expect((try Self.walk([Self.base("c", 0, .drop, [part])], input: input).verdict == .accept) == beginning)
+      #expect(
+        (try Self.walk([Self.base("c", 0, .drop, [part])], input: input).verdict == .accept) == beginning)
     }
   }
 
@@ -93,19 +104,23 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], transport: .esp).verdict == .drop)
   }
 
-  private static func base(_ name: String, _ priority: Int32, _ policy: BasePolicy, _ rules: [[Expression]]) -> KernelChain {
+  private static func base(_ name: String, _ priority: Int32, _ policy: BasePolicy, _ rules: [[Expression]])
+    -> KernelChain
+  {
     KernelChain(
       name: name, base: BaseChain(hook: NFT.hookInput, priority: priority, policy: policy),
       rules: rules.map { KernelRule(expressions: $0) })
   }
 
   private static func walk(
-    _ chains: [KernelChain], sets: [KernelSet] = [], source: String = "192.0.2.1", input: InterfaceName? = nil,
+    _ chains: [KernelChain], sets: [KernelSet] = [], source: String = "192.0.2.1",
+    input: InterfaceName? = nil,
     transport: IPProtocol = .tcp
   ) throws -> Trace {
     let table = KernelTable(family: NFT.familyInet, name: "t", chains: chains, sets: sets)
     let packet = Packet(
-      source: try #require(IPAddress(source)), destination: try #require(IPAddress("192.0.2.2")), transport: transport,
+      source: try #require(IPAddress(source)), destination: try #require(IPAddress("192.0.2.2")),
+      transport: transport,
       destinationPort: 22, input: input)
     return PacketWalk([table]).trace(packet, hooks: [NFT.hookInput])
   }

@@ -15,15 +15,18 @@ struct PlanTests {
   @Test("against nothing makes the table with all that is in it")
   func againstNothing() {
     let plan = Plan(desired: Self.table(rules: ["one", "two"], elements: [1]), observed: nil)
-    #expect(plan.operations.map(\.subject) == ["table", "counter", "chain", "set", "element", "rule", "rule"])
+    #expect(
+      plan.operations.map(\.subject) == ["table", "counter", "chain", "set", "element", "rule", "rule"])
     #expect(plan.operations.allSatisfy { $0.sense == .add })
   }
 
   @Test(
     "replaces the rules between those that stay at both ends",
     arguments: [
-      (["a", "b", "c"], ["a", "x", "c"], 1, 1), (["a", "b"], ["a", "b", "c"], 0, 1), (["a", "b"], ["b"], 1, 0),
-      (["a"], [], 1, 0), ([], ["a"], 0, 1), (["a", "a"], ["a"], 1, 0), (["a", "b", "c", "d"], ["a", "c", "b", "d"], 2, 2),
+      (["a", "b", "c"], ["a", "x", "c"], 1, 1), (["a", "b"], ["a", "b", "c"], 0, 1),
+      (["a", "b"], ["b"], 1, 0),
+      (["a"], [], 1, 0), ([], ["a"], 0, 1), (["a", "a"], ["a"], 1, 0),
+      (["a", "b", "c", "d"], ["a", "c", "b", "d"], 2, 2),
     ])
   func replacesTheMiddle(_ old: [String], _ new: [String], _ removed: Int, _ added: Int) {
     let plan = Plan(desired: Self.table(rules: new), observed: Self.table(rules: old))
@@ -36,7 +39,11 @@ struct PlanTests {
   @Test("of random rule lists leads from one to the other", arguments: 0..<200 as Range<UInt64>)
   func leadsFromOneToTheOther(_ seed: UInt64) {
     var random = Random(seed: seed)
-    func rules() -> [String] { (0..<Int.random(in: 0...6, using: &random)).map { _ in ["a", "b", "c"].randomElement(using: &random) ?? "a" } }
+    func rules() -> [String] {
+      (0..<Int.random(in: 0...6, using: &random)).map { _ in
+        ["a", "b", "c"].randomElement(using: &random) ?? "a"
+      }
+    }
     let (old, new) = (rules(), rules())
     let plan = Plan(desired: Self.table(rules: new), observed: Self.table(rules: old))
     #expect(Self.applied(plan, to: old) == new, "seed \(seed): \(old) to \(new)")
@@ -47,7 +54,8 @@ struct PlanTests {
   func sendsWhatDiffers() {
     let plan = Plan(desired: Self.table(elements: [1, 3, 4]), observed: Self.table(elements: [1, 2, 3]))
     #expect(plan.operations.count == 2)
-    guard case .deleteElements(_, let gone) = plan.operations.first, case .addElements(_, let come) = plan.operations.last
+    guard case .deleteElements(_, let gone) = plan.operations.first,
+      case .addElements(_, let come) = plan.operations.last
     else {
       Issue.record("\(plan.operations)")
       return
@@ -65,7 +73,9 @@ struct PlanTests {
       counters: ["hits": CounterState(packets: 5, bytes: 500)])
     #expect(plan.scope == .whole)
     #expect(plan.operations.first == .deleteTable)
-    #expect(plan.operations.contains(.addObject(KernelObject(name: "hits", type: 1), CounterState(packets: 5, bytes: 500))))
+    #expect(
+      plan.operations.contains(
+        .addObject(KernelObject(name: "hits", type: 1), CounterState(packets: 5, bytes: 500))))
   }
 
   @Test("is not empty for a table that somebody made dormant, and is for one that somebody owns")
@@ -80,7 +90,8 @@ struct PlanTests {
   @Test("takes out what nobody wants only when nothing refers to it any more")
   func removesInOrder() throws {
     var observed = Self.table()
-    observed.sets.append(KernelSet(name: "old", keyType: 7, keyLength: 4, elements: SetElements(keyLength: 4)))
+    observed.sets.append(
+      KernelSet(name: "old", keyType: 7, keyLength: 4, elements: SetElements(keyLength: 4)))
     observed.chains.append(
       KernelChain(
         name: "old", base: nil,
@@ -103,7 +114,8 @@ struct PlanTests {
           name: "raw", base: BaseChain(hook: 0, priority: -300, policy: .accept),
           rules: rules.enumerated().map { index, text in
             KernelRule(
-              expressions: [.verdict(.accept)], userdata: Userdata.text(text, type: 0), handle: UInt64(index + 1))
+              expressions: [.verdict(.accept)], userdata: Userdata.text(text, type: 0),
+              handle: UInt64(index + 1))
           })
       ],
       sets: [
