@@ -50,8 +50,8 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"], path: "Tests/TestSupport",
-      swiftSettings: house),
+      name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"],
+      path: "Tests/TestSupport", swiftSettings: house),
     .testTarget(
       name: "LinuxKernelTests",
       dependencies: ["LinuxKernel", "RulesetModel", "CSys", "CMnl", "CNftnl", "TestSupport"],

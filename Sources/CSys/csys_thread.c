@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,4 +39,10 @@ int csys_drop_capabilities(void) {
 
 int csys_open_memory_file(void) {
   return memfd_create("wgfence", MFD_CLOEXEC);
+}
+
+int64_t csys_thread_user_microseconds(void) {
+  struct rusage usage;
+  if (getrusage(RUSAGE_THREAD, &usage) != 0) return 0;
+  return (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
 }

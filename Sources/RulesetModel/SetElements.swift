@@ -47,11 +47,7 @@ public struct SetElements: Sendable, Hashable {
       self.values = values
       return
     }
-    let order = (0..<count).sorted { left, right in
-      let (one, two) = (left * stride, right * stride)
-      if Self.precedes(records, one, records, two, stride) { return true }
-      return left < right && !Self.precedes(records, two, records, one, stride)
-    }
+    let order = Self.order(records, stride: stride, count: count)
     self.records.reserveCapacity(records.count)
     self.values.reserveCapacity(values.count)
     var previous: Int?
@@ -119,6 +115,27 @@ public struct SetElements: Sendable, Hashable {
       }
     }
     return result
+  }
+
+  /// The records' indices in the order of their bytes, equal ones as they came: a counting sort by each byte, the last
+  /// one first, which for a hundred thousand records is many times faster than comparing them.
+  private static func order(_ records: [UInt8], stride: Int, count: Int) -> [Int] {
+    var order = Array(0..<count)
+    var sorted = order
+    for offset in (0..<stride).reversed() {
+      var starts = Array(repeating: 0, count: Int(UInt8.max) + 1)
+      for index in 0..<count { starts[Int(records[index * stride + offset])] += 1 }
+      if starts.contains(count) { continue }  // all alike
+      var next = 0
+      for byte in starts.indices { (starts[byte], next) = (next, next + starts[byte]) }
+      for index in order {
+        let byte = Int(records[index * stride + offset])
+        sorted[starts[byte]] = index
+        starts[byte] += 1
+      }
+      swap(&order, &sorted)
+    }
+    return order
   }
 
   private static func precedes(

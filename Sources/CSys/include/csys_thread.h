@@ -3,6 +3,8 @@
 #ifndef WGFENCE_CSYS_THREAD_H
 #define WGFENCE_CSYS_THREAD_H
 
+#include <stdint.h>
+
 /* Brings an interface of the calling thread's network namespace up. Returns 0, or errno. */
 int csys_set_interface_up(const char *name);
 
@@ -11,5 +13,8 @@ int csys_drop_capabilities(void);
 
 /* Opens a file that is in memory only and closed in programs that are run. Returns it, or -1 with errno set. */
 int csys_open_memory_file(void);
+
+/* What the calling thread has spent in the program, in microseconds, the kernel's work for it left out. */
+int64_t csys_thread_user_microseconds(void);
 
 #endif

@@ -3,6 +3,13 @@
 import CNftnl
 import RulesetModel
 
+/// The elements of a set as one dump gave them.
+struct ReadElements: Equatable {
+  let elements: SetElements
+  /// What could not be read, of the first element with which this was so.
+  let malformed: String?
+}
+
 /// Collects the elements of a set from the messages of its dump into packed records.
 struct ElementDecoder {
   private let keyLength: Int
@@ -12,7 +19,7 @@ struct ElementDecoder {
   /// Empty until an element comes with a value.
   private var values: [ElementValue] = []
   /// What could not be read, of the first element with which this was so.
-  private(set) var malformed: String?
+  private var malformed: String?
 
   /// A decoder for this set's elements. Only a set of concatenated ranges has a key's end.
   init(of set: KernelSet) {
@@ -21,8 +28,12 @@ struct ElementDecoder {
     hasKeyEnd = set.flags & ranges != 0 && (set.flags & NFT_SET_CONCAT.rawValue != 0 || set.fields.count > 1)
   }
 
+  /// Messages read: the kernel begins a new one where a datagram is full.
+  private(set) var messages = 0
+
   /// Reads a message of a dump of elements.
   mutating func read(_ message: NetlinkMessage) {
+    messages += 1
     for attribute in message.attributes {
       switch attribute.type {
       case NFTA_SET_ELEM_LIST_ELEMENTS:
@@ -32,9 +43,11 @@ struct ElementDecoder {
     }
   }
 
-  /// All that was read.
-  func elements() -> SetElements {
-    SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd, unsorted: records, values: values)
+  /// All that was read, in the model's order.
+  func finished() -> ReadElements {
+    ReadElements(
+      elements: SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd, unsorted: records, values: values),
+      malformed: malformed)
   }
 
   private mutating func read(element attributes: AttributeList) {

@@ -89,6 +89,43 @@ extension NFTablesSocket {
     }
   }
 
+  /// How often a set is dumped to find one dump that is whole.
+  private static let elementAttempts = 8
+
+  /// Reads the elements of a set.
+  ///
+  /// A dump of a growing hash set can lack elements without a word: where one datagram is not enough, the kernel finds
+  /// its place again by counting from the table's beginning, and while a worker moves the elements to a larger table
+  /// (which goes on after the commit, in the same generation) the order changes under it. Seen on Linux 6.18 with 100,000
+  /// elements read right after they were written, up to a sixth of them missing. So a dump of several datagrams counts as
+  /// whole where it has as many elements as the kernel says, or where the next one is the same. Sets of intervals are
+  /// kept in trees, which do not move.
+  private mutating func readElements(
+    of declaration: SetDecoder, family: UInt8, table: [UInt8], attempt: String
+  ) throws(NetlinkError) -> Reading<ReadElements> {
+    var last: ReadElements?
+    for _ in 0..<Self.elementAttempts {
+      var decoder = ElementDecoder(of: declaration.set)
+      let end = try ask(
+        NFT_MSG_GETSETELEM, flags: NLM_F_DUMP, family: family, attempt: attempt,
+        attributes: { message in
+          message.append(UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: table)
+          message.append(UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), text: declaration.rawName)
+        },
+        { decoder.read($0) })
+      guard end == .complete else { return .interrupted }
+      let elements = decoder.finished()
+      let isTree = declaration.set.flags & NFT_SET_INTERVAL.rawValue != 0
+      if decoder.messages <= 1 || isTree || elements.elements.count == declaration.count.map(Int.init)
+        || elements == last
+      {
+        return .value(elements)
+      }
+      last = elements
+    }
+    return .interrupted
+  }
+
   private mutating func rawTableNames() throws(NetlinkError) -> Reading<[(family: UInt8, name: [UInt8])]> {
     var names: [(family: UInt8, name: [UInt8])] = []
     let end = try ask(
@@ -131,26 +168,22 @@ extension NFTablesSocket {
         type, flags: NLM_F_DUMP, family: family, attempt: attempt,
         attributes: { $0.append(UInt16(NFTA_RULE_TABLE.rawValue), text: name) }, body)
     }
-    var setNames: [[UInt8]] = []
+    var declarations: [SetDecoder] = []
     guard try dump(NFT_MSG_GETCHAIN, on: &self, { decoder.readChain($0, table: name) }) == .complete,
       try dump(NFT_MSG_GETRULE, on: &self, { decoder.readRule($0, table: name) }) == .complete,
       try dump(NFT_MSG_GETOBJ, on: &self, { decoder.readObject($0, table: name) }) == .complete,
       try dump(NFT_MSG_GETFLOWTABLE, on: &self, { decoder.readFlowtable($0, table: name) }) == .complete,
       try dump(
-        NFT_MSG_GETSET, on: &self, { if let set = decoder.readSet($0, table: name) { setNames.append(set) } })
+        NFT_MSG_GETSET, on: &self,
+        { if let set = decoder.readSet($0, table: name) { declarations.append(set) } })
         == .complete
     else { return .interrupted }
 
-    for (index, set) in setNames.enumerated() {
-      var elements = ElementDecoder(of: decoder.table.sets[index])
-      let end = try ask(
-        NFT_MSG_GETSETELEM, flags: NLM_F_DUMP, family: family, attempt: attempt,
-        attributes: { message in
-          message.append(UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: name)
-          message.append(UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), text: set)
-        },
-        { elements.read($0) })
-      guard end == .complete else { return .interrupted }
+    for (index, declaration) in declarations.enumerated() {
+      guard
+        case .value(let elements) = try readElements(
+          of: declaration, family: family, table: name, attempt: attempt)
+      else { return .interrupted }
       decoder.take(elements, ofSet: index)
     }
     if let reason = decoder.malformed {

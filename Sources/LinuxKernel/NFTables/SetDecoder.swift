@@ -16,8 +16,12 @@ struct SetDecoder {
   /// 8, which makes no difference to what the map is.
   private static let verdictLength: UInt32 = 16
 
-  /// `NFTA_SET_TYPE` and `NFTA_SET_COUNT` of Linux 6.17 and later: the kernel's choice of a backend, and state.
-  private static let information: ClosedRange<UInt16> = 19...20
+  /// How many elements the set has, where the kernel says it (Linux 6.17 and later).
+  private(set) var count: UInt32?
+
+  /// `NFTA_SET_TYPE`, the kernel's choice of a backend, and `NFTA_SET_COUNT` of Linux 6.17 and later, which the headers
+  /// of older systems lack.
+  private static let (backendType, countType): (UInt16, UInt16) = (19, 20)
 
   /// Reads the message. Nil where it has no name.
   init?(_ message: NetlinkMessage) {
@@ -45,7 +49,8 @@ struct SetDecoder {
     case NFTA_SET_GC_INTERVAL: notes.append("garbage collection every \(attribute.u32 ?? 0) ms")
     case NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS: notes.append("expressions of its elements")
     case NFTA_SET_TABLE, NFTA_SET_HANDLE, NFTA_SET_PAD: break
-    case _ where Self.information.contains(attribute.type): break
+    case _ where attribute.type == Self.backendType: break
+    case _ where attribute.type == Self.countType: count = attribute.u32
     default: notes.append("attribute \(attribute.type)")
     }
   }

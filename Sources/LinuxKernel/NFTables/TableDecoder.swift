@@ -149,26 +149,23 @@ struct TableDecoder {
     }
   }
 
-  /// Reads the declaration of a set, `NFT_MSG_NEWSET`. Returns its name as the kernel has it, which need not be UTF-8.
-  mutating func readSet(_ message: NetlinkMessage, table name: [UInt8]) -> [UInt8]? {
+  /// Reads the declaration of a set, `NFT_MSG_NEWSET`. Nil where it is of another table.
+  mutating func readSet(_ message: NetlinkMessage, table name: [UInt8]) -> SetDecoder? {
     guard isOwn(message, name: name), let read = SetDecoder(message) else { return nil }
     table.sets.append(read.set)
     table.unknown += read.notes.map { "set \(read.set.name): \($0)" }
-    return read.rawName
+    return read
   }
 
   /// Takes the elements of the set that was read as number `index`.
-  mutating func take(_ elements: ElementDecoder, ofSet index: Int) {
-    table.sets[index].elements = elements.elements()
-    if let reason = elements.malformed { malformed = malformed ?? "set \(table.sets[index].name): \(reason)" }
+  mutating func take(_ read: ReadElements, ofSet index: Int) {
+    table.sets[index].elements = read.elements
+    if let reason = read.malformed { malformed = malformed ?? "set \(table.sets[index].name): \(reason)" }
   }
 
-  /// The table, its parts in the model's order.
+  /// The table. The kernel gives its parts in the order in which they were made, as the model has them.
   func finished() -> KernelTable {
     var table = table
-    table.chains.sort { $0.name < $1.name }
-    table.sets.sort { $0.name < $1.name }
-    table.objects.sort { ($0.type, $0.name) < ($1.type, $1.name) }
     table.unknown.sort()
     return table
   }
