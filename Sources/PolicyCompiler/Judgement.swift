@@ -10,7 +10,7 @@ internal import RulesetModel
 /// grants open, where its source leads to the grant's counter.
 extension RulesetBuilder {
   /// Ports of a range that are worth elements of the map; a longer range is a rule.
-  private static let longestExpansion = 64
+  static let longestExpansion = 64
 
   /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `refusal` is.
   mutating func judge(_ name: String, _ entries: [GrantEntry], refusal: Rule?) {

@@ -6,15 +6,16 @@ internal import RulesetModel
 
 /// The chain at raw priority: what needs no connection to be known for what it is, before one is spent on it.
 extension RulesetBuilder {
+  /// The chain that asks for the sources of packets that may be let in.
+  private static let sources = "sources"
+
   mutating func addRaw(_ entries: GrantEntries) {
     var rules = [
       Rule(
         [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
     ]
-    rules += tunnelAddressRules()
-    rules += zoneSourceRules()
-    rules += blockRules()
     rules += connectionRequestRules(entries)
+    add(RuleChain(name: Self.sources, rules: tunnelAddressRules() + zoneSourceRules() + blockRules()))
     // NF_IP_PRI_RAW
     add(
       RuleChain(
@@ -64,8 +65,9 @@ extension RulesetBuilder {
 
   private mutating func drop(_ reason: String, _ origin: Origin) -> Rule { drop([], reason, origin) }
 
-  /// Blocked sources, on every zone that is not a tunnel; the tunnels leave the chain here.
+  /// Blocked sources, on every zone that is not a tunnel: the tunnels leave the chain before them.
   private mutating func blockRules() -> [Rule] {
+    if site.policy.block.isEmpty { return [] }
     var rules = site.policy.tunnels.map { tunnel in
       Rule(
         [.interface(.input, .equal, .exact(tunnel.name))], action: .accept,
@@ -80,54 +82,50 @@ extension RulesetBuilder {
     return rules
   }
 
-  /// A first SYN to a port that no grant opens in its zone is dropped before a connection is tracked for it: a flood of
-  /// them costs one look-up each. Everything else, and every SYN to an open port, is judged behind conntrack.
+  /// A first SYN to a port that no grant opens in its zone is dropped before a connection is tracked for it, and before
+  /// anything else is asked of it: a flood of them costs two look-ups each. Everything else goes on to its source.
   private mutating func connectionRequestRules(_ entries: GrantEntries) -> [Rule] {
-    let builtIn = Origin(reason: "only first packets of TCP are known without conntrack")
-    var rules = [
-      Rule([.transport(.notEqual, .tcp)], action: .accept, origin: builtIn),
-      Rule(
-        [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], action: .accept, origin: builtIn),
-    ]
     var actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)] = []
-    for zone in site.networks {
-      if zone.kind == .containers {
-        // Containers may open connections outward to any port.
-        actions.append((zone, .accept, Origin(reason: "containers, judged behind conntrack")))
+    for zone in site.zones {
+      // Tunnels are judged behind conntrack, and containers may open connections outward to any port.
+      guard zone.kind == .network || zone.kind == .internet else {
+        let origin = site.origin(zone.line, "\(zone.name), judged behind conntrack")
+        actions.append((zone, .goto(chain: Self.sources), origin))
         continue
       }
       let chain = "requests-\(zone.identifier)"
       let all = (entries.local[zone.name] ?? []) + (entries.transit[zone.name] ?? []).flatMap(\.entries)
-      add(RuleChain(name: chain, rules: openPorts(zone, all)))
+      add(RuleChain(name: chain, rules: closedPorts(zone, all)))
       actions.append((zone, .goto(chain: chain), site.origin(zone.line, "zone \(zone.name)")))
     }
-    rules += dispatch(map: "requests", actions)
-    return rules
+    return dispatch(map: "requests", actions)
   }
 
-  private mutating func openPorts(_ zone: SiteZone, _ entries: [GrantEntry]) -> [Rule] {
+  /// Drops first packets to ports that no grant opens in the zone.
+  private mutating func closedPorts(_ zone: SiteZone, _ entries: [GrantEntry]) -> [Rule] {
     var records: [UInt8] = []
     var rules: [Rule] = []
+    let open = Origin(reason: "TCP ports that some grant opens in zone \(zone.name)")
     let ranges = entries.flatMap(\.services).flatMap(\.ports).compactMap { port -> PortRange? in
       if case .ports(.tcp, let range) = port { range } else { nil }
     }
-    let origin = Origin(reason: "TCP ports that some grant opens in zone \(zone.name)")
     for range in Set(ranges).sorted() {
-      if range.count <= 64 {
+      if range.count <= Self.longestExpansion {
         for port in range.lower...range.upper { records += SetKey.port(.tcp, port) + [0] }
       } else {
-        rules.append(Rule([.port(.tcp, .destination, range)], action: .accept, origin: origin))
+        rules.append(Rule([.port(.tcp, .destination, range)], action: .goto(Self.sources), origin: open))
       }
     }
+    var refusal = refusal(zone)
+    refusal.matches = [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)]
     if !records.isEmpty {
       let set = NamedSet(
         name: "open-\(zone.identifier)", key: .transportAndPort, kind: .set,
         elements: SetElements(keyLength: NamedSet.Key.transportAndPort.length, unsorted: records))
       add(set)
-      rules.insert(Rule([.portSet(set: set.name)], action: .accept, origin: origin), at: 0)
+      refusal.matches.append(.portSet(.notEqual, set: set.name))
     }
-    rules.append(refusal(zone))
-    return rules
+    return rules + [refusal, Rule([], action: .goto(Self.sources), origin: open)]
   }
 
   /// What befalls a packet that no grant lets in from this zone.

@@ -87,9 +87,9 @@ private struct RuleLowering {
       compare(
         range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
         [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
-    case .portSet(let set):
+    case .portSet(let comparison, let set):
       loadPortKey()
-      lookup(set, inverted: .plain)
+      lookup(set, inverted: comparison == .equal ? .plain : .inverted)
     case .icmpType(let family, let range):
       require(family == .ipv4 ? .icmp : .icmpv6)
       load(payload: NFT.payloadTransport, offset: 0, length: 1)

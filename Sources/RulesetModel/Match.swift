@@ -17,7 +17,7 @@ public enum Match: Sendable, Hashable {
   /// `udp dport 51820`, `tcp sport 1-100`: the protocol must be one that has ports.
   case port(IPProtocol, PortSide, PortRange)
   /// `meta l4proto . th dport @open`
-  case portSet(set: String)
+  case portSet(Comparison, set: String)
   /// `icmp type 8`, `icmpv6 type 133-136`
   case icmpType(AddressFamily, ClosedRange<UInt8>)
   /// `ip6 hoplimit 255`

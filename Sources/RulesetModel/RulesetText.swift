@@ -168,7 +168,7 @@ public struct RulesetText {
     case .transport(let comparison, let number): return "meta l4proto \(word(comparison))\(transport(number))"
     case .port(let number, let side, let range):
       return "\(number) \(side == .source ? "sport" : "dport") \(range)"
-    case .portSet(let set): return "meta l4proto . th dport @\(set)"
+    case .portSet(let comparison, let set): return "meta l4proto . th dport \(word(comparison))@\(set)"
     case .icmpType(let family, let range):
       let types = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
       return "\(family == .ipv4 ? "icmp" : "icmpv6") type \(types)"
