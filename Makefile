@@ -23,7 +23,7 @@ test: build ## all Swift tests, then all lab tests with real packets (root)
 	@SWIFT="$(SWIFT)" scripts/test.sh
 
 lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
-	$(SWIFT) format lint --strict -r $(wildcard Package.swift Sources Tests)
+	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
 	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run lab/*.sh lab/cases/*.sh scripts/*.sh; fi
 
 bench: build ## measure against the goals, side by side with the others (root)
