@@ -39,18 +39,18 @@ struct AuditReport {
       }
     }
     let exposed = exposures.count(where: \.isExposed)
-    var text = table.text()
-    text += "\n\(exposures.count) listening sockets, \(exposed) exposed, \(undetermined) undetermined.\n"
-    if isEnforced {
-      text += "The kernel holds what \(path) says for \(machine).\n"
-    } else {
+    var text = ""
+    if !isEnforced {
       text +=
         "NOT ENFORCED: "
         + (isLoaded
           ? "the kernel differs from \(path) by \(drift) operations (see wgfence plan)"
-          : "no ruleset is loaded, so everything above is open as far as this table is concerned")
-        + "; the verdicts are what the policy would do once applied.\n"
+          : "no ruleset is loaded, so this table keeps nothing closed")
+        + ".\nThe verdicts below are what the policy would do once applied.\n\n"
     }
+    text += table.text()
+    text += "\n\(exposures.count) listening sockets, \(exposed) exposed, \(undetermined) undetermined.\n"
+    if isEnforced { text += "The kernel holds what \(path) says for \(machine).\n" }
     for note in notes { text += "note: \(note)\n" }
     return text
   }
