@@ -80,6 +80,7 @@ let package = Package(
     .testTarget(
       name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys"], swiftSettings: house),
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],
+      swiftSettings: house),
   ]
 )

@@ -1,49 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // swift-format-ignore-file: NeverForceUnwrap
 
-import CSys
 import Glibc
 import NetworkModel
-import Testing
+import TestSupport
 
-/// A thread of its own in a new network namespace with `lo` up. Threads of Swift's pool must never change theirs.
+/// A new network namespace with `lo` up, on a thread of its own.
 enum OwnNamespace {
   struct Failure: Error { let what: String, errno: Int32 }
-
-  private final class Work: @unchecked Sendable {
-    let body: () -> Void
-    var failure: Failure?
-    init(_ body: @escaping () -> Void) { self.body = body }
-  }
 
   /// Whether this user may make namespaces; the suites that need one are skipped, and counted, where not.
   static let isPermitted: Bool = (try? run {}) != nil
 
   /// Runs the body there and gives what it gives. Programs that it starts are in the namespace too.
-  static func run<T>(_ body: @escaping () throws -> T) throws -> T {
-    var result: Result<T, any Error>?
-    let work = Work { result = Result { try body() } }
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-        let code = csys_unshare_network_namespace()
-        if code == 0 {
-          try? Program.run("/sbin/ip", "link", "set", "lo", "up")
-          work.body()
-        } else {
-          work.failure = Failure(what: "unshare", errno: code)
-        }
-        return nil
-      }, Unmanaged.passRetained(work).toOpaque())
-    guard code == 0 else { throw Failure(what: "pthread_create", errno: code) }
-    pthread_join(thread, nil)
-    if let failure = work.failure { throw failure }
-    guard let result else { throw Failure(what: "thread", errno: 0) }
-    return try result.get()
-  }
+  static func run<T>(_ body: () throws -> T) throws -> T { try inNetworkNamespace(body) }
 }
 
 /// A program that a test started; it is killed, by its number, when it is let go.
