@@ -6,34 +6,43 @@ internal import RulesetModel
 
 /// The chains behind the judgement: they let on what passed the gate, on the way that it was let in for.
 extension RulesetBuilder {
-  /// Packets for this host. All were judged at the gate but those that some other table brought here from an address
-  /// that is not this host's: those are dropped.
-  mutating func addInput() {
+  /// Packets for this host. All were judged at the gate as such, but those of zones that may send through this host:
+  /// what some other table turned inward of those is dropped. Other zones' packets to others did not pass the gate.
+  mutating func addInput(_ entries: GrantEntries) {
     var rules = [
       Rule(
         [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback")),
       replyRule,
     ]
-    let unjudged = Origin(reason: "brought to this host from an address that is not its own")
+    let unjudged = Origin(reason: "turned to this host from an address that is not its own")
     for zone in site.zones where zone.kind == .containers {
-      // What containers send outward is not judged by port: it must not be turned inward.
       for pattern in zone.interfaces {
         rules.append(
-          drop([.ctStatus(.destinationNAT), .interface(.input, .equal, pattern)], "unjudged", unjudged))
+          Rule(
+            [.interface(.input, .equal, pattern)], action: .jump("turned"),
+            origin: Origin(reason: "containers")))
+      }
+      // What containers send outward is not judged by port: it must not be translated inward either.
+      add(
+        RuleChain(
+          name: "turned",
+          rules: [
+            drop([.ctStatus(.destinationNAT)], "unjudged", unjudged),
+            drop([.destinationType(.equal, .unicast)], "unjudged", unjudged),
+          ]))
+    }
+    for zone in site.zones where zone.kind != .containers && entries.transit[zone.name] != nil {
+      let sides: [[Match]] =
+        zone.interfaces.isEmpty ? [[]] : zone.interfaces.map { [.interface(.input, .equal, $0)] }
+      for side in sides {
+        rules.append(drop(side + [.destinationType(.equal, .unicast)], "unjudged", unjudged))
       }
     }
-    rules.append(
-      Rule(
-        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
-    )
-    rules.append(
-      Rule(
-        [.destinationType(.notEqual, .unicast)], action: .accept, origin: Origin(reason: "passed the gate")))
-    rules.append(drop([], "unjudged", unjudged))
+    rules.append(Rule([], action: .accept, origin: Origin(reason: "passed the gate")))
     // NF_IP_PRI_FILTER
     add(
-      RuleChain(name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules)
-    )
+      RuleChain(
+        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules))
   }
 
   /// Packets through this host.

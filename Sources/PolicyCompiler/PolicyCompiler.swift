@@ -23,7 +23,7 @@ public enum PolicyCompiler {
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addRaw(entries)
     builder.addGate(entries, encryption)
-    builder.addInput()
+    builder.addInput(entries)
     builder.addForward(entries, encryption)
     builder.addOutput(encryption)
     builder.addPostrouting(encryption)
