@@ -133,11 +133,11 @@ struct RulesetBuilder {
 }
 
 extension Action {
-  /// The action that a verdict is.
+  /// The action that a verdict is; one that no ruleset of ours has drops.
   init(_ verdict: VerdictCode) {
     switch verdict {
-    case .accept, .continue, .other: self = .accept
-    case .drop: self = .drop
+    case .accept: self = .accept
+    case .drop, .continue, .other: self = .drop
     case .return: self = .return
     case .jump(let chain): self = .jump(chain)
     case .goto(let chain): self = .goto(chain)

@@ -147,9 +147,6 @@ private struct RuleLowering {
     case .byDestination(let family, let map):
       loadAddress(family, .destination)
       verdict(from: map)
-    case .byTransport(let map):
-      load(.meta(key: NFT.metaProtocol, destination: Self.register))
-      verdict(from: map)
     }
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// Numbers of the kernel's interface, under the names of `linux/netfilter/nf_tables.h` and its neighbours, for the
-/// modules that import no C. A test of the kernel module holds each against the header.
+/// modules that import no C. A test of the kernel module holds those of nf_tables.h against the header; the datatype
+/// numbers, which no header has, are held by what `nft list` makes of the recorded rulesets.
 public enum NFT {
   // nft_registers
   /// `NFT_REG_VERDICT`
@@ -17,12 +18,6 @@ public enum NFT {
   }
 
   // nft_meta_keys
-  /// `NFT_META_MARK`
-  public static let metaMark: UInt32 = 3
-  /// `NFT_META_IIF`
-  public static let metaInputIndex: UInt32 = 4
-  /// `NFT_META_OIF`
-  public static let metaOutputIndex: UInt32 = 5
   /// `NFT_META_IIFNAME`
   public static let metaInputName: UInt32 = 6
   /// `NFT_META_OIFNAME`
@@ -33,8 +28,6 @@ public enum NFT {
   public static let metaProtocol: UInt32 = 16
 
   // nft_payload_bases
-  /// `NFT_PAYLOAD_LL_HEADER`
-  public static let payloadLink: UInt32 = 0
   /// `NFT_PAYLOAD_NETWORK_HEADER`
   public static let payloadNetwork: UInt32 = 1
   /// `NFT_PAYLOAD_TRANSPORT_HEADER`
@@ -81,8 +74,6 @@ public enum NFT {
   // nft_set_flags, nft_set_elem_flags
   /// `NFT_SET_ANONYMOUS`
   public static let setAnonymous: UInt32 = 0x1
-  /// `NFT_SET_CONSTANT`
-  public static let setConstant: UInt32 = 0x2
   /// `NFT_SET_INTERVAL`
   public static let setInterval: UInt32 = 0x4
   /// `NFT_SET_MAP`

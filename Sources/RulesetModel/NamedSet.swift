@@ -9,7 +9,6 @@ public struct NamedSet: Sendable, Hashable {
     case ipv4Address
     case ipv6Address
     case interfaceName
-    case transport
     /// Protocol and destination port.
     case transportAndPort
 
@@ -76,7 +75,6 @@ extension NamedSet.Key {
     switch self {
     case .ipv4Address: 4
     case .ipv6Address, .interfaceName: 16
-    case .transport: 1
     case .transportAndPort: 8
     }
   }
@@ -87,7 +85,6 @@ extension NamedSet.Key {
     case .ipv4Address: NFT.typeIPv4Address
     case .ipv6Address: NFT.typeIPv6Address
     case .interfaceName: NFT.typeInterfaceName
-    case .transport: NFT.typeProtocol
     case .transportAndPort: NFT.typeProtocol << 6 | NFT.typeService
     }
   }
@@ -98,7 +95,6 @@ extension NamedSet.Key {
     case .ipv4Address: "ipv4_addr"
     case .ipv6Address: "ipv6_addr"
     case .interfaceName: "ifname"
-    case .transport: "inet_proto"
     case .transportAndPort: "inet_proto . inet_service"
     }
   }
@@ -106,7 +102,7 @@ extension NamedSet.Key {
   /// The byte order that nft notes in the set's user data; nil where it notes none.
   var byteOrder: UInt32? {
     switch self {
-    case .ipv4Address, .ipv6Address, .transport: NFT.byteOrderBig
+    case .ipv4Address, .ipv6Address: NFT.byteOrderBig
     case .interfaceName: NFT.byteOrderHost
     case .transportAndPort: nil
     }

@@ -48,8 +48,6 @@ public enum Action: Sendable, Hashable {
   case byPort(map: String)
   /// The verdict that a map holds for the destination address: `ip daddr vmap @relay-v4`.
   case byDestination(AddressFamily, map: String)
-  /// The verdict that a map holds for the protocol: `meta l4proto vmap @wg0-protocols`.
-  case byTransport(map: String)
 }
 
 /// Where a rule comes from: lines of the policy, and why.

@@ -94,7 +94,6 @@ public struct RulesetText {
     switch key {
     case .ipv4Address, .ipv6Address: return IPAddress(bytes: bytes)?.description ?? ""
     case .interfaceName: return "\"\(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))\""
-    case .transport: return transport(IPProtocol(number: bytes.first ?? 0))
     case .transportAndPort:
       return "\(transport(IPProtocol(number: bytes[0]))) . \(UInt16(bytes[4]) << 8 | UInt16(bytes[5]))"
     }
@@ -140,7 +139,6 @@ public struct RulesetText {
     case .byInputInterface(let map): words.append("iifname vmap @\(map)")
     case .byPort(let map): words.append("meta l4proto . th dport vmap @\(map)")
     case .byDestination(let family, let map): words.append("\(word(family)) daddr vmap @\(map)")
-    case .byTransport(let map): words.append("meta l4proto vmap @\(map)")
     case nil: break
     }
     words.append("comment \"\(rule.origin.comment)\"")
