@@ -49,11 +49,13 @@ struct CheckVerb: Verb {
       failures += run.failures
       if format == .text { Console.print(TestReport.text(run)) }
       var rules = 0
+      var proof = prove ? Proof(site) : nil
       for machine in policy.machines {
-        rules += site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
+        let ruleset = site.ruleset(of: machine)
+        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        proof?.prove(machine, Lowering.table(ruleset))
       }
-      if prove {
-        let proof = Proof(site)
+      if let proof {
         proofs.append(proof)
         if format == .text { Console.print(ProofReport.text(proof, path: path)) }
       }
