@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-public import PolicyCompiler
+internal import PolicyCompiler
 public import PolicyLanguage
 public import RulesetModel
 
@@ -32,15 +32,13 @@ public struct PolicyTestRun: Sendable {
   private let policy: Policy
   private let views: [String: SiteView]
 
-  /// Runs the tests of a policy on a day.
-  public init(_ policy: Policy, today: CalendarDate) throws(CompileError) {
-    self.policy = policy
+  /// Runs the tests of a site's policy on what its machines enforce.
+  public init(_ site: CompiledSite) {
+    policy = site.policy
     var views: [String: SiteView] = [:]
     let judges = Self.judges(of: policy)
     for machine in policy.machines where judges.contains(machine.name) {
-      views[machine.name] = SiteView(
-        policy: policy, machine: machine,
-        ruleset: try PolicyCompiler.compile(policy, machine: machine.name, today: today))
+      views[machine.name] = site.view(of: machine)
     }
     self.views = views
     for test in policy.tests {

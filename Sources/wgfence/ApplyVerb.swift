@@ -48,7 +48,7 @@ struct ApplyVerb: Verb {
   }
 
   private func runTests(_ policy: Policy) throws {
-    let run = try PolicyTestRun(policy, today: Today.date)
+    let run = PolicyTestRun(CompiledSite(policy, today: Today.date))
     guard !run.failures.isEmpty else { return }
     Console.note(TestReport.text(run))
     Console.error("\(run.failures.count) of the policy's own tests failed; nothing was changed")

@@ -39,14 +39,14 @@ struct CheckVerb: Verb {
         Console.print(DiagnosticText(style: style).render(file.decoded.diagnostics))
       }
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
-      let run = try PolicyTestRun(policy, today: Today.date)
+      let site = CompiledSite(policy, today: Today.date)
+      let run = PolicyTestRun(site)
       passed += run.passed
       failures += run.failures
       if format == .text { Console.print(TestReport.text(run)) }
       var rules = 0
       for machine in policy.machines {
-        let ruleset = try PolicyCompiler.compile(policy, machine: machine.name, today: Today.date)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        rules += site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
       }
       if format == .text {
         Console.print(

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import PolicyLanguage
+public import RulesetModel
+
+/// Compiles one policy for many machines: what does not depend on the machine is worked out once.
+public struct SiteCompiler: Sendable {
+  private let policy: Policy
+  private let today: CalendarDate
+  private let live: LiveEndpoints
+
+  /// A compiler of a policy on a day: grants that ended before it are left out. `live` holds the addresses at which
+  /// machines with `endpoint: live` were last heard.
+  public init(_ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()) {
+    self.policy = policy
+    self.today = today
+    self.live = live
+  }
+
+  /// The ruleset of a machine, which must be one of the policy's.
+  ///
+  /// The same policy, machine, day and addresses give the same ruleset, to the byte.
+  public func ruleset(of machine: Machine) -> Ruleset {
+    let site = Site(policy: policy, machine: machine)
+    var builder = RulesetBuilder(site: site)
+    let entries = GrantEntries(site: site, today: today)
+    let encryption = EncryptionPlan(site: site, live: live)
+    builder.addRaw(entries)
+    builder.addGate(entries, encryption)
+    builder.addInput(entries)
+    builder.addForward(entries, encryption)
+    builder.addOutput(encryption)
+    builder.addPostrouting(encryption)
+    return builder.ruleset
+  }
+}
