@@ -7,33 +7,35 @@ public import RulesetModel
 
 /// A policy and what each of its machines enforces: the value that tests, differences and proofs are asked of.
 ///
-/// Rulesets are compiled when they are first asked for, or given: a mutation of one machine's ruleset is a site like any
-/// other.
+/// Rulesets are compiled when they are asked for, or given: a mutation of one machine's ruleset is a site like any other.
 public struct CompiledSite: Sendable {
   /// The policy.
   public let policy: Policy
   /// The day for which it is compiled: grants that ended before it are left out.
   public let today: CalendarDate
-  /// Rulesets that stand in place of what the policy compiles to, by machine name.
-  public var replaced: [String: Ruleset]
+  /// Tables that stand in place of what the policy compiles to, by machine name.
+  public var replaced: [String: KernelTable]
 
   private let compiler: SiteCompiler
 
   /// The site of a policy on a day.
-  public init(_ policy: Policy, today: CalendarDate, replacing replaced: [String: Ruleset] = [:]) {
+  public init(_ policy: Policy, today: CalendarDate, replacing replaced: [String: KernelTable] = [:]) {
     self.policy = policy
     self.today = today
     self.replaced = replaced
     compiler = SiteCompiler(policy, today: today)
   }
 
-  /// What a machine of the policy enforces.
-  public func ruleset(of machine: Machine) -> Ruleset {
-    replaced[machine.name] ?? compiler.ruleset(of: machine)
+  /// What the policy compiles to for one of its machines.
+  public func ruleset(of machine: Machine) -> Ruleset { compiler.ruleset(of: machine) }
+
+  /// What a machine of the policy enforces, as its kernel has it.
+  public func table(of machine: Machine) -> KernelTable {
+    replaced[machine.name] ?? Lowering.table(ruleset(of: machine))
   }
 
   /// A machine's view, ready to be asked about packets.
   public func view(of machine: Machine) -> SiteView {
-    SiteView(policy: policy, machine: machine, ruleset: ruleset(of: machine))
+    SiteView(policy: policy, machine: machine, ruleset: ruleset(of: machine), table: replaced[machine.name])
   }
 }

@@ -18,13 +18,14 @@ public struct SiteView: Sendable {
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
 
-  /// A view of a machine. The ruleset must be the one that the policy compiles to for it.
-  public init(policy: Policy, machine: Machine, ruleset: Ruleset) {
+  /// A view of a machine. The ruleset must be the one that the policy compiles to for it; `table` stands in place of what
+  /// it is lowered to.
+  public init(policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil) {
     self.policy = policy
     self.machine = machine
     self.ruleset = ruleset
     zones = SiteZone.zones(of: machine, in: policy)
-    walk = PacketWalk([Lowering.table(ruleset)])
+    walk = PacketWalk([table ?? Lowering.table(ruleset)])
     counters = Dictionary(ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 

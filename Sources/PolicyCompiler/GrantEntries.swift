@@ -68,6 +68,14 @@ struct GrantEntries {
     let destination: TransitDestination
   }
 
+  /// The numbers of entries of which only one family is left.
+  private var narrowedNumbers: [NarrowedKey: Int] = [:]
+
+  private struct NarrowedKey: Hashable {
+    let number: Int
+    let family: AddressFamily
+  }
+
   init(site: Site, today: CalendarDate) {
     self.site = site
     addHandshakes()
@@ -293,15 +301,54 @@ struct GrantEntries {
     }
   }
 
+  /// Adds what a destination opens to a zone. A family that only one side has is left out: no packet has two.
   private mutating func append(
-    _ entries: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
+    _ all: [GrantEntry], from zone: SiteZone, through whole: TransitDestination
   ) {
+    let entries = all.compactMap { narrowed($0, to: Set(whole.prefixes.map(\.family))) }
+    let families = entries.reduce(into: Set<AddressFamily>()) { $0.formUnion($1.sources.families) }
+    let prefixes = whole.prefixes.filter { families.contains($0.family) }
+    if prefixes.isEmpty { return }
+    let destination = TransitDestination(label: whole.label, prefixes: prefixes, exit: whole.exit)
     let key = PlaceKey(zone: zone.name, destination: destination)
     if let index = places[key] {
       transit[zone.name]?[index].entries += entries
     } else {
       places[key] = transit[zone.name]?.count ?? 0
       transit[zone.name, default: []].append((destination, entries))
+    }
+  }
+
+  /// The entry with the sources of these families alone; nil where it has none.
+  private mutating func narrowed(_ entry: GrantEntry, to families: Set<AddressFamily>) -> GrantEntry? {
+    let both = entry.sources.families
+    if both.isSubset(of: families) { return both.isEmpty ? nil : entry }
+    guard let family = both.intersection(families).first else { return nil }
+    var narrowed = entry
+    switch entry.sources {
+    case .anyone, .list: return entry
+    case .addresses(let addresses): narrowed.sources = .addresses(addresses.filter { $0.family == family })
+    case .prefixes(let prefixes): narrowed.sources = .prefixes(prefixes.filter { $0.family == family })
+    }
+    let key = NarrowedKey(number: entry.number, family: family)
+    if let known = narrowedNumbers[key] {
+      narrowed.number = known
+    } else {
+      narrowed.number = nextNumber
+      narrowedNumbers[key] = nextNumber
+      nextNumber += 1
+    }
+    return narrowed
+  }
+}
+
+extension GrantEntry.Sources {
+  /// The families that a source may have.
+  var families: Set<AddressFamily> {
+    switch self {
+    case .anyone, .list: Set(AddressFamily.allCases)
+    case .addresses(let addresses): Set(addresses.map(\.family))
+    case .prefixes(let prefixes): Set(prefixes.map(\.family))
     }
   }
 }

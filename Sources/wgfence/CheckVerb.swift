@@ -22,10 +22,14 @@ struct CheckVerb: Verb {
   @Argument(help: "The policy files.", completion: .file(extensions: ["yaml", "yml"]))
   var policies: [String] = [PolicyOptions.defaultPath]
 
+  @Flag(help: "Prove over all packets there can be that every machine's ruleset does what the policy says.")
+  var prove = false
+
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
   func run() throws {
+    var proofs: [Proof] = []
     var isValid = true
     var diagnostics: [Diagnostic] = []
     var passed = 0
@@ -48,6 +52,11 @@ struct CheckVerb: Verb {
       for machine in policy.machines {
         rules += site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
       }
+      if prove {
+        let proof = Proof(site)
+        proofs.append(proof)
+        if format == .text { Console.print(ProofReport.text(proof, path: path)) }
+      }
       if format == .text {
         Console.print(
           "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
@@ -56,7 +65,9 @@ struct CheckVerb: Verb {
       }
     }
     if format == .json { report(isValid, diagnostics, passed, failures) }
-    if !isValid || !failures.isEmpty { throw ExitCode(2) }
+    if !isValid || !failures.isEmpty || proofs.contains(where: { !$0.counterExamples.isEmpty }) {
+      throw ExitCode(2)
+    }
   }
 
   private func report(

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// Writes a machine's specification, place by place.
+struct SpecificationWriter {
+  private let policy: Policy
+  private let machine: Machine
+  private let traffic: GrantedTraffic
+  private let encryptions: [Encrypted]
+  private let inputs: [String: IntervalSet]
+
+  /// What must travel inside a tunnel or not at all, seen from the machine.
+  private struct Encrypted {
+    let tunnel: InterfaceName
+    let listen: IntervalSet
+    /// The others' addresses in the tunnel, and the networks behind them.
+    let inside: [Prefix]
+    /// The others' public addresses.
+    let endpoints: [Prefix]
+  }
+
+  private static let loopback = IntervalSet(PacketSpace.number(.loopback))
+  private static let linkLocal = IntervalSet(
+    UInt128(0xfe80) << 112, UInt128(0xfe80) << 112 | ((UInt128(1) << 118) - 1))
+
+  init(_ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic) {
+    self.policy = policy
+    self.machine = machine
+    self.traffic = traffic
+    var inputs: [String: IntervalSet] = [:]
+    var claimed = Self.loopback
+    for zone in traffic.zones where zone.kind != .internet {
+      let names = IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
+      inputs[zone.name] = names
+      claimed = claimed.union(names)
+    }
+    inputs[Zone.internet] = IntervalSet(0, .max).subtracting(claimed)
+    self.inputs = inputs
+    encryptions = policy.tunnels.compactMap { tunnel in
+      guard let listen = tunnel.listen else { return nil }
+      let lines = policy.encryptions.filter {
+        $0.tunnel == tunnel.name && $0.machines.contains(machine.name)
+      }
+      let others = Set(lines.flatMap(\.machines)).subtracting([machine.name]).sorted().compactMap {
+        machines[$0]
+      }
+      if others.isEmpty { return nil }
+      let endpoints = others.flatMap { other -> [IPAddress] in
+        if case .addresses(let addresses) = other.endpoint { addresses } else { [] }
+      }
+      return Encrypted(
+        tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
+        inside: others.flatMap { other in
+          other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
+        }, endpoints: endpoints.map { Prefix($0) })
+    }
+  }
+
+  // MARK: Clauses
+
+  /// What is specified so far of a place, and what is not yet.
+  private struct Draft {
+    let chain: String
+    let everything: [PacketSpace]
+    var rest: [PacketSpace]
+    var clauses: [MachineSpecification.Clause] = []
+
+    init(chain: String, input: PacketSpace.Presence, output: PacketSpace.Presence) {
+      self.chain = chain
+      everything = AddressFamily.allCases.map { PacketSpace($0, input: input, output: output) }
+      rest = everything
+    }
+
+    /// Says what befalls the packets of which nothing is said yet that meet these conditions.
+    mutating func say(
+      _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+      _ conditions: [(PacketSpace.Field, IntervalSet)],
+      _ family: AddressFamily? = nil
+    ) {
+      say(claim, outcome, any: [conditions], family)
+    }
+
+    /// The same, where they meet any of these groups of conditions.
+    mutating func say(
+      _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+      any groups: [[(PacketSpace.Field, IntervalSet)]], _ family: AddressFamily? = nil
+    ) {
+      var met: [PacketSpace] = []
+      var left: [PacketSpace] = []
+      for space in rest {
+        guard family == nil || space.family == family else {
+          left.append(space)
+          continue
+        }
+        var remaining = [space]
+        for conditions in groups {
+          remaining = remaining.flatMap { piece -> [PacketSpace] in
+            guard let inside = piece.narrowed(conditions) else { return [piece] }
+            met.append(inside)
+            return piece.subtracting(inside)
+          }
+        }
+        left += remaining
+      }
+      rest = PacketSpace.coalesced(left)
+      if !met.isEmpty {
+        clauses.append(MachineSpecification.Clause(claim: claim, spaces: met, outcome: outcome))
+      }
+    }
+
+    /// Says what befalls all the rest.
+    func finished(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome) -> MachineSpecification.Place
+    {
+      MachineSpecification.Place(
+        chain: chain, everything: everything,
+        clauses: clauses + [MachineSpecification.Clause(claim: claim, spaces: rest, outcome: outcome)],
+        granted: nil, rest: [])
+    }
+  }
+
+  private func input(_ zone: SiteZone) -> IntervalSet { inputs[zone.name] ?? .empty }
+
+  private func input(_ kinds: SiteZone.Kind...) -> IntervalSet {
+    IntervalSet.union(traffic.zones.filter { kinds.contains($0.kind) }.map { input($0) })
+  }
+
+  private func elsewhere(_ tunnel: InterfaceName) -> IntervalSet {
+    IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(tunnel)))
+  }
+
+  private static let replies: [(PacketSpace.Field, IntervalSet)] = [
+    (.state, IntervalSet([2, 4] as [UInt128])), (.direction, IntervalSet(1)),
+  ]
+
+  private static let errors: [(PacketSpace.Field, IntervalSet)] = [
+    (.transport, IntervalSet([1, 58] as [UInt128])), (.state, IntervalSet(4)),
+  ]
+
+  /// Connections that conntrack knows.
+  private static let tracked = IntervalSet([2, 4, 8] as [UInt128])
+
+  /// The first packet of a connection, or not.
+  private static func syn(_ isFirst: Bool) -> IntervalSet {
+    let mask: UInt128 = 0x17
+    return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { ($0 & mask == 2) == isFirst })
+  }
+
+  // MARK: Places
+
+  /// Before conntrack: what needs no connection to be known for what it is.
+  func raw() -> MachineSpecification.Place {
+    var draft = Draft(chain: "raw", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    for zone in traffic.zones where zone.kind == .network || zone.kind == .internet {
+      let open = openPorts(zone)
+      draft.say(
+        .closedPorts, .drop,
+        [
+          (.input, input(zone)), (.transport, IntervalSet(6)), (.tcpFlags, Self.syn(true)),
+          (.destinationPort, IntervalSet(0, 0xffff).subtracting(open)),
+        ])
+    }
+    for tunnel in policy.tunnels {
+      let outside = elsewhere(tunnel.name)
+      for family in AddressFamily.allCases {
+        draft.say(
+          .tunnelAddresses, .drop,
+          [(.source, PacketSpace.addresses(tunnel.prefixes, family)), (.input, outside)], family)
+        let own = machine.addresses(in: tunnel.name).map { Prefix($0) }
+        draft.say(
+          .tunnelAddresses, .drop, [(.destination, PacketSpace.addresses(own, family)), (.input, outside)],
+          family)
+      }
+    }
+    for zone in traffic.zones where !zone.prefixes.isEmpty {
+      for family in AddressFamily.allCases {
+        var own = PacketSpace.addresses(zone.prefixes, family).union(IntervalSet(0))
+        if family == .ipv6 { own = own.union(Self.linkLocal) }
+        draft.say(
+          .zoneSources, .drop,
+          [(.input, input(zone)), (.source, IntervalSet(0, .max).subtracting(own))], family)
+      }
+    }
+    let outside = IntervalSet(0, .max).subtracting(input(.tunnel))
+    for list in policy.block {
+      for family in AddressFamily.allCases {
+        let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
+        draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)
+      }
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// TCP ports that some grant opens for packets that arrive in the zone.
+  private func openPorts(_ zone: SiteZone) -> IntervalSet {
+    let ports =
+      traffic.arrivals.filter { $0.zone == zone }.flatMap(\.ports)
+      + traffic.passages.filter { $0.zone == zone }.flatMap(\.ports)
+    return IntervalSet(
+      ranges: ports.compactMap { port in
+        if case .ports(.tcp, let range) = port { (UInt128(range.lower), UInt128(range.upper)) } else { nil }
+      })
+  }
+
+  /// Behind conntrack, before any translation: where grants decide.
+  func gate() -> MachineSpecification.Place {
+    var draft = Draft(chain: "gate", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    for part in encryptions {
+      for family in AddressFamily.allCases {
+        let sources = PacketSpace.addresses(part.endpoints, family)
+        let outside: [(PacketSpace.Field, IntervalSet)] = [
+          (.source, sources), (.input, elsewhere(part.tunnel)),
+        ]
+        // WireGuard's own packets go on: to this machine's port, or from the other's in answer to it.
+        let notTo = IntervalSet(0, 0xffff).subtracting(part.listen)
+        let notUDP = IntervalSet(0, 0xff).subtracting(IntervalSet(17))
+        let udp = (PacketSpace.Field.transport, IntervalSet(17))
+        draft.say(
+          .encrypted, .drop,
+          any: [
+            outside + [(.transport, notUDP)],
+            outside + [udp, (.destinationPort, notTo), (.sourcePort, notTo)],
+            outside + [udp, (.destinationPort, notTo), (.direction, IntervalSet(0))],
+            outside + [
+              udp, (.destinationPort, notTo), (.state, IntervalSet([1, 64] as [UInt128])),
+            ],
+          ], family)
+      }
+    }
+    draft.say(.works, .accept, Self.replies)
+    draft.say(.midstream, .drop, [(.state, IntervalSet(1))])
+    draft.say(.works, .accept, Self.errors)
+    let icmpv6 = (PacketSpace.Field.transport, IntervalSet(58))
+    draft.say(
+      .works, .accept,
+      any: [
+        [icmpv6, (.icmpType, IntervalSet(133, 136)), (.hopLimit, IntervalSet(255))],
+        [icmpv6, (.icmpType, IntervalSet([130, 131, 132, 143] as [UInt128])), (.source, Self.linkLocal)],
+      ], .ipv6)
+    draft.say(.works, .accept, [(.destinationType, IntervalSet(1)), (.input, input(.containers))])
+    return MachineSpecification.Place(
+      chain: draft.chain, everything: draft.everything, clauses: draft.clauses,
+      granted: (.granted, granted(draft)), rest: draft.rest)
+  }
+
+  /// What grants let through at the gate, whatever else is said of it.
+  private func granted(_ draft: Draft) -> [PacketSpace] {
+    let local = IntervalSet([2, 3, 4, 5, 6, 7, 8] as [UInt128])
+    var result: [PacketSpace] = []
+    for space in draft.everything {
+      for arrival in traffic.arrivals {
+        var conditions = [(PacketSpace.Field.input, input(arrival.zone)), (.destinationType, local)]
+        switch arrival.condition {
+        case .none: break
+        case .dhcp: conditions.append((.sourcePort, IntervalSet(67)))
+        case .dhcpv6:
+          guard space.family == .ipv6 else { continue }
+          conditions += [(.sourcePort, IntervalSet(547)), (.source, Self.linkLocal)]
+        }
+        add(space, conditions, arrival.sources, arrival.ports, to: &result)
+      }
+      for passage in traffic.passages {
+        let conditions = [
+          (PacketSpace.Field.input, input(passage.zone)), (.destinationType, IntervalSet(1)),
+          (.destination, PacketSpace.addresses(passage.destinations, space.family)),
+        ]
+        add(space, conditions, passage.sources, passage.ports, to: &result)
+      }
+    }
+    return result
+  }
+
+  private func add(
+    _ space: PacketSpace, _ conditions: [(PacketSpace.Field, IntervalSet)], _ sources: GrantedTraffic.Sources,
+    _ ports: [ServicePort], to result: inout [PacketSpace]
+  ) {
+    guard var space = space.narrowed(conditions) else { return }
+    if case .prefixes(let prefixes) = sources {
+      guard let inside = space.narrowed(.source, to: PacketSpace.addresses(prefixes, space.family)) else {
+        return
+      }
+      space = inside
+    }
+    for port in ports { result += Self.conditions(port).compactMap { space.narrowed($0) } }
+  }
+
+  /// What a packet is that belongs to a service.
+  static func conditions(_ port: ServicePort) -> [[(PacketSpace.Field, IntervalSet)]] {
+    switch port {
+    case .ports(let transport, let range):
+      [
+        [
+          (.transport, IntervalSet(UInt128(transport.number))),
+          (.destinationPort, IntervalSet(UInt128(range.lower), UInt128(range.upper))),
+        ]
+      ]
+    case .protocol(let transport): [[(.transport, IntervalSet(UInt128(transport.number)))]]
+    case .echoRequest:
+      // RFC 792 type 8, RFC 4443 type 128.
+      [
+        [(.transport, IntervalSet(1)), (.icmpType, IntervalSet(8))],
+        [(.transport, IntervalSet(58)), (.icmpType, IntervalSet(128))],
+      ]
+    }
+  }
+
+  /// What is for this host after every translation: judged at the gate, or turned inward behind it.
+  func input() -> MachineSpecification.Place {
+    var draft = Draft(chain: "input", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    draft.say(.works, .accept, Self.replies)
+    let containers = input(.containers)
+    draft.say(
+      .ungranted, .drop,
+      any: [
+        [
+          (.input, containers), (.status, IntervalSet([0x20, 0x30] as [UInt128])), (.state, Self.tracked),
+        ],
+        [(.input, containers), (.destinationType, IntervalSet(1))],
+      ])
+    for zone in traffic.zones
+    where zone.kind != .containers && traffic.passages.contains(where: { $0.zone == zone }) {
+      draft.say(.ungranted, .drop, [(.input, input(zone)), (.destinationType, IntervalSet(1))])
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// What passes through this host.
+  func forward() -> MachineSpecification.Place {
+    var draft = Draft(chain: "forward", input: .present, output: .present)
+    clearText(&draft, .reject)
+    draft.say(.works, .accept, Self.replies)
+    draft.say(.works, .accept, Self.errors)
+    draft.say(.midstream, .reject, Self.midstream + [(.input, input(.containers))])
+    draft.say(.works, .accept, [(.input, input(.containers))])
+    draft.say(
+      .granted, .accept, [(.status, IntervalSet([0x20, 0x30] as [UInt128])), (.state, Self.tracked)])
+    var groups: [[(PacketSpace.Field, IntervalSet)]] = []
+    for passage in traffic.passages {
+      let exit =
+        switch passage.exit {
+        case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
+        case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
+        }
+      let group = [(PacketSpace.Field.input, input(passage.zone)), (.output, exit)]
+      if !groups.contains(where: { $0[0].1 == group[0].1 && $0[1].1 == group[1].1 }) { groups.append(group) }
+    }
+    draft.say(.granted, .accept, any: groups)
+    return draft.finished(.forwarded, .drop)
+  }
+
+  /// TCP that neither opens a connection nor belongs to one.
+  private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
+    (.state, IntervalSet(8)), (.transport, IntervalSet(6)), (.tcpFlags, syn(false)),
+  ]
+
+  /// What this host sends.
+  func output() -> MachineSpecification.Place {
+    var draft = Draft(chain: "output", input: .absent, output: .present)
+    draft.say(.works, .accept, [(.output, Self.loopback)])
+    clearText(&draft, .reject)
+    draft.say(.midstream, .reject, Self.midstream)
+    return draft.finished(.works, .accept)
+  }
+
+  /// What leaves, when every other table has had its say on the way.
+  func postrouting() -> MachineSpecification.Place {
+    var draft = Draft(chain: "postrouting", input: .absent, output: .present)
+    clearText(&draft, .drop)
+    return draft.finished(.works, .accept)
+  }
+
+  private func clearText(_ draft: inout Draft, _ outcome: MachineSpecification.Outcome) {
+    for part in encryptions {
+      let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+      for family in AddressFamily.allCases {
+        let inside = PacketSpace.addresses(part.inside, family)
+        let endpoints = PacketSpace.addresses(part.endpoints, family)
+        draft.say(.encrypted, outcome, [(.destination, inside), outside], family)
+        draft.say(
+          .encrypted, outcome,
+          any: [
+            [
+              (.destination, endpoints), outside,
+              (.transport, IntervalSet(0, 0xff).subtracting(IntervalSet(17))),
+            ],
+            [
+              (.destination, endpoints), outside, (.transport, IntervalSet(17)),
+              (.destinationPort, IntervalSet(0, 0xffff).subtracting(part.listen)),
+            ],
+          ], family)
+      }
+    }
+  }
+}
+
+extension PacketSpace {
+  /// Only packets that meet all of these conditions; nil where none does.
+  func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
+    var space = self
+    for (field, values) in conditions {
+      guard let inside = space.narrowed(field, to: values) else { return nil }
+      space = inside
+    }
+    return space
+  }
+}
