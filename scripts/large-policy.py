@@ -88,7 +88,7 @@ def write(options):
             source = dice.choice([name for name in machines if name != to.split(".")[0]])
         return to, source
 
-    grants = []
+    grants = [("everyone", ["node-exporter", "ping"], servers[0])]
     print(f"  - {{ to: everyone, services: [node-exporter, ping], from: {servers[0]} }}")
     for _ in range(options.grants - 1):
         to, source = ends()
