@@ -51,7 +51,7 @@ struct ApplyVerb: Verb {
     let run = PolicyTestRun(CompiledSite(policy, today: Today.date))
     guard !run.failures.isEmpty else { return }
     let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
-    Console.note(TestReport.text(run.failures, file: nil, style: style))
+    Console.note(TestFailureText(style: style, lines: nil).render(run.failures))
     Console.error("\(run.failures.count) of the policy's own tests failed; nothing was changed")
     throw ExitCode(2)
   }

@@ -24,19 +24,20 @@ struct CheckReport {
   private static let limit = 500
 
   /// Takes in what the tests of a file's policy said; gives what there is to warn of.
-  mutating func add(_ run: PolicyTestRun, of file: PolicyFile) -> [Diagnostic] {
+  mutating func add(_ run: PolicyTestRun, _ lines: SourceLines) -> [Diagnostic] {
     passed += run.passed
     failures += run.failures
     let coverage = run.coverage
     untouched += coverage.untouched.count
     combinations.touched += coverage.combinations.touched
     combinations.all += coverage.combinations.all
-    var warnings = file.showing(Array(coverage.warnings.prefix(Self.limit)))
-    if coverage.warnings.count > Self.limit, let last = warnings.last {
+    let all = coverage.warnings
+    var warnings = all.prefix(Self.limit).map { lines.showing($0) }
+    if all.count > Self.limit, let last = warnings.last {
       warnings.append(
         Diagnostic(
           severity: .warning, location: last.location,
-          message: "\(coverage.warnings.count - Self.limit) more grants that no test goes by are not shown",
+          message: "\(all.count - Self.limit) more grants that no test goes by are not shown",
           help: nil, sourceLine: nil, length: 1))
     }
     diagnostics += warnings

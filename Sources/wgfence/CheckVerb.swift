@@ -44,8 +44,8 @@ struct CheckVerb: Verb {
       // Each machine is compiled once, for the tests and for the count.
       let site = CompiledSite(policy, today: Today.date).compiled()
       let run = PolicyTestRun(site)
-      say(DiagnosticText(style: style).render(report.add(run, of: file)))
-      say(TestReport.text(run.failures, file: file, style: style))
+      say(DiagnosticText(style: style).render(report.add(run, file.lines)))
+      say(TestFailureText(style: style, lines: file.lines).render(run.failures))
       if prove {
         let proof = Proof(site)
         proofs.append(proof)

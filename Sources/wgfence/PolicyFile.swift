@@ -7,8 +7,8 @@ import PolicyLanguage
 /// A policy file on disk, with the files of its lists.
 struct PolicyFile {
   let decoded: DecodedPolicy
-  /// The policy's own bytes.
-  let bytes: [UInt8]
+  /// The policy's own lines.
+  let lines: SourceLines
   /// A digest of the policy's bytes and of its list files' (FNV-1a, 64 bits): tells one text from another, and is no
   /// protection against one who forges.
   let digest: String
@@ -28,33 +28,7 @@ struct PolicyFile {
         if case .bytes(let bytes) = file { digest.add(bytes) }
         return file
       }
-      return PolicyFile(decoded: decoded, bytes: bytes, digest: digest.text)
-    }
-  }
-}
-
-extension PolicyFile {
-  /// Diagnostics that know no more than a place, with the lines of this file that they are about: all of each line from
-  /// there on, but for a comment behind it.
-  func showing(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
-    if diagnostics.isEmpty { return [] }
-    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    return diagnostics.map { diagnostic in
-      guard diagnostic.sourceLine == nil, lines.indices.contains(diagnostic.location.line - 1) else {
-        return diagnostic
-      }
-      var line = lines[diagnostic.location.line - 1]
-      if line.last == UInt8(ascii: "\r") { line = line.dropLast() }
-      let text = String(decoding: line, as: UTF8.self)
-      let meant = text.dropFirst(diagnostic.location.column - 1)
-      let end = meant.firstRange(of: " #")?.lowerBound ?? meant.endIndex
-      var length = meant[..<end].unicodeScalars.count
-      if let last = meant[..<end].lastIndex(where: { $0 != " " }) {
-        length = meant[...last].unicodeScalars.count
-      }
-      return Diagnostic(
-        severity: diagnostic.severity, location: diagnostic.location, message: diagnostic.message,
-        help: diagnostic.help, sourceLine: text, length: max(1, length))
+      return PolicyFile(decoded: decoded, lines: SourceLines(bytes), digest: digest.text)
     }
   }
 }
