@@ -78,7 +78,28 @@ public struct SiteView: Sendable {
   public func reason(_ trace: Trace) -> String {
     guard let step = trace.deciding else { return "" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
-    return step.comment.map { String($0.drop { $0 != " " }.dropFirst()) } ?? ""
+    guard let comment = step.comment else { return "" }
+    let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
+    return String(comment.dropFirst(place.count))
+  }
+
+  /// What decided a trace: a counter, where it is written, and why it counts.
+  struct Decision {
+    /// The counter's name; empty where none counted.
+    let counter: String
+    /// Lines of the policy; empty for what is built in.
+    let lines: [Int]
+    /// In a few words.
+    let reason: String
+  }
+
+  /// What decided a trace: of a refusal the counter that it was dropped with, of an acceptance the grant's.
+  func decision(_ trace: Trace) -> Decision {
+    let counted = trace.steps.last { if case .counted = $0.outcome { true } else { false } }
+    if case .counted(let name)? = counted?.outcome, let counter = counters[name] {
+      return Decision(counter: name, lines: counter.origin.lines, reason: counter.origin.reason)
+    }
+    return Decision(counter: "", lines: [], reason: reason(trace))
   }
 
   /// Whether a trace was let in by a grant of the policy.

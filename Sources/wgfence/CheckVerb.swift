@@ -2,9 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -14,9 +12,11 @@ struct CheckVerb: Verb {
     "check", "Check policy files: their syntax, their names, what they compile to.",
     discussion: """
       Reports everything that is wrong in one run, each with its place and a hint, compiles the policy for every machine \
-      that it names, and runs the policy's own tests on what it compiles to. Needs no root and changes nothing.
+      that it names, and runs the policy's own tests on what it compiles to. A test that fails is shown with the packet, \
+      its way, and what would make it pass; grants that no test goes by are warned of. Needs no root and changes nothing.
 
-      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed.
+      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed, or with \
+      --strict a warning.
       """)
 
   @Argument(help: "The policy files.", completion: .file(extensions: ["yaml", "yml"]))
@@ -28,87 +28,53 @@ struct CheckVerb: Verb {
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
+  @Flag(help: "Take every warning for a finding: exit with 2.")
+  var strict = false
+
   func run() throws {
+    let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
+    var report = CheckReport()
     var proofs: [Proof] = []
-    var isValid = true
-    var diagnostics: [Diagnostic] = []
-    var passed = 0
-    var failures: [PolicyTestRun.Failure] = []
     for path in policies {
       let file = try PolicyFile.load(path)
-      diagnostics += file.decoded.diagnostics
-      isValid = isValid && file.decoded.isValid
-      if format == .text {
-        let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
-        Console.print(DiagnosticText(style: style).render(file.decoded.diagnostics))
-      }
+      report.diagnostics += file.decoded.diagnostics
+      report.isValid = report.isValid && file.decoded.isValid
+      say(DiagnosticText(style: style).render(file.decoded.diagnostics))
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
-      let site = CompiledSite(policy, today: Today.date)
+      // Each machine is compiled once, for the tests and for the count.
+      let site = CompiledSite(policy, today: Today.date).compiled()
       let run = PolicyTestRun(site)
-      passed += run.passed
-      failures += run.failures
-      if format == .text { Console.print(TestReport.text(run)) }
-      var rules = 0
-      var proof = prove ? Proof(site) : nil
-      for machine in policy.machines {
-        let ruleset = site.ruleset(of: machine)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-        proof?.prove(machine, Lowering.table(ruleset))
-      }
-      if let proof {
+      say(DiagnosticText(style: style).render(report.add(run, file.lines)))
+      say(TestFailureText(style: style, lines: file.lines).render(run.failures))
+      if prove {
+        var proof = Proof(site)
+        for machine in policy.machines { proof.prove(machine, site.table(of: machine)) }
         proofs.append(proof)
-        if format == .text { Console.print(ProofReport.text(proof, path: path)) }
+        say(ProofReport.text(proof, path: path))
       }
-      if format == .text {
-        Console.print(
-          "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
-            + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
-            + "\(run.failures.count) fail\n")
-      }
+      say(Self.summary(path, site, run))
     }
-    if format == .json { report(isValid, diagnostics, passed, failures) }
-    if !isValid || !failures.isEmpty || proofs.contains(where: { !$0.counterExamples.isEmpty }) {
+    if format == .json { Console.print(report.json) }
+    let isWarned = report.diagnostics.contains { $0.severity == .warning }
+    if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
+      || proofs.contains(where: { !$0.counterExamples.isEmpty })
+    {
       throw ExitCode(2)
     }
   }
 
-  private func report(
-    _ isValid: Bool, _ diagnostics: [Diagnostic], _ passed: Int, _ failures: [PolicyTestRun.Failure]
-  ) {
-    Console.print(
-      JSONWriter.object { object in
-        object.put("schema", "wgfence/check/1")
-        object.put("valid", isValid)
-        object.array("diagnostics") { array in
-          for diagnostic in diagnostics {
-            array.object { object in
-              object.put("file", diagnostic.location.file)
-              object.put("line", diagnostic.location.line)
-              object.put("column", diagnostic.location.column)
-              object.put("severity", diagnostic.severity.rawValue)
-              object.put("message", diagnostic.message)
-              object.put("help", diagnostic.help)
-            }
-          }
-        }
-        object.object("tests") { object in
-          object.put("passed", passed)
-          object.put("failed", failures.count)
-        }
-        object.array("failures") { array in
-          for failure in failures {
-            array.object { object in
-              object.put("file", failure.location.file)
-              object.put("line", failure.location.line)
-              object.put("expectation", failure.expectation)
-              object.put("machine", failure.machine)
-              object.put("packet", failure.packet.map(TestReport.text))
-              object.put("verdict", failure.trace?.verdict.rawValue)
-              object.put("because", failure.because)
-              object.put("steps", each: (failure.trace?.steps ?? []).map(TestReport.text))
-            }
-          }
-        }
-      })
+  /// Prints what is for people.
+  private func say(_ text: String) { if format == .text { Console.print(text) } }
+
+  private static func summary(_ path: String, _ site: CompiledSite, _ run: PolicyTestRun) -> String {
+    let policy = site.policy
+    let rules = policy.machines.reduce(0) { sum, machine in
+      sum + site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
+    }
+    let untouched = run.coverage.untouched.count
+    return "\(path): valid; \(policy.machines.count) machines, "
+      + "\(policy.grants.count + policy.failsafe.count) grants, \(rules) rules; "
+      + "\(run.passed) expectations of \(policy.tests.count) tests hold, \(run.failures.count) fail"
+      + "\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
   }
 }

@@ -7,6 +7,8 @@ import PolicyLanguage
 /// A policy file on disk, with the files of its lists.
 struct PolicyFile {
   let decoded: DecodedPolicy
+  /// The policy's own lines.
+  let lines: SourceLines
   /// A digest of the policy's bytes and of its list files' (FNV-1a, 64 bits): tells one text from another, and is no
   /// protection against one who forges.
   let digest: String
@@ -26,7 +28,7 @@ struct PolicyFile {
         if case .bytes(let bytes) = file { digest.add(bytes) }
         return file
       }
-      return PolicyFile(decoded: decoded, digest: digest.text)
+      return PolicyFile(decoded: decoded, lines: SourceLines(bytes), digest: digest.text)
     }
   }
 }

@@ -26,7 +26,7 @@ private func policy(
   return try #require(decoded.policy)
 }
 
-private func bytes(of path: String) throws -> [UInt8] {
+func bytes(of path: String) throws -> [UInt8] {
   let file = try #require(fopen(path, "r"), "\(path)")
   defer { fclose(file) }
   var bytes: [UInt8] = []
