@@ -24,10 +24,9 @@ struct CheckReport {
   private static let limit = 500
 
   /// Takes in what the tests of a file's policy said; gives what there is to warn of.
-  mutating func add(_ run: PolicyTestRun, _ lines: SourceLines) -> [Diagnostic] {
+  mutating func add(_ run: PolicyTestRun, _ coverage: GrantCoverage, _ lines: SourceLines) -> [Diagnostic] {
     passed += run.passed
     failures += run.failures
-    let coverage = run.coverage
     untouched += coverage.untouched.count
     combinations.touched += coverage.combinations.touched
     combinations.all += coverage.combinations.all

@@ -44,14 +44,15 @@ struct CheckVerb: Verb {
       // Each machine is compiled once, for the tests and for the count.
       let site = CompiledSite(policy, today: Today.date).compiled()
       let run = PolicyTestRun(site)
-      say(DiagnosticText(style: style).render(report.add(run, file.lines)))
+      let coverage = run.coverage
+      say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
       if prove {
         let proof = Proof(site)
         proofs.append(proof)
         say(ProofReport.text(proof, path: path))
       }
-      say(Self.summary(path, site, run))
+      say(Self.summary(path, site, run, untouched: coverage.untouched.count))
     }
     if format == .json { Console.print(report.json) }
     let isWarned = report.diagnostics.contains { $0.severity == .warning }
@@ -65,12 +66,13 @@ struct CheckVerb: Verb {
   /// Prints what is for people.
   private func say(_ text: String) { if format == .text { Console.print(text) } }
 
-  private static func summary(_ path: String, _ site: CompiledSite, _ run: PolicyTestRun) -> String {
+  private static func summary(
+    _ path: String, _ site: CompiledSite, _ run: PolicyTestRun, untouched: Int
+  ) -> String {
     let policy = site.policy
     let rules = policy.machines.reduce(0) { sum, machine in
       sum + site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
     }
-    let untouched = run.coverage.untouched.count
     return "\(path): valid; \(policy.machines.count) machines, "
       + "\(policy.grants.count + policy.failsafe.count) grants, \(rules) rules; "
       + "\(run.passed) expectations of \(policy.tests.count) tests hold, \(run.failures.count) fail"
