@@ -17,8 +17,6 @@ public struct CompiledSite: Sendable {
   public var replaced: [String: KernelTable]
 
   private let compiler: SiteCompiler
-  /// What was compiled ahead, by machine name.
-  private var ahead: [String: Ruleset] = [:]
 
   /// The site of a policy on a day.
   public init(_ policy: Policy, today: CalendarDate, replacing replaced: [String: KernelTable] = [:]) {
@@ -29,20 +27,11 @@ public struct CompiledSite: Sendable {
   }
 
   /// What the policy compiles to for one of its machines.
-  public func ruleset(of machine: Machine) -> Ruleset {
-    ahead[machine.name] ?? compiler.ruleset(of: machine)
-  }
+  public func ruleset(of machine: Machine) -> Ruleset { compiler.ruleset(of: machine) }
 
   /// What a machine of the policy enforces, as its kernel has it.
   public func table(of machine: Machine) -> KernelTable {
     replaced[machine.name] ?? Lowering.table(ruleset(of: machine))
-  }
-
-  /// The same site with every machine compiled now, to be asked about often.
-  public func compiled() -> CompiledSite {
-    var site = self
-    for machine in policy.machines { site.ahead[machine.name] = ruleset(of: machine) }
-    return site
   }
 
   /// A machine's view, ready to be asked about packets.

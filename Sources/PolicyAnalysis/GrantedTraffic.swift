@@ -61,28 +61,44 @@ struct GrantedTraffic {
     addBuiltIn()
     for grant in grants.concerning(machine) where grant.until.map({ $0 >= today }) ?? true {
       let ports = Set(grant.services.flatMap(\.ports)).sorted()
-      for source in grant.from {
-        for (zone, sources) in self.arrivals(of: source, machines) {
-          for target in grant.to where target.machine == machine.name {
-            add(target, zone, ports, sources)
-          }
-        }
-        for tunnel in policy.tunnels {
-          for (zone, sources) in departures(of: source, into: tunnel, machines) {
-            for target in grant.to where target.machine != machine.name {
-              guard let receiver = machines[target.machine], !receiver.addresses(in: tunnel.name).isEmpty
-              else {
-                continue
-              }
-              passages.append(
-                Passage(
-                  zone: zone, ports: ports, sources: sources,
-                  destinations: Self.destinations(target, receiver, tunnel),
-                  exit: .interfaces([.exact(tunnel.name)])))
-            }
-          }
+      let own = grant.to.filter { $0.machine == machine.name }
+      if !own.isEmpty {
+        for (zone, sources) in byZone(grant.from.flatMap { self.arrivals(of: $0, machines) }) {
+          for target in own { add(target, zone, ports, sources) }
         }
       }
+      for tunnel in policy.tunnels {
+        let outward = byZone(grant.from.flatMap { departures(of: $0, into: tunnel, machines) })
+        if outward.isEmpty { continue }
+        let destinations = grant.to.flatMap { target -> [Prefix] in
+          guard target.machine != machine.name, let receiver = machines[target.machine],
+            !receiver.addresses(in: tunnel.name).isEmpty
+          else { return [] }
+          return Self.destinations(target, receiver, tunnel)
+        }
+        if destinations.isEmpty { continue }
+        for (zone, sources) in outward {
+          passages.append(
+            Passage(
+              zone: zone, ports: ports, sources: sources, destinations: destinations,
+              exit: .interfaces([.exact(tunnel.name)])))
+        }
+      }
+    }
+  }
+
+  /// The sources of each zone together, in the order of the zones.
+  private func byZone(_ parts: [(SiteZone, Sources)]) -> [(SiteZone, Sources)] {
+    if parts.count < 2 { return parts }
+    return zones.compactMap { zone in
+      let own = parts.filter { $0.0.name == zone.name }.map(\.1)
+      if own.isEmpty { return nil }
+      var prefixes: [Prefix] = []
+      for sources in own {
+        guard case .prefixes(let some) = sources else { return (zone, .anyone) }
+        prefixes += some
+      }
+      return (zone, .prefixes(prefixes))
     }
   }
 

@@ -11,7 +11,7 @@ internal import RulesetModel
 /// Each place is specified by itself, since any other table may have changed a packet between two of them.
 struct MachineSpecification {
   /// What is to befall a class of packets.
-  enum Outcome {
+  enum Outcome: CaseIterable {
     /// Passes this place.
     case accept
     /// Passes this place, counted for a grant.

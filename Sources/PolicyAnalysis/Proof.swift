@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyCompiler
-internal import PolicyLanguage
+public import PolicyLanguage
 public import RulesetModel
 
 /// A proof that what machines enforce is what the policy says: every packet there can be, in as many classes as the
@@ -33,62 +33,77 @@ public struct Proof: Sendable {
   /// What does not hold; for each machine and chain at most one for each claim.
   public private(set) var counterExamples: [CounterExample] = []
 
-  /// Proves a site, machine by machine; `only` names those that are asked about, nil all. `progress` is told after each
-  /// machine how many are done, and of how many.
-  public init(
-    _ site: CompiledSite, only names: Set<String>? = nil, progress: (Int, Int) -> Void = { _, _ in }
-  ) {
-    let policy = site.policy
-    let byName = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let grants = GrantIndex(policy)
-    let asked = policy.machines.filter { names?.contains($0.name) ?? true }
-    for machine in asked {
-      let table = site.table(of: machine)
-      let specification = MachineSpecification(policy, machine, byName, today: site.today, grants: grants)
-      prove(machine.name, table, specification)
-      machines += 1
-      progress(machines, asked.count)
-    }
+  private let site: CompiledSite
+  private let byName: [String: Machine]
+  private let grants: GrantIndex
+
+  /// A proof of which nothing is done yet.
+  public init(_ site: CompiledSite) {
+    self.site = site
+    byName = Dictionary(
+      site.policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    grants = GrantIndex(site.policy)
   }
 
-  private mutating func prove(_ machine: String, _ table: KernelTable, _ specification: MachineSpecification)
-  {
+  /// A whole site, proved machine by machine.
+  public static func prove(_ site: CompiledSite) -> Proof {
+    var proof = Proof(site)
+    for machine in site.policy.machines { proof.prove(machine, site.table(of: machine)) }
+    return proof
+  }
+
+  /// Proves that a table is what one of the policy's machines should have.
+  public mutating func prove(_ machine: Machine, _ table: KernelTable) {
+    machines += 1
+    let specification = MachineSpecification(site.policy, machine, byName, today: site.today, grants: grants)
     let walk = SpaceWalk(table)
     for place in specification.places {
       let ends = walk.ends(of: place.everything, chain: place.chain)
       classes += ends.count
-      var told: Set<ProofClaim> = []
-      func note(_ claim: ProofClaim, _ space: PacketSpace, _ expected: String) {
-        guard told.insert(claim).inserted else { return }
-        counterExamples.append(Self.counterExample(claim, machine, table, place.chain, space, expected))
+      for (claim, outcome, space) in Self.differences(place, ends) {
+        counterExamples.append(
+          Self.counterExample(claim, machine.name, table, place.chain, space, outcome.words))
       }
-      for clause in place.clauses {
-        for end in ends where !clause.outcome.isMet(by: end) {
-          guard let bad = clause.spaces.lazy.compactMap({ $0.intersection(end.space) }).first else {
-            continue
-          }
-          note(clause.claim, bad, clause.outcome.words)
-        }
-      }
-      guard let (claim, granted) = place.granted else { continue }
-      let outcome = MachineSpecification.Outcome.granted
-      let passing = PacketSpaceIndex(ends.filter { outcome.isMet(by: $0) }.map(\.space))
-      for rest in place.rest {
-        for space in granted {
-          guard let asked = space.intersection(rest) else { continue }
-          if let bad = passing.remainder(of: asked).first { note(claim, bad, outcome.words) }
-        }
-      }
-      let grants = PacketSpaceIndex(granted)
-      for end in ends where !MachineSpecification.Outcome.drop.isMet(by: end) {
-        for rest in place.rest {
-          guard let asked = end.space.intersection(rest) else { continue }
-          if let bad = grants.remainder(of: asked).first {
-            note(.ungranted, bad, MachineSpecification.Outcome.drop.words)
-          }
+    }
+  }
+
+  /// For each claim that does not hold at a place, some packets for which it does not, and what should befall them.
+  private static func differences(
+    _ place: MachineSpecification.Place, _ ends: [SpaceWalk.End]
+  ) -> [(ProofClaim, MachineSpecification.Outcome, PacketSpace)] {
+    var found: [(ProofClaim, MachineSpecification.Outcome, PacketSpace)] = []
+    func note(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome, _ space: PacketSpace) {
+      if !found.contains(where: { $0.0 == claim }) { found.append((claim, outcome, space)) }
+    }
+    let wrong = Dictionary(
+      uniqueKeysWithValues: MachineSpecification.Outcome.allCases.map { outcome in
+        (outcome, ends.filter { !outcome.isMet(by: $0) }.map(\.space))
+      })
+    for clause in place.clauses {
+      let others = wrong[clause.outcome] ?? []
+      for space in clause.spaces {
+        if let bad = others.first(where: { !$0.isDisjoint(with: space) }),
+          let both = bad.intersection(space)
+        {
+          note(clause.claim, clause.outcome, both)
         }
       }
     }
+    guard let (claim, granted) = place.granted else { return found }
+    let passing = PacketSpaceIndex(
+      ends.filter { MachineSpecification.Outcome.granted.isMet(by: $0) }.map(\.space))
+    let grants = PacketSpaceIndex(granted)
+    for rest in place.rest {
+      for space in granted {
+        guard let asked = space.intersection(rest) else { continue }
+        if let bad = passing.remainder(of: asked).first { note(claim, .granted, bad) }
+      }
+      for space in wrong[.drop] ?? [] {
+        guard let asked = space.intersection(rest) else { continue }
+        if let bad = grants.remainder(of: asked).first { note(.ungranted, .drop, bad) }
+      }
+    }
+    return found
   }
 
   private static func counterExample(

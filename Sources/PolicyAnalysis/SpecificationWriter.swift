@@ -16,7 +16,10 @@ struct SpecificationWriter {
   /// What must travel inside a tunnel or not at all, seen from the machine.
   private struct Encrypted {
     let tunnel: InterfaceName
+    /// WireGuard's port.
     let listen: IntervalSet
+    /// Packets to it.
+    let own: IntervalSet
     /// The others' addresses in the tunnel, and the networks behind them.
     let inside: [Prefix]
     /// The others' public addresses.
@@ -54,6 +57,7 @@ struct SpecificationWriter {
       }
       return Encrypted(
         tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
+        own: PacketSpace.Service.ports(.udp, listen...listen),
         inside: others.flatMap { other in
           other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
         }, endpoints: endpoints.map { Prefix($0) })
@@ -132,16 +136,17 @@ struct SpecificationWriter {
     IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(tunnel)))
   }
 
-  private static let replies: [(PacketSpace.Field, IntervalSet)] = [
-    (.state, IntervalSet([2, 4] as [UInt128])), (.direction, IntervalSet(1)),
-  ]
-
+  private static let replies = PacketSpace.Connection.set {
+    $0.direction == .reply && ($0.state == .established || $0.state == .related)
+  }
+  private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
   private static let errors: [(PacketSpace.Field, IntervalSet)] = [
-    (.transport, IntervalSet([1, 58] as [UInt128])), (.state, IntervalSet(4)),
+    (.service, icmp), (.connection, PacketSpace.Connection.set { $0.state == .related }),
   ]
-
-  /// Connections that conntrack knows.
-  private static let tracked = IntervalSet([2, 4, 8] as [UInt128])
+  private static let translated = PacketSpace.Connection.set {
+    $0.status?.contains(.destinationNAT) ?? false
+  }
+  private static let everyService = IntervalSet(0, 0xff_ffff)
 
   /// The first packet of a connection, or not.
   private static func syn(_ isFirst: Bool) -> IntervalSet {
@@ -160,8 +165,8 @@ struct SpecificationWriter {
       draft.say(
         .closedPorts, .drop,
         [
-          (.input, input(zone)), (.transport, IntervalSet(6)), (.tcpFlags, Self.syn(true)),
-          (.destinationPort, IntervalSet(0, 0xffff).subtracting(open)),
+          (.input, input(zone)), (.tcpFlags, Self.syn(true)),
+          (.service, PacketSpace.Service.all(.tcp).subtracting(open)),
         ])
     }
     for tunnel in policy.tunnels {
@@ -200,9 +205,13 @@ struct SpecificationWriter {
     let ports =
       traffic.arrivals.filter { $0.zone == zone }.flatMap(\.ports)
       + traffic.passages.filter { $0.zone == zone }.flatMap(\.ports)
-    return IntervalSet(
-      ranges: ports.compactMap { port in
-        if case .ports(.tcp, let range) = port { (UInt128(range.lower), UInt128(range.upper)) } else { nil }
+    return IntervalSet.union(
+      ports.map { port in
+        if case .ports(.tcp, let range) = port {
+          PacketSpace.Service.ports(.tcp, range.lower...range.upper)
+        } else {
+          .empty
+        }
       })
   }
 
@@ -217,30 +226,30 @@ struct SpecificationWriter {
           (.source, sources), (.input, elsewhere(part.tunnel)),
         ]
         // WireGuard's own packets go on: to this machine's port, or from the other's in answer to it.
-        let notTo = IntervalSet(0, 0xffff).subtracting(part.listen)
-        let notUDP = IntervalSet(0, 0xff).subtracting(IntervalSet(17))
-        let udp = (PacketSpace.Field.transport, IntervalSet(17))
+        let foreign = Self.everyService.subtracting(part.own)
         draft.say(
           .encrypted, .drop,
           any: [
-            outside + [(.transport, notUDP)],
-            outside + [udp, (.destinationPort, notTo), (.sourcePort, notTo)],
-            outside + [udp, (.destinationPort, notTo), (.direction, IntervalSet(0))],
+            outside + [(.service, foreign.subtracting(PacketSpace.Service.all(.udp)))],
+            outside + [(.service, foreign), (.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
             outside + [
-              udp, (.destinationPort, notTo), (.state, IntervalSet([1, 64] as [UInt128])),
+              (.service, foreign), (.connection, PacketSpace.Connection.set { $0.direction != .reply }),
             ],
           ], family)
       }
     }
-    draft.say(.works, .accept, Self.replies)
-    draft.say(.midstream, .drop, [(.state, IntervalSet(1))])
+    draft.say(.works, .accept, [(.connection, Self.replies)])
+    draft.say(
+      .midstream, .drop, [(.connection, PacketSpace.Connection.set { $0.state == .invalid })])
     draft.say(.works, .accept, Self.errors)
-    let icmpv6 = (PacketSpace.Field.transport, IntervalSet(58))
+    let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
+    let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
+      .union(PacketSpace.Service.types(.icmpv6, 143...143))
     draft.say(
       .works, .accept,
       any: [
-        [icmpv6, (.icmpType, IntervalSet(133, 136)), (.hopLimit, IntervalSet(255))],
-        [icmpv6, (.icmpType, IntervalSet([130, 131, 132, 143] as [UInt128])), (.source, Self.linkLocal)],
+        [(.service, discovery), (.hopLimit, IntervalSet(255))],
+        [(.service, listeners), (.source, Self.linkLocal)],
       ], .ipv6)
     draft.say(.works, .accept, [(.destinationType, IntervalSet(1)), (.input, input(.containers))])
     return MachineSpecification.Place(
@@ -286,26 +295,18 @@ struct SpecificationWriter {
       }
       space = inside
     }
-    for port in ports { result += Self.conditions(port).compactMap { space.narrowed($0) } }
+    let services = IntervalSet.union(ports.map(Self.services))
+    if let inside = space.narrowed(.service, to: services) { result.append(inside) }
   }
 
-  /// What a packet is that belongs to a service.
-  static func conditions(_ port: ServicePort) -> [[(PacketSpace.Field, IntervalSet)]] {
+  /// The packets that belong to a service.
+  static func services(_ port: ServicePort) -> IntervalSet {
     switch port {
-    case .ports(let transport, let range):
-      [
-        [
-          (.transport, IntervalSet(UInt128(transport.number))),
-          (.destinationPort, IntervalSet(UInt128(range.lower), UInt128(range.upper))),
-        ]
-      ]
-    case .protocol(let transport): [[(.transport, IntervalSet(UInt128(transport.number)))]]
+    case .ports(let transport, let range): PacketSpace.Service.ports(transport, range.lower...range.upper)
+    case .protocol(let transport): PacketSpace.Service.all(transport)
     case .echoRequest:
       // RFC 792 type 8, RFC 4443 type 128.
-      [
-        [(.transport, IntervalSet(1)), (.icmpType, IntervalSet(8))],
-        [(.transport, IntervalSet(58)), (.icmpType, IntervalSet(128))],
-      ]
+      PacketSpace.Service.types(.icmp, 8...8).union(PacketSpace.Service.types(.icmpv6, 128...128))
     }
   }
 
@@ -313,14 +314,12 @@ struct SpecificationWriter {
   func input() -> MachineSpecification.Place {
     var draft = Draft(chain: "input", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
-    draft.say(.works, .accept, Self.replies)
+    draft.say(.works, .accept, [(.connection, Self.replies)])
     let containers = input(.containers)
     draft.say(
       .ungranted, .drop,
       any: [
-        [
-          (.input, containers), (.status, IntervalSet([0x20, 0x30] as [UInt128])), (.state, Self.tracked),
-        ],
+        [(.input, containers), (.connection, Self.translated)],
         [(.input, containers), (.destinationType, IntervalSet(1))],
       ])
     for zone in traffic.zones
@@ -334,12 +333,11 @@ struct SpecificationWriter {
   func forward() -> MachineSpecification.Place {
     var draft = Draft(chain: "forward", input: .present, output: .present)
     clearText(&draft, .reject)
-    draft.say(.works, .accept, Self.replies)
+    draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
     draft.say(.midstream, .reject, Self.midstream + [(.input, input(.containers))])
     draft.say(.works, .accept, [(.input, input(.containers))])
-    draft.say(
-      .granted, .accept, [(.status, IntervalSet([0x20, 0x30] as [UInt128])), (.state, Self.tracked)])
+    draft.say(.granted, .accept, [(.connection, Self.translated)])
     var groups: [[(PacketSpace.Field, IntervalSet)]] = []
     for passage in traffic.passages {
       let exit =
@@ -356,7 +354,8 @@ struct SpecificationWriter {
 
   /// TCP that neither opens a connection nor belongs to one.
   private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
-    (.state, IntervalSet(8)), (.transport, IntervalSet(6)), (.tcpFlags, syn(false)),
+    (.connection, PacketSpace.Connection.set { $0.state == .new }),
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, syn(false)),
   ]
 
   /// What this host sends.
@@ -384,16 +383,7 @@ struct SpecificationWriter {
         draft.say(.encrypted, outcome, [(.destination, inside), outside], family)
         draft.say(
           .encrypted, outcome,
-          any: [
-            [
-              (.destination, endpoints), outside,
-              (.transport, IntervalSet(0, 0xff).subtracting(IntervalSet(17))),
-            ],
-            [
-              (.destination, endpoints), outside, (.transport, IntervalSet(17)),
-              (.destinationPort, IntervalSet(0, 0xffff).subtracting(part.listen)),
-            ],
-          ], family)
+          [(.destination, endpoints), outside, (.service, Self.everyService.subtracting(part.own))], family)
       }
     }
   }

@@ -67,6 +67,12 @@ public struct TestFailureText: Sendable {
     case .counted(let counter): "counted in \(counter)"
     case .policy(let policy): "policy \(policy)"
     case .undetermined(let expression): "undetermined at \(expression)"
+    case .translated(let change):
+      "\(change.side) becomes \(change.address.map(\.description) ?? "another")\(change.port.map { " port \($0)" } ?? "")"
+    case .marked(let mark): "mark \(mark)"
+    case .assumed(let text): "taken for granted: \(text)"
+    case .routed(let answer): "goes to \(answer)"
+    case .unroutable(let why): "thrown away: \(why)"
     }
   }
 }

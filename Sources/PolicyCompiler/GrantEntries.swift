@@ -76,12 +76,13 @@ struct GrantEntries {
     let family: AddressFamily
   }
 
-  init(site: Site, today: CalendarDate) {
+  init(site: Site, grants: GrantIndex) {
     self.site = site
     addHandshakes()
     addDHCP()
-    for grant in site.policy.grants + site.policy.failsafe where grant.until.map({ $0 >= today }) ?? true {
-      add(grant)
+    for indexed in grants.concerning(site.machine) {
+      addArrivals(indexed.grant, indexed.template)
+      for tunnel in site.policy.tunnels { addPassage(indexed.grant, indexed.template, tunnel) }
     }
   }
 
@@ -110,50 +111,6 @@ struct GrantEntries {
         isEverywhere: true)
       let entries = entries(entry, [.anyone])
       for zone in site.networks where zone.kind != .containers { local[zone.name, default: []] += entries }
-    }
-  }
-
-  private mutating func add(_ grant: Grant) {
-    // What the grant says, whatever the order in which it says it.
-    let canonical =
-      grant.to.map(Self.canonical).sorted().joined(separator: " ") + "|"
-      + Set(grant.services.flatMap(\.ports)).sorted().map(Self.canonical).joined(separator: " ") + "|"
-      + grant.from.map(Self.canonical).sorted().joined(separator: " ")
-    let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
-    let reason =
-      "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
-    let template = GrantEntry(
-      counter: "allow-\(words.joined(separator: "-"))-\(Identifier.digest(canonical))",
-      origin: site.origin(grant.location.line, grant.because.map { "\(reason): \($0)" } ?? reason),
-      services: grant.services, sources: .anyone)
-    addArrivals(grant, template)
-    for tunnel in site.policy.tunnels { addPassage(grant, template, tunnel) }
-  }
-
-  private static func canonical(_ target: GrantTarget) -> String {
-    switch target {
-    case .machine(let name): name
-    case .zone(let machine, let zone): "\(machine).\(zone)"
-    case .subnet(let machine, let prefix): "\(machine) \(prefix.description)"
-    }
-  }
-
-  private static func canonical(_ source: GrantSource) -> String {
-    switch source {
-    case .machine(let name): name
-    case .tunnel(let name): "tunnel \(name.description)"
-    case .zone(let name): "zone \(name)"
-    case .machineZone(let machine, let zone): "\(machine).\(zone)"
-    case .prefix(let prefix): prefix.description
-    case .list(let name): "list \(name)"
-    }
-  }
-
-  private static func canonical(_ port: ServicePort) -> String {
-    switch port {
-    case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
-    case .protocol(let number): "\(number.number)"
-    case .echoRequest: "echo"
     }
   }
 

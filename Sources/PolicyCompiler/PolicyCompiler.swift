@@ -17,7 +17,7 @@ public enum PolicyCompiler {
     guard let machine = policy.machine(named: name) else {
       throw CompileError(machine: name, known: policy.machines.map(\.name))
     }
-    return SiteCompiler(policy, today: today, live: live).ruleset(of: machine)
+    return SiteCompiler(policy, today: today, live: live, only: name).ruleset(of: machine)
   }
 }
 

@@ -6,24 +6,28 @@ public import RulesetModel
 /// Compiles one policy for many machines: what does not depend on the machine is worked out once.
 public struct SiteCompiler: Sendable {
   private let policy: Policy
-  private let today: CalendarDate
   private let live: LiveEndpoints
+  private let machines: [String: Machine]
+  private let grants: GrantIndex
 
   /// A compiler of a policy on a day: grants that ended before it are left out. `live` holds the addresses at which
-  /// machines with `endpoint: live` were last heard.
-  public init(_ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()) {
+  /// machines with `endpoint: live` were last heard. `only` names the machine that alone will be asked for, nil any.
+  public init(
+    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(), only name: String? = nil
+  ) {
     self.policy = policy
-    self.today = today
     self.live = live
+    machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    grants = GrantIndex(policy, today: today, only: name)
   }
 
   /// The ruleset of a machine, which must be one of the policy's.
   ///
   /// The same policy, machine, day and addresses give the same ruleset, to the byte.
   public func ruleset(of machine: Machine) -> Ruleset {
-    let site = Site(policy: policy, machine: machine)
+    let site = Site(policy: policy, machine: machine, machines: machines)
     var builder = RulesetBuilder(site: site)
-    let entries = GrantEntries(site: site, today: today)
+    let entries = GrantEntries(site: site, grants: grants)
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addRaw(entries)
     builder.addGate(entries, encryption)

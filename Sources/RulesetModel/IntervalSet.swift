@@ -72,6 +72,24 @@ public struct IntervalSet: Sendable, Hashable {
   /// Whether every number of another set is in it.
   public func isSuperset(of other: IntervalSet) -> Bool { other.subtracting(self).isEmpty }
 
+  /// Whether its only range holds all of the other's; false where it has more ranges, or there is no other.
+  func holdsInOneRange(_ other: IntervalSet?) -> Bool {
+    guard let other, intervals.count == 1, let first = other.intervals.first, let last = other.intervals.last
+    else { return false }
+    return intervals[0].lower <= first.lower && last.upper <= intervals[0].upper
+  }
+
+  /// Whether no number is in both.
+  public func isDisjoint(with other: IntervalSet) -> Bool {
+    var (here, there) = (0, 0)
+    while here < intervals.count, there < other.intervals.count {
+      let (one, two) = (intervals[here], other.intervals[there])
+      if max(one.lower, two.lower) <= min(one.upper, two.upper) { return false }
+      if one.upper < two.upper { here += 1 } else { there += 1 }
+    }
+    return true
+  }
+
   /// The numbers in both.
   public func intersection(_ other: IntervalSet) -> IntervalSet {
     // Most sets are whole, or one range.

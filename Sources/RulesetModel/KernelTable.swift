@@ -178,10 +178,13 @@ public struct KernelObject: Sendable, Hashable {
   public var name: String
   /// `NFT_OBJECT_…`
   public var type: UInt32
+  /// Of a limit, a quota or a count of connections: `plain` where it matches below it, `inverted` where above.
+  public var inversion: Inversion
 
   /// A value of these parts.
-  public init(name: String, type: UInt32) {
+  public init(name: String, type: UInt32, inversion: Inversion = .plain) {
     self.name = name
     self.type = type
+    self.inversion = inversion
   }
 }

@@ -18,6 +18,8 @@ public struct Packet: Sendable, Hashable {
   public var tcpFlags: TCPFlags
   /// ICMP or ICMPv6 type.
   public var icmpType: UInt8
+  /// ICMP or ICMPv6 code.
+  public var icmpCode: UInt8 = 0
   /// TTL or hop limit.
   public var hopLimit: UInt8
   /// The interface by which it came; nil where this host made it.
@@ -32,6 +34,19 @@ public struct Packet: Sendable, Hashable {
   public var status: ConnectionStatus
   /// What the routing table says of the destination (`fib daddr type`).
   public var destinationType: AddressType
+  /// Its mark (`skb->mark`): 0 but where a rule or its socket set one.
+  public var mark: UInt32 = 0
+  /// The mark of its connection.
+  public var connectionMark: UInt32 = 0
+  /// The connection that it belongs to, where it is not the first of one; nil for the first, or where no translation is
+  /// known.
+  public var flow: Flow?
+  /// Bytes from the network header on; nil where not stated.
+  public var length: UInt16?
+  /// `PACKET_HOST` (0) and its kin of `linux/if_packet.h`; nil where not stated.
+  public var packetType: UInt8?
+  /// The user whose socket sends it; nil where not stated. Packets that arrive have none.
+  public var user: UInt32?
 
   /// The first packet of a flow: for TCP its SYN, for ICMP an echo request.
   public init(
@@ -57,34 +72,4 @@ public struct Packet: Sendable, Hashable {
 
   /// The family of its addresses.
   public var family: AddressFamily { source.family }
-
-  /// The bytes of its network header: IPv4 of 20 bytes (RFC 791 section 3.1) or IPv6 of 40 (RFC 8200 section 3); nil
-  /// where the description leaves a byte open.
-  var networkHeader: [UInt8?] {
-    switch family {
-    case .ipv4:
-      [0x45] + Self.open(7) + [hopLimit, transport.number] + Self.open(2) + source.bytes.map(Optional.some)
-        + destination.bytes.map(Optional.some)
-    case .ipv6:
-      Self.open(6) + [transport.number, hopLimit] + source.bytes.map(Optional.some)
-        + destination.bytes.map(Optional.some)
-    }
-  }
-
-  /// The bytes of its transport header; nil where the description leaves a byte open.
-  var transportHeader: [UInt8?] {
-    switch transport {
-    case .tcp: ports + Self.open(9) + [tcpFlags.rawValue] + Self.open(6)
-    case .udp: ports + Self.open(4)
-    case .sctp: ports + Self.open(8)
-    case .icmp, .icmpv6: [icmpType] + Self.open(7)
-    default: Self.open(20)
-    }
-  }
-
-  private static func open(_ count: Int) -> [UInt8?] { Array(repeating: nil, count: count) }
-
-  private var ports: [UInt8?] {
-    [sourcePort, destinationPort].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
-  }
 }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Many classes of packets, to be taken away from others: found by protocol and port, since most have one of each.
+/// Many classes of packets, to be taken away from others: found by their services, of which most have few.
 public struct PacketSpaceIndex: Sendable {
-  private struct Key: Hashable {
-    let transport: UInt128
-    let port: UInt128
-  }
-
-  /// Ports of a class under each of which it is found; a class of more is looked at for every other.
-  private static let mostPorts: UInt128 = 64
+  /// Services of a class under each of which it is found; a class of more is looked at for every other.
+  private static let mostServices: UInt128 = 64
 
   private let spaces: [PacketSpace]
-  private var narrow: [Key: [Int]] = [:]
+  private var narrow: [UInt128: [Int]] = [:]
   private var wide: [Int] = []
 
   /// An index of these classes.
@@ -26,14 +21,12 @@ public struct PacketSpaceIndex: Sendable {
     }
   }
 
-  private static func keys(_ space: PacketSpace) -> [Key]? {
-    guard let transport = space[.transport].single else { return nil }
+  private static func keys(_ space: PacketSpace) -> [UInt128]? {
     var count: UInt128 = 0
-    for interval in space[.destinationPort].intervals { count += interval.upper - interval.lower + 1 }
-    guard count <= mostPorts else { return nil }
-    return space[.destinationPort].intervals.flatMap { interval in
-      (interval.lower...interval.upper).map { Key(transport: transport, port: $0) }
-    }
+    let intervals = space[.service].intervals
+    for interval in intervals { count += interval.upper - interval.lower + 1 }
+    guard count <= mostServices else { return nil }
+    return intervals.flatMap { Array($0.lower...$0.upper) }
   }
 
   /// The packets of a class that are in none of the indexed ones, as classes that have no packet in common.

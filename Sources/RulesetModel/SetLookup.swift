@@ -10,14 +10,14 @@ extension KernelSet {
     case unknown
   }
 
-  /// Looks up a key of which some bytes may not be known: they matter only where some element could still match.
-  func find(partly key: [UInt8?]) -> Found {
-    let known = key.compactMap { $0 }
-    if known.count == key.count { return find(known) }
+  /// Looks up a key of which only the bits of `known` are known: they matter only where some element could still match.
+  func find(_ key: [UInt8], known: [UInt8]) -> Found {
+    if known.allSatisfy({ $0 == 0xff }) { return find(key) }
     guard flags & NFT.setInterval == 0, !elements.hasKeyEnd else { return elements.isEmpty ? .no : .unknown }
     let couldMatch = (0..<elements.count).contains { index in
-      elements.flags(index) & NFT.elementCatchAll != 0
-        || zip(elements.key(index), key).allSatisfy { $1 == nil || $0 == $1 }
+      let element = elements.key(index)
+      return elements.flags(index) & NFT.elementCatchAll != 0
+        || key.indices.allSatisfy { (element[element.startIndex + $0] ^ key[$0]) & known[$0] == 0 }
     }
     return couldMatch ? .unknown : .no
   }
@@ -26,7 +26,13 @@ extension KernelSet {
   /// keys (`NFT_SET_ELEM_CATCHALL`) answers where no other does.
   func find(_ key: [UInt8]) -> Found {
     if elements.hasKeyEnd {
-      for index in 0..<elements.count where contains(key, in: index) { return .yes(elements.value(index)) }
+      var found: Int?
+      for index in 0..<elements.count where contains(key, in: index) {
+        // Ranges may lie in one another; which of them answers hangs on the order in which they were added.
+        if let found, elements.value(found) != elements.value(index) { return .unknown }
+        found = index
+      }
+      if let found { return .yes(elements.value(found)) }
     } else if flags & NFT.setInterval != 0 {
       if let index = interval(holding: key) { return .yes(elements.value(index)) }
     } else if let index = elements.index(ofKey: key) {

@@ -9,10 +9,10 @@ struct SpaceRule: Sendable {
   enum Step: Sendable {
     /// Goes on where the field has one of the values.
     case require(PacketSpace.Field, IntervalSet)
-    /// Goes on where conntrack knows the packet's connection: every other question about it ends the rule.
-    case requireConnection
-    /// Goes on in the branch whose conditions the packet meets; `misses` are what meets none.
-    case branch([Branch], misses: [[(PacketSpace.Field, IntervalSet)]])
+    /// What becomes of packets with one of the values cannot be told.
+    case unknown(PacketSpace.Field, IntervalSet, why: String)
+    /// Goes on in the branch that has the field's value; `misses` are the values that none has.
+    case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
     case count(String)
     case verdict(VerdictCode)
     case reject
@@ -22,7 +22,7 @@ struct SpaceRule: Sendable {
 
   /// What a map holds for some keys.
   struct Branch: Sendable {
-    let conditions: [(PacketSpace.Field, IntervalSet)]
+    let values: IntervalSet
     let value: ElementValue?
   }
 
@@ -38,18 +38,34 @@ struct SpaceRule: Sendable {
 
 /// Reads the expressions of one rule for packets of one family.
 private struct SpaceRuleReader {
-  /// A field, or some of its bytes, in a register.
+  /// What was loaded into a register.
+  private enum Part {
+    /// A field as it is.
+    case whole(PacketSpace.Field)
+    case transport
+    case destinationPort
+    case icmpType
+    case state
+    case direction
+    case status
+  }
+
+  /// A part of a packet in a register.
   private struct Load {
-    let field: PacketSpace.Field
+    let part: Part
     /// Bytes that were loaded.
     let length: Int
-    /// Whether the register holds a number in the host's order, where the order of bytes is not that of values.
-    let order: Order
     var mask: [UInt8]?
     /// Which 4 bytes of it a register holds.
-    var part = 0
+    var place = 0
 
-    enum Order { case network, host }
+    /// Whether it is a number in the host's order, where the order of bytes is not that of values.
+    var isHostOrder: Bool {
+      switch part {
+      case .state, .status, .whole(.destinationType): true
+      case .whole, .transport, .destinationPort, .icmpType, .direction: false
+      }
+    }
   }
 
   let family: AddressFamily
@@ -67,24 +83,21 @@ private struct SpaceRuleReader {
 
   mutating func read(_ expression: Expression) {
     switch expression {
-    case .meta(NFT.metaInputName, let register): load(.input, 16, .network, register)
-    case .meta(NFT.metaOutputName, let register): load(.output, 16, .network, register)
-    case .meta(NFT.metaFamily, let register): load(constant: register)
-    case .meta(NFT.metaProtocol, let register): load(.transport, 1, .network, register)
+    case .meta(NFT.metaInputName, let register): put(Load(part: .whole(.input), length: 16), register)
+    case .meta(NFT.metaOutputName, let register): put(Load(part: .whole(.output), length: 16), register)
+    // The family of the packets is known: what asks for it is decided here.
+    case .meta(NFT.metaFamily, let register): put(nil, register)
+    case .meta(NFT.metaProtocol, let register): put(Load(part: .transport, length: 1), register)
     case .payload(let base, let offset, let length, let register):
-      guard let field = field(base, Int(offset), Int(length)) else { return stop("payload") }
-      load(field, Int(length), .network, register)
-    case .ct(NFT.ctState, nil, let register): load(.state, 4, .host, register)
-    case .ct(NFT.ctDirection, nil, let register):
-      add(.requireConnection)
-      load(.direction, 1, .network, register)
-    case .ct(NFT.ctStatus, nil, let register):
-      add(.requireConnection)
-      load(.status, 4, .host, register)
+      guard let part = part(base, Int(offset), Int(length)) else { return stop("payload") }
+      put(Load(part: part, length: Int(length)), register)
+    case .ct(NFT.ctState, nil, let register): put(Load(part: .state, length: 4), register)
+    case .ct(NFT.ctDirection, nil, let register): put(Load(part: .direction, length: 1), register)
+    case .ct(NFT.ctStatus, nil, let register): put(Load(part: .status, length: 4), register)
     case .fib(NFT.fibAddressType, NFT.fibDestination, let register):
-      load(.destinationType, 4, .host, register)
+      put(Load(part: .whole(.destinationType), length: 4), register)
     case .bitwise(let source, let destination, let mask, let xor):
-      guard var load = loaded(source), load.part == 0, load.mask == nil, mask.count == load.length,
+      guard var load = loaded(source), load.place == 0, load.mask == nil, mask.count == load.length,
         xor.allSatisfy({ $0 == 0 })
       else { return stop("bitwise") }
       load.mask = mask
@@ -113,18 +126,18 @@ private struct SpaceRuleReader {
     isOver = true
   }
 
-  private func field(_ base: UInt32, _ offset: Int, _ length: Int) -> PacketSpace.Field? {
+  private func part(_ base: UInt32, _ offset: Int, _ length: Int) -> Part? {
     switch (base, offset, length) {
-    case (NFT.payloadNetwork, 12, 4) where family == .ipv4: .source
-    case (NFT.payloadNetwork, 16, 4) where family == .ipv4: .destination
-    case (NFT.payloadNetwork, 8, 1) where family == .ipv4: .hopLimit
-    case (NFT.payloadNetwork, 8, 16) where family == .ipv6: .source
-    case (NFT.payloadNetwork, 24, 16) where family == .ipv6: .destination
-    case (NFT.payloadNetwork, 7, 1) where family == .ipv6: .hopLimit
+    case (NFT.payloadNetwork, 12, 4) where family == .ipv4: .whole(.source)
+    case (NFT.payloadNetwork, 16, 4) where family == .ipv4: .whole(.destination)
+    case (NFT.payloadNetwork, 8, 1) where family == .ipv4: .whole(.hopLimit)
+    case (NFT.payloadNetwork, 8, 16) where family == .ipv6: .whole(.source)
+    case (NFT.payloadNetwork, 24, 16) where family == .ipv6: .whole(.destination)
+    case (NFT.payloadNetwork, 7, 1) where family == .ipv6: .whole(.hopLimit)
     case (NFT.payloadTransport, 0, 1): .icmpType
-    case (NFT.payloadTransport, 0, 2): .sourcePort
+    case (NFT.payloadTransport, 0, 2): .whole(.sourcePort)
     case (NFT.payloadTransport, 2, 2): .destinationPort
-    case (NFT.payloadTransport, 13, 1): .tcpFlags
+    case (NFT.payloadTransport, 13, 1): .whole(.tcpFlags)
     default: nil
     }
   }
@@ -139,20 +152,11 @@ private struct SpaceRuleReader {
     }
   }
 
-  private mutating func load(
-    _ field: PacketSpace.Field, _ length: Int, _ order: Load.Order, _ register: UInt32
-  ) {
-    put(Load(field: field, length: length, order: order), register)
-  }
-
-  /// The family of the packets is known: comparing it is decided here.
-  private mutating func load(constant register: UInt32) { put(nil, register) }
-
   private mutating func put(_ load: Load?, _ register: UInt32) {
-    guard let place = place(register) else { return }
-    for part in 0..<max(1, ((load?.length ?? 1) + 3) / 4) where place + part < registers.count {
-      registers[place + part] = load
-      registers[place + part]?.part = part
+    guard let start = place(register) else { return }
+    for place in 0..<max(1, ((load?.length ?? 1) + 3) / 4) where start + place < registers.count {
+      registers[start + place] = load
+      registers[start + place]?.place = place
     }
   }
 
@@ -169,8 +173,51 @@ private struct SpaceRuleReader {
       if isEqual != (operation == NFT.equal) { never() }
       return
     }
-    guard load.part == 0, let allowed = Self.values(load, operation, data) else { return stop("cmp") }
-    add(.require(load.field, allowed))
+    guard load.place == 0, let values = Self.values(load, operation, data) else { return stop("cmp") }
+    require(load.part, values)
+  }
+
+  /// Goes on where a part of the packet has one of these values.
+  private mutating func require(_ part: Part, _ values: IntervalSet) {
+    switch part {
+    case .whole(let field): add(.require(field, values))
+    case .transport:
+      add(
+        .require(
+          .service,
+          IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
+    case .destinationPort:
+      // These two bytes are something else in ICMP.
+      add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
+      add(.require(.service, Self.repeated(values)))
+    case .icmpType:
+      add(
+        .unknown(
+          .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
+      add(.require(.service, Self.repeated(types)))
+    case .state:
+      connections { values.contains(UInt128($0.state.rawValue)) }
+    case .direction:
+      connections { $0.direction.map { values.contains(UInt128($0.rawValue)) } ?? false }
+    case .status:
+      connections { $0.status.map { values.contains(UInt128($0.rawValue)) } ?? false }
+    }
+  }
+
+  /// Where conntrack knows no connection, every question about it but its state ends the rule.
+  private mutating func connections(_ condition: (PacketSpace.Connection) -> Bool) {
+    add(.require(.connection, PacketSpace.Connection.set(where: condition)))
+  }
+
+  private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
+
+  /// Values of 16 bits for every protocol.
+  private static func repeated(_ values: IntervalSet) -> IntervalSet {
+    IntervalSet(
+      ranges: (0...0xff as ClosedRange<UInt128>).flatMap { transport in
+        values.intervals.map { (transport << 16 | $0.lower, transport << 16 | min($0.upper, 0xffff)) }
+      })
   }
 
   /// No packet meets the rule.
@@ -179,31 +226,29 @@ private struct SpaceRuleReader {
     isOver = true
   }
 
-  /// The values of a field that compare so with the data; nil where that is beyond what is worked out.
+  /// The values of a part that compare so with the data; nil where that is beyond what is worked out.
   private static func values(_ load: Load, _ operation: UInt32, _ data: [UInt8]) -> IntervalSet? {
     guard data.count <= load.length, !data.isEmpty else { return nil }
-    let width = load.length * 8
-    if load.length == 1 || load.order == .host {
+    if load.length == 1 || load.isHostOrder {
       guard data.count == load.length else { return nil }
-      let mask = load.mask.map { number($0, load.order) } ?? .max
-      let right = number(data, load.order)
-      // Values of one byte, and the bits and numbers that conntrack and the routing table know.
-      let candidates: [UInt128] =
-        switch load.field {
-        case .state: [1, 2, 4, 8, 64]
-        case .status: [0x00, 0x10, 0x20, 0x30]
-        default: Array(0...0xff)
-        }
+      let mask = load.mask.map { number($0, isHostOrder: load.isHostOrder) } ?? .max
+      let right = number(data, isHostOrder: load.isHostOrder)
       // Registers are compared byte by byte: with numbers in the host's order only equality has a meaning.
-      guard load.order == .network || operation <= NFT.notEqual else { return nil }
-      return IntervalSet(candidates.filter { holds($0 & mask, operation, right) })
+      guard !load.isHostOrder || operation <= NFT.notEqual else { return nil }
+      if load.mask == nil, operation <= NFT.notEqual, right <= 0xff {
+        let one = IntervalSet(right)
+        return operation == NFT.equal ? one : IntervalSet(0, 0xff).subtracting(one)
+      }
+      // Values of one byte, and the bits and numbers that conntrack and the routing table know: 64 and 0x30 at most.
+      return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { holds($0 & mask, operation, right) })
     }
-    let top = width == 128 ? UInt128.max : (UInt128(1) << UInt128(width)) - 1
+    let top = top(load)
     let free = UInt128((load.length - data.count) * 8)
-    let low = number(data, .network) << free
+    let low = number(data, isHostOrder: false) << free
     let high = low | ((UInt128(1) << free) - 1)
     if let mask = load.mask {
-      guard data.count == load.length, let block = block(low, mask: number(mask, .network), top) else {
+      guard data.count == load.length, let block = block(low, mask: number(mask, isHostOrder: false), top)
+      else {
         return nil
       }
       switch operation {
@@ -221,6 +266,10 @@ private struct SpaceRuleReader {
     case NFT.greaterOrEqual: return IntervalSet(low, top)
     default: return nil
     }
+  }
+
+  private static func top(_ load: Load) -> UInt128 {
+    load.length == 16 ? .max : (UInt128(1) << UInt128(load.length * 8)) - 1
   }
 
   /// The numbers that, masked, equal a value; nil where the mask is not that of a prefix.
@@ -241,119 +290,95 @@ private struct SpaceRuleReader {
     }
   }
 
-  private static func number(_ bytes: some BidirectionalCollection<UInt8>, _ order: Load.Order) -> UInt128 {
-    order == .network || UInt32(1).bigEndian == 1
+  private static func number(_ bytes: some BidirectionalCollection<UInt8>, isHostOrder: Bool) -> UInt128 {
+    !isHostOrder || UInt32(1).bigEndian == 1
       ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt128($1) }
   }
 
   // MARK: Sets
 
   private mutating func lookup(_ name: String, _ source: UInt32, isMap: Bool, _ inversion: Inversion) {
-    guard let set = sets[name], let start = place(source) else { return stop("lookup @\(name)") }
-    var loads: [Load] = []
-    var place = start
-    while place < start + (Int(set.keyLength) + 3) / 4 {
-      guard place < registers.count, let load = registers[place], load.part == 0 else {
-        return stop("lookup @\(name)")
-      }
-      loads.append(load)
-      place += (load.length + 3) / 4
-    }
-    guard !set.elements.hasKeyEnd,
-      !(0..<set.elements.count).contains(where: { set.elements.flags($0) & NFT.elementCatchAll != 0 })
+    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
+      let ranges = ranges(set, key, isMap: isMap)
     else { return stop("lookup @\(name)") }
-    if loads.count == 1 {
-      lookup(set, loads[0], isMap: isMap, inversion)
+    let all = IntervalSet.union(ranges.map(\.values))
+    let top: UInt128 =
+      switch key {
+      case .field(_, let load): Self.top(load)
+      case .service: 0xff_ffff
+      }
+    let outside = IntervalSet(0, top).subtracting(all)
+    if isMap {
+      add(.branch(key.field, ranges, misses: outside))
     } else {
-      concatenation(set, loads, isMap: isMap, inversion)
+      add(.require(key.field, inversion == .plain ? all : outside))
     }
-    if isMap, set.flags & NFT.setMap != 0, set.dataType == NFT.dataVerdict { isOver = true }
+    if isMap, set.dataType == NFT.dataVerdict { isOver = true }
   }
 
-  /// Keys that are one field: the ranges of each value.
-  private mutating func lookup(_ set: KernelSet, _ load: Load, isMap: Bool, _ inversion: Inversion) {
-    let top = load.length == 16 ? UInt128.max : (UInt128(1) << UInt128(load.length * 8)) - 1
-    let mask = load.mask.map { Self.number($0, .network) } ?? top
+  /// What the keys of a set are made of.
+  private enum Key {
+    case field(PacketSpace.Field, Load)
+    /// `meta l4proto . th dport`
+    case service
+
+    var field: PacketSpace.Field {
+      switch self {
+      case .field(let field, _): field
+      case .service: .service
+      }
+    }
+  }
+
+  private func key(of set: KernelSet, at start: Int) -> Key? {
+    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
+      first.place == 0
+    else { return nil }
+    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
+    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
+      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
+      let second = registers[start + 1],
+      case .destinationPort = second.part, second.place == 0, second.mask == nil
+    else { return nil }
+    return .service
+  }
+
+  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
+  private func ranges(_ set: KernelSet, _ key: Key, isMap: Bool) -> [SpaceRule.Branch]? {
     var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
     var order: [ElementValue?] = []
-    func add(_ lower: UInt128, _ upper: UInt128, _ value: ElementValue?) {
-      let value = isMap ? value : nil
-      if ranges[value] == nil { order.append(value) }
-      ranges[value, default: []].append((lower, upper))
-    }
     let elements = set.elements
-    for index in 0..<elements.count {
-      let key = Self.number(elements.key(index), load.order)
-      if set.flags & NFT.setInterval == 0 {
-        guard let block = Self.block(key, mask: mask, top) else { return stop("lookup @\(set.name)") }
-        for interval in block.intervals { add(interval.lower, interval.upper, elements.value(index)) }
-      } else if elements.flags(index) & NFT.elementIntervalEnd == 0 {
-        guard load.mask == nil else { return stop("lookup @\(set.name)") }
-        let upper = index + 1 < elements.count ? Self.number(elements.key(index + 1), load.order) - 1 : top
-        add(key, upper, elements.value(index))
+    for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
+      guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
+      let value = isMap ? elements.value(index) : nil
+      let bytes = elements.key(index)
+      let range: (UInt128, UInt128)
+      switch key {
+      case .service:
+        let start = bytes.startIndex
+        let transport = IPProtocol(number: bytes[start])
+        // No rule of ours looks for a port of ICMP, where these bytes are something else.
+        if transport == .icmp || transport == .icmpv6 { return nil }
+        let number = PacketSpace.Service.number(
+          transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))
+        range = (number, number)
+      case .field(_, let load):
+        let top = Self.top(load)
+        let lower = Self.number(bytes, isHostOrder: load.isHostOrder)
+        if set.flags & NFT.setInterval == 0 {
+          let mask = load.mask.map { Self.number($0, isHostOrder: false) } ?? top
+          guard let block = Self.block(lower, mask: mask, top) else { return nil }
+          guard let whole = block.intervals.first else { continue }
+          range = (whole.lower, whole.upper)
+        } else {
+          guard load.mask == nil else { return nil }
+          let isLast = index + 1 == elements.count
+          range = (lower, isLast ? top : Self.number(elements.key(index + 1), isHostOrder: false) - 1)
+        }
       }
+      if ranges[value] == nil { order.append(value) }
+      ranges[value, default: []].append(range)
     }
-    let all = IntervalSet.union(order.map { IntervalSet(ranges: ranges[$0] ?? []) })
-    if !isMap {
-      let values = inversion == .plain ? all : IntervalSet(0, top).subtracting(all)
-      return steps.append(.require(load.field, values))
-    }
-    steps.append(
-      .branch(
-        order.map { value in
-          SpaceRule.Branch(
-            conditions: [(load.field, IntervalSet(ranges: ranges[value] ?? []))], value: value)
-        },
-        misses: [[(load.field, IntervalSet(0, top).subtracting(all))]]))
-  }
-
-  /// Keys of two fields: for each value of the first, the ranges of the second.
-  private mutating func concatenation(
-    _ set: KernelSet, _ loads: [Load], isMap: Bool, _ inversion: Inversion
-  ) {
-    guard loads.count == 2, set.flags & NFT.setInterval == 0, loads.allSatisfy({ $0.mask == nil }) else {
-      return stop("lookup @\(set.name)")
-    }
-    struct Group: Hashable {
-      let first: UInt128
-      let value: ElementValue?
-    }
-    var numbers: [Group: [(UInt128, UInt128)]] = [:]
-    var order: [Group] = []
-    let split = (loads[0].length + 3) / 4 * 4
-    for index in 0..<set.elements.count {
-      let key = Array(set.elements.key(index))
-      let group = Group(
-        first: Self.number(key[..<loads[0].length], loads[0].order),
-        value: isMap ? set.elements.value(index) : nil)
-      let second = Self.number(key[split..<(split + loads[1].length)], loads[1].order)
-      if numbers[group] == nil { order.append(group) }
-      numbers[group, default: []].append((second, second))
-    }
-    var branches: [SpaceRule.Branch] = []
-    var seconds: [UInt128: [(UInt128, UInt128)]] = [:]
-    for group in order {
-      let own = numbers[group] ?? []
-      seconds[group.first, default: []] += own
-      branches.append(
-        SpaceRule.Branch(
-          conditions: [
-            (loads[0].field, IntervalSet(group.first)), (loads[1].field, IntervalSet(ranges: own)),
-          ],
-          value: group.value))
-    }
-    let firsts = IntervalSet(seconds.keys.sorted())
-    var misses = [[(loads[0].field, IntervalSet(0, .max).subtracting(firsts))]]
-    for first in seconds.keys.sorted() {
-      let rest = IntervalSet(0, .max).subtracting(IntervalSet(ranges: seconds[first] ?? []))
-      misses.append([(loads[0].field, IntervalSet(first)), (loads[1].field, rest)])
-    }
-    if inversion == .plain {
-      steps.append(.branch(branches, misses: misses))
-    } else {
-      steps.append(
-        .branch(
-          misses.map { SpaceRule.Branch(conditions: $0, value: nil) }, misses: branches.map(\.conditions)))
-    }
+    return order.map { SpaceRule.Branch(values: IntervalSet(ranges: ranges[$0] ?? []), value: $0) }
   }
 }

@@ -128,18 +128,16 @@ public struct SpaceWalk: Sendable {
           if let outside = space.narrowed(field, outside: values) { next.append(outside) }
           guard let inside = space.narrowed(field, to: values) else { return }
           space = inside
-        case .requireConnection:
-          let unknown = IntervalSet(
-            [ConnectionStates.invalid, .untracked].map { UInt128($0.rawValue) })
-          if let outside = space.narrowed(.state, to: unknown) { next.append(outside) }
-          guard let inside = space.narrowed(.state, outside: unknown) else { return }
-          space = inside
-        case .branch(let branches, let misses):
-          for conditions in misses {
-            if let missed = narrowed(space, conditions) { next.append(missed) }
+        case .unknown(let field, let values, let why):
+          if let unknown = space.narrowed(field, to: values) {
+            end(unknown, .undetermined, counter, unknown: why)
           }
+          guard let rest = space.narrowed(field, outside: values) else { return }
+          space = rest
+        case .branch(let field, let branches, let misses):
+          if let missed = space.narrowed(field, to: misses) { next.append(missed) }
           for branch in branches {
-            guard let inside = narrowed(space, branch.conditions) else { continue }
+            guard let inside = space.narrowed(field, to: branch.values) else { continue }
             switch branch.value {
             case .verdict(let verdict): decide(verdict, inside, counter, depth, &next, &returned)
             case .object(let name): run(steps[(place + 1)...], inside, name, depth, &next, &returned)
@@ -156,17 +154,6 @@ public struct SpaceWalk: Sendable {
         }
       }
       next.append(space)
-    }
-
-    private func narrowed(
-      _ space: PacketSpace, _ conditions: [(PacketSpace.Field, IntervalSet)]
-    ) -> PacketSpace? {
-      var space = space
-      for (field, values) in conditions {
-        guard let inside = space.narrowed(field, to: values) else { return nil }
-        space = inside
-      }
-      return space
     }
 
     private mutating func decide(

@@ -41,18 +41,29 @@ struct CheckVerb: Verb {
       report.isValid = report.isValid && file.decoded.isValid
       say(DiagnosticText(style: style).render(file.decoded.diagnostics))
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
-      // Each machine is compiled once, for the tests and for the count.
-      let site = CompiledSite(policy, today: Today.date).compiled()
+      let site = CompiledSite(policy, today: Today.date)
       let run = PolicyTestRun(site)
       let coverage = run.coverage
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
-      if prove {
-        let proof = Proof(site)
+      var rules = 0
+      var proof = prove ? Proof(site) : nil
+      for machine in policy.machines {
+        // What the tests met is compiled already.
+        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        proof?.prove(machine, Lowering.table(ruleset))
+      }
+      if let proof {
         proofs.append(proof)
         say(ProofReport.text(proof, path: path))
       }
-      say(Self.summary(path, site, run, untouched: coverage.untouched.count))
+      let untouched = coverage.untouched.count
+      say(
+        "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
+          + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
+          + "\(run.failures.count) fail\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
+      )
     }
     if format == .json { Console.print(report.json) }
     let isWarned = report.diagnostics.contains { $0.severity == .warning }
@@ -65,17 +76,4 @@ struct CheckVerb: Verb {
 
   /// Prints what is for people.
   private func say(_ text: String) { if format == .text { Console.print(text) } }
-
-  private static func summary(
-    _ path: String, _ site: CompiledSite, _ run: PolicyTestRun, untouched: Int
-  ) -> String {
-    let policy = site.policy
-    let rules = policy.machines.reduce(0) { sum, machine in
-      sum + site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
-    }
-    return "\(path): valid; \(policy.machines.count) machines, "
-      + "\(policy.grants.count + policy.failsafe.count) grants, \(rules) rules; "
-      + "\(run.passed) expectations of \(policy.tests.count) tests hold, \(run.failures.count) fail"
-      + "\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
-  }
 }

@@ -124,18 +124,36 @@ struct TableDecoder {
   mutating func readObject(_ message: NetlinkMessage, table name: [UInt8]) {
     guard isOwn(message, name: name) else { return }
     var object = KernelObject(name: "", type: 0)
+    var data = AttributeList(UnsafeRawBufferPointer(start: nil, count: 0))
     var notes: [String] = []
     for attribute in message.attributes {
       switch attribute.type {
       case NFTA_OBJ_NAME: object.name = attribute.text
       case NFTA_OBJ_TYPE: object.type = attribute.u32 ?? 0
       case NFTA_OBJ_USERDATA: notes.append("user data \(attribute.bytes)")
+      case NFTA_OBJ_DATA: data = attribute.nested
       default: break
       }
     }
+    if Self.isInverted(object.type, data) { object.inversion = .inverted }
     if object.type != UInt32(NFT_OBJECT_COUNTER) { notes.append("what it is set to") }
     table.objects.append(object)
     table.unknown += notes.map { "object \(object.name) of type \(object.type): \($0)" }
+  }
+
+  /// Whether a limit, a quota or a count of connections matches above its limit: the flag of that meaning is 1 in all.
+  private static func isInverted(_ type: UInt32, _ data: AttributeList) -> Bool {
+    let place: UInt16? =
+      switch Int32(type) {
+      case NFT_OBJECT_LIMIT: UInt16(NFTA_LIMIT_FLAGS.rawValue)
+      case NFT_OBJECT_QUOTA: UInt16(NFTA_QUOTA_FLAGS.rawValue)
+      case NFT_OBJECT_CONNLIMIT: UInt16(NFTA_CONNLIMIT_FLAGS.rawValue)
+      default: nil
+      }
+    for attribute in data where attribute.type == place {
+      return (attribute.u32 ?? 0) & NFT_LIMIT_F_INV.rawValue != 0
+    }
+    return false
   }
 
   /// Reads `NFT_MSG_NEWFLOWTABLE`.

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Numbers that only other people's tables use: the walk reads them, nothing writes them.
+extension NFT {
+  // nft_meta_keys
+  /// `NFT_META_LEN`
+  public static let metaLength: UInt32 = 0
+  /// `NFT_META_PROTOCOL`: the EtherType, in network order.
+  public static let metaEtherType: UInt32 = 1
+  /// `NFT_META_MARK`
+  public static let metaMark: UInt32 = 3
+  /// `NFT_META_IIF`
+  public static let metaInputIndex: UInt32 = 4
+  /// `NFT_META_OIF`
+  public static let metaOutputIndex: UInt32 = 5
+  /// `NFT_META_IIFTYPE`: `ARPHRD_…`
+  public static let metaInputType: UInt32 = 8
+  /// `NFT_META_OIFTYPE`
+  public static let metaOutputType: UInt32 = 9
+  /// `NFT_META_SKUID`
+  public static let metaUser: UInt32 = 10
+  /// `NFT_META_SKGID`
+  public static let metaGroup: UInt32 = 11
+  /// `NFT_META_PKTTYPE`
+  public static let metaPacketType: UInt32 = 19
+  /// `NFT_META_IIFGROUP`
+  public static let metaInputGroup: UInt32 = 21
+  /// `NFT_META_OIFGROUP`
+  public static let metaOutputGroup: UInt32 = 22
+  /// `NFT_META_CGROUP`
+  public static let metaControlGroup: UInt32 = 23
+
+  // nft_ct_keys
+  /// `NFT_CT_MARK`
+  public static let ctMark: UInt32 = 3
+  /// `NFT_CT_L3PROTOCOL`
+  public static let ctFamily: UInt32 = 7
+  /// `NFT_CT_SRC`
+  public static let ctSource: UInt32 = 8
+  /// `NFT_CT_DST`
+  public static let ctDestination: UInt32 = 9
+  /// `NFT_CT_PROTOCOL`
+  public static let ctProtocol: UInt32 = 10
+  /// `NFT_CT_PROTO_SRC`
+  public static let ctSourcePort: UInt32 = 11
+  /// `NFT_CT_PROTO_DST`
+  public static let ctDestinationPort: UInt32 = 12
+  /// `NFT_CT_ZONE`
+  public static let ctZone: UInt32 = 17
+  /// `NFT_CT_SRC_IP`
+  public static let ctSourceIPv4: UInt32 = 19
+  /// `NFT_CT_DST_IP`
+  public static let ctDestinationIPv4: UInt32 = 20
+  /// `NFT_CT_SRC_IP6`
+  public static let ctSourceIPv6: UInt32 = 21
+  /// `NFT_CT_DST_IP6`
+  public static let ctDestinationIPv6: UInt32 = 22
+
+  // nft_fib_result, nft_fib_flags
+  /// `NFT_FIB_RESULT_OIF`
+  public static let fibOutputIndex: UInt32 = 1
+  /// `NFT_FIB_RESULT_OIFNAME`
+  public static let fibOutputName: UInt32 = 2
+  /// `NFTA_FIB_F_SADDR`
+  public static let fibSource: UInt32 = 1
+  /// `NFTA_FIB_F_MARK`
+  public static let fibMark: UInt32 = 4
+  /// `NFTA_FIB_F_IIF`
+  public static let fibInput: UInt32 = 8
+  /// `NFTA_FIB_F_OIF`
+  public static let fibOutput: UInt32 = 16
+  /// `NFTA_FIB_F_PRESENT`: the answer is only whether there is one.
+  public static let fibPresent: UInt32 = 32
+
+  // NFT_OBJECT_…
+  /// `NFT_OBJECT_QUOTA`
+  public static let objectQuota: UInt32 = 2
+  /// `NFT_OBJECT_LIMIT`
+  public static let objectLimit: UInt32 = 4
+  /// `NFT_OBJECT_CONNLIMIT`
+  public static let objectConnectionLimit: UInt32 = 5
+
+  /// `NFT_LIMIT_F_INV`, `NFT_QUOTA_F_INV`, `NFT_CONNLIMIT_F_INV`: matches above the limit, not below.
+  public static let limitInverted: UInt32 = 1
+  /// `NFT_DYNSET_F_INV`
+  public static let dynamicSetInverted: UInt32 = 1
+  /// `NFT_DYNSET_OP_DELETE`
+  public static let dynamicSetDelete: UInt32 = 2
+
+  /// Attributes of expressions that the model keeps as bytes, under the names of `linux/netfilter/nf_tables.h`.
+  public enum Attribute {
+    /// `NFTA_LIMIT_RATE`
+    public static let limitRate: UInt16 = 1
+    /// `NFTA_LIMIT_UNIT`: seconds.
+    public static let limitUnit: UInt16 = 2
+    /// `NFTA_LIMIT_FLAGS`
+    public static let limitFlags: UInt16 = 5
+    /// `NFTA_QUOTA_BYTES`
+    public static let quotaBytes: UInt16 = 1
+    /// `NFTA_QUOTA_FLAGS`
+    public static let quotaFlags: UInt16 = 2
+    /// `NFTA_CONNLIMIT_COUNT`
+    public static let connectionLimitCount: UInt16 = 1
+    /// `NFTA_CONNLIMIT_FLAGS`
+    public static let connectionLimitFlags: UInt16 = 2
+    /// `NFTA_BYTEORDER_SREG`
+    public static let byteOrderSource: UInt16 = 1
+    /// `NFTA_BYTEORDER_DREG`
+    public static let byteOrderDestination: UInt16 = 2
+    /// `NFTA_BYTEORDER_LEN`
+    public static let byteOrderLength: UInt16 = 4
+    /// `NFTA_BYTEORDER_SIZE`
+    public static let byteOrderSize: UInt16 = 5
+    /// `NFTA_NAT_TYPE`: 0 source, 1 destination.
+    public static let natType: UInt16 = 1
+    /// `NFTA_NAT_FAMILY`
+    public static let natFamily: UInt16 = 2
+    /// `NFTA_NAT_REG_ADDR_MIN`
+    public static let natAddressFirst: UInt16 = 3
+    /// `NFTA_NAT_REG_ADDR_MAX`
+    public static let natAddressLast: UInt16 = 4
+    /// `NFTA_NAT_REG_PROTO_MIN`
+    public static let natPortFirst: UInt16 = 5
+    /// `NFTA_NAT_REG_PROTO_MAX`
+    public static let natPortLast: UInt16 = 6
+    /// `NFTA_NAT_FLAGS`
+    public static let natFlags: UInt16 = 7
+    /// `NFTA_MASQ_REG_PROTO_MIN`
+    public static let masqueradePort: UInt16 = 2
+    /// `NFTA_REDIR_REG_PROTO_MIN`
+    public static let redirectPortFirst: UInt16 = 1
+    /// `NFTA_REDIR_REG_PROTO_MAX`
+    public static let redirectPortLast: UInt16 = 2
+    /// `NFTA_CT_KEY`
+    public static let ctKey: UInt16 = 2
+    /// `NFTA_CT_SREG`
+    public static let ctSourceRegister: UInt16 = 4
+    /// `NFTA_DYNSET_SET_NAME`
+    public static let dynamicSetName: UInt16 = 1
+    /// `NFTA_DYNSET_OP`
+    public static let dynamicSetOperation: UInt16 = 3
+    /// `NFTA_DYNSET_EXPR`
+    public static let dynamicSetExpression: UInt16 = 7
+    /// `NFTA_DYNSET_FLAGS`
+    public static let dynamicSetFlags: UInt16 = 9
+    /// `NFTA_DYNSET_EXPRESSIONS`
+    public static let dynamicSetExpressions: UInt16 = 10
+    /// `NFTA_EXPR_NAME`
+    public static let expressionName: UInt16 = 1
+    /// `NFTA_EXPR_DATA`
+    public static let expressionData: UInt16 = 2
+    /// `NFTA_SET_ELEM_EXPR`
+    public static let elementExpression: UInt16 = 7
+    /// `NFTA_SET_ELEM_EXPRESSIONS`
+    public static let elementExpressions: UInt16 = 11
+    /// `NFTA_MATCH_NAME`, `NFTA_TARGET_NAME` of `linux/netfilter/nf_tables_compat.h`
+    public static let compatName: UInt16 = 1
+    /// `NFTA_MATCH_REV`, `NFTA_TARGET_REV`
+    public static let compatRevision: UInt16 = 2
+    /// `NFTA_MATCH_INFO`, `NFTA_TARGET_INFO`
+    public static let compatInfo: UInt16 = 3
+  }
+
+  // nf_nat.h
+  /// `NF_NAT_RANGE_MAP_IPS`
+  public static let natMapsAddresses: UInt32 = 1
+  /// `NF_NAT_RANGE_PROTO_SPECIFIED`
+  public static let natMapsPorts: UInt32 = 2
+  /// `NF_NAT_RANGE_PROTO_OFFSET` and `NF_NAT_RANGE_NETMAP`: the result hangs on the packet in ways not followed here.
+  public static let natComputed: UInt32 = 32 | 64
+
+  // nf_ip_hook_priorities
+  /// `NF_IP_PRI_CONNTRACK`: connections are known from here on.
+  public static let priorityConntrack: Int32 = -200
+  /// `NF_IP_PRI_NAT_DST`: where all nat chains of prerouting and output run.
+  public static let priorityDestinationNAT: Int32 = -100
+  /// `NF_IP_PRI_NAT_SRC`: where all nat chains of input and postrouting run.
+  public static let prioritySourceNAT: Int32 = 100
+}
+
+extension ConnectionStatus {
+  /// `IPS_SEEN_REPLY`: packets went both ways.
+  public static let seenReply = ConnectionStatus(rawValue: 1 << 1)
+  /// `IPS_CONFIRMED`: its first packet has left the host's hooks.
+  public static let confirmed = ConnectionStatus(rawValue: 1 << 3)
+}
