@@ -34,7 +34,6 @@ struct CheckVerb: Verb {
   func run() throws {
     let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
     var report = CheckReport()
-    var proofs: [Proof] = []
     for path in policies {
       let file = try PolicyFile.load(path)
       report.diagnostics += file.decoded.diagnostics
@@ -55,7 +54,7 @@ struct CheckVerb: Verb {
         proof?.prove(machine, Lowering.table(ruleset))
       }
       if let proof {
-        proofs.append(proof)
+        report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
       }
       let untouched = coverage.untouched.count
@@ -68,7 +67,7 @@ struct CheckVerb: Verb {
     if format == .json { Console.print(report.json) }
     let isWarned = report.diagnostics.contains { $0.severity == .warning }
     if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
-      || proofs.contains(where: { !$0.counterExamples.isEmpty })
+      || report.proofs.contains(where: { !$0.proof.counterExamples.isEmpty })
     {
       throw ExitCode(2)
     }
