@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Runs the shell of docs/review.md, as it stands there, against a scratch git repository, with the built program (WGFENCE,
-# or .build/release/wgfence). The forges' APIs are recorders; nothing leaves this machine.
+# What reviewers have of the built program (WGFENCE, or .build/release/wgfence): what `check` says and how it ends, and the
+# shell of docs/review.md, as it stands there, against a scratch git repository. The forges' APIs are recorders; nothing
+# leaves this machine.
 #
 # Prints `ok NAME` or `not ok NAME: expected …, saw …` for each, and last `review: N passed, N failed, N skipped`.
 
@@ -81,8 +82,49 @@ done
 verdict "no step names another's action" 0 "$(snippet github | grep -c 'uses:')"
 verdict "no expression is pasted into a shell" 0 "$(cat "$scratch"/shell/* | grep -cF '${{')"
 
-if [ ! -x "$program" ] || ! command -v jq >/dev/null || ! "$program" --help | grep -q '^ *diff '; then
-  echo "skip review: the rest needs jq, and the program with its verb diff"
+if [ ! -x "$program" ] || ! command -v jq >/dev/null; then
+  echo "skip review: the rest needs jq, and the program"
+  skipped=1
+  finish
+fi
+
+# --- check and schema
+
+# status ARGUMENT…: the exit status of the program; what it said is in $scratch/said.
+status() {
+  "$program" "$@" >"$scratch/said" 2>&1 </dev/null
+  echo $?
+}
+# said FILTER: what the JSON that it said holds.
+said() { jq -r "$1" "$scratch/said"; }
+
+verdict "schema prints the file" 0 "$("$program" schema | cmp - schema/policy-1.schema.json >&2; echo $?)"
+for policy in rootski starter two-tunnels; do
+  verdict "check --strict finds nothing in $policy" 0 "$(status check --strict "policies/$policy.yaml")"
+done
+untested=Tests/Golden/failing/no-tests-at-all/policy.yaml
+verdict "check warns of a policy without tests" 0 "$(status check "$untested")"
+verdict "in one warning" 1 "$(grep -c 'warning: .*no test' "$scratch/said")"
+verdict "check --strict finds it" 2 "$(status check --strict "$untested")"
+verdict "a policy without tests leaves all untouched" 2 "$(status check --strict --format json "$untested")"
+verdict "as JSON" "0 0 2 0 3 warning" \
+  "$(said '"\(.tests | "\(.passed) \(.failed) \(.untouched) \(.combinations.touched) \(.combinations.granted)") \(.diagnostics[0].severity)"')"
+failing=Tests/Golden/failing/allow-that-no-line-grants/policy.yaml
+verdict "a test that fails is a finding" 2 "$(status check "$failing")"
+verdict "with what would make it pass" yes \
+  "$(has "$scratch/said" "    to pass   add to 'allow': - { to: server, services: [postgres], from: laptop }")"
+verdict "without colour where nobody sees it" 0 "$(grep -c $'\e' "$scratch/said")"
+verdict "as JSON too" 2 "$(status check --format json "$failing")"
+verdict "under its key" "add to 'allow': - { to: server, services: [postgres], from: laptop }" "$(said '.failures[0].fix')"
+verdict "and all that was there before" "true true true true true true" \
+  "$(said '.failures[0] | "\(has("file")) \(has("line")) \(has("machine")) \(has("packet")) \(has("because")) \(.steps | length > 2)"')"
+scripts/large-policy.py --machines 40 --services 30 --grants 60 --groups 6 --seed 3 >"$scratch/large.yaml"
+verdict "a policy made by a program is valid" 0 "$(status check "$scratch/large.yaml")"
+verdict "the same by the same seed" 0 \
+  "$(scripts/large-policy.py --machines 40 --services 30 --grants 60 --groups 6 --seed 3 | cmp - "$scratch/large.yaml" >&2; echo $?)"
+
+if ! "$program" --help | grep -q '^ *diff '; then
+  echo "skip review: the rest needs the verb diff"
   skipped=1
   finish
 fi

@@ -20,8 +20,6 @@ public struct CompiledSite: Sendable {
   public var bare: Set<String> = []
 
   private let compiler: SiteCompiler
-  /// What was compiled ahead, by machine name.
-  private var ahead: [String: Ruleset] = [:]
 
   /// The site of a policy on a day.
   public init(
@@ -35,9 +33,7 @@ public struct CompiledSite: Sendable {
   }
 
   /// What the policy compiles to for one of its machines.
-  public func ruleset(of machine: Machine) -> Ruleset {
-    ahead[machine.name] ?? compiler.ruleset(of: machine)
-  }
+  public func ruleset(of machine: Machine) -> Ruleset { compiler.ruleset(of: machine) }
 
   /// What a machine of the policy enforces, as its kernel has it.
   public func table(of machine: Machine) -> KernelTable {
@@ -46,13 +42,6 @@ public struct CompiledSite: Sendable {
 
   /// Whether a machine enforces nothing.
   func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
-
-  /// The same site with every machine compiled now, to be asked about often.
-  public func compiled() -> CompiledSite {
-    var site = self
-    for machine in policy.machines { site.ahead[machine.name] = ruleset(of: machine) }
-    return site
-  }
 
   /// A machine's view, ready to be asked about packets.
   public func view(of machine: Machine) -> SiteView {

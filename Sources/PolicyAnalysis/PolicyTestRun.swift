@@ -33,6 +33,9 @@ public struct PolicyTestRun: Sendable {
   /// What the tests' packets went by.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
+  /// What a machine that some test's packets met enforces; nil for others.
+  public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
+
   private let policy: Policy
   private let packets: TestJourneys
   private var record: GrantCoverage.Record

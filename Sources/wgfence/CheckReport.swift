@@ -20,14 +20,16 @@ struct CheckReport {
   /// Combinations of a source, a target and a service that some test goes by, and all that are granted.
   var combinations = (touched: 0, all: 0)
 
+  /// The proofs that were asked for, each with the file that it is of.
+  var proofs: [(file: String, proof: Proof)] = []
+
   /// The most warnings of untouched grants that are told of one file.
   private static let limit = 500
 
   /// Takes in what the tests of a file's policy said; gives what there is to warn of.
-  mutating func add(_ run: PolicyTestRun, _ lines: SourceLines) -> [Diagnostic] {
+  mutating func add(_ run: PolicyTestRun, _ coverage: GrantCoverage, _ lines: SourceLines) -> [Diagnostic] {
     passed += run.passed
     failures += run.failures
-    let coverage = run.coverage
     untouched += coverage.untouched.count
     combinations.touched += coverage.combinations.touched
     combinations.all += coverage.combinations.all
@@ -72,6 +74,15 @@ struct CheckReport {
       }
       object.array("failures") { array in
         for failure in failures { array.object { Self.write(failure, to: &$0) } }
+      }
+      if proofs.isEmpty { return }
+      object.array("proofs") { array in
+        for (file, proof) in proofs {
+          array.object { object in
+            object.put("file", file)
+            ProofReport.write(proof, to: &object)
+          }
+        }
       }
     }
   }

@@ -34,30 +34,40 @@ struct CheckVerb: Verb {
   func run() throws {
     let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
     var report = CheckReport()
-    var proofs: [Proof] = []
     for path in policies {
       let file = try PolicyFile.load(path)
       report.diagnostics += file.decoded.diagnostics
       report.isValid = report.isValid && file.decoded.isValid
       say(DiagnosticText(style: style).render(file.decoded.diagnostics))
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
-      // Each machine is compiled once, for the tests and for the count.
-      let site = CompiledSite(policy, today: Today.date).compiled()
+      let site = CompiledSite(policy, today: Today.date)
       let run = PolicyTestRun(site)
-      say(DiagnosticText(style: style).render(report.add(run, file.lines)))
+      let coverage = run.coverage
+      say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
-      if prove {
-        var proof = Proof(site)
-        for machine in policy.machines { proof.prove(machine, site.table(of: machine)) }
-        proofs.append(proof)
+      var rules = 0
+      var proof = prove ? Proof(site) : nil
+      for machine in policy.machines {
+        // What the tests met is compiled already.
+        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        proof?.prove(machine, Lowering.table(ruleset))
+      }
+      if let proof {
+        report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
       }
-      say(Self.summary(path, site, run))
+      let untouched = coverage.untouched.count
+      say(
+        "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
+          + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
+          + "\(run.failures.count) fail\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
+      )
     }
     if format == .json { Console.print(report.json) }
     let isWarned = report.diagnostics.contains { $0.severity == .warning }
     if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
-      || proofs.contains(where: { !$0.counterExamples.isEmpty })
+      || report.proofs.contains(where: { !$0.proof.counterExamples.isEmpty })
     {
       throw ExitCode(2)
     }
@@ -65,16 +75,4 @@ struct CheckVerb: Verb {
 
   /// Prints what is for people.
   private func say(_ text: String) { if format == .text { Console.print(text) } }
-
-  private static func summary(_ path: String, _ site: CompiledSite, _ run: PolicyTestRun) -> String {
-    let policy = site.policy
-    let rules = policy.machines.reduce(0) { sum, machine in
-      sum + site.ruleset(of: machine).chains.reduce(0) { $0 + $1.rules.count }
-    }
-    let untouched = run.coverage.untouched.count
-    return "\(path): valid; \(policy.machines.count) machines, "
-      + "\(policy.grants.count + policy.failsafe.count) grants, \(rules) rules; "
-      + "\(run.passed) expectations of \(policy.tests.count) tests hold, \(run.failures.count) fail"
-      + "\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
-  }
 }
