@@ -47,9 +47,11 @@ public struct LivePackets: Sendable {
             let destination = Self.destination(
               question.target, address.family, own, host, view, arrival.zone)
           else {
+            let wanted = Self.addresses(in: arrival.zone, view).first { $0.family == address.family }
             notes.append(
-              "this host has no \(address.family == .ipv4 ? "IPv4" : "IPv6") address to be reached at from \(arrival.zone.name)"
-            )
+              wanted.map { "\($0) is no address of this host: what comes for it is not asked about" }
+                ?? "this host has no \(address.family == .ipv4 ? "IPv4" : "IPv6") address to be reached at from "
+                + arrival.zone.name)
             continue
           }
           for port in question.service.ports {
@@ -66,6 +68,11 @@ public struct LivePackets: Sendable {
     self.notes = notes.reduce(into: []) { kept, note in if !kept.contains(note) { kept.append(note) } }
   }
 
+  /// The machine's addresses in the tunnel that a zone is.
+  private static func addresses(in zone: SiteZone, _ view: SiteView) -> [IPAddress] {
+    view.policy.tunnel(named: zone.name).map { view.machine.addresses(in: $0.name) } ?? []
+  }
+
   private static func destination(
     _ target: GrantTarget, _ family: AddressFamily, _ own: [NetworkInterface], _ host: HostSnapshot,
     _ view: SiteView, _ zone: SiteZone
@@ -80,8 +87,7 @@ public struct LivePackets: Sendable {
     }
     let inTunnels = Set(view.machine.addresses.flatMap(\.addresses))
     if zone.kind == .tunnel {
-      let here = own.flatMap(\.addresses).map(\.address).first { $0.family == family }
-      return here ?? inTunnels.sorted().first { $0.family == family }
+      return addresses(in: zone, view).first { $0.family == family && host.interface(owning: $0) != nil }
     }
     let others = host.interfaces.filter { $0.name != .loopback }
     return (own + others).flatMap(\.addresses).map(\.address).first { address in
