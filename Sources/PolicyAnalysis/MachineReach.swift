@@ -36,6 +36,7 @@ struct MachineReach: Sendable {
           Self.opening + [
             (.destinationType, IntervalSet(UInt128(type.rawValue))),
             input == .present ? (.input, notLoopback) : (.output, notLoopback),
+            (.service, Self.services(family)),
           ])
       }
     }
@@ -54,6 +55,11 @@ struct MachineReach: Sendable {
     departures = Self.projected(
       accepted(accepted(first(.absent, .present, .unicast), NFT.hookOutput), NFT.hookPostrouting),
       [.output, .destination, .service])
+  }
+
+  /// Either family has an ICMP of its own, and no host answers the other's.
+  private static func services(_ family: AddressFamily) -> IntervalSet {
+    IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 
   /// What makes a packet the first of its flow.

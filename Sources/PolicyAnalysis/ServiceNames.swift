@@ -44,7 +44,10 @@ struct ServiceNames {
 
   /// The names of a set of services, together exactly the set.
   func names(_ numbers: IntervalSet) -> [Named] {
-    if numbers == Self.everything { return [Named(name: "any", transport: "any", ports: nil)] }
+    let anyICMP = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
+    if numbers.union(anyICMP) == Self.everything, !numbers.isDisjoint(with: anyICMP) {
+      return [Named(name: "any", transport: "any", ports: nil)]
+    }
     var rest = numbers
     var result: [Named] = []
     for (name, own) in builtIn where rest.isSuperset(of: own) {
