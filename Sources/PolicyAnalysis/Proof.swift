@@ -52,19 +52,36 @@ public struct Proof: Sendable {
     return proof
   }
 
+  /// What is found out about one machine.
+  public struct Part: Sendable {
+    fileprivate var classes = 0
+    fileprivate var counterExamples: [CounterExample] = []
+  }
+
   /// Proves that a table is what one of the policy's machines should have.
-  public mutating func prove(_ machine: Machine, _ table: KernelTable) {
+  public mutating func prove(_ machine: Machine, _ table: KernelTable) { add(part(machine, table)) }
+
+  /// Takes in what was found out about a machine.
+  public mutating func add(_ part: Part) {
     machines += 1
+    classes += part.classes
+    counterExamples += part.counterExamples
+  }
+
+  /// Finds out whether a table is what one of the policy's machines should have.
+  public func part(_ machine: Machine, _ table: KernelTable) -> Part {
+    var part = Part()
     let specification = MachineSpecification(site.policy, machine, byName, today: site.today, grants: grants)
     let walk = SpaceWalk(table)
     for place in specification.places {
       let ends = walk.ends(of: place.everything, chain: place.chain)
-      classes += ends.count
+      part.classes += ends.count
       for (claim, outcome, space) in Self.differences(place, ends) {
-        counterExamples.append(
+        part.counterExamples.append(
           Self.counterExample(claim, machine.name, table, place.chain, space, outcome.words))
       }
     }
+    return part
   }
 
   /// For each claim that does not hold at a place, some packets for which it does not, and what should befall them.

@@ -23,12 +23,29 @@ struct SiteComparison {
       services = ServiceNames(site.policy)
     }
 
+    /// What a machine enforces; nil where that is nothing, or where there is no such machine.
+    mutating func table(of name: String) -> KernelTable? {
+      if let known = tables[name] { return known }
+      guard let machine = machines[name], !site.isBare(machine) else { return nil }
+      let table = site.table(of: machine)
+      tables[name] = table
+      return table
+    }
+
+    /// A machine's table is asked for once or twice, and may be large.
+    mutating func forget(_ name: String) { tables[name] = nil }
+
     mutating func reach(of name: String) -> MachineReach {
       if let known = reaches[name] { return known }
-      guard let machine = machines[name] else { return .nothing }
-      let reach = MachineReach(site.isBare(machine) ? nil : site.table(of: machine))
-      reaches[name] = reach
+      if machines[name] == nil { return .nothing }
+      let reach = MachineReach(table(of: name))
+      note(reach, name)
       return reach
+    }
+
+    mutating func note(_ reach: MachineReach, _ name: String) {
+      reaches[name] = reach
+      forget(name)
     }
   }
 
@@ -40,29 +57,54 @@ struct SiteComparison {
   private(set) var clearTextGained: [SiteDifference.ClearText] = []
   private(set) var clearTextLost: [SiteDifference.ClearText] = []
 
-  init(_ old: CompiledSite, _ new: CompiledSite) {
+  private let workers: any Workers
+
+  init(_ old: CompiledSite, _ new: CompiledSite, _ workers: any Workers) {
     self.old = Side(old)
     self.new = Side(new)
+    self.workers = workers
   }
 
   mutating func compare(only: String?, progress: (Int, Int) -> Void) {
     let names = Set(old.machines.keys).union(new.machines.keys).sorted()
     let hubs = Set((old.site.policy.tunnels + new.site.policy.tunnels).compactMap(\.hub))
+    let alike = old.site.machinesAlike(in: new.site)
     var done = 0
-    for name in names where only == nil || only == name || hubs.contains(name) {
+    for name in names where !alike.contains(name) && (only == nil || only == name || hubs.contains(name)) {
       if differs(name) { changed.insert(name) }
       done += 1
       progress(done, names.count)
     }
+    reach(only.map { changed.intersection(hubs.union([$0])) } ?? changed)
     var asked = changed.union(behindChangedHubs())
     if let only { asked.formIntersection([only]) }
+    reach(asked)
     for name in asked.sorted() { compare(name) }
   }
 
-  private func differs(_ name: String) -> Bool {
-    guard let one = old.machines[name], let two = new.machines[name] else { return true }
-    if old.site.isBare(one) != new.site.isBare(two) { return true }
-    return !old.site.table(of: one).behaves(like: new.site.table(of: two))
+  private mutating func differs(_ name: String) -> Bool {
+    if old.machines[name] == nil || new.machines[name] == nil { return true }
+    switch (old.table(of: name), new.table(of: name)) {
+    case (let one?, let two?) where one.behaves(like: two):
+      old.forget(name)
+      new.forget(name)
+      return false
+    case (nil, nil): return false
+    default: return true
+    }
+  }
+
+  /// Works out what is reached on these machines, of both sides at once.
+  private mutating func reach(_ names: Set<String>) {
+    var wanted: [(isOld: Bool, name: String, table: KernelTable?)] = []
+    for name in names.sorted() {
+      if old.machines[name] != nil, old.reaches[name] == nil { wanted.append((true, name, old.table(of: name))) }
+      if new.machines[name] != nil, new.reaches[name] == nil { wanted.append((false, name, new.table(of: name))) }
+    }
+    let reaches = workers.map(wanted) { MachineReach($0.table) }
+    for (want, reach) in zip(wanted, reaches) {
+      if want.isOld { old.note(reach, want.name) } else { new.note(reach, want.name) }
+    }
   }
 
   // MARK: Hubs
@@ -123,10 +165,8 @@ struct SiteComparison {
       let theirs = toItself ? own : machine.subnets + machine.zones.flatMap(\.prefixes)
       let destinations = AddressFamily.allCases.map { ($0, PacketSpace.addresses(theirs, $0)) }
       let passages = side.reach(of: hub).passages.filter { passage in
-        !passage[.output].isDisjoint(with: inside)
-          && destinations.contains {
-            $0.0 == passage.family && !$0.1.isDisjoint(with: passage[.destination])
-          }
+        passage.mayHave(.output, inside)
+          && destinations.contains { $0.0 == passage.family && passage.mayHave(.destination, $0.1) }
       }
       var result: [PacketSpace] = []
       for space in spaces {

@@ -45,14 +45,15 @@ struct CheckVerb: Verb {
       let coverage = run.coverage
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
-      var rules = 0
       var proof = prove ? Proof(site) : nil
-      for machine in policy.machines {
+      let parts = ThreadWorkers().map(policy.machines) { [proof] machine in
         // What the tests met is compiled already.
         let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-        proof?.prove(machine, Lowering.table(ruleset))
+        let rules = ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        return (rules: rules, proof: proof?.part(machine, Lowering.table(ruleset)))
       }
+      let rules = parts.reduce(0) { $0 + $1.rules }
+      for part in parts.compactMap(\.proof) { proof?.add(part) }
       if let proof {
         report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
