@@ -148,11 +148,13 @@ struct SpecificationWriter {
   }
   private static let everyService = IntervalSet(0, 0xff_ffff)
 
-  /// The first packet of a connection, or not.
-  private static func syn(_ isFirst: Bool) -> IntervalSet {
-    let mask: UInt128 = 0x17
-    return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { ($0 & mask == 2) == isFirst })
-  }
+  /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK the SYN alone.
+  private static let firstFlags = IntervalSet(
+    (0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })
+  private static let laterFlags = IntervalSet(0, 0xff).subtracting(firstFlags)
+  private static let fresh = PacketSpace.Connection.set { $0.state == .new }
+  private static let invalid = PacketSpace.Connection.set { $0.state == .invalid }
+  private static let notReplies = PacketSpace.Connection.set { $0.direction != .reply }
 
   // MARK: Places
 
@@ -165,7 +167,7 @@ struct SpecificationWriter {
       draft.say(
         .closedPorts, .drop,
         [
-          (.input, input(zone)), (.tcpFlags, Self.syn(true)),
+          (.input, input(zone)), (.tcpFlags, Self.firstFlags),
           (.service, PacketSpace.Service.all(.tcp).subtracting(open)),
         ])
     }
@@ -233,14 +235,14 @@ struct SpecificationWriter {
             outside + [(.service, foreign.subtracting(PacketSpace.Service.all(.udp)))],
             outside + [(.service, foreign), (.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
             outside + [
-              (.service, foreign), (.connection, PacketSpace.Connection.set { $0.direction != .reply }),
+              (.service, foreign), (.connection, Self.notReplies),
             ],
           ], family)
       }
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(
-      .midstream, .drop, [(.connection, PacketSpace.Connection.set { $0.state == .invalid })])
+      .midstream, .drop, [(.connection, Self.invalid)])
     draft.say(.works, .accept, Self.errors)
     let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
     let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
@@ -354,8 +356,8 @@ struct SpecificationWriter {
 
   /// TCP that neither opens a connection nor belongs to one.
   private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
-    (.connection, PacketSpace.Connection.set { $0.state == .new }),
-    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, syn(false)),
+    (.connection, fresh),
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
   ]
 
   /// What this host sends.
