@@ -98,8 +98,12 @@ struct SiteComparison {
   private mutating func reach(_ names: Set<String>) {
     var wanted: [(isOld: Bool, name: String, table: KernelTable?)] = []
     for name in names.sorted() {
-      if old.machines[name] != nil, old.reaches[name] == nil { wanted.append((true, name, old.table(of: name))) }
-      if new.machines[name] != nil, new.reaches[name] == nil { wanted.append((false, name, new.table(of: name))) }
+      if old.machines[name] != nil, old.reaches[name] == nil {
+        wanted.append((true, name, old.table(of: name)))
+      }
+      if new.machines[name] != nil, new.reaches[name] == nil {
+        wanted.append((false, name, new.table(of: name)))
+      }
     }
     let reaches = workers.map(wanted) { MachineReach($0.table) }
     for (want, reach) in zip(wanted, reaches) {

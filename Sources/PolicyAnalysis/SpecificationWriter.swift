@@ -14,7 +14,7 @@ struct SpecificationWriter {
   private let inputs: [String: IntervalSet]
 
   /// What must travel inside a tunnel or not at all, seen from the machine.
-  private struct Encrypted {
+  struct Encrypted: Hashable {
     let tunnel: InterfaceName
     /// WireGuard's port.
     let listen: IntervalSet
@@ -62,6 +62,24 @@ struct SpecificationWriter {
           other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
         }, endpoints: endpoints.map { Prefix($0) })
     }
+  }
+
+  /// What the places behind the gate hang on: machines that have it alike are alike there.
+  struct Signature: Hashable {
+    fileprivate let zones: [SiteZone]
+    fileprivate let encryptions: [Encrypted]
+    fileprivate let passages: Set<Exit>
+
+    fileprivate struct Exit: Hashable {
+      let zone: String
+      let exit: GrantedTraffic.Exit
+    }
+  }
+
+  var signature: Signature {
+    Signature(
+      zones: traffic.zones, encryptions: encryptions,
+      passages: Set(traffic.passages.map { Signature.Exit(zone: $0.zone.name, exit: $0.exit) }))
   }
 
   // MARK: Clauses

@@ -4,7 +4,8 @@
 /// brings them.
 public protocol Workers: Sendable {
   /// The results of a piece of work for each item, in their order.
-  func map<Item: Sendable, Result: Sendable>(_ items: [Item], _ work: @escaping @Sendable (Item) -> Result) -> [Result]
+  func map<Item: Sendable, Result: Sendable>(_ items: [Item], _ work: @escaping @Sendable (Item) -> Result)
+    -> [Result]
 }
 
 /// One piece of work after another.

@@ -41,7 +41,9 @@ public struct SiteCompiler: Sendable {
   /// Machines for which another compiler makes a ruleset that does the same, since it makes it of the same: told without
   /// compiling. Of the others nothing is known.
   public func machinesAlike(in other: SiteCompiler) -> Set<String> {
-    guard CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live) else { return [] }
+    guard CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live) else {
+      return []
+    }
     return Set(
       policy.machines.filter { machine in
         let (one, two) = (grants.concerning(machine), other.grants.concerning(machine))
