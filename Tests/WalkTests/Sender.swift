@@ -183,8 +183,9 @@ struct Sender {
     if let known {
       if !isUntracked {
         let base = trace.steps.last?.base
-        let isEarly =
-          trace.verdict != .accept && (base?.hook == 0 || base?.hook == 3) && (base?.priority ?? 0) < -200
+        // What came over the loopback interface was seen when it was sent.
+        let firstHook = packet.input == nil ? NFT.hookOutput : NFT.hookPrerouting
+        let isEarly = trace.verdict != .accept && base?.hook == firstHook && (base?.priority ?? 0) < -200
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
         tracker[known].mark = last.connectionMark
       }
