@@ -74,11 +74,11 @@ struct ForeignTableMaker {
     var tables: [ForeignTables] = []
     for isV6 in [false, true] {
       if random.oneIn(2) { tables.append(docker(isV6)) }
-      if random.oneIn(2) { tables += iptables(isV6) }
-      if random.oneIn(3) { tables.append(ufw(isV6)) }
+      if !random.oneIn(3) { tables += iptables(isV6) }
+      if random.oneIn(5) { tables.append(ufw(isV6)) }
     }
-    if random.oneIn(3) { tables.append(firewalld()) }
-    for number in 0..<random.number(0...2) { tables.append(native(number)) }
+    if random.oneIn(5) { tables.append(firewalld()) }
+    for number in 0..<random.number(0...3) { tables.append(native(number)) }
     if random.oneIn(2) { tables.append(nativeNAT()) }
     tables.shuffle(using: &random)
     return tables
@@ -152,7 +152,7 @@ struct ForeignTableMaker {
     return all.filter { _ in random.oneIn(2) }.map { table, chains in
       let own = "user-\(table)"
       var rules: [String] = []
-      for _ in 0..<random.number(3...14) {
+      for _ in 0..<random.number(4...18) {
         let chain = random.oneIn(4) ? own : random.one(of: chains)
         rules.append(rule(isV6, table: table, chain: chain, own: chain == own ? nil : own))
       }
@@ -165,8 +165,8 @@ struct ForeignTableMaker {
   private mutating func rule(_ isV6: Bool, table: String, chain: String, own: String?) -> String {
     var words = ["-A \(chain)"]
     let transport = random.one(of: ["tcp", "tcp", "udp", isV6 ? "ipv6-icmp" : "icmp", ""])
-    if random.oneIn(4) { words.append("\(not())-s \(address(isV6))") }
-    if random.oneIn(3) { words.append("\(not())-d \(address(isV6))") }
+    if random.oneIn(6) { words.append("\(not())-s \(address(isV6))") }
+    if random.oneIn(5) { words.append("\(not())-d \(address(isV6))") }
     let hasInput = !["OUTPUT", "POSTROUTING"].contains(chain) && own != nil
     let hasOutput = ["OUTPUT", "POSTROUTING", "FORWARD"].contains(chain)
     if hasInput, random.oneIn(3) {
@@ -176,7 +176,7 @@ struct ForeignTableMaker {
       words.append("\(not())-o \(random.one(of: Self.interfaces + ["lo", "doc+"]))")
     }
     if !transport.isEmpty { words.append("-p \(transport)") }
-    for _ in 0..<random.number(0...2) { words.append(match(isV6, transport, table: table)) }
+    for _ in 0..<random.one(of: [0, 1, 1, 1, 2]) { words.append(match(isV6, transport, table: table)) }
     words.append(target(isV6, transport, table: table, chain: chain, own: own))
     return words.filter { !$0.isEmpty }.joined(separator: " ")
   }
@@ -326,10 +326,10 @@ struct ForeignTableMaker {
     }
     head += ["chain side {", "}", "chain deep {", "}"]
     var bases: [String] = []
-    for index in 0..<random.number(1...4) {
+    for index in 0..<random.number(2...5) {
       let hook = random.one(of: hooks)
-      let priority = random.one(of: [-300, -250, -150, -100, -50, -1, 0, 0, 0, 50, 100, 150])
-      let policy = random.oneIn(5) ? "drop" : "accept"
+      let priority = random.one(of: [-300, -250, -150, -100, -100, -95, -50, 0, 0, 0, 0, 50, 100, 100, 150])
+      let policy = random.oneIn(12) ? "drop" : "accept"
       let type = hook == "output" && random.oneIn(4) ? "route" : "filter"
       head.append(
         "chain base\(index)-\(hook) { type \(type) hook \(hook) priority \(priority); policy \(policy);")
@@ -346,7 +346,9 @@ struct ForeignTableMaker {
   }
 
   private mutating func nativeRule(_ family: String, _ chain: String) -> String {
-    let matches = (0..<random.number(0...3)).map { _ in nativeMatch(family, chain) }.filter { !$0.isEmpty }
+    let matches = (0..<random.one(of: [0, 1, 1, 1, 2, 2, 3])).map { _ in nativeMatch(family, chain) }.filter {
+      !$0.isEmpty
+    }
     var verdicts = [
       "accept", "accept", "drop", "counter", "return", "continue", "log", "meta mark set 0x1",
       "meta mark set meta mark or 0x2",

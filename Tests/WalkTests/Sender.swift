@@ -142,7 +142,8 @@ struct Sender {
     let clashes =
       known == nil
       && trace.packet?.flow.map { tracker.has($0.reply, packet.transport, ident: ident) } ?? false
-    if clashes {
+    let isPortless = !packet.transport.hasPorts && packet.transport != .icmp && packet.transport != .icmpv6
+    if clashes || (known == nil && isPortless && problem != nil && Self.isVague(trace)) {
       // Two connections that look alike behind a translation: the kernel finds no way to tell them apart, and drops.
       result.clashes += 1
       vague.insert(packet.transport)
@@ -197,13 +198,7 @@ struct Sender {
     }
     guard packet.state == .new, !isUntracked, var flow = last.flow else { return nil }
     guard trace.verdict == .accept || trace.verdict == .undetermined else { return nil }
-    let isVague = trace.steps.contains {
-      if case .translated(let change) = $0.outcome {
-        change.address == nil || change.port == nil
-      } else {
-        false
-      }
-    }
+    let isVague = Self.isVague(trace)
     // What the kernel took for its new source is to be seen.
     var isSeen = false
     for sighting in sightings {
@@ -221,6 +216,17 @@ struct Sender {
     entry.isLost =
       trace.verdict == .undetermined || (isVague && !isSeen) || (packet.transport == .tcp && isDelivered)
     return tracker.add(entry, packet.transport, ident: ident)
+  }
+
+  /// Whether the packet was translated to something that the walk does not know.
+  private static func isVague(_ trace: Trace) -> Bool {
+    trace.steps.contains {
+      if case .translated(let change) = $0.outcome {
+        change.address == nil || change.port == nil
+      } else {
+        false
+      }
+    }
   }
 
   // MARK: Judging
@@ -274,13 +280,7 @@ struct Sender {
       }
       seen = wire
     }
-    let vague = trace.steps.contains {
-      if case .translated(let change) = $0.outcome {
-        change.address == nil || change.port == nil
-      } else {
-        false
-      }
-    }
+    let vague = Self.isVague(trace)
     if let destination = seen.destination, destination != last.destination {
       return "walk: to \(last.destination); kernel: to \(destination)"
     }

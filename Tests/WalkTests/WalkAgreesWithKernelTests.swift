@@ -16,7 +16,7 @@ struct WalkAgreesWithKernelTests {
   func agree() throws {
     let wanted = Int(Self.number("WGFENCE_WALK_PACKETS", 4_000))
     let first = Self.number("WGFENCE_WALK_SEED", 1)
-    let each = 1_000
+    let each = 300
     var total = WalkRound.Result()
     var seed = first
     var said = 0

@@ -20,7 +20,7 @@ struct WalkRound {
   init(seed: UInt64, packets: Int) {
     var random = SeededGenerator(seed: seed)
     policy = nil
-    if !random.oneIn(4) {
+    if random.oneIn(2) {
       for _ in 0..<8 where policy == nil {
         let text = RandomPolicy.text(&random)
         if RandomPolicy.table(text) != nil { policy = text }
