@@ -90,8 +90,11 @@ struct Sender {
     }
   }
 
+  /// The verdict of the last packet's walk.
+  private(set) var lastVerdict: TraceVerdict?
+
   /// Sends one packet. The number of its connection where there is one that can go on.
-  private mutating func exchange(_ described: Packet, ident: UInt16) throws -> Int? {
+  mutating func exchange(_ described: Packet, ident: UInt16) throws -> Int? {
     var packet = described
     nextId &+= 7
     let id = nextId
@@ -118,6 +121,7 @@ struct Sender {
         "\(packet.input?.description ?? "host") \(packet.transport) \(packet.source):\(packet.sourcePort) -> \(packet.destination):\(packet.destinationPort) icmp \(packet.icmpType) state \(packet.state.rawValue) \(packet.direction): \(trace.verdict)"
       )
     }
+    lastVerdict = trace.verdict
     result.packets += 1
     result.verdicts[trace.verdict, default: 0] += 1
     if packet.state == .established { result.established += 1 }

@@ -33,15 +33,6 @@ struct WalkRound {
     conversations = (0..<max(1, packets / 2)).map { _ in random.next() }
   }
 
-  /// A round of given tables, with conversations of a seed.
-  init(tables: [ForeignTables], seed: UInt64, packets: Int) {
-    var random = SeededGenerator(seed: seed)
-    policy = nil
-    self.tables = tables
-    before = 0
-    conversations = (0..<packets / 2).map { _ in random.next() }
-  }
-
   /// Where the walk and the kernel did not say the same.
   struct Disagreement: CustomStringConvertible {
     let conversation: UInt64
