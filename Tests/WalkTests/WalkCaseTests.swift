@@ -93,6 +93,41 @@ struct WalkCase: CustomTestStringConvertible {
         table("ip look", "c { type filter hook input priority 0;\nct state untracked tcp dport 8080 drop"),
       ], packets: [toHost(8080, .drop)]),
     WalkCase(
+      testDescription: "what conntrack found invalid may be left untracked behind it",
+      tables: [
+        table("ip late", "c { type filter hook prerouting priority -95;\nnotrack"),
+        table("ip look", "c { type filter hook input priority 0;\nct state untracked drop"),
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10", flags: [],
+          verdict: .drop),
+        toHost(8080, .accept, source: 4001),
+      ]),
+    WalkCase(
+      testDescription: "what is not tracked stays so over the loopback interface",
+      tables: [
+        "*raw\n-A PREROUTING -p tcp -j NOTRACK\n-A PREROUTING -m conntrack ! --ctstate UNTRACKED -j DROP\nCOMMIT\n"
+      ],
+      packets: [
+        Sent(
+          input: nil, transport: .tcp, source: "10.13.13.1", destination: "203.0.113.10", flags: [],
+          verdict: .accept),
+        Sent(input: nil, transport: .tcp, source: "10.13.13.1", destination: "203.0.113.10", verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "a protocol that no concatenated range names is in none, whatever its port would be",
+      tables: [
+        "table ip look {\nset ranges {\ntype inet_proto . inet_service\nflags interval\nelements = { tcp . 20-60, udp . 50-5000 }\n}\nchain c { type filter hook input priority 0;\nmeta l4proto . th dport @ranges drop\n}\n}\n"
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .esp, source: "203.0.113.66", destination: "203.0.113.10",
+          verdict: .accept),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", verdict: .drop),
+      ]),
+    WalkCase(
       testDescription: "what a kernel has not tracked yet is invalid, and has no direction",
       tables: [
         table(

@@ -45,7 +45,10 @@ extension WalkRun {
       case .lookup(let number, let source, let destination, let inverted):
         let set = walk.tables[table].table.sets[number]
         let count = Int(set.keyLength)
-        let found = set.find(registers.value(source, count), known: registers.mask(source, count))
+        let key = registers.value(source, count)
+        let found =
+          registers.isKnown(source, count)
+          ? set.find(key) : set.find(key, known: registers.mask(source, count))
         switch (found, inverted) {
         case (.no, .plain), (.yes, .inverted): return .noMatch
         case (.no, .inverted): continue
@@ -82,7 +85,8 @@ extension WalkRun {
         note(table, chain, index, .assumed("within \(text)"))
       case .reject: return unknown.map { .undetermined($0) } ?? .rejected
       case .untrack:
-        guard tracking == .unseen else { continue }
+        // What has no connection: not come to conntrack yet, or found invalid by it.
+        guard !hasConnection, tracking != .untracked else { continue }
         if let unknown { return .undetermined(unknown) }
         tracking = .untracked
       case .setMark(let source):

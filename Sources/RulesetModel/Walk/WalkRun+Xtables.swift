@@ -205,7 +205,7 @@ extension WalkRun {
         setConnectionMark(isKnown ? marks.connection : nil, certain: unknown == nil)
       }
     case .untrack:
-      guard tracking == .unseen else { return nil }
+      guard !hasConnection, tracking != .untracked else { return nil }
       if let unknown { return .undetermined(unknown) }
       tracking = .untracked
     case .passes: break
