@@ -15,7 +15,10 @@
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_pkttype.h>
+#include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ipt_ttl.h>
+#include <linux/netfilter_ipv6/ip6t_hl.h>
 
 #ifndef NAME_MAX
 #define NAME_MAX 255
@@ -117,3 +120,20 @@ IS(NF_NAT_RANGE_MAP_IPS, 1);
 IS(NF_NAT_RANGE_PROTO_SPECIFIED, 2);
 IS(NF_NAT_RANGE_PROTO_OFFSET, 32);
 IS(NF_NAT_RANGE_NETMAP, 64);
+
+AT(ipt_ttl_info, ttl, 1);
+AT(ip6t_hl_info, hop_limit, 1);
+IS(IPT_TTL_EQ, 0);
+IS(IPT_TTL_NE, 1);
+IS(IPT_TTL_LT, 2);
+IS(IPT_TTL_GT, 3);
+IS(IP6T_HL_EQ, 0);
+IS(IP6T_HL_NE, 1);
+IS(IP6T_HL_LT, 2);
+IS(IP6T_HL_GT, 3);
+AT(xt_recent_mtinfo_v1, hit_count, 4);
+AT(xt_recent_mtinfo_v1, check_set, 8);
+AT(xt_recent_mtinfo_v1, invert, 9);
+IS(XT_RECENT_CHECK, 1);
+IS(XT_RECENT_SET, 2);
+IS(XT_RECENT_UPDATE, 4);

@@ -125,6 +125,12 @@ struct HeaderConstantTests {
         "NFTA_DYNSET_EXPRESSIONS", Int(NFT.Attribute.dynamicSetExpressions),
         Int(NFTA_DYNSET_EXPRESSIONS.rawValue)
       ),
+      ("NFT_EXTHDR_OP_IPV6", Int(NFT.extensionIPv6), Int(NFT_EXTHDR_OP_IPV6.rawValue)),
+      ("NFT_EXTHDR_F_PRESENT", Int(NFT.extensionPresent), Int(NFT_EXTHDR_F_PRESENT.rawValue)),
+      ("NFTA_EXTHDR_DREG", Int(NFT.Attribute.extensionDestination), Int(NFTA_EXTHDR_DREG.rawValue)),
+      ("NFTA_EXTHDR_FLAGS", Int(NFT.Attribute.extensionFlags), Int(NFTA_EXTHDR_FLAGS.rawValue)),
+      ("NFTA_EXTHDR_OP", Int(NFT.Attribute.extensionOperation), Int(NFTA_EXTHDR_OP.rawValue)),
+      ("NFTA_EXTHDR_SREG", Int(NFT.Attribute.extensionSource), Int(NFTA_EXTHDR_SREG.rawValue)),
       ("NFTA_EXPR_NAME", Int(NFT.Attribute.expressionName), Int(NFTA_EXPR_NAME.rawValue)),
       ("NFTA_EXPR_DATA", Int(NFT.Attribute.expressionData), Int(NFTA_EXPR_DATA.rawValue)),
       ("NFTA_SET_ELEM_EXPR", Int(NFT.Attribute.elementExpression), Int(NFTA_SET_ELEM_EXPR.rawValue)),

@@ -99,6 +99,7 @@ extension WalkRun {
           note(table, chain, index, .assumed("within \(text)"))
           continue
         }
+        if case .recent(let text, .inverted) = match { note(table, chain, index, .assumed("below \(text)")) }
         switch matches(match) {
         case true: break
         case false: return .noMatch
@@ -110,6 +111,9 @@ extension WalkRun {
         if let family = order.family, family != packet.family.rawValue { continue }
         if let unknown { return .undetermined(unknown) }
         return bind(order, table, chain, index)
+      case .absentHeader(let presence):
+        guard packet.family == .ipv6, let presence else { return .noMatch }
+        registers.write([0], at: presence)
       case .nothing: break
       case .unknown(let name):
         unknown = unknown ?? name
