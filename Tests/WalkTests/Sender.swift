@@ -154,6 +154,8 @@ struct Sender {
       return nil
     } else if case .undetermined(let expression)? = trace.steps.last?.outcome {
       result.undetermined[expression, default: 0] += 1
+      // What became of it is not known, so what it may be the answer to is not either.
+      if isPortless { vague.insert(packet.transport) }
     } else if let problem {
       result.disagreements.append(
         WalkRound.Disagreement(
@@ -201,7 +203,10 @@ struct Sender {
       return known
     }
     guard packet.state == .new, !isUntracked, var flow = last.flow else { return nil }
-    guard trace.verdict == .accept || trace.verdict == .undetermined else { return nil }
+    // Over the loopback interface the connection stands once the packet was sent, whatever becomes of it on arrival.
+    guard trace.verdict == .accept || trace.verdict == .undetermined || last.input == .loopback else {
+      return nil
+    }
     let isVague = Self.isVague(trace)
     // What the kernel took for its new source is to be seen.
     var isSeen = false
@@ -218,7 +223,8 @@ struct Sender {
     var entry = Tracker.Entry(
       flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
     entry.isLost =
-      trace.verdict == .undetermined || (isVague && !isSeen) || (packet.transport == .tcp && isDelivered)
+      trace.verdict == .undetermined || (isVague && !isSeen)
+      || (packet.transport == .tcp && (isDelivered || trace.verdict != .accept))
     return tracker.add(entry, packet.transport, ident: ident)
   }
 
