@@ -79,6 +79,11 @@ enum PreparedExpression: Sendable {
         self = .unknown("lookup @\(name)")
         return
       }
+      // Kernels differ in what an element for all keys means to a question for absence.
+      if inverted == .inverted, table.hasCatchAll(set) {
+        self = .unknown("lookup @\(name)")
+        return
+      }
       let place: LookupDestination? =
         switch destination {
         case nil: .nowhere
