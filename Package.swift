@@ -85,6 +85,12 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
+      name: "PolicyAnalysisTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "TestSupport",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],

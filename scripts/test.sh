@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, then the lab's tests with real packets. Fails when either fails; the last line sums up the lab.
+# All Swift tests, then those of the review snippets, then the lab's tests with real packets. Fails when any fails; the
+# last line sums up the lab.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -15,6 +16,8 @@ if [ -d Tests ]; then
   [ "$(id -u)" = 0 ] || user=(--map-root-user)
   unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build' _ "$swift" || status=1
 fi
+
+scripts/test-review.sh || status=1
 
 lab/run-tests.sh || status=1
 exit $status

@@ -36,6 +36,9 @@ extension IPProtocol: CustomStringConvertible {
     ("sctp", .sctp),
   ]
 
+  /// The names of the protocols that have one here.
+  public static var allNames: [String] { names.map(\.0) }
+
   /// A protocol by the name that the policy language uses (`tcp`, `esp`, …); nil for an unknown one.
   public init?(name: some StringProtocol) {
     guard let known = Self.names.first(where: { $0.0 == name }) else { return nil }

@@ -18,13 +18,14 @@ public struct SiteView: Sendable {
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
 
-  /// A view of a machine. The ruleset must be the one that the policy compiles to for it.
-  public init(policy: Policy, machine: Machine, ruleset: Ruleset) {
+  /// A view of a machine. The ruleset must be the one that the policy compiles to for it; `table` stands in place of what
+  /// it is lowered to.
+  public init(policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil) {
     self.policy = policy
     self.machine = machine
     self.ruleset = ruleset
     zones = SiteZone.zones(of: machine, in: policy)
-    walk = PacketWalk([Lowering.table(ruleset)])
+    walk = PacketWalk([table ?? Lowering.table(ruleset)])
     counters = Dictionary(ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -64,11 +65,20 @@ public struct SiteView: Sendable {
     return trace.followed(by: walk.trace(leaving, hooks: [NFT.hookForward, NFT.hookPostrouting]))
   }
 
+  /// What befalls a packet that this host sends by an interface.
+  public func departure(_ packet: Packet, by output: InterfaceName) -> Trace {
+    var leaving = packet
+    leaving.input = nil
+    leaving.output = output
+    leaving.destinationType = .unicast
+    return walk.trace(leaving, hooks: [NFT.hookOutput, NFT.hookPostrouting])
+  }
+
   /// The line of the policy that decided, or what is built in where none did.
   public func because(_ trace: Trace) -> String {
     guard let step = trace.deciding else { return "nothing objects" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.place }
-    guard let comment = step.comment else { return "table \(step.table) chain \(step.chain)" }
+    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
     if comment.hasPrefix("built in") { return comment }
     return String(comment.prefix { $0 != " " })
   }
@@ -77,7 +87,28 @@ public struct SiteView: Sendable {
   public func reason(_ trace: Trace) -> String {
     guard let step = trace.deciding else { return "" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
-    return step.comment.map { String($0.drop { $0 != " " }.dropFirst()) } ?? ""
+    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
+    let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
+    return String(comment.dropFirst(place.count))
+  }
+
+  /// What decided a trace: a counter, where it is written, and why it counts.
+  struct Decision {
+    /// The counter's name; empty where none counted.
+    let counter: String
+    /// Lines of the policy; empty for what is built in.
+    let lines: [Int]
+    /// In a few words.
+    let reason: String
+  }
+
+  /// What decided a trace: of a refusal the counter that it was dropped with, of an acceptance the grant's.
+  func decision(_ trace: Trace) -> Decision {
+    let counted = trace.steps.last { if case .counted = $0.outcome { true } else { false } }
+    if case .counted(let name)? = counted?.outcome, let counter = counters[name] {
+      return Decision(counter: name, lines: counter.origin.lines, reason: counter.origin.reason)
+    }
+    return Decision(counter: "", lines: [], reason: reason(trace))
   }
 
   /// Whether a trace was let in by a grant of the policy.

@@ -9,11 +9,7 @@ extension RulesetBuilder {
   /// Packets for this host. All were judged at the gate as such, but those of zones that may send through this host:
   /// what some other table turned inward of those is dropped. Other zones' packets to others did not pass the gate.
   mutating func addInput(_ entries: GrantEntries) {
-    var rules = [
-      Rule(
-        [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback")),
-      replyRule,
-    ]
+    var rules = [replyRule]
     let unjudged = Origin(reason: "turned to this host from an address that is not its own")
     for zone in site.zones where zone.kind == .containers {
       for pattern in zone.interfaces {
@@ -34,6 +30,13 @@ extension RulesetBuilder {
     for zone in site.zones where zone.kind != .containers && entries.transit[zone.name] != nil {
       let sides: [[Match]] =
         zone.interfaces.isEmpty ? [[]] : zone.interfaces.map { [.interface(.input, .equal, $0)] }
+      if zone.interfaces.isEmpty {
+        // What comes next holds for every interface that is left, and loopback is nobody's zone.
+        rules.append(
+          Rule(
+            [.interface(.input, .equal, .exact(.loopback))], action: .accept,
+            origin: Origin(reason: "loopback")))
+      }
       for side in sides {
         rules.append(drop(side + [.destinationType(.equal, .unicast)], "unjudged", unjudged))
       }

@@ -68,13 +68,23 @@ struct GrantEntries {
     let destination: TransitDestination
   }
 
-  init(site: Site, today: CalendarDate) {
+  /// The numbers of entries of which only one family is left.
+  private var narrowedNumbers: [NarrowedKey: Int] = [:]
+
+  private struct NarrowedKey: Hashable {
+    let number: Int
+    let family: AddressFamily
+  }
+
+  init(site: Site, grants: GrantIndex) {
     self.site = site
     addHandshakes()
     addDHCP()
-    for grant in site.policy.grants + site.policy.failsafe where grant.until.map({ $0 >= today }) ?? true {
-      add(grant)
+    for indexed in grants.concerning(site.machine) {
+      addArrivals(indexed.grant, indexed.template)
+      for tunnel in site.policy.tunnels { addPassage(indexed.grant, indexed.template, tunnel) }
     }
+    narrowDestinations()
   }
 
   /// WireGuard's own port is open from everywhere: it answers nobody whom it does not know.
@@ -102,50 +112,6 @@ struct GrantEntries {
         isEverywhere: true)
       let entries = entries(entry, [.anyone])
       for zone in site.networks where zone.kind != .containers { local[zone.name, default: []] += entries }
-    }
-  }
-
-  private mutating func add(_ grant: Grant) {
-    // What the grant says, whatever the order in which it says it.
-    let canonical =
-      grant.to.map(Self.canonical).sorted().joined(separator: " ") + "|"
-      + Set(grant.services.flatMap(\.ports)).sorted().map(Self.canonical).joined(separator: " ") + "|"
-      + grant.from.map(Self.canonical).sorted().joined(separator: " ")
-    let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
-    let reason =
-      "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
-    let template = GrantEntry(
-      counter: "allow-\(words.joined(separator: "-"))-\(Identifier.digest(canonical))",
-      origin: site.origin(grant.location.line, grant.because.map { "\(reason): \($0)" } ?? reason),
-      services: grant.services, sources: .anyone)
-    addArrivals(grant, template)
-    for tunnel in site.policy.tunnels { addPassage(grant, template, tunnel) }
-  }
-
-  private static func canonical(_ target: GrantTarget) -> String {
-    switch target {
-    case .machine(let name): name
-    case .zone(let machine, let zone): "\(machine).\(zone)"
-    case .subnet(let machine, let prefix): "\(machine) \(prefix.description)"
-    }
-  }
-
-  private static func canonical(_ source: GrantSource) -> String {
-    switch source {
-    case .machine(let name): name
-    case .tunnel(let name): "tunnel \(name.description)"
-    case .zone(let name): "zone \(name)"
-    case .machineZone(let machine, let zone): "\(machine).\(zone)"
-    case .prefix(let prefix): prefix.description
-    case .list(let name): "list \(name)"
-    }
-  }
-
-  private static func canonical(_ port: ServicePort) -> String {
-    switch port {
-    case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
-    case .protocol(let number): "\(number.number)"
-    case .echoRequest: "echo"
     }
   }
 
@@ -294,14 +260,62 @@ struct GrantEntries {
   }
 
   private mutating func append(
-    _ entries: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
+    _ all: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
   ) {
+    let entries = all.compactMap { narrowed($0, to: Set(destination.prefixes.map(\.family))) }
+    if entries.isEmpty { return }
     let key = PlaceKey(zone: zone.name, destination: destination)
     if let index = places[key] {
       transit[zone.name]?[index].entries += entries
     } else {
       places[key] = transit[zone.name]?.count ?? 0
       transit[zone.name, default: []].append((destination, entries))
+    }
+  }
+
+  /// Leaves out the destinations' addresses of a family that none of their sources has: no packet has two.
+  private mutating func narrowDestinations() {
+    for (zone, places) in transit {
+      transit[zone] = places.map { destination, entries in
+        let families = entries.reduce(into: Set<AddressFamily>()) { $0.formUnion($1.sources.families) }
+        let prefixes = destination.prefixes.filter { families.contains($0.family) }
+        return (
+          TransitDestination(label: destination.label, prefixes: prefixes, exit: destination.exit), entries
+        )
+      }
+    }
+  }
+
+  /// The entry with the sources of these families alone; nil where it has none.
+  private mutating func narrowed(_ entry: GrantEntry, to families: Set<AddressFamily>) -> GrantEntry? {
+    let both = entry.sources.families
+    if both.isSubset(of: families) { return both.isEmpty ? nil : entry }
+    guard let family = both.intersection(families).first else { return nil }
+    var narrowed = entry
+    switch entry.sources {
+    case .anyone, .list: return entry
+    case .addresses(let addresses): narrowed.sources = .addresses(addresses.filter { $0.family == family })
+    case .prefixes(let prefixes): narrowed.sources = .prefixes(prefixes.filter { $0.family == family })
+    }
+    let key = NarrowedKey(number: entry.number, family: family)
+    if let known = narrowedNumbers[key] {
+      narrowed.number = known
+    } else {
+      narrowed.number = nextNumber
+      narrowedNumbers[key] = nextNumber
+      nextNumber += 1
+    }
+    return narrowed
+  }
+}
+
+extension GrantEntry.Sources {
+  /// The families that a source may have.
+  var families: Set<AddressFamily> {
+    switch self {
+    case .anyone, .list: Set(AddressFamily.allCases)
+    case .addresses(let addresses): Set(addresses.map(\.family))
+    case .prefixes(let prefixes): Set(prefixes.map(\.family))
     }
   }
 }

@@ -17,17 +17,7 @@ public enum PolicyCompiler {
     guard let machine = policy.machine(named: name) else {
       throw CompileError(machine: name, known: policy.machines.map(\.name))
     }
-    let site = Site(policy: policy, machine: machine)
-    var builder = RulesetBuilder(site: site)
-    let entries = GrantEntries(site: site, today: today)
-    let encryption = EncryptionPlan(site: site, live: live)
-    builder.addRaw(entries)
-    builder.addGate(entries, encryption)
-    builder.addInput(entries)
-    builder.addForward(entries, encryption)
-    builder.addOutput(encryption)
-    builder.addPostrouting(encryption)
-    return builder.ruleset
+    return SiteCompiler(policy, today: today, live: live, only: name).ruleset(of: machine)
   }
 }
 

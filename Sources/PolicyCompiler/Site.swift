@@ -12,10 +12,11 @@ struct Site {
   let zones: [SiteZone]
   private let machines: [String: Machine]
 
-  init(policy: Policy, machine: Machine) {
+  /// `machines` are the policy's, by name.
+  init(policy: Policy, machine: Machine, machines: [String: Machine]) {
     self.policy = policy
     self.machine = machine
-    machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.machines = machines
     zones = SiteZone.zones(of: machine, in: policy)
   }
 

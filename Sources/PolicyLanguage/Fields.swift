@@ -16,7 +16,8 @@ struct Fields {
 
 extension PolicyDecoder {
   /// The entries of a map, its unknown keys reported; nil where the node is no map.
-  mutating func fields(_ node: YamlNode, _ what: String, keys: [String]) -> Fields? {
+  mutating func fields(_ node: YamlNode, _ what: String, of map: LanguageMap) -> Fields? {
+    let keys = map.keys
     switch node.content {
     case .map(let entries):
       for entry in entries where !keys.contains(entry.key.text) {

@@ -4,10 +4,6 @@ import NetworkModel
 
 /// The sections `allow`, `failsafe` and `encrypt`.
 extension PolicyDecoder {
-  private static let grantKeys = ["to", "services", "from", "because", "until"]
-  private static let failsafeKeys = ["to", "services", "from", "because"]
-  private static let encryptKeys = ["between", "tunnel"]
-
   /// How many days before its end a grant is warned of.
   static let daysOfWarning = 30
 
@@ -28,7 +24,7 @@ extension PolicyDecoder {
       guard
         let fields = fields(
           node, key == "allow" ? "a grant" : "a failsafe grant",
-          keys: key == "allow" ? Self.grantKeys : Self.failsafeKeys)
+          of: key == "allow" ? .grant : .failsafe)
       else { continue }
       let to = required(fields, "to")
       let services = required(fields, "services")
@@ -140,7 +136,7 @@ extension PolicyDecoder {
   mutating func decodeEncryptions(_ top: Fields) -> [Encryption] {
     var result: [Encryption] = []
     for node in lines(top, "encrypt") {
-      guard let fields = fields(node, "a line of 'encrypt'", keys: Self.encryptKeys) else { continue }
+      guard let fields = fields(node, "a line of 'encrypt'", of: .encryption) else { continue }
       var tunnel: Int?
       if let node = required(fields, "tunnel"), let word = text(node, "'tunnel'", is: "the name of a tunnel")
       {

@@ -4,8 +4,6 @@ import NetworkModel
 
 /// The sections `lists` and `block`.
 extension PolicyDecoder {
-  private static let listKeys = ["file"]
-
   /// Reads the lists, in place and in files.
   mutating func decodeLists(_ entries: [YamlEntry], _ readList: (String) -> ListFile) {
     var read: [String: [Prefix]] = [:]
@@ -13,7 +11,7 @@ extension PolicyDecoder {
       var prefixes: [Prefix] = []
       var file: String?
       if case .map = entry.value.content {
-        guard let fields = fields(entry.value, "a list in a file", keys: Self.listKeys),
+        guard let fields = fields(entry.value, "a list in a file", of: .listFile),
           let node = required(fields, "file"), let path = text(node, "'file'", is: "a path"), checkPath(path)
         else { continue }
         file = path.text

@@ -4,8 +4,6 @@ import NetworkModel
 
 /// The section `machines`, but for the zones of a machine.
 extension PolicyDecoder {
-  private static let machineKeys = ["addresses", "endpoint", "key", "subnets", "zones"]
-
   /// Reads the machines.
   mutating func decodeMachines(_ entries: [YamlEntry]) {
     var owners: [IPAddress: (machine: String, line: Int32)] = [:]
@@ -18,7 +16,7 @@ extension PolicyDecoder {
       var key: String?
       var subnets: [Prefix] = []
       var zones: [Zone] = [Self.builtInContainers]
-      if let fields = fields(entry.value, "a machine", keys: Self.machineKeys) {
+      if let fields = fields(entry.value, "a machine", of: .machine) {
         if let node = fields["addresses"] {
           addresses = machineAddresses(node, of: entry.key.text, owners: &owners)
         }

@@ -4,8 +4,6 @@ import NetworkModel
 
 /// The section `tests`.
 extension PolicyDecoder {
-  private static let testKeys = ["from", "to", "over", "allow", "deny"]
-
   /// What a test says of services.
   private enum Expectation {
     case services([Service])
@@ -17,7 +15,7 @@ extension PolicyDecoder {
   mutating func decodeTests(_ top: Fields) -> [PolicyTest] {
     var drafts: [(ends: Ends, over: String?, allow: Expectation, deny: Expectation, mark: Mark)] = []
     for node in lines(top, "tests") {
-      guard let fields = fields(node, "a test", keys: Self.testKeys) else { continue }
+      guard let fields = fields(node, "a test", of: .test) else { continue }
       let to = required(fields, "to")
       let from = required(fields, "from")
       var way: Way?

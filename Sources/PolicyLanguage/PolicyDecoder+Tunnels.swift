@@ -4,8 +4,6 @@ import NetworkModel
 
 /// The section `tunnels`.
 extension PolicyDecoder {
-  private static let tunnelKeys = ["prefixes", "listen", "hub"]
-
   /// Reads the tunnels; their hubs are looked at by `finishTunnels`, when the machines are known.
   mutating func decodeTunnels(_ entries: [YamlEntry]) {
     var claimed: [(prefix: Prefix, tunnel: String, mark: Mark)] = []
@@ -15,7 +13,7 @@ extension PolicyDecoder {
       var prefixes: [Prefix] = []
       var listen: UInt16?
       var hub: String?
-      if let fields = fields(entry.value, "a tunnel", keys: Self.tunnelKeys) {
+      if let fields = fields(entry.value, "a tunnel", of: .tunnel) {
         if let node = required(fields, "prefixes") {
           for word in texts(node, "'prefixes'", of: "a prefix") {
             guard let prefix = prefix(word) else { continue }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import NetworkModel
+package import NetworkModel
 
 /// What is likely not meant, in a policy without errors.
 extension PolicyDecoder {
@@ -108,7 +108,7 @@ extension PolicyDecoder {
 
 extension PrefixList {
   /// Whether an address is in one of the prefixes.
-  func holds(_ address: IPAddress) -> Bool {
+  package func holds(_ address: IPAddress) -> Bool {
     var low = 0
     var high = prefixes.count
     while low < high {

@@ -4,8 +4,6 @@ import NetworkModel
 
 /// The zones of a machine.
 extension PolicyDecoder {
-  private static let zoneKeys = ["interfaces", "prefixes"]
-
   /// The zone of Docker's bridges, as it is where a machine does not define it anew.
   static let builtInContainers = Zone(
     name: Zone.containers,
@@ -30,7 +28,7 @@ extension PolicyDecoder {
           help: "it is every interface that no other zone claims")
         continue
       }
-      guard checkName(name, "a zone"), let fields = fields(entry.value, "a zone", keys: Self.zoneKeys) else {
+      guard checkName(name, "a zone"), let fields = fields(entry.value, "a zone", of: .zone) else {
         continue
       }
       var own: [InterfacePattern] = []

@@ -19,12 +19,6 @@ public struct PolicyDecoder {
     return DecodedPolicy(policy: policy, diagnostics: decoder.log.diagnostics())
   }
 
-  /// The keys of a policy.
-  static let keys = [
-    "version", "tunnels", "machines", "groups", "services", "lists", "block", "allow", "encrypt", "failsafe",
-    "tests",
-  ]
-
   let source: SourceText
   let today: CalendarDate
   var log: DiagnosticLog
@@ -63,7 +57,7 @@ public struct PolicyDecoder {
 
   private mutating func policy(_ readList: (String) -> ListFile) -> Policy? {
     guard let root = YamlReader.read(source, log: &log),
-      let top = fields(root, "a policy", keys: Self.keys)
+      let top = fields(root, "a policy", of: .policy)
     else { return nil }
     guard checkVersion(top) else { return nil }
 

@@ -48,9 +48,10 @@ struct ApplyVerb: Verb {
   }
 
   private func runTests(_ policy: Policy) throws {
-    let run = try PolicyTestRun(policy, today: Today.date)
+    let run = PolicyTestRun(CompiledSite(policy, today: Today.date))
     guard !run.failures.isEmpty else { return }
-    Console.note(TestReport.text(run))
+    let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
+    Console.note(TestFailureText(style: style, lines: nil).render(run.failures))
     Console.error("\(run.failures.count) of the policy's own tests failed; nothing was changed")
     throw ExitCode(2)
   }

@@ -2,9 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
@@ -14,88 +12,81 @@ struct CheckVerb: Verb {
     "check", "Check policy files: their syntax, their names, what they compile to.",
     discussion: """
       Reports everything that is wrong in one run, each with its place and a hint, compiles the policy for every machine \
-      that it names, and runs the policy's own tests on what it compiles to. Needs no root and changes nothing.
+      that it names, and runs the policy's own tests on what it compiles to. A test that fails is shown with the packet, \
+      its way, and what would make it pass; grants that no test goes by are warned of. Needs no root and changes nothing.
 
-      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed.
+      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed, or with \
+      --strict a warning.
       """)
 
   @Argument(help: "The policy files.", completion: .file(extensions: ["yaml", "yml"]))
   var policies: [String] = [PolicyOptions.defaultPath]
 
+  @Flag(help: "Prove over all packets there can be that every machine's ruleset does what the policy says.")
+  var prove = false
+
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
+  @Flag(help: "Take every warning for a finding: exit with 2.")
+  var strict = false
+
   func run() throws {
-    var isValid = true
-    var diagnostics: [Diagnostic] = []
-    var passed = 0
-    var failures: [PolicyTestRun.Failure] = []
+    let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
+    var report = CheckReport()
     for path in policies {
       let file = try PolicyFile.load(path)
-      diagnostics += file.decoded.diagnostics
-      isValid = isValid && file.decoded.isValid
-      if format == .text {
-        let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
-        Console.print(DiagnosticText(style: style).render(file.decoded.diagnostics))
-      }
+      report.diagnostics += file.decoded.diagnostics
+      report.isValid = report.isValid && file.decoded.isValid
+      say(DiagnosticText(style: style).render(file.decoded.diagnostics))
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
-      let run = try PolicyTestRun(policy, today: Today.date)
-      passed += run.passed
-      failures += run.failures
-      if format == .text { Console.print(TestReport.text(run)) }
-      var rules = 0
-      for machine in policy.machines {
-        let ruleset = try PolicyCompiler.compile(policy, machine: machine.name, today: Today.date)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+      let site = CompiledSite(policy, today: Today.date)
+      let run = PolicyTestRun(site)
+      let coverage = run.coverage
+      say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
+      say(TestFailureText(style: style, lines: file.lines).render(run.failures))
+      var proof = prove ? Proof(site) : nil
+      let parts = ThreadWorkers().map(Self.shares(policy.machines)) { [proof] machines in
+        var part = Proof.Part()
+        var rules = 0
+        for machine in machines {
+          // What the tests met is compiled already.
+          let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+          rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+          if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
+        }
+        return (rules: rules, proof: part)
       }
-      if format == .text {
-        Console.print(
-          "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
-            + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
-            + "\(run.failures.count) fail\n")
+      let rules = parts.reduce(0) { $0 + $1.rules }
+      for part in parts { proof?.add(part.proof) }
+      if let proof {
+        report.proofs.append((path, proof))
+        say(ProofReport.text(proof, path: path))
       }
+      let untouched = coverage.untouched.count
+      say(
+        "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
+          + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
+          + "\(run.failures.count) fail\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
+      )
     }
-    if format == .json { report(isValid, diagnostics, passed, failures) }
-    if !isValid || !failures.isEmpty { throw ExitCode(2) }
+    if format == .json { Console.print(report.json) }
+    let isWarned = report.diagnostics.contains { $0.severity == .warning }
+    if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
+      || report.proofs.contains(where: { !$0.proof.counterExamples.isEmpty })
+    {
+      throw ExitCode(2)
+    }
   }
 
-  private func report(
-    _ isValid: Bool, _ diagnostics: [Diagnostic], _ passed: Int, _ failures: [PolicyTestRun.Failure]
-  ) {
-    Console.print(
-      JSONWriter.object { object in
-        object.put("schema", "wgfence/check/1")
-        object.put("valid", isValid)
-        object.array("diagnostics") { array in
-          for diagnostic in diagnostics {
-            array.object { object in
-              object.put("file", diagnostic.location.file)
-              object.put("line", diagnostic.location.line)
-              object.put("column", diagnostic.location.column)
-              object.put("severity", diagnostic.severity.rawValue)
-              object.put("message", diagnostic.message)
-              object.put("help", diagnostic.help)
-            }
-          }
-        }
-        object.object("tests") { object in
-          object.put("passed", passed)
-          object.put("failed", failures.count)
-        }
-        object.array("failures") { array in
-          for failure in failures {
-            array.object { object in
-              object.put("file", failure.location.file)
-              object.put("line", failure.location.line)
-              object.put("expectation", failure.expectation)
-              object.put("machine", failure.machine)
-              object.put("packet", failure.packet.map(TestReport.text))
-              object.put("verdict", failure.trace?.verdict.rawValue)
-              object.put("because", failure.because)
-              object.put("steps", each: (failure.trace?.steps ?? []).map(TestReport.text))
-            }
-          }
-        }
-      })
+  /// Prints what is for people.
+  private func say(_ text: String) { if format == .text { Console.print(text) } }
+
+  /// The machines in shares that are worth a thread's while.
+  private static func shares(_ machines: [Machine]) -> [[Machine]] {
+    let size = max(1, min(64, machines.count / 16))
+    return stride(from: 0, to: machines.count, by: size).map {
+      Array(machines[$0..<min($0 + size, machines.count)])
+    }
   }
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What the grants of a policy open on one machine, read from the policy's words alone: nothing of the compiler is used,
+/// so that its work can be held against this.
+struct GrantedTraffic {
+  /// Packets to the machine itself that some grant lets in from a zone.
+  struct Arrival {
+    let zone: SiteZone
+    let ports: [ServicePort]
+    let sources: Sources
+    var condition: Condition = .none
+  }
+
+  /// Packets that the machine passes on because a grant says so.
+  struct Passage {
+    let zone: SiteZone
+    let ports: [ServicePort]
+    let sources: Sources
+    let destinations: [Prefix]
+    let exit: Exit
+  }
+
+  enum Sources {
+    case anyone
+    case prefixes([Prefix])
+  }
+
+  /// What answers to the host's own DHCP clients must be beside their port.
+  enum Condition {
+    case none
+    case dhcp
+    case dhcpv6
+  }
+
+  enum Exit: Hashable {
+    case interfaces([InterfacePattern])
+    /// Any that is not a tunnel.
+    case anyNetwork
+  }
+
+  let zones: [SiteZone]
+  private(set) var arrivals: [Arrival] = []
+  private(set) var passages: [Passage] = []
+
+  private let policy: Policy
+  private let machine: Machine
+
+  /// What is granted on a machine on a day. `machines` are the policy's, by name.
+  init(
+    _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
+    grants: GrantIndex
+  ) {
+    self.policy = policy
+    self.machine = machine
+    zones = SiteZone.zones(of: machine, in: policy)
+    addBuiltIn()
+    for grant in grants.concerning(machine) where grant.until.map({ $0 >= today }) ?? true {
+      let ports = Set(grant.services.flatMap(\.ports)).sorted()
+      let own = grant.to.filter { $0.machine == machine.name }
+      if !own.isEmpty {
+        for (zone, sources) in byZone(grant.from.flatMap { self.arrivals(of: $0, machines) }) {
+          for target in own { add(target, zone, ports, sources) }
+        }
+      }
+      for tunnel in policy.tunnels {
+        let outward = byZone(grant.from.flatMap { departures(of: $0, into: tunnel, machines) })
+        if outward.isEmpty { continue }
+        let destinations = grant.to.flatMap { target -> [Prefix] in
+          guard target.machine != machine.name, let receiver = machines[target.machine],
+            !receiver.addresses(in: tunnel.name).isEmpty
+          else { return [] }
+          return Self.destinations(target, receiver, tunnel)
+        }
+        if destinations.isEmpty { continue }
+        for (zone, sources) in outward {
+          passages.append(
+            Passage(
+              zone: zone, ports: ports, sources: sources, destinations: destinations,
+              exit: .interfaces([.exact(tunnel.name)])))
+        }
+      }
+    }
+  }
+
+  /// The sources of each zone together, in the order of the zones.
+  private func byZone(_ parts: [(SiteZone, Sources)]) -> [(SiteZone, Sources)] {
+    if parts.count < 2 { return parts }
+    return zones.compactMap { zone in
+      let own = parts.filter { $0.0.name == zone.name }.map(\.1)
+      if own.isEmpty { return nil }
+      var prefixes: [Prefix] = []
+      for sources in own {
+        guard case .prefixes(let some) = sources else { return (zone, .anyone) }
+        prefixes += some
+      }
+      return (zone, .prefixes(prefixes))
+    }
+  }
+
+  private mutating func addBuiltIn() {
+    for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+      guard let port = tunnel.listen.flatMap({ PortRange($0) }) else { continue }
+      arrivals += zones.map { Arrival(zone: $0, ports: [.ports(.udp, port)], sources: .anyone) }
+    }
+    guard let dhcp = PortRange(68), let dhcpv6 = PortRange(546) else { return }
+    for zone in zones where zone.kind == .network || zone.kind == .internet {
+      arrivals.append(Arrival(zone: zone, ports: [.ports(.udp, dhcp)], sources: .anyone, condition: .dhcp))
+      arrivals.append(
+        Arrival(zone: zone, ports: [.ports(.udp, dhcpv6)], sources: .anyone, condition: .dhcpv6))
+    }
+  }
+
+  private mutating func add(
+    _ target: GrantTarget, _ zone: SiteZone, _ ports: [ServicePort], _ sources: Sources
+  ) {
+    switch target {
+    case .machine: arrivals.append(Arrival(zone: zone, ports: ports, sources: sources))
+    case .zone(_, let name):
+      // Hosts of one zone reach each other without the machine.
+      guard name != zone.name, let home = machine.zone(named: name) else { return }
+      passages.append(
+        Passage(
+          zone: zone, ports: ports, sources: sources, destinations: home.prefixes,
+          exit: .interfaces(home.interfaces)))
+    case .subnet(_, let prefix):
+      let home = machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
+      passages.append(
+        Passage(
+          zone: zone, ports: ports, sources: sources, destinations: [prefix],
+          exit: home.map { .interfaces($0.interfaces) } ?? .anyNetwork))
+    }
+  }
+
+  private func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
+
+  /// The tunnels in which both machines have addresses.
+  private func tunnels(with other: Machine) -> [Tunnel] {
+    policy.tunnels.filter {
+      !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
+    }
+  }
+
+  /// Where a source comes to the machine, and who it is there.
+  private func arrivals(of source: GrantSource, _ machines: [String: Machine]) -> [(SiteZone, Sources)] {
+    switch source {
+    case .machine(let name):
+      guard name != machine.name, let other = machines[name] else { return [] }
+      return tunnels(with: other).compactMap { tunnel in
+        zone(named: tunnel.name.description).map {
+          ($0, .prefixes(other.addresses(in: tunnel.name).map { Prefix($0) }))
+        }
+      }
+    case .tunnel(let name):
+      guard let tunnel = policy.tunnel(named: name.description), !machine.addresses(in: name).isEmpty,
+        let zone = zone(named: name.description)
+      else { return [] }
+      return [(zone, .prefixes(tunnel.prefixes))]
+    case .zone(let name): return zone(named: name).map { [($0, .anyone)] } ?? []
+    case .machineZone(machine.name, let name): return zone(named: name).map { [($0, .anyone)] } ?? []
+    case .machineZone(let name, let zoneName):
+      guard let other = machines[name], let home = other.zone(named: zoneName) else { return [] }
+      return tunnels(with: other).compactMap { tunnel in
+        zone(named: tunnel.name.description).map { ($0, .prefixes(home.prefixes)) }
+      }
+    case .prefix(let prefix):
+      return zones.filter { $0.kind != .tunnel }.map { ($0, .prefixes([prefix])) }
+    case .list(let name):
+      let prefixes = policy.list(named: name)?.prefixes ?? []
+      return zones.filter { $0.kind != .tunnel }.map { ($0, .prefixes(prefixes)) }
+    }
+  }
+
+  /// Where a source enters the machine to be sent on into a tunnel: as the tunnel's hub, or out of a zone of its own.
+  private func departures(
+    of source: GrantSource, into tunnel: Tunnel, _ machines: [String: Machine]
+  ) -> [(SiteZone, Sources)] {
+    var result: [(SiteZone, Sources)] = []
+    if case .machineZone(machine.name, let name) = source, !machine.addresses(in: tunnel.name).isEmpty,
+      let zone = zone(named: name)
+    {
+      result.append((zone, zone.prefixes.isEmpty ? .anyone : .prefixes(zone.prefixes)))
+    }
+    guard tunnel.hub == machine.name, let inside = zone(named: tunnel.name.description) else { return result }
+    switch source {
+    case .machine(let name) where name != machine.name:
+      let addresses = machines[name]?.addresses(in: tunnel.name) ?? []
+      if !addresses.isEmpty { result.append((inside, .prefixes(addresses.map { Prefix($0) }))) }
+    case .tunnel(tunnel.name): result.append((inside, .prefixes(tunnel.prefixes)))
+    case .machineZone(let name, let zoneName) where name != machine.name:
+      if let other = machines[name], !other.addresses(in: tunnel.name).isEmpty,
+        let home = other.zone(named: zoneName)
+      {
+        result.append((inside, .prefixes(home.prefixes)))
+      }
+    case .machine, .tunnel, .zone, .machineZone, .prefix, .list: break
+    }
+    return result
+  }
+
+  private static func destinations(_ target: GrantTarget, _ receiver: Machine, _ tunnel: Tunnel) -> [Prefix] {
+    switch target {
+    case .machine: receiver.addresses(in: tunnel.name).map { Prefix($0) }
+    case .zone(_, let name): receiver.zone(named: name)?.prefixes ?? []
+    case .subnet(_, let prefix): [prefix]
+    }
+  }
+}
+
+/// The grants of a policy by the machines that they concern, so that a thousand machines need not read all of them each.
+struct GrantIndex {
+  private let all: [Grant]
+  private let byMachine: [String: [Int]]
+  private let hubs: Set<String>
+
+  init(_ policy: Policy) {
+    all = policy.grants + policy.failsafe
+    hubs = Set(policy.tunnels.compactMap(\.hub))
+    var byMachine: [String: [Int]] = [:]
+    for (place, grant) in all.enumerated() {
+      var names = Set(grant.to.map(\.machine))
+      for case .machineZone(let name, _) in grant.from { names.insert(name) }
+      for name in names { byMachine[name, default: []].append(place) }
+    }
+    self.byMachine = byMachine
+  }
+
+  /// Grants of which the machine may let something in or on: to it, out of its zones, and all where it is a hub.
+  func concerning(_ machine: Machine) -> [Grant] {
+    if hubs.contains(machine.name) { return all }
+    return (byMachine[machine.name] ?? []).map { all[$0] }
+  }
+}

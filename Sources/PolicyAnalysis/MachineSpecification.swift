@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What a machine's ruleset has to do with every packet there can be, at each place where it sees them: the policy
+/// language's meaning, said once more in classes of packets. A ruleset is right where it does the same.
+///
+/// Each place is specified by itself, since any other table may have changed a packet between two of them.
+struct MachineSpecification {
+  /// What is to befall a class of packets.
+  enum Outcome: CaseIterable {
+    /// Passes this place.
+    case accept
+    /// Passes this place, counted for a grant.
+    case granted
+    /// Is dropped without an answer, and counted.
+    case drop
+    /// Is refused with an answer, and counted.
+    case reject
+  }
+
+  /// Packets that fare alike for one reason.
+  struct Clause {
+    let claim: ProofClaim
+    let spaces: [PacketSpace]
+    let outcome: Outcome
+  }
+
+  /// A place where the machine's table sees packets.
+  struct Place {
+    /// The base chain.
+    let chain: String
+    /// Everything that may come there.
+    let everything: [PacketSpace]
+    /// No packet is in two of them.
+    let clauses: [Clause]
+    /// What grants let through of what no clause speaks of; all else of that is dropped.
+    let granted: (claim: ProofClaim, spaces: [PacketSpace])?
+    /// What no clause speaks of.
+    let rest: [PacketSpace]
+  }
+
+  private let writer: SpecificationWriter
+
+  init(
+    _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
+    grants: GrantIndex
+  ) {
+    let traffic = GrantedTraffic(policy, machine, machines, today: today, grants: grants)
+    writer = SpecificationWriter(policy, machine, machines, traffic)
+  }
+
+  /// The places where grants and addresses decide: they differ from machine to machine.
+  var gates: [Place] { [writer.raw(), writer.gate()] }
+
+  /// The base chains behind the gate, each with what is specified of it.
+  var chainsBehind: [(chain: String, place: () -> Place)] {
+    [
+      ("input", writer.input), ("forward", writer.forward), ("output", writer.output),
+      ("postrouting", writer.postrouting),
+    ]
+  }
+
+  /// What the places behind the gate hang on.
+  var signature: SpecificationWriter.Signature { writer.signature }
+}
+
+/// One property that a proof is about.
+public enum ProofClaim: String, Sendable, CaseIterable {
+  /// No source reaches a service that no grant gives it: not from outside a tunnel, not inside one.
+  case ungranted = "nothing ungranted passes"
+  /// What is granted gets through, at every packet of its flow.
+  case granted = "what is granted passes"
+  /// Between machines of `encrypt` nothing leaves or enters in the clear.
+  case encrypted = "nothing between encrypted machines is in the clear"
+  /// Tunnel addresses pass on their tunnel alone.
+  case tunnelAddresses = "a tunnel address passes on its tunnel alone"
+  /// Zones have the sources that the policy says.
+  case zoneSources = "a zone has its own sources alone"
+  /// Blocked lists are dropped first.
+  case blocked = "blocked sources are dropped first"
+  /// First packets to closed ports cost no connection.
+  case closedPorts = "a closed port costs no tracked connection"
+  /// Nothing is forwarded but containers' traffic outward and what grants route.
+  case forwarded = "nothing is forwarded that is not granted"
+  /// What cannot be a packet of a connection is dropped, and no connection is taken up in its middle.
+  case midstream = "no connection is taken up in its middle"
+  /// Loopback, replies, errors, discovery and what hosts and containers send work.
+  case works = "what must work, works"
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// Parts of a policy in the policy's own words.
+enum PolicyWords {
+  static func text(_ source: GrantSource) -> String {
+    switch source {
+    case .machine(let name), .zone(let name), .list(let name): name
+    case .tunnel(let name): name.description
+    case .machineZone(let machine, let zone): "\(machine).\(zone)"
+    case .prefix(let prefix): prefix.description
+    }
+  }
+
+  static func text(_ target: GrantTarget) -> String {
+    switch target {
+    case .machine(let name): name
+    case .zone(let machine, let zone): "\(machine).\(zone)"
+    case .subnet(_, let prefix): prefix.description
+    }
+  }
+
+  /// A target for a sentence: of a prefix, also where it is.
+  static func sentence(_ target: GrantTarget) -> String {
+    if case .subnet(let machine, let prefix) = target { "\(prefix) behind \(machine)" } else { text(target) }
+  }
+
+  /// A line of `allow`.
+  static func grant(to: String, services: String, from: String) -> String {
+    "- { to: \(scalar(to)), services: [\(scalar(services))], from: \(scalar(from)) }"
+  }
+
+  /// A line of `tests`.
+  static func test(from: String, to: String, allow: String) -> String {
+    "- { from: \(scalar(from)), to: \(scalar(to)), allow: [\(scalar(allow))] }"
+  }
+
+  /// A word in a map of YAML's flow style: quoted where it would not be read as it stands.
+  private static func scalar(_ word: String) -> String {
+    word.utf8.contains(UInt8(ascii: ":")) ? "\"\(word)\"" : word
+  }
+}

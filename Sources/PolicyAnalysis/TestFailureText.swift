@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+public import PolicyLanguage
+public import RulesetModel
+
+/// Writes tests that do not hold for people: each with the packet that shows it, the packet's way step by step, what
+/// decided, and what would make it hold.
+public struct TestFailureText: Sendable {
+  private let style: DiagnosticText.Style
+  private let lines: SourceLines?
+
+  /// A writer in this style, which shows the lines of the policy where it has them.
+  public init(style: DiagnosticText.Style = .plain, lines: SourceLines?) {
+    self.style = style
+    self.lines = lines
+  }
+
+  /// All of these, one after another, each line ended.
+  public func render(_ failures: [PolicyTestRun.Failure]) -> String {
+    failures.map { render($0) }.joined()
+  }
+
+  private func render(_ failure: PolicyTestRun.Failure) -> String {
+    let place = Diagnostic(
+      severity: .error, location: failure.location, message: "test failed: \(failure.expectation)", help: nil,
+      sourceLine: nil, length: 1)
+    var rows: [(label: String, text: String)] = []
+    if let packet = failure.packet { rows.append(("packet", Self.text(packet))) }
+    for (index, step) in Self.steps(failure.trace).enumerated() {
+      rows.append((index == 0 ? "steps" : "", step))
+    }
+    let verdict = failure.trace?.verdict.rawValue ?? "no packet"
+    rows.append(("decided", "\(verdict) on \(failure.machine): \(failure.because)"))
+    rows.append(("to pass", failure.fix))
+    return DiagnosticText(style: style).render(lines?.showing(place) ?? place)
+      + rows.map { "    \(label($0.label))\($0.text)\n" }.joined()
+  }
+
+  private func label(_ label: String) -> String {
+    let padding = String(repeating: " ", count: max(1, 10 - label.utf8.count))
+    if style == .plain || label.isEmpty { return label + padding }
+    // The way out is what one looks for.
+    return "\u{1b}[\(label == "to pass" ? "32;1" : "34")m\(label)\u{1b}[0m\(padding)"
+  }
+
+  /// A way, step by step, in columns.
+  private static func steps(_ trace: Trace?) -> [String] {
+    var table = AlignedTable([.left(), .left(), .left()])
+    for step in trace?.steps ?? [] { table.append([step.chain, text(step.outcome), step.comment ?? ""]) }
+    return table.text().split(separator: "\n").map { String($0) }
+  }
+
+  /// A packet in a line.
+  public static func text(_ packet: Packet) -> String {
+    let ends = "\(packet.transport) \(packet.source) -> \(packet.destination)"
+    return packet.transport.hasPorts ? "\(ends) port \(packet.destinationPort)" : ends
+  }
+
+  /// What a step did, in a few words.
+  public static func text(_ outcome: TraceOutcome) -> String {
+    switch outcome {
+    case .verdict(.jump(let chain)): "jump \(chain)"
+    case .verdict(.goto(let chain)): "goto \(chain)"
+    case .verdict(let verdict): "\(verdict)"
+    case .reject: "reject"
+    case .counted(let counter): "counted in \(counter)"
+    case .policy(let policy): "policy \(policy)"
+    case .undetermined(let expression): "undetermined at \(expression)"
+    case .translated(let change):
+      "\(change.side) becomes \(change.address.map(\.description) ?? "another")\(change.port.map { " port \($0)" } ?? "")"
+    case .marked(let mark): "mark \(mark)"
+    case .assumed(let text): "taken for granted: \(text)"
+    case .routed(let answer): "goes to \(answer)"
+    case .unroutable(let why): "thrown away: \(why)"
+    }
+  }
+}

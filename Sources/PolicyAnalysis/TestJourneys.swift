@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A packet of a test, and the machines that judge it, in the order in which it meets them.
+struct TestJourney {
+  /// What a machine on the way does with it.
+  struct Stop {
+    let machine: String
+    let trace: Trace
+  }
+
+  let packet: Packet
+  /// The zone of the receiving machine by which it comes.
+  let zone: SiteZone
+  let stops: [Stop]
+
+  /// The first machine that does not let it on.
+  var refusal: Stop? { stops.first { $0.trace.verdict != .accept } }
+}
+
+/// The packets that a policy's tests speak of: a test names ends and a service, and each packet between them, in both
+/// address families, is sent along its way.
+struct TestJourneys {
+  /// A way into a machine, and the addresses that the source has there.
+  struct Arrival {
+    let zone: SiteZone
+    let sources: [IPAddress]
+  }
+
+  let policy: Policy
+  /// The machines that some test's packets meet.
+  let views: [String: SiteView]
+  private let machines: [String: Machine]
+
+  /// The machines that the policy's tests meet.
+  init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
+
+  /// These machines.
+  init(_ site: CompiledSite, judges: Set<String>) {
+    policy = site.policy
+    views = Dictionary(
+      site.policy.machines.filter { judges.contains($0.name) }.map { ($0.name, site.view(of: $0)) },
+      uniquingKeysWith: { first, _ in first })
+    machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Receivers, hubs, and those that route a source into a tunnel.
+  private static func judges(of policy: Policy) -> Set<String> {
+    if policy.tests.isEmpty { return [] }
+    var names = Set(policy.tunnels.compactMap(\.hub))
+    for test in policy.tests {
+      names.formUnion(test.to.map(\.machine))
+      for case .machineZone(let name, _) in test.from { names.insert(name) }
+    }
+    return names
+  }
+
+  /// The ways by which a source comes to a target, over what the test names or else by its own.
+  func arrivals(_ source: GrantSource, at target: GrantTarget, over: String?) -> [Arrival] {
+    guard let receiver = views[target.machine] else { return [] }
+    let forced = over.flatMap(receiver.zone)
+    func shared(_ machine: Machine) -> [SiteZone] {
+      policy.tunnels.filter {
+        !machine.addresses(in: $0.name).isEmpty && !receiver.machine.addresses(in: $0.name).isEmpty
+      }.compactMap { receiver.zone(named: $0.name.description) }
+    }
+    func one(_ name: String, _ sources: (SiteZone) -> [IPAddress]) -> [Arrival] {
+      (forced ?? receiver.zone(named: name)).map { [Arrival(zone: $0, sources: sources($0))] } ?? []
+    }
+    func outside(_ sources: [IPAddress]) -> [Arrival] {
+      (forced.map { [$0] } ?? receiver.zones.filter { $0.kind == .internet }).map {
+        Arrival(zone: $0, sources: sources)
+      }
+    }
+    switch source {
+    case .machine(let name):
+      guard let machine = machines[name] else { return [] }
+      return (forced.map { [$0] } ?? shared(machine)).map { zone in
+        if zone.kind == .tunnel {
+          let tunnel = policy.tunnel(named: zone.name)
+          return Arrival(zone: zone, sources: tunnel.map { machine.addresses(in: $0.name) } ?? [])
+        }
+        // Outside the tunnel it has its public address, and whatever it claims to have.
+        if case .addresses(let own) = machine.endpoint { return Arrival(zone: zone, sources: own) }
+        return Arrival(zone: zone, sources: receiver.anyone(in: zone))
+      }
+    case .machineZone(let name, let zoneName):
+      if name == receiver.machine.name { return one(zoneName) { receiver.anyone(in: $0) } }
+      guard let machine = machines[name], let home = machine.zone(named: zoneName) else { return [] }
+      let hosts = home.prefixes.map { IPAddress(family: $0.family, bits: $0.last.bits - 1) }
+      return (forced.map { [$0] } ?? shared(machine)).map { Arrival(zone: $0, sources: hosts) }
+    case .tunnel(let name):
+      let last = policy.tunnel(named: name.description)?.prefixes.map {
+        IPAddress(family: $0.family, bits: $0.last.bits - 1)
+      }
+      return one(name.description) { _ in last ?? [] }
+    case .zone(let name): return one(name) { receiver.anyone(in: $0) }
+    case .prefix(let prefix): return outside([prefix.address])
+    case .list(let name):
+      let prefixes = policy.list(named: name)?.prefixes ?? []
+      return outside(
+        AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address })
+    }
+  }
+
+  /// Every packet from a source to a target for one port, by these ways.
+  func journeys(
+    _ arrivals: [Arrival], _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
+  ) -> [TestJourney] {
+    guard let receiver = views[target.machine] else { return [] }
+    return arrivals.flatMap { way in
+      way.sources.flatMap { address -> [TestJourney] in
+        guard let destination = destination(target, receiver, way.zone, address.family) else { return [] }
+        return Self.packets(port, address, destination).compactMap {
+          journey($0, source, target, receiver, way.zone)
+        }
+      }
+    }
+  }
+
+  private func destination(
+    _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone, _ family: AddressFamily
+  ) -> IPAddress? {
+    switch target {
+    case .machine:
+      if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+        return receiver.machine.addresses(in: tunnel.name).first { $0.family == family }
+      }
+      if case .addresses(let own) = receiver.machine.endpoint,
+        let address = own.first(where: { $0.family == family })
+      {
+        return address
+      }
+      // Any address of its own that is not in a tunnel stands for all.
+      return family == .ipv4 ? IPAddress("192.0.2.77") : IPAddress("2001:db8::77")
+    case .zone(_, let name):
+      return receiver.machine.zone(named: name)?.prefixes.first { $0.family == family }.map {
+        IPAddress(family: family, bits: $0.last.bits - 2)
+      }
+    case .subnet(_, let prefix): return prefix.family == family ? prefix.last : nil
+    }
+  }
+
+  static func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet] {
+    func packet(_ transport: IPProtocol, _ port: UInt16 = 0) -> Packet {
+      Packet(
+        source: source, destination: destination, transport: transport, destinationPort: port, input: nil)
+    }
+    switch port {
+    case .ports(let transport, let range):
+      return Set([range.lower, range.upper]).sorted().map { packet(transport, $0) }
+    case .protocol(let transport): return [packet(transport)]
+    case .echoRequest: return [packet(source.family == .ipv4 ? .icmp : .icmpv6)]
+    }
+  }
+
+  private func journey(
+    _ packet: Packet, _ source: GrantSource, _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone
+  ) -> TestJourney? {
+    var stops: [TestJourney.Stop] = []
+    if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+      // A source behind another machine is routed into the tunnel there.
+      if case .machineZone(let name, let zoneName) = source, name != receiver.machine.name,
+        let router = views[name],
+        let home = router.zone(named: zoneName), let input = router.interface(of: home)
+      {
+        stops.append(.init(machine: name, trace: router.passage(Self.routed(packet, input), to: tunnel.name)))
+      }
+      if let hub = tunnel.hub, hub != receiver.machine.name, hub != Self.machine(source),
+        let relay = views[hub]
+      {
+        let trace = relay.passage(Self.routed(packet, tunnel.name), to: tunnel.name)
+        stops.append(.init(machine: hub, trace: trace))
+      }
+    }
+    guard let input = receiver.interface(of: zone) else { return nil }
+    let exit: InterfaceName?
+    switch target {
+    case .machine:
+      var arriving = packet
+      arriving.input = input
+      stops.append(.init(machine: receiver.machine.name, trace: receiver.arrival(arriving)))
+      return TestJourney(packet: packet, zone: zone, stops: stops)
+    case .zone(_, let name): exit = receiver.zone(named: name).flatMap(receiver.interface)
+    case .subnet(_, let prefix):
+      let home =
+        receiver.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
+        ?? receiver.zone(named: Zone.internet)
+      exit = home.flatMap(receiver.interface)
+    }
+    guard let exit else { return nil }
+    stops.append(
+      .init(machine: receiver.machine.name, trace: receiver.passage(Self.routed(packet, input), to: exit)))
+    return TestJourney(packet: packet, zone: zone, stops: stops)
+  }
+
+  private static func routed(_ packet: Packet, _ input: InterfaceName) -> Packet {
+    var packet = packet
+    packet.input = input
+    packet.destinationType = .unicast
+    return packet
+  }
+
+  private static func machine(_ source: GrantSource) -> String? {
+    switch source {
+    case .machine(let name), .machineZone(let name, _): name
+    case .tunnel, .zone, .prefix, .list: nil
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// The grants of a policy with all that does not depend on the machine worked out, and the machines that each concerns:
+/// a thousand machines need not read all of them each.
+struct GrantIndex {
+  /// A grant, and what every entry that it makes has in common.
+  struct Indexed {
+    let grant: Grant
+    let template: GrantEntry
+  }
+
+  private let all: [Indexed]
+  private let byMachine: [String: [Int]]
+  private let hubs: Set<String>
+
+  /// The grants that have not ended on this day. `only` names the machine that alone will be asked about.
+  init(_ policy: Policy, today: CalendarDate, only: String?) {
+    hubs = Set(policy.tunnels.compactMap(\.hub))
+    var all: [Indexed] = []
+    var byMachine: [String: [Int]] = [:]
+    for grant in policy.grants + policy.failsafe where grant.until.map({ $0 >= today }) ?? true {
+      var names = Set(grant.to.map(\.machine))
+      for case .machineZone(let name, _) in grant.from { names.insert(name) }
+      if let only, !hubs.contains(only), !names.contains(only) { continue }
+      for name in names { byMachine[name, default: []].append(all.count) }
+      all.append(Indexed(grant: grant, template: Self.template(grant, policy)))
+    }
+    self.all = all
+    self.byMachine = byMachine
+  }
+
+  /// Grants of which the machine may let something in or on: to it, out of its zones, and all where it is a hub. In the
+  /// order in which they are written.
+  func concerning(_ machine: Machine) -> [Indexed] {
+    if hubs.contains(machine.name) { return all }
+    return (byMachine[machine.name] ?? []).map { all[$0] }
+  }
+
+  private static func template(_ grant: Grant, _ policy: Policy) -> GrantEntry {
+    // What the grant says, whatever the order in which it says it.
+    let canonical =
+      grant.to.map(canonical).sorted().joined(separator: " ") + "|"
+      + Set(grant.services.flatMap(\.ports)).sorted().map(canonical).joined(separator: " ") + "|"
+      + grant.from.map(canonical).sorted().joined(separator: " ")
+    let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
+    let reason =
+      "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
+    return GrantEntry(
+      counter: "allow-\(words.joined(separator: "-"))-\(Identifier.digest(canonical))",
+      origin: Origin(
+        file: policy.path, lines: [grant.location.line],
+        reason: grant.because.map { "\(reason): \($0)" } ?? reason),
+      services: grant.services, sources: .anyone)
+  }
+
+  private static func canonical(_ target: GrantTarget) -> String {
+    switch target {
+    case .machine(let name): name
+    case .zone(let machine, let zone): "\(machine).\(zone)"
+    case .subnet(let machine, let prefix): "\(machine) \(prefix.description)"
+    }
+  }
+
+  private static func canonical(_ source: GrantSource) -> String {
+    switch source {
+    case .machine(let name): name
+    case .tunnel(let name): "tunnel \(name.description)"
+    case .zone(let name): "zone \(name)"
+    case .machineZone(let machine, let zone): "\(machine).\(zone)"
+    case .prefix(let prefix): prefix.description
+    case .list(let name): "list \(name)"
+    }
+  }
+
+  private static func canonical(_ port: ServicePort) -> String {
+    switch port {
+    case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
+    case .protocol(let number): "\(number.number)"
+    case .echoRequest: "echo"
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import PolicyLanguage
+public import RulesetModel
+
+/// Compiles one policy for many machines: what does not depend on the machine is worked out once.
+public struct SiteCompiler: Sendable {
+  private let policy: Policy
+  private let live: LiveEndpoints
+  private let machines: [String: Machine]
+  private let grants: GrantIndex
+
+  /// A compiler of a policy on a day: grants that ended before it are left out. `live` holds the addresses at which
+  /// machines with `endpoint: live` were last heard. `only` names the machine that alone will be asked for, nil any.
+  public init(
+    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(), only name: String? = nil
+  ) {
+    self.policy = policy
+    self.live = live
+    machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    grants = GrantIndex(policy, today: today, only: name)
+  }
+
+  /// The ruleset of a machine, which must be one of the policy's.
+  ///
+  /// The same policy, machine, day and addresses give the same ruleset, to the byte.
+  public func ruleset(of machine: Machine) -> Ruleset {
+    let site = Site(policy: policy, machine: machine, machines: machines)
+    var builder = RulesetBuilder(site: site)
+    let entries = GrantEntries(site: site, grants: grants)
+    let encryption = EncryptionPlan(site: site, live: live)
+    builder.addRaw(entries)
+    builder.addGate(entries, encryption)
+    builder.addInput(entries)
+    builder.addForward(entries, encryption)
+    builder.addOutput(encryption)
+    builder.addPostrouting(encryption)
+    return builder.ruleset
+  }
+
+  /// Machines for which another compiler makes a ruleset that does the same, since it makes it of the same: told without
+  /// compiling. Of the others nothing is known.
+  public func machinesAlike(in other: SiteCompiler) -> Set<String> {
+    guard CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live) else {
+      return []
+    }
+    return Set(
+      policy.machines.filter { machine in
+        let (one, two) = (grants.concerning(machine), other.grants.concerning(machine))
+        return one.count == two.count
+          && zip(one, two).allSatisfy {
+            CompilerInput.GrantInput($0.grant) == CompilerInput.GrantInput($1.grant)
+          }
+      }.map(\.name))
+  }
+}

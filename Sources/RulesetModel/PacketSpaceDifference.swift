@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// Many classes of packets, to be taken away from others: found by their services, of which most have few.
+public struct PacketSpaceIndex: Sendable {
+  /// Services of a class under each of which it is found; a class of more is looked at for every other.
+  private static let mostServices: UInt128 = 64
+
+  private let spaces: [PacketSpace]
+  private var narrow: [UInt128: [Int]] = [:]
+  private var wide: [Int] = []
+
+  /// An index of these classes.
+  public init(_ spaces: [PacketSpace]) {
+    self.spaces = spaces
+    for (place, space) in spaces.enumerated() {
+      if let keys = Self.keys(space) {
+        for key in keys { narrow[key, default: []].append(place) }
+      } else {
+        wide.append(place)
+      }
+    }
+  }
+
+  private static func keys(_ space: PacketSpace) -> [UInt128]? {
+    var count: UInt128 = 0
+    let intervals = space[.service].intervals
+    for interval in intervals { count += interval.upper - interval.lower + 1 }
+    guard count <= mostServices else { return nil }
+    return intervals.flatMap { Array($0.lower...$0.upper) }
+  }
+
+  /// The packets of a class that are in none of the indexed ones, as classes that have no packet in common.
+  public func remainder(of space: PacketSpace) -> [PacketSpace] {
+    var places: [Int]
+    if let keys = Self.keys(space) {
+      places = keys.count == 1 ? narrow[keys[0]] ?? [] : Set(keys.flatMap { narrow[$0] ?? [] }).sorted()
+      places += wide
+    } else {
+      places = Array(spaces.indices)
+    }
+    var rest = [space]
+    for place in places {
+      if rest.isEmpty { break }
+      rest = rest.flatMap { $0.subtracting(spaces[place]) }
+    }
+    return rest
+  }
+
+  /// The packets of these classes that are in none of the indexed ones.
+  public func remainder(of others: [PacketSpace]) -> [PacketSpace] { others.flatMap { remainder(of: $0) } }
+
+  /// The packets of some classes that are in none of others: what stands in both as it is costs little.
+  public static func remainder(of some: [PacketSpace], without others: [PacketSpace]) -> [PacketSpace] {
+    let same = Set(others)
+    let different = some.filter { !same.contains($0) }
+    return different.isEmpty ? [] : PacketSpaceIndex(others).remainder(of: different)
+  }
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+
+/// A rule's expressions as conditions on the fields of packets: what the kernel works out with registers, worked out once
+/// for all packets.
+struct SpaceRule: Sendable {
+  /// One step of a rule.
+  enum Step: Sendable {
+    /// Goes on where the field has one of the values.
+    case require(PacketSpace.Field, IntervalSet)
+    /// What becomes of packets with one of the values cannot be told.
+    case unknown(PacketSpace.Field, IntervalSet, why: String)
+    /// Goes on in the branch that has the field's value; `misses` are the values that none has.
+    case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
+    case count(String)
+    case verdict(VerdictCode)
+    case reject
+    /// What cannot be told of any packet that comes so far.
+    case undetermined(String)
+  }
+
+  /// What a map holds for some keys.
+  struct Branch: Sendable {
+    let values: IntervalSet
+    let value: ElementValue?
+  }
+
+  let steps: [Step]
+
+  /// Prepares a rule of a table whose sets are these, in a chain before or behind conntrack.
+  init(_ rule: KernelRule, family: AddressFamily, sets: [String: KernelSet]) {
+    var reader = SpaceRuleReader(family: family, sets: sets)
+    for expression in rule.expressions where !reader.isOver { reader.read(expression) }
+    steps = reader.steps
+  }
+}
+
+/// Reads the expressions of one rule for packets of one family.
+private struct SpaceRuleReader {
+  /// What was loaded into a register.
+  private enum Part {
+    /// A field as it is.
+    case whole(PacketSpace.Field)
+    case transport
+    case destinationPort
+    case icmpType
+    case state
+    case direction
+    case status
+  }
+
+  /// A part of a packet in a register.
+  private struct Load {
+    let part: Part
+    /// Bytes that were loaded.
+    let length: Int
+    var mask: [UInt8]?
+    /// Which 4 bytes of it a register holds.
+    var place = 0
+
+    /// Whether it is a number in the host's order, where the order of bytes is not that of values.
+    var isHostOrder: Bool {
+      switch part {
+      case .state, .status, .whole(.destinationType): true
+      case .whole, .transport, .destinationPort, .icmpType, .direction: false
+      }
+    }
+  }
+
+  let family: AddressFamily
+  let sets: [String: KernelSet]
+  var steps: [SpaceRule.Step] = []
+  /// Whether no step behind the last can matter.
+  var isOver = false
+  /// Protocols that the rule has not ruled out yet.
+  private var transports = IntervalSet(0, 0xff)
+  /// The sixteen 4-byte registers.
+  private var registers: [Load?] = Array(repeating: nil, count: 16)
+
+  init(family: AddressFamily, sets: [String: KernelSet]) {
+    self.family = family
+    self.sets = sets
+  }
+
+  mutating func read(_ expression: Expression) {
+    switch expression {
+    case .meta(NFT.metaInputName, let register): put(Load(part: .whole(.input), length: 16), register)
+    case .meta(NFT.metaOutputName, let register): put(Load(part: .whole(.output), length: 16), register)
+    // The family of the packets is known: what asks for it is decided here.
+    case .meta(NFT.metaFamily, let register): put(nil, register)
+    case .meta(NFT.metaProtocol, let register): put(Load(part: .transport, length: 1), register)
+    case .payload(let base, let offset, let length, let register):
+      guard let part = part(base, Int(offset), Int(length)) else { return stop("payload") }
+      put(Load(part: part, length: Int(length)), register)
+    case .ct(NFT.ctState, nil, let register): put(Load(part: .state, length: 4), register)
+    case .ct(NFT.ctDirection, nil, let register): put(Load(part: .direction, length: 1), register)
+    case .ct(NFT.ctStatus, nil, let register): put(Load(part: .status, length: 4), register)
+    case .fib(NFT.fibAddressType, NFT.fibDestination, let register):
+      put(Load(part: .whole(.destinationType), length: 4), register)
+    case .bitwise(let source, let destination, let mask, let xor):
+      guard var load = loaded(source), load.place == 0, load.mask == nil, mask.count == load.length,
+        xor.allSatisfy({ $0 == 0 })
+      else { return stop("bitwise") }
+      load.mask = mask
+      put(load, destination)
+    case .compare(let operation, let source, let data): compare(operation, source, data)
+    case .lookup(let name, let source, let destination, let inversion):
+      lookup(name, source, isMap: destination != nil, inversion)
+    case .object(NFT.objectCounter, let name): add(.count(name))
+    case .objectMap(let name, let source): lookup(name, source, isMap: true, .plain)
+    case .verdict(let verdict):
+      add(.verdict(verdict))
+      isOver = true
+    case .reject:
+      add(.reject)
+      isOver = true
+    case .counter: break
+    case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .opaque:
+      stop(ExpressionText.text(expression))
+    }
+  }
+
+  private mutating func add(_ step: SpaceRule.Step) { steps.append(step) }
+
+  private mutating func stop(_ why: String) {
+    add(.undetermined(why))
+    isOver = true
+  }
+
+  private func part(_ base: UInt32, _ offset: Int, _ length: Int) -> Part? {
+    switch (base, offset, length) {
+    case (NFT.payloadNetwork, 12, 4) where family == .ipv4: .whole(.source)
+    case (NFT.payloadNetwork, 16, 4) where family == .ipv4: .whole(.destination)
+    case (NFT.payloadNetwork, 8, 1) where family == .ipv4: .whole(.hopLimit)
+    case (NFT.payloadNetwork, 8, 16) where family == .ipv6: .whole(.source)
+    case (NFT.payloadNetwork, 24, 16) where family == .ipv6: .whole(.destination)
+    case (NFT.payloadNetwork, 7, 1) where family == .ipv6: .whole(.hopLimit)
+    case (NFT.payloadTransport, 0, 1): .icmpType
+    case (NFT.payloadTransport, 0, 2): .whole(.sourcePort)
+    case (NFT.payloadTransport, 2, 2): .destinationPort
+    case (NFT.payloadTransport, 13, 1): .whole(.tcpFlags)
+    default: nil
+    }
+  }
+
+  // MARK: Registers
+
+  private func place(_ register: UInt32) -> Int? {
+    switch register {
+    case 1...4: Int(register - 1) * 4
+    case 8...23: Int(register - 8)
+    default: nil
+    }
+  }
+
+  private mutating func put(_ load: Load?, _ register: UInt32) {
+    guard let start = place(register) else { return }
+    for place in 0..<max(1, ((load?.length ?? 1) + 3) / 4) where start + place < registers.count {
+      registers[start + place] = load
+      registers[start + place]?.place = place
+    }
+  }
+
+  private func loaded(_ register: UInt32) -> Load? { place(register).flatMap { registers[$0] } }
+
+  // MARK: Conditions
+
+  private mutating func compare(_ operation: UInt32, _ register: UInt32, _ data: [UInt8]) {
+    guard let load = loaded(register) else {
+      // The only thing in a register that is no field is the family.
+      guard place(register) != nil, data.count == 1 else { return stop("cmp") }
+      let isEqual = data[0] == family.rawValue
+      guard operation == NFT.equal || operation == NFT.notEqual else { return stop("cmp") }
+      if isEqual != (operation == NFT.equal) { never() }
+      return
+    }
+    guard load.place == 0, let values = Self.values(load, operation, data) else { return stop("cmp") }
+    require(load.part, values)
+  }
+
+  /// Goes on where a part of the packet has one of these values.
+  private mutating func require(_ part: Part, _ values: IntervalSet) {
+    switch part {
+    case .whole(let field): add(.require(field, values))
+    case .transport:
+      transports = transports.intersection(values)
+      add(
+        .require(
+          .service,
+          IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
+    case .destinationPort:
+      // These two bytes are something else in ICMP.
+      if !transports.isDisjoint(with: Self.icmpNumbers) {
+        add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
+      }
+      add(.require(.service, repeated(values)))
+    case .icmpType:
+      if !Self.icmpNumbers.isSuperset(of: transports) {
+        add(
+          .unknown(
+            .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      }
+      let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
+      add(.require(.service, repeated(types)))
+    case .state:
+      connections { values.contains(UInt128($0.state.rawValue)) }
+    case .direction:
+      connections { $0.direction.map { values.contains(UInt128($0.rawValue)) } ?? false }
+    case .status:
+      connections { $0.status.map { values.contains(UInt128($0.rawValue)) } ?? false }
+    }
+  }
+
+  /// Where conntrack knows no connection, every question about it but its state ends the rule.
+  private mutating func connections(_ condition: (PacketSpace.Connection) -> Bool) {
+    add(.require(.connection, PacketSpace.Connection.set(where: condition)))
+  }
+
+  private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
+
+  private static let icmpNumbers = IntervalSet([1, 58] as [UInt128])
+
+  /// Values of 16 bits for every protocol that is left.
+  private func repeated(_ values: IntervalSet) -> IntervalSet {
+    IntervalSet(
+      ranges: transports.intervals.flatMap { ($0.lower...$0.upper) }.flatMap { transport in
+        values.intervals.map { (transport << 16 | $0.lower, transport << 16 | min($0.upper, 0xffff)) }
+      })
+  }
+
+  /// No packet meets the rule.
+  private mutating func never() {
+    add(.require(.destinationType, .empty))
+    isOver = true
+  }
+
+  /// The values of a part that compare so with the data; nil where that is beyond what is worked out.
+  private static func values(_ load: Load, _ operation: UInt32, _ data: [UInt8]) -> IntervalSet? {
+    guard data.count <= load.length, !data.isEmpty else { return nil }
+    if load.length == 1 || load.isHostOrder {
+      guard data.count == load.length else { return nil }
+      let mask = load.mask.map { number($0, isHostOrder: load.isHostOrder) } ?? .max
+      let right = number(data, isHostOrder: load.isHostOrder)
+      // Registers are compared byte by byte: with numbers in the host's order only equality has a meaning.
+      guard !load.isHostOrder || operation <= NFT.notEqual else { return nil }
+      if load.mask == nil, operation <= NFT.notEqual, right <= 0xff {
+        let one = IntervalSet(right)
+        return operation == NFT.equal ? one : IntervalSet(0, 0xff).subtracting(one)
+      }
+      // Values of one byte, and the bits and numbers that conntrack and the routing table know: 64 and 0x30 at most.
+      return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { holds($0 & mask, operation, right) })
+    }
+    let top = top(load)
+    let free = UInt128((load.length - data.count) * 8)
+    let low = number(data, isHostOrder: false) << free
+    let high = low | ((UInt128(1) << free) - 1)
+    if let mask = load.mask {
+      guard data.count == load.length, let block = block(low, mask: number(mask, isHostOrder: false), top)
+      else {
+        return nil
+      }
+      switch operation {
+      case NFT.equal: return block
+      case NFT.notEqual: return IntervalSet(0, top).subtracting(block)
+      default: return nil
+      }
+    }
+    switch operation {
+    case NFT.equal: return IntervalSet(low, high)
+    case NFT.notEqual: return IntervalSet(0, top).subtracting(IntervalSet(low, high))
+    case NFT.less: return low == 0 ? .empty : IntervalSet(0, low - 1)
+    case NFT.lessOrEqual: return IntervalSet(0, high)
+    case NFT.greater: return high == top ? .empty : IntervalSet(high + 1, top)
+    case NFT.greaterOrEqual: return IntervalSet(low, top)
+    default: return nil
+    }
+  }
+
+  private static func top(_ load: Load) -> UInt128 {
+    load.length == 16 ? .max : (UInt128(1) << UInt128(load.length * 8)) - 1
+  }
+
+  /// The numbers that, masked, equal a value; nil where the mask is not that of a prefix.
+  private static func block(_ value: UInt128, mask: UInt128, _ top: UInt128) -> IntervalSet? {
+    let host = top & ~mask
+    guard host & (host &+ 1) == 0 else { return nil }
+    return value & host == 0 ? IntervalSet(value, value | host) : .empty
+  }
+
+  private static func holds(_ left: UInt128, _ operation: UInt32, _ right: UInt128) -> Bool {
+    switch operation {
+    case NFT.equal: left == right
+    case NFT.notEqual: left != right
+    case NFT.less: left < right
+    case NFT.lessOrEqual: left <= right
+    case NFT.greater: left > right
+    default: left >= right
+    }
+  }
+
+  private static func number(_ bytes: some BidirectionalCollection<UInt8>, isHostOrder: Bool) -> UInt128 {
+    !isHostOrder || UInt32(1).bigEndian == 1
+      ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt128($1) }
+  }
+
+  // MARK: Sets
+
+  private mutating func lookup(_ name: String, _ source: UInt32, isMap: Bool, _ inversion: Inversion) {
+    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
+      let ranges = ranges(set, key, isMap: isMap)
+    else { return stop("lookup @\(name)") }
+    let all = IntervalSet.union(ranges.map(\.values))
+    let top: UInt128 =
+      switch key {
+      case .field(_, let load): Self.top(load)
+      case .service: 0xff_ffff
+      }
+    let outside = IntervalSet(0, top).subtracting(all)
+    if isMap {
+      add(.branch(key.field, ranges, misses: outside))
+    } else {
+      add(.require(key.field, inversion == .plain ? all : outside))
+    }
+    if isMap, set.dataType == NFT.dataVerdict { isOver = true }
+  }
+
+  /// What the keys of a set are made of.
+  private enum Key {
+    case field(PacketSpace.Field, Load)
+    /// `meta l4proto . th dport`
+    case service
+
+    var field: PacketSpace.Field {
+      switch self {
+      case .field(let field, _): field
+      case .service: .service
+      }
+    }
+  }
+
+  private func key(of set: KernelSet, at start: Int) -> Key? {
+    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
+      first.place == 0
+    else { return nil }
+    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
+    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
+      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
+      let second = registers[start + 1],
+      case .destinationPort = second.part, second.place == 0, second.mask == nil
+    else { return nil }
+    return .service
+  }
+
+  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
+  private func ranges(_ set: KernelSet, _ key: Key, isMap: Bool) -> [SpaceRule.Branch]? {
+    var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
+    var order: [ElementValue?] = []
+    let elements = set.elements
+    for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
+      guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
+      let value = isMap ? elements.value(index) : nil
+      let bytes = elements.key(index)
+      let range: (UInt128, UInt128)
+      switch key {
+      case .service:
+        let start = bytes.startIndex
+        let transport = IPProtocol(number: bytes[start])
+        // No rule of ours looks for a port of ICMP, where these bytes are something else.
+        if transport == .icmp || transport == .icmpv6 { return nil }
+        let number = PacketSpace.Service.number(
+          transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))
+        range = (number, number)
+      case .field(_, let load):
+        let top = Self.top(load)
+        let lower = Self.number(bytes, isHostOrder: load.isHostOrder)
+        if set.flags & NFT.setInterval == 0 {
+          let mask = load.mask.map { Self.number($0, isHostOrder: false) } ?? top
+          guard let block = Self.block(lower, mask: mask, top) else { return nil }
+          guard let whole = block.intervals.first else { continue }
+          range = (whole.lower, whole.upper)
+        } else {
+          guard load.mask == nil else { return nil }
+          let isLast = index + 1 == elements.count
+          range = (lower, isLast ? top : Self.number(elements.key(index + 1), isHostOrder: false) - 1)
+        }
+      }
+      if ranges[value] == nil { order.append(value) }
+      ranges[value, default: []].append(range)
+    }
+    return order.map { SpaceRule.Branch(values: IntervalSet(ranges: ranges[$0] ?? []), value: $0) }
+  }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import PolicyLanguage
+
+/// `wgfence schema`: the JSON Schema of the policy language.
+struct SchemaVerb: Verb {
+  static let configuration = verb(
+    "schema", "Print the JSON Schema of the policy language, for editors.",
+    discussion: """
+      Save it and name it in the policy's first line, and editors with the YAML language server complete, explain and \
+      check while you type:
+
+        # yaml-language-server: $schema=policy-1.schema.json
+
+      Needs no root and reads nothing. Exit status: 0.
+      """)
+
+  func run() { Console.print(PolicySchema.text) }
+}

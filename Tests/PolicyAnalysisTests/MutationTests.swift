@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+/// The policy's tests and the proof, together, notice every single mistake in a ruleset.
+@Suite struct MutationTests {
+  /// The whole report takes minutes: `WGFENCE_MUTATIONS=all` asks for it, else one policy is mutated.
+  private static var isWhole: Bool { getenv("WGFENCE_MUTATIONS").map { String(cString: $0) } == "all" }
+
+  static let policies = isWhole ? ["rootski", "two-tunnels", "starter"] : ["rootski"]
+
+  @Test("each rule of a shipped policy, missing or inverted, is noticed", arguments: policies)
+  func mutants(_ name: String) throws {
+    let policy = try shippedPolicy(name)
+    let today = try #require(CalendarDate("2026-11-24"))
+    let site = CompiledSite(policy, today: today)
+    try #require(Proof.prove(site).counterExamples.isEmpty)
+    var (mutants, byTests, byProof) = (0, 0, 0)
+    var survivors: [String] = []
+    for machine in policy.machines {
+      let table = site.table(of: machine)
+      for mutation in Mutation.all(of: table) {
+        mutants += 1
+        var proof = Proof(site)
+        proof.prove(machine, mutation.table)
+        let isProved = proof.counterExamples.isEmpty
+        if !isProved { byProof += 1 }
+        if !isProved, !Self.isWhole { continue }
+        var broken = site
+        broken.replaced[machine.name] = mutation.table
+        let passes = PolicyTestRun(broken).failures.isEmpty
+        if !passes { byTests += 1 }
+        if isProved, passes {
+          let rule = table.chains.first { $0.name == mutation.chain }?.rules[mutation.rule]
+          survivors.append(
+            "\(machine.name) \(mutation.chain)[\(mutation.rule)] \(mutation.kind): \(rule?.comment ?? "")")
+        }
+      }
+    }
+    print(
+      "mutations of \(name): \(mutants), noticed by the proof \(byProof), by the policy's tests "
+        + "\(Self.isWhole ? String(byTests) : "(not asked where the proof does)"), survivors \(survivors.count)"
+    )
+    #expect(survivors.isEmpty, "\(survivors.joined(separator: "\n"))")
+  }
+}
