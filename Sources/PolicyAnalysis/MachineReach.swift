@@ -26,7 +26,7 @@ struct MachineReach: Sendable {
     let walk = SpaceWalk(table ?? KernelTable(family: NFT.familyInet, name: ""))
     let notLoopback = IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(.loopback)))
     func accepted(_ spaces: [PacketSpace], _ hook: UInt32) -> [PacketSpace] {
-      walk.ends(of: spaces, hook: hook).filter { $0.verdict == .accept }.map(\.space)
+      walk.ends(of: spaces, hook: hook, .accepted).map(\.space)
     }
     func first(_ input: PacketSpace.Presence, _ output: PacketSpace.Presence, _ type: AddressType)
       -> [PacketSpace]

@@ -15,6 +15,7 @@ struct SiteComparison {
     let services: ServiceNames
     var tables: [String: KernelTable] = [:]
     var reaches: [String: MachineReach] = [:]
+    private var relays: [String: RelayIndex] = [:]
 
     init(_ site: CompiledSite) {
       self.site = site
@@ -32,8 +33,17 @@ struct SiteComparison {
       return table
     }
 
+    mutating func note(_ table: KernelTable?, _ name: String) { tables[name] = table }
+
     /// A machine's table is asked for once or twice, and may be large.
     mutating func forget(_ name: String) { tables[name] = nil }
+
+    /// What a hub passes on, as far as it may be for these addresses.
+    mutating func relayed(by hub: String, towards prefixes: [Prefix]) -> [PacketSpace] {
+      let passages = reach(of: hub).passages
+      if relays[hub] == nil { relays[hub] = RelayIndex(passages) }
+      return relays[hub]?.places(towards: prefixes).map { passages[$0] } ?? []
+    }
 
     mutating func reach(of name: String) -> MachineReach {
       if let known = reaches[name] { return known }
@@ -69,17 +79,36 @@ struct SiteComparison {
     let names = Set(old.machines.keys).union(new.machines.keys).sorted()
     let hubs = Set((old.site.policy.tunnels + new.site.policy.tunnels).compactMap(\.hub))
     let alike = old.site.machinesAlike(in: new.site)
-    var done = 0
-    for name in names where !alike.contains(name) && (only == nil || only == name || hubs.contains(name)) {
-      if differs(name) { changed.insert(name) }
-      done += 1
-      progress(done, names.count)
+    let wanted = names.filter { !alike.contains($0) && (only == nil || only == $0 || hubs.contains($0)) }
+    // In shares: the tables of a thousand machines need not be there at once.
+    for start in stride(from: 0, to: wanted.count, by: Self.share) {
+      let share = wanted[start..<min(start + Self.share, wanted.count)]
+      compile(share)
+      changed.formUnion(share.filter { differs($0) })
+      reach(changed.intersection(share))
+      progress(start + share.count, wanted.count)
     }
-    reach(only.map { changed.intersection(hubs.union([$0])) } ?? changed)
     var asked = changed.union(behindChangedHubs())
     if let only { asked.formIntersection([only]) }
     reach(asked)
     for name in asked.sorted() { compare(name) }
+  }
+
+  /// Machines that are compiled and compared at once.
+  private static let share = 64
+
+  /// Makes the tables of these machines, of both sides at once.
+  private mutating func compile(_ names: ArraySlice<String>) {
+    let wanted = names.flatMap { name in
+      [(old.site, old.machines[name]), (new.site, new.machines[name])].map { site, machine in
+        (site: site, machine: machine.flatMap { site.isBare($0) ? nil : $0 })
+      }
+    }
+    let tables = workers.map(wanted) { want in want.machine.map { want.site.table(of: $0) } }
+    for (place, name) in names.enumerated() {
+      old.note(tables[2 * place], name)
+      new.note(tables[2 * place + 1], name)
+    }
   }
 
   private mutating func differs(_ name: String) -> Bool {
@@ -168,7 +197,7 @@ struct SiteComparison {
       let own = machine.addresses(in: tunnel.name).map { Prefix($0) }
       let theirs = toItself ? own : machine.subnets + machine.zones.flatMap(\.prefixes)
       let destinations = AddressFamily.allCases.map { ($0, PacketSpace.addresses(theirs, $0)) }
-      let passages = side.reach(of: hub).passages.filter { passage in
+      let passages = side.relayed(by: hub, towards: theirs).filter { passage in
         passage.mayHave(.output, inside)
           && destinations.contains { $0.0 == passage.family && passage.mayHave(.destination, $0.1) }
       }
@@ -181,7 +210,7 @@ struct SiteComparison {
         if let near = arriving.narrowed(.source, to: direct) { result.append(near) }
         for passage in passages where passage.family == space.family {
           var conditions: [(PacketSpace.Field, IntervalSet)] = [
-            (.source, passage[.source]), (.service, passage[.service]),
+            (.service, passage[.service]), (.source, passage[.source]),
           ]
           if !toItself { conditions.append((.destination, passage[.destination])) }
           if let relayed = arriving.narrowed(conditions) { result.append(relayed) }
