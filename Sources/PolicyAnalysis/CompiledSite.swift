@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
+public import PolicyCompiler
 public import PolicyLanguage
 public import RulesetModel
 
@@ -16,14 +16,20 @@ public struct CompiledSite: Sendable {
   /// Tables that stand in place of what the policy compiles to, by machine name.
   public var replaced: [String: KernelTable]
 
+  /// Machines that enforce nothing at all: every packet passes.
+  public var bare: Set<String> = []
+
   private let compiler: SiteCompiler
 
   /// The site of a policy on a day.
-  public init(_ policy: Policy, today: CalendarDate, replacing replaced: [String: KernelTable] = [:]) {
+  public init(
+    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    replacing replaced: [String: KernelTable] = [:]
+  ) {
     self.policy = policy
     self.today = today
     self.replaced = replaced
-    compiler = SiteCompiler(policy, today: today)
+    compiler = SiteCompiler(policy, today: today, live: live)
   }
 
   /// What the policy compiles to for one of its machines.
@@ -33,6 +39,16 @@ public struct CompiledSite: Sendable {
   public func table(of machine: Machine) -> KernelTable {
     replaced[machine.name] ?? Lowering.table(ruleset(of: machine))
   }
+
+  /// Machines that are known, without compiling them, to do the same in both sites.
+  func machinesAlike(in other: CompiledSite) -> Set<String> {
+    guard today == other.today else { return [] }
+    return compiler.machinesAlike(in: other.compiler)
+      .subtracting(replaced.keys).subtracting(other.replaced.keys).subtracting(bare).subtracting(other.bare)
+  }
+
+  /// Whether a machine enforces nothing.
+  func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
 
   /// A machine's view, ready to be asked about packets.
   public func view(of machine: Machine) -> SiteView {

@@ -65,11 +65,20 @@ public struct SiteView: Sendable {
     return trace.followed(by: walk.trace(leaving, hooks: [NFT.hookForward, NFT.hookPostrouting]))
   }
 
+  /// What befalls a packet that this host sends by an interface.
+  public func departure(_ packet: Packet, by output: InterfaceName) -> Trace {
+    var leaving = packet
+    leaving.input = nil
+    leaving.output = output
+    leaving.destinationType = .unicast
+    return walk.trace(leaving, hooks: [NFT.hookOutput, NFT.hookPostrouting])
+  }
+
   /// The line of the policy that decided, or what is built in where none did.
   public func because(_ trace: Trace) -> String {
     guard let step = trace.deciding else { return "nothing objects" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.place }
-    guard let comment = step.comment else { return "table \(step.table) chain \(step.chain)" }
+    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
     if comment.hasPrefix("built in") { return comment }
     return String(comment.prefix { $0 != " " })
   }
@@ -78,7 +87,7 @@ public struct SiteView: Sendable {
   public func reason(_ trace: Trace) -> String {
     guard let step = trace.deciding else { return "" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
-    guard let comment = step.comment else { return "" }
+    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
     let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
     return String(comment.dropFirst(place.count))
   }

@@ -14,7 +14,7 @@ struct SpecificationWriter {
   private let inputs: [String: IntervalSet]
 
   /// What must travel inside a tunnel or not at all, seen from the machine.
-  private struct Encrypted {
+  struct Encrypted: Hashable {
     let tunnel: InterfaceName
     /// WireGuard's port.
     let listen: IntervalSet
@@ -62,6 +62,24 @@ struct SpecificationWriter {
           other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
         }, endpoints: endpoints.map { Prefix($0) })
     }
+  }
+
+  /// What the places behind the gate hang on: machines that have it alike are alike there.
+  struct Signature: Hashable {
+    fileprivate let zones: [SiteZone]
+    fileprivate let encryptions: [Encrypted]
+    fileprivate let passages: Set<Exit>
+
+    fileprivate struct Exit: Hashable {
+      let zone: String
+      let exit: GrantedTraffic.Exit
+    }
+  }
+
+  var signature: Signature {
+    Signature(
+      zones: traffic.zones, encryptions: encryptions,
+      passages: Set(traffic.passages.map { Signature.Exit(zone: $0.zone.name, exit: $0.exit) }))
   }
 
   // MARK: Clauses
@@ -148,11 +166,13 @@ struct SpecificationWriter {
   }
   private static let everyService = IntervalSet(0, 0xff_ffff)
 
-  /// The first packet of a connection, or not.
-  private static func syn(_ isFirst: Bool) -> IntervalSet {
-    let mask: UInt128 = 0x17
-    return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { ($0 & mask == 2) == isFirst })
-  }
+  /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK the SYN alone.
+  private static let firstFlags = IntervalSet(
+    (0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })
+  private static let laterFlags = IntervalSet(0, 0xff).subtracting(firstFlags)
+  private static let fresh = PacketSpace.Connection.set { $0.state == .new }
+  private static let invalid = PacketSpace.Connection.set { $0.state == .invalid }
+  private static let notReplies = PacketSpace.Connection.set { $0.direction != .reply }
 
   // MARK: Places
 
@@ -165,7 +185,7 @@ struct SpecificationWriter {
       draft.say(
         .closedPorts, .drop,
         [
-          (.input, input(zone)), (.tcpFlags, Self.syn(true)),
+          (.input, input(zone)), (.tcpFlags, Self.firstFlags),
           (.service, PacketSpace.Service.all(.tcp).subtracting(open)),
         ])
     }
@@ -233,14 +253,14 @@ struct SpecificationWriter {
             outside + [(.service, foreign.subtracting(PacketSpace.Service.all(.udp)))],
             outside + [(.service, foreign), (.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
             outside + [
-              (.service, foreign), (.connection, PacketSpace.Connection.set { $0.direction != .reply }),
+              (.service, foreign), (.connection, Self.notReplies),
             ],
           ], family)
       }
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(
-      .midstream, .drop, [(.connection, PacketSpace.Connection.set { $0.state == .invalid })])
+      .midstream, .drop, [(.connection, Self.invalid)])
     draft.say(.works, .accept, Self.errors)
     let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
     let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
@@ -354,8 +374,8 @@ struct SpecificationWriter {
 
   /// TCP that neither opens a connection nor belongs to one.
   private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
-    (.connection, PacketSpace.Connection.set { $0.state == .new }),
-    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, syn(false)),
+    (.connection, fresh),
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
   ]
 
   /// What this host sends.

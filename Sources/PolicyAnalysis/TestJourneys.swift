@@ -36,9 +36,12 @@ struct TestJourneys {
   let views: [String: SiteView]
   private let machines: [String: Machine]
 
-  init(_ site: CompiledSite) {
+  /// The machines that the policy's tests meet.
+  init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
+
+  /// These machines.
+  init(_ site: CompiledSite, judges: Set<String>) {
     policy = site.policy
-    let judges = Self.judges(of: policy)
     views = Dictionary(
       site.policy.machines.filter { judges.contains($0.name) }.map { ($0.name, site.view(of: $0)) },
       uniquingKeysWith: { first, _ in first })
@@ -142,8 +145,7 @@ struct TestJourneys {
     }
   }
 
-  private static func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet]
-  {
+  static func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet] {
     func packet(_ transport: IPProtocol, _ port: UInt16 = 0) -> Packet {
       Packet(
         source: source, destination: destination, transport: transport, destinationPort: port, input: nil)

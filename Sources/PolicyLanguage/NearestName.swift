@@ -50,3 +50,11 @@ enum NearestName {
     return old[two.count]
   }
 }
+
+/// The name that a misspelt word was likely meant to be.
+public enum Suggestion {
+  /// Of these names the nearest to a word, if one is near enough.
+  public static func nearest(to word: String, among names: some Sequence<String>) -> String? {
+    NearestName.nearest(to: word, among: names)
+  }
+}

@@ -94,6 +94,12 @@ public struct PacketSpace: Sendable, Hashable {
   /// Whether it holds no packet.
   public var isEmpty: Bool { Field.allCases.contains { fields.sets[$0.rawValue]?.isEmpty ?? false } }
 
+  /// Whether some of its packets have one of these values in a field.
+  public func mayHave(_ field: Field, _ values: IntervalSet) -> Bool {
+    if let own = fields.sets[field.rawValue] { return !own.isDisjoint(with: values) }
+    return !Self.universe(field, family).isDisjoint(with: values)
+  }
+
   /// Only packets whose field has one of these values; nil where there is none.
   public func narrowed(_ field: Field, to values: IntervalSet) -> PacketSpace? {
     if values.holdsInOneRange(fields.sets[field.rawValue]) { return self }

@@ -48,4 +48,11 @@ public struct PacketSpaceIndex: Sendable {
 
   /// The packets of these classes that are in none of the indexed ones.
   public func remainder(of others: [PacketSpace]) -> [PacketSpace] { others.flatMap { remainder(of: $0) } }
+
+  /// The packets of some classes that are in none of others: what stands in both as it is costs little.
+  public static func remainder(of some: [PacketSpace], without others: [PacketSpace]) -> [PacketSpace] {
+    let same = Set(others)
+    let different = some.filter { !same.contains($0) }
+    return different.isEmpty ? [] : PacketSpaceIndex(others).remainder(of: different)
+  }
 }

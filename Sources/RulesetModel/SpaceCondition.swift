@@ -73,6 +73,8 @@ private struct SpaceRuleReader {
   var steps: [SpaceRule.Step] = []
   /// Whether no step behind the last can matter.
   var isOver = false
+  /// Protocols that the rule has not ruled out yet.
+  private var transports = IntervalSet(0, 0xff)
   /// The sixteen 4-byte registers.
   private var registers: [Load?] = Array(repeating: nil, count: 16)
 
@@ -182,20 +184,25 @@ private struct SpaceRuleReader {
     switch part {
     case .whole(let field): add(.require(field, values))
     case .transport:
+      transports = transports.intersection(values)
       add(
         .require(
           .service,
           IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
     case .destinationPort:
       // These two bytes are something else in ICMP.
-      add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
-      add(.require(.service, Self.repeated(values)))
+      if !transports.isDisjoint(with: Self.icmpNumbers) {
+        add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
+      }
+      add(.require(.service, repeated(values)))
     case .icmpType:
-      add(
-        .unknown(
-          .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      if !Self.icmpNumbers.isSuperset(of: transports) {
+        add(
+          .unknown(
+            .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      }
       let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
-      add(.require(.service, Self.repeated(types)))
+      add(.require(.service, repeated(types)))
     case .state:
       connections { values.contains(UInt128($0.state.rawValue)) }
     case .direction:
@@ -212,10 +219,12 @@ private struct SpaceRuleReader {
 
   private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
 
-  /// Values of 16 bits for every protocol.
-  private static func repeated(_ values: IntervalSet) -> IntervalSet {
+  private static let icmpNumbers = IntervalSet([1, 58] as [UInt128])
+
+  /// Values of 16 bits for every protocol that is left.
+  private func repeated(_ values: IntervalSet) -> IntervalSet {
     IntervalSet(
-      ranges: (0...0xff as ClosedRange<UInt128>).flatMap { transport in
+      ranges: transports.intervals.flatMap { ($0.lower...$0.upper) }.flatMap { transport in
         values.intervals.map { (transport << 16 | $0.lower, transport << 16 | min($0.upper, 0xffff)) }
       })
   }

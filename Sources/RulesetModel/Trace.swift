@@ -11,6 +11,9 @@ public struct Trace: Sendable, Hashable {
   /// The packet as it was last: with its translations, mark and interfaces.
   public internal(set) var packet: Packet?
 
+  /// Nothing befell it.
+  public init() {}
+
   /// How it ended; nothing that objects is acceptance.
   public var verdict: TraceVerdict {
     switch steps.last?.outcome {
@@ -69,6 +72,13 @@ public struct TraceStep: Sendable, Hashable {
 
   /// The kernel's number of the rule, by which `nft` deletes it; 0 where it was never in the kernel.
   public var handle: UInt64 { source?.handle ?? 0 }
+
+  /// Where it is: the family and name of the table, the chain, and the kernel's number of the rule or its place.
+  public var place: String {
+    if table.isEmpty { return chain }
+    let rule = handle > 0 ? "handle \(handle)" : rule.map { "rule \($0 + 1)" } ?? "policy"
+    return "\(RuleText.family(family)) \(table) \(chain) \(rule)"
+  }
 
   /// The rule on one line, near to how nft or iptables would write it; empty for the chain's policy.
   public var text: String { source.map { RuleText.line($0, family: family, sets: sets) } ?? "" }

@@ -45,14 +45,20 @@ struct CheckVerb: Verb {
       let coverage = run.coverage
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
-      var rules = 0
       var proof = prove ? Proof(site) : nil
-      for machine in policy.machines {
-        // What the tests met is compiled already.
-        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-        proof?.prove(machine, Lowering.table(ruleset))
+      let parts = ThreadWorkers().map(Self.shares(policy.machines)) { [proof] machines in
+        var part = Proof.Part()
+        var rules = 0
+        for machine in machines {
+          // What the tests met is compiled already.
+          let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+          rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+          if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
+        }
+        return (rules: rules, proof: part)
       }
+      let rules = parts.reduce(0) { $0 + $1.rules }
+      for part in parts { proof?.add(part.proof) }
       if let proof {
         report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
@@ -75,4 +81,12 @@ struct CheckVerb: Verb {
 
   /// Prints what is for people.
   private func say(_ text: String) { if format == .text { Console.print(text) } }
+
+  /// The machines in shares that are worth a thread's while.
+  private static func shares(_ machines: [Machine]) -> [[Machine]] {
+    let size = max(1, min(64, machines.count / 16))
+    return stride(from: 0, to: machines.count, by: size).map {
+      Array(machines[$0..<min($0 + size, machines.count)])
+    }
+  }
 }

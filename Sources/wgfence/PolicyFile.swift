@@ -15,21 +15,50 @@ struct PolicyFile {
 
   /// Reads and decodes. A file that cannot be read ends the verb with status 1.
   static func load(_ path: String) throws -> PolicyFile {
-    switch FileContent.read(path, limit: 4 << 20) {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    return try decode(path, FileContent.read(path, limit: policyLimit)) { list in
+      FileContent.read(list.hasPrefix("/") ? list : folder + list, limit: listLimit)
+    }
+  }
+
+  /// The same of a file, or of `REV:path` in a git repository.
+  static func load(fileOrRevision path: String) throws -> PolicyFile {
+    guard let blob = GitBlob(path) else { return try load(path) }
+    return try decode(path, blob.read(limit: policyLimit)) { blob.read($0, limit: listLimit) }
+  }
+
+  private static let policyLimit = 4 << 20
+  private static let listLimit = 64 << 20
+
+  private static func decode(
+    _ path: String, _ content: ListFile, list read: (String) -> ListFile
+  ) throws -> PolicyFile {
+    switch content {
     case .unreadable(let reason):
       Console.error("\(path): \(reason)")
       throw ExitCode(1)
     case .bytes(let bytes):
       var digest = Digest()
       digest.add(bytes)
-      let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
       let decoded = PolicyDecoder.decode(bytes: bytes, path: path, today: Today.date) { list in
-        let file = FileContent.read(list.hasPrefix("/") ? list : folder + list, limit: 64 << 20)
+        let file = read(list)
         if case .bytes(let bytes) = file { digest.add(bytes) }
         return file
       }
       return PolicyFile(decoded: decoded, lines: SourceLines(bytes), digest: digest.text)
     }
+  }
+
+  /// The policy, which must be valid: its errors go to standard error, and end the verb with status 2.
+  func validPolicy(_ path: String) throws -> Policy {
+    guard decoded.isValid, let policy = decoded.policy else {
+      let errors = decoded.diagnostics.filter { $0.severity == .error }
+      let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
+      Console.note(DiagnosticText(style: style).render(errors))
+      Console.error("\(path) is not valid: \(errors.count) error\(errors.count == 1 ? "" : "s")")
+      throw ExitCode(2)
+    }
+    return policy
   }
 }
 

@@ -7,7 +7,9 @@ import ArgumentParser
 enum Program {
   /// Every verb, in the order of the help.
   static let verbs: [any Verb.Type] = [
-    CheckVerb.self, ShowVerb.self, PlanVerb.self, ApplyVerb.self, AuditVerb.self, SchemaVerb.self,
+    CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
+    AuditVerb.self,
+    SchemaVerb.self,
   ]
 
   static func main() {

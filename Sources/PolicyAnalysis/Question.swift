@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+public import PolicyLanguage
+
+/// Who asks for what of which machine: what a person wants explained, in the policy's names.
+public struct Question: Sendable {
+  /// Who asks; several where a group is named.
+  public let sources: [GrantSource]
+  /// Who is asked.
+  public let target: GrantTarget
+  /// What for.
+  public let service: Service
+  /// The zone or tunnel by which the packets come; nil for the sources' own way.
+  public let over: String?
+
+  /// Understands the words of a question to a machine of a policy. `destination` is a zone of the machine or a prefix
+  /// behind it; nil for the machine itself.
+  public init(
+    _ policy: Policy, machine: Machine, from: String, to: String, destination: String?, over: String?
+  ) throws(QuestionError) {
+    sources = try Self.sources(from, policy, machine)
+    service = try Self.service(to, policy)
+    if let destination {
+      if machine.zone(named: destination) != nil {
+        target = .zone(machine: machine.name, zone: destination)
+      } else if let prefix = Prefix(destination) {
+        target = .subnet(machine: machine.name, prefix: prefix)
+      } else {
+        throw QuestionError(
+          "'\(destination)' is no zone of \(machine.name), and no address",
+          known: machine.zones.map(\.name))
+      }
+    } else {
+      target = .machine(machine.name)
+    }
+    if let over, policy.tunnel(named: over) == nil, over != Zone.internet, machine.zone(named: over) == nil {
+      throw QuestionError(
+        "'\(over)' is no tunnel of the policy, and no zone of \(machine.name)",
+        known: policy.tunnels.map(\.name.description) + machine.zones.map(\.name) + [Zone.internet])
+    }
+    self.over = over
+  }
+
+  private static func sources(_ word: String, _ policy: Policy, _ machine: Machine) throws(QuestionError)
+    -> [GrantSource]
+  {
+    if policy.machine(named: word) != nil { return [.machine(word)] }
+    if let group = policy.groups.first(where: { $0.name == word }) {
+      return group.machines.map { .machine($0) }
+    }
+    if let tunnel = policy.tunnel(named: word) { return [.tunnel(tunnel.name)] }
+    if word == Zone.internet || machine.zone(named: word) != nil { return [.zone(word)] }
+    if policy.list(named: word) != nil { return [.list(word)] }
+    if let dot = word.firstIndex(of: "."), let router = policy.machine(named: String(word[..<dot])),
+      let zone = router.zone(named: String(word[word.index(after: dot)...]))
+    {
+      return [.machineZone(machine: router.name, zone: zone.name)]
+    }
+    if let prefix = Prefix(word) {
+      // An address that the policy knows is its owner.
+      for owner in policy.machines
+      where owner.name != machine.name
+        && owner.addresses.contains(where: { $0.addresses.contains { Prefix($0) == prefix } })
+      {
+        return [.machine(owner.name)]
+      }
+      return [.prefix(prefix)]
+    }
+    throw QuestionError(
+      "'\(word)' is no machine, group, zone, tunnel or list of the policy, and no address",
+      known: policy.machines.map(\.name) + policy.groups.map(\.name) + [Zone.internet]
+        + machine.zones.map(\.name) + policy.tunnels.map(\.name.description) + policy.lists.map(\.name))
+  }
+
+  private static func service(_ word: String, _ policy: Policy) throws(QuestionError) -> Service {
+    if let own = policy.services.first(where: { $0.name == word }) { return own }
+    if let known = ServiceCatalogue.service(named: word) { return known }
+    if let written = Service(written: word) { return written }
+    throw QuestionError(
+      "'\(word)' is no service, and not PORT/tcp, PORT/udp or PORT/sctp",
+      known: policy.services.map(\.name) + ServiceCatalogue.services.map(\.name))
+  }
+}
+
+/// A question that a policy has no meaning for.
+public struct QuestionError: Error, Sendable, CustomStringConvertible {
+  /// What is wrong, and the nearest name that there is.
+  public let description: String
+
+  init(_ message: String, known: [String]) {
+    let words = message.split(separator: "'")
+    let nearest =
+      words.count > 1 || message.hasPrefix("'") ? Suggestion.nearest(to: String(words[0]), among: known) : nil
+    description = message + (nearest.map { ": did you mean '\($0)'?" } ?? "")
+  }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A policy's names for addresses and services, as one of its machines meets them.
+struct ReachNames {
+  /// A name, and the addresses that it stands for here.
+  struct Named {
+    let name: String
+    let prefixes: [Prefix]
+  }
+
+  private let policy: Policy
+  private let machine: Machine
+  let zones: [SiteZone]
+
+  /// Groups of so many machines are named as groups.
+  static let mostMachines = 64
+
+  init(_ policy: Policy, _ machine: Machine) {
+    self.policy = policy
+    self.machine = machine
+    zones = SiteZone.zones(of: machine, in: policy)
+  }
+
+  /// The names of interfaces that make a zone.
+  func inputs(_ zone: SiteZone) -> IntervalSet {
+    guard zone.kind == .internet else {
+      return IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
+    }
+    let others = zones.flatMap(\.interfaces).map { PacketSpace.names($0) }
+    return IntervalSet(0, .max).subtracting(
+      IntervalSet.union(others + [IntervalSet(PacketSpace.number(.loopback))]))
+  }
+
+  // MARK: Sources
+
+  /// Names for sources of a zone, the widest first; what nothing names is told as prefixes.
+  func sources(_ addresses: IntervalSet, _ family: AddressFamily, in zone: SiteZone) -> [Named] {
+    var rest = addresses
+    var result: [Named] = []
+    func take(_ name: String, _ prefixes: [Prefix]) {
+      let own = PacketSpace.addresses(prefixes, family)
+      guard !own.isEmpty, rest.isSuperset(of: own) else { return }
+      result.append(Named(name: name, prefixes: prefixes.filter { $0.family == family }))
+      rest = rest.subtracting(own)
+    }
+    if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+      take(zone.name, tunnel.prefixes)
+      let machines = policy.machines.filter {
+        $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty
+      }
+      func own(_ machine: Machine) -> [Prefix] { machine.addresses(in: tunnel.name).map { Prefix($0) } }
+      let asked = machines.count { rest.isSuperset(of: PacketSpace.addresses(own($0), family)) }
+      if asked > Self.mostMachines {
+        let byName = Dictionary(machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for group in policy.groups.sorted(by: { $0.machines.count > $1.machines.count })
+        where group.machines.count > Self.mostMachines {
+          take(group.name, group.machines.compactMap { byName[$0] }.flatMap(own))
+        }
+      }
+      for machine in machines { take(machine.name, own(machine)) }
+      for machine in policy.machines where !machine.addresses(in: tunnel.name).isEmpty {
+        for zone in machine.zones { take("\(machine.name).\(zone.name)", zone.prefixes) }
+        for subnet in machine.subnets { take(subnet.description, [subnet]) }
+      }
+    } else {
+      let everyone = everyone(in: zone, family)
+      if !everyone.isEmpty, rest.isSuperset(of: everyone) {
+        return [Named(name: zone.name, prefixes: Self.prefixes(rest, family))]
+      }
+      for list in policy.lists { take(list.name, list.prefixes) }
+      for machine in policy.machines {
+        if case .addresses(let addresses) = machine.endpoint {
+          take(machine.name, addresses.map { Prefix($0) })
+        }
+      }
+    }
+    return result + Self.prefixes(rest, family).map { Named(name: $0.description, prefixes: [$0]) }
+  }
+
+  /// Whoever may send from a zone that is no tunnel, but for those of whom a policy may say more.
+  private func everyone(in zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
+    let all =
+      zone.prefixes.isEmpty
+      ? IntervalSet(0, family == .ipv4 ? 0xffff_ffff : .max)
+      : PacketSpace.addresses(zone.prefixes, family)
+    let endpoints = policy.machines.flatMap { machine -> [Prefix] in
+      if case .addresses(let addresses) = machine.endpoint { addresses.map { Prefix($0) } } else { [] }
+    }
+    let lists = policy.lists.flatMap(\.prefixes)
+    let grants = (policy.grants + policy.failsafe).flatMap(\.from).compactMap { source -> Prefix? in
+      if case .prefix(let prefix) = source { prefix } else { nil }
+    }
+    let special = policy.tunnels.flatMap(\.prefixes) + endpoints + lists + grants
+    return all.subtracting(PacketSpace.addresses(special, family))
+  }
+
+  /// The fewest prefixes that cover these addresses and no other.
+  static func prefixes(_ addresses: IntervalSet, _ family: AddressFamily) -> [Prefix] {
+    var result: [Prefix] = []
+    for interval in addresses.intervals {
+      var lower = interval.lower
+      while true {
+        // The largest block that begins here and ends within.
+        var size = lower == 0 ? family.bitWidth : min(lower.trailingZeroBitCount, family.bitWidth)
+        while size > 0, size == 128 || interval.upper - lower < (UInt128(1) << UInt128(size)) - 1 {
+          if size == 128, lower == 0, interval.upper == .max { break }
+          size -= 1
+        }
+        result.append(
+          Prefix(containing: IPAddress(family: family, bits: lower), length: family.bitWidth - size))
+        let last = size == 128 ? UInt128.max : lower + ((UInt128(1) << UInt128(size)) - 1)
+        if last >= interval.upper { break }
+        lower = last + 1
+      }
+    }
+    return result
+  }
+
+  // MARK: Destinations
+
+  /// Names for what the machine passes packets on to.
+  func destinations(_ addresses: IntervalSet, _ family: AddressFamily) -> [String] {
+    var rest = addresses
+    var result: [String] = []
+    for (name, prefixes) in machine.zones.map({ ($0.name, $0.prefixes) })
+      + machine.subnets.map({ ($0.description, [$0]) })
+    {
+      let own = PacketSpace.addresses(prefixes, family)
+      if own.isEmpty || !rest.isSuperset(of: own) { continue }
+      result.append(name)
+      rest = rest.subtracting(own)
+    }
+    if rest == IntervalSet(0, family == .ipv4 ? 0xffff_ffff : .max) { return ["anywhere"] }
+    let prefixes = Self.prefixes(rest, family)
+    // Everywhere but for a few addresses that are the machine's own, or that it must not send to.
+    return prefixes.count > 16 ? result + ["anywhere else"] : result + prefixes.map(\.description)
+  }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Enforcement
+import LinuxKernel
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+
+/// `wgfence diff`: what an edit of a policy means.
+struct DiffVerb: Verb {
+  static let configuration = verb(
+    "diff", "Say who can newly reach what between two policies, and who no longer can.",
+    discussion: """
+      Compares what two policies compile to, over every packet there can be: a text that was only written otherwise is no \
+      difference, and a widened prefix shows as the addresses gained. OLD and NEW are files, or REV:path as git has it \
+      (HEAD:policies/site.yaml). What comes from outside every tunnel, and what may leave a tunnel, is marked and comes \
+      first. With --live, one policy against what this kernel enforces now, as one machine. Needs no root without --live, \
+      and changes nothing.
+
+      Exit status: 0 both let the same pass; 1 it could not be told; 2 they differ, or one is not valid.
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+    case markdown
+  }
+
+  @Argument(help: "The old policy and the new: files, or REV:path. With --live, the policy.")
+  var policies: [String] = []
+
+  @Option(name: .customLong("machine"), help: "Ask about this machine alone.")
+  var machine: String?
+
+  @Flag(help: "Compare what this kernel enforces with a policy, as one machine of it.")
+  var live = false
+
+  @Option(help: "text, json, or markdown (for a pull request).")
+  var format: Format = .text
+
+  func validate() throws {
+    let wanted = live ? 1 : 2
+    if live, policies.isEmpty { return }
+    if policies.count != wanted {
+      throw ValidationError(
+        live
+          ? "--live compares the kernel with one policy" : "name two policies: OLD NEW (or one, with --live)")
+    }
+  }
+
+  func run() throws {
+    let report = live ? try compareLive() : try compareFiles()
+    switch format {
+    case .text: Console.print(report.text)
+    case .json: Console.print(report.json)
+    case .markdown: Console.print(report.markdown)
+    }
+    if !report.difference.isEmpty { throw ExitCode(2) }
+  }
+
+  private func compareFiles() throws -> DifferenceReport {
+    let old = try PolicyFile.load(fileOrRevision: policies[0]).validPolicy(policies[0])
+    let new = try PolicyFile.load(fileOrRevision: policies[1]).validPolicy(policies[1])
+    if let machine, old.machine(named: machine) == nil, new.machine(named: machine) == nil {
+      Console.error("neither policy has a machine '\(machine)'")
+      throw ExitCode(1)
+    }
+    var progress = Progress("compared", "machines")
+    let difference = SiteDifference(
+      from: CompiledSite(old, today: Today.date), to: CompiledSite(new, today: Today.date), only: machine,
+      workers: ThreadWorkers()
+    ) { progress.note($0, of: $1) }
+    progress.end()
+    return DifferenceReport(old: policies[0], new: policies[1], difference: difference)
+  }
+
+  /// The kernel's own table is the old side; where there is none, everything passes.
+  private func compareLive() throws -> DifferenceReport {
+    let path = policies.first ?? PolicyOptions.defaultPath
+    let policy = try PolicyFile.load(path).validPolicy(path)
+    let options = try MachineOptions.parse(machine.map { ["--machine", $0] } ?? [])
+    let name = options.name(in: policy)
+    guard let own = policy.machine(named: name) else {
+      Console.error("\(path) has no machine '\(name)': name one of it with --machine")
+      throw ExitCode(1)
+    }
+    let new = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
+    let desired = new.table(of: own)
+    let stored = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.plan(desired, in: &store).before
+    }
+    var old = new
+    if let table = stored { old.replaced[name] = table } else { old.bare.insert(name) }
+    let kernel = stored == nil ? "this kernel (no ruleset is loaded)" : "this kernel"
+    return DifferenceReport(
+      old: kernel, new: path, difference: SiteDifference(from: old, to: new, only: name))
+  }
+}

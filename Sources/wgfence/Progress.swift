@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+
+/// How far long work has come, on a terminal, where it takes more than a second. Nothing is written anywhere else.
+struct Progress {
+  private let verb: String
+  private let noun: String
+  private let isShown = isatty(STDERR_FILENO) == 1
+  private let began = Progress.now
+  private var last: Int64 = 0
+
+  /// `compared 300 of 1000 machines`
+  init(_ verb: String, _ noun: String) {
+    self.verb = verb
+    self.noun = noun
+  }
+
+  /// Milliseconds since some moment.
+  private static var now: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  /// Tells how much is done; written at most ten times a second.
+  mutating func note(_ done: Int, of all: Int) {
+    guard isShown else { return }
+    let now = Self.now
+    guard now - began > 1000, now - last > 100 else { return }
+    last = now
+    Console.note("\r\(verb) \(done) of \(all) \(noun)")
+  }
+
+  /// Takes the line away.
+  func end() {
+    if last > 0 { Console.note("\r\u{1b}[K") }
+  }
+}
