@@ -105,7 +105,8 @@ public struct Explanation: Sendable {
       if journey.zone.kind == .tunnel {
         let tunnel = tunnelStop(journey, source, target, journeys.policy)
         // The tunnel is entered behind the sender's, or the routing machine's, rules.
-        stops.insert(tunnel, at: min(1, stops.count))
+        let inside = stops.prefix { $0.role == .sender || $0.role == .router }.count
+        stops.insert(tunnel, at: inside)
       }
     }
     if let last = journey.stops.last, let view = journeys.views[last.machine] {
