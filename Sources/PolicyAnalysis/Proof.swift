@@ -90,11 +90,10 @@ public struct Proof: Sendable {
       machines += 1
       let specification = MachineSpecification(
         proof.site.policy, machine, proof.byName, today: proof.site.today, grants: proof.grants)
-      var walk: SpaceWalk?
-      func prove(_ place: MachineSpecification.Place) -> (classes: Int, found: [CounterExample]) {
-        let through = walk ?? SpaceWalk(table)
-        walk = through
-        let ends = through.ends(of: place.everything, chain: place.chain)
+      func prove(
+        _ place: MachineSpecification.Place, _ walk: SpaceWalk
+      ) -> (classes: Int, found: [CounterExample]) {
+        let ends = walk.ends(of: place.everything, chain: place.chain)
         return (
           ends.count,
           Proof.differences(place, ends).map { claim, outcome, space in
@@ -102,8 +101,10 @@ public struct Proof: Sendable {
           }
         )
       }
-      for place in specification.gates {
-        let (count, found) = prove(place)
+      let gates = specification.gates
+      let walk = SpaceWalk(table, only: gates.map(\.chain))
+      for place in gates {
+        let (count, found) = prove(place, walk)
         classes += count
         counterExamples += found
       }
@@ -114,7 +115,7 @@ public struct Proof: Sendable {
           classes += known
           continue
         }
-        let (count, found) = prove(place())
+        let (count, found) = prove(place(), SpaceWalk(table, only: [chain]))
         classes += count
         counterExamples += found
         if found.isEmpty { proved[alike] = count }

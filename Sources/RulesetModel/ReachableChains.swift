@@ -8,6 +8,9 @@ extension KernelTable {
     private let chains: [String: [[Expression]]]
     private let sets: [String: KernelSet]
 
+    /// The chains, the base chain among them where the table has it.
+    package var names: Dictionary<String, [[Expression]]>.Keys { chains.keys }
+
     fileprivate init(_ table: KernelTable, _ name: String) {
       let known = Dictionary(table.chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
       let allSets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -12,7 +12,10 @@ public struct SpaceWalk: Sendable {
     let base: BaseChain?
     let rules: [[SpaceRule]]  // by place, then by family
     /// By place: whether a packet may be accepted at this rule or behind it, in this chain or in one that it leads to.
-    var mayAccept: [Bool] = []
+    /// Empty where nobody asked.
+    var accepting: [Bool] = []
+
+    func mayAccept(from place: Int) -> Bool { accepting.indices.contains(place) ? accepting[place] : true }
   }
 
   /// Which ends are asked for.
@@ -27,20 +30,34 @@ public struct SpaceWalk: Sendable {
 
   /// A walk through a table.
   public init(_ table: KernelTable) {
+    var chains = Self.prepared(table, names: nil)
+    Self.findAccepting(table, &chains)
+    self.init(prepared: chains)
+  }
+
+  /// A walk through some base chains of a table, for all ends: the others are not even read.
+  package init(_ table: KernelTable, only bases: [String]) {
+    let names = bases.reduce(into: Set<String>()) { $0.formUnion(table.reachable(from: $1).names) }
+    self.init(prepared: Self.prepared(table, names: names))
+  }
+
+  private init(prepared chains: [String: Chain]) {
+    self.chains = chains
+    bases = chains.values.filter { $0.base != nil }.sorted {
+      ($0.base?.priority ?? 0, $0.name) < ($1.base?.priority ?? 0, $1.name)
+    }
+  }
+
+  private static func prepared(_ table: KernelTable, names: Set<String>?) -> [String: Chain] {
     let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let chains = table.chains.map { chain in
+    let chains = table.chains.filter { names?.contains($0.name) ?? true }.map { chain in
       Chain(
         name: chain.name, base: chain.base,
         rules: chain.rules.map { rule in
           AddressFamily.allCases.map { SpaceRule(rule, family: $0, sets: sets) }
         })
     }
-    var byName = Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    Self.findAccepting(table, &byName)
-    self.chains = byName
-    bases = chains.filter { $0.base != nil }.compactMap { byName[$0.name] }.sorted {
-      ($0.base?.priority ?? 0) < ($1.base?.priority ?? 0)
-    }
+    return Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Works out of each chain from which rule on none is left that may accept.
@@ -80,7 +97,7 @@ public struct SpaceWalk: Sendable {
       for one in (rules[name] ?? []).reversed() {
         mayAccept.append(mayAccept[mayAccept.count - 1] || rule(one))
       }
-      chains[name]?.mayAccept = mayAccept.reversed()
+      chains[name]?.accepting = mayAccept.reversed()
     }
   }
 
@@ -174,7 +191,7 @@ public struct SpaceWalk: Sendable {
         if here.isEmpty { break }
         let context = Context(
           depth: depth,
-          missMatters: interest == .all || returnMatters || chain.mayAccept[place + 1],
+          missMatters: interest == .all || returnMatters || chain.mayAccept(from: place + 1),
           returnMatters: returnMatters)
         var next: [PacketSpace] = []
         for space in here {
@@ -246,7 +263,7 @@ public struct SpaceWalk: Sendable {
         var isJump = false
         if case .jump = verdict { isJump = true }
         let matters = isJump ? context.missMatters : context.returnMatters
-        if interest == .accepted, !matters, !(chain.mayAccept.first ?? true) { return }
+        if interest == .accepted, !matters, !chain.mayAccept(from: 0) { return }
         let back = traverse([space], chain, depth: context.depth + 1, returnMatters: matters)
         if isJump { next += back } else { returned += back }
       case .other(let number): end(space, .undetermined, counter, unknown: "verdict \(number)")
