@@ -84,6 +84,13 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
+      name: "WalkTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement", "CSys",
+        "TestSupport",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],

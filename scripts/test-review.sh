@@ -202,7 +202,7 @@ propose() {
   git push -qf origin "HEAD:refs/pull/$1/head"
   head=$(git rev-parse HEAD)
 }
-propose 7 's/^encrypt:/  - { to: onprem, services: [postgres], from: internet, because: "@everyone, look" }\n&/'
+propose 7 's/^encrypt:/  - { to: onprem, services: [postgres, ping], from: internet, because: "@everyone, look" }\n&/'
 opens=$head
 propose 8 's/\[jupyter, postgres, monitoring, portainer\]/[portainer, monitoring, postgres, jupyter]/'
 reorders=$head
@@ -262,6 +262,7 @@ for forge in github gitlab; do
   body
   verdict "$forge: and is said to be open to the internet" yes "$(has "$scratch/body" 'Newly open to the internet')"
   verdict "$forge: by service and machine" yes "$(has "$scratch/body" '- postgres (5432/tcp) on onprem')"
+  verdict "$forge: once, where it has no port" 1 "$(grep -cx -- '- ping on onprem' "$scratch/body")"
   verdict "$forge: what check says is quoted" yes "$(has "$scratch/body" '    policies/site.yaml:')"
   verdict "$forge: with the test that fails" yes "$(has "$scratch/body" 'test failed: internet may not reach postgres on onprem')"
   verdict "$forge: nobody is called by the policy's words" no "$(has "$scratch/body" '@everyone')"

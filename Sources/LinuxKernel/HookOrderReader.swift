@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import CNftnl
 internal import CSys
 internal import Glibc
 internal import NetworkModel
 public import RulesetModel
 
 extension HookOrder {
-  /// Asks the kernel what it calls at each hook of IPv4 and IPv6, in which order. Nil where the kernel cannot tell
-  /// (before Linux 5.14, or built without `CONFIG_NETFILTER_NETLINK_HOOK`).
-  public static func read() throws(HostReadError) -> HookOrder? {
+  /// Asks the kernel what it calls at each hook of IPv4 and IPv6, in which order, and in which order the tables were made.
+  /// The former is missing where the kernel cannot tell (before Linux 5.14, or built without
+  /// `CONFIG_NETFILTER_NETLINK_HOOK`).
+  public static func read() throws(HostReadError) -> HookOrder {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     var order = HookOrder()
-    for family in AddressFamily.allCases {
+    hooks: for family in AddressFamily.allCases {
       for hook in NFT.hookPrerouting...NFT.hookPostrouting {
         var body: [UInt8] = [family.rawValue, 0, 0, 0]
         var number: [UInt8] = []
@@ -26,8 +28,17 @@ extension HookOrder {
         } catch .refused(_, let errno, _) where errno == ENOENT {
           continue  // nothing there
         } catch .refused(_, let errno, _) where errno == EOPNOTSUPP || errno == EINVAL {
-          return nil
+          break hooks
         }
+      }
+    }
+    order.tables = try netlink.dump(
+      "listing the tables", type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_GETTABLE.rawValue),
+      body: [0, 0, 0, 0]
+    ) { (_, payload) throws(HostReadError) in
+      AttributeReader(payload.dropFirst(4)).first { $0.type == Int(NFTA_TABLE_NAME.rawValue) }.flatMap {
+        found in
+        payload.first.map { TableKey(family: $0, name: found.value.text) }
       }
     }
     return order

@@ -88,8 +88,10 @@ public final class LiveSurroundings: Surroundings {
     links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index) }
   }
 
-  /// The interface's only address of the family that is not of its link alone.
+  /// The interface's only address of the family that is not of its link alone. None of the loopback interface: its own
+  /// are of this host alone, and the kernel takes another interface's for what is to be seen elsewhere.
   public func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? {
+    if interface == .loopback { return nil }
     let own = links.interfaces.first { $0.name == interface }?.addresses.map(\.address).filter {
       $0.family == family && !($0.family == .ipv6 && $0.bits >> 118 == 0x3fa)
     }

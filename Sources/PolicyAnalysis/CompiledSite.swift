@@ -40,6 +40,13 @@ public struct CompiledSite: Sendable {
     replaced[machine.name] ?? Lowering.table(ruleset(of: machine))
   }
 
+  /// Machines that are known, without compiling them, to do the same in both sites.
+  func machinesAlike(in other: CompiledSite) -> Set<String> {
+    guard today == other.today else { return [] }
+    return compiler.machinesAlike(in: other.compiler)
+      .subtracting(replaced.keys).subtracting(other.replaced.keys).subtracting(bare).subtracting(other.bare)
+  }
+
   /// Whether a machine enforces nothing.
   func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
 

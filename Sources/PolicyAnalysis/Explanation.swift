@@ -74,7 +74,7 @@ public struct Explanation: Sendable {
       case .tunnel, .zone, .prefix, .list: break
       }
     }
-    let journeys = TestJourneys(site, judges: judges)
+    let journeys = Journeys(site, judges: judges)
     var ways: [Way] = []
     for source in question.sources where source != .machine(question.target.machine) {
       let arrivals = journeys.arrivals(source, at: question.target, over: question.over)
@@ -88,7 +88,7 @@ public struct Explanation: Sendable {
   }
 
   private static func way(
-    _ journey: TestJourney, _ source: GrantSource, _ target: GrantTarget, _ journeys: TestJourneys,
+    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ journeys: Journeys,
     _ reach: Reach
   ) -> Way {
     var stops: [Stop] = []
@@ -105,7 +105,8 @@ public struct Explanation: Sendable {
       if journey.zone.kind == .tunnel {
         let tunnel = tunnelStop(journey, source, target, journeys.policy)
         // The tunnel is entered behind the sender's, or the routing machine's, rules.
-        stops.insert(tunnel, at: min(1, stops.count))
+        let inside = stops.prefix { $0.role == .sender || $0.role == .router }.count
+        stops.insert(tunnel, at: inside)
       }
     }
     if let last = journey.stops.last, let view = journeys.views[last.machine] {
@@ -126,7 +127,7 @@ public struct Explanation: Sendable {
 
   /// WireGuard's own check: the destination chooses the peer, and that peer must be allowed the source.
   private static func tunnelStop(
-    _ journey: TestJourney, _ source: GrantSource, _ target: GrantTarget, _ policy: Policy
+    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ policy: Policy
   ) -> Stop {
     let packet = journey.packet
     let name = journey.zone.name

@@ -85,7 +85,7 @@ public struct GrantCoverage: Sendable {
 
     /// Notes a packet that was let in all the way. `line` is the lines whose counter decided.
     mutating func note(
-      _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: TestJourney,
+      _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: Journey,
       decidedBy deciding: [Int]
     ) {
       for (grant, combinations) in match.combinations(source, target, port, journey) {

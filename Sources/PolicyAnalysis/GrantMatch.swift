@@ -25,7 +25,8 @@ struct GrantMatch {
     grants = policy.grants + policy.failsafe
     var byTarget: [GrantTarget: [Int]] = [:]
     var byLine: [Int: [Int]] = [:]
-    for (index, grant) in grants.enumerated() {
+    // Nobody asks where there is no test, and apply is not to wait for it.
+    for (index, grant) in grants.enumerated() where !policy.tests.isEmpty {
       for target in grant.to { byTarget[target, default: []].append(index) }
       byLine[grant.location.line, default: []].append(index)
     }
@@ -37,7 +38,7 @@ struct GrantMatch {
   func grants(onLines lines: [Int]) -> [Int] { lines.flatMap { byLine[$0] ?? [] } }
 
   /// The combinations of each grant that let in a source's packet to a target, by port, on the way that it takes.
-  func combinations(_ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: TestJourney)
+  func combinations(_ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: Journey)
     -> [(grant: Int, combinations: [Combination])]
   {
     (byTarget[target] ?? []).compactMap { index in
@@ -58,7 +59,7 @@ struct GrantMatch {
   }
 
   /// Whether what a grant names is, or holds, a test's source that comes by this way.
-  private func covers(_ granted: GrantSource, _ source: GrantSource, _ journey: TestJourney) -> Bool {
+  private func covers(_ granted: GrantSource, _ source: GrantSource, _ journey: Journey) -> Bool {
     let isTunnel = journey.zone.kind == .tunnel
     return switch granted {
     case .machine, .machineZone: granted == source && (isTunnel || Self.isOwnZone(source, journey.zone))

@@ -37,7 +37,7 @@ struct GrantedTraffic {
     case dhcpv6
   }
 
-  enum Exit {
+  enum Exit: Hashable {
     case interfaces([InterfacePattern])
     /// Any that is not a tunnel.
     case anyNetwork

@@ -26,7 +26,7 @@ public struct LivePackets: Sendable {
   public init(
     _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil
   ) {
-    let journeys = TestJourneys(site, judges: [question.target.machine])
+    let journeys = Journeys(site, judges: [question.target.machine])
     var asked: [Asked] = []
     var notes: [String] = []
     guard let view = journeys.views[question.target.machine] else {
@@ -55,7 +55,7 @@ public struct LivePackets: Sendable {
             continue
           }
           for port in question.service.ports {
-            for var packet in TestJourneys.packets(port, address, destination) {
+            for var packet in Journeys.packets(port, address, destination) {
               packet.input = input
               asked.append(
                 Asked(packet: packet, source: PolicyWords.text(source), zone: arrival.zone.name))

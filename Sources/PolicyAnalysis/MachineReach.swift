@@ -26,7 +26,7 @@ struct MachineReach: Sendable {
     let walk = SpaceWalk(table ?? KernelTable(family: NFT.familyInet, name: ""))
     let notLoopback = IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(.loopback)))
     func accepted(_ spaces: [PacketSpace], _ hook: UInt32) -> [PacketSpace] {
-      walk.ends(of: spaces, hook: hook).filter { $0.verdict == .accept }.map(\.space)
+      walk.ends(of: spaces, hook: hook, .accepted).map(\.space)
     }
     func first(_ input: PacketSpace.Presence, _ output: PacketSpace.Presence, _ type: AddressType)
       -> [PacketSpace]
@@ -36,24 +36,33 @@ struct MachineReach: Sendable {
           Self.opening + [
             (.destinationType, IntervalSet(UInt128(type.rawValue))),
             input == .present ? (.input, notLoopback) : (.output, notLoopback),
+            (.service, Self.services(family)),
           ])
       }
     }
-    arrivals = Self.projected(
-      accepted(accepted(first(.present, .absent, .local), NFT.hookPrerouting), NFT.hookInput),
-      [.input, .source, .service])
-    // Behind the gate the packet has an output too.
-    let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting)
-    let leaving = routed.compactMap { space in
+    // What the later hooks let pass hangs on few things: it is worked out once, not for each way through the gate.
+    let inside = Self.projected(
+      accepted(first(.present, .absent, .local), NFT.hookInput), [.input, .source, .service])
+    arrivals = Self.crossed(
+      Self.projected(
+        accepted(first(.present, .absent, .local), NFT.hookPrerouting), [.input, .source, .service]), inside)
+    let ways: [PacketSpace.Field] = [.input, .output, .source, .destination, .service]
+    let through = Self.projected(
+      accepted(accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting), ways)
+    // Behind the gate a packet has an output too.
+    let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).compactMap { space in
       PacketSpace(space.family, input: .present, output: .present).narrowed(
-        PacketSpace.Field.allCases.filter { $0 != .output }.map { ($0, space[$0]) })
+        ways.filter { $0 != .output }.map { ($0, space[$0]) })
     }
-    passages = Self.projected(
-      accepted(accepted(leaving, NFT.hookForward), NFT.hookPostrouting),
-      [.input, .output, .source, .destination, .service])
+    passages = Self.crossed(routed, through)
     departures = Self.projected(
       accepted(accepted(first(.absent, .present, .unicast), NFT.hookOutput), NFT.hookPostrouting),
       [.output, .destination, .service])
+  }
+
+  /// Either family has an ICMP of its own, and no host answers the other's.
+  private static func services(_ family: AddressFamily) -> IntervalSet {
+    IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 
   /// What makes a packet the first of its flow.
@@ -63,6 +72,13 @@ struct MachineReach: Sendable {
       PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
     ), (.tcpFlags, IntervalSet(UInt128(TCPFlags.syn.rawValue))),
   ]
+
+  /// What is in both.
+  private static func crossed(_ many: [PacketSpace], _ few: [PacketSpace]) -> [PacketSpace] {
+    var result: [PacketSpace] = []
+    for one in many { for two in few { if let both = one.intersection(two) { result.append(both) } } }
+    return result
+  }
 
   /// Whether there is such a packet, whatever its other fields.
   private static func projected(_ spaces: [PacketSpace], _ fields: [PacketSpace.Field]) -> [PacketSpace] {

@@ -43,18 +43,29 @@ struct MachineSpecification {
     let rest: [PacketSpace]
   }
 
-  let places: [Place]
+  private let writer: SpecificationWriter
 
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
     grants: GrantIndex
   ) {
     let traffic = GrantedTraffic(policy, machine, machines, today: today, grants: grants)
-    let writer = SpecificationWriter(policy, machine, machines, traffic)
-    places = [
-      writer.raw(), writer.gate(), writer.input(), writer.forward(), writer.output(), writer.postrouting(),
+    writer = SpecificationWriter(policy, machine, machines, traffic)
+  }
+
+  /// The places where grants and addresses decide: they differ from machine to machine.
+  var gates: [Place] { [writer.raw(), writer.gate()] }
+
+  /// The base chains behind the gate, each with what is specified of it.
+  var chainsBehind: [(chain: String, place: () -> Place)] {
+    [
+      ("input", writer.input), ("forward", writer.forward), ("output", writer.output),
+      ("postrouting", writer.postrouting),
     ]
   }
+
+  /// What the places behind the gate hang on.
+  var signature: SpecificationWriter.Signature { writer.signature }
 }
 
 /// One property that a proof is about.

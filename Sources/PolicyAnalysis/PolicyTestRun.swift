@@ -37,13 +37,13 @@ public struct PolicyTestRun: Sendable {
   public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
 
   private let policy: Policy
-  private let packets: TestJourneys
+  private let packets: Journeys
   private var record: GrantCoverage.Record
 
   /// Runs the tests of a site's policy on what its machines enforce.
   public init(_ site: CompiledSite) {
     policy = site.policy
-    packets = TestJourneys(site)
+    packets = Journeys(site)
     record = GrantCoverage.Record(GrantMatch(policy))
     for test in policy.tests {
       for source in test.from {
@@ -64,7 +64,7 @@ public struct PolicyTestRun: Sendable {
   /// Every packet must be let in.
   private mutating func allow(
     _ service: Service, _ test: PolicyTest, _ source: GrantSource, _ target: GrantTarget,
-    _ arrivals: [TestJourneys.Arrival]
+    _ arrivals: [Journeys.Arrival]
   ) {
     let words = "\(PolicyWords.text(source)) may reach \(service.name) on \(PolicyWords.sentence(target))"
     var isEmpty = true
@@ -96,7 +96,7 @@ public struct PolicyTestRun: Sendable {
   /// No packet may be let in.
   private mutating func deny(
     _ service: Service, _ test: PolicyTest, _ source: GrantSource, _ target: GrantTarget,
-    _ arrivals: [TestJourneys.Arrival]
+    _ arrivals: [Journeys.Arrival]
   ) {
     for port in service.ports {
       for journey in packets.journeys(arrivals, source, target, port) where journey.refusal == nil {
@@ -115,14 +115,14 @@ public struct PolicyTestRun: Sendable {
   }
 
   private mutating func note(
-    _ journey: TestJourney, _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
+    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
   ) {
     let decided = journey.stops.last.flatMap { stop in packets.views[stop.machine]?.decision(stop.trace) }
     record.note(source, target, port, journey, decidedBy: decided?.lines ?? [])
   }
 
   private mutating func fail(
-    _ test: PolicyTest, _ words: String, _ journey: TestJourney, _ stop: TestJourney.Stop,
+    _ test: PolicyTest, _ words: String, _ journey: Journey, _ stop: Journey.Stop,
     _ fix: (SiteView.Decision) -> String
   ) {
     guard let view = packets.views[stop.machine] else { return }

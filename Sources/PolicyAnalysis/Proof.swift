@@ -54,15 +54,70 @@ public struct Proof: Sendable {
 
   /// Proves that a table is what one of the policy's machines should have.
   public mutating func prove(_ machine: Machine, _ table: KernelTable) {
-    machines += 1
-    let specification = MachineSpecification(site.policy, machine, byName, today: site.today, grants: grants)
-    let walk = SpaceWalk(table)
-    for place in specification.places {
-      let ends = walk.ends(of: place.everything, chain: place.chain)
-      classes += ends.count
-      for (claim, outcome, space) in Self.differences(place, ends) {
-        counterExamples.append(
-          Self.counterExample(claim, machine.name, table, place.chain, space, outcome.words))
+    var part = Part()
+    part.prove(machine, table, self)
+    add(part)
+  }
+
+  /// Takes in what was found out about some machines.
+  public mutating func add(_ part: Part) {
+    machines += part.machines
+    classes += part.classes
+    counterExamples += part.counterExamples
+  }
+
+  /// What is found out about some machines of a site, whose proof is told in the end.
+  public struct Part: Sendable {
+    fileprivate var machines = 0
+    fileprivate var classes = 0
+    fileprivate var counterExamples: [CounterExample] = []
+    /// Chains that were found to be right, with how many classes they told apart: what is the same on many machines is
+    /// proved once.
+    private var proved: [Alike: Int] = [:]
+
+    /// What the proof of a chain hangs on.
+    private struct Alike: Hashable {
+      let signature: SpecificationWriter.Signature
+      let chain: String
+      let rules: KernelTable.Reachable
+    }
+
+    /// Nothing is found out yet.
+    public init() {}
+
+    /// Finds out whether a table is what one of the policy's machines should have.
+    public mutating func prove(_ machine: Machine, _ table: KernelTable, _ proof: Proof) {
+      machines += 1
+      let specification = MachineSpecification(
+        proof.site.policy, machine, proof.byName, today: proof.site.today, grants: proof.grants)
+      var walk: SpaceWalk?
+      func prove(_ place: MachineSpecification.Place) -> (classes: Int, found: [CounterExample]) {
+        let through = walk ?? SpaceWalk(table)
+        walk = through
+        let ends = through.ends(of: place.everything, chain: place.chain)
+        return (
+          ends.count,
+          Proof.differences(place, ends).map { claim, outcome, space in
+            Proof.counterExample(claim, machine.name, table, place.chain, space, outcome.words)
+          }
+        )
+      }
+      for place in specification.gates {
+        let (count, found) = prove(place)
+        classes += count
+        counterExamples += found
+      }
+      let signature = specification.signature
+      for (chain, place) in specification.chainsBehind {
+        let alike = Alike(signature: signature, chain: chain, rules: table.reachable(from: chain))
+        if let known = proved[alike] {
+          classes += known
+          continue
+        }
+        let (count, found) = prove(place())
+        classes += count
+        counterExamples += found
+        if found.isEmpty { proved[alike] = count }
       }
     }
   }

@@ -17,6 +17,9 @@ struct ReachNames {
   private let machine: Machine
   let zones: [SiteZone]
 
+  /// More prefixes than these say less than that there are many.
+  private static let mostPrefixes = 32
+
   /// Groups of so many machines are named as groups.
   static let mostMachines = 64
 
@@ -73,13 +76,27 @@ struct ReachNames {
         return [Named(name: zone.name, prefixes: Self.prefixes(rest, family))]
       }
       for list in policy.lists { take(list.name, list.prefixes) }
-      for machine in policy.machines {
+      for prefix in granted { take(prefix.description, [prefix]) }
+      for machine in policy.machines where machine.name != self.machine.name {
         if case .addresses(let addresses) = machine.endpoint {
           take(machine.name, addresses.map { Prefix($0) })
         }
       }
     }
-    return result + Self.prefixes(rest, family).map { Named(name: $0.description, prefixes: [$0]) }
+    let prefixes = Self.prefixes(rest, family)
+    if prefixes.count > Self.mostPrefixes {
+      return result + [Named(name: result.isEmpty ? "anyone" : "anyone else", prefixes: prefixes)]
+    }
+    return result + prefixes.map { Named(name: $0.description, prefixes: [$0]) }
+  }
+
+  /// The prefixes that grants name, the widest first.
+  private var granted: [Prefix] {
+    Set(
+      (policy.grants + policy.failsafe).flatMap(\.from).compactMap { source in
+        if case .prefix(let prefix) = source { prefix } else { nil }
+      }
+    ).sorted { ($0.length, $0) < ($1.length, $1) }
   }
 
   /// Whoever may send from a zone that is no tunnel, but for those of whom a policy may say more.
@@ -92,10 +109,7 @@ struct ReachNames {
       if case .addresses(let addresses) = machine.endpoint { addresses.map { Prefix($0) } } else { [] }
     }
     let lists = policy.lists.flatMap(\.prefixes)
-    let grants = (policy.grants + policy.failsafe).flatMap(\.from).compactMap { source -> Prefix? in
-      if case .prefix(let prefix) = source { prefix } else { nil }
-    }
-    let special = policy.tunnels.flatMap(\.prefixes) + endpoints + lists + grants
+    let special = policy.tunnels.flatMap(\.prefixes) + endpoints + lists + granted
     return all.subtracting(PacketSpace.addresses(special, family))
   }
 

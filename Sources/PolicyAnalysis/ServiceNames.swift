@@ -44,7 +44,26 @@ struct ServiceNames {
 
   /// The names of a set of services, together exactly the set.
   func names(_ numbers: IntervalSet) -> [Named] {
-    if numbers == Self.everything { return [Named(name: "any", transport: "any", ports: nil)] }
+    let anyICMP = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
+    if numbers.union(anyICMP) == Self.everything, !numbers.isDisjoint(with: anyICMP) {
+      return [Named(name: "any", transport: "any", ports: nil)]
+    }
+    // Nearly everything is told by what it is not.
+    let others = Self.everything.subtracting(numbers.union(anyICMP))
+    if Self.size(others) < Self.size(Self.everything) / 16 {
+      let names = exactly(others).map(\.name).reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
+      let shown = names.prefix(8).joined(separator: ", ")
+      let more = names.count > 8 ? " and \(names.count - 8) more" : ""
+      return [Named(name: "any but \(shown)\(more)", transport: "any", ports: nil)]
+    }
+    return exactly(numbers)
+  }
+
+  private static func size(_ numbers: IntervalSet) -> UInt128 {
+    numbers.intervals.reduce(0) { $0 + $1.upper - $1.lower + 1 }
+  }
+
+  private func exactly(_ numbers: IntervalSet) -> [Named] {
     var rest = numbers
     var result: [Named] = []
     for (name, own) in builtIn where rest.isSuperset(of: own) {

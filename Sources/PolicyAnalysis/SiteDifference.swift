@@ -62,9 +62,9 @@ public struct SiteDifference: Sendable {
   /// machine how many are done, and of how many.
   public init(
     from old: CompiledSite, to new: CompiledSite, only: String? = nil,
-    progress: (Int, Int) -> Void = { _, _ in }
+    workers: any Workers = OneByOne(), progress: (Int, Int) -> Void = { _, _ in }
   ) {
-    var comparison = SiteComparison(old, new)
+    var comparison = SiteComparison(old, new, workers)
     comparison.compare(only: only, progress: progress)
     gained = comparison.gained.sorted { Self.precedes($0, $1) }
     lost = comparison.lost.sorted { Self.precedes($0, $1) }

@@ -14,7 +14,7 @@ struct SpecificationWriter {
   private let inputs: [String: IntervalSet]
 
   /// What must travel inside a tunnel or not at all, seen from the machine.
-  private struct Encrypted {
+  struct Encrypted: Hashable {
     let tunnel: InterfaceName
     /// WireGuard's port.
     let listen: IntervalSet
@@ -64,67 +64,25 @@ struct SpecificationWriter {
     }
   }
 
-  // MARK: Clauses
+  /// What the places behind the gate hang on: machines that have it alike are alike there.
+  struct Signature: Hashable {
+    fileprivate let zones: [SiteZone]
+    fileprivate let encryptions: [Encrypted]
+    fileprivate let passages: Set<Exit>
 
-  /// What is specified so far of a place, and what is not yet.
-  private struct Draft {
-    let chain: String
-    let everything: [PacketSpace]
-    var rest: [PacketSpace]
-    var clauses: [MachineSpecification.Clause] = []
-
-    init(chain: String, input: PacketSpace.Presence, output: PacketSpace.Presence) {
-      self.chain = chain
-      everything = AddressFamily.allCases.map { PacketSpace($0, input: input, output: output) }
-      rest = everything
-    }
-
-    /// Says what befalls the packets of which nothing is said yet that meet these conditions.
-    mutating func say(
-      _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
-      _ conditions: [(PacketSpace.Field, IntervalSet)],
-      _ family: AddressFamily? = nil
-    ) {
-      say(claim, outcome, any: [conditions], family)
-    }
-
-    /// The same, where they meet any of these groups of conditions.
-    mutating func say(
-      _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
-      any groups: [[(PacketSpace.Field, IntervalSet)]], _ family: AddressFamily? = nil
-    ) {
-      var met: [PacketSpace] = []
-      var left: [PacketSpace] = []
-      for space in rest {
-        guard family == nil || space.family == family else {
-          left.append(space)
-          continue
-        }
-        var remaining = [space]
-        for conditions in groups {
-          remaining = remaining.flatMap { piece -> [PacketSpace] in
-            guard let inside = piece.narrowed(conditions) else { return [piece] }
-            met.append(inside)
-            return piece.subtracting(inside)
-          }
-        }
-        left += remaining
-      }
-      rest = PacketSpace.coalesced(left)
-      if !met.isEmpty {
-        clauses.append(MachineSpecification.Clause(claim: claim, spaces: met, outcome: outcome))
-      }
-    }
-
-    /// Says what befalls all the rest.
-    func finished(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome) -> MachineSpecification.Place
-    {
-      MachineSpecification.Place(
-        chain: chain, everything: everything,
-        clauses: clauses + [MachineSpecification.Clause(claim: claim, spaces: rest, outcome: outcome)],
-        granted: nil, rest: [])
+    fileprivate struct Exit: Hashable {
+      let zone: String
+      let exit: GrantedTraffic.Exit
     }
   }
+
+  var signature: Signature {
+    Signature(
+      zones: traffic.zones, encryptions: encryptions,
+      passages: Set(traffic.passages.map { Signature.Exit(zone: $0.zone.name, exit: $0.exit) }))
+  }
+
+  // MARK: Clauses
 
   private func input(_ zone: SiteZone) -> IntervalSet { inputs[zone.name] ?? .empty }
 
@@ -148,24 +106,26 @@ struct SpecificationWriter {
   }
   private static let everyService = IntervalSet(0, 0xff_ffff)
 
-  /// The first packet of a connection, or not.
-  private static func syn(_ isFirst: Bool) -> IntervalSet {
-    let mask: UInt128 = 0x17
-    return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { ($0 & mask == 2) == isFirst })
-  }
+  /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK the SYN alone.
+  private static let firstFlags = IntervalSet(
+    (0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })
+  private static let laterFlags = IntervalSet(0, 0xff).subtracting(firstFlags)
+  private static let fresh = PacketSpace.Connection.set { $0.state == .new }
+  private static let invalid = PacketSpace.Connection.set { $0.state == .invalid }
+  private static let notReplies = PacketSpace.Connection.set { $0.direction != .reply }
 
   // MARK: Places
 
   /// Before conntrack: what needs no connection to be known for what it is.
   func raw() -> MachineSpecification.Place {
-    var draft = Draft(chain: "raw", input: .present, output: .absent)
+    var draft = SpecificationDraft(chain: "raw", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     for zone in traffic.zones where zone.kind == .network || zone.kind == .internet {
       let open = openPorts(zone)
       draft.say(
         .closedPorts, .drop,
         [
-          (.input, input(zone)), (.tcpFlags, Self.syn(true)),
+          (.input, input(zone)), (.tcpFlags, Self.firstFlags),
           (.service, PacketSpace.Service.all(.tcp).subtracting(open)),
         ])
     }
@@ -217,7 +177,7 @@ struct SpecificationWriter {
 
   /// Behind conntrack, before any translation: where grants decide.
   func gate() -> MachineSpecification.Place {
-    var draft = Draft(chain: "gate", input: .present, output: .absent)
+    var draft = SpecificationDraft(chain: "gate", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     for part in encryptions {
       for family in AddressFamily.allCases {
@@ -233,14 +193,14 @@ struct SpecificationWriter {
             outside + [(.service, foreign.subtracting(PacketSpace.Service.all(.udp)))],
             outside + [(.service, foreign), (.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
             outside + [
-              (.service, foreign), (.connection, PacketSpace.Connection.set { $0.direction != .reply }),
+              (.service, foreign), (.connection, Self.notReplies),
             ],
           ], family)
       }
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(
-      .midstream, .drop, [(.connection, PacketSpace.Connection.set { $0.state == .invalid })])
+      .midstream, .drop, [(.connection, Self.invalid)])
     draft.say(.works, .accept, Self.errors)
     let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
     let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
@@ -258,7 +218,7 @@ struct SpecificationWriter {
   }
 
   /// What grants let through at the gate, whatever else is said of it.
-  private func granted(_ draft: Draft) -> [PacketSpace] {
+  private func granted(_ draft: SpecificationDraft) -> [PacketSpace] {
     let local = IntervalSet([2, 3, 4, 5, 6, 7, 8] as [UInt128])
     var result: [PacketSpace] = []
     for space in draft.everything {
@@ -312,7 +272,7 @@ struct SpecificationWriter {
 
   /// What is for this host after every translation: judged at the gate, or turned inward behind it.
   func input() -> MachineSpecification.Place {
-    var draft = Draft(chain: "input", input: .present, output: .absent)
+    var draft = SpecificationDraft(chain: "input", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
     let containers = input(.containers)
@@ -331,7 +291,7 @@ struct SpecificationWriter {
 
   /// What passes through this host.
   func forward() -> MachineSpecification.Place {
-    var draft = Draft(chain: "forward", input: .present, output: .present)
+    var draft = SpecificationDraft(chain: "forward", input: .present, output: .present)
     clearText(&draft, .reject)
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
@@ -354,13 +314,13 @@ struct SpecificationWriter {
 
   /// TCP that neither opens a connection nor belongs to one.
   private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
-    (.connection, PacketSpace.Connection.set { $0.state == .new }),
-    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, syn(false)),
+    (.connection, fresh),
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
   ]
 
   /// What this host sends.
   func output() -> MachineSpecification.Place {
-    var draft = Draft(chain: "output", input: .absent, output: .present)
+    var draft = SpecificationDraft(chain: "output", input: .absent, output: .present)
     draft.say(.works, .accept, [(.output, Self.loopback)])
     clearText(&draft, .reject)
     draft.say(.midstream, .reject, Self.midstream)
@@ -369,12 +329,12 @@ struct SpecificationWriter {
 
   /// What leaves, when every other table has had its say on the way.
   func postrouting() -> MachineSpecification.Place {
-    var draft = Draft(chain: "postrouting", input: .absent, output: .present)
+    var draft = SpecificationDraft(chain: "postrouting", input: .absent, output: .present)
     clearText(&draft, .drop)
     return draft.finished(.works, .accept)
   }
 
-  private func clearText(_ draft: inout Draft, _ outcome: MachineSpecification.Outcome) {
+  private func clearText(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
     for part in encryptions {
       let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
       for family in AddressFamily.allCases {
@@ -386,17 +346,5 @@ struct SpecificationWriter {
           [(.destination, endpoints), outside, (.service, Self.everyService.subtracting(part.own))], family)
       }
     }
-  }
-}
-
-extension PacketSpace {
-  /// Only packets that meet all of these conditions; nil where none does.
-  func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
-    var space = self
-    for (field, values) in conditions {
-      guard let inside = space.narrowed(field, to: values) else { return nil }
-      space = inside
-    }
-    return space
   }
 }

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 public import PolicyLanguage
-public import RulesetModel
+internal import RulesetModel
 
 /// Writes tests that do not hold for people: each with the packet that shows it, the packet's way step by step, what
 /// decided, and what would make it hold.
@@ -26,7 +26,7 @@ public struct TestFailureText: Sendable {
       severity: .error, location: failure.location, message: "test failed: \(failure.expectation)", help: nil,
       sourceLine: nil, length: 1)
     var rows: [(label: String, text: String)] = []
-    if let packet = failure.packet { rows.append(("packet", Self.text(packet))) }
+    if let packet = failure.packet { rows.append(("packet", WalkText.text(packet))) }
     for (index, step) in Self.steps(failure.trace).enumerated() {
       rows.append((index == 0 ? "steps" : "", step))
     }
@@ -47,32 +47,9 @@ public struct TestFailureText: Sendable {
   /// A way, step by step, in columns.
   private static func steps(_ trace: Trace?) -> [String] {
     var table = AlignedTable([.left(), .left(), .left()])
-    for step in trace?.steps ?? [] { table.append([step.chain, text(step.outcome), step.comment ?? ""]) }
-    return table.text().split(separator: "\n").map { String($0) }
-  }
-
-  /// A packet in a line.
-  public static func text(_ packet: Packet) -> String {
-    let ends = "\(packet.transport) \(packet.source) -> \(packet.destination)"
-    return packet.transport.hasPorts ? "\(ends) port \(packet.destinationPort)" : ends
-  }
-
-  /// What a step did, in a few words.
-  public static func text(_ outcome: TraceOutcome) -> String {
-    switch outcome {
-    case .verdict(.jump(let chain)): "jump \(chain)"
-    case .verdict(.goto(let chain)): "goto \(chain)"
-    case .verdict(let verdict): "\(verdict)"
-    case .reject: "reject"
-    case .counted(let counter): "counted in \(counter)"
-    case .policy(let policy): "policy \(policy)"
-    case .undetermined(let expression): "undetermined at \(expression)"
-    case .translated(let change):
-      "\(change.side) becomes \(change.address.map(\.description) ?? "another")\(change.port.map { " port \($0)" } ?? "")"
-    case .marked(let mark): "mark \(mark)"
-    case .assumed(let text): "taken for granted: \(text)"
-    case .routed(let answer): "goes to \(answer)"
-    case .unroutable(let why): "thrown away: \(why)"
+    for step in trace?.steps ?? [] {
+      table.append([step.chain, WalkText.text(step.outcome), step.comment ?? ""])
     }
+    return table.text().split(separator: "\n").map { String($0) }
   }
 }

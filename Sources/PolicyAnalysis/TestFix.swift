@@ -12,7 +12,7 @@ struct TestFix {
   let source: GrantSource
   let target: GrantTarget
   let service: Service
-  let journey: TestJourney
+  let journey: Journey
 
   /// For a packet that should be let in and is not. `decided` is where and why it was stopped.
   func toAllow(_ port: ServicePort, stoppedBy decided: SiteView.Decision) -> String {

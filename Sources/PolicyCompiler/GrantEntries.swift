@@ -84,6 +84,7 @@ struct GrantEntries {
       addArrivals(indexed.grant, indexed.template)
       for tunnel in site.policy.tunnels { addPassage(indexed.grant, indexed.template, tunnel) }
     }
+    narrowDestinations()
   }
 
   /// WireGuard's own port is open from everywhere: it answers nobody whom it does not know.
@@ -258,21 +259,30 @@ struct GrantEntries {
     }
   }
 
-  /// Adds what a destination opens to a zone. A family that only one side has is left out: no packet has two.
   private mutating func append(
-    _ all: [GrantEntry], from zone: SiteZone, through whole: TransitDestination
+    _ all: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
   ) {
-    let entries = all.compactMap { narrowed($0, to: Set(whole.prefixes.map(\.family))) }
-    let families = entries.reduce(into: Set<AddressFamily>()) { $0.formUnion($1.sources.families) }
-    let prefixes = whole.prefixes.filter { families.contains($0.family) }
-    if prefixes.isEmpty { return }
-    let destination = TransitDestination(label: whole.label, prefixes: prefixes, exit: whole.exit)
+    let entries = all.compactMap { narrowed($0, to: Set(destination.prefixes.map(\.family))) }
+    if entries.isEmpty { return }
     let key = PlaceKey(zone: zone.name, destination: destination)
     if let index = places[key] {
       transit[zone.name]?[index].entries += entries
     } else {
       places[key] = transit[zone.name]?.count ?? 0
       transit[zone.name, default: []].append((destination, entries))
+    }
+  }
+
+  /// Leaves out the destinations' addresses of a family that none of their sources has: no packet has two.
+  private mutating func narrowDestinations() {
+    for (zone, places) in transit {
+      transit[zone] = places.map { destination, entries in
+        let families = entries.reduce(into: Set<AddressFamily>()) { $0.formUnion($1.sources.families) }
+        let prefixes = destination.prefixes.filter { families.contains($0.family) }
+        return (
+          TransitDestination(label: destination.label, prefixes: prefixes, exit: destination.exit), entries
+        )
+      }
     }
   }
 

@@ -37,4 +37,20 @@ public struct SiteCompiler: Sendable {
     builder.addPostrouting(encryption)
     return builder.ruleset
   }
+
+  /// Machines for which another compiler makes a ruleset that does the same, since it makes it of the same: told without
+  /// compiling. Of the others nothing is known.
+  public func machinesAlike(in other: SiteCompiler) -> Set<String> {
+    guard CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live) else {
+      return []
+    }
+    return Set(
+      policy.machines.filter { machine in
+        let (one, two) = (grants.concerning(machine), other.grants.concerning(machine))
+        return one.count == two.count
+          && zip(one, two).allSatisfy {
+            CompilerInput.GrantInput($0.grant) == CompilerInput.GrantInput($1.grant)
+          }
+      }.map(\.name))
+  }
 }

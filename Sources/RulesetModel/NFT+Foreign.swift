@@ -87,6 +87,11 @@ extension NFT {
   /// `NFT_DYNSET_OP_DELETE`
   public static let dynamicSetDelete: UInt32 = 2
 
+  /// `NFT_EXTHDR_OP_IPV6`
+  public static let extensionIPv6: UInt32 = 0
+  /// `NFT_EXTHDR_F_PRESENT`
+  public static let extensionPresent: UInt32 = 1
+
   /// Attributes of expressions that the model keeps as bytes, under the names of `linux/netfilter/nf_tables.h`.
   public enum Attribute {
     /// `NFTA_LIMIT_RATE`
@@ -145,6 +150,14 @@ extension NFT {
     public static let dynamicSetFlags: UInt16 = 9
     /// `NFTA_DYNSET_EXPRESSIONS`
     public static let dynamicSetExpressions: UInt16 = 10
+    /// `NFTA_EXTHDR_DREG`
+    public static let extensionDestination: UInt16 = 1
+    /// `NFTA_EXTHDR_FLAGS`
+    public static let extensionFlags: UInt16 = 5
+    /// `NFTA_EXTHDR_OP`
+    public static let extensionOperation: UInt16 = 6
+    /// `NFTA_EXTHDR_SREG`
+    public static let extensionSource: UInt16 = 7
     /// `NFTA_EXPR_NAME`
     public static let expressionName: UInt16 = 1
     /// `NFTA_EXPR_DATA`

@@ -120,7 +120,8 @@ private struct RuleWriter {
       }
       return
     }
-    words.append("\(field.name) \(sign)\(field.format.text(data))")
+    let isPart = field.format == .address && data.count != 4 && data.count != 16
+    words.append("\(field.name) \(sign)\(field.format.text(data))\(isPart ? "/\(data.count * 8)" : "")")
   }
 
   private func key(_ source: UInt32, _ set: String) -> String {

@@ -13,7 +13,10 @@ extension KernelSet {
   /// Looks up a key of which only the bits of `known` are known: they matter only where some element could still match.
   func find(_ key: [UInt8], known: [UInt8]) -> Found {
     if known.allSatisfy({ $0 == 0xff }) { return find(key) }
-    guard flags & NFT.setInterval == 0, !elements.hasKeyEnd else { return elements.isEmpty ? .no : .unknown }
+    if elements.hasKeyEnd {
+      return (0..<elements.count).contains { couldContain(key, known, in: $0) } ? .unknown : .no
+    }
+    guard flags & NFT.setInterval == 0 else { return elements.isEmpty ? .no : .unknown }
     let couldMatch = (0..<elements.count).contains { index in
       let element = elements.key(index)
       return elements.flags(index) & NFT.elementCatchAll != 0
@@ -59,6 +62,26 @@ extension KernelSet {
     }
     guard index >= 0, elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
     return index
+  }
+
+  /// Whether each field of the key that is known lies between the element's and its end.
+  private func couldContain(_ key: [UInt8], _ known: [UInt8], in index: Int) -> Bool {
+    guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else {
+      return true
+    }
+    let (start, lengths) = (elements.key(index), fields.isEmpty ? [elements.keyLength] : fields.map(Int.init))
+    var offset = 0
+    for length in lengths {
+      defer { offset += (length + 3) / 4 * 4 }
+      let places = offset..<min(offset + length, key.count)
+      guard known[places].allSatisfy({ $0 == 0xff }) else { continue }
+      if key[places].lexicographicallyPrecedes(start.dropFirst(offset).prefix(length))
+        || end.dropFirst(offset).prefix(length).lexicographicallyPrecedes(key[places])
+      {
+        return false
+      }
+    }
+    return true
   }
 
   /// Whether each field of the key lies between the element's and its end.

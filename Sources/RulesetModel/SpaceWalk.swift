@@ -11,6 +11,15 @@ public struct SpaceWalk: Sendable {
     let name: String
     let base: BaseChain?
     let rules: [[SpaceRule]]  // by place, then by family
+    /// By place: whether a packet may be accepted at this rule or behind it, in this chain or in one that it leads to.
+    var mayAccept: [Bool] = []
+  }
+
+  /// Which ends are asked for.
+  public enum Interest: Sendable {
+    case all
+    /// Those that are accepted alone: ways that lead to none are not gone.
+    case accepted
   }
 
   private let chains: [String: Chain]
@@ -26,9 +35,52 @@ public struct SpaceWalk: Sendable {
           AddressFamily.allCases.map { SpaceRule(rule, family: $0, sets: sets) }
         })
     }
-    self.chains = Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    bases = chains.filter { $0.base != nil }.sorted {
+    var byName = Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    Self.findAccepting(table, &byName)
+    self.chains = byName
+    bases = chains.filter { $0.base != nil }.compactMap { byName[$0.name] }.sorted {
       ($0.base?.priority ?? 0) < ($1.base?.priority ?? 0)
+    }
+  }
+
+  /// Works out of each chain from which rule on none is left that may accept.
+  private static func findAccepting(_ table: KernelTable, _ chains: inout [String: Chain]) {
+    let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let rules = Dictionary(table.chains.map { ($0.name, $0.rules) }, uniquingKeysWith: { first, _ in first })
+    var known: [String: Bool] = [:]
+    func verdict(_ verdict: VerdictCode) -> Bool {
+      switch verdict {
+      case .accept, .other: true
+      case .drop, .continue, .return: false
+      case .jump(let name), .goto(let name): chain(name)
+      }
+    }
+    func rule(_ rule: KernelRule) -> Bool {
+      rule.expressions.contains { expression in
+        switch expression {
+        case .verdict(let code): verdict(code)
+        case .lookup(let name, _, NFT.registerVerdict, _):
+          sets[name]?.elements.values.contains {
+            if case .verdict(let code) = $0 { verdict(code) } else { true }
+          } ?? true
+        default: false
+        }
+      }
+    }
+    func chain(_ name: String) -> Bool {
+      if let answer = known[name] { return answer }
+      // The kernel has no chains that lead to themselves; who asks while it is worked out is not told no.
+      known[name] = true
+      let answer = rules[name]?.contains(where: rule) ?? true
+      known[name] = answer
+      return answer
+    }
+    for name in chains.keys.sorted() {
+      var mayAccept = [false]
+      for one in (rules[name] ?? []).reversed() {
+        mayAccept.append(mayAccept[mayAccept.count - 1] || rule(one))
+      }
+      chains[name]?.mayAccept = mayAccept.reversed()
     }
   }
 
@@ -51,21 +103,21 @@ public struct SpaceWalk: Sendable {
     guard let chain = chains[name], let base = chain.base else {
       return spaces.map { End(space: $0, verdict: .accept, counter: nil, chain: name, unknown: nil) }
     }
-    var run = Run(chains: chains, chain: name)
+    var run = Run(chains: chains, chain: name, .all)
     run.traverse(spaces, base: chain, base)
     return run.ends
   }
 
   /// The base chains of a hook (`NFT.hookPrerouting`, …) one after another: what one accepts meets the next. What the
   /// last accepts is accepted.
-  public func ends(of spaces: [PacketSpace], hook: UInt32) -> [End] {
+  public func ends(of spaces: [PacketSpace], hook: UInt32, _ interest: Interest = .all) -> [End] {
     var ends: [End] = []
     var rest = spaces
     var last = ""
     for chain in bases where chain.base?.hook == hook && !rest.isEmpty {
       guard let base = chain.base else { continue }
       last = chain.name
-      var run = Run(chains: chains, chain: chain.name)
+      var run = Run(chains: chains, chain: chain.name, interest)
       run.traverse(rest, base: chain, base)
       rest = PacketSpace.coalesced(run.ends.filter { $0.verdict == .accept }.map(\.space))
       ends += run.ends.filter { $0.verdict != .accept }
@@ -80,15 +132,27 @@ public struct SpaceWalk: Sendable {
   private struct Run {
     let chains: [String: Chain]
     let chain: String
+    let interest: Interest
     var ends: [End] = []
 
-    init(chains: [String: Chain], chain: String) {
+    init(chains: [String: Chain], chain: String, _ interest: Interest) {
       self.chains = chains
       self.chain = chain
+      self.interest = interest
+    }
+
+    /// What is to be known on the way of a rule.
+    struct Context {
+      let depth: Int
+      /// Whether what does not match matters: some rule behind this one may yet accept it, or all ends are asked for.
+      let missMatters: Bool
+      /// Whether what returns from this chain matters, likewise.
+      let returnMatters: Bool
     }
 
     mutating func traverse(_ spaces: [PacketSpace], base chain: Chain, _ base: BaseChain) {
-      for space in traverse(spaces, chain, depth: 0) {
+      let returnMatters = interest == .all || base.policy == .accept
+      for space in traverse(spaces, chain, depth: 0, returnMatters: returnMatters) {
         end(space, base.policy == .accept ? .accept : .drop, nil)
       }
     }
@@ -96,18 +160,25 @@ public struct SpaceWalk: Sendable {
     private mutating func end(
       _ space: PacketSpace, _ verdict: TraceVerdict, _ counter: String?, unknown: String? = nil
     ) {
+      if interest == .accepted, verdict != .accept { return }
       ends.append(End(space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown))
     }
 
     /// What comes to the end of the chain, or returns from it.
-    private mutating func traverse(_ spaces: [PacketSpace], _ chain: Chain, depth: Int) -> [PacketSpace] {
+    private mutating func traverse(
+      _ spaces: [PacketSpace], _ chain: Chain, depth: Int, returnMatters: Bool
+    ) -> [PacketSpace] {
       var here = spaces
       var returned: [PacketSpace] = []
-      for rule in chain.rules {
+      for (place, rule) in chain.rules.enumerated() {
         if here.isEmpty { break }
+        let context = Context(
+          depth: depth,
+          missMatters: interest == .all || returnMatters || chain.mayAccept[place + 1],
+          returnMatters: returnMatters)
         var next: [PacketSpace] = []
         for space in here {
-          run(rule[space.family == .ipv4 ? 0 : 1].steps[...], space, nil, depth, &next, &returned)
+          run(rule[space.family == .ipv4 ? 0 : 1].steps[...], space, nil, context, &next, &returned)
         }
         here = PacketSpace.coalesced(next)
       }
@@ -117,7 +188,7 @@ public struct SpaceWalk: Sendable {
     /// Runs the rest of a rule on a class. What goes on to the next rule is added to `next`, what leaves the chain for
     /// the one that led to it to `returned`.
     private mutating func run(
-      _ steps: ArraySlice<SpaceRule.Step>, _ space: PacketSpace, _ counter: String?, _ depth: Int,
+      _ steps: ArraySlice<SpaceRule.Step>, _ space: PacketSpace, _ counter: String?, _ context: Context,
       _ next: inout [PacketSpace], _ returned: inout [PacketSpace]
     ) {
       var space = space
@@ -125,7 +196,9 @@ public struct SpaceWalk: Sendable {
       for place in steps.indices {
         switch steps[place] {
         case .require(let field, let values):
-          if let outside = space.narrowed(field, outside: values) { next.append(outside) }
+          if context.missMatters, let outside = space.narrowed(field, outside: values) {
+            next.append(outside)
+          }
           guard let inside = space.narrowed(field, to: values) else { return }
           space = inside
         case .unknown(let field, let values, let why):
@@ -135,42 +208,47 @@ public struct SpaceWalk: Sendable {
           guard let rest = space.narrowed(field, outside: values) else { return }
           space = rest
         case .branch(let field, let branches, let misses):
-          if let missed = space.narrowed(field, to: misses) { next.append(missed) }
+          if context.missMatters, let missed = space.narrowed(field, to: misses) { next.append(missed) }
           for branch in branches {
             guard let inside = space.narrowed(field, to: branch.values) else { continue }
             switch branch.value {
-            case .verdict(let verdict): decide(verdict, inside, counter, depth, &next, &returned)
-            case .object(let name): run(steps[(place + 1)...], inside, name, depth, &next, &returned)
-            case nil: run(steps[(place + 1)...], inside, counter, depth, &next, &returned)
+            case .verdict(let verdict): decide(verdict, inside, counter, context, &next, &returned)
+            case .object(let name): run(steps[(place + 1)...], inside, name, context, &next, &returned)
+            case nil: run(steps[(place + 1)...], inside, counter, context, &next, &returned)
             case .data, .opaque, .some(.none):
               end(inside, .undetermined, counter, unknown: "a map's value")
             }
           }
           return
         case .count(let name): counter = name
-        case .verdict(let verdict): return decide(verdict, space, counter, depth, &next, &returned)
+        case .verdict(let verdict): return decide(verdict, space, counter, context, &next, &returned)
         case .reject: return end(space, .reject, counter)
         case .undetermined(let why): return end(space, .undetermined, counter, unknown: why)
         }
       }
-      next.append(space)
+      if context.missMatters { next.append(space) }
     }
 
     private mutating func decide(
-      _ verdict: VerdictCode, _ space: PacketSpace, _ counter: String?, _ depth: Int,
+      _ verdict: VerdictCode, _ space: PacketSpace, _ counter: String?, _ context: Context,
       _ next: inout [PacketSpace], _ returned: inout [PacketSpace]
     ) {
       switch verdict {
       case .accept: end(space, .accept, counter)
       case .drop: end(space, .drop, counter)
-      case .continue: next.append(space)
-      case .return: returned.append(space)
+      case .continue: if context.missMatters { next.append(space) }
+      case .return: if context.returnMatters { returned.append(space) }
       case .jump(let name), .goto(let name):
-        guard let chain = chains[name], depth < SpaceWalk.deepest else {
+        guard let chain = chains[name], context.depth < SpaceWalk.deepest else {
           return end(space, .undetermined, counter, unknown: "jump to \(name)")
         }
-        let back = traverse([space], chain, depth: depth + 1)
-        if case .jump = verdict { next += back } else { returned += back }
+        // Where nothing that comes back can be accepted, what the chain cannot accept is not gone into.
+        var isJump = false
+        if case .jump = verdict { isJump = true }
+        let matters = isJump ? context.missMatters : context.returnMatters
+        if interest == .accepted, !matters, !(chain.mayAccept.first ?? true) { return }
+        let back = traverse([space], chain, depth: context.depth + 1, returnMatters: matters)
+        if isJump { next += back } else { returned += back }
       case .other(let number): end(space, .undetermined, counter, unknown: "verdict \(number)")
       }
     }

@@ -92,10 +92,10 @@ struct CheckReport {
     object.put("line", failure.location.line)
     object.put("expectation", failure.expectation)
     object.put("machine", failure.machine)
-    object.put("packet", failure.packet.map(TestReport.text))
+    object.put("packet", failure.packet.map(WalkText.text))
     object.put("verdict", failure.trace?.verdict.rawValue)
     object.put("because", failure.because)
     object.put("fix", failure.fix)
-    object.put("steps", each: (failure.trace?.steps ?? []).map(TestReport.text))
+    object.put("steps", each: (failure.trace?.steps ?? []).map(WalkText.text))
   }
 }

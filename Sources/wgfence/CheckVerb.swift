@@ -45,14 +45,10 @@ struct CheckVerb: Verb {
       let coverage = run.coverage
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
-      var rules = 0
       var proof = prove ? Proof(site) : nil
-      for machine in policy.machines {
-        // What the tests met is compiled already.
-        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-        proof?.prove(machine, Lowering.table(ruleset))
-      }
+      let parts = machineParts(site, run, proof)
+      let rules = parts.reduce(0) { $0 + $1.rules }
+      for part in parts { proof?.add(part.proof) }
       if let proof {
         report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
@@ -75,4 +71,38 @@ struct CheckVerb: Verb {
 
   /// Prints what is for people.
   private func say(_ text: String) { if format == .text { Console.print(text) } }
+
+  /// The rules of every machine, counted, and where it is asked for what is found out about them.
+  private func machineParts(
+    _ site: CompiledSite, _ run: PolicyTestRun, _ proof: Proof?
+  ) -> [(rules: Int, proof: Proof.Part)] {
+    var parts: [(rules: Int, proof: Proof.Part)] = []
+    var progress = Progress(proof == nil ? "compiled" : "proved", "machines")
+    let machines = site.policy.machines
+    var done = 0
+    for round in Self.shares(machines, of: 256) {
+      // A share is worth a thread's while; between rounds there is time to say how far it is.
+      parts += ThreadWorkers().map(Self.shares(round, of: max(1, min(64, round.count / 16)))) { machines in
+        var part = Proof.Part()
+        var rules = 0
+        for machine in machines {
+          // What the tests met is compiled already.
+          let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+          rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+          if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
+        }
+        return (rules: rules, proof: part)
+      }
+      done += round.count
+      progress.note(done, of: machines.count)
+    }
+    progress.end()
+    return parts
+  }
+
+  private static func shares(_ machines: [Machine], of size: Int) -> [[Machine]] {
+    stride(from: 0, to: machines.count, by: size).map {
+      Array(machines[$0..<min($0 + size, machines.count)])
+    }
+  }
 }

@@ -70,7 +70,8 @@ struct DiffVerb: Verb {
     }
     var progress = Progress("compared", "machines")
     let difference = SiteDifference(
-      from: CompiledSite(old, today: Today.date), to: CompiledSite(new, today: Today.date), only: machine
+      from: CompiledSite(old, today: Today.date), to: CompiledSite(new, today: Today.date), only: machine,
+      workers: ThreadWorkers()
     ) { progress.note($0, of: $1) }
     progress.end()
     return DifferenceReport(old: policies[0], new: policies[1], difference: difference)

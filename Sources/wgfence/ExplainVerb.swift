@@ -70,6 +70,10 @@ struct ExplainVerb: Verb {
       Console.error(error.description)
       throw ExitCode(1)
     }
+    if question.sources == [.machine(name)] {
+      Console.error("what \(name) sends to itself is never filtered: ask from another machine or zone")
+      throw ExitCode(1)
+    }
     let heard = LiveEndpoints.heard(by: loaded.policy)
     let site = CompiledSite(loaded.policy, today: Today.date, live: heard)
     var notes: [String] = []

@@ -19,7 +19,7 @@ struct ExplanationReport {
     var text = ""
     var told: [(key: [String], packet: String)] = []
     for way in explanation.ways {
-      let packet = "\(TestReport.text(way.packet)), from \(way.source) over \(way.zone)"
+      let packet = "\(WalkText.text(way.packet)), from \(way.source) over \(way.zone)"
       let key = way.stops.flatMap { stop in
         [stop.machine, stop.because]
           + stop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
@@ -29,7 +29,7 @@ struct ExplanationReport {
         text += "\(packet)\n  \(verdict(way.verdict, style)), by the same rules as \(same.packet)\n\n"
         continue
       }
-      told.append((key, TestReport.text(way.packet)))
+      told.append((key, WalkText.text(way.packet)))
       text += "\(packet)\n"
       let isAlone = way.stops.allSatisfy { $0.machine == machine }
       for stop in way.stops { text += self.text(stop, isAlone: isAlone) }
@@ -98,7 +98,7 @@ struct ExplanationReport {
   private static func cells(_ step: TraceStep, _ counter: String?) -> [String] {
     let hook = step.base.map { hookName($0.hook) } ?? ""
     let table = step.table.isEmpty || step.table == Ruleset.tableName ? "" : "\(step.table) "
-    let outcome = TestFailureText.text(step.outcome) + (counter.map { ", counted in \($0)" } ?? "")
+    let outcome = WalkText.text(step.outcome) + (counter.map { ", counted in \($0)" } ?? "")
     return [hook, "\(table)\(step.chain)", outcome, step.comment ?? step.text]
   }
 
@@ -126,7 +126,7 @@ struct ExplanationReport {
       object.array("packets") { array in
         for way in explanation.ways {
           array.object { object in
-            object.put("packet", TestReport.text(way.packet))
+            object.put("packet", WalkText.text(way.packet))
             object.put("source", way.packet.source.description)
             object.put("destination", way.packet.destination.description)
             object.put("protocol", way.packet.transport.description)
@@ -169,6 +169,6 @@ struct ExplanationReport {
     object.put("handle", step.handle > 0 ? Int(step.handle) : nil)
     object.put("text", step.text)
     object.put("comment", step.comment)
-    object.put("outcome", TestFailureText.text(step.outcome))
+    object.put("outcome", WalkText.text(step.outcome))
   }
 }

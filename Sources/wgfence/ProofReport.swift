@@ -11,8 +11,8 @@ enum ProofReport {
       var text =
         "\(path): not proved: \(example.claim.rawValue)\n"
         + "    on       \(example.machine), at \(example.chain)\n"
-        + "    packet   \(PacketText.text(example.packet))\n"
-      for step in example.trace.steps { text += "    step     \(TestReport.text(step))\n" }
+        + "    packet   \(WalkText.full(example.packet))\n"
+      for step in example.trace.steps { text += "    step     \(WalkText.text(step))\n" }
       text += "    should   \(example.expected)\n    does     \(example.found)\n"
       return text
     }.joined()
@@ -51,38 +51,12 @@ enum ProofReport {
           object.put("claim", example.claim.rawValue)
           object.put("machine", example.machine)
           object.put("chain", example.chain)
-          object.put("packet", PacketText.text(example.packet))
+          object.put("packet", WalkText.full(example.packet))
           object.put("expected", example.expected)
           object.put("found", example.found)
-          object.put("steps", each: example.trace.steps.map(TestReport.text))
+          object.put("steps", each: example.trace.steps.map(WalkText.text))
         }
       }
     }
-  }
-}
-
-/// A packet in a line, with all that its class is about.
-enum PacketText {
-  static func text(_ packet: Packet) -> String {
-    var words = ["\(packet.transport) \(packet.source) -> \(packet.destination)"]
-    if packet.transport.hasPorts {
-      words.append("port \(packet.destinationPort) from port \(packet.sourcePort)")
-    }
-    if packet.transport == .tcp { words.append("flags 0x\(String(packet.tcpFlags.rawValue, radix: 16))") }
-    if packet.transport == .icmp || packet.transport == .icmpv6 { words.append("type \(packet.icmpType)") }
-    if let input = packet.input { words.append("in \(input)") }
-    if let output = packet.output { words.append("out \(output)") }
-    words.append("\(names(packet.state)) \(packet.direction)")
-    if packet.status.contains(.destinationNAT) { words.append("dnat") }
-    words.append("to a \(packet.destinationType) address")
-    return words.joined(separator: ", ")
-  }
-
-  private static func names(_ states: ConnectionStates) -> String {
-    let names: [(ConnectionStates, String)] = [
-      (.invalid, "invalid"), (.established, "established"), (.related, "related"), (.new, "new"),
-      (.untracked, "untracked"),
-    ]
-    return names.filter { states.contains($0.0) }.map(\.1).joined(separator: ",")
   }
 }

@@ -4,23 +4,44 @@ import Glibc
 import PolicyLanguage
 import Testing
 
+private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+
 /// A policy of the folder `policies`, which must be valid.
-func shippedPolicy(_ name: String) throws -> Policy {
-  let folder = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/policies/"
-  return try policy(bytes(of: folder + name + ".yaml"), path: "policies/\(name).yaml") { list in
+func shippedPolicy(_ name: String) throws -> Policy { try policyFile("policies/\(name).yaml") }
+
+/// A policy by its path in the repository, which must be valid.
+func policyFile(_ path: String) throws -> Policy {
+  let folder = "\(repository)/" + path.split(separator: "/").dropLast().joined(separator: "/") + "/"
+  return try policy(bytes(of: "\(repository)/\(path)"), path: path) { list in
     (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "not there")
   }
 }
 
+/// The names of the policies whose compiled rules are recorded.
+func recordedPolicies() throws -> [String] {
+  let folder = try #require(opendir("\(repository)/Tests/Golden/accepted"))
+  defer { closedir(folder) }
+  var names: [String] = []
+  while let entry = readdir(folder) {
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    // Of the shipped policies only what they compile to is there.
+    if !name.hasPrefix("."), !name.hasPrefix("shipped-") { names.append(name) }
+  }
+  try #require(names.count > 10)
+  return names.sorted()
+}
+
 /// A policy from its text, which must be valid.
-func policy(_ text: String) throws -> Policy {
-  try policy(Array(text.utf8), path: "policy.yaml") { _ in .unreadable(reason: "no lists here") }
+func policy(_ text: String, on day: String = "2026-11-24") throws -> Policy {
+  try policy(Array(text.utf8), path: "policy.yaml", on: day) { _ in .unreadable(reason: "no lists here") }
 }
 
 private func policy(
-  _ bytes: [UInt8], path: String, lists: (String) -> ListFile
+  _ bytes: [UInt8], path: String, on day: String = "2026-11-24", lists: (String) -> ListFile
 ) throws -> Policy {
-  let today = try #require(CalendarDate("2026-11-24"))
+  let today = try #require(CalendarDate(day))
   let decoded = PolicyDecoder.decode(bytes: bytes, path: path, today: today, readList: lists)
   try #require(decoded.isValid, "\(decoded.diagnostics)")
   return try #require(decoded.policy)

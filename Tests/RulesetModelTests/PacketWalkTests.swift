@@ -104,6 +104,78 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], transport: .esp).verdict == .drop)
   }
 
+  @Test("names what it does not speak of iptables", arguments: ["match", "target"])
+  func namesForeign(_ kind: String) throws {
+    let data: [UInt8] = [11, 0, 1, 0] + Array("sorcery".utf8) + [0] + [8, 0, 2, 0, 0, 0, 0, 0]
+    let rule: [Expression] = [.opaque(name: kind, data: data), .verdict(.drop)]
+    let trace = try Self.walk([Self.base("c", 0, .accept, [rule])])
+    #expect(trace.verdict == .undetermined)
+    #expect(trace.steps.last?.outcome == .undetermined(expression: "\(kind) sorcery"))
+  }
+
+  @Test("takes the first packet of many: below a limit, and says so")
+  func limits() throws {
+    let rate: [UInt8] = [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 12, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 60]
+    let below: [Expression] = [.opaque(name: "limit", data: rate), .verdict(.drop)]
+    let over: [Expression] = [
+      .opaque(name: "limit", data: rate + [8, 0, 5, 0, 0, 0, 0, 1]), .verdict(.drop),
+    ]
+    let first = try Self.walk([Self.base("c", 0, .accept, [below])])
+    #expect(first.verdict == .drop)
+    #expect(first.steps.first?.outcome == .assumed("within limit rate 3/minute"))
+    #expect(first.steps.first?.text == "limit rate 3/minute drop")
+    #expect(try Self.walk([Self.base("c", 0, .accept, [over])]).verdict == .accept)
+  }
+
+  @Test("takes of chains of equal priority the one made last first")
+  func youngestFirst() throws {
+    let older = Self.base("older", 0, .accept, [[.verdict(.drop)]])
+    let younger = Self.base("younger", 0, .accept, [[.reject(type: NFT.rejectICMPX, code: 3)]])
+    #expect(try Self.walk([older, younger]).verdict == .reject)
+    #expect(try Self.walk([older, younger]).deciding?.chain == "younger")
+  }
+
+  @Test("decides by the bits that are known of a field")
+  func knownBits() throws {
+    // No fragments; whether the packet may be fragmented is not stated.
+    let offset: [Expression] = [
+      .payload(base: 1, offset: 6, length: 2, destination: 1),
+      .bitwise(source: 1, destination: 1, mask: [0x1f, 0xff], xor: [0, 0]),
+      .compare(operation: NFT.notEqual, source: 1, data: [0, 0]), .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [offset])]).verdict == .accept)
+    let flag: [Expression] = [
+      .payload(base: 1, offset: 6, length: 1, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: [0x40]), .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [flag])]).verdict == .undetermined)
+  }
+
+  @Test("leaves a mark unknown behind a rule that may have set it")
+  func unknownMark() throws {
+    let may: [Expression] = [
+      .opaque(name: "numgen", data: []), .immediate(destination: 1, data: Self.one),
+      .metaSet(key: NFT.metaMark, source: 1),
+    ]
+    let asks: [Expression] = [
+      .meta(key: NFT.metaMark, destination: 1), .compare(operation: NFT.equal, source: 1, data: Self.one),
+      .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [may, asks])]).verdict == .undetermined)
+    #expect(try Self.walk([Self.base("c", 0, .accept, [asks])]).verdict == .accept)
+  }
+
+  @Test("says which chains it does not walk")
+  func unwalked() {
+    let chain = KernelChain(
+      name: "c", base: BaseChain(hook: 0, priority: 0, policy: .drop, device: "eth0"), rules: [])
+    let table = KernelTable(family: 5, name: "t", chains: [chain])
+    #expect(PacketWalk([table]).unwalked == ["netdev t c"])
+  }
+
+  /// 1 as it lies in a register of 4 bytes.
+  private static let one = withUnsafeBytes(of: UInt32(1)) { Array($0) }
+
   private static func base(_ name: String, _ priority: Int32, _ policy: BasePolicy, _ rules: [[Expression]])
     -> KernelChain
   {

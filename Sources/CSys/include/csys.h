@@ -5,6 +5,7 @@
 
 #include "csys_errno.h"
 #include "csys_netfilter.h"
+#include "csys_packet.h"
 #include "csys_thread.h"
 
 /* Enters a new network namespace on the calling thread. Returns 0, or errno. */

@@ -15,6 +15,22 @@ public struct HookOrder: Sendable, Hashable {
   /// The entries of a family (`NFPROTO_IPV4`, `NFPROTO_IPV6`) and hook, first called first.
   private var entries: [UInt8: [UInt32: [Entry]]] = [:]
 
+  /// Tables by name in the order in which they were made, for what the entries do not tell: chains of type `nat` are
+  /// called by the kernel's own function, not by the hook.
+  public var tables: [TableKey] = []
+
+  /// A table's family and name.
+  public struct TableKey: Sendable, Hashable {
+    let family: UInt8
+    let name: String
+
+    /// A key of these parts.
+    public init(family: UInt8, name: String) {
+      self.family = family
+      self.name = name
+    }
+  }
+
   /// Nothing known.
   public init() {}
 
@@ -25,6 +41,10 @@ public struct HookOrder: Sendable, Hashable {
 
   func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
     entries[family]?[hook]?.firstIndex(of: .chain(table: table, family: tableFamily, chain: chain))
+  }
+
+  func tableRank(_ name: String, of family: UInt8) -> Int? {
+    tables.firstIndex(of: TableKey(family: family, name: name))
   }
 
   func conntrackRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "conntrack_") }

@@ -24,6 +24,8 @@ enum PreparedExpression: Sendable {
   case translate(TranslationOrder)
   /// Matches below a limit; with `inverted` above it.
   case limit(String, inverted: Inversion)
+  /// Asks for an extension header or an option of IP, which no packet here has; with a register, whether there is one.
+  case absentHeader(presence: Int?)
   /// Changes nothing that any rule could see.
   case nothing
   /// Not spoken: it may match or not, and may write any register.
@@ -74,6 +76,11 @@ enum PreparedExpression: Sendable {
       self = .bitwise(source: source, destination: destination, mask: mask, xor: xor)
     case .lookup(let name, let source, let destination, let inverted):
       guard let set = table.sets[name], let source = Self.register(source, table.keyLength(ofSet: set)) else {
+        self = .unknown("lookup @\(name)")
+        return
+      }
+      // Kernels differ in what an element for all keys means to a question for absence.
+      if inverted == .inverted, table.hasCatchAll(set) {
         self = .unknown("lookup @\(name)")
         return
       }
@@ -145,6 +152,7 @@ enum PreparedExpression: Sendable {
       default: return .nothing
       }
     case "dynset": return dynamicSet(attributes)
+    case "exthdr": return extensionHeader(attributes)
     case _ where passing.contains(name): return .nothing
     default: return .unknown(name)
     }
@@ -171,6 +179,18 @@ enum PreparedExpression: Sendable {
 
   private static func inversion(_ flags: UInt32) -> Inversion {
     flags & NFT.limitInverted != 0 ? .inverted : .plain
+  }
+
+  /// `exthdr`: of IPv6 and of IPv4's options nothing is there; TCP's options are not stated. One that writes an option
+  /// changes nothing that a rule sees.
+  private static func extensionHeader(_ attributes: AttributeBytes) -> PreparedExpression {
+    if attributes.u32(NFT.Attribute.extensionSource) != nil { return .nothing }
+    let operation = attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6
+    guard operation == NFT.extensionIPv6,
+      let register = attributes.u32(NFT.Attribute.extensionDestination).flatMap({ register($0) })
+    else { return .unknown("exthdr") }
+    let flags = attributes.u32(NFT.Attribute.extensionFlags) ?? 0
+    return .absentHeader(presence: flags & NFT.extensionPresent != 0 ? register : nil)
   }
 
   /// `dynset`: adds to a set, which has room; with expressions of its own it matches where they do.

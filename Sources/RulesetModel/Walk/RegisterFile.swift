@@ -44,10 +44,12 @@ struct RegisterFile: Sendable {
     }
   }
 
-  /// Turns the byte order of fields of some size.
+  /// Turns the byte order of the whole fields of some size that a length holds; what remains of it is left alone, as in
+  /// the kernel: nft asks for fields of 2 bytes in a length of 1. Source: `nft_byteorder_eval`.
   mutating func swap(from source: Int, to destination: Int, length: Int, size: Int) {
-    guard source + length <= 64, destination + length <= 64, length % size == 0 else { return forgetAll() }
-    let (old, bits) = (Array(bytes[source..<(source + length)]), Array(known[source..<(source + length)]))
+    let length = length / size * size
+    guard source + length <= 64, destination + length <= 64 else { return forgetAll() }
+    let (old, bits) = (value(source, length), mask(source, length))
     for index in 0..<length {
       let from = HostOrder.isLittle ? index / size * size + (size - 1 - index % size) : index
       bytes[destination + index] = old[from]

@@ -26,6 +26,11 @@ struct TableIndex: Sendable {
 
   func keyLength(ofSet index: Int) -> Int { Int(table.sets[index].keyLength) }
 
+  func hasCatchAll(_ set: Int) -> Bool {
+    let elements = table.sets[set].elements
+    return (0..<elements.count).contains { elements.flags($0) & NFT.elementCatchAll != 0 }
+  }
+
   func inversion(ofObject name: String, type: UInt32) -> Inversion {
     table.objects.first { $0.name == name && $0.type == type }?.inversion ?? .plain
   }
@@ -51,12 +56,12 @@ struct HookPlaces: Sendable {
 
   private(set) var stops: [Stop] = []
 
-  /// Sorts the base chains of some tables at a hook by priority; those of equal priority as `tables` and their chains
-  /// come, or as `order` has them.
+  /// Sorts the base chains of some tables at a hook by priority; those of equal priority as `order` has them, and what it
+  /// does not know as the kernel does it: the one made last comes first, where `tables` and their chains are in the order
+  /// in which they were made. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
   init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?) {
     var chains: [(priority: Int64, rank: Int, stop: Stop)] = []
     var translating: [(priority: Int32, rank: Int, place: Place)] = []
-    var rank = 0
     for (tableNumber, index) in tables.enumerated()
     where index.family == NFT.familyInet || index.family == family {
       guard index.table.flags & TableIndex.dormant == 0 else { continue }
@@ -65,21 +70,30 @@ struct HookPlaces: Sendable {
         let place = Place(table: tableNumber, chain: chainNumber)
         let known = order?.rank(
           family: family, hook: hook, table: index.table.name, of: index.family, chain: chain.name)
-        rank += 1
+        let made = order?.tableRank(index.table.name, of: index.family) ?? tableNumber
         if base.type == "nat" {
-          translating.append((base.priority, known ?? rank, place))
+          translating.append((base.priority, -(made << 32 | chainNumber), place))
         } else {
-          chains.append((Int64(base.priority), known ?? rank, .chain(place)))
+          chains.append((Int64(base.priority), known ?? -(made << 32 | chainNumber), .chain(place)))
         }
       }
     }
     if hook == NFT.hookPrerouting || hook == NFT.hookOutput {
       chains.append(
-        (Int64(NFT.priorityConntrack), order?.conntrackRank(family: family, hook: hook) ?? -1, .conntrack))
+        (Int64(NFT.priorityConntrack), order?.conntrackRank(family: family, hook: hook) ?? .min, .conntrack))
     }
     translating.sort { ($0.priority, $0.rank) < ($1.priority, $1.rank) }
     let places = translating.map(\.place)
-    let rank0 = order?.translationRank(family: family, hook: hook) ?? -1
+    // The kernel's own function is hooked in with the family's first nat chain, at all hooks at once.
+    let first = tables.indices.compactMap { number -> Int? in
+      let index = tables[number]
+      guard index.family == NFT.familyInet || index.family == family,
+        let chain = index.table.chains.firstIndex(where: { $0.base?.type == "nat" })
+      else { return nil }
+      let made = order?.tableRank(index.table.name, of: index.family) ?? number
+      return made << 32 | chain
+    }.min()
+    let rank0 = order?.translationRank(family: family, hook: hook) ?? first.map { -$0 } ?? .min
     switch hook {
     case NFT.hookPrerouting, NFT.hookOutput:
       chains.append((Int64(NFT.priorityDestinationNAT), rank0, .translation(.destination, places)))

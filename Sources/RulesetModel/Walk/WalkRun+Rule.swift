@@ -45,7 +45,10 @@ extension WalkRun {
       case .lookup(let number, let source, let destination, let inverted):
         let set = walk.tables[table].table.sets[number]
         let count = Int(set.keyLength)
-        let found = set.find(registers.value(source, count), known: registers.mask(source, count))
+        let key = registers.value(source, count)
+        let found =
+          registers.isKnown(source, count)
+          ? set.find(key) : set.find(key, known: registers.mask(source, count))
         switch (found, inverted) {
         case (.no, .plain), (.yes, .inverted): return .noMatch
         case (.no, .inverted): continue
@@ -82,7 +85,8 @@ extension WalkRun {
         note(table, chain, index, .assumed("within \(text)"))
       case .reject: return unknown.map { .undetermined($0) } ?? .rejected
       case .untrack:
-        guard tracking == .unseen else { continue }
+        // What has no connection: not come to conntrack yet, or found invalid by it.
+        guard !hasConnection, tracking != .untracked else { continue }
         if let unknown { return .undetermined(unknown) }
         tracking = .untracked
       case .setMark(let source):
@@ -95,6 +99,7 @@ extension WalkRun {
           note(table, chain, index, .assumed("within \(text)"))
           continue
         }
+        if case .recent(let text, .inverted) = match { note(table, chain, index, .assumed("below \(text)")) }
         switch matches(match) {
         case true: break
         case false: return .noMatch
@@ -106,6 +111,9 @@ extension WalkRun {
         if let family = order.family, family != packet.family.rawValue { continue }
         if let unknown { return .undetermined(unknown) }
         return bind(order, table, chain, index)
+      case .absentHeader(let presence):
+        guard packet.family == .ipv6, let presence else { return .noMatch }
+        registers.write([0], at: presence)
       case .nothing: break
       case .unknown(let name):
         unknown = unknown ?? name

@@ -16,7 +16,10 @@ extension XtablesMatch {
     case .packetType: "match pkttype"
     case .addressRange: "match iprange"
     case .length: "match length"
+    case .hops: "match ttl"
+    case .recent: "match recent"
     case .always: "match comment"
+    case .never: "match of an extension header"
     case .unknown(let text): text
     }
   }
@@ -73,11 +76,17 @@ extension WalkRun {
     case .length(let range, let inverted):
       // Of IPv6 the payload counts as the header says it, and the header itself.
       return packet.length.map { range.contains($0) != (inverted == .inverted) }
+    case .hops(let operation, let count):
+      switch operation {
+      case NFT.equal: return packet.hopLimit == count
+      case NFT.notEqual: return packet.hopLimit != count
+      case NFT.less: return packet.hopLimit < count
+      default: return packet.hopLimit > count
+      }
+    case .recent(_, let inverted): return inverted == .inverted
     case .always: return true
-    case .unknown(let name):
-      // A match on bridge ports holds for no packet that came by none, unless it is inverted: which it may be.
-      _ = name
-      return nil
+    case .never: return false
+    case .unknown: return nil
     }
   }
 
@@ -205,7 +214,7 @@ extension WalkRun {
         setConnectionMark(isKnown ? marks.connection : nil, certain: unknown == nil)
       }
     case .untrack:
-      guard tracking == .unseen else { return nil }
+      guard !hasConnection, tracking != .untracked else { return nil }
       if let unknown { return .undetermined(unknown) }
       tracking = .untracked
     case .passes: break

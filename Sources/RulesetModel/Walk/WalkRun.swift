@@ -63,6 +63,7 @@ struct WalkRun {
   /// The trace of the way so far.
   consuming func finished() -> Trace {
     packet.flow = flow
+    if tracking == .untracked { packet.state = .untracked }
     trace.packet = packet
     return trace
   }
@@ -72,8 +73,11 @@ struct WalkRun {
   /// Prerouting, the routing decision, then input, or forward and postrouting.
   mutating func arrive() {
     packet.output = nil
+    let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }
-    switch ask() {
+    // What came back over the loopback interface keeps the route that it was sent by.
+    let isLooped = trace.steps.contains { $0.outcome == .routed(.local) } && packet.input == .loopback
+    switch isLooped && packet.destination == destination ? .local : ask() {
     case .local: _ = pass(NFT.hookInput)
     case .interface(let output):
       guard packet.hopLimit > 1 else {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import NetworkModel
+
 /// A match of iptables, decoded from the C structure that a rule of iptables-nft carries. Numbers in it are in host
 /// order unless said otherwise; it is padded to 8 bytes. Source: `linux/netfilter/xt_*.h`, and for ICMP
 /// `linux/netfilter_ipv4/ip_tables.h` and `linux/netfilter_ipv6/ip6_tables.h`.
@@ -24,8 +26,14 @@ enum XtablesMatch: Sendable, Hashable {
   case addressRange(source: RangeAsked?, destination: RangeAsked?)
   /// `length`
   case length(ClosedRange<UInt16>, inverted: Inversion)
-  /// `comment`: matches everything.
+  /// `ttl`, `hl`: a comparison of hops (`nft_cmp_ops`).
+  case hops(operation: UInt32, UInt8)
+  /// `recent` that asks how often a source was seen of late: taken to be seldom.
+  case recent(String, inverted: Inversion)
+  /// `comment`, and `recent` that only takes note: matches everything.
   case always
+  /// A header between IPv6's own and the transport's, which no packet here has.
+  case never
   /// One that the walk does not speak, by its name.
   case unknown(String)
 
@@ -84,6 +92,9 @@ enum XtablesMatch: Sendable, Hashable {
     case ("iprange", 1): addressRange(info, family)
     case ("length", 0): length(info)
     case ("comment", _): .always
+    case ("ttl", 0), ("hl", 0): hops(info)
+    case ("recent", _): recent(info)
+    case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil
     }
   }
@@ -180,6 +191,24 @@ enum XtablesMatch: Sendable, Hashable {
         ? nil : RangeAsked(first: sourceFirst, last: sourceLast, inverted: inversion(flags, 16)),
       destination: flags & 2 == 0 ? nil : RangeAsked(first: first, last: last, inverted: inversion(flags, 32))
     )
+  }
+
+  /// `struct ipt_ttl_info`, `struct ip6t_hl_info`: equal, not equal, less, greater.
+  private static func hops(_ info: [UInt8]) -> XtablesMatch? {
+    let operations = [NFT.equal, NFT.notEqual, NFT.less, NFT.greater]
+    guard let mode = info.byte(0), let count = info.byte(1), mode < 4 else { return nil }
+    return .hops(operation: operations[Int(mode)], count)
+  }
+
+  /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` takes note and matches, `XT_RECENT_UPDATE` and `XT_RECENT_CHECK` with a
+  /// count of hits are a rate.
+  private static func recent(_ info: [UInt8]) -> XtablesMatch? {
+    guard let hits = info.hostUInt32(4), let mode = info.byte(8), let invert = info.byte(9) else {
+      return nil
+    }
+    if mode & 2 != 0 { return invert == 0 ? .always : nil }
+    guard mode & 5 != 0, hits > 0 else { return nil }
+    return .recent("recent of \(hits) hits", inverted: invert != 0 ? .inverted : .plain)
   }
 
   /// `struct xt_length_info`

@@ -42,7 +42,11 @@ enum XtablesText {
         asked.map { "\(word) \(sign($0.inverted))\(address($0.first))-\(address($0.last))" }
       }.joined(separator: " ")
     case .length(let range, let inverted): return "length \(sign(inverted))\(text(range))"
+    case .hops(let operation, let count):
+      return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
+    case .recent(let text, let inverted): return inverted == .inverted ? "not \(text)" : text
     case .always: return ""
+    case .never: return "\(name) header"
     case .unknown(let text): return text
     }
   }

@@ -2,44 +2,10 @@
 
 internal import NetworkModel
 
-/// A rule's expressions as conditions on the fields of packets: what the kernel works out with registers, worked out once
-/// for all packets.
-struct SpaceRule: Sendable {
-  /// One step of a rule.
-  enum Step: Sendable {
-    /// Goes on where the field has one of the values.
-    case require(PacketSpace.Field, IntervalSet)
-    /// What becomes of packets with one of the values cannot be told.
-    case unknown(PacketSpace.Field, IntervalSet, why: String)
-    /// Goes on in the branch that has the field's value; `misses` are the values that none has.
-    case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
-    case count(String)
-    case verdict(VerdictCode)
-    case reject
-    /// What cannot be told of any packet that comes so far.
-    case undetermined(String)
-  }
-
-  /// What a map holds for some keys.
-  struct Branch: Sendable {
-    let values: IntervalSet
-    let value: ElementValue?
-  }
-
-  let steps: [Step]
-
-  /// Prepares a rule of a table whose sets are these, in a chain before or behind conntrack.
-  init(_ rule: KernelRule, family: AddressFamily, sets: [String: KernelSet]) {
-    var reader = SpaceRuleReader(family: family, sets: sets)
-    for expression in rule.expressions where !reader.isOver { reader.read(expression) }
-    steps = reader.steps
-  }
-}
-
 /// Reads the expressions of one rule for packets of one family.
-private struct SpaceRuleReader {
+struct SpaceRuleReader {
   /// What was loaded into a register.
-  private enum Part {
+  enum Part {
     /// A field as it is.
     case whole(PacketSpace.Field)
     case transport
@@ -51,7 +17,7 @@ private struct SpaceRuleReader {
   }
 
   /// A part of a packet in a register.
-  private struct Load {
+  struct Load {
     let part: Part
     /// Bytes that were loaded.
     let length: Int
@@ -73,8 +39,10 @@ private struct SpaceRuleReader {
   var steps: [SpaceRule.Step] = []
   /// Whether no step behind the last can matter.
   var isOver = false
+  /// Protocols that the rule has not ruled out yet.
+  private var transports = IntervalSet(0, 0xff)
   /// The sixteen 4-byte registers.
-  private var registers: [Load?] = Array(repeating: nil, count: 16)
+  var registers: [Load?] = Array(repeating: nil, count: 16)
 
   init(family: AddressFamily, sets: [String: KernelSet]) {
     self.family = family
@@ -119,9 +87,9 @@ private struct SpaceRuleReader {
     }
   }
 
-  private mutating func add(_ step: SpaceRule.Step) { steps.append(step) }
+  mutating func add(_ step: SpaceRule.Step) { steps.append(step) }
 
-  private mutating func stop(_ why: String) {
+  mutating func stop(_ why: String) {
     add(.undetermined(why))
     isOver = true
   }
@@ -144,7 +112,7 @@ private struct SpaceRuleReader {
 
   // MARK: Registers
 
-  private func place(_ register: UInt32) -> Int? {
+  func place(_ register: UInt32) -> Int? {
     switch register {
     case 1...4: Int(register - 1) * 4
     case 8...23: Int(register - 8)
@@ -178,24 +146,29 @@ private struct SpaceRuleReader {
   }
 
   /// Goes on where a part of the packet has one of these values.
-  private mutating func require(_ part: Part, _ values: IntervalSet) {
+  mutating func require(_ part: Part, _ values: IntervalSet) {
     switch part {
     case .whole(let field): add(.require(field, values))
     case .transport:
+      transports = transports.intersection(values)
       add(
         .require(
           .service,
           IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
     case .destinationPort:
       // These two bytes are something else in ICMP.
-      add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
-      add(.require(.service, Self.repeated(values)))
+      if !transports.isDisjoint(with: Self.icmpNumbers) {
+        add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
+      }
+      add(.require(.service, repeated(values)))
     case .icmpType:
-      add(
-        .unknown(
-          .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      if !Self.icmpNumbers.isSuperset(of: transports) {
+        add(
+          .unknown(
+            .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+      }
       let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
-      add(.require(.service, Self.repeated(types)))
+      add(.require(.service, repeated(types)))
     case .state:
       connections { values.contains(UInt128($0.state.rawValue)) }
     case .direction:
@@ -212,10 +185,12 @@ private struct SpaceRuleReader {
 
   private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
 
-  /// Values of 16 bits for every protocol.
-  private static func repeated(_ values: IntervalSet) -> IntervalSet {
+  private static let icmpNumbers = IntervalSet([1, 58] as [UInt128])
+
+  /// Values of 16 bits for every protocol that is left.
+  private func repeated(_ values: IntervalSet) -> IntervalSet {
     IntervalSet(
-      ranges: (0...0xff as ClosedRange<UInt128>).flatMap { transport in
+      ranges: transports.intervals.flatMap { ($0.lower...$0.upper) }.flatMap { transport in
         values.intervals.map { (transport << 16 | $0.lower, transport << 16 | min($0.upper, 0xffff)) }
       })
   }
@@ -268,12 +243,12 @@ private struct SpaceRuleReader {
     }
   }
 
-  private static func top(_ load: Load) -> UInt128 {
+  static func top(_ load: Load) -> UInt128 {
     load.length == 16 ? .max : (UInt128(1) << UInt128(load.length * 8)) - 1
   }
 
   /// The numbers that, masked, equal a value; nil where the mask is not that of a prefix.
-  private static func block(_ value: UInt128, mask: UInt128, _ top: UInt128) -> IntervalSet? {
+  static func block(_ value: UInt128, mask: UInt128, _ top: UInt128) -> IntervalSet? {
     let host = top & ~mask
     guard host & (host &+ 1) == 0 else { return nil }
     return value & host == 0 ? IntervalSet(value, value | host) : .empty
@@ -290,95 +265,8 @@ private struct SpaceRuleReader {
     }
   }
 
-  private static func number(_ bytes: some BidirectionalCollection<UInt8>, isHostOrder: Bool) -> UInt128 {
+  static func number(_ bytes: some BidirectionalCollection<UInt8>, isHostOrder: Bool) -> UInt128 {
     !isHostOrder || UInt32(1).bigEndian == 1
       ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt128($1) }
-  }
-
-  // MARK: Sets
-
-  private mutating func lookup(_ name: String, _ source: UInt32, isMap: Bool, _ inversion: Inversion) {
-    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
-      let ranges = ranges(set, key, isMap: isMap)
-    else { return stop("lookup @\(name)") }
-    let all = IntervalSet.union(ranges.map(\.values))
-    let top: UInt128 =
-      switch key {
-      case .field(_, let load): Self.top(load)
-      case .service: 0xff_ffff
-      }
-    let outside = IntervalSet(0, top).subtracting(all)
-    if isMap {
-      add(.branch(key.field, ranges, misses: outside))
-    } else {
-      add(.require(key.field, inversion == .plain ? all : outside))
-    }
-    if isMap, set.dataType == NFT.dataVerdict { isOver = true }
-  }
-
-  /// What the keys of a set are made of.
-  private enum Key {
-    case field(PacketSpace.Field, Load)
-    /// `meta l4proto . th dport`
-    case service
-
-    var field: PacketSpace.Field {
-      switch self {
-      case .field(let field, _): field
-      case .service: .service
-      }
-    }
-  }
-
-  private func key(of set: KernelSet, at start: Int) -> Key? {
-    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
-      first.place == 0
-    else { return nil }
-    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
-    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
-      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
-      let second = registers[start + 1],
-      case .destinationPort = second.part, second.place == 0, second.mask == nil
-    else { return nil }
-    return .service
-  }
-
-  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
-  private func ranges(_ set: KernelSet, _ key: Key, isMap: Bool) -> [SpaceRule.Branch]? {
-    var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
-    var order: [ElementValue?] = []
-    let elements = set.elements
-    for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
-      guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
-      let value = isMap ? elements.value(index) : nil
-      let bytes = elements.key(index)
-      let range: (UInt128, UInt128)
-      switch key {
-      case .service:
-        let start = bytes.startIndex
-        let transport = IPProtocol(number: bytes[start])
-        // No rule of ours looks for a port of ICMP, where these bytes are something else.
-        if transport == .icmp || transport == .icmpv6 { return nil }
-        let number = PacketSpace.Service.number(
-          transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))
-        range = (number, number)
-      case .field(_, let load):
-        let top = Self.top(load)
-        let lower = Self.number(bytes, isHostOrder: load.isHostOrder)
-        if set.flags & NFT.setInterval == 0 {
-          let mask = load.mask.map { Self.number($0, isHostOrder: false) } ?? top
-          guard let block = Self.block(lower, mask: mask, top) else { return nil }
-          guard let whole = block.intervals.first else { continue }
-          range = (whole.lower, whole.upper)
-        } else {
-          guard load.mask == nil else { return nil }
-          let isLast = index + 1 == elements.count
-          range = (lower, isLast ? top : Self.number(elements.key(index + 1), isHostOrder: false) - 1)
-        }
-      }
-      if ranges[value] == nil { order.append(value) }
-      ranges[value, default: []].append(range)
-    }
-    return order.map { SpaceRule.Branch(values: IntervalSet(ranges: ranges[$0] ?? []), value: $0) }
   }
 }

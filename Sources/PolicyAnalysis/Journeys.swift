@@ -5,8 +5,8 @@ internal import PolicyCompiler
 internal import PolicyLanguage
 internal import RulesetModel
 
-/// A packet of a test, and the machines that judge it, in the order in which it meets them.
-struct TestJourney {
+/// A packet and the machines that judge it, in the order in which it meets them.
+struct Journey {
   /// What a machine on the way does with it.
   struct Stop {
     let machine: String
@@ -22,9 +22,8 @@ struct TestJourney {
   var refusal: Stop? { stops.first { $0.trace.verdict != .accept } }
 }
 
-/// The packets that a policy's tests speak of: a test names ends and a service, and each packet between them, in both
-/// address families, is sent along its way.
-struct TestJourneys {
+/// The packets between the ends that a test or a question names: each, in both address families, is sent along its way.
+struct Journeys {
   /// A way into a machine, and the addresses that the source has there.
   struct Arrival {
     let zone: SiteZone
@@ -32,7 +31,7 @@ struct TestJourneys {
   }
 
   let policy: Policy
-  /// The machines that some test's packets meet.
+  /// The machines that packets may meet.
   let views: [String: SiteView]
   private let machines: [String: Machine]
 
@@ -110,10 +109,10 @@ struct TestJourneys {
   /// Every packet from a source to a target for one port, by these ways.
   func journeys(
     _ arrivals: [Arrival], _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
-  ) -> [TestJourney] {
+  ) -> [Journey] {
     guard let receiver = views[target.machine] else { return [] }
     return arrivals.flatMap { way in
-      way.sources.flatMap { address -> [TestJourney] in
+      way.sources.flatMap { address -> [Journey] in
         guard let destination = destination(target, receiver, way.zone, address.family) else { return [] }
         return Self.packets(port, address, destination).compactMap {
           journey($0, source, target, receiver, way.zone)
@@ -160,8 +159,8 @@ struct TestJourneys {
 
   private func journey(
     _ packet: Packet, _ source: GrantSource, _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone
-  ) -> TestJourney? {
-    var stops: [TestJourney.Stop] = []
+  ) -> Journey? {
+    var stops: [Journey.Stop] = []
     if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
       // A source behind another machine is routed into the tunnel there.
       if case .machineZone(let name, let zoneName) = source, name != receiver.machine.name,
@@ -184,7 +183,7 @@ struct TestJourneys {
       var arriving = packet
       arriving.input = input
       stops.append(.init(machine: receiver.machine.name, trace: receiver.arrival(arriving)))
-      return TestJourney(packet: packet, zone: zone, stops: stops)
+      return Journey(packet: packet, zone: zone, stops: stops)
     case .zone(_, let name): exit = receiver.zone(named: name).flatMap(receiver.interface)
     case .subnet(_, let prefix):
       let home =
@@ -195,7 +194,7 @@ struct TestJourneys {
     guard let exit else { return nil }
     stops.append(
       .init(machine: receiver.machine.name, trace: receiver.passage(Self.routed(packet, input), to: exit)))
-    return TestJourney(packet: packet, zone: zone, stops: stops)
+    return Journey(packet: packet, zone: zone, stops: stops)
   }
 
   private static func routed(_ packet: Packet, _ input: InterfaceName) -> Packet {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import RulesetModel
+
+/// What a hub passes on, found by the address that it is for: a hub of a thousand machines passes on much that is not for
+/// the one that is asked about.
+struct RelayIndex {
+  /// Addresses of a class under each of which it is found; a class of more is found under any.
+  private static let mostAddresses: UInt128 = 256
+
+  private var byAddress: [IPAddress: [Int]] = [:]
+  private var wide: [Int] = []
+
+  init(_ passages: [PacketSpace]) {
+    for (place, passage) in passages.enumerated() {
+      let intervals = passage[.destination].intervals
+      let isWide = intervals.contains { $0.upper - $0.lower >= Self.mostAddresses }
+      let count = isWide ? 0 : intervals.reduce(UInt128(0)) { $0 + $1.upper - $1.lower + 1 }
+      guard !isWide, count <= Self.mostAddresses else {
+        wide.append(place)
+        continue
+      }
+      for interval in intervals {
+        for bits in interval.lower...interval.upper {
+          byAddress[IPAddress(family: passage.family, bits: bits), default: []].append(place)
+        }
+      }
+    }
+  }
+
+  /// The places of the classes that may be for some of these addresses.
+  func places(towards prefixes: [Prefix]) -> [Int] {
+    var places = Set(wide)
+    for prefix in prefixes {
+      if prefix.length == prefix.family.bitWidth {
+        places.formUnion(byAddress[prefix.address] ?? [])
+      } else {
+        for (address, own) in byAddress where prefix.contains(address) { places.formUnion(own) }
+      }
+    }
+    return places.sorted()
+  }
+}

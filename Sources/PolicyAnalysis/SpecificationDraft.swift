@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What is specified so far of a place, and what is not yet.
+struct SpecificationDraft {
+  let chain: String
+  let everything: [PacketSpace]
+  var rest: [PacketSpace]
+  var clauses: [MachineSpecification.Clause] = []
+
+  init(chain: String, input: PacketSpace.Presence, output: PacketSpace.Presence) {
+    self.chain = chain
+    everything = AddressFamily.allCases.map { PacketSpace($0, input: input, output: output) }
+    rest = everything
+  }
+
+  /// Says what befalls the packets of which nothing is said yet that meet these conditions.
+  mutating func say(
+    _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+    _ conditions: [(PacketSpace.Field, IntervalSet)],
+    _ family: AddressFamily? = nil
+  ) {
+    say(claim, outcome, any: [conditions], family)
+  }
+
+  /// The same, where they meet any of these groups of conditions.
+  mutating func say(
+    _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+    any groups: [[(PacketSpace.Field, IntervalSet)]], _ family: AddressFamily? = nil
+  ) {
+    var met: [PacketSpace] = []
+    var left: [PacketSpace] = []
+    for space in rest {
+      guard family == nil || space.family == family else {
+        left.append(space)
+        continue
+      }
+      var remaining = [space]
+      for conditions in groups {
+        remaining = remaining.flatMap { piece -> [PacketSpace] in
+          guard let inside = piece.narrowed(conditions) else { return [piece] }
+          met.append(inside)
+          return piece.subtracting(inside)
+        }
+      }
+      left += remaining
+    }
+    rest = PacketSpace.coalesced(left)
+    if !met.isEmpty {
+      clauses.append(MachineSpecification.Clause(claim: claim, spaces: met, outcome: outcome))
+    }
+  }
+
+  /// Says what befalls all the rest.
+  func finished(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome) -> MachineSpecification.Place {
+    MachineSpecification.Place(
+      chain: chain, everything: everything,
+      clauses: clauses + [MachineSpecification.Clause(claim: claim, spaces: rest, outcome: outcome)],
+      granted: nil, rest: [])
+  }
+}
+
+extension PacketSpace {
+  /// Only packets that meet all of these conditions; nil where none does.
+  func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
+    var space = self
+    for (field, values) in conditions {
+      guard let inside = space.narrowed(field, to: values) else { return nil }
+      space = inside
+    }
+    return space
+  }
+}

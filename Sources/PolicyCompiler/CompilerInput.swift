@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// All of a policy that the ruleset of any machine hangs on beside the grants, without the places where it is written.
+///
+/// A ruleset is a function of this, of the machine and of the grants that concern it: where these are equal, so are the
+/// rulesets but for the lines that they name.
+struct CompilerInput: Hashable {
+  private struct TunnelInput: Hashable {
+    let name: InterfaceName
+    let prefixes: [Prefix]
+    let listen: UInt16?
+    let hub: String?
+  }
+
+  private struct MachineInput: Hashable {
+    let name: String
+    let addresses: [TunnelAddresses]
+    let endpoint: Endpoint
+    let subnets: [Prefix]
+    let zones: [ZoneInput]
+  }
+
+  private struct ZoneInput: Hashable {
+    let name: String
+    let interfaces: [InterfacePattern]
+    let prefixes: [Prefix]
+  }
+
+  private struct EncryptionInput: Hashable {
+    let machines: [String]
+    let tunnel: InterfaceName
+  }
+
+  private let tunnels: [TunnelInput]
+  private let machines: [MachineInput]
+  private let lists: [String: [Prefix]]
+  private let block: [String]
+  private let encryptions: [EncryptionInput]
+  private let live: LiveEndpoints
+
+  init(_ policy: Policy, live: LiveEndpoints) {
+    tunnels = policy.tunnels.map {
+      TunnelInput(name: $0.name, prefixes: $0.prefixes, listen: $0.listen, hub: $0.hub)
+    }
+    machines = policy.machines.map { machine in
+      MachineInput(
+        name: machine.name, addresses: machine.addresses, endpoint: machine.endpoint,
+        subnets: machine.subnets,
+        zones: machine.zones.map {
+          ZoneInput(name: $0.name, interfaces: $0.interfaces, prefixes: $0.prefixes)
+        })
+    }
+    lists = Dictionary(
+      policy.lists.map { ($0.name, $0.prefixes) }, uniquingKeysWith: { first, _ in first })
+    block = policy.block.map(\.name)
+    encryptions = policy.encryptions.map { EncryptionInput(machines: $0.machines, tunnel: $0.tunnel) }
+    self.live = live
+  }
+
+  /// What a ruleset hangs on of a grant.
+  struct GrantInput: Hashable {
+    let to: [GrantTarget]
+    let services: [Service]
+    let from: [GrantSource]
+
+    init(_ grant: Grant) {
+      to = grant.to
+      services = grant.services
+      from = grant.from
+    }
+  }
+}

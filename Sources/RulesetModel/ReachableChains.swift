@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+extension KernelTable {
+  /// All that decides about packets in one base chain: its rules, those of the chains that it leads to, and the sets that
+  /// they ask. What is equal here does the same.
+  package struct Reachable: Hashable, Sendable {
+    private let base: BaseChain?
+    private let chains: [String: [[Expression]]]
+    private let sets: [String: KernelSet]
+
+    fileprivate init(_ table: KernelTable, _ name: String) {
+      let known = Dictionary(table.chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+      let allSets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+      var chains: [String: [[Expression]]] = [:]
+      var sets: [String: KernelSet] = [:]
+      var waiting = [name]
+      while let next = waiting.popLast() {
+        guard chains[next] == nil, let chain = known[next] else { continue }
+        chains[next] = chain.rules.map(\.expressions)
+        for expression in chain.rules.flatMap(\.expressions) {
+          switch expression {
+          case .verdict(let verdict): waiting += verdict.chain.map { [$0] } ?? []
+          case .lookup(let set, _, _, _), .objectMap(let set, _):
+            guard sets[set] == nil, let found = allSets[set] else { continue }
+            sets[set] = found
+            for case .verdict(let verdict) in found.elements.values {
+              waiting += verdict.chain.map { [$0] } ?? []
+            }
+          default: break
+          }
+        }
+      }
+      base = known[name]?.base
+      self.chains = chains
+      self.sets = sets
+    }
+  }
+
+  /// What decides in the base chain of this name.
+  package func reachable(from chain: String) -> Reachable { Reachable(self, chain) }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+
+/// What look-ups ask for.
+extension SpaceRuleReader {
+  mutating func lookup(_ name: String, _ source: UInt32, isMap: Bool, _ inversion: Inversion) {
+    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
+      let ranges = ranges(set, key, isMap: isMap)
+    else { return stop("lookup @\(name)") }
+    let all = IntervalSet.union(ranges.map(\.values))
+    let top: UInt128 =
+      switch key {
+      case .field(_, let load): Self.top(load)
+      case .service: 0xff_ffff
+      }
+    let outside = IntervalSet(0, top).subtracting(all)
+    if isMap {
+      add(.branch(key.field, ranges, misses: outside))
+    } else {
+      add(.require(key.field, inversion == .plain ? all : outside))
+    }
+    if isMap, set.dataType == NFT.dataVerdict { isOver = true }
+  }
+
+  /// What the keys of a set are made of.
+  private enum Key {
+    case field(PacketSpace.Field, Load)
+    /// `meta l4proto . th dport`
+    case service
+
+    var field: PacketSpace.Field {
+      switch self {
+      case .field(let field, _): field
+      case .service: .service
+      }
+    }
+  }
+
+  private func key(of set: KernelSet, at start: Int) -> Key? {
+    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
+      first.place == 0
+    else { return nil }
+    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
+    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
+      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
+      let second = registers[start + 1],
+      case .destinationPort = second.part, second.place == 0, second.mask == nil
+    else { return nil }
+    return .service
+  }
+
+  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
+  private func ranges(_ set: KernelSet, _ key: Key, isMap: Bool) -> [SpaceRule.Branch]? {
+    var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
+    var order: [ElementValue?] = []
+    let elements = set.elements
+    for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
+      guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
+      let value = isMap ? elements.value(index) : nil
+      let bytes = elements.key(index)
+      let range: (UInt128, UInt128)
+      switch key {
+      case .service:
+        let start = bytes.startIndex
+        let transport = IPProtocol(number: bytes[start])
+        // No rule of ours looks for a port of ICMP, where these bytes are something else.
+        if transport == .icmp || transport == .icmpv6 { return nil }
+        let number = PacketSpace.Service.number(
+          transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))
+        range = (number, number)
+      case .field(_, let load):
+        let top = Self.top(load)
+        let lower = Self.number(bytes, isHostOrder: load.isHostOrder)
+        if set.flags & NFT.setInterval == 0 {
+          let mask = load.mask.map { Self.number($0, isHostOrder: false) } ?? top
+          guard let block = Self.block(lower, mask: mask, top) else { return nil }
+          guard let whole = block.intervals.first else { continue }
+          range = (whole.lower, whole.upper)
+        } else {
+          guard load.mask == nil else { return nil }
+          let isLast = index + 1 == elements.count
+          range = (lower, isLast ? top : Self.number(elements.key(index + 1), isHostOrder: false) - 1)
+        }
+      }
+      if ranges[value] == nil { order.append(value) }
+      ranges[value, default: []].append(range)
+    }
+    return order.map { SpaceRule.Branch(values: IntervalSet(ranges: ranges[$0] ?? []), value: $0) }
+  }
+}

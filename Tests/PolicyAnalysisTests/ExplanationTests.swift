@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+@Suite("An explanation") struct ExplanationTests {
+  private static let site: @Sendable () throws -> CompiledSite = {
+    CompiledSite(try shippedPolicy("rootski"), today: try #require(CalendarDate("2026-11-24")))
+  }
+
+  private static func ask(
+    _ machine: String, from: String, to: String, destination: String? = nil, over: String? = nil,
+    _ reach: Explanation.Reach = .machine
+  ) throws -> Explanation {
+    let site = try site()
+    let asked = try #require(site.policy.machine(named: machine))
+    return Explanation(
+      try Question(site.policy, machine: asked, from: from, to: to, destination: destination, over: over),
+      of: site, reach)
+  }
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    let machine: String
+    let from: String
+    let to: String
+    var destination: String?
+    var over: String?
+    let verdict: TraceVerdict
+    let because: String
+    var testDescription: String { "\(from) to \(to) on \(machine) \(destination ?? "") \(over ?? "")" }
+  }
+
+  @Test(
+    "names the line that decides",
+    arguments: [
+      Case(
+        machine: "onprem", from: "laptop-eric", to: "postgres", verdict: .accept,
+        because: "policies/rootski.yaml:38"),
+      Case(
+        machine: "onprem", from: "admins", to: "22/tcp", verdict: .accept, because: "policies/rootski.yaml:58"
+      ),
+      Case(
+        machine: "onprem", from: "10.13.13.10", to: "postgres", verdict: .accept,
+        because: "policies/rootski.yaml:38"),
+      Case(machine: "onprem", from: "internet", to: "postgres", verdict: .drop, because: "built in"),
+      Case(
+        machine: "ec2", from: "internet", to: "web", verdict: .accept, because: "policies/rootski.yaml:46"),
+      Case(
+        machine: "ec2", from: "webhooks", to: "9443/tcp", verdict: .accept,
+        because: "policies/rootski.yaml:48"),
+      Case(machine: "onprem", from: "lan", to: "nfs", verdict: .accept, because: "policies/rootski.yaml:40"),
+      Case(machine: "onprem", from: "wg0", to: "ssh", verdict: .drop, because: "policies/rootski.yaml:5"),
+      Case(
+        machine: "onprem", from: "ec2", to: "printing", destination: "lan", verdict: .accept,
+        because: "policies/rootski.yaml:51"),
+      Case(
+        machine: "onprem", from: "ec2", to: "9443/udp", over: "internet", verdict: .drop,
+        because: "policies/rootski.yaml:55"),
+      Case(
+        machine: "onprem", from: "198.51.100.200", to: "51820/udp", verdict: .drop,
+        because: "policies/rootski.yaml:34"),
+    ])
+  func decides(_ test: Case) throws {
+    let explanation = try Self.ask(
+      test.machine, from: test.from, to: test.to, destination: test.destination, over: test.over)
+    #expect(explanation.verdict == test.verdict)
+    let stop = try #require(explanation.deciding?.deciding)
+    #expect(stop.because.hasPrefix(test.because), "\(stop.because) \(stop.reason)")
+    #expect(!stop.trace.steps.isEmpty)
+  }
+
+  @Test("asks both families, and a packet for each port")
+  func packets() throws {
+    let ways = try Self.ask("onprem", from: "admins", to: "docker-swarm").ways
+    // Two laptops, two families, four ports.
+    #expect(ways.count == 2 * 2 * 4)
+    #expect(Set(ways.map(\.packet.family)) == [.ipv4, .ipv6])
+  }
+
+  @Test("goes across the sender, the tunnel and the hub, and says who refuses")
+  func across() throws {
+    func roles(_ explanation: Explanation) -> [String] {
+      explanation.ways[0].stops.map { "\($0.role) \($0.machine) \($0.verdict)" }
+    }
+    #expect(
+      try roles(Self.ask("onprem", from: "laptop-eric", to: "postgres", .across)) == [
+        "sender laptop-eric accept", "tunnel wg0 accept", "hub ec2 accept", "receiver onprem accept",
+      ])
+    // What the receiver would refuse, the hub refuses.
+    #expect(
+      try roles(Self.ask("onprem", from: "laptop-eric", to: "nfs", .across)) == [
+        "sender laptop-eric accept", "tunnel wg0 accept", "hub ec2 drop",
+      ])
+    #expect(
+      try roles(Self.ask("onprem", from: "ec2", to: "postgres", over: "internet", .across)) == [
+        "sender ec2 reject"
+      ])
+    #expect(
+      try roles(Self.ask("ec2", from: "onprem.lan", to: "traefik-ui", .across)) == [
+        "router onprem accept", "tunnel wg0 accept", "receiver ec2 accept",
+      ])
+    // Nobody has this address in the tunnel: no peer's AllowedIPs hold it.
+    let stranger = try Self.ask("onprem", from: "wg0", to: "ssh", .across)
+    #expect(roles(stranger) == ["tunnel wg0 drop"])
+    #expect(stranger.deciding?.deciding?.because.contains("AllowedIPs") == true)
+  }
+
+  @Test(
+    "does not guess what a word means",
+    arguments: [
+      ("laptop-erik", "ssh", nil, nil, "did you mean 'laptop-eric'?"),
+      ("internet", "postgers", nil, nil, "did you mean 'postgres'?"),
+      ("internet", "0/tcp", nil, nil, "no service"), ("internet", "80", nil, nil, "no service"),
+      ("internet", "99999/tcp", nil, nil, "no service"), ("internet", "9-8/tcp", nil, nil, "no service"),
+      ("", "ssh", nil, nil, "no machine"), ("10.13.13.1/24", "ssh", nil, nil, "no machine"),
+      ("internet", "ssh", "dmz", nil, "no zone of onprem"), ("internet", "ssh", nil, "wg1", "no tunnel"),
+    ] as [(String, String, String?, String?, String)])
+  func refuses(_ from: String, _ to: String, _ destination: String?, _ over: String?, _ words: String) throws
+  {
+    let error = try #require(throws: QuestionError.self) {
+      try Self.ask("onprem", from: from, to: to, destination: destination, over: over)
+    }
+    #expect(error.description.contains(words), "\(error)")
+  }
+}

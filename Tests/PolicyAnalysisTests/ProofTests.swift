@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+@Suite("A proof") struct ProofTests {
+  @Test("holds for every policy that is shipped", arguments: ["rootski", "two-tunnels", "starter"])
+  func shipped(_ name: String) throws {
+    let policy = try shippedPolicy(name)
+    let proof = Proof.prove(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))
+    #expect(proof.counterExamples.isEmpty, "\(proof.counterExamples)")
+    #expect(proof.machines == policy.machines.count)
+    #expect(proof.classes > 100)
+  }
+
+  @Test("holds for every policy of which the compiled rules are recorded", arguments: try recordedPolicies())
+  func recorded(_ name: String) throws {
+    let policy = try policyFile("Tests/Golden/accepted/\(name)/policy.yaml")
+    let proof = Proof.prove(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))
+    #expect(proof.counterExamples.isEmpty, "\(proof.counterExamples)")
+  }
+
+  /// What a table must do that was made for another policy.
+  @Test(
+    "finds a packet where the rules are those of another policy",
+    arguments: [
+      (
+        "allow:\n  - { to: server, services: [ssh], from: laptop }",
+        "allow:\n  - { to: server, services: [ssh, postgres], from: laptop }", ProofClaim.ungranted
+      ),
+      (
+        "allow:\n  - { to: server, services: [ssh, postgres], from: laptop }",
+        "allow:\n  - { to: server, services: [ssh], from: laptop }", .granted
+      ),
+      (
+        "allow:\n  - { to: server, services: [ssh], from: laptop }",
+        "allow:\n  - { to: server, services: [ssh], from: [laptop, 198.51.100.0/24] }", .ungranted
+      ),
+      (
+        "allow:\n  - { to: server, services: [ssh], from: laptop }\nencrypt:\n  - { between: [server, laptop], tunnel: wg0 }",
+        "allow:\n  - { to: server, services: [ssh], from: laptop }", .encrypted
+      ),
+      (
+        "allow:\n  - { to: server, services: [ssh], from: laptop }\nlists:\n  bad: [192.0.2.0/24]\nblock: [bad]",
+        "allow:\n  - { to: server, services: [ssh], from: laptop }", .blocked
+      ),
+    ])
+  func finds(_ text: String, _ other: String, _ claim: ProofClaim) throws {
+    let head = """
+      version: 1
+      tunnels:
+        wg0: { prefixes: [10.77.0.0/24, "fd77::/64"], listen: 51820 }
+      machines:
+        server: { addresses: { wg0: [10.77.0.1, "fd77::1"] }, endpoint: 203.0.113.1 }
+        laptop: { addresses: { wg0: [10.77.0.2, "fd77::2"] }, endpoint: 203.0.113.2 }
+
+      """
+    let today = try #require(CalendarDate("2026-11-24"))
+    let site = CompiledSite(try policy(head + text), today: today)
+    let wrong = CompiledSite(try policy(head + other), today: today)
+    let server = try #require(site.policy.machine(named: "server"))
+    var proof = Proof(site)
+    proof.prove(server, wrong.table(of: try #require(wrong.policy.machine(named: "server"))))
+    let example = try #require(proof.counterExamples.first { $0.claim == claim }, "\(proof.counterExamples)")
+    // The packet, walked, does what the proof says that it does.
+    #expect(example.found.hasPrefix(example.trace.verdict.rawValue))
+    #expect(!example.expected.hasPrefix(example.found))
+  }
+}

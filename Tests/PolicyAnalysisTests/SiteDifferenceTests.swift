@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+@Suite("A difference of two policies") struct SiteDifferenceTests {
+  private static let head = """
+    version: 1
+    tunnels:
+      wg0: { prefixes: [10.77.0.0/24, "fd77::/64"], listen: 51820, hub: gate }
+    machines:
+      gate: { addresses: { wg0: [10.77.0.1, "fd77::1"] }, endpoint: 203.0.113.1 }
+      server:
+        addresses: { wg0: [10.77.0.2, "fd77::2"] }
+        endpoint: 203.0.113.2
+        zones: { lan: { interfaces: [eth1], prefixes: [192.168.7.0/24] } }
+        subnets: [192.168.7.0/24]
+      ada: { addresses: { wg0: [10.77.0.10, "fd77::10"] } }
+      bob: { addresses: { wg0: 10.77.0.11 } }
+    groups: { people: [ada, bob] }
+
+    """
+
+  /// A case: what is written before and after, what is gained and what is lost: `machine service from over`.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let old: String
+    let new: String
+    var gained: Set<String> = []
+    var lost: Set<String> = []
+    var clear: Set<String> = []
+  }
+
+  private static let ssh = "  - { to: server, services: [ssh], from: ada }"
+
+  static let cases: [Case] = [
+    Case(
+      testDescription: "a text written otherwise is none",
+      old: "allow:\n  - { to: server, services: [ssh, postgres], from: people }",
+      new: """
+        services: { db: 5432/tcp }
+        allow:
+          # the same, line by line
+          - { from: bob, to: server, services: [db] }
+          - { from: ada, to: server, services: [5432/tcp, 22/tcp] }
+          - { from: bob, to: server, services: [ssh] }
+        """),
+    Case(
+      testDescription: "a grant gained and a grant lost",
+      old: "allow:\n\(ssh)\n  - { to: server, services: [grafana], from: bob }",
+      new: "allow:\n\(ssh)\n  - { to: server, services: [postgres], from: bob }",
+      gained: ["server postgres/5432 bob wg0"], lost: ["server grafana/3000 bob wg0"]),
+    Case(
+      testDescription: "a widened prefix shows the addresses gained",
+      old: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/25 }",
+      new: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/24 }",
+      gained: [
+        "server 9443/tcp/9443 198.51.100.128/25 internet",
+        "server 9443/tcp/9443 198.51.100.128/25 containers",
+      ]),
+    Case(
+      testDescription: "from the internet, and a range of ports",
+      old: "allow:\n\(ssh)",
+      new: "allow:\n\(ssh)\n  - { to: server, services: [6000-6010/tcp], from: internet }",
+      gained: ["server 6000-6010/tcp/6000 internet internet"]),
+    Case(
+      testDescription: "ping, which is ICMP in both families",
+      old: "allow:\n\(ssh)", new: "allow:\n\(ssh)\n  - { to: server, services: [ping], from: bob }",
+      // bob has no IPv6 address.
+      gained: ["server ping/icmp bob wg0"]),
+    Case(
+      testDescription: "what is routed into a zone, and out of it",
+      old: "allow:\n\(ssh)",
+      new: """
+        allow:
+        \(ssh)
+          - { to: server.lan, services: [printing], from: bob }
+          - { to: gate, services: [ssh], from: server.lan }
+        """,
+      gained: [
+        "server>lan printing/631 bob wg0", "server>lan node-exporter/9100 bob wg0",
+        "gate ssh/22 server.lan wg0",
+      ]),
+    Case(
+      testDescription: "encrypt lost is clear text gained",
+      old:
+        "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }\nencrypt:\n  - { between: [server, gate], tunnel: wg0 }",
+      new: "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }",
+      gained: [
+        "gate http/80 server internet", "gate https/443 server internet",
+      ],
+      clear: ["gate>server", "server>gate"]),
+    Case(
+      testDescription: "a name given anew to a service of other ports",
+      old: "services: { db: 5432/tcp }\nallow:\n  - { to: server, services: [db], from: ada }",
+      new: "services: { db: [5432/tcp, 5433/tcp] }\nallow:\n  - { to: server, services: [db], from: ada }",
+      gained: ["server db/5433 ada wg0"]),
+    Case(
+      testDescription: "a grant that ended is lost",
+      old: "allow:\n  - { to: server, services: [ssh], from: people }",
+      new:
+        "allow:\n  - { to: server, services: [ssh], from: ada }\n  - { to: server, services: [ssh], from: bob, until: 2026-01-01 }",
+      lost: ["server ssh/22 bob wg0"]),
+  ]
+
+  @Test("is what can newly be reached, and no more", arguments: cases)
+  func names(_ test: Case) throws {
+    let today = try #require(CalendarDate("2026-11-24"))
+    func site(_ text: String) throws -> CompiledSite {
+      // An ended grant is an error of the policy; what it compiles to is asked all the same.
+      CompiledSite(try policy(Self.head + text, on: "2025-12-01"), today: today)
+    }
+    let (old, new) = (try site(test.old), try site(test.new))
+    let difference = SiteDifference(from: old, to: new)
+    func words(_ reaches: [SiteDifference.Reach]) -> Set<String> {
+      Set(
+        reaches.map { reach in
+          let place = reach.machine + (reach.to.map { ">\($0)" } ?? "")
+          let port = reach.ports.map { "\($0.lowerBound)" } ?? reach.transport
+          return "\(place) \(reach.service)/\(port) \(reach.from) \(reach.over)"
+        })
+    }
+    #expect(words(difference.gained) == test.gained)
+    #expect(words(difference.lost) == test.lost)
+    #expect(Set(difference.clearTextGained.map { "\($0.machine)>\($0.to)" }) == test.clear)
+    #expect(difference.isEmpty == (test.gained.isEmpty && test.lost.isEmpty))
+    // The other way round it is the same.
+    let back = SiteDifference(from: new, to: old)
+    #expect(words(back.gained) == test.lost)
+    #expect(words(back.lost) == test.gained)
+    #expect(Set(back.clearTextLost.map { "\($0.machine)>\($0.to)" }) == test.clear)
+  }
+
+  @Test("marks what comes from outside, and puts it first")
+  func marks() throws {
+    let today = try #require(CalendarDate("2026-11-24"))
+    let old = CompiledSite(try policy(Self.head + "allow:\n\(Self.ssh)"), today: today)
+    let new = CompiledSite(
+      try policy(
+        Self.head + "allow:\n\(Self.ssh)\n  - { to: gate, services: [ssh], from: bob }\n"
+          + "  - { to: server, services: [postgres], from: internet }"), today: today)
+    let gained = SiteDifference(from: old, to: new).gained
+    #expect(gained.map(\.isFromOutside) == [true, false])
+    #expect(gained.map(\.machine) == ["server", "gate"])
+  }
+
+  @Test("of a machine that enforces nothing is all that the policy closes")
+  func bare() throws {
+    let today = try #require(CalendarDate("2026-11-24"))
+    let site = CompiledSite(try policy(Self.head + "allow:\n\(Self.ssh)"), today: today)
+    var open = site
+    open.bare = ["server"]
+    let difference = SiteDifference(from: open, to: site, only: "server")
+    #expect(difference.gained.isEmpty)
+    #expect(difference.lost.contains { $0.from == "internet" && $0.isFromOutside })
+    // What stays open is not lost.
+    #expect(!difference.lost.contains { $0.service == "ssh" && $0.from == "ada" })
+  }
+}

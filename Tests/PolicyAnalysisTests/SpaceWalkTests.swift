@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+import TestSupport
+import Testing
+
+/// The walk over classes against the walk of single packets: two ways to the same answer.
+@Suite("A walk over classes of packets") struct SpaceWalkTests {
+  private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
+    ("raw", NFT.hookPrerouting, .present, .absent), ("gate", NFT.hookPrerouting, .present, .absent),
+    ("input", NFT.hookInput, .present, .absent), ("forward", NFT.hookForward, .present, .present),
+    ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),
+  ]
+
+  /// The table with one base chain alone.
+  private static func alone(_ table: KernelTable, _ chain: String) -> KernelTable {
+    var alone = table
+    alone.chains = table.chains.filter { $0.base == nil || $0.name == chain }
+    return alone
+  }
+
+  @Test(
+    "ends every packet where a walk of the packet ends, and every packet once",
+    arguments: ["rootski", "two-tunnels", "starter"])
+  func agrees(_ name: String) throws {
+    let policy = try shippedPolicy(name)
+    let site = CompiledSite(policy, today: try #require(CalendarDate("2026-11-24")))
+    var random = SeededGenerator(seed: 7)
+    for machine in policy.machines {
+      let table = site.table(of: machine)
+      let walk = SpaceWalk(table)
+      for (chain, hook, input, output) in Self.hooks {
+        let everything = AddressFamily.allCases.map { PacketSpace($0, input: input, output: output) }
+        let ends = walk.ends(of: everything, chain: chain)
+        let packets = PacketWalk([Self.alone(table, chain)])
+        for end in ends {
+          #expect(end.verdict != .undetermined)
+          let packet = end.space.sample()
+          #expect(end.space.contains(packet), "\(machine.name) \(chain): \(packet)")
+          let found = packets.trace(packet, hooks: [hook]).verdict
+          #expect(found == end.verdict, "\(machine.name) \(chain): \(packet)")
+        }
+        for _ in 0..<60 {
+          let packet = Self.packet(input, output, policy, &random)
+          let holders = ends.filter { $0.space.contains(packet) }
+          #expect(holders.count == 1, "\(machine.name) \(chain): \(packet)")
+          #expect(holders.first?.verdict == packets.trace(packet, hooks: [hook]).verdict, "\(packet)")
+        }
+      }
+    }
+  }
+
+  /// A packet of which every field is something that some rule asks for, or nothing that one does.
+  private static func packet(
+    _ input: PacketSpace.Presence, _ output: PacketSpace.Presence, _ policy: Policy,
+    _ random: inout SeededGenerator
+  ) -> Packet {
+    let names = ["wg0", "wg-dc", "enp5s0", "eth0", "docker0", "br-1", "lo", "wlan0"].compactMap {
+      InterfaceName($0)
+    }
+    let family = random.one(of: AddressFamily.allCases)
+    let known =
+      policy.machines.flatMap { $0.addresses.flatMap(\.addresses) }
+      + ["192.168.1.9", "203.0.113.10", "198.51.100.7", "192.0.2.9", "9.9.9.9", "fe80::1", "2001:db8::1"]
+      .compactMap {
+        IPAddress($0)
+      }
+    let addresses = known.filter { $0.family == family }
+    let transport = random.one(
+      of: [.tcp, .udp, family == .ipv4 ? .icmp : .icmpv6, .sctp, .esp] as [IPProtocol])
+    var packet = Packet(
+      source: random.one(of: addresses), destination: random.one(of: addresses), transport: transport,
+      sourcePort: random.one(of: [40_000, 67, 547, 51_820]),
+      destinationPort: random.one(of: [
+        22, 53, 68, 80, 546, 631, 2049, 5432, 8080, 8888, 9443, 51_820, 51_821,
+      ]),
+      input: input == .present ? random.one(of: names) : nil,
+      output: output == .present ? random.one(of: names) : nil)
+    if transport == .tcp { packet.tcpFlags = random.one(of: [.syn, .ack, [.syn, .ack], .rst]) }
+    packet.icmpType = random.one(of: [0, 3, 8, 128, 133, 136, 143])
+    packet.hopLimit = random.one(of: [64, 255])
+    packet.state = random.one(of: [.new, .established, .related, .invalid, .untracked])
+    if packet.state.isDisjoint(with: [.invalid, .untracked]) {
+      packet.direction = random.one(of: [.original, .reply])
+      packet.status = random.one(of: [[], .destinationNAT, .sourceNAT])
+    }
+    packet.destinationType = random.one(of: [.local, .unicast, .multicast, .broadcast])
+    return packet
+  }
+
+  @Test("says that it does not know what hangs on an expression that no rule of ours has")
+  func unknown() {
+    let chain = KernelChain(
+      name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: 0, policy: .drop),
+      rules: [KernelRule(expressions: [.opaque(name: "numgen", data: []), .verdict(.accept)])])
+    let walk = SpaceWalk(KernelTable(family: NFT.familyInet, name: "t", chains: [chain]))
+    let ends = walk.ends(of: [PacketSpace(.ipv4, input: .present, output: .absent)], chain: "gate")
+    #expect(ends.map(\.verdict) == [.undetermined])
+  }
+}

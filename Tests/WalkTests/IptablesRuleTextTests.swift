@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import LinuxKernel
+import RulesetModel
+import TestSupport
+import Testing
+
+/// Rules of iptables as the walk reads them.
+@Suite("Rules of iptables, read back", .serialized)
+struct IptablesRuleTextTests {
+  static let rules: [(rule: String, text: String)] = [
+    ("-p tcp -m tcp ! --dport 80 -j DROP", "meta l4proto tcp tcp dport != 80 drop"),
+    (
+      "-p tcp -m multiport --dports 80,443,1000:2000 -j REJECT",
+      "meta l4proto tcp dport { 80, 443, 1000-2000 } REJECT"
+    ),
+    ("-m conntrack --ctstate NEW,DNAT -j ACCEPT", "ct state new,dnat accept"),
+    ("-m conntrack ! --ctstate INVALID,UNTRACKED -j ACCEPT", "ct state != invalid,untracked accept"),
+    (
+      "-p tcp -m conntrack --ctproto tcp --ctorigdstport 8080 --ctdir ORIGINAL -j ACCEPT",
+      "meta l4proto tcp ct direction original ct protocol tcp ct original proto-dst 8080 accept"
+    ),
+    ("-m conntrack ! --ctorigsrc 1.2.3.0/24 -j DROP", "ct original saddr != 1.2.3.0/24 drop"),
+    (
+      "-m addrtype ! --src-type LOCAL --dst-type LOCAL,BROADCAST -j RETURN",
+      "src-type != local dst-type local,broadcast return"
+    ),
+    ("-p icmp -m icmp --icmp-type 3/1 -j ACCEPT", "meta l4proto icmp icmp type 3 code 1 accept"),
+    ("-m pkttype --pkt-type broadcast -j DROP", "pkt-type broadcast drop"),
+    ("-m iprange --src-range 10.0.0.1-10.0.0.9 -j DROP", "src-range 10.0.0.1-10.0.0.9 drop"),
+    ("-m length ! --length 10:100 -j DROP", "length != 10-100 drop"),
+    ("-m connmark --mark 0x1/0xff -j DROP", "connmark 0x1/0xff drop"),
+    (
+      "-s 10.0.0.0/8 -i wg+ -m comment --comment \"of somebody\" -j ACCEPT",
+      "iifname \"wg*\" ip saddr 10.0.0.0/8 accept"
+    ),
+    ("-m owner --uid-owner 0 -j ACCEPT", "match owner accept"),
+  ]
+
+  @Test("are said in words, and what is not spoken by its name")
+  func text() throws {
+    try inNetworkNamespace {
+      let lines = Self.rules.map { "-A OUT \($0.rule)" }.map {
+        $0.replacing("-A OUT", with: $0.contains("owner") ? "-A OUTPUT" : "-A INPUT")
+      }
+      let result = try run(
+        ["iptables-nft-restore"], input: "*filter\n\(lines.joined(separator: "\n"))\nCOMMIT\n")
+      try #require(result.status == 0, "\(result.errors)")
+      var socket = try NFTablesSocket()
+      let table = try #require(try socket.read(family: 2, name: "filter"))
+      let found = table.chains.flatMap(\.rules).map { RuleText.line($0, family: 2, sets: table.sets) }
+      #expect(found == Self.rules.map(\.text))
+    }
+  }
+}

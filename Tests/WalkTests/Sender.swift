@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+import LinuxKernel
+import NetworkModel
+import RulesetModel
+import TestSupport
+
+/// Sends packets through a world, asks the walk about each first, and compares.
+struct Sender {
+  let world: World
+  let walk: PacketWalk
+  let surroundings: LiveSurroundings
+  var tracker = Tracker()
+  var result = WalkRound.Result()
+  private var nextId: UInt32 = 0x1000_0000
+  private var nextPort: UInt16 = 1100
+  private var conversation: UInt64 = 0
+  /// Protocols without ports of which a connection was translated to what nobody saw: a later packet may be its answer.
+  private var vague: Set<IPProtocol> = []
+
+  init(world: World, walk: PacketWalk) throws {
+    self.world = world
+    self.walk = walk
+    surroundings = try LiveSurroundings()
+  }
+
+  private static let sources: [String: [String]] = [
+    "wg0": ["10.13.13.2", "10.13.13.10", "fd13:13::2", "fd13:13::10"],
+    "eth0": ["203.0.113.66", "198.51.100.7", "2001:db8:1::66", "2001:db8:9::7"],
+    "lan0": ["192.168.50.10", "192.168.50.77", "fd50::10"],
+    "docker0": ["172.17.0.2", "172.17.0.3", "fd17::2"],
+  ]
+  private static let own = World.interfaces.flatMap { $0.addresses.map { String($0.prefix { $0 != "/" }) } }
+  private static let ports: [UInt16] = [
+    22, 22, 53, 80, 443, 2377, 5432, 8080, 8080, 8888, 9050, 9090, 9100, 4789, 51820, 1500, 12345,
+  ]
+
+  /// Sends a first packet of a seed, and what may follow it.
+  mutating func converse(_ seed: UInt64) throws {
+    conversation = seed
+    var random = SeededGenerator(seed: seed)
+    let names = World.interfaces.map(\.name)
+    let isV6 = random.oneIn(3)
+    let fits = { (text: String) in text.contains(":") == isV6 }
+    let place = random.oneIn(6) ? nil : random.one(of: names)
+    let everybody = Self.sources.sorted { $0.key < $1.key }.flatMap(\.value).filter(fits)
+    var source = random.one(of: Self.own.filter(fits))
+    if let place {
+      let natural = (Self.sources[place] ?? []).filter(fits)
+      source = random.oneIn(6) || natural.isEmpty ? random.one(of: everybody) : random.one(of: natural)
+    }
+    let target = random.one(of: random.oneIn(2) ? Self.own.filter(fits) : everybody)
+    guard let from = IPAddress(source), let to = IPAddress(target), from != to else { return }
+    let transport = random.one(of: [
+      .tcp, .tcp, .tcp, .tcp, .udp, .udp, .udp, isV6 ? .icmpv6 : .icmp, IPProtocol(number: 253), .esp,
+    ])
+    nextPort = nextPort >= 64_000 ? 1100 : nextPort + 1
+    let ident = nextPort
+    var packet = Packet(
+      source: from, destination: to, transport: transport, sourcePort: nextPort,
+      destinationPort: random.one(of: Self.ports), input: place.flatMap { InterfaceName($0) })
+    if transport == .tcp, random.oneIn(5) {
+      packet.tcpFlags = random.one(of: [.ack, [.ack, .psh], .rst, [.syn, .ack], []])
+    }
+    if transport == .icmp, random.oneIn(6) { packet.icmpType = random.one(of: [0, 13]) }
+    if random.oneIn(12) { packet.hopLimit = random.one(of: [1, 2, 63]) }
+    if vague.contains(transport) { return }
+    guard let index = try exchange(packet, ident: ident) else { return }
+    for _ in 0..<random.number(0...3) {
+      let entry = tracker[index]
+      if entry.isLost { return }
+      let mustReply = transport == .tcp && !entry.hasReply
+      let isReply = mustReply || random.oneIn(2)
+      let tuple = isReply ? entry.flow.reply : entry.flow.original
+      let natural = isReply ? entry.answerer : entry.opener
+      let wrong = natural != nil && random.oneIn(7)
+      var next = Packet(
+        source: tuple.source, destination: tuple.destination, transport: transport,
+        sourcePort: tuple.sourcePort,
+        destinationPort: tuple.destinationPort, input: wrong ? InterfaceName(random.one(of: names)) : natural)
+      if transport == .tcp {
+        next.tcpFlags = mustReply ? [.syn, .ack] : random.one(of: [.ack, [.ack, .psh]])
+        if mustReply, packet.tcpFlags.contains(.ack) { next.tcpFlags = .ack }
+      }
+      next.icmpType =
+        transport == .icmp ? (isReply ? (packet.icmpType == 13 ? 14 : 0) : packet.icmpType) : next.icmpType
+      if transport == .icmpv6, isReply { next.icmpType = 129 }
+      _ = try exchange(next, ident: ident)
+    }
+  }
+
+  /// The verdict of the last packet's walk.
+  private(set) var lastVerdict: TraceVerdict?
+
+  /// Sends one packet. The number of its connection where there is one that can go on.
+  mutating func exchange(_ described: Packet, ident: UInt16) throws -> Int? {
+    var packet = described
+    nextId &+= 7
+    let id = nextId
+    let ident = packet.transport == .icmp || packet.transport == .icmpv6 ? ident : 0
+    let known = tracker.find(packet, ident: ident)
+    if let known {
+      if known.entry.isLost { return nil }
+      packet.direction = known.direction
+      packet.state = known.direction == .reply || known.entry.hasReply ? .established : .new
+      packet.flow = known.entry.flow
+      packet.connectionMark = known.entry.mark
+    } else {
+      packet.state = Self.firstState(packet)
+    }
+    let bytes = Wire.bytes(packet, id: id, ident: ident)
+    packet.length = UInt16(bytes.count)
+    packet.packetType = 0
+    if packet.input == nil { packet.user = 0 }
+    let trace =
+      packet.input == nil ? walk.departure(packet, in: surroundings) : walk.arrival(packet, in: surroundings)
+
+    if getenv("WGFENCE_WALK_VERBOSE") != nil {
+      print(
+        "\(packet.input?.description ?? "host") \(packet.transport) \(packet.source):\(packet.sourcePort) -> \(packet.destination):\(packet.destinationPort) icmp \(packet.icmpType) state \(packet.state.rawValue) \(packet.direction): \(trace.verdict)"
+      )
+    }
+    lastVerdict = trace.verdict
+    result.packets += 1
+    result.verdicts[trace.verdict, default: 0] += 1
+    if packet.state == .established { result.established += 1 }
+    if trace.steps.contains(where: { if case .translated = $0.outcome { true } else { false } }) {
+      result.translated += 1
+    }
+
+    var sightings: [World.Sighting] = []
+    if let input = packet.input {
+      world.inject(bytes, by: input.description)
+    } else {
+      _ = world.emit(bytes, to: packet.destination)
+    }
+    sightings += try world.witness()
+    var problem = judge(trace, packet, id, sightings)
+    // Some work may have been put off to another moment.
+    for wait in [2_000, 20_000] as [UInt32] where problem != nil {
+      usleep(wait)
+      sightings += try world.witness()
+      problem = judge(trace, packet, id, sightings)
+    }
+    let clashes =
+      known == nil
+      && trace.packet?.flow.map { tracker.has($0.reply, packet.transport, ident: ident) } ?? false
+    let isPortless = !packet.transport.hasPorts && packet.transport != .icmp && packet.transport != .icmpv6
+    if clashes || (known == nil && isPortless && problem != nil && Self.isVague(trace)) {
+      // Two connections that look alike behind a translation: the kernel finds no way to tell them apart, and drops.
+      result.clashes += 1
+      vague.insert(packet.transport)
+      return nil
+    } else if case .undetermined(let expression)? = trace.steps.last?.outcome {
+      result.undetermined[expression, default: 0] += 1
+      // What became of it is not known, so what it may be the answer to is not either.
+      if isPortless { vague.insert(packet.transport) }
+    } else if let problem {
+      result.disagreements.append(
+        WalkRound.Disagreement(
+          conversation: conversation, packet: packet,
+          sent: packet.input.map { "in by \($0)" } ?? "by the host", walk: trace, what: problem,
+          sightings: sightings))
+    }
+    return remember(trace, packet, id, ident, known?.index, known?.direction, sightings)
+  }
+
+  /// What conntrack takes a packet for that belongs to no connection.
+  private static func firstState(_ packet: Packet) -> ConnectionStates {
+    switch packet.transport {
+    case .tcp:
+      let flags = packet.tcpFlags.subtracting(.psh)
+      return flags == .syn || flags == .ack ? .new : .invalid
+    case .icmp: return [8, 13].contains(packet.icmpType) ? .new : .invalid
+    case .icmpv6: return packet.icmpType == 128 ? .new : .invalid
+    default: return .new
+    }
+  }
+
+  /// Keeps what conntrack knows after the packet.
+  private mutating func remember(
+    _ trace: Trace, _ packet: Packet, _ id: UInt32, _ ident: UInt16, _ known: Int?,
+    _ direction: ConnectionDirection?,
+    _ sightings: [World.Sighting]
+  ) -> Int? {
+    guard let last = trace.packet else { return nil }
+    let isUntracked = last.state.contains(.untracked)
+    let isDelivered = trace.verdict == .accept && last.output == nil
+    if let known {
+      if !isUntracked {
+        let base = trace.steps.last?.base
+        // What came over the loopback interface was seen when it was sent.
+        let firstHook = packet.input == nil ? NFT.hookOutput : NFT.hookPrerouting
+        let isEarly = trace.verdict != .accept && base?.hook == firstHook && (base?.priority ?? 0) < -200
+        if direction == .reply, !isEarly { tracker[known].hasReply = true }
+        tracker[known].mark = last.connectionMark
+      }
+      // The host answers a TCP packet that nobody waits for with a reset, which ends the connection.
+      if trace.verdict == .undetermined || (packet.transport == .tcp && isDelivered) {
+        tracker[known].isLost = true
+      }
+      return known
+    }
+    guard packet.state == .new, !isUntracked, var flow = last.flow else { return nil }
+    // Over the loopback interface the connection stands once the packet was sent, whatever becomes of it on arrival.
+    guard trace.verdict == .accept || trace.verdict == .undetermined || last.input == .loopback else {
+      return nil
+    }
+    let isVague = Self.isVague(trace)
+    // What the kernel took for its new source is to be seen.
+    var isSeen = false
+    for sighting in sightings {
+      let seen =
+        switch sighting {
+        case .left(_, let seen), .delivered(let seen): seen
+        }
+      guard isVague, seen.id == id, !seen.flags.contains(.rst), let source = seen.source else { continue }
+      (flow.reply.destination, flow.reply.destinationPort) = (source, seen.sourcePort)
+      isSeen = true
+    }
+    if isVague, !isSeen { vague.insert(packet.transport) }
+    var entry = Tracker.Entry(
+      flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
+    entry.isLost =
+      trace.verdict == .undetermined || (isVague && !isSeen)
+      || (packet.transport == .tcp && (isDelivered || trace.verdict != .accept))
+    return tracker.add(entry, packet.transport, ident: ident)
+  }
+
+  /// Whether the packet was translated to something that the walk does not know.
+  static func isVague(_ trace: Trace) -> Bool {
+    trace.steps.contains {
+      if case .translated(let change) = $0.outcome {
+        change.address == nil || change.port == nil
+      } else {
+        false
+      }
+    }
+  }
+}

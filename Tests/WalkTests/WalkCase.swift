@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import RulesetModel
+import Testing
+
+/// What a kernel does in one point, and what the walk must say of it: a few rules, a few packets.
+struct WalkCase: CustomTestStringConvertible {
+  let testDescription: String
+  /// Loaded one after another: texts for nft, or for iptables-nft-restore where they begin with `*`.
+  let tables: [String]
+  /// Programs to run before, by words.
+  var setup: [[String]] = []
+  /// Sent one after another.
+  let packets: [Sent]
+
+  /// A packet, and what becomes of it.
+  struct Sent {
+    /// The interface by which it comes; nil where the host sends it.
+    let input: String?
+    let transport: IPProtocol
+    let source: String
+    let destination: String
+    var sourcePort: UInt16 = 4000
+    var port: UInt16 = 80
+    var flags: TCPFlags = .syn
+    var hopLimit: UInt8 = 64
+    let verdict: TraceVerdict
+  }
+
+  private static func table(_ name: String, _ chains: String...) -> String {
+    "table \(name) {\n\(chains.map { "chain \($0)\n}" }.joined(separator: "\n"))\n}\n"
+  }
+
+  private static func toHost(_ port: UInt16 = 8080, _ verdict: TraceVerdict, source: UInt16 = 4000) -> Sent {
+    Sent(
+      input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10", sourcePort: source,
+      port: port,
+      verdict: verdict)
+  }
+
+  static let all: [WalkCase] = [
+    WalkCase(
+      testDescription: "of two filter chains of equal priority the one made last runs first",
+      tables: [
+        table("ip one", "c { type filter hook input priority 0;\ntcp dport 8080 reject"),
+        table("ip two", "c { type filter hook input priority 0;\ntcp dport 8080 drop"),
+      ], packets: [toHost(8080, .drop)]),
+    WalkCase(
+      testDescription: "of two nat chains of equal priority the one made last binds",
+      tables: [
+        table(
+          "inet zone", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat ip to 192.168.50.10"),
+        table(
+          "ip docker", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
+      ], packets: [toHost(8080, .accept)]),
+    WalkCase(
+      testDescription: "nat chains run at one place, whatever their priority says",
+      tables: [
+        table(
+          "ip nat", "late { type nat hook prerouting priority 50;\ntcp dport 8080 dnat to 192.168.50.10",
+          "early { type nat hook prerouting priority -150;\ntcp dport 8080 dnat to 172.17.0.2:80"),
+        table("ip look", "c { type filter hook prerouting priority -99;\ntcp dport 8080 drop"),
+      ], packets: [toHost(8080, .accept)]),
+    WalkCase(
+      testDescription:
+        "a filter chain right behind the translation sees the new port, one right before the old",
+      tables: [
+        table("ip nat", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
+        table(
+          "ip look", "behind { type filter hook prerouting priority -99;\ntcp dport 80 ct status dnat drop",
+          "before { type filter hook prerouting priority -101;\ntcp dport 80 accept\ntcp dport 9090 reject"),
+      ], packets: [toHost(8080, .drop), toHost(80, .accept, source: 4001)]),
+    WalkCase(
+      testDescription:
+        "a filter chain made after the first nat chain sees the packet untranslated at the same priority",
+      tables: [
+        table("inet nat", "c { type nat hook prerouting priority -100;"),
+        table("ip look", "c { type filter hook postrouting priority 100;\nip saddr 172.17.0.3 drop"),
+        table("ip nat", "c { type nat hook postrouting priority 100;\nip saddr 172.17.0.0/16 masquerade"),
+      ],
+      packets: [
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.3", destination: "10.13.13.2", verdict: .drop)
+      ]),
+    WalkCase(
+      testDescription: "what is not tracked is not translated",
+      tables: [
+        table("ip raw", "c { type filter hook prerouting priority -300;\nnotrack"),
+        table("ip nat", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
+        table("ip look", "c { type filter hook input priority 0;\nct state untracked tcp dport 8080 drop"),
+      ], packets: [toHost(8080, .drop)]),
+    WalkCase(
+      testDescription: "what conntrack found invalid may be left untracked behind it",
+      tables: [
+        table("ip late", "c { type filter hook prerouting priority -95;\nnotrack"),
+        table("ip look", "c { type filter hook input priority 0;\nct state untracked drop"),
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10", flags: [],
+          verdict: .drop),
+        toHost(8080, .accept, source: 4001),
+      ]),
+    WalkCase(
+      testDescription: "what is not tracked stays so over the loopback interface",
+      tables: [
+        "*raw\n-A PREROUTING -p tcp -j NOTRACK\n-A PREROUTING -m conntrack ! --ctstate UNTRACKED -j DROP\nCOMMIT\n"
+      ],
+      packets: [
+        Sent(
+          input: nil, transport: .tcp, source: "10.13.13.1", destination: "203.0.113.10", flags: [],
+          verdict: .accept),
+        Sent(input: nil, transport: .tcp, source: "10.13.13.1", destination: "203.0.113.10", verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "a protocol that no concatenated range names is in none, whatever its port would be",
+      tables: [
+        "table ip look {\nset ranges {\ntype inet_proto . inet_service\nflags interval\nelements = { tcp . 20-60, udp . 50-5000 }\n}\nchain c { type filter hook input priority 0;\nmeta l4proto . th dport @ranges drop\n}\n}\n"
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .esp, source: "203.0.113.66", destination: "203.0.113.10",
+          verdict: .accept),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "what a kernel has not tracked yet is invalid, and has no direction",
+      tables: [
+        table(
+          "ip raw",
+          "c { type filter hook prerouting priority -300;\nct direction original drop\ntcp dport 8080 ct state invalid drop"
+        )
+      ], packets: [toHost(8080, .drop), toHost(80, .accept, source: 4001)]),
+    WalkCase(
+      testDescription: "what the host sends to itself keeps its route and its connection",
+      tables: [
+        table(
+          "ip raw",
+          "c { type filter hook prerouting priority -300;\niifname lo ct state new accept\niifname lo drop")
+      ],
+      packets: [
+        Sent(input: nil, transport: .udp, source: "10.13.13.1", destination: "203.0.113.10", verdict: .accept)
+      ]),
+    WalkCase(
+      testDescription: "masquerade over the loopback interface takes an address of another",
+      tables: ["*nat\n-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\nCOMMIT\n"],
+      packets: [
+        Sent(input: nil, transport: .udp, source: "172.17.0.1", destination: "203.0.113.10", verdict: .accept)
+      ]),
+    WalkCase(
+      testDescription:
+        "rules behind a DNAT at output see the first interface still, those at postrouting the new",
+      tables: [
+        table("ip nat", "c { type nat hook output priority -100;\nudp dport 80 dnat to 192.168.50.10"),
+        table(
+          "ip look", "out { type filter hook output priority 0;\nudp sport 4001 oifname \"eth0\" drop",
+          "post { type filter hook postrouting priority 0;\nudp sport 4002 oifname \"lan0\" drop"),
+      ],
+      packets: [
+        Sent(
+          input: nil, transport: .udp, source: "203.0.113.10", destination: "203.0.113.66", verdict: .accept),
+        Sent(
+          input: nil, transport: .udp, source: "203.0.113.10", destination: "203.0.113.66", sourcePort: 4001,
+          verdict: .drop),
+        Sent(
+          input: nil, transport: .udp, source: "203.0.113.10", destination: "203.0.113.66", sourcePort: 4002,
+          verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription:
+        "a mark that a route chain sets chooses the route again, one of a filter chain does not",
+      tables: [
+        table("ip marking", "c { type route hook output priority -150;\nudp sport 4001 meta mark set 7"),
+        table("ip late", "c { type filter hook output priority -150;\nudp sport 4002 meta mark set 7"),
+        table(
+          "ip look",
+          "c { type filter hook postrouting priority 0;\nudp sport 4001 oifname \"lan0\" drop\nudp sport 4002 oifname \"lan0\" drop"
+        ),
+      ],
+      setup: [
+        ["ip", "route", "add", "default", "dev", "lan0", "table", "100"],
+        ["ip", "rule", "add", "fwmark", "7", "table", "100"],
+      ],
+      packets: [
+        Sent(
+          input: nil, transport: .udp, source: "203.0.113.10", destination: "198.51.100.7", sourcePort: 4001,
+          verdict: .drop),
+        Sent(
+          input: nil, transport: .udp, source: "203.0.113.10", destination: "198.51.100.7", sourcePort: 4002,
+          verdict: .accept),
+      ]),
+    WalkCase(
+      testDescription: "a mark set at prerouting chooses the route of what is passed on",
+      tables: [
+        table("ip marking", "c { type filter hook prerouting priority -150;\nudp dport 81 meta mark set 7")
+      ],
+      setup: [
+        ["ip", "route", "add", "default", "dev", "lan0", "table", "100"],
+        ["ip", "rule", "add", "fwmark", "7", "table", "100"],
+      ],
+      packets: [
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
+          verdict: .accept),
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", port: 81,
+          verdict: .accept),
+      ]),
+    WalkCase(
+      testDescription: "hops are counted before the forward chains, and the last one is one too few",
+      tables: [table("ip look", "c { type filter hook forward priority 0;\nip ttl 63 drop")],
+      packets: [
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", verdict: .drop
+        ),
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
+          sourcePort: 4001,
+          hopLimit: 1, verdict: .drop),
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
+          sourcePort: 4002,
+          hopLimit: 2, verdict: .accept),
+      ]),
+    WalkCase(
+      testDescription: "Docker's DNAT, the replies to it, and the chain that asks for the original port",
+      tables: [
+        "*nat\n:DOCKER - [0:0]\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n",
+        "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 8080 -j ACCEPT\nCOMMIT\n",
+      ],
+      packets: [
+        toHost(8080, .accept),
+        Sent(
+          input: "docker0", transport: .tcp, source: "172.17.0.2", destination: "203.0.113.66",
+          sourcePort: 80, port: 4000,
+          flags: [.syn, .ack], verdict: .accept),
+        Sent(
+          input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10", port: 8080,
+          flags: .ack,
+          verdict: .accept),
+        Sent(
+          input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "172.17.0.2", sourcePort: 4005,
+          verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "a rate of iptables is taken to be kept: `limit` matches, `hashlimit-above` does not",
+      tables: [
+        "*filter\n-A INPUT -p tcp -m tcp --dport 22 -m hashlimit --hashlimit-above 5/sec --hashlimit-mode srcip --hashlimit-name x -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j DROP\n-A INPUT -p tcp -m limit --limit 5/sec -j REJECT\nCOMMIT\n"
+      ], packets: [toHost(22, .drop), toHost(80, .reject, source: 4001)]),
+  ]
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import LinuxKernel
+import NetworkModel
+import RulesetModel
+import TestSupport
+import Testing
+
+@Suite("The walk, point by point, in a kernel", .serialized)
+struct WalkCaseTests {
+  @Test("says what the kernel does", arguments: WalkCase.all)
+  func agrees(_ point: WalkCase) throws {
+    try inNetworkNamespace {
+      let world = try World()
+      for words in point.setup {
+        let result = try run(words)
+        guard result.status == 0 else { throw RunProblem(description: "\(words): \(result.errors)") }
+      }
+      for text in point.tables + [
+        "table ip zz {\nchain x { type filter hook forward priority 400;\nct state new counter\n}\n}\n"
+      ] {
+        let arguments = text.hasPrefix("*") ? ["iptables-nft-restore", "--noflush"] : ["nft", "-f", "-"]
+        let result = try run(arguments, input: text)
+        guard result.status == 0 else {
+          throw RunProblem(description: "\(arguments): \(result.errors)\n\(text)")
+        }
+      }
+      try world.relaxConntrack()
+      var socket = try NFTablesSocket()
+      var sender = try Sender(
+        world: world, walk: PacketWalk(try socket.readAll(), order: try HookOrder.read()))
+      for (number, sent) in point.packets.enumerated() {
+        var packet = Packet(
+          source: try #require(IPAddress(sent.source)),
+          destination: try #require(IPAddress(sent.destination)),
+          transport: sent.transport, sourcePort: sent.sourcePort, destinationPort: sent.port,
+          input: sent.input.flatMap { InterfaceName($0) })
+        if sent.transport == .tcp { packet.tcpFlags = sent.flags }
+        packet.hopLimit = sent.hopLimit
+        _ = try sender.exchange(packet, ident: 1)
+        #expect(sender.lastVerdict == sent.verdict, "packet \(number)")
+      }
+      #expect(sender.result.disagreements.isEmpty)
+      #expect(sender.result.undetermined.isEmpty)
+    }
+  }
+
+  struct RunProblem: Error, CustomStringConvertible { let description: String }
+}

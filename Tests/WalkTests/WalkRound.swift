@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import LinuxKernel
+import NetworkModel
+import RulesetModel
+import TestSupport
+
+/// One ruleset of ours and of others in a world of its own, and the packets that are sent through it.
+struct WalkRound {
+  /// The text of our policy; nil where our table is not there.
+  var policy: String?
+  var tables: [ForeignTables]
+  /// How many of the others' tables were there before ours.
+  var before: Int
+  /// What each conversation is made of: a first packet and what follows it.
+  var conversations: [UInt64]
+
+  /// The round of a seed.
+  init(seed: UInt64, packets: Int) {
+    var random = SeededGenerator(seed: seed)
+    policy = nil
+    if random.oneIn(2) {
+      for _ in 0..<8 where policy == nil {
+        let text = RandomPolicy.text(&random)
+        if RandomPolicy.table(text) != nil { policy = text }
+      }
+    }
+    var maker = ForeignTableMaker(random: random)
+    tables = maker.make()
+    random = maker.random
+    before = random.number(0...tables.count)
+    conversations = (0..<max(1, packets / 2)).map { _ in random.next() }
+  }
+
+  /// Where the walk and the kernel did not say the same.
+  struct Disagreement: CustomStringConvertible {
+    let conversation: UInt64
+    let packet: Packet
+    let sent: String
+    let walk: Trace
+    let what: String
+    let sightings: [World.Sighting]
+
+    var description: String {
+      var text = "\(what)\n  sent \(sent): \(packet.transport) \(packet.source):\(packet.sourcePort) -> "
+      text +=
+        "\(packet.destination):\(packet.destinationPort) flags \(packet.tcpFlags.rawValue) icmp \(packet.icmpType) "
+      text += "state \(packet.state.rawValue) direction \(packet.direction) status \(packet.status.rawValue) "
+      text +=
+        "hops \(packet.hopLimit) connection mark \(packet.connectionMark)\n  the walk: \(walk.verdict)\n"
+      for step in walk.steps {
+        text += "    \(RuleText.family(step.family)) \(step.table) \(step.chain)"
+        if let base = step.base { text += " (\(base.type) hook \(base.hook) priority \(base.priority))" }
+        text += "\(step.rule.map { " rule \($0)" } ?? ""): \(step.text) => \(step.outcome)\n"
+      }
+      return text + "  seen: \(sightings)\n"
+    }
+  }
+
+  /// What came out.
+  struct Result {
+    var packets = 0
+    var verdicts: [TraceVerdict: Int] = [:]
+    var undetermined: [String: Int] = [:]
+    var disagreements: [Disagreement] = []
+    var leftOut: [String] = []
+    var translated = 0
+    var established = 0
+    var clashes = 0
+
+    mutating func add(_ other: Result) {
+      packets += other.packets
+      verdicts.merge(other.verdicts, uniquingKeysWith: +)
+      undetermined.merge(other.undetermined, uniquingKeysWith: +)
+      disagreements += other.disagreements
+      leftOut += other.leftOut
+      translated += other.translated
+      established += other.established
+      clashes += other.clashes
+    }
+  }
+
+  /// Builds the world, loads the tables, reads them back, and sends the packets.
+  func run(stopAt most: Int = 5) throws -> Result {
+    try inNetworkNamespace {
+      let world = try World()
+      var result = Result()
+      for table in tables.prefix(before) { result.leftOut += try table.load() }
+      if let policy, let table = RandomPolicy.table(policy) {
+        var kernel = try KernelRuleset()
+        _ = try Enforcer.apply(table, to: &kernel)
+      }
+      for table in tables.dropFirst(before) { result.leftOut += try table.load() }
+      // Somebody must ask for connections, or nothing tracks them.
+      let tracking =
+        "table inet zz-tracking {\nchain x {\ntype filter hook forward priority 400;\nct state new counter\n}\n}\n"
+      try nft(load: tracking)
+      try world.relaxConntrack()
+      var socket = try NFTablesSocket()
+      let walk = PacketWalk(try socket.readAll(), order: try HookOrder.read())
+      var sender = try Sender(world: world, walk: walk)
+      for conversation in conversations {
+        try sender.converse(conversation)
+        if sender.result.disagreements.count >= most { break }
+      }
+      result.add(sender.result)
+      return result
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import CSys
+import Glibc
+import NetworkModel
+import TestSupport
+
+/// A host between four networks, in two network namespaces: the calling thread's is the host's, the other holds the far
+/// ends of its interfaces. What leaves the host is seen there; what arrives at it is seen by raw sockets of its own,
+/// which the kernel serves behind the hook input. So no counter of a table under test is asked.
+final class World {
+  struct Failure: Error, CustomStringConvertible { let description: String }
+
+  /// The host's interfaces with their addresses.
+  static let interfaces: [(name: String, addresses: [String])] = [
+    ("wg0", ["10.13.13.1/24", "fd13:13::1/64"]),
+    ("eth0", ["203.0.113.10/24", "2001:db8:1::10/64"]),
+    ("lan0", ["192.168.50.1/24", "fd50::1/64"]),
+    ("docker0", ["172.17.0.1/16", "fd17::1/64"]),
+  ]
+
+  /// What was seen of packets after one was sent.
+  enum Sighting: Hashable {
+    case left(String, Wire.Seen)
+    case delivered(Wire.Seen)
+  }
+
+  private let outside: Int32
+  private let inside: Int32
+  private var frames: [(name: String, file: Int32, destination: [UInt8])] = []
+  private var raws: [(family: AddressFamily, transport: IPProtocol, file: Int32)] = []
+  private var senders: [AddressFamily: Int32] = [:]
+  private var polled: [pollfd] = []
+  private var buffer = [UInt8](repeating: 0, count: 4096)
+
+  /// Builds it around the calling thread's namespace, which must be a test's own.
+  init() throws {
+    inside = open("/proc/thread-self/ns/net", O_RDONLY)
+    try Self.set("net/ipv4/conf/all/rp_filter", "0")
+    try Self.set("net/ipv4/conf/default/rp_filter", "0")
+    try Self.set("net/ipv4/ip_forward", "1")
+    for kind in ["all", "default"] {
+      try Self.set("net/ipv6/conf/\(kind)/forwarding", "1")
+      try Self.set("net/ipv6/conf/\(kind)/accept_dad", "0")
+      try Self.set("net/ipv6/conf/\(kind)/autoconf", "0")
+      try Self.set("net/ipv4/conf/\(kind)/send_redirects", "0")
+    }
+    try Self.set("net/ipv4/icmp_ratemask", "0")
+    try Self.set("net/ipv4/icmp_msgs_per_sec", "1000000")
+    try Self.set("net/ipv4/icmp_msgs_burst", "1000000")
+    try Self.set("net/ipv4/icmp_echo_ignore_all", "1")
+    try Self.set("net/ipv6/icmp/echo_ignore_all", "1")
+    try Self.set("net/ipv6/icmp/ratelimit", "0")
+    let code = csys_unshare_network_namespace()
+    outside = open("/proc/thread-self/ns/net", O_RDONLY)
+    guard code == 0, inside >= 0, outside >= 0 else { throw Failure(description: "no second namespace") }
+    for kind in ["all", "default"] { try Self.set("net/ipv6/conf/\(kind)/disable_ipv6", "1") }
+    try enter(inside)
+    var commands: [String] = []
+    for (name, addresses) in Self.interfaces {
+      commands.append("link add \(name) type veth peer name p-\(name) netns /proc/self/fd/\(outside)")
+      commands.append("link set \(name) arp off up")
+      commands += addresses.map { "address add \($0) dev \(name)" + ($0.contains(":") ? " nodad" : "") }
+    }
+    commands += [
+      "route add default via 203.0.113.1 dev eth0", "route add ::/0 via 2001:db8:1::1 dev eth0",
+    ]
+    try Self.ip(commands)
+    try enter(outside)
+    try Self.ip(Self.interfaces.map { "link set p-\($0.name) arp off up" })
+    for (name, _) in Self.interfaces {
+      let file = csys_frame_socket("p-\(name)")
+      guard file >= 0 else { throw Failure(description: "frames of \(name): \(-file)") }
+      frames.append((name, file, []))
+    }
+    try enter(inside)
+    for index in frames.indices {
+      var address = [UInt8](repeating: 0, count: 6)
+      guard csys_hardware_address(frames[index].name, &address) == 0 else {
+        throw Failure(description: "no hardware address")
+      }
+      frames[index].destination = address
+    }
+    for family in AddressFamily.allCases {
+      let number = family == .ipv4 ? AF_INET : AF_INET6
+      let icmp = family == .ipv4 ? IPProtocol.icmp : .icmpv6
+      for transport in [icmp, .tcp, .udp, .esp, IPProtocol(number: 253)] {
+        let file = csys_raw_socket(number, Int32(transport.number))
+        guard file >= 0 else { throw Failure(description: "raw \(transport): \(-file)") }
+        raws.append((family, transport, file))
+      }
+      senders[family] = csys_raw_socket(number, 255)
+    }
+    polled = (frames.map(\.file) + raws.map(\.file)).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    _ = try witness()
+  }
+
+  deinit {
+    for file in frames.map(\.file) + raws.map(\.file) + Array(senders.values) + [inside, outside] {
+      close(file)
+    }
+  }
+
+  private func enter(_ namespace: Int32) throws {
+    guard csys_enter_network_namespace(namespace) == 0 else { throw Failure(description: "setns: \(errno)") }
+  }
+
+  private static func set(_ name: String, _ value: String) throws {
+    let file = open("/proc/sys/\(name)", O_WRONLY)
+    guard file >= 0 else { throw Failure(description: "no \(name)") }
+    defer { close(file) }
+    let bytes = Array(value.utf8)
+    guard write(file, bytes, bytes.count) == bytes.count else { throw Failure(description: "\(name) stays") }
+  }
+
+  private static func ip(_ commands: [String]) throws {
+    let result = try run(["ip", "-batch", "-"], input: commands.joined(separator: "\n") + "\n")
+    guard result.status == 0 else { throw Failure(description: "ip: \(result.errors)") }
+  }
+
+  /// Sets what only exists once conntrack does.
+  func relaxConntrack() throws { try Self.set("net/netfilter/nf_conntrack_tcp_be_liberal", "1") }
+
+  /// Sends a packet into the host by an interface, from outside.
+  func inject(_ packet: [UInt8], by interface: String) {
+    guard let frame = frames.first(where: { $0.name == interface }) else { return }
+    let type: [UInt8] = packet[0] >> 4 == 4 ? [0x08, 0x00] : [0x86, 0xdd]
+    let bytes = frame.destination + [2, 0, 0, 0, 0, 9] + type + packet
+    _ = send(frame.file, bytes, bytes.count, 0)
+  }
+
+  /// Sends a packet from the host itself. The error where the kernel refused it.
+  func emit(_ packet: [UInt8], to destination: IPAddress) -> Int32 {
+    let family = destination.family == .ipv4 ? AF_INET : AF_INET6
+    return csys_raw_send(senders[destination.family] ?? -1, family, destination.bytes, packet, packet.count)
+  }
+
+  /// All that was seen since the last time.
+  func witness() throws -> [Sighting] {
+    var sightings: [Sighting] = []
+    guard poll(&polled, nfds_t(polled.count), 0) > 0 else { return [] }
+    for (index, entry) in polled.enumerated() where entry.revents != 0 {
+      while true {
+        let count = recv(entry.fd, &buffer, buffer.count, 0)
+        guard count > 0 else { break }
+        if index < frames.count {
+          guard count > 14, let seen = Wire.read(buffer[14..<count]) else { continue }
+          sightings.append(.left(frames[index].name, seen))
+        } else {
+          let raw = raws[index - frames.count]
+          let seen =
+            raw.family == .ipv4
+            ? Wire.read(buffer[..<count]) : Wire.readTransport(buffer[..<count], raw.transport)
+          if let seen { sightings.append(.delivered(seen)) }
+        }
+      }
+    }
+    return sightings
+  }
+}
