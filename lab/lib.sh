@@ -93,8 +93,8 @@ end_lab() {
 
 # Control groups are the host's whatever the namespace. Those that a Docker in the lab made are empty with the lab's end.
 forget_cgroups() {
-  local group try
-  for try in 1 2 3 4 5; do
+  local group _
+  for _ in 1 2 3 4 5; do
     for group in /sys/fs/cgroup/"$LAB_CGROUP" /sys/fs/cgroup/*/"$LAB_CGROUP"; do
       [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null
     done
