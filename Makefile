@@ -20,6 +20,7 @@ demo: build ## show the promise on a site of network namespaces with real WireGu
 	@lab/demo.sh
 
 test: build ## all Swift tests, then all lab tests with real packets (root)
+	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" scripts/test.sh
 
 soak: setup ## send 100,000 real packets through random rulesets and compare with the walk (root)

@@ -106,6 +106,41 @@ try46() {
   try "$name (IPv6)" "$expected" "$probe" "$n" "$six" "$@"
 }
 
+# told FILE FAMILY [KEY]: what a report of explain says about its packets of a family (4 or 6): their verdict, or because.
+told() {
+  "$PYTHON" -c 'import json, sys
+said = {p[sys.argv[3]] for p in json.load(open(sys.argv[1]))["packets"] if (":" in p["destination"]) == (sys.argv[2] == "6")}
+print(*sorted(said) or ["nothing"], sep=" and ")' "$1" "$2" "${3:-verdict}" 2>&1 | tail -1
+}
+
+# explained NODE FAMILY KEY ARGUMENT…: what explain says when it is asked by ARGUMENTs on a node.
+explained() {
+  local n=$1 family=$2 key=$3 report
+  shift 3
+  report=$LAB/explained.$BASHPID
+  wgfence_in "$n" explain "$@" --machine "$n" --format json >"$report" 2>/dev/null
+  told "$report" "$family" "$key"
+  rm -f "$report"
+}
+
+# both FAMILY POLICY FROM TO NODE PORT ADDRESS: what a TCP packet to onprem meets, and what explain --live says that it will.
+both() {
+  local family=$1 policy=$2 from=$3 to=$4
+  echo "$(tcp "$5" "$7" "$6") $(explained onprem "$family" verdict "$policy" --live --from "$from" --to "$to")"
+}
+
+# meets NAME EXPECTED FAMILY POLICY FROM TO NODE PORT ADDRESS: both say the EXPECTED: open, silent or rejected.
+meets() {
+  local name=$1 expected=$2
+  shift 2
+  case $expected in
+  open) expected="open accept" ;;
+  silent) expected="silent drop" ;;
+  rejected) expected="rejected reject" ;;
+  esac
+  try "$name" "$expected" both "$@"
+}
+
 # policy NAME: writes $LAB/NAME.yaml for the lab's site, with the sections on standard input.
 policy() {
   cat - >"$LAB/$1.sections"

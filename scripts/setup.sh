@@ -3,8 +3,12 @@
 #
 # Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
 # Starts no server: PostgreSQL is only ever run by the lab, in a namespace.
+#
+# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw and busybox, below .build. These are not
+# installed: nothing of them starts at boot, and a Docker that this host has stays what it is.
 
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 say() { echo "setup: $*"; }
 die() { say "$*" >&2; exit 1; }
@@ -27,8 +31,44 @@ for package in $build $lab; do
 done
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 
-if [ ${#missing[@]} -eq 0 ]; then
+# unpack FOLDER PACKAGE…: downloads packages, and lays their files out below FOLDER.
+unpack() {
+  local folder=$1 part deb
+  shift
+  part=$folder.$$
+  mkdir -p "$part/packages"
+  # apt's own user may not write into this folder, and need not.
+  if ! (cd "$part/packages" && apt-get -qq -o APT::Sandbox::User=root download "$@" >/dev/null); then
+    rm -rf "$part"
+    return 1
+  fi
+  for deb in "$part"/packages/*.deb; do dpkg-deb -x "$deb" "$part" || return 1; done
+  rm -rf "$part/packages"
+  mv -T "$part" "$folder"
+}
+
+neighbours() {
+  local folder=.build/neighbours packages="docker.io containerd runc libdevmapper1.02.1 libseccomp2 ufw busybox-static"
+  [ ! -d $folder ] || return 0
+  say "unpacking Docker, ufw and busybox below $folder, for the tests (about 70 MB, not installed)"
+  mkdir -p .build
+  # shellcheck disable=SC2086 # a list of words
+  unpack $folder $packages && return
+  if [ "$(id -u)" = 0 ]; then
+    apt-get -qq update || true
+    # shellcheck disable=SC2086 # a list of words
+    unpack $folder $packages && return
+  fi
+  say "not to be had: the tests beside Docker and ufw will be skipped" >&2
+}
+
+finish() {
+  if [ "${1:-}" = test ]; then neighbours; fi
   exit 0
+}
+
+if [ ${#missing[@]} -eq 0 ]; then
+  finish "$@"
 fi
 
 [ "$(id -u)" = 0 ] || die "missing: ${missing[*]}. Run: sudo make setup"
@@ -66,4 +106,4 @@ fi
 if [[ " ${missing[*]} " == *" postgresql"* ]]; then
   say "PostgreSQL was installed and not started; it would start at boot: systemctl disable postgresql"
 fi
-say "all there"
+finish "$@"

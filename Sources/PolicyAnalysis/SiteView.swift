@@ -76,7 +76,7 @@ public struct SiteView: Sendable {
 
   /// The line of the policy that decided, or what is built in where none did.
   public func because(_ trace: Trace) -> String {
-    guard let step = trace.deciding else { return "nothing objects" }
+    guard let step = Self.deciding(trace) else { return "nothing objects" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.place }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
     if comment.hasPrefix("built in") { return comment }
@@ -85,11 +85,21 @@ public struct SiteView: Sendable {
 
   /// Why, in words.
   public func reason(_ trace: Trace) -> String {
-    guard let step = trace.deciding else { return "" }
+    guard let step = Self.deciding(trace) else { return "" }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
     let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
     return String(comment.dropFirst(place.count))
+  }
+
+  /// The step that decided. Of a packet that no grant counted, that is the last rule which accepted it, and not the policy
+  /// of whatever chain came behind.
+  private static func deciding(_ trace: Trace) -> TraceStep? {
+    guard let step = trace.deciding, trace.verdict == .accept else { return trace.deciding }
+    switch step.outcome {
+    case .policy, .routed: return trace.steps.last { $0.outcome == .verdict(.accept) } ?? step
+    default: return step
+    }
   }
 
   /// What decided a trace: a counter, where it is written, and why it counts.

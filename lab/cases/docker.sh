@@ -1,0 +1,171 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Beside a real Docker on onprem: what `explain --live` says about its published ports is what packets meet, with and
+# without a policy, and whoever's chain decides.
+
+policy docker <<'YAML'
+services:
+  shop: 18080/tcp
+allow:
+  - { to: onprem, services: [shop, 8888/tcp], from: laptop-eric }
+  - { to: onprem, services: [3000/tcp], from: lan }
+YAML
+live_policy=$LAB/docker.yaml
+
+neighbours=$ROOT/.build/neighbours
+docker_at=$LAB/onprem/docker
+docker_path=$LAB/programs:$neighbours/usr/sbin:$neighbours/usr/bin:$PATH
+docker_libraries=$neighbours/lib/$(uname -m)-linux-gnu:$neighbours/usr/lib/$(uname -m)-linux-gnu
+
+# docker ARGUMENT…: Docker's command line, asking the one on onprem.
+docker() { "$neighbours/usr/bin/docker" -H "unix://$docker_at/socket" "$@"; }
+
+# dockerd of onprem's network, with processes, mounts and state below the lab, its cgroups below $LAB_CGROUP.
+dockerd_up() {
+  local tool
+  mkdir -p "$docker_at" "$LAB/programs" "$LAB/cgroup"
+  for tool in iptables ip6tables; do ln -sf "$(command -v xtables-nft-multi)" "$LAB/programs/$tool"; done
+  # From the lab's mounts and not from the node's, whose /sys hides the cgroups.
+  nsenter -t "${NODE_PID[onprem]}" -u -p --net=/run/netns/onprem -- unshare -m bash -c '
+    mount -t proc proc /proc
+    mount --rbind /sys/fs/cgroup "$1"
+    mount -t sysfs sysfs /sys
+    mount --rbind "$1" /sys/fs/cgroup
+    mkdir -p /run/docker /run/containerd
+    echo $$ >"$2/lab.pid"
+    shift 2
+    exec "$@"' _ "$LAB/cgroup" "$docker_at" \
+    env PATH="$docker_path" LD_LIBRARY_PATH="$docker_libraries" HOME="$docker_at" \
+    dockerd --data-root "$docker_at/data" --exec-root "$docker_at/exec" --pidfile "$docker_at/pid" \
+    -H "unix://$docker_at/socket" --storage-driver vfs --cgroup-parent "/$LAB_CGROUP" --exec-opt native.cgroupdriver=cgroupfs \
+    --userland-proxy-path "$neighbours/usr/sbin/docker-proxy" </dev/null >"$docker_at/log" 2>&1 &
+  until_true 20 docker version
+}
+dockerd_down() {
+  node onprem kill "$(cat "$docker_at/lab.pid")" 2>/dev/null
+  wait "$!" 2>/dev/null
+}
+
+# One megabyte, from no registry: busybox as httpd. The trap ends it at once.
+docker_image() {
+  local image=$LAB/image
+  mkdir -p "$image/bin" "$image/www"
+  cp "$neighbours/bin/busybox" "$image/bin/"
+  ln -s busybox "$image/bin/sh"
+  ln -s busybox "$image/bin/httpd"
+  echo hello >"$image/www/index.html"
+  tar -C "$image" -c . |
+    docker import -c 'CMD ["sh", "-c", "trap \"exit 0\" TERM; httpd -f -p 8080 -h /www & wait"]' - shop:1 >/dev/null
+}
+
+container_answers() { [ "$(tcp onprem 172.17.0.2 8080) $(tcp onprem 172.17.0.3 8080)" = "open open" ]; }
+
+# door NAME EXPECTED FROM SERVICE PORT [EXPECTED6]: a question over both families: who asks, from where, what for.
+door() {
+  local name=$1 expected=$2 from=$3 service=$4 port=$5 n four six
+  case $from in
+  laptop-*) n=$from four=10.13.13.2 six=fd13:13::2 ;;
+  internet) n=internet four=198.51.100.7 six=2001:db8:198::7 ;;
+  lan) n=lan four=192.168.1.1 six=fd68:1::1 ;;
+  esac
+  meets "$name (IPv4)" "$expected" 4 "$live_policy" "$from" "$service" "$n" "$port" $four
+  meets "$name (IPv6)" "${6:-$expected}" 6 "$live_policy" "$from" "$service" "$n" "$port" $six
+}
+
+# decides FAMILY FROM SERVICE: the line, or the foreign chain, that explain --live names.
+decides() {
+  local because
+  because=$(explained onprem "$1" because "$live_policy" --live --from "$2" --to "$3")
+  because=${because##*/}
+  echo "${because% handle *}"
+}
+
+# steps FROM SERVICE TEXT: does a step of IPv4's explanation have TEXT?
+steps() {
+  if wgfence_in onprem explain "$live_policy" --machine onprem --live --from "$1" --to "$2" 2>/dev/null | grep -qF -- "$3"; then
+    echo yes
+  else
+    echo no
+  fi
+}
+
+if [ ! -x "$neighbours/usr/sbin/dockerd" ] || ! command -v xtables-nft-multi >/dev/null; then
+  skip "beside a real Docker" "Debian's docker.io is not there: scripts/setup.sh test"
+  return
+fi
+
+# The bridge is Docker's own now, and so are the rules.
+node onprem nft delete table inet docker-like
+end_task container servers
+ip netns del container
+ip -n onprem link del docker0
+if ! dockerd_up; then
+  verdict "dockerd starts on onprem" started "$(tail -3 "$docker_at/log")"
+  return
+fi
+docker_image
+docker run -d --name shop -p 18080:8080 shop:1 >/dev/null
+docker run -d --name office -p 19090:8080 shop:1 >/dev/null
+verdict "two containers run and are published" 2 "$(docker ps -q | wc -l)"
+until_true 5 container_answers
+
+# Without a policy.
+for from in laptop-eric laptop-ryan internet lan; do
+  door "without a policy Docker's port is open from $from" open $from shop 18080
+done
+door "and another that nobody grants" open internet 19090/tcp 19090
+door "and the host's own" open internet 8888/tcp 8888
+settle
+verdict "explain --live says by whose rule" "ip filter DOCKER" "$(decides 4 internet shop)"
+verdict "and shows Docker's translation" yes "$(steps internet shop 'destination becomes 172.17.0.2 port 8080')"
+verdict "and that no ruleset of ours is loaded" yes "$(steps internet shop 'no ruleset of wgfence')"
+
+# With it.
+enforce docker onprem
+door "a published port that is granted is open through the tunnel" open laptop-eric shop 18080
+door "to nobody else there" silent laptop-ryan shop 18080
+door "not to the internet" silent internet shop 18080
+door "nor to the LAN" silent lan shop 18080
+for from in laptop-eric internet lan; do
+  door "a published port that nobody grants is closed to $from" silent $from 19090/tcp 19090
+done
+door "a port of the host that is granted is open" open laptop-eric 8888/tcp 8888
+door "not to the internet" silent internet 8888/tcp 8888
+door "one that the LAN is granted is open there" open lan 3000/tcp 3000
+door "and not in the tunnel" silent laptop-eric 3000/tcp 3000
+door "one that nobody is granted is closed in the tunnel" silent laptop-eric 9999/tcp 9999
+door "and to the LAN" silent lan 9999/tcp 9999
+settle
+verdict "a line of the policy decides about Docker's port (IPv4)" "docker.yaml:19" "$(decides 4 laptop-eric shop)"
+verdict "a line of the policy decides about Docker's port (IPv6)" "docker.yaml:19" "$(decides 6 laptop-eric shop)"
+
+# A rule in the chain that Docker leaves to its users.
+node onprem "$LAB/programs/iptables" -I DOCKER-USER -p tcp -m conntrack --ctorigdstport 18080 --ctdir ORIGINAL -j DROP
+door "a drop in DOCKER-USER holds, beside our grant" silent laptop-eric shop 18080 open
+door "and not for the host's own ports" open laptop-eric 8888/tcp 8888
+settle
+verdict "explain --live names DOCKER-USER" "ip filter DOCKER-USER" "$(decides 4 laptop-eric shop)"
+unload onprem
+door "without our policy too" silent internet shop 18080 open
+settle
+verdict "and it names it there" "ip filter DOCKER-USER" "$(decides 4 internet shop)"
+node onprem "$LAB/programs/iptables" -D DOCKER-USER 1
+door "taken away, the port is open" open internet shop 18080
+settle
+
+# By the container's port, as people write it who do not know of the translation. What iptables rejects with is to the
+# caller what a closed port is.
+node onprem "$LAB/programs/iptables" -I DOCKER-USER -i eth0 -p tcp --dport 8080 -j REJECT
+door "a rejection in DOCKER-USER by the container's port is one" "refused reject" internet shop 18080 open
+door "on its interface alone" open lan shop 18080
+settle
+node onprem "$LAB/programs/iptables" -D DOCKER-USER 1
+
+# Without Docker the port is the host's again, and nobody's.
+docker kill shop office >/dev/null
+enforce docker onprem
+verdict "with the container gone, a line of the policy still decides" "docker.yaml:19" "$(decides 4 laptop-eric shop)"
+try "and nothing listens" refused tcp laptop-eric 10.13.13.2 18080
+settle
+dockerd_down
