@@ -124,7 +124,27 @@ struct PacketWalkTests {
     #expect(first.verdict == .drop)
     #expect(first.steps.first?.outcome == .assumed("within limit rate 3/minute"))
     #expect(first.steps.first?.text == "limit rate 3/minute drop")
-    #expect(try Self.walk([Self.base("c", 0, .accept, [over])]).verdict == .accept)
+    // What would be more than the limit is passed over, and that is said too.
+    let passed = try Self.walk([Self.base("c", 0, .accept, [over])])
+    #expect(passed.verdict == .accept)
+    #expect(passed.steps.first?.outcome == .assumed("within limit rate 3/minute"))
+  }
+
+  @Test("takes a source for seldom seen where iptables asks how often it was, and says so")
+  func recent() throws {
+    // struct xt_recent_mtinfo: 30 seconds, 6 hits, XT_RECENT_UPDATE, not inverted; then the name of the list.
+    let info: [UInt8] =
+      [30, 0, 0, 0, 6, 0, 0, 0, 4, 0] + Array("DEFAULT".utf8) + Array(repeating: 0, count: 194)
+    let length = UInt8(truncatingIfNeeded: 4 + info.count)
+    let padding = [UInt8](repeating: 0, count: (4 - info.count % 4) % 4)
+    let data: [UInt8] =
+      [11, 0, 1, 0] + Array("recent".utf8) + [0, 0] + [8, 0, 2, 0, 0, 0, 0, 0] + [length, 0, 3, 0] + info
+      + padding
+    let trace = try Self.walk([
+      Self.base("c", 0, .accept, [[.opaque(name: "match", data: data), .verdict(.drop)]])
+    ])
+    #expect(trace.verdict == .accept)
+    #expect(trace.steps.first?.outcome == .assumed("within 6 hits in 30 s"))
   }
 
   @Test("takes of chains of equal priority the one made last first")

@@ -34,6 +34,9 @@ struct IptablesRuleTextTests {
       "-s 10.0.0.0/8 -i wg+ -m comment --comment \"of somebody\" -j ACCEPT",
       "iifname \"wg*\" ip saddr 10.0.0.0/8 accept"
     ),
+    ("-m limit --limit 3/minute --limit-burst 10 -j LOG", "limit rate 3/minute LOG"),
+    ("-m limit --limit 10/second -j ACCEPT", "limit rate 10/second accept"),
+    ("-m recent --update --seconds 30 --hitcount 6 -j DROP", "6 hits in 30 s drop"),
     ("-m owner --uid-owner 0 -j ACCEPT", "match owner accept"),
   ]
 

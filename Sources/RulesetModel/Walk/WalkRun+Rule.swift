@@ -6,12 +6,20 @@ extension WalkRun {
   /// How a rule ended.
   enum RuleEnd {
     case noMatch
+    /// It does not match as long as this holds, which the packet does not state.
+    case passedOver(assuming: String)
     case next
     case verdict(PreparedVerdict)
     case rejected
     /// It bound a translation, which ends the chain.
     case translated
     case undetermined(String)
+  }
+
+  /// A rule that asks for more than a limit: the first packet of many is within it. What may not match for another reason
+  /// need not be told.
+  private func passedOver(_ limit: String, _ unknown: String?) -> RuleEnd {
+    unknown == nil ? .passedOver(assuming: "within \(limit)") : .noMatch
   }
 
   /// Evaluates a rule. As soon as one expression's effect is not known, the rule may or may not match: it still does not
@@ -75,13 +83,13 @@ extension WalkRun {
             if unknown == nil { note(table, chain, index, .counted(object)) }
           } else if set.objectType == NFT.objectLimit || set.objectType == NFT.objectQuota {
             let inverted = walk.tables[table].inversion(ofObject: object, type: set.objectType)
-            if inverted == .inverted { return .noMatch }
+            if inverted == .inverted { return passedOver("limit \(object)", unknown) }
             note(table, chain, index, .assumed("within limit \(object)"))
           }
         }
       case .limit(let text, let inverted):
         // The first packet of many: below any limit.
-        if inverted == .inverted { return .noMatch }
+        if inverted == .inverted { return passedOver(text, unknown) }
         note(table, chain, index, .assumed("within \(text)"))
       case .reject: return unknown.map { .undetermined($0) } ?? .rejected
       case .untrack:
@@ -95,11 +103,13 @@ extension WalkRun {
         guard hasConnection else { continue }
         setConnectionMark(registers.hostNumber(source), certain: unknown == nil)
       case .match(let match):
-        if case .limit(let text, .plain) = match {
+        switch match {
+        case .limit(let text, .plain), .recent(let text, .inverted):
           note(table, chain, index, .assumed("within \(text)"))
           continue
+        case .limit(let text, .inverted), .recent(let text, .plain): return passedOver(text, unknown)
+        default: break
         }
-        if case .recent(let text, .inverted) = match { note(table, chain, index, .assumed("below \(text)")) }
         switch matches(match) {
         case true: break
         case false: return .noMatch
@@ -134,7 +144,7 @@ extension WalkRun {
       switch ElementLimits(attributes) {
       case .none: break
       case .within(let text): note(table, chain, index, .assumed("within \(text)"))
-      case .above: return .noMatch
+      case .above(let text): return passedOver(text, unknown)
       case .unknown: unknown = unknown ?? "an element of @\(set.name)"
       }
     }
@@ -197,7 +207,7 @@ extension ElementValue {
 enum ElementLimits {
   case none
   case within(String)
-  case above
+  case above(String)
   case unknown
 
   init(_ attributes: [UInt8]) {
@@ -219,7 +229,7 @@ enum ElementLimits {
           case .limit(let text, let inverted) = PreparedExpression.limit(
             name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
         else { continue }
-        self = inverted == .inverted ? .above : .within(text)
+        self = inverted == .inverted ? .above(text) : .within(text)
       default: self = .unknown
       }
     }

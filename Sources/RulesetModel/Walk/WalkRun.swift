@@ -191,6 +191,9 @@ struct WalkRun {
       case .noMatch:
         // What a rule counted before it failed to match did not happen to this packet's fate.
         if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
+      case .passedOver(let limit):
+        trace.steps.removeSubrange(counted...)
+        note(table, chain, index, .assumed(limit))
       case .next: break
       case .translated: return .accepted
       case .rejected:

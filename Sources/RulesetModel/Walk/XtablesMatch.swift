@@ -83,7 +83,7 @@ enum XtablesMatch: Sendable, Hashable {
     case ("addrtype", _): XtablesAddressType(revision, info).map(XtablesMatch.addressType)
     case ("mark", 1): mark(.packet, info)
     case ("connmark", 1): mark(.connection, info)
-    case ("limit", 0): .limit("limit", inverted: .plain)
+    case ("limit", 0): .limit(rate(info), inverted: .plain)
     case ("hashlimit", _): hashlimit(revision, info)
     case ("pkttype", 0):
       info.hostUInt32(0).flatMap(UInt8.init(exactly:)).map {
@@ -203,12 +203,24 @@ enum XtablesMatch: Sendable, Hashable {
   /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` takes note and matches, `XT_RECENT_UPDATE` and `XT_RECENT_CHECK` with a
   /// count of hits are a rate.
   private static func recent(_ info: [UInt8]) -> XtablesMatch? {
-    guard let hits = info.hostUInt32(4), let mode = info.byte(8), let invert = info.byte(9) else {
+    guard let seconds = info.hostUInt32(0), let hits = info.hostUInt32(4), let mode = info.byte(8),
+      let invert = info.byte(9)
+    else {
       return nil
     }
     if mode & 2 != 0 { return invert == 0 ? .always : nil }
     guard mode & 5 != 0, hits > 0 else { return nil }
-    return .recent("recent of \(hits) hits", inverted: invert != 0 ? .inverted : .plain)
+    let time = seconds > 0 ? " in \(seconds) s" : ""
+    return .recent("\(hits) hits\(time)", inverted: invert != 0 ? .inverted : .plain)
+  }
+
+  /// `struct xt_rateinfo`: packets come every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).
+  private static func rate(_ info: [UInt8]) -> String {
+    guard let every = info.hostUInt32(0), every > 0 else { return "limit" }
+    let units: [(UInt32, String)] = [(1, "second"), (60, "minute"), (3600, "hour"), (86400, "day")]
+    // The smallest unit in which it is a whole number; rates are rounded when they are written.
+    let unit = units.first { 10_000 * $0.0 >= every } ?? (86400, "day")
+    return "limit \(10_000 * unit.0 / every)/\(unit.1)"
   }
 
   /// `struct xt_length_info`
