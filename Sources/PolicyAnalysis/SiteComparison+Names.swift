@@ -14,13 +14,13 @@ extension SiteComparison {
   }
 
   static func named(
-    _ spaces: [PacketSpace], _ machine: Machine, _ side: ComparedSite, isPassage: Bool
+    _ spaces: [PacketSpace], _ machine: Machine, _ side: ComparedSite, _ place: Place
   ) -> [SiteDifference.Reach] {
     if spaces.isEmpty { return [] }
     let names = ReachNames(side.site.policy, machine)
     var ways: [Way: [(sources: IntervalSet, services: IntervalSet)]] = [:]
     for space in spaces {
-      let to = isPassage ? names.destinations(space[.destination], space.family) : []
+      let to = place == .beyond ? names.destinations(space[.destination], space.family) : []
       for (index, zone) in names.zones.enumerated()
       where !names.inputs(zone).isDisjoint(with: space[.input]) {
         let way = Way(zone: index, family: space.family, to: to)

@@ -132,10 +132,15 @@ struct SiteComparison {
     side.site.policy.machines.filter { !$0.addresses(in: tunnel).isEmpty }.map(\.name)
   }
 
-  /// Of what a machine lets in or on, that which a hub on the way passes on as well. `destinations` are the addresses by
-  /// which the packets go on their way, nil where the classes have their own.
+  /// What packets are for: the machine that lets them in, or what lies behind it.
+  enum Place {
+    case itself
+    case beyond
+  }
+
+  /// Of what a machine lets in or on, that which a hub on the way passes on as well.
   private static func behindHub(
-    _ spaces: [PacketSpace], _ machine: Machine, _ side: inout ComparedSite, toItself: Bool
+    _ spaces: [PacketSpace], _ machine: Machine, _ side: inout ComparedSite, _ place: Place
   ) -> [PacketSpace] {
     var spaces = spaces
     for tunnel in side.site.policy.tunnels {
@@ -144,7 +149,7 @@ struct SiteComparison {
       else { continue }
       let inside = IntervalSet(PacketSpace.number(tunnel.name))
       let own = machine.addresses(in: tunnel.name).map { Prefix($0) }
-      let theirs = toItself ? own : machine.subnets + machine.zones.flatMap(\.prefixes)
+      let theirs = place == .itself ? own : machine.subnets + machine.zones.flatMap(\.prefixes)
       let destinations = AddressFamily.allCases.map { ($0, PacketSpace.addresses(theirs, $0)) }
       let passages = side.relayed(by: hub, towards: theirs).filter { passage in
         passage.mayHave(.output, inside)
@@ -161,7 +166,7 @@ struct SiteComparison {
           var conditions: [(PacketSpace.Field, IntervalSet)] = [
             (.service, passage[.service]), (.source, passage[.source]),
           ]
-          if !toItself { conditions.append((.destination, passage[.destination])) }
+          if place == .beyond { conditions.append((.destination, passage[.destination])) }
           if let relayed = arriving.narrowed(conditions) { result.append(relayed) }
         }
       }
@@ -175,22 +180,24 @@ struct SiteComparison {
   private mutating func compare(_ name: String) {
     let before = old.machines[name]
     let after = new.machines[name]
-    let isOnOneSide = before == nil || after == nil
-    let arrivals = (
-      Self.arrivals(before, &old, isOnOneSide), Self.arrivals(after, &new, isOnOneSide)
-    )
+    var arrivals = (Self.arrivals(before, &old), Self.arrivals(after, &new))
+    // Of a machine that is on one side alone, what every machine has is not told.
+    if before != nil, after != nil {
+      arrivals.0 += Self.handshakes(before, &old)
+      arrivals.1 += Self.handshakes(after, &new)
+    }
     let passages = (Self.passages(before, &old), Self.passages(after, &new))
     if let after {
       gained += Self.named(
-        PacketSpaceIndex.remainder(of: arrivals.1, without: arrivals.0), after, new, isPassage: false)
+        PacketSpaceIndex.remainder(of: arrivals.1, without: arrivals.0), after, new, .itself)
       gained += Self.named(
-        PacketSpaceIndex.remainder(of: passages.1, without: passages.0), after, new, isPassage: true)
+        PacketSpaceIndex.remainder(of: passages.1, without: passages.0), after, new, .beyond)
     }
     if let before {
       lost += Self.named(
-        PacketSpaceIndex.remainder(of: arrivals.0, without: arrivals.1), before, old, isPassage: false)
+        PacketSpaceIndex.remainder(of: arrivals.0, without: arrivals.1), before, old, .itself)
       lost += Self.named(
-        PacketSpaceIndex.remainder(of: passages.0, without: passages.1), before, old, isPassage: true)
+        PacketSpaceIndex.remainder(of: passages.0, without: passages.1), before, old, .beyond)
     }
     guard let before, let after else { return }
     let (one, two) = (Self.departures(before, &old), Self.departures(after, &new))
@@ -206,18 +213,18 @@ struct SiteComparison {
     PacketSpace.Service.types(.icmpv6, 130...136), PacketSpace.Service.types(.icmpv6, 143...143),
   ])
 
-  /// WireGuard's own port is open by every way, and is told only of a machine that both sides have.
-  private static func arrivals(_ machine: Machine?, _ side: inout ComparedSite, _ isAlone: Bool)
-    -> [PacketSpace]
-  {
+  private static func arrivals(_ machine: Machine?, _ side: inout ComparedSite) -> [PacketSpace] {
+    guard let machine else { return [] }
+    let own = noService.union(side.services.wireGuard)
+    let spaces = side.reach(of: machine.name).arrivals.compactMap { $0.narrowed(.service, outside: own) }
+    return behindHub(spaces, machine, &side, .itself)
+  }
+
+  /// WireGuard's own port, which is open by every way, over a hub or not.
+  private static func handshakes(_ machine: Machine?, _ side: inout ComparedSite) -> [PacketSpace] {
     guard let machine else { return [] }
     let own = side.services.wireGuard
-    let spaces = side.reach(of: machine.name).arrivals.compactMap {
-      $0.narrowed(.service, outside: noService)
-    }
-    let granted = behindHub(
-      spaces.compactMap { $0.narrowed(.service, outside: own) }, machine, &side, toItself: true)
-    return isAlone ? granted : granted + spaces.compactMap { $0.narrowed(.service, to: own) }
+    return side.reach(of: machine.name).arrivals.compactMap { $0.narrowed(.service, to: own) }
   }
 
   /// What is passed on into a tunnel is told where it arrives, and what containers send outward is theirs to send.
@@ -229,7 +236,7 @@ struct SiteComparison {
       space.narrowed(.output, outside: tunnels)?.narrowed(.input, outside: containers)?
         .narrowed(.service, outside: noService)
     }
-    return behindHub(spaces, machine, &side, toItself: false)
+    return behindHub(spaces, machine, &side, .beyond)
   }
 
   private static func containers(_ machine: Machine, _ side: ComparedSite) -> IntervalSet {

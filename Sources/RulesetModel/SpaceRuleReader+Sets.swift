@@ -4,9 +4,17 @@ internal import NetworkModel
 
 /// What look-ups ask for.
 extension SpaceRuleReader {
-  mutating func lookup(_ name: String, _ source: UInt32, isMap: Bool, _ inversion: Inversion) {
+  /// What is asked of a set.
+  enum Use {
+    /// Whether the key is in it, or is not.
+    case membership(Inversion)
+    /// What it holds for the key.
+    case value
+  }
+
+  mutating func lookup(_ name: String, _ source: UInt32, _ use: Use) {
     guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
-      let ranges = ranges(set, key, isMap: isMap)
+      let ranges = ranges(set, key, use)
     else { return stop("lookup @\(name)") }
     let all = IntervalSet.union(ranges.map(\.values))
     let top: UInt128 =
@@ -15,12 +23,12 @@ extension SpaceRuleReader {
       case .service: 0xff_ffff
       }
     let outside = IntervalSet(0, top).subtracting(all)
-    if isMap {
+    switch use {
+    case .membership(let inversion): add(.require(key.field, inversion == .plain ? all : outside))
+    case .value:
       add(.branch(key.field, ranges, misses: outside))
-    } else {
-      add(.require(key.field, inversion == .plain ? all : outside))
+      if set.dataType == NFT.dataVerdict { isOver = true }
     }
-    if isMap, set.dataType == NFT.dataVerdict { isOver = true }
   }
 
   /// What the keys of a set are made of.
@@ -51,13 +59,13 @@ extension SpaceRuleReader {
   }
 
   /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
-  private func ranges(_ set: KernelSet, _ key: Key, isMap: Bool) -> [SpaceRule.Branch]? {
+  private func ranges(_ set: KernelSet, _ key: Key, _ use: Use) -> [SpaceRule.Branch]? {
     var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
     var order: [ElementValue?] = []
     let elements = set.elements
     for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
       guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
-      let value = isMap ? elements.value(index) : nil
+      let value: ElementValue? = if case .value = use { elements.value(index) } else { nil }
       let bytes = elements.key(index)
       let range: (UInt128, UInt128)
       switch key {
@@ -71,16 +79,16 @@ extension SpaceRuleReader {
         range = (number, number)
       case .field(_, let load):
         let top = Self.top(load)
-        let lower = Self.number(bytes, isHostOrder: load.isHostOrder)
+        let lower = Self.number(bytes, load.order)
         if set.flags & NFT.setInterval == 0 {
-          let mask = load.mask.map { Self.number($0, isHostOrder: false) } ?? top
+          let mask = load.mask.map { Self.number($0, .network) } ?? top
           guard let block = Self.block(lower, mask: mask, top) else { return nil }
           guard let whole = block.intervals.first else { continue }
           range = (whole.lower, whole.upper)
         } else {
           guard load.mask == nil else { return nil }
           let isLast = index + 1 == elements.count
-          range = (lower, isLast ? top : Self.number(elements.key(index + 1), isHostOrder: false) - 1)
+          range = (lower, isLast ? top : Self.number(elements.key(index + 1), .network) - 1)
         }
       }
       if ranges[value] == nil { order.append(value) }

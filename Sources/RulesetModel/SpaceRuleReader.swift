@@ -16,6 +16,12 @@ struct SpaceRuleReader {
     case status
   }
 
+  /// The order of bytes: in the host's, on many machines, it is not that of values.
+  enum Order {
+    case network
+    case host
+  }
+
   /// A part of a packet in a register.
   struct Load {
     let part: Part
@@ -25,11 +31,11 @@ struct SpaceRuleReader {
     /// Which 4 bytes of it a register holds.
     var place = 0
 
-    /// Whether it is a number in the host's order, where the order of bytes is not that of values.
-    var isHostOrder: Bool {
+    /// In what order its bytes lie in a register.
+    var order: Order {
       switch part {
-      case .state, .status, .whole(.destinationType): true
-      case .whole, .transport, .destinationPort, .icmpType, .direction: false
+      case .state, .status, .whole(.destinationType): .host
+      case .whole, .transport, .destinationPort, .icmpType, .direction: .network
       }
     }
   }
@@ -72,9 +78,9 @@ struct SpaceRuleReader {
       put(load, destination)
     case .compare(let operation, let source, let data): compare(operation, source, data)
     case .lookup(let name, let source, let destination, let inversion):
-      lookup(name, source, isMap: destination != nil, inversion)
+      lookup(name, source, destination == nil ? .membership(inversion) : .value)
     case .object(NFT.objectCounter, let name): add(.count(name))
-    case .objectMap(let name, let source): lookup(name, source, isMap: true, .plain)
+    case .objectMap(let name, let source): lookup(name, source, .value)
     case .verdict(let verdict):
       add(.verdict(verdict))
       isOver = true
@@ -204,12 +210,12 @@ struct SpaceRuleReader {
   /// The values of a part that compare so with the data; nil where that is beyond what is worked out.
   private static func values(_ load: Load, _ operation: UInt32, _ data: [UInt8]) -> IntervalSet? {
     guard data.count <= load.length, !data.isEmpty else { return nil }
-    if load.length == 1 || load.isHostOrder {
+    if load.length == 1 || load.order == .host {
       guard data.count == load.length else { return nil }
-      let mask = load.mask.map { number($0, isHostOrder: load.isHostOrder) } ?? .max
-      let right = number(data, isHostOrder: load.isHostOrder)
+      let mask = load.mask.map { number($0, load.order) } ?? .max
+      let right = number(data, load.order)
       // Registers are compared byte by byte: with numbers in the host's order only equality has a meaning.
-      guard !load.isHostOrder || operation <= NFT.notEqual else { return nil }
+      guard load.order == .network || operation <= NFT.notEqual else { return nil }
       if load.mask == nil, operation <= NFT.notEqual, right <= 0xff {
         let one = IntervalSet(right)
         return operation == NFT.equal ? one : IntervalSet(0, 0xff).subtracting(one)
@@ -219,10 +225,10 @@ struct SpaceRuleReader {
     }
     let top = top(load)
     let free = UInt128((load.length - data.count) * 8)
-    let low = number(data, isHostOrder: false) << free
+    let low = number(data, .network) << free
     let high = low | ((UInt128(1) << free) - 1)
     if let mask = load.mask {
-      guard data.count == load.length, let block = block(low, mask: number(mask, isHostOrder: false), top)
+      guard data.count == load.length, let block = block(low, mask: number(mask, .network), top)
       else {
         return nil
       }
@@ -265,8 +271,8 @@ struct SpaceRuleReader {
     }
   }
 
-  static func number(_ bytes: some BidirectionalCollection<UInt8>, isHostOrder: Bool) -> UInt128 {
-    !isHostOrder || UInt32(1).bigEndian == 1
+  static func number(_ bytes: some BidirectionalCollection<UInt8>, _ order: Order) -> UInt128 {
+    order == .network || UInt32(1).bigEndian == 1
       ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt128($1) }
   }
 }

@@ -32,7 +32,7 @@ struct ExplanationReport {
       told.append((key, WalkText.text(way.packet)))
       text += "\(packet)\n"
       let isAlone = way.stops.allSatisfy { $0.machine == machine }
-      for stop in way.stops { text += self.text(stop, isAlone: isAlone) }
+      for stop in way.stops { text += self.text(stop, isAlone ? .without : .with) }
       if let last = way.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
         text += "  \(verdict(way.verdict, style))\(place): \(Self.because(last))\n\n"
@@ -60,12 +60,18 @@ struct ExplanationReport {
     return "\u{1b}[\(verdict == .accept ? "32" : "31");1m\(word.uppercased())\u{1b}[0m"
   }
 
-  private func text(_ stop: Explanation.Stop, isAlone: Bool) -> String {
-    var text = isAlone ? "" : "  \(Self.role(stop)) \(stop.machine)"
+  /// Whether a stop's steps stand under the name of its machine.
+  private enum Heading {
+    case with
+    case without
+  }
+
+  private func text(_ stop: Explanation.Stop, _ heading: Heading) -> String {
+    var text = heading == .without ? "" : "  \(Self.role(stop)) \(stop.machine)"
     if stop.role == .tunnel {
       return text + ": \(stop.verdict == .accept ? "" : "refused, ")\(Self.because(stop))\n"
     }
-    if !isAlone { text += "\n" }
+    if heading == .with { text += "\n" }
     var table = AlignedTable([.left(), .left(), .left(), .left()])
     var counter: String?
     for (place, step) in stop.trace.steps.enumerated() {
@@ -81,7 +87,7 @@ struct ExplanationReport {
       counter = nil
     }
     if stop.trace.steps.isEmpty { table.append(["", "", "no rule objects", ""]) }
-    return text + table.text(indent: isAlone ? 2 : 4)
+    return text + table.text(indent: heading == .without ? 2 : 4)
   }
 
   private static func role(_ stop: Explanation.Stop) -> String {
