@@ -76,25 +76,22 @@ struct CheckVerb: Verb {
   private func machineParts(
     _ site: CompiledSite, _ run: PolicyTestRun, _ proof: Proof?
   ) -> [(rules: Int, proof: Proof.Part)] {
-    var parts: [(rules: Int, proof: Proof.Part)] = []
     var progress = Progress(proof == nil ? "compiled" : "proved", "machines")
     let machines = site.policy.machines
-    var done = 0
-    for round in Self.shares(machines, of: 256) {
-      // A share is worth a thread's while; between rounds there is time to say how far it is.
-      parts += ThreadWorkers().map(Self.shares(round, of: max(1, min(64, round.count / 16)))) { machines in
-        var part = Proof.Part()
-        var rules = 0
-        for machine in machines {
-          // What the tests met is compiled already.
-          let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
-          rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-          if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
-        }
-        return (rules: rules, proof: part)
+    // A share is worth a thread's while.
+    let size = max(1, min(16, machines.count / 16))
+    let parts = ThreadWorkers().map(
+      Self.shares(machines, of: size), progress: { progress.note($0 * size, of: machines.count) }
+    ) { machines in
+      var part = Proof.Part()
+      var rules = 0
+      for machine in machines {
+        // What the tests met is compiled already.
+        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
+        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
+        if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
       }
-      done += round.count
-      progress.note(done, of: machines.count)
+      return (rules: rules, proof: part)
     }
     progress.end()
     return parts

@@ -6,10 +6,10 @@ import PolicyAnalysis
 /// As many threads as there are processors, two to eight, where there is more than one piece of work.
 struct ThreadWorkers: Workers {
   func map<Item: Sendable, Result: Sendable>(
-    _ items: [Item], _ work: @escaping @Sendable (Item) -> Result
+    _ items: [Item], progress: (Int) -> Void, _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result] {
     let count = min(items.count, 8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    if count < 2 { return items.map(work) }
+    if count < 2 { return OneByOne().map(items, progress: progress, work) }
     let job = Job(items, work)
     var threads: [pthread_t] = []
     for _ in 1..<count {
@@ -25,7 +25,7 @@ struct ThreadWorkers: Workers {
       if code == 0 { threads.append(thread) } else { box.release() }
     }
     // This thread works too: where none could be started, it does all.
-    job.run()
+    while let done = job.runOne() { progress(done) }
     for thread in threads { pthread_join(thread, nil) }
     return job.finished()
   }
@@ -41,6 +41,7 @@ private final class Job<Item: Sendable, Result: Sendable>: AnyJob, @unchecked Se
   private let items: [Item]
   private let work: @Sendable (Item) -> Result
   private var next = 0
+  private var done = 0
   private var results: [Result?]
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
@@ -63,15 +64,20 @@ private final class Job<Item: Sendable, Result: Sendable>: AnyJob, @unchecked Se
     return body()
   }
 
-  override func run() {
-    while true {
-      let place = locked { () -> Int in
-        defer { next += 1 }
-        return next
-      }
-      guard place < items.count else { return }
-      let result = work(items[place])
-      locked { results[place] = result }
+  override func run() { while runOne() != nil {} }
+
+  /// Takes the next piece of work, and tells how many are done; nil where none is left.
+  func runOne() -> Int? {
+    let place = locked { () -> Int in
+      defer { next += 1 }
+      return next
+    }
+    guard place < items.count else { return nil }
+    let result = work(items[place])
+    return locked {
+      results[place] = result
+      done += 1
+      return done
     }
   }
 

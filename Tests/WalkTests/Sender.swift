@@ -19,9 +19,19 @@ struct Sender {
   /// Protocols without ports of which a connection was translated to what nobody saw: a later packet may be its answer.
   private var vague: Set<IPProtocol> = []
 
-  init(world: World, walk: PacketWalk) throws {
+  /// Whether some rule marks connections: then an ICMP error of the host's about a packet, which belongs to the packet's
+  /// connection, may mark it anew.
+  private let marksConnections: Bool
+
+  init(world: World, tables: [KernelTable], walk: PacketWalk) throws {
     self.world = world
     self.walk = walk
+    marksConnections = tables.contains { table in
+      table.chains.flatMap(\.rules).contains { rule in
+        let text = RuleText.line(rule, family: table.family, sets: table.sets)
+        return text.contains("ct mark set") || text.contains("CONNMARK")
+      }
+    }
     surroundings = try LiveSurroundings()
   }
 
@@ -178,6 +188,17 @@ struct Sender {
     }
   }
 
+  /// Whether the host itself takes part in a connection after this packet, so that what conntrack makes of it is not
+  /// foreseen: it resets a TCP connection that nobody waits for, answers a timestamp request, and where connections are
+  /// marked, its own ICMP errors may mark them.
+  private func isAnswered(_ packet: Packet, _ trace: Trace, isDelivered: Bool) -> Bool {
+    switch packet.transport {
+    case .tcp: isDelivered
+    case .icmp: isDelivered && packet.icmpType == 13
+    default: marksConnections && (isDelivered || trace.verdict == .reject)
+    }
+  }
+
   /// Keeps what conntrack knows after the packet.
   private mutating func remember(
     _ trace: Trace, _ packet: Packet, _ id: UInt32, _ ident: UInt16, _ known: Int?,
@@ -196,8 +217,7 @@ struct Sender {
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
         tracker[known].mark = last.connectionMark
       }
-      // The host answers a TCP packet that nobody waits for with a reset, which ends the connection.
-      if trace.verdict == .undetermined || (packet.transport == .tcp && isDelivered) {
+      if trace.verdict == .undetermined || isAnswered(packet, trace, isDelivered: isDelivered) {
         tracker[known].isLost = true
       }
       return known
@@ -224,7 +244,8 @@ struct Sender {
       flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
     entry.isLost =
       trace.verdict == .undetermined || (isVague && !isSeen)
-      || (packet.transport == .tcp && (isDelivered || trace.verdict != .accept))
+      || isAnswered(packet, trace, isDelivered: isDelivered)
+      || (packet.transport == .tcp && trace.verdict != .accept)
     return tracker.add(entry, packet.transport, ident: ident)
   }
 

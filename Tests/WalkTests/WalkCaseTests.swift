@@ -27,8 +27,9 @@ struct WalkCaseTests {
       }
       try world.relaxConntrack()
       var socket = try NFTablesSocket()
+      let tables = try socket.readAll()
       var sender = try Sender(
-        world: world, walk: PacketWalk(try socket.readAll(), order: try HookOrder.read()))
+        world: world, tables: tables, walk: PacketWalk(tables, order: try HookOrder.read()))
       for (number, sent) in point.packets.enumerated() {
         var packet = Packet(
           source: try #require(IPAddress(sent.source)),

@@ -98,8 +98,9 @@ struct WalkRound {
       try nft(load: tracking)
       try world.relaxConntrack()
       var socket = try NFTablesSocket()
-      let walk = PacketWalk(try socket.readAll(), order: try HookOrder.read())
-      var sender = try Sender(world: world, walk: walk)
+      let tables = try socket.readAll()
+      let walk = PacketWalk(tables, order: try HookOrder.read())
+      var sender = try Sender(world: world, tables: tables, walk: walk)
       for conversation in conversations {
         try sender.converse(conversation)
         if sender.result.disagreements.count >= most { break }
