@@ -43,6 +43,27 @@ struct MachineSpecification {
     let rest: [PacketSpace]
   }
 
+  /// Where each base chain has to be hooked in for its place to be what it is specified as.
+  private static let hooks: [String: (hook: UInt32, priorities: ClosedRange<Int32>)] = [
+    // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
+    "raw": (NFT.hookPrerouting, .min ... -201), "gate": (NFT.hookPrerouting, -199 ... -101),
+    "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
+    "output": (NFT.hookOutput, .min ... .max),
+    // Behind NF_IP_PRI_NAT_SRC (100), when the source is what leaves.
+    "postrouting": (NFT.hookPostrouting, 101 ... .max),
+  ]
+
+  /// The base chains of a table that are not hooked in where they belong: there, they see no packet.
+  static func misplaced(in table: KernelTable) -> Set<String> {
+    Set(
+      table.chains.compactMap { chain in
+        guard let base = chain.base, let place = hooks[chain.name] else { return nil }
+        let isRight =
+          base.hook == place.hook && place.priorities.contains(base.priority) && base.type == "filter"
+        return isRight ? nil : chain.name
+      })
+  }
+
   private let writer: SpecificationWriter
 
   init(

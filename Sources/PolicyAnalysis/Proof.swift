@@ -88,6 +88,9 @@ public struct Proof: Sendable {
     /// Finds out whether a table is what one of the policy's machines should have.
     public mutating func prove(_ machine: Machine, _ table: KernelTable, _ proof: Proof) {
       machines += 1
+      let misplaced = MachineSpecification.misplaced(in: table)
+      var table = table
+      if !misplaced.isEmpty { table.chains.removeAll { misplaced.contains($0.name) } }
       let specification = MachineSpecification(
         proof.site.policy, machine, proof.byName, today: proof.site.today, grants: proof.grants)
       func prove(
@@ -97,7 +100,8 @@ public struct Proof: Sendable {
         return (
           ends.count,
           Proof.differences(place, ends).map { claim, outcome, space in
-            Proof.counterExample(claim, machine.name, table, place.chain, space, outcome.words)
+            Proof.counterExample(
+              claim, machine.name, table, place.chain, misplaced, space, outcome.words)
           }
         )
       }
@@ -163,8 +167,8 @@ public struct Proof: Sendable {
   }
 
   private static func counterExample(
-    _ claim: ProofClaim, _ machine: String, _ table: KernelTable, _ chain: String, _ space: PacketSpace,
-    _ expected: String
+    _ claim: ProofClaim, _ machine: String, _ table: KernelTable, _ chain: String,
+    _ misplaced: Set<String>, _ space: PacketSpace, _ expected: String
   ) -> CounterExample {
     var alone = table
     alone.chains = table.chains.filter { $0.base == nil || $0.name == chain }
@@ -173,7 +177,9 @@ public struct Proof: Sendable {
     let trace = PacketWalk([alone]).trace(packet, hooks: hook.map { [$0] } ?? [])
     let counted = trace.steps.contains { if case .counted = $0.outcome { true } else { false } }
     return CounterExample(
-      claim: claim, machine: machine, chain: chain, packet: packet, expected: expected, trace: trace,
+      claim: claim, machine: machine,
+      chain: misplaced.contains(chain) ? "\(chain), which is not hooked in where it belongs" : chain,
+      packet: packet, expected: expected, trace: trace,
       found: "\(trace.verdict.rawValue)\(counted ? ", counted" : ", not counted")")
   }
 }

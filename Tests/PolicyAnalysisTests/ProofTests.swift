@@ -70,4 +70,24 @@ import Testing
     #expect(example.found.hasPrefix(example.trace.verdict.rawValue))
     #expect(!example.expected.hasPrefix(example.found))
   }
+
+  @Test(
+    "does not take a chain for what it is when it is hooked in elsewhere",
+    arguments: [
+      ("raw", NFT.hookPrerouting, Int32(-150)), ("gate", NFT.hookPrerouting, -300),
+      ("gate", NFT.hookPrerouting, -50),
+      ("gate", NFT.hookInput, -150), ("input", NFT.hookForward, 0), ("forward", NFT.hookInput, -1),
+      ("output", NFT.hookPostrouting, 0), ("postrouting", NFT.hookPostrouting, 50),
+    ])
+  func places(_ chain: String, _ hook: UInt32, _ priority: Int32) throws {
+    let site = CompiledSite(try shippedPolicy("rootski"), today: try #require(CalendarDate("2026-11-24")))
+    let machine = try #require(site.policy.machine(named: "onprem"))
+    var table = site.table(of: machine)
+    let place = try #require(table.chains.firstIndex { $0.name == chain })
+    table.chains[place].base?.hook = hook
+    table.chains[place].base?.priority = priority
+    var proof = Proof(site)
+    proof.prove(machine, table)
+    #expect(proof.counterExamples.contains { $0.chain.hasPrefix("\(chain), which is not hooked in") })
+  }
 }
