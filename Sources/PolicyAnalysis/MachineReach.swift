@@ -41,20 +41,19 @@ struct MachineReach: Sendable {
       }
     }
     // What the later hooks let pass hangs on few things: it is worked out once, not for each way through the gate.
-    let inside = Self.projected(
-      accepted(first(.present, .absent, .local), NFT.hookInput), [.input, .source, .service])
-    arrivals = Self.crossed(
-      Self.projected(
-        accepted(first(.present, .absent, .local), NFT.hookPrerouting), [.input, .source, .service]), inside)
-    let ways: [PacketSpace.Field] = [.input, .output, .source, .destination, .service]
-    let through = Self.projected(
-      accepted(accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting), ways)
+    let local = first(.present, .absent, .local)
+    arrivals = Self.projected(
+      Self.crossed(accepted(local, NFT.hookPrerouting), accepted(local, NFT.hookInput)),
+      [.input, .source, .service])
+    let through = accepted(
+      accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting)
     // Behind the gate a packet has an output too.
     let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).compactMap { space in
       PacketSpace(space.family, input: .present, output: .present).narrowed(
-        ways.filter { $0 != .output }.map { ($0, space[$0]) })
+        PacketSpace.Field.allCases.filter { $0 != .output }.map { ($0, space[$0]) })
     }
-    passages = Self.crossed(routed, through)
+    passages = Self.projected(
+      Self.crossed(routed, through), [.input, .output, .source, .destination, .service])
     departures = Self.projected(
       accepted(accepted(first(.absent, .present, .unicast), NFT.hookOutput), NFT.hookPostrouting),
       [.output, .destination, .service])
@@ -65,12 +64,14 @@ struct MachineReach: Sendable {
     IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 
-  /// What makes a packet the first of its flow.
+  /// What makes a packet the first of its flow. Answers of DHCP servers (RFC 2131 section 4.1, RFC 8415 section 7.2), which
+  /// every host of ours takes, come from ports that nobody else sends from.
   private static let opening: [(PacketSpace.Field, IntervalSet)] = [
     (
       .connection,
       PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
     ), (.tcpFlags, IntervalSet(UInt128(TCPFlags.syn.rawValue))),
+    (.sourcePort, IntervalSet(0, 0xffff).subtracting(IntervalSet([67, 547] as [UInt128]))),
   ]
 
   /// What is in both.

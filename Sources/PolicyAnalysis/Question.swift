@@ -28,7 +28,7 @@ public struct Question: Sendable {
         target = .subnet(machine: machine.name, prefix: prefix)
       } else {
         throw QuestionError(
-          "'\(destination)' is no zone of \(machine.name), and no address",
+          destination, "is no zone of \(machine.name), and no address",
           known: machine.zones.map(\.name))
       }
     } else {
@@ -36,7 +36,7 @@ public struct Question: Sendable {
     }
     if let over, policy.tunnel(named: over) == nil, over != Zone.internet, machine.zone(named: over) == nil {
       throw QuestionError(
-        "'\(over)' is no tunnel of the policy, and no zone of \(machine.name)",
+        over, "is no tunnel of the policy, and no zone of \(machine.name)",
         known: policy.tunnels.map(\.name.description) + machine.zones.map(\.name) + [Zone.internet])
     }
     self.over = over
@@ -68,7 +68,7 @@ public struct Question: Sendable {
       return [.prefix(prefix)]
     }
     throw QuestionError(
-      "'\(word)' is no machine, group, zone, tunnel or list of the policy, and no address",
+      word, "is no machine, group, zone, tunnel or list of the policy, and no address",
       known: policy.machines.map(\.name) + policy.groups.map(\.name) + [Zone.internet]
         + machine.zones.map(\.name) + policy.tunnels.map(\.name.description) + policy.lists.map(\.name))
   }
@@ -78,7 +78,7 @@ public struct Question: Sendable {
     if let known = ServiceCatalogue.service(named: word) { return known }
     if let written = Service(written: word) { return written }
     throw QuestionError(
-      "'\(word)' is no service, and not PORT/tcp, PORT/udp or PORT/sctp",
+      word, "is no service, and not PORT/tcp, PORT/udp or PORT/sctp",
       known: policy.services.map(\.name) + ServiceCatalogue.services.map(\.name))
   }
 }
@@ -88,10 +88,8 @@ public struct QuestionError: Error, Sendable, CustomStringConvertible {
   /// What is wrong, and the nearest name that there is.
   public let description: String
 
-  init(_ message: String, known: [String]) {
-    let words = message.split(separator: "'")
-    let nearest =
-      words.count > 1 || message.hasPrefix("'") ? Suggestion.nearest(to: String(words[0]), among: known) : nil
-    description = message + (nearest.map { ": did you mean '\($0)'?" } ?? "")
+  init(_ word: String, _ message: String, known: [String]) {
+    let nearest = Suggestion.nearest(to: word, among: known)
+    description = "'\(word)' \(message)" + (nearest.map { ": did you mean '\($0)'?" } ?? "")
   }
 }

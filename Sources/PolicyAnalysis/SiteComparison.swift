@@ -207,9 +207,8 @@ struct SiteComparison {
       zip(one, two).map { PacketSpaceIndex.remainder(of: $0, without: $1) }, before, old)
   }
 
-  /// Answers to a host's own DHCP client and the control of links are no services, and the same everywhere.
+  /// The control of links is no service, which no line of a policy can grant, and the same everywhere.
   private static let noService = IntervalSet.union([
-    PacketSpace.Service.ports(.udp, 68...68), PacketSpace.Service.ports(.udp, 546...546),
     PacketSpace.Service.types(.icmpv6, 130...136), PacketSpace.Service.types(.icmpv6, 143...143),
   ])
 

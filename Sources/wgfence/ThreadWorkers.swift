@@ -3,7 +3,7 @@
 import Glibc
 import PolicyAnalysis
 
-/// As many threads as there are processors, two to eight, where there is more than one piece of work.
+/// As many threads as there are processors, eight at most, where there is more than one piece of work.
 struct ThreadWorkers: Workers {
   func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], progress: (Int) -> Void, _ work: @escaping @Sendable (Item) -> Result

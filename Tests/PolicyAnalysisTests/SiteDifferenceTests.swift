@@ -67,6 +67,15 @@ import Testing
       new: "allow:\n\(ssh)\n  - { to: server, services: [6000-6010/tcp], from: internet }",
       gained: ["server 6000-6010/tcp/6000 internet internet"]),
     Case(
+      testDescription: "a grant of the port of a host's own DHCP client",
+      old: "allow:\n\(ssh)", new: "allow:\n\(ssh)\n  - { to: server, services: [68/udp], from: bob }",
+      gained: ["server 68/udp/68 bob wg0"]),
+    Case(
+      testDescription: "a grant of it to everybody",
+      old: "allow:\n\(ssh)",
+      new: "allow:\n\(ssh)\n  - { to: server, services: [68/udp, 546/udp], from: internet }",
+      gained: ["server 68/udp/68 internet internet", "server 546/udp/546 internet internet"]),
+    Case(
       testDescription: "ping, which is ICMP in both families",
       old: "allow:\n\(ssh)", new: "allow:\n\(ssh)\n  - { to: server, services: [ping], from: bob }",
       // bob has no IPv6 address.

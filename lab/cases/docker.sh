@@ -61,26 +61,6 @@ docker_image() {
 
 container_answers() { [ "$(tcp onprem 172.17.0.2 8080) $(tcp onprem 172.17.0.3 8080)" = "open open" ]; }
 
-# door NAME EXPECTED FROM SERVICE PORT [EXPECTED6]: a question over both families: who asks, from where, what for.
-door() {
-  local name=$1 expected=$2 from=$3 service=$4 port=$5 n four six
-  case $from in
-  laptop-*) n=$from four=10.13.13.2 six=fd13:13::2 ;;
-  internet) n=internet four=198.51.100.7 six=2001:db8:198::7 ;;
-  lan) n=lan four=192.168.1.1 six=fd68:1::1 ;;
-  esac
-  meets "$name (IPv4)" "$expected" 4 "$live_policy" "$from" "$service" "$n" "$port" $four
-  meets "$name (IPv6)" "${6:-$expected}" 6 "$live_policy" "$from" "$service" "$n" "$port" $six
-}
-
-# decides FAMILY FROM SERVICE: the line, or the foreign chain, that explain --live names.
-decides() {
-  local because
-  because=$(explained onprem "$1" because "$live_policy" --live --from "$2" --to "$3")
-  because=${because##*/}
-  echo "${because% handle *}"
-}
-
 # steps FROM SERVICE TEXT: does a step of IPv4's explanation have TEXT?
 steps() {
   if wgfence_in onprem explain "$live_policy" --machine onprem --live --from "$1" --to "$2" 2>/dev/null | grep -qF -- "$3"; then

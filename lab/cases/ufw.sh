@@ -35,26 +35,6 @@ ufw_files() {
   for file in "$ufw_at"/etc/ufw/*.rules; do chmod 640 "$file"; done
 }
 
-# door NAME EXPECTED FROM SERVICE PORT: a question over both families: who asks, from where, what for.
-door() {
-  local name=$1 expected=$2 from=$3 service=$4 port=$5 n four six
-  case $from in
-  laptop-*) n=$from four=10.13.13.2 six=fd13:13::2 ;;
-  internet) n=internet four=198.51.100.7 six=2001:db8:198::7 ;;
-  lan) n=lan four=192.168.1.1 six=fd68:1::1 ;;
-  esac
-  meets "$name (IPv4)" "$expected" 4 "$live_policy" "$from" "$service" "$n" "$port" $four
-  meets "$name (IPv6)" "$expected" 6 "$live_policy" "$from" "$service" "$n" "$port" $six
-}
-
-# decides FAMILY FROM SERVICE: the line, or the foreign chain, that explain --live names.
-decides() {
-  local because
-  because=$(explained onprem "$1" because "$live_policy" --live --from "$2" --to "$3")
-  because=${because##*/}
-  echo "${because% handle *}"
-}
-
 if [ ! -x "$neighbours/usr/sbin/ufw" ] || ! command -v iptables >/dev/null; then
   skip "beside ufw" "Debian's ufw is not there: scripts/setup.sh test"
   return
