@@ -48,10 +48,8 @@ struct MachineReach: Sendable {
     let through = accepted(
       accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting)
     // Behind the gate a packet has an output too.
-    let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).compactMap { space in
-      PacketSpace(space.family, input: .present, output: .present).narrowed(
-        PacketSpace.Field.allCases.filter { $0 != .output }.map { ($0, space[$0]) })
-    }
+    let arriving = PacketSpace.Field.allCases.filter { $0 != .output }
+    let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).map { $0.keeping(arriving) }
     passages = Self.projected(
       Self.crossed(routed, through), [.input, .output, .source, .destination, .service])
     departures = Self.projected(
@@ -83,13 +81,7 @@ struct MachineReach: Sendable {
 
   /// Whether there is such a packet, whatever its other fields.
   private static func projected(_ spaces: [PacketSpace], _ fields: [PacketSpace.Field]) -> [PacketSpace] {
-    PacketSpace.coalesced(
-      spaces.compactMap { space in
-        let whole = PacketSpace(
-          space.family, input: fields.contains(.input) ? .present : .absent,
-          output: fields.contains(.output) ? .present : .absent)
-        return whole.narrowed(fields.map { ($0, space[$0]) })
-      })
+    PacketSpace.coalesced(spaces.map { $0.keeping(fields) })
   }
 }
 

@@ -119,6 +119,15 @@ public struct PacketSpace: Sendable, Hashable {
     return space
   }
 
+  /// The packets that agree with some of these in a few fields, whatever their others are.
+  public func keeping(_ kept: [Field]) -> PacketSpace {
+    var sets = InlineArray<10, IntervalSet?>(repeating: nil)
+    for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
+    var space = self
+    space.fields = Fields(sets)
+    return space
+  }
+
   /// Whether no packet is in both.
   public func isDisjoint(with other: PacketSpace) -> Bool {
     if family != other.family { return true }
