@@ -38,6 +38,9 @@ public enum NetworkNamespace: Sendable, Hashable {
     return .other
   }
 
+  /// The number by which the calling thread's namespace is known (the inode of its file); nil where there is no procfs.
+  public static var identity: UInt64? { inode(of: "/proc/thread-self/ns/net") }
+
   /// `NET_NS_INIT_INO` of `linux/nsfs.h`, which the headers of older systems lack.
   private static let initialInode: UInt64 = 0xEFFF_FFF9
 

@@ -3,6 +3,7 @@
 #ifndef WGFENCE_CSYS_H
 #define WGFENCE_CSYS_H
 
+#include "csys_daemon.h"
 #include "csys_errno.h"
 #include "csys_netfilter.h"
 #include "csys_packet.h"
