@@ -12,19 +12,28 @@ public enum Enforcer {
     public let before: KernelTable?
     /// The generation that was read back.
     public let generation: UInt32
+    /// The table as it was read back; before anything is sent, as it is.
+    public let table: KernelTable?
   }
 
   /// Others change rulesets too: so many times it plans anew.
   static let mostAttempts = 3
 
-  /// Reads, plans, commits and reads back. Nothing is sent where nothing differs.
+  /// Reads, plans, commits and reads back. Nothing is sent where nothing differs. `known` is what was read before: where
+  /// the ruleset is of its generation still, it is not read again.
   public static func apply(
-    _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable
+    _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable, knowing known: StoredTable? = nil
   ) throws(EnforcementError) -> Outcome {
-    for _ in 0..<mostAttempts {
-      let before = try reading { () throws(StoreError) in try store.read() }
+    for attempt in 0..<mostAttempts {
+      let before = try reading { () throws(StoreError) in
+        if attempt == 0, let known, try store.generation() == known.generation { return known }
+        return try store.read()
+      }
       let plan = try plan(desired, before.table, &store)
-      if plan.isEmpty { return Outcome(plan: plan, before: before.table, generation: before.generation) }
+      if plan.isEmpty {
+        return Outcome(
+          plan: plan, before: before.table, generation: before.generation, table: before.table)
+      }
       do throws(StoreError) {
         try store.commit(plan.operations, generation: before.generation)
       } catch {
@@ -41,7 +50,9 @@ public enum Enforcer {
       }
       let after = try reading { () throws(StoreError) in try store.read() }
       let rest = Plan(desired: desired, observed: after.table)
-      if rest.isEmpty { return Outcome(plan: plan, before: before.table, generation: after.generation) }
+      if rest.isEmpty {
+        return Outcome(plan: plan, before: before.table, generation: after.generation, table: after.table)
+      }
       // Somebody changed it between the commit and the reading: then its generation moved on by more than ours.
       if after.generation == before.generation &+ 1 { throw .notEqual(rest, after.table) }
     }
@@ -54,7 +65,7 @@ public enum Enforcer {
   ) throws(EnforcementError) -> Outcome {
     let before = try reading { () throws(StoreError) in try store.read() }
     let plan = try plan(desired, before.table, &store)
-    return Outcome(plan: plan, before: before.table, generation: before.generation)
+    return Outcome(plan: plan, before: before.table, generation: before.generation, table: before.table)
   }
 
   private static func plan(

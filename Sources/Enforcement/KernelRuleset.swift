@@ -33,6 +33,30 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     throw .stale
   }
 
+  /// The number of the last transaction.
+  public mutating func generation() throws(StoreError) -> UInt32 {
+    do throws(NetlinkError) {
+      return try socket.generation()
+    } catch {
+      throw .unreachable(reason: "\(error)")
+    }
+  }
+
+  /// Sends a stored ruleset as it is: it takes the place of whatever table there is.
+  public mutating func replay(_ ruleset: StoredRuleset) throws(StoreError) {
+    do throws(CommitError) {
+      try socket.replay(ruleset.batch)
+    } catch {
+      switch error {
+      case .stale: throw .stale
+      case .refused(let operation, let reason): throw .refused(operation: operation, reason: "\(reason)")
+      case .inexpressible(let operation, let reason): throw .refused(operation: operation, reason: reason)
+      case .failed(let reason): throw .unreachable(reason: "\(reason)")
+      case .uncertain(let reason): throw .uncertain(reason: "\(reason)")
+      }
+    }
+  }
+
   /// What the table's counters have counted.
   public mutating func counters() throws(StoreError) -> [String: CounterState] {
     do throws(NetlinkError) {

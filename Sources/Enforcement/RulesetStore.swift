@@ -7,6 +7,9 @@ public protocol RulesetStore: ~Copyable {
   /// The own table as it is, nil where there is none, with the generation that it is of.
   mutating func read() throws(StoreError) -> StoredTable
 
+  /// The number of the last transaction, whoever's it was: quicker than reading.
+  mutating func generation() throws(StoreError) -> UInt32
+
   /// What the own table's counters have counted, by name.
   mutating func counters() throws(StoreError) -> [String: CounterState]
 

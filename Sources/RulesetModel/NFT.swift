@@ -96,6 +96,12 @@ public enum NFT {
   // linux/netfilter.h
   /// `NFPROTO_INET`
   public static let familyInet: UInt8 = 1
+  /// The table belongs to the socket that made it (`NFT_TABLE_F_OWNER`, Linux 5.12): others may not change it.
+  public static let tableOwner: UInt32 = 0x2
+  /// The table outlives its owner, and may be taken over then (`NFT_TABLE_F_PERSIST`, Linux 6.9).
+  public static let tablePersist: UInt32 = 0x4
+  /// The flags that say who holds a table, not what it does.
+  public static let tableOwnership = tableOwner | tablePersist
   /// `NF_INET_PRE_ROUTING`
   public static let hookPrerouting: UInt32 = 0
   /// `NF_INET_LOCAL_IN`

@@ -37,11 +37,11 @@ public struct Plan: Sendable, Hashable {
     change(observed, to: desired)
   }
 
-  /// Flags that say who holds the table, not what it does: `NFT_TABLE_F_OWNER` and `NFT_TABLE_F_PERSIST`.
-  private static let ownershipFlags: UInt32 = 0x2 | 0x4
-
   private static func canChangeInPlace(_ observed: KernelTable, to desired: KernelTable) -> Bool {
-    guard observed.flags | ownershipFlags == desired.flags | ownershipFlags,
+    // Who does not ask to hold the table leaves it to whom it belongs. Only a table that was made to persist can be
+    // taken over as it is.
+    guard observed.flags | NFT.tableOwnership == desired.flags | NFT.tableOwnership,
+      desired.flags & NFT.tableOwnership == 0 || observed.flags & NFT.tablePersist != 0,
       observed.userdata == desired.userdata, observed.unknown == desired.unknown
     else { return false }
     let chains = Dictionary(
@@ -72,6 +72,9 @@ public struct Plan: Sendable, Hashable {
   }
 
   private mutating func change(_ observed: KernelTable, to desired: KernelTable) {
+    if desired.flags & NFT.tableOwner != 0, observed.flags & NFT.tableOwner == 0 {
+      operations.append(.addTable(flags: desired.flags, userdata: desired.userdata))
+    }
     let oldObjects = Set(observed.objects)
     let oldChains = Dictionary(observed.chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let oldSets = Dictionary(observed.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

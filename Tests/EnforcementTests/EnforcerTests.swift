@@ -20,6 +20,7 @@ struct EnforcerTests {
     mutating func read() throws(StoreError) -> StoredTable {
       StoredTable(table: table, generation: generation)
     }
+    mutating func generation() throws(StoreError) -> UInt32 { generation }
     mutating func counters() throws(StoreError) -> [String: CounterState] {
       ["hits": CounterState(packets: 3, bytes: 4)]
     }

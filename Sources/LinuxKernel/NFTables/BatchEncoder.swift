@@ -21,9 +21,9 @@ struct BatchEncoder: ~Copyable {
   /// `NFT_REG32_COUNT`, which Swift does not import.
   private static let fieldLimit = Int(NFT_REG32_15.rawValue - NFT_REG32_00.rawValue) + 1
 
-  /// Begins a batch that the kernel refuses if its ruleset is of another generation by then.
+  /// Begins a batch that the kernel refuses if its ruleset is of another generation by then; nil: of whichever it is.
   init(
-    family: UInt8, table: String, generation: UInt32, firstSequence: UInt32, buffer: consuming MessageBuffer
+    family: UInt8, table: String, generation: UInt32?, firstSequence: UInt32, buffer: consuming MessageBuffer
   ) {
     self.buffer = buffer
     self.family = family
@@ -34,7 +34,7 @@ struct BatchEncoder: ~Copyable {
     let begin = self.buffer.beginMessage(
       type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 0, family: CSYS_NFPROTO_UNSPEC, sequence: firstSequence,
       resource: UInt16(NFNL_SUBSYS_NFTABLES))
-    self.buffer.append(UInt16(NFNL_BATCH_GENID.rawValue), generation)
+    if let generation { self.buffer.append(UInt16(NFNL_BATCH_GENID.rawValue), generation) }
     self.buffer.endMessage(begin)
   }
 

@@ -48,7 +48,7 @@ struct SetDecoder {
     case NFTA_SET_POLICY: if let policy = attribute.u32, policy != 0 { notes.append("policy \(policy)") }
     case NFTA_SET_GC_INTERVAL: notes.append("garbage collection every \(attribute.u32 ?? 0) ms")
     case NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS: notes.append("expressions of its elements")
-    case NFTA_SET_TABLE, NFTA_SET_HANDLE, NFTA_SET_PAD: break
+    case NFTA_SET_TABLE, NFTA_SET_HANDLE, NFTA_SET_PAD, NFTA_SET_ID: break
     case _ where attribute.type == Self.backendType: break
     case _ where attribute.type == Self.countType: count = attribute.u32
     default: notes.append("attribute \(attribute.type)")

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import RulesetModel
+
+/// Does what a `Keeper` decides: the kernel's table, the state directory and the journal in one hand.
+public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
+  /// What decides.
+  public var keeper: Keeper
+  /// Where the ruleset is.
+  public var store: Store
+  /// What the store held when it was last read or written; its handles are the store's.
+  public private(set) var observed: StoredTable?
+  /// What is to be held, as expressions.
+  public private(set) var desired: KernelTable?
+  /// The policy behind what is in force; nil where only a stored ruleset is known.
+  public private(set) var candidate: Candidate?
+  /// Whether the table is asked to belong to this process.
+  public private(set) var ownership: Ownership
+  /// What could not be kept on disk; nil where all is.
+  public private(set) var unkept: String?
+
+  private let directory: StateDirectory?
+  private let surroundings: any CustodySurroundings
+  private let resort: KernelTable
+
+  /// Who holds the table.
+  public enum Ownership: Sendable {
+    /// This process asks for it.
+    case asked
+    /// It does not: a verb that ends at once, an older kernel, or switched off.
+    case shared
+  }
+
+  /// Takes charge of a store. Without a directory nothing survives.
+  public init(
+    _ keeper: Keeper, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
+    lastResort: KernelTable, surroundings: any CustodySurroundings
+  ) {
+    self.keeper = keeper
+    self.store = store
+    self.directory = directory
+    self.ownership = ownership
+    self.surroundings = surroundings
+    resort = lastResort
+  }
+
+  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed.
+  @discardableResult
+  public mutating func perform(_ actions: [Keeper.Action]) -> String? {
+    var failure: String?
+    var rest = actions[...]
+    while let action = rest.popFirst() {
+      switch action {
+      case .say(let severity, let text): surroundings.say(severity, text)
+      case .readPolicy:
+        rest = (keeper.read(surroundings.readPolicy(), at: surroundings.now()) + rest)[...]
+      case .save:
+        let state = keeper.state
+        keep { (directory) throws(StateError) in try directory.write(state) }
+      case .enforce(let target, let purpose):
+        let outcome = enforce(target, purpose)
+        if case .failed(let reason) = outcome { failure = failure ?? reason }
+        let next = (directory?.numbers().last ?? 0) + 1
+        rest = (keeper.enforced(purpose, target, outcome, next: next, at: surroundings.now()) + rest)[...]
+      case .store(let number, let settlement): store(number, settlement)
+      case .storePanic: storePanic()
+      }
+    }
+    return failure
+  }
+
+  /// Takes note of a change that was made to the table beside a plan: an opening.
+  public mutating func forgetObserved() { observed = nil }
+
+  /// Whether the store holds what it should; who changed it is told to the keeper, where it does not.
+  public mutating func verify(author: String?) {
+    guard let desired else { return }
+    do throws(StoreError) {
+      let now = try store.read()
+      observed = now
+      if Plan(desired: held(desired), observed: now.table).isEmpty { return }
+    } catch {
+      surroundings.say(.warning, "the ruleset could not be read: \(EnforcementError(error))")
+    }
+    perform(keeper.drifted(by: author))
+  }
+
+  /// Whether the ruleset is of the generation that was last seen to be equal: then nothing needs to be read.
+  public mutating func isUnchanged() -> Bool {
+    guard let observed, let generation = try? store.generation() else { return false }
+    return observed.generation == generation
+  }
+
+  /// A commit of somebody else's that did not touch the table: what was read holds for its generation, too.
+  public mutating func passed(generation: UInt32) {
+    if let known = observed?.generation, Int32(bitPattern: generation &- known) > 0 {
+      observed?.generation = generation
+    }
+  }
+
+  private func held(_ table: KernelTable) -> KernelTable {
+    var table = table
+    if case .asked = ownership { table.flags |= NFT.tableOwnership }
+    return table
+  }
+
+  private mutating func enforce(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Keeper.Enforcement {
+    let (table, provenance, candidate): (KernelTable, Provenance, Candidate?)
+    switch resolve(target, purpose) {
+    case .failure(let refusal): return .failed(refusal.description)
+    case .success(let found): (table, provenance, candidate) = found
+    }
+    let outcome: Enforcer.Outcome
+    do throws(EnforcementError) {
+      outcome = try apply(table)
+    } catch {
+      observed = nil
+      return .failed(error.description)
+    }
+    observed = StoredTable(table: outcome.table, generation: outcome.generation)
+    desired = table
+    if case .same = target {} else { self.candidate = candidate }
+    return .equal(changes: outcome.plan.operations.count, provenance)
+  }
+
+  private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
+    do throws(EnforcementError) {
+      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+    } catch {
+      // A kernel before Linux 6.9 does not know what it is asked for: then events alone tell of who meddles.
+      guard case .asked = ownership, case .refused(let what, let reason) = error,
+        what?.hasPrefix("table") == true,
+        !reason.contains("EPERM")
+      else { throw error }
+      ownership = .shared
+      surroundings.say(
+        .notice,
+        "this kernel does not let a table be held (\(reason)): changes by others are repaired instead")
+      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+    }
+  }
+
+  private func resolve(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Result<
+    (KernelTable, Provenance, Candidate?), Refusal
+  > {
+    let now = surroundings.now().sinceEpoch
+    switch target {
+    case .candidate(let candidate, let kind):
+      return .success(
+        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
+    case .same:
+      guard let desired, let provenance = keeper.inForce else {
+        return .failure(Refusal("nothing is in force yet"))
+      }
+      return .success((desired, provenance, candidate))
+    case .lastResort:
+      let provenance = Provenance(
+        kind: .lockDown, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
+      return .success((resort, provenance, nil))
+    case .stored(let number):
+      return stored(directory?.ruleset(number) ?? .absent, "the stored ruleset \(number)")
+    case .storedPanic:
+      let found = stored(directory?.ruleset(.panic) ?? .absent, "the stored ruleset for a panic")
+      if case .failure = found {
+        let provenance = Provenance(
+          kind: .panic, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
+        return .success((resort, provenance, nil))
+      }
+      return found
+    }
+  }
+
+  private func stored(_ content: StateDirectory.Content<StoredRuleset>, _ what: String) -> Result<
+    (KernelTable, Provenance, Candidate?), Refusal
+  > {
+    switch content {
+    case .absent: return .failure(Refusal("\(what) is not there"))
+    case .damaged(let why): return .failure(Refusal(why))
+    case .whole(let ruleset):
+      guard let table = ruleset.table else { return .failure(Refusal("\(what) cannot be read")) }
+      return .success((table, ruleset.provenance, nil))
+    }
+  }
+
+  /// Keeps what is in force: as this number, and where it is settled for the next boot, with what holds in a lock-down
+  /// and a panic.
+  private mutating func store(_ number: Int, _ settlement: Keeper.Settlement) {
+    guard let desired, let provenance = keeper.inForce else { return }
+    let held = [keeper.state.inForce, keeper.state.pending?.back, keeper.state.panic?.behind].compactMap {
+      $0
+    }
+    let candidate = candidate
+    keep { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      try directory.write(ruleset, number: number, holding: held)
+      guard settlement == .settled else { return }
+      try directory.write(ruleset, .boot)
+      guard let candidate else { return }
+      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
+        var provenance = provenance
+        provenance.kind = kind
+        try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
+      }
+    }
+  }
+
+  private mutating func storePanic() {
+    guard let desired, let provenance = keeper.inForce else { return }
+    keep { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      try directory.write(ruleset, .panic)
+      try directory.write(ruleset, .boot)
+    }
+  }
+
+  private static func stored(_ table: KernelTable, _ provenance: Provenance) throws(StateError)
+    -> StoredRuleset
+  {
+    do throws(StoreError) {
+      return try StoredRuleset(table, provenance)
+    } catch {
+      throw StateError("\(EnforcementError(error))")
+    }
+  }
+
+  private mutating func keep(_ body: (StateDirectory) throws(StateError) -> Void) {
+    guard let directory else { return }
+    do throws(StateError) {
+      try body(directory)
+      if unkept != nil { surroundings.say(.notice, "what is in force is kept on disk again") }
+      unkept = nil
+    } catch {
+      unkept = error.description
+      surroundings.say(
+        .error, "what is in force is not kept for the next boot: \(error); the kernel holds it all the same")
+    }
+  }
+}
+
+/// What a custody is surrounded by: the policy file, the clock and the journal.
+public protocol CustodySurroundings {
+  /// Reads the policy file and checks it.
+  func readPolicy() -> PolicyReading
+  /// The time.
+  func now() -> Moment
+  /// Tells the journal.
+  func say(_ severity: Keeper.Severity, _ text: String)
+}
+
+extension Keeper.Purpose {
+  /// Who stands behind it.
+  var author: String {
+    switch self {
+    case .begin, .policyFile, .goBack, .repair: "the daemon"
+    case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
+    }
+  }
+}

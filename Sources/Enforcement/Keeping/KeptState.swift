@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What has to survive a restart of the daemon and of the machine, beside the rulesets themselves.
+public struct KeptState: Sendable, Hashable {
+  /// The number of the stored ruleset that is in force; nil where none was ever stored.
+  public var inForce: Int?
+  /// The digest of the policy file that somebody's `apply` or `rollback` stands above: the file takes effect again when
+  /// it says something else.
+  public var superseded: String?
+  /// An apply that waits for its confirmation.
+  public var pending: Pending?
+  /// A panic that holds.
+  public var panic: Panic?
+
+  /// An apply that goes back unless it is confirmed.
+  public struct Pending: Sendable, Hashable {
+    /// The number of the stored ruleset to go back to.
+    public var back: Int
+    /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot named.
+    public var deadline: Int64
+    /// `/proc/sys/kernel/random/boot_id`: in another boot it has gone back already.
+    public var boot: String
+    /// How long it was to wait, in seconds.
+    public var seconds: Int64
+    /// Who applied it.
+    public var by: String
+    /// The TCP connections to this host that were there when it was applied, as `SessionFlow` writes them: none of them
+    /// proves that a new one can be made.
+    public var connections: [String]
+
+    /// A pending apply of these parts.
+    public init(
+      back: Int, deadline: Int64, boot: String, seconds: Int64, by: String, connections: [String] = []
+    ) {
+      self.back = back
+      self.deadline = deadline
+      self.boot = boot
+      self.seconds = seconds
+      self.by = by
+      self.connections = connections
+    }
+  }
+
+  /// A panic: nothing but the failsafe grants.
+  public struct Panic: Sendable, Hashable {
+    /// Since when, in seconds since 1970.
+    public var since: Int64
+    /// Who declared it.
+    public var by: String
+    /// The stored ruleset that comes back at its end, unless the policy file is valid then.
+    public var behind: Int?
+
+    /// A panic of these parts.
+    public init(since: Int64, by: String, behind: Int?) {
+      self.since = since
+      self.by = by
+      self.behind = behind
+    }
+  }
+
+  /// Nothing is known yet.
+  public init() {}
+
+  private static let magic = "wgfence state 1"
+
+  /// Reads a file's content; nil where it is damaged or of another version.
+  public init?(_ bytes: [UInt8]) {
+    let head = Array("\(Self.magic)\ndigest=".utf8)
+    guard bytes.starts(with: head), let lineEnd = bytes[head.count...].firstIndex(of: UInt8(ascii: "\n"))
+    else { return nil }
+    let rest = Array(bytes[(lineEnd + 1)...])
+    guard Digest.of(rest) == String(decoding: bytes[head.count..<lineEnd], as: UTF8.self) else { return nil }
+    let lines = LabelledLines(Substring(decoding: rest, as: UTF8.self))
+    inForce = lines[number: "in-force"]
+    superseded = lines["superseded"]
+    if let back: Int = lines[number: "pending-back"], let deadline: Int64 = lines[number: "pending-deadline"]
+    {
+      pending = Pending(
+        back: back, deadline: deadline, boot: lines["pending-boot"] ?? "",
+        seconds: lines[number: "pending-seconds"] ?? 0, by: lines["pending-by"] ?? "",
+        connections: lines["pending-connections"]?.split(separator: " ").map { String($0) } ?? [])
+    }
+    if let since: Int64 = lines[number: "panic-since"] {
+      panic = Panic(since: since, by: lines["panic-by"] ?? "", behind: lines[number: "panic-behind"])
+    }
+  }
+
+  /// The content of the file.
+  public var bytes: [UInt8] {
+    var lines = LabelledLines()
+    lines["in-force"] = inForce.map { String($0) }
+    lines["superseded"] = superseded
+    if let pending {
+      lines["pending-back"] = String(pending.back)
+      lines["pending-deadline"] = String(pending.deadline)
+      lines["pending-boot"] = pending.boot
+      lines["pending-seconds"] = String(pending.seconds)
+      lines["pending-by"] = pending.by
+      lines["pending-connections"] = pending.connections.joined(separator: " ")
+    }
+    if let panic {
+      lines["panic-since"] = String(panic.since)
+      lines["panic-by"] = panic.by
+      lines["panic-behind"] = panic.behind.map { String($0) }
+    }
+    let rest = Array(lines.text.utf8)
+    return Array("\(Self.magic)\ndigest=\(Digest.of(rest))\n".utf8) + rest
+  }
+}
