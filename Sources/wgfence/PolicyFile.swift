@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import Enforcement
 import Glibc
 import PolicyLanguage
 
@@ -27,8 +28,8 @@ struct PolicyFile {
     return try decode(path, blob.read(limit: policyLimit)) { blob.read($0, limit: listLimit) }
   }
 
-  private static let policyLimit = 4 << 20
-  private static let listLimit = 64 << 20
+  static let policyLimit = 4 << 20
+  static let listLimit = 64 << 20
 
   private static func decode(
     _ path: String, _ content: ListFile, list read: (String) -> ListFile
@@ -59,21 +60,6 @@ struct PolicyFile {
       throw ExitCode(2)
     }
     return policy
-  }
-}
-
-/// FNV-1a with 64 bits.
-private struct Digest {
-  private var hash: UInt64 = 14_695_981_039_346_656_037
-
-  mutating func add(_ bytes: [UInt8]) {
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211 }
-    hash = (hash ^ 0xff) &* 1_099_511_628_211
-  }
-
-  var text: String {
-    let digits = String(hash, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }
 

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import LinuxKernel
+
+/// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
+final class DaemonSurroundings: CustodySurroundings {
+  private let path: String
+  private let reader: PolicyReader
+  private let journal: (Keeper.Severity, String) -> Void
+  private let boot = Clock.bootIdentity
+  /// The list files of the policy as it was last read.
+  private(set) var lists: [String] = []
+  private var gaps: [String] = []
+
+  init(path: String, machine: MachineOptions, say: @escaping (Keeper.Severity, String) -> Void) {
+    self.path = path
+    reader = PolicyReader(machine: machine)
+    journal = say
+  }
+
+  func readPolicy() -> PolicyReading {
+    let reading = reader.read(path)
+    lists = reading.lists
+    if reading.gaps != gaps {
+      gaps = reading.gaps
+      for gap in gaps { say(.warning, gap) }
+    }
+    return reading.reading
+  }
+
+  func now() -> Moment {
+    Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: boot)
+  }
+
+  func say(_ severity: Keeper.Severity, _ text: String) { journal(severity, text) }
+}

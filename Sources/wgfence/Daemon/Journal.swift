@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+
+/// Where the daemon says what happens: standard error, with `<N>` before each line where the journal reads it
+/// (sd-daemon(3)), else with the time.
+struct Journal {
+  private let isForJournal = getenv("JOURNAL_STREAM") != nil
+
+  func say(_ severity: Keeper.Severity, _ text: String) {
+    var lines = ""
+    for line in text.split(separator: "\n", omittingEmptySubsequences: true) {
+      lines += isForJournal ? "<\(severity.rawValue)>\(line)\n" : "\(Self.time) \(word(severity)): \(line)\n"
+    }
+    // A journal that cannot be written is no reason to end.
+    var rest = Array(lines.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  private func word(_ severity: Keeper.Severity) -> String {
+    switch severity {
+    case .error: "error"
+    case .warning: "warning"
+    case .notice: "notice"
+    case .info: "info"
+    }
+  }
+
+  /// The time of day in UTC, RFC 3339.
+  private static var time: String { Timestamp.text(Int64(Glibc.time(nil))) }
+}
+
+/// Times as people and programs read them: RFC 3339, in UTC.
+enum Timestamp {
+  static func text(_ seconds: Int64) -> String {
+    var seconds = time_t(seconds)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    var buffer = [CChar](repeating: 0, count: 32)
+    let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// `3 h 5 min`, `12 s`
+  static func age(_ seconds: Int64) -> String {
+    switch seconds {
+    case ..<0: "0 s"
+    case ..<120: "\(seconds) s"
+    case ..<7200: "\(seconds / 60) min"
+    case ..<172_800: "\(seconds / 3600) h \(seconds % 3600 / 60) min"
+    default: "\(seconds / 86400) days"
+    }
+  }
+}

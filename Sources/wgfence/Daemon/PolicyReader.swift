@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+
+/// Reads and checks a policy all through, as what the daemon may put in force.
+struct PolicyReader {
+  /// The machine as which it is enforced.
+  let machine: MachineOptions
+
+  /// A reading, and the files that it was made of.
+  struct Reading {
+    let reading: PolicyReading
+    /// The list files that the policy names.
+    let lists: [String]
+    /// What is not known of live endpoints.
+    let gaps: [String]
+  }
+
+  /// Reads a policy file and its lists from the disk.
+  func read(_ path: String) -> Reading {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    return read(path, FileContent.read(path, limit: PolicyFile.policyLimit)) { list in
+      let place = list.hasPrefix("/") ? list : folder + list
+      return (place, FileContent.read(place, limit: PolicyFile.listLimit))
+    }
+  }
+
+  /// Checks a policy of these bytes, whose lists' files `list` gives, with their paths, by the names in the policy.
+  ///
+  /// A grant whose time is over is no reason to refuse the policy: it is not compiled any more.
+  func read(_ path: String, _ content: ListFile, list: (String) -> (path: String, content: ListFile))
+    -> Reading
+  {
+    guard case .bytes(let bytes) = content else {
+      let reason = if case .unreadable(let reason) = content { reason } else { "" }
+      return refused("", "\(path): \(reason)", "", [])
+    }
+    var digest = Digest()
+    digest.add(bytes)
+    var paths: [String] = []
+    let today = Today.date
+    let decoded = PolicyDecoder.decode(bytes: bytes, path: path, today: today) { name in
+      let file = list(name)
+      paths.append(file.path)
+      if case .bytes(let bytes) = file.content { digest.add(bytes) }
+      return file.content
+    }
+    guard let policy = decoded.policy else {
+      let errors = decoded.diagnostics.filter { $0.severity == .error }
+      return refused(
+        digest.text, "\(path) is not valid: \(errors.count) error\(errors.count == 1 ? "" : "s")",
+        DiagnosticText(style: .plain).render(errors), paths)
+    }
+    let (live, gaps) = LiveEndpoints.read(for: policy)
+    do throws(CompileError) {
+      let candidate = try Candidate(
+        policy, machine: machine.name(in: policy), digest: digest.text, today: today, live: live)
+      let run = PolicyTestRun(CompiledSite(policy, today: today, live: live))
+      guard run.failures.isEmpty else {
+        return refused(
+          digest.text, "\(run.failures.count) of the tests of \(path) failed",
+          TestFailureText(style: .plain, lines: nil).render(run.failures), paths)
+      }
+      return Reading(reading: .accepted(candidate), lists: paths, gaps: gaps)
+    } catch {
+      return refused(digest.text, error.description, "", paths)
+    }
+  }
+
+  private func refused(_ digest: String, _ reason: String, _ report: String, _ lists: [String]) -> Reading {
+    Reading(
+      reading: .refused(PolicyRefusal(digest: digest, reason: reason, report: report)), lists: lists, gaps: []
+    )
+  }
+}
