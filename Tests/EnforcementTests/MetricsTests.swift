@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
+import Glibc
 import RulesetModel
 import Testing
 
@@ -76,5 +77,20 @@ struct MetricsTests {
     let long = [UInt8](repeating: 0x61, count: MetricsResponder.mostBytes + 1)
     let answer = try #require(MetricsResponder.answer(long) { "" })
     #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 431 "))
+  }
+
+  @Test("of the Grafana board are all written")
+  func board() throws {
+    let path =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/docs/grafana-board.json"
+    let file = try #require(fopen(path, "r"))
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 17)
+    let count = fread(&bytes, 1, bytes.count, file)
+    let names = String(decoding: bytes[..<count], as: UTF8.self)
+      .split { !($0.isLetter || $0.isNumber || $0 == "_") }.filter { $0.hasPrefix("wgfence_") }
+    #expect(Set(names).count >= 9)
+    let text = Self.metrics.text
+    for name in Set(names) { #expect(text.contains("# TYPE \(name) "), "\(name)") }
   }
 }
