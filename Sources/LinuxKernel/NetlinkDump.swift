@@ -46,6 +46,16 @@ struct NetlinkDump: ~Copyable {
     throw .unstable(what, attempts: Self.attempts)
   }
 
+  /// Lists without keeping anything: `each` is given every message as it comes. False where the kernel marks the listing
+  /// as inconsistent, which cannot be taken back.
+  mutating func stream(
+    _ what: String, type: Int, body: [UInt8],
+    each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> Void
+  ) throws(HostReadError) -> Bool {
+    try exchange(
+      what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_DUMP), body: body, each: each)
+  }
+
   /// Asks for one thing and gives what `each` makes of the messages before the kernel's acknowledgement.
   mutating func get<T>(
     _ what: String, type: Int, body: [UInt8],

@@ -33,7 +33,7 @@ public struct Exposure: Sendable, Hashable {
   /// Judges a listener through a machine's ruleset. `host` tells the addresses that a wildcard socket answers on.
   public init(of listener: Listener, host: HostSnapshot, through view: SiteView) {
     self.listener = listener
-    service = Self.service(listener, view)
+    service = view.service(listener.protocol, listener.port)
     if listener.isLoopbackOnly {
       reachable = []
       isExposed = false
@@ -82,18 +82,6 @@ public struct Exposure: Sendable, Hashable {
     case .reject: 1
     case .drop: 0
     }
-  }
-
-  private static func service(_ listener: Listener, _ view: SiteView) -> String? {
-    func holds(_ service: Service) -> Bool {
-      service.ports.contains { port in
-        if case .ports(listener.protocol, let range) = port { range.contains(listener.port) } else { false }
-      }
-    }
-    // The narrowest name says most.
-    return (view.policy.services + ServiceCatalogue.services).filter(holds).min { one, two in
-      (one.ports.count, one.name) < (two.ports.count, two.name)
-    }?.name
   }
 
   private static func listens(_ listener: Listener, in zone: SiteZone, _ view: SiteView) -> Bool {

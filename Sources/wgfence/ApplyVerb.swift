@@ -41,10 +41,24 @@ struct ApplyVerb: Verb {
     try runTests(loaded.policy)
     try refuseLockOut(loaded.policy, ruleset)
     let desired = Lowering.table(ruleset)
+    let cut = try connectionsCut(by: ruleset, desired, loaded.policy)
+    if format == .text { Console.print(cut.text) }
     let outcome = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.apply(desired, to: &store)
     }
-    report(outcome, loaded)
+    report(outcome, cut, loaded)
+  }
+
+  /// The live connections that the change ends. They are looked for, and told, before it: the caller's own may be one.
+  private func connectionsCut(by ruleset: Ruleset, _ desired: KernelTable, _ policy: Policy) throws
+    -> CutReport
+  {
+    let planned = try KernelSession.run { store throws(EnforcementError) in
+      try Enforcer.plan(desired, in: &store)
+    }
+    return CutReport.read(
+      planned.plan, from: planned.before, to: desired, ruleset, policy,
+      machine: options.machine.name(in: policy))
   }
 
   private func runTests(_ policy: Policy) throws {
@@ -96,16 +110,18 @@ struct ApplyVerb: Verb {
     return (session, towards ?? routes.interface(owning: session.server))
   }
 
-  private func report(_ outcome: Enforcer.Outcome, _ loaded: LoadedPolicy) {
+  private func report(_ outcome: Enforcer.Outcome, _ cut: CutReport, _ loaded: LoadedPolicy) {
     switch format {
     case .text:
       if outcome.plan.isEmpty {
         Console.print("The kernel equalled the policy already; nothing was sent.\n")
       } else {
         let count = outcome.plan.operations.count
+        let ended = cut.found?.cut.count ?? 0
+        let ends = ended == 0 ? "" : "; \(ended) live connection\(ended == 1 ? " ends" : "s end")"
         Console.print(
           "Applied \(options.policy) as \(options.machine.name(in: loaded.policy)): \(count) "
-            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation)).\n"
+            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation))\(ends).\n"
         )
       }
     case .json:
@@ -116,6 +132,7 @@ struct ApplyVerb: Verb {
           object.put("digest", loaded.digest)
           object.put("operations", outcome.plan.operations.count)
           object.put("generation", outcome.generation)
+          cut.put(in: &object)
         })
     }
   }

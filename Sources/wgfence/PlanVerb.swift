@@ -9,7 +9,7 @@ import RulesetModel
 /// `wgfence plan`: what `apply` would change.
 struct PlanVerb: Verb {
   static let configuration = verb(
-    "plan", "Print what apply would change in this kernel.",
+    "plan", "Print what apply would change in this kernel, and which live connections it would end.",
     discussion: """
       Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
 
@@ -23,19 +23,25 @@ struct PlanVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let desired = Lowering.table(
-      try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy)))
+    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
+    let desired = Lowering.table(ruleset)
     let outcome = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)
     }
+    let cut = CutReport.read(
+      outcome.plan, from: outcome.before, to: desired, ruleset, loaded.policy,
+      machine: options.machine.name(in: loaded.policy))
     switch format {
-    case .text: Console.print(PlanReport.text(outcome.plan, before: outcome.before))
-    case .json: Console.print(json(outcome))
+    case .text:
+      let ends = cut.text
+      Console.print(
+        PlanReport.text(outcome.plan, before: outcome.before) + (ends.isEmpty ? "" : "\n" + ends))
+    case .json: Console.print(json(outcome, cut))
     }
     if !outcome.plan.isEmpty { throw ExitCode(2) }
   }
 
-  private func json(_ outcome: Enforcer.Outcome) -> String {
+  private func json(_ outcome: Enforcer.Outcome, _ cut: CutReport) -> String {
     JSONWriter.object { object in
       object.put("schema", "wgfence/plan/1")
       object.put("operations", outcome.plan.operations.count)
@@ -50,6 +56,7 @@ struct PlanVerb: Verb {
           }
         }
       }
+      cut.put(in: &object)
     }
   }
 }

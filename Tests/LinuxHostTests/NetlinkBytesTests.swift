@@ -44,6 +44,7 @@ struct NetlinkBytesTests {
       _ = LinkTable.Link(slice)
       _ = LinkTable.address(slice)
       _ = Routes.output(slice)
+      _ = Conntrack.flow(slice)
       _ = WireGuardNetlink.DevicePart(slice)
       _ = try? WireGuardSocket.parse(slice, name: .loopback)
     }

@@ -82,20 +82,38 @@ NFT
   verdict "audit knows PostgreSQL's process" True \
     "$(json 'any(l["port"] == 5432 and l["process"] == "postgres" and l["pid"] > 0 for l in d["listeners"])')"
 
-  # The plan names the sessions that it would cut, and apply does cut them.
+  # The plan names the sessions that it would cut, and apply does cut them, and no other.
+  policy program-more <<'YAML'
+allow:
+  - { to: onprem, services: [postgres, 8888/tcp, 9090/tcp], from: laptop-eric }
+YAML
   policy program-less <<'YAML'
 allow:
-  - { to: onprem, services: [9000/tcp], from: laptop-eric }
+  - { to: onprem, services: [9090/tcp], from: laptop-eric }
 YAML
-  session cut laptop-eric 10.13.13.2 5432
-  status_of plan "$LAB/program-less.yaml" --machine onprem --format json >/dev/null
-  name="a plan that takes a grant away names the session that it cuts"
-  if [ "$(json '"cut" in d')" = True ]; then
-    verdict "$name" True "$(json 'any(c["machine"] == "laptop-eric" and c["port"] == 5432 for c in d["cut"])')"
-  else
-    skip "$name" "plan does not look at live sessions"
-  fi
-  hang_up cut
+  # heard SESSION: whether a session still gets an answer.
+  heard() { ask "$1" say; answer_of "$1"; }
+  verdict "a policy with three services" 0 "$(status_of apply "$LAB/program-more.yaml" --machine onprem)"
+  session postgres4 laptop-eric 10.13.13.2 5432
+  session postgres6 laptop-eric fd13:13::2 5432
+  session cut laptop-eric 10.13.13.2 8888
+  session kept laptop-eric 10.13.13.2 9090
+  verdict "a plan without changes cuts nothing" "[]" \
+    "$(status_of plan "$LAB/program-more.yaml" --machine onprem --format json >/dev/null; json 'd["cut"]')"
+  verdict "a plan that takes grants away is not empty" 2 "$(status_of plan "$LAB/program-less.yaml" --machine onprem --format json)"
+  verdict "it names the sessions that it cuts, by machine and service, and no other" \
+    "[('laptop-eric', '10.13.13.10', 'jupyter', 8888), ('laptop-eric', '10.13.13.10', 'postgres', 5432), ('laptop-eric', 'fd13:13::10', 'postgres', 5432)]" \
+    "$(json 'sorted((c["machine"], c["source"], c["service"], c["port"]) for c in d["cut"])')"
+  verdict "with the line that allowed them" True "$(json 'all("program-more.yaml:" in c["allowed_by"] for c in d["cut"])')"
+  verdict "and leaves nothing open" "[]" "$(json 'd["undetermined"]')"
+  verdict "it says so to people" 2 "$(status_of plan "$LAB/program-less.yaml" --machine onprem)"
+  verdict "line by line" 2 "$(grep -cE '^  laptop-eric .*  postgres 5432/tcp ' "$LAB/program.out")"
+  verdict "and cuts nothing yet" alive "$(heard cut)"
+  verdict "apply names them as well" 0 "$(status_of apply "$LAB/program-less.yaml" --machine onprem --format json)"
+  verdict "all three" 3 "$(json 'len(d["cut"])')"
+  verdict "what was named is dead" dead "$(heard cut)"
+  verdict "what was not, lives" alive "$(heard kept)"
+  hang_up postgres4; hang_up postgres6; hang_up cut; hang_up kept
 
   verdict "other tables are still as they were" same "$([ "$(foreign)" = "$before" ] && echo same || echo changed)"
   node onprem nft 'delete table ip filter; delete table ip6 other; delete table bridge l2; delete table inet wgfence2'

@@ -2,34 +2,6 @@
 
 public import NetworkModel
 
-/// One direction of a connection as conntrack keeps it: who sends to whom. Ports are in host order, 0 where the protocol
-/// has none. Source: `struct nf_conntrack_tuple` of the kernel.
-public struct FlowTuple: Sendable, Hashable {
-  /// The sender's address.
-  public var source: IPAddress
-  /// The receiver's address.
-  public var destination: IPAddress
-  /// The sender's port.
-  public var sourcePort: UInt16
-  /// The receiver's port.
-  public var destinationPort: UInt16
-
-  /// A tuple of these parts.
-  public init(source: IPAddress, destination: IPAddress, sourcePort: UInt16 = 0, destinationPort: UInt16 = 0)
-  {
-    self.source = source
-    self.destination = destination
-    self.sourcePort = sourcePort
-    self.destinationPort = destinationPort
-  }
-
-  /// The same way, walked back.
-  public var inverted: FlowTuple {
-    FlowTuple(
-      source: destination, destination: source, sourcePort: destinationPort, destinationPort: sourcePort)
-  }
-}
-
 /// A connection by its two directions, each as its sender sends it. They are not each other's inverse where addresses are
 /// translated: the reply comes from where the first packet was turned to.
 public struct Flow: Sendable, Hashable {

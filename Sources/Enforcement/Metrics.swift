@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import RulesetModel
+
+/// What a monitoring system is told of a firewall, at one moment. `text` writes it.
+public struct Metrics: Sendable {
+  /// The own table's counters by name, as the kernel has them. Names that begin with `drop-` count refusals.
+  public var counters: [String: CounterState] = [:]
+  /// What the counters count, from the compiled ruleset.
+  public var named: [NamedCounter] = []
+  /// Times that the kernel's ruleset was found to differ and was mended.
+  public var repairs: UInt64 = 0
+  /// Policies applied.
+  public var applies: UInt64 = 0
+  /// Attempts to apply that failed.
+  public var failures: UInt64 = 0
+  /// When the kernel was last proved equal, in seconds since 1970; nil where it never was.
+  public var lastSuccess: UInt64?
+  /// Whether the policy file as it is now was accepted.
+  public var policy = PolicyState.accepted
+  /// The peers of the tunnels.
+  public var peers: [Peer] = []
+  /// Rules in force.
+  public var rules: UInt64 = 0
+  /// Sockets that listen.
+  public var listeners: UInt64 = 0
+  /// Lines of the log that were lost because they came too fast.
+  public var lostLogLines: UInt64 = 0
+
+  /// Nothing to tell.
+  public init() {}
+
+  /// Whether the policy file is the one in force.
+  public enum PolicyState: Sendable, Hashable {
+    case accepted
+    /// The last good one stays in force.
+    case refused
+  }
+
+  /// A peer of a tunnel.
+  public struct Peer: Sendable, Hashable {
+    /// Its name in the policy.
+    public var machine: String
+    /// The tunnel's interface.
+    public var tunnel: InterfaceName
+    /// Seconds since its last handshake; nil where there was none.
+    public var handshakeAge: UInt64?
+
+    /// A peer of these parts.
+    public init(machine: String, tunnel: InterfaceName, handshakeAge: UInt64?) {
+      self.machine = machine
+      self.tunnel = tunnel
+      self.handshakeAge = handshakeAge
+    }
+  }
+}
+
+extension Metrics {
+  /// The metrics in Prometheus' text exposition format 0.0.4, in a fixed order.
+  public var text: String {
+    var text = ""
+    func family(
+      _ name: String, _ type: String, _ help: String, _ samples: [([(String, String)], UInt64)]
+    ) {
+      text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+      for (labels, value) in samples {
+        let pairs = labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ",")
+        text += name + (pairs.isEmpty ? "" : "{\(pairs)}") + " \(value)\n"
+      }
+    }
+    let origins = Dictionary(named.map { ($0.name, $0.origin) }, uniquingKeysWith: { first, _ in first })
+    let known = counters.sorted { $0.key < $1.key }
+    func samples(_ which: [(key: String, value: CounterState)], _ value: (CounterState) -> UInt64)
+      -> [([(String, String)], UInt64)]
+    {
+      which.map { name, state in
+        let origin = origins[name]
+        return (
+          [("counter", name), ("line", origin?.place ?? ""), ("reason", origin?.reason ?? "")], value(state)
+        )
+      }
+    }
+    let drops = known.filter { $0.key.hasPrefix("drop-") }
+    let grants = known.filter { !$0.key.hasPrefix("drop-") }
+    family(
+      "wgfence_dropped_packets_total", "counter", "Packets refused, by reason.", samples(drops) { $0.packets }
+    )
+    family("wgfence_dropped_bytes_total", "counter", "Bytes refused, by reason.", samples(drops) { $0.bytes })
+    family(
+      "wgfence_granted_packets_total", "counter", "Packets let in, by grant.", samples(grants) { $0.packets })
+    family("wgfence_granted_bytes_total", "counter", "Bytes let in, by grant.", samples(grants) { $0.bytes })
+    family("wgfence_drift_repairs_total", "counter", "Times that the ruleset was mended.", [([], repairs)])
+    family("wgfence_applies_total", "counter", "Policies applied.", [([], applies)])
+    family("wgfence_apply_failures_total", "counter", "Attempts to apply that failed.", [([], failures)])
+    family(
+      "wgfence_last_success_timestamp_seconds", "gauge",
+      "When the kernel was last proved equal to the policy, in Unix time.",
+      lastSuccess.map { [([], $0)] } ?? [])
+    family(
+      "wgfence_policy_accepted", "gauge", "Whether the policy file as it is was accepted: 1 or 0.",
+      [([], policy == .accepted ? 1 : 0)])
+    family(
+      "wgfence_peer_handshake_age_seconds", "gauge", "Seconds since a peer's last handshake.",
+      peers.compactMap { peer in
+        peer.handshakeAge.map { ([("machine", peer.machine), ("tunnel", peer.tunnel.description)], $0) }
+      })
+    family("wgfence_rules", "gauge", "Rules in force.", [([], rules)])
+    family("wgfence_listeners", "gauge", "Sockets that listen.", [([], listeners)])
+    family("wgfence_log_lines_lost_total", "counter", "Log lines lost.", [([], lostLogLines)])
+    return text
+  }
+
+  /// A label's value as the format has it: backslash, quote and line feed escaped.
+  private static func escaped(_ value: String) -> String {
+    var text = ""
+    for scalar in value.unicodeScalars {
+      switch scalar {
+      case "\\": text += "\\\\"
+      case "\"": text += "\\\""
+      case "\n": text += "\\n"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import LinuxKernel
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+
+/// The live connections that a change ends, as `plan` and `apply` report them.
+struct CutReport {
+  /// Nil where the connections could not be read.
+  let found: CutFlows?
+  /// The time of the reading, in nanoseconds since 1970.
+  let now: UInt64
+
+  /// The most lines that the text has.
+  static let mostLines = 20
+
+  /// Looks for them. A plan that changes nothing cuts nothing; where the connections cannot be read, a warning says why.
+  static func read(
+    _ plan: Plan, from observed: KernelTable?, to desired: KernelTable, _ ruleset: Ruleset, _ policy: Policy,
+    machine name: String
+  ) -> CutReport {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    let now = UInt64(max(time.tv_sec, 0)) * 1_000_000_000 + UInt64(time.tv_nsec)
+    guard !plan.isEmpty, let machine = policy.machine(named: name) else {
+      return CutReport(found: CutFlows(), now: now)
+    }
+    do throws(HostReadError) {
+      let view = SiteView(policy: policy, machine: machine, ruleset: ruleset)
+      return CutReport(found: try LiveCut.read(view, from: observed, to: desired), now: now)
+    } catch {
+      Console.note(
+        "wgfence: warning: which live connections this ends is not known: \(why(error))\n")
+      return CutReport(found: nil, now: now)
+    }
+  }
+
+  private static func why(_ error: HostReadError) -> String {
+    switch error {
+    case .refused(_, EPERM, _):
+      "\(error): it needs root, or CAP_NET_ADMIN in this network namespace"
+    case .refused(_, EINVAL, _), .refused(_, EOPNOTSUPP, _):
+      "\(error): the kernel lacks ctnetlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink)"
+    default: "\(error)"
+    }
+  }
+
+  // MARK: Text
+
+  /// A section for people; empty where there is nothing to say.
+  var text: String {
+    guard let found else { return "" }
+    var text = ""
+    if !found.cut.isEmpty {
+      text += found.cut.count == 1 ? "This live connection will end:\n" : "These live connections will end:\n"
+      text += table(found.cut)
+      if found.cut.count > 1 { text += "  \(found.cut.count) in all\n" }
+      if found.cut.contains(where: { $0.flow.start == nil }) {
+        text += "  (ages: the kernel notes them with net.netfilter.nf_conntrack_timestamp=1)\n"
+      }
+    }
+    if !found.undetermined.isEmpty {
+      if !text.isEmpty { text += "\n" }
+      text += "Of these it cannot be told:\n" + table(found.undetermined)
+      let reasons = Set(found.undetermined.compactMap(\.unknown)).sorted()
+      for reason in reasons.prefix(3) { text += "  because \(reason)\n" }
+    }
+    return text
+  }
+
+  private func table(_ flows: [CutFlow]) -> String {
+    var table = AlignedTable([.left("FROM"), .left("TO"), .left("SERVICE"), .right("AGE")])
+    for cut in flows.prefix(Self.mostLines) {
+      let original = cut.flow.original
+      table.append([
+        "\(cut.machine) \(Self.end(original.source, original.sourcePort))", original.destination.description,
+        Self.service(cut), Self.age(cut.flow.age(at: now)),
+      ])
+    }
+    let more = flows.count - Self.mostLines
+    return table.text(indent: 2) + (more > 0 ? "  and \(more) more\n" : "")
+  }
+
+  private static func end(_ address: IPAddress, _ port: UInt16) -> String {
+    if port == 0 { return address.description }
+    return address.family == .ipv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+  }
+
+  private static func service(_ cut: CutFlow) -> String {
+    let transport = cut.flow.transport
+    guard transport.hasPorts else { return cut.service }
+    let port = "\(cut.flow.original.destinationPort)/\(transport)"
+    return cut.service == port ? port : "\(cut.service) \(port)"
+  }
+
+  /// An age in its largest unit.
+  static func age(_ seconds: UInt64?) -> String {
+    guard let seconds else { return "-" }
+    let units: [(size: UInt64, name: String)] = [(86_400, "d"), (3_600, "h"), (60, "min")]
+    let unit = units.first { seconds >= $0.size }
+    return unit.map { "\(seconds / $0.size) \($0.name)" } ?? "\(seconds) s"
+  }
+
+  // MARK: JSON
+
+  /// The members `cut` and `undetermined`; null where the connections could not be read.
+  func put(in object: inout JSONWriter.Object) {
+    guard let found else {
+      object.null("cut")
+      object.null("undetermined")
+      return
+    }
+    put("cut", found.cut, in: &object)
+    put("undetermined", found.undetermined, in: &object)
+  }
+
+  private func put(_ name: String, _ flows: [CutFlow], in object: inout JSONWriter.Object) {
+    object.array(name) { array in
+      for cut in flows {
+        array.object { object in
+          let flow = cut.flow
+          let hasPorts = flow.transport.hasPorts
+          object.put("machine", cut.machine)
+          object.put("zone", cut.zone)
+          object.put("direction", cut.way.rawValue)
+          object.put("source", flow.original.source.description)
+          object.put("source_port", hasPorts ? Int(flow.original.sourcePort) : nil)
+          object.put("destination", flow.original.destination.description)
+          object.put("service", cut.service)
+          object.put("port", hasPorts ? Int(flow.original.destinationPort) : nil)
+          object.put("protocol", flow.transport.description)
+          object.put("age", flow.age(at: now).map { Int($0) })
+          object.put("allowed_by", cut.because)
+          object.put("refused_by", cut.refusal)
+          if let unknown = cut.unknown { object.put("reason", unknown) }
+        }
+      }
+    }
+  }
+}
