@@ -86,6 +86,10 @@ public struct SiteView: Sendable {
   /// Why, in words.
   public func reason(_ trace: Trace) -> String {
     guard let step = Self.deciding(trace) else { return "" }
+    // A packet that an opening let in counts for it and nothing else.
+    for case .opened(let comment) in trace.steps.reversed().map(\.outcome) {
+      if case .counted = step.outcome { return "opened for a time by \(comment)" }
+    }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
     let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "

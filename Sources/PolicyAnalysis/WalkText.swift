@@ -24,6 +24,7 @@ public enum WalkText {
     case .verdict(let verdict): "\(verdict)"
     case .reject: "reject"
     case .counted(let counter): "counted in \(counter)"
+    case .opened(let comment): "opened by \(comment)"
     case .policy(let policy): "policy \(policy)"
     case .undetermined(let expression): "undetermined at \(expression)"
     case .translated(let change):

@@ -54,16 +54,18 @@ extension RulesetBuilder {
     rules.append(replyRule)
     rules += [errorRule(.icmp), errorRule(.icmpv6)]
     let containers = site.zones.first { $0.kind == .containers }
-    for pattern in containers?.interfaces ?? [] {
-      rules.append(
-        Rule(
-          [.interface(.input, .equal, pattern)], action: .goto("outward"),
-          origin: Origin(reason: "containers outward")))
+    if restriction == .none {
+      for pattern in containers?.interfaces ?? [] {
+        rules.append(
+          Rule(
+            [.interface(.input, .equal, pattern)], action: .goto("outward"),
+            origin: Origin(reason: "containers outward")))
+      }
+      add(
+        RuleChain(
+          name: "outward",
+          rules: [midstream, Rule([], action: .accept, origin: Origin(reason: "containers outward"))]))
     }
-    add(
-      RuleChain(
-        name: "outward",
-        rules: [midstream, Rule([], action: .accept, origin: Origin(reason: "containers outward"))]))
     rules.append(
       Rule(
         [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
@@ -109,6 +111,7 @@ extension RulesetBuilder {
     ]
     rules += clearTextOut(encryption, action: .reject)
     rules.append(midstream)
+    if restriction == .panic { rules += panicRules() }
     add(
       RuleChain(
         name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))

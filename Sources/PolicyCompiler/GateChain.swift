@@ -104,7 +104,7 @@ extension RulesetBuilder {
       map: "local",
       site.zones.map { zone in
         let chain = "local-\(zone.identifier)"
-        judge(chain, entries.local[zone.name] ?? [], refusal: refusal(zone))
+        judge(chain, entries.local[zone.name] ?? [], rest: openedRules(zone) + [refusal(zone)])
         return (zone, .goto(chain: chain), site.origin(zone.line, "zone \(zone.name)"))
       })
   }
@@ -114,7 +114,13 @@ extension RulesetBuilder {
     var actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)] = []
     for zone in site.zones {
       if zone.kind == .containers {
-        actions.append((zone, .accept, Origin(reason: "containers outward")))
+        if restriction == .none {
+          actions.append((zone, .accept, Origin(reason: "containers outward")))
+        } else {
+          let origin = Origin(reason: "containers outward: \(restriction.words)")
+          add(RuleChain(name: "kept-in", rules: [drop([], "\(restriction.rawValue)-out", origin)]))
+          actions.append((zone, .goto(chain: "kept-in"), origin))
+        }
       } else if let destinations = entries.transit[zone.name] {
         let chain = "transit-\(zone.identifier)"
         addTransit(chain, zone, destinations)
@@ -140,7 +146,7 @@ extension RulesetBuilder {
       // Machines that the same grants open are judged by one chain.
       let grants = entries.map(\.number)
       if judgements[grants] == nil {
-        judge(chain, entries, refusal: nil)
+        judge(chain, entries, rest: [])
         judgements[grants] = chain
       }
       let verdict = VerdictCode.jump(chain: judgements[grants] ?? chain)

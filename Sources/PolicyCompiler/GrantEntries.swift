@@ -59,6 +59,7 @@ struct GrantEntries {
   private(set) var transit: [String: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
 
   private let site: Site
+  private let restriction: Restriction
   private var nextNumber = 0
   /// Where in `transit` a destination stands.
   private var places: [PlaceKey: Int] = [:]
@@ -76,7 +77,8 @@ struct GrantEntries {
     let family: AddressFamily
   }
 
-  init(site: Site, grants: GrantIndex) {
+  init(site: Site, grants: GrantIndex, restriction: Restriction) {
+    self.restriction = restriction
     self.site = site
     addHandshakes()
     addDHCP()
@@ -187,7 +189,9 @@ struct GrantEntries {
   /// A grant between others: packets that this machine routes out of its zone into the tunnel, or relays as its hub.
   private mutating func addPassage(_ grant: Grant, _ template: GrantEntry, _ tunnel: Tunnel) {
     var sources: [(zone: SiteZone, sources: [GrantEntry.Sources])] = []
-    if tunnel.hub == site.machine.name, let zone = site.zone(named: tunnel.name.description) {
+    if restriction == .none, tunnel.hub == site.machine.name,
+      let zone = site.zone(named: tunnel.name.description)
+    {
       sources.append((zone, grant.from.compactMap { peers($0, tunnel) }))
     }
     if !site.machine.addresses(in: tunnel.name).isEmpty {

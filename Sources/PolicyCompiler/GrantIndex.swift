@@ -18,11 +18,12 @@ struct GrantIndex {
   private let hubs: Set<String>
 
   /// The grants that have not ended on this day. `only` names the machine that alone will be asked about.
-  init(_ policy: Policy, today: CalendarDate, only: String?) {
+  init(_ policy: Policy, today: CalendarDate, restriction: Restriction, only: String?) {
     hubs = Set(policy.tunnels.compactMap(\.hub))
     var all: [Indexed] = []
     var byMachine: [String: [Int]] = [:]
-    for grant in policy.grants + policy.failsafe where grant.until.map({ $0 >= today }) ?? true {
+    let lines = restriction == .none ? policy.grants + policy.failsafe : policy.failsafe
+    for grant in lines where grant.until.map({ $0 >= today }) ?? true {
       var names = Set(grant.to.map(\.machine))
       for case .machineZone(let name, _) in grant.from { names.insert(name) }
       if let only, !hubs.contains(only), !names.contains(only) { continue }

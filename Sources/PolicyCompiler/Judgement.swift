@@ -12,8 +12,8 @@ extension RulesetBuilder {
   /// Ports of a range that are worth elements of the map; a longer range is a rule.
   static let longestExpansion = 64
 
-  /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `refusal` is.
-  mutating func judge(_ name: String, _ entries: [GrantEntry], refusal: Rule?) {
+  /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `rest` is.
+  mutating func judge(_ name: String, _ entries: [GrantEntry], rest: [Rule]) {
     var rules: [Rule] = []
     var records: [UInt8] = []
     var values: [ElementValue] = []
@@ -48,9 +48,7 @@ extension RulesetBuilder {
       add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
       rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
     }
-    rules += ranges + others
-    if let refusal { rules.append(refusal) }
-    add(RuleChain(name: name, rules: rules))
+    add(RuleChain(name: name, rules: rules + ranges + others + rest))
   }
 
   /// The chain of ports that the same grants open: lets in whom one of them names. Made once for the same grants.

@@ -6,18 +6,21 @@ public import RulesetModel
 
 /// Turns a policy into what one of its machines enforces.
 public enum PolicyCompiler {
-  /// The ruleset of a machine on a day: grants that ended before it are left out. `live` holds the addresses at which
+  /// The ruleset of a machine on a day: grants that ended before it are left out. `restriction` says how much of the
+  /// policy holds. `live` holds the addresses at which
   /// machines with `endpoint: live` were last heard, by machine name.
   ///
   /// The same policy, machine, day and addresses give the same ruleset, to the byte. Fails where the policy has no
   /// machine of this name.
   public static func compile(
-    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()
+    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    restriction: Restriction = .none
   ) throws(CompileError) -> Ruleset {
     guard let machine = policy.machine(named: name) else {
       throw CompileError(machine: name, known: policy.machines.map(\.name))
     }
-    return SiteCompiler(policy, today: today, live: live, only: name).ruleset(of: machine)
+    return SiteCompiler(policy, today: today, live: live, restriction: restriction, only: name)
+      .ruleset(of: machine)
   }
 }
 

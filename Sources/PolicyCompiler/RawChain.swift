@@ -116,16 +116,27 @@ extension RulesetBuilder {
         rules.append(Rule([.port(.tcp, .destination, range)], action: .goto(Self.sources), origin: open))
       }
     }
-    var refusal = refusal(zone)
-    refusal.matches = [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)]
+    var closed = Rule(
+      [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], action: .goto("closed-\(zone.identifier)"),
+      origin: refusal(zone).origin)
     if !records.isEmpty {
       let set = NamedSet(
         name: "open-\(zone.identifier)", key: .transportAndPort, kind: .set,
         elements: SetElements(keyLength: NamedSet.Key.transportAndPort.length, unsorted: records))
       add(set)
-      refusal.matches.append(.portSet(.notEqual, set: set.name))
+      closed.matches.append(.portSet(.notEqual, set: set.name))
     }
-    return rules + [refusal, Rule([], action: .goto(Self.sources), origin: open)]
+    addClosed(zone)
+    return rules + [closed, Rule([], action: .goto(Self.sources), origin: open)]
+  }
+
+  /// First packets to ports that no grant opens: what is opened for a time goes on to its source, the rest is dropped.
+  /// Only such packets come here, so that others do not pay for the question.
+  private mutating func addClosed(_ zone: SiteZone) {
+    let opened = openings(of: zone).map { match in
+      Rule([match], action: .goto(Self.sources), origin: Origin(reason: "opened for a time in \(zone.name)"))
+    }
+    add(RuleChain(name: "closed-\(zone.identifier)", rules: opened + [refusal(zone)]))
   }
 
   /// What befalls a packet that no grant lets in from this zone.

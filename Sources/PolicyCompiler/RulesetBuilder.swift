@@ -7,6 +7,7 @@ internal import RulesetModel
 /// A ruleset while it is put together. What each base chain does is in a file of its own.
 struct RulesetBuilder {
   let site: Site
+  let restriction: Restriction
   private(set) var chains: [RuleChain] = []
   private var sets: [String: NamedSet] = [:]
   private var counters: [String: NamedCounter] = [:]
@@ -17,7 +18,10 @@ struct RulesetBuilder {
   /// The chain of ports that these grants open, likewise.
   var grantChains: [[Int]: String] = [:]
 
-  init(site: Site) { self.site = site }
+  init(site: Site, restriction: Restriction) {
+    self.site = site
+    self.restriction = restriction
+  }
 
   var ruleset: Ruleset {
     let base = chains.filter { $0.base != nil }
@@ -60,6 +64,14 @@ struct RulesetBuilder {
   /// A rule that counts a packet and drops it.
   mutating func drop(_ matches: [Match] = [], _ reason: String, _ origin: Origin) -> Rule {
     Rule(matches, count: count(drop: reason, origin), action: .drop, origin: origin)
+  }
+
+  /// The counter of what was opened for a time, known from now on.
+  mutating func countOpened() -> Count {
+    let name = "opened"
+    counters[name] = NamedCounter(
+      name: name, purpose: .grant, origin: Origin(reason: "opened for a time"))
+    return .named(name)
   }
 
   /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their

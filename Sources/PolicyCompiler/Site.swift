@@ -62,7 +62,7 @@ public struct SiteZone: Sendable, Hashable {
   public let line: Int?
 
   /// The name as part of a chain's or set's: nft's identifiers hold letters, digits, `-`, `_`, `.` and `/`.
-  var identifier: String { Identifier.clean(name) }
+  public var identifier: String { Identifier.clean(name) }
 
   /// The zones of a machine: the tunnels by name, then its own zones by name, `internet` last.
   public static func zones(of machine: Machine, in policy: Policy) -> [SiteZone] {

@@ -7,18 +7,21 @@ public import RulesetModel
 public struct SiteCompiler: Sendable {
   private let policy: Policy
   private let live: LiveEndpoints
+  private let restriction: Restriction
   private let machines: [String: Machine]
   private let grants: GrantIndex
 
   /// A compiler of a policy on a day: grants that ended before it are left out. `live` holds the addresses at which
   /// machines with `endpoint: live` were last heard. `only` names the machine that alone will be asked for, nil any.
   public init(
-    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(), only name: String? = nil
+    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    restriction: Restriction = .none, only name: String? = nil
   ) {
+    self.restriction = restriction
     self.policy = policy
     self.live = live
     machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    grants = GrantIndex(policy, today: today, only: name)
+    grants = GrantIndex(policy, today: today, restriction: restriction, only: name)
   }
 
   /// The ruleset of a machine, which must be one of the policy's.
@@ -26,8 +29,8 @@ public struct SiteCompiler: Sendable {
   /// The same policy, machine, day and addresses give the same ruleset, to the byte.
   public func ruleset(of machine: Machine) -> Ruleset {
     let site = Site(policy: policy, machine: machine, machines: machines)
-    var builder = RulesetBuilder(site: site)
-    let entries = GrantEntries(site: site, grants: grants)
+    var builder = RulesetBuilder(site: site, restriction: restriction)
+    let entries = GrantEntries(site: site, grants: grants, restriction: restriction)
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addRaw(entries)
     builder.addGate(entries, encryption)
@@ -41,7 +44,9 @@ public struct SiteCompiler: Sendable {
   /// Machines for which another compiler makes a ruleset that does the same, since it makes it of the same: told without
   /// compiling. Of the others nothing is known.
   public func machinesAlike(in other: SiteCompiler) -> Set<String> {
-    guard CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live) else {
+    guard restriction == other.restriction,
+      CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live)
+    else {
       return []
     }
     return Set(

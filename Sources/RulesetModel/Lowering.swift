@@ -17,7 +17,11 @@ public enum Lowering {
 
   static func set(_ set: NamedSet) -> KernelSet {
     var flags: UInt32 = 0
-    if set.layout == .interval { flags |= NFT.setInterval }
+    switch set.layout {
+    case .exact: break
+    case .interval: flags |= NFT.setInterval
+    case .timedRanges: flags |= NFT.setInterval | NFT.setTimeout | NFT.setConcatenation
+    }
     switch set.kind {
     case .set: break
     case .verdicts: flags |= NFT.setMap
@@ -27,7 +31,9 @@ public enum Lowering {
       name: set.name, flags: flags, keyType: set.key.type, keyLength: UInt32(set.key.length),
       dataType: set.kind == .verdicts ? NFT.dataVerdict : 0,
       dataLength: set.kind == .verdicts ? NFT.dataVerdictLength : 0,
-      objectType: set.kind == .counters ? NFT.objectCounter : 0, size: UInt32(set.size),
+      objectType: set.kind == .counters ? NFT.objectCounter : 0,
+      // The kernel needs to know them where each of them is a range.
+      fields: set.layout == .timedRanges ? set.key.fields : [], size: UInt32(set.size),
       userdata: set.key.byteOrder.map { Userdata.number($0, type: NFT.udataSetKeyByteOrder) } ?? [],
       elements: set.elements)
   }
@@ -90,6 +96,10 @@ private struct RuleLowering {
     case .portSet(let comparison, let set):
       loadPortKey()
       lookup(set, inverted: comparison == .equal ? .plain : .inverted)
+    case .sourceAndPortSet(let family, let set):
+      loadAddress(family, .source)
+      loadPortKey(at: family.byteWidth)
+      lookup(set, inverted: .plain)
     case .icmpType(let family, let range):
       require(family == .ipv4 ? .icmp : .icmpv6)
       load(payload: NFT.payloadTransport, offset: 0, length: 1)
@@ -172,10 +182,10 @@ private struct RuleLowering {
     load(payload: NFT.payloadNetwork, offset: offset, length: UInt32(family.byteWidth))
   }
 
-  /// `meta l4proto . th dport`, in two successive registers.
-  private mutating func loadPortKey() {
-    load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: 0)))
-    load(.payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: NFT.register(at: 4)))
+  /// `meta l4proto . th dport`, in two successive registers, the first of them so many bytes from the first of all.
+  private mutating func loadPortKey(at place: Int = 0) {
+    load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: place)))
+    load(.payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: NFT.register(at: place + 4)))
   }
 
   /// `meta nfproto ipv4`, once a rule: a header field means nothing in the other family.

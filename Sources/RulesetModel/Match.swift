@@ -18,6 +18,8 @@ public enum Match: Sendable, Hashable {
   case port(IPProtocol, PortSide, PortRange)
   /// `meta l4proto . th dport @open`
   case portSet(Comparison, set: String)
+  /// `ip saddr . meta l4proto . th dport @opened-internet-v4`
+  case sourceAndPortSet(AddressFamily, set: String)
   /// `icmp type 8`, `icmpv6 type 133-136`
   case icmpType(AddressFamily, ClosedRange<UInt8>)
   /// `ip6 hoplimit 255`

@@ -162,6 +162,10 @@ extension NFT {
     public static let expressionName: UInt16 = 1
     /// `NFTA_EXPR_DATA`
     public static let expressionData: UInt16 = 2
+    /// `NFTA_SET_ELEM_TIMEOUT`
+    public static let elementTimeout: UInt16 = 4
+    /// `NFTA_SET_ELEM_USERDATA`
+    public static let elementUserdata: UInt16 = 6
     /// `NFTA_SET_ELEM_EXPR`
     public static let elementExpression: UInt16 = 7
     /// `NFTA_SET_ELEM_EXPRESSIONS`

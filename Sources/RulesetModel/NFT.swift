@@ -78,8 +78,12 @@ public enum NFT {
   public static let setInterval: UInt32 = 0x4
   /// `NFT_SET_MAP`
   public static let setMap: UInt32 = 0x8
+  /// `NFT_SET_TIMEOUT`
+  public static let setTimeout: UInt32 = 0x10
   /// `NFT_SET_OBJECT`
   public static let setObject: UInt32 = 0x40
+  /// `NFT_SET_CONCAT`
+  public static let setConcatenation: UInt32 = 0x80
   /// `NFT_SET_ELEM_INTERVAL_END`
   public static let elementIntervalEnd: UInt8 = 1
   /// `NFT_SET_ELEM_CATCHALL`
@@ -127,7 +131,7 @@ public enum NFT {
 
   /// NFTNL_UDATA_SET_KEYBYTEORDER, and its values in nftables' include/datatype.h.
   public static let udataSetKeyByteOrder: UInt8 = 0
-  /// `NFTNL_UDATA_RULE_COMMENT`
+  /// `NFTNL_UDATA_RULE_COMMENT`, and `NFTNL_UDATA_SET_ELEM_COMMENT`
   public static let udataComment: UInt8 = 0
   /// `BYTEORDER_HOST_ENDIAN`
   public static let byteOrderHost: UInt32 = 1

@@ -11,6 +11,8 @@ public struct NamedSet: Sendable, Hashable {
     case interfaceName
     /// Protocol and destination port.
     case transportAndPort
+    /// Source address, protocol and destination port.
+    case sourceAndPort(AddressFamily)
 
     /// The key of addresses of this family.
     public static func address(_ family: AddressFamily) -> Key {
@@ -31,6 +33,8 @@ public struct NamedSet: Sendable, Hashable {
     case exact
     /// Ranges, half open: each begins at an element and ends at one flagged so.
     case interval
+    /// Ranges in every field of the key, each of which ends by itself when its time is over.
+    case timedRanges
   }
 
   /// Its name in the table.
@@ -76,6 +80,7 @@ extension NamedSet.Key {
     case .ipv4Address: 4
     case .ipv6Address, .interfaceName: 16
     case .transportAndPort: 8
+    case .sourceAndPort(let family): family.byteWidth + 8
     }
   }
 
@@ -86,6 +91,8 @@ extension NamedSet.Key {
     case .ipv6Address: NFT.typeIPv6Address
     case .interfaceName: NFT.typeInterfaceName
     case .transportAndPort: NFT.typeProtocol << 6 | NFT.typeService
+    case .sourceAndPort(let family):
+      Self.address(family).type << 12 | NFT.typeProtocol << 6 | NFT.typeService
     }
   }
 
@@ -96,6 +103,7 @@ extension NamedSet.Key {
     case .ipv6Address: "ipv6_addr"
     case .interfaceName: "ifname"
     case .transportAndPort: "inet_proto . inet_service"
+    case .sourceAndPort(let family): "\(Self.address(family).typeText) . inet_proto . inet_service"
     }
   }
 
@@ -104,7 +112,16 @@ extension NamedSet.Key {
     switch self {
     case .ipv4Address, .ipv6Address: NFT.byteOrderBig
     case .interfaceName: NFT.byteOrderHost
-    case .transportAndPort: nil
+    case .transportAndPort, .sourceAndPort: nil
+    }
+  }
+
+  /// Bytes of each field of a concatenation; none of a key of one field.
+  var fields: [UInt32] {
+    switch self {
+    case .ipv4Address, .ipv6Address, .interfaceName: []
+    case .transportAndPort: [1, 2]
+    case .sourceAndPort(let family): [UInt32(family.byteWidth), 1, 2]
     }
   }
 }

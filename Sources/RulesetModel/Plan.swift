@@ -3,7 +3,8 @@
 /// What turns a table as it is into the table as it should be: nothing more, in an order that the kernel accepts.
 ///
 /// A plan of a table against itself is empty. Counters that stay keep what they counted, and set elements that stay are
-/// not touched.
+/// not touched. Elements that end by themselves are no difference: they stay for as long as their set does, and come
+/// with what is left of their time into a table that is made anew.
 public struct Plan: Sendable, Hashable {
   /// In the order in which they are to be sent, as one batch.
   public private(set) var operations: [Operation] = []
@@ -32,6 +33,7 @@ public struct Plan: Sendable, Hashable {
       scope = .whole
       operations.append(.deleteTable)
       create(desired, counters: counters())
+      carry(from: observed, to: desired)
       return
     }
     change(observed, to: desired)
@@ -63,6 +65,16 @@ public struct Plan: Sendable, Hashable {
     for set in table.sets { add(set) }
     for chain in table.chains {
       for rule in chain.rules { operations.append(.addRule(chain: chain.name, rule, place: .end)) }
+    }
+  }
+
+  /// Takes what ends by itself over into a table that is made anew.
+  private mutating func carry(from observed: KernelTable, to desired: KernelTable) {
+    let sets = Dictionary(desired.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for old in observed.sets where old.flags & NFT.setTimeout != 0 {
+      guard let new = sets[old.name], new.declaresSame(as: old) else { continue }
+      let timed = old.elements.carried
+      if !timed.isEmpty { operations.append(.addElements(set: new, timed)) }
     }
   }
 
@@ -109,6 +121,8 @@ public struct Plan: Sendable, Hashable {
   }
 
   private mutating func change(_ old: KernelSet, to new: KernelSet) {
+    var old = old
+    if old.flags & NFT.setTimeout != 0 { old.elements = old.elements.lasting }
     guard old.elements != new.elements else { return }
     // An interval is two elements: they are only ever changed together, with all others of the set.
     let whole = new.flags & NFT.setInterval != 0

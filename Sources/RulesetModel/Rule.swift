@@ -62,7 +62,8 @@ public struct Origin: Sendable, Hashable {
   /// A value of these parts.
   public init(file: String = "", lines: [Int] = [], reason: String) {
     self.file = file
-    self.lines = Set(lines).sorted()
+    // Lines count from 1: 0 is what no file says.
+    self.lines = Set(lines.filter { $0 > 0 }).sorted()
     self.reason = reason
   }
 

@@ -41,7 +41,11 @@ public struct RulesetText {
       case .counters: " : counter"
       }
     var body = ["type \(set.key.typeText)\(value)"]
-    if set.layout == .interval { body.append("flags interval") }
+    switch set.layout {
+    case .exact: break
+    case .interval: body.append("flags interval")
+    case .timedRanges: body.append("flags interval,timeout")
+    }
     if set.size > 0 { body.append("size \(set.size)") }
     let elements = Self.elements(of: set)
     if !elements.isEmpty {
@@ -96,6 +100,9 @@ public struct RulesetText {
     case .interfaceName: return "\"\(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))\""
     case .transportAndPort:
       return "\(transport(IPProtocol(number: bytes[0]))) . \(UInt16(bytes[4]) << 8 | UInt16(bytes[5]))"
+    case .sourceAndPort(let family):
+      let address = Self.key(bytes[..<family.byteWidth], .address(family))
+      return "\(address) . \(Self.key(bytes[family.byteWidth...], .transportAndPort))"
     }
   }
 
@@ -167,6 +174,8 @@ public struct RulesetText {
     case .port(let number, let side, let range):
       return "\(number) \(side == .source ? "sport" : "dport") \(range)"
     case .portSet(let comparison, let set): return "meta l4proto . th dport \(word(comparison))@\(set)"
+    case .sourceAndPortSet(let family, let set):
+      return "\(word(family)) saddr . meta l4proto . th dport @\(set)"
     case .icmpType(let family, let range):
       let types = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
       return "\(family == .ipv4 ? "icmp" : "icmpv6") type \(types)"

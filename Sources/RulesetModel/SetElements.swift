@@ -13,6 +13,9 @@ public struct SetElements: Sendable, Hashable {
   public private(set) var records: [UInt8]
   /// A map's values, one a record; empty for a plain set.
   public private(set) var values: [ElementValue]
+  /// What was left of each record's life when it was read, in milliseconds, 0 where it has no end; empty where none has.
+  /// It differs from one moment to the next and is no part of what makes elements equal.
+  public private(set) var remaining: [UInt64] = []
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
@@ -30,9 +33,11 @@ public struct SetElements: Sendable, Hashable {
   }
 
   /// Elements in any order; of two equal records the first stays. `values` is empty or has one a record.
-  /// The bytes must be whole records: a remainder is cut off.
-  public init(keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [])
-  {
+  /// The bytes must be whole records: a remainder is cut off. `remaining` likewise is empty or has one a record.
+  public init(
+    keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [],
+    remaining: [UInt64] = []
+  ) {
     self.init(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     let stride = self.stride
     let count = records.count / stride
@@ -45,6 +50,7 @@ public struct SetElements: Sendable, Hashable {
     if isSorted {
       self.records = records.count == count * stride ? records : Array(records[..<(count * stride)])
       self.values = values
+      self.remaining = remaining
       return
     }
     let order = Self.order(records, stride: stride, count: count)
@@ -57,8 +63,36 @@ public struct SetElements: Sendable, Hashable {
       }
       self.records.append(contentsOf: records[(index * stride)..<((index + 1) * stride)])
       if !values.isEmpty { self.values.append(values[index]) }
+      if !remaining.isEmpty { self.remaining.append(remaining[index]) }
       previous = index
     }
+  }
+
+  /// Whether both hold the same, whatever is left of its life.
+  public static func == (left: Self, right: Self) -> Bool {
+    left.keyLength == right.keyLength && left.hasKeyEnd == right.hasKeyEnd && left.records == right.records
+      && left.values == right.values
+  }
+
+  /// Hashes what makes elements equal.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(keyLength)
+    hasher.combine(hasKeyEnd)
+    hasher.combine(records)
+    hasher.combine(values)
+  }
+
+  /// The elements at these places, rising.
+  func picked(_ places: [Int]) -> SetElements {
+    var result = SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
+    for place in places {
+      result.records += records[(place * stride)..<((place + 1) * stride)]
+      if !values.isEmpty { result.values.append(values[place]) }
+      if !remaining.isEmpty { result.remaining.append(remaining[place]) }
+    }
+    // A set of keys alone has no values.
+    if result.values.allSatisfy({ $0 == .none }) { result.values = [] }
+    return result
   }
 
   /// The key of a record.

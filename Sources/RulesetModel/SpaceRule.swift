@@ -13,11 +13,19 @@ struct SpaceRule: Sendable {
     case unknown(PacketSpace.Field, IntervalSet, why: String)
     /// Goes on in the branch that has the field's value; `misses` are the values that none has.
     case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
+    /// Goes on where source and service together lie in one of the boxes, none of which overlaps another.
+    case requireAny([Box])
     case count(String)
     case verdict(VerdictCode)
     case reject
     /// What cannot be told of any packet that comes so far.
     case undetermined(String)
+  }
+
+  /// Sources and services of an element of concatenated ranges.
+  struct Box: Sendable {
+    let sources: IntervalSet
+    let services: IntervalSet
   }
 
   /// What a map holds for some keys.

@@ -13,6 +13,10 @@ extension SpaceRuleReader {
   }
 
   mutating func lookup(_ name: String, _ source: UInt32, _ use: Use) {
+    if let set = sets[name], set.elements.hasKeyEnd, case .membership(.plain) = use {
+      guard let boxes = boxes(of: set, source) else { return stop("lookup @\(name)") }
+      return add(boxes.isEmpty ? .require(.service, .empty) : .requireAny(boxes))
+    }
     guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
       let ranges = ranges(set, key, use)
     else { return stop("lookup @\(name)") }
@@ -29,6 +33,35 @@ extension SpaceRuleReader {
       add(.branch(key.field, ranges, misses: outside))
       if set.dataType == NFT.dataVerdict { isOver = true }
     }
+  }
+
+  /// The elements of a set of sources, protocols and ports as ranges; nil where the key is another, or they overlap.
+  private func boxes(of set: KernelSet, _ source: UInt32) -> [SpaceRule.Box]? {
+    let width = family.byteWidth
+    let port = width / 4 + 1
+    guard let start = place(source), registers.indices.contains(start + port),
+      Int(set.keyLength) == width + 8,
+      let address = registers[start], case .whole(.source) = address.part, address.place == 0,
+      address.mask == nil, address.length == width, let transport = registers[start + width / 4],
+      case .transport = transport.part, transport.mask == nil, let third = registers[start + port],
+      case .destinationPort = third.part, third.place == 0, third.mask == nil
+    else { return nil }
+    var boxes: [SpaceRule.Box] = []
+    for index in 0..<set.elements.count {
+      guard let element = OpenedRange(set.elements, index, family), element.transport.hasPorts else {
+        return nil
+      }
+      let box = SpaceRule.Box(
+        sources: IntervalSet(element.sources.lowerBound, element.sources.upperBound),
+        services: PacketSpace.Service.ports(element.transport, element.ports))
+      guard
+        boxes.allSatisfy({
+          $0.sources.isDisjoint(with: box.sources) || $0.services.isDisjoint(with: box.services)
+        })
+      else { return nil }
+      boxes.append(box)
+    }
+    return boxes
   }
 
   /// What the keys of a set are made of.

@@ -218,6 +218,25 @@ public struct SpaceWalk: Sendable {
           }
           guard let inside = space.narrowed(field, to: values) else { return }
           space = inside
+        case .requireAny(let boxes):
+          var outside = [space]
+          for box in boxes {
+            if context.missMatters {
+              outside = outside.flatMap { rest in
+                guard let both = rest.narrowed(.source, to: box.sources) else { return [rest] }
+                return [
+                  rest.narrowed(.source, outside: box.sources),
+                  both.narrowed(.service, outside: box.services),
+                ].compactMap { $0 }
+              }
+            }
+            guard
+              let inside = space.narrowed(.source, to: box.sources)?.narrowed(.service, to: box.services)
+            else { continue }
+            run(steps[(place + 1)...], inside, counter, context, &next, &returned)
+          }
+          if context.missMatters { next += outside }
+          return
         case .unknown(let field, let values, let why):
           if let unknown = space.narrowed(field, to: values) {
             end(unknown, .undetermined, counter, unknown: why)

@@ -20,7 +20,7 @@ public struct Trace: Sendable, Hashable {
     case .verdict(.drop), .policy(.drop), .unroutable: .drop
     case .reject: .reject
     case .undetermined: .undetermined
-    case .verdict, .policy, .counted, .translated, .marked, .assumed, .routed, nil: .accept
+    case .verdict, .policy, .counted, .opened, .translated, .marked, .assumed, .routed, nil: .accept
     }
   }
 
@@ -105,6 +105,8 @@ public enum TraceOutcome: Sendable, Hashable {
   case reject
   /// The packet counted in a named counter.
   case counted(String)
+  /// The packet is let in by an element of a set of openings, which has this comment: who opened it, and why.
+  case opened(String)
   case policy(BasePolicy)
   /// The rule hangs on this expression.
   case undetermined(expression: String)

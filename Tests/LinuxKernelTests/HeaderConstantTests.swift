@@ -38,6 +38,8 @@ struct HeaderConstantTests {
       ),
       ("NFT_SET_ANONYMOUS", Int(NFT.setAnonymous), Int(NFT_SET_ANONYMOUS.rawValue)),
       ("NFT_SET_INTERVAL", Int(NFT.setInterval), Int(NFT_SET_INTERVAL.rawValue)),
+      ("NFT_SET_TIMEOUT", Int(NFT.setTimeout), Int(NFT_SET_TIMEOUT.rawValue)),
+      ("NFT_SET_CONCAT", Int(NFT.setConcatenation), Int(NFT_SET_CONCAT.rawValue)),
       ("NFT_SET_MAP", Int(NFT.setMap), Int(NFT_SET_MAP.rawValue)),
       ("NFT_SET_OBJECT", Int(NFT.setObject), Int(NFT_SET_OBJECT.rawValue)),
       ("NFT_SET_ELEM_INTERVAL_END", Int(NFT.elementIntervalEnd), Int(NFT_SET_ELEM_INTERVAL_END.rawValue)),
@@ -133,6 +135,12 @@ struct HeaderConstantTests {
       ("NFTA_EXTHDR_SREG", Int(NFT.Attribute.extensionSource), Int(NFTA_EXTHDR_SREG.rawValue)),
       ("NFTA_EXPR_NAME", Int(NFT.Attribute.expressionName), Int(NFTA_EXPR_NAME.rawValue)),
       ("NFTA_EXPR_DATA", Int(NFT.Attribute.expressionData), Int(NFTA_EXPR_DATA.rawValue)),
+      (
+        "NFTA_SET_ELEM_TIMEOUT", Int(NFT.Attribute.elementTimeout), Int(NFTA_SET_ELEM_TIMEOUT.rawValue)
+      ),
+      (
+        "NFTA_SET_ELEM_USERDATA", Int(NFT.Attribute.elementUserdata), Int(NFTA_SET_ELEM_USERDATA.rawValue)
+      ),
       ("NFTA_SET_ELEM_EXPR", Int(NFT.Attribute.elementExpression), Int(NFTA_SET_ELEM_EXPR.rawValue)),
       (
         "NFTA_SET_ELEM_EXPRESSIONS", Int(NFT.Attribute.elementExpressions),

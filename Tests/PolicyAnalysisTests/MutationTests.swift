@@ -8,7 +8,8 @@ import PolicyLanguage
 import RulesetModel
 import Testing
 
-/// The policy's tests and the proof, together, notice every single mistake in a ruleset.
+/// The policy's tests and the proof, together, notice every single mistake in a ruleset. Of the rules about openings, which
+/// decide nothing as compiled, the mistakes are noticed with openings in place.
 @Suite struct MutationTests {
   /// The whole report takes minutes: `WGFENCE_MUTATIONS=all` asks for it, else one policy is mutated.
   private static var isWhole: Bool { getenv("WGFENCE_MUTATIONS").map { String(cString: $0) } == "all" }
@@ -21,10 +22,12 @@ import Testing
     let today = try #require(CalendarDate("2026-11-24"))
     let site = CompiledSite(policy, today: today)
     try #require(Proof.prove(site).counterExamples.isEmpty)
-    var (mutants, byTests, byProof) = (0, 0, 0)
+    var (mutants, byTests, byProof, byDoors) = (0, 0, 0, 0)
     var survivors: [String] = []
     for machine in policy.machines {
       let table = site.table(of: machine)
+      let doors = OpenedDoors(site.view(of: machine))
+      try #require(doors.count > 0 && doors.hold(in: table), "\(machine.name)")
       for mutation in Mutation.all(of: table) {
         mutants += 1
         var proof = Proof(site)
@@ -37,6 +40,10 @@ import Testing
         let passes = PolicyTestRun(broken).failures.isEmpty
         if !passes { byTests += 1 }
         if isProved, passes {
+          if !doors.hold(in: mutation.table) {
+            byDoors += 1
+            continue
+          }
           let rule = table.chains.first { $0.name == mutation.chain }?.rules[mutation.rule]
           survivors.append(
             "\(machine.name) \(mutation.chain)[\(mutation.rule)] \(mutation.kind): \(rule?.comment ?? "")")
@@ -45,7 +52,8 @@ import Testing
     }
     print(
       "mutations of \(name): \(mutants), noticed by the proof \(byProof), by the policy's tests "
-        + "\(Self.isWhole ? String(byTests) : "(not asked where the proof does)"), survivors \(survivors.count)"
+        + "\(Self.isWhole ? String(byTests) : "(not asked where the proof does)"), with "
+        + "openings in place \(byDoors), survivors \(survivors.count)"
     )
     #expect(survivors.isEmpty, "\(survivors.joined(separator: "\n"))")
   }

@@ -18,6 +18,8 @@ struct ElementDecoder {
   private var count = 0
   /// Empty until an element comes with a value.
   private var values: [ElementValue] = []
+  /// Empty until an element comes with an end of its life.
+  private var remaining: [UInt64] = []
   /// What could not be read, of the first element with which this was so.
   private var malformed: String?
 
@@ -46,7 +48,9 @@ struct ElementDecoder {
   /// All that was read, in the model's order.
   func finished() -> ReadElements {
     ReadElements(
-      elements: SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd, unsorted: records, values: values),
+      elements: SetElements(
+        keyLength: keyLength, hasKeyEnd: hasKeyEnd, unsorted: records, values: values,
+        remaining: remaining),
       malformed: malformed)
   }
 
@@ -56,6 +60,7 @@ struct ElementDecoder {
     var flags: UInt32 = 0
     var value = ElementValue.none
     var extras: [UInt8] = []
+    var life: UInt64 = 0
     for attribute in attributes {
       switch attribute.type {
       case NFTA_SET_ELEM_KEY: key = attribute.rawValue
@@ -70,13 +75,16 @@ struct ElementDecoder {
           extras += attribute.encoded
         }
       case NFTA_SET_ELEM_OBJREF: value = .object(attribute.text)
-      // The rest of its life is state: it differs from one moment to the next.
-      case NFTA_SET_ELEM_EXPIRATION, NFTA_SET_ELEM_PAD: break
+      // The rest of its life is state: it differs from one moment to the next, and is kept apart.
+      case NFTA_SET_ELEM_EXPIRATION: life = attribute.u64 ?? 0
+      case NFTA_SET_ELEM_PAD: break
       default: extras += attribute.encoded
       }
     }
     if !extras.isEmpty { value = .opaque(value, attributes: extras) }
     append(key: key, end: end, flags: flags, value: value)
+    if life != 0, remaining.isEmpty { remaining = Array(repeating: 0, count: count - 1) }
+    if life != 0 || !remaining.isEmpty { remaining.append(life) }
   }
 
   private mutating func append(

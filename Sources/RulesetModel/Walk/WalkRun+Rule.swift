@@ -141,6 +141,12 @@ extension WalkRun {
     _ chain: Int, _ index: Int, _ unknown: inout String?
   ) -> RuleEnd? {
     if case .opaque(_, let attributes)? = value {
+      if walk.tables[table].table.name == Ruleset.tableName, unknown == nil,
+        let comment = AttributeBytes(attributes).value(NFT.Attribute.elementUserdata)
+          .flatMap({ Userdata.text(type: NFT.udataComment, in: $0) })
+      {
+        note(table, chain, index, .opened(comment))
+      }
       switch ElementLimits(attributes) {
       case .none: break
       case .within(let text): note(table, chain, index, .assumed("within \(text)"))

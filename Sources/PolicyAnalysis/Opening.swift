@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PolicyCompiler
+public import PolicyLanguage
+public import RulesetModel
+
+/// What is open for a time on a machine, as its kernel has it.
+public struct Opening: Sendable, Hashable {
+  /// The zone; its name in the table where the policy has it no more.
+  public let zone: String
+  /// Whom it lets in.
+  public let sources: [Prefix]
+  /// What it lets in, each by the name of a service where one is just that, else as `8080/tcp`.
+  public let services: [String]
+  /// What is left of it.
+  public let remaining: OpeningDuration
+  /// Who opened it; empty where its comment does not say.
+  public let who: String
+  /// Why, in their words.
+  public let because: String
+  /// Its elements: what has to be taken out to end it.
+  public let ranges: [OpenedRange]
+
+  /// The zone as part of the sets' names.
+  private let key: String
+
+  /// Elements of one opening are made at one moment, but each may be read at another.
+  private static let tolerance: UInt64 = 2_000
+
+  /// The openings in force in a table as it was read, by zone, those that end first before others.
+  public static func inForce(in table: KernelTable, policy: Policy, machine: Machine) -> [Opening] {
+    let zones = SiteZone.zones(of: machine, in: policy)
+    return OpenedSets.all(in: table).flatMap { sets -> [Opening] in
+      let zone = zones.first { $0.identifier == sets.zone }?.name ?? sets.zone
+      return groups(sets.ranges).map { Opening(zone: zone, key: sets.zone, ranges: $0, policy: policy) }
+        .sorted { left, right in
+          if left.remaining != right.remaining {
+            return left.remaining.milliseconds < right.remaining.milliseconds
+          }
+          return left.sources.lexicographicallyPrecedes(right.sources)
+        }
+    }
+  }
+
+  /// One batch that ends it before its time, in the table that it was read from.
+  public func endingOperations(on table: KernelTable) -> [Operation] {
+    OpenedSets.all(in: table).filter { $0.zone == key }.flatMap { sets in
+      sets.removing(sets.ranges.filter { range in ranges.contains { $0.isSame(as: range) } })
+    }
+  }
+
+  private init(zone: String, key: String, ranges: [OpenedRange], policy: Policy) {
+    self.zone = zone
+    self.key = key
+    self.ranges = ranges
+    sources = Set(ranges.flatMap(\.prefixes)).sorted()
+    let ports = Set(
+      ranges.compactMap { range in
+        PortRange(range.ports.lowerBound, range.ports.upperBound).map {
+          ServicePort.ports(range.transport, $0)
+        }
+      })
+    services = Self.names(ports, policy)
+    remaining = OpeningDuration(milliseconds: ranges.map(\.life.remaining).min() ?? 0)
+    let comment = ranges.first?.life.comment ?? ""
+    let parts = comment.split(separator: ":", maxSplits: 1)
+    who = parts.count == 2 ? String(parts[0]) : ""
+    because = parts.count == 2 ? String(parts[1].drop { $0 == " " }) : comment
+  }
+
+  /// Sorts elements into openings: those of one comment and one end, and of these the sources that have the same ports.
+  private static func groups(_ ranges: [OpenedRange]) -> [[OpenedRange]] {
+    var groups: [[OpenedRange]] = []
+    for range in ranges.sorted(by: { $0.life.remaining < $1.life.remaining }) {
+      let place = groups.firstIndex { group in
+        group[0].life.comment == range.life.comment
+          && range.life.remaining - group[0].life.remaining <= tolerance
+      }
+      if let place { groups[place].append(range) } else { groups.append([range]) }
+    }
+    return groups.flatMap { group -> [[OpenedRange]] in
+      let bySource = Dictionary(grouping: group) { Source(family: $0.family, range: $0.sources) }
+      let byPorts = Dictionary(grouping: bySource.values) { ranges in
+        Set(ranges.map { Ports(transport: $0.transport, range: $0.ports) })
+      }
+      return byPorts.values.map { $0.flatMap { $0 } }
+    }
+  }
+
+  private struct Source: Hashable {
+    let family: AddressFamily
+    let range: ClosedRange<UInt128>
+  }
+
+  private struct Ports: Hashable {
+    let transport: IPProtocol
+    let range: ClosedRange<UInt16>
+  }
+
+  /// The service that is just these ports, else each by the service that is just it, else as it is written.
+  private static func names(_ ports: Set<ServicePort>, _ policy: Policy) -> [String] {
+    let known = policy.services + ServiceCatalogue.services
+    if let whole = known.first(where: { Set($0.ports) == ports }) { return [whole.name] }
+    return ports.sorted().map { port in
+      if let service = known.first(where: { $0.ports == [port] }) { return service.name }
+      guard case .ports(let transport, let range) = port else { return "" }
+      return "\(range)/\(transport)"
+    }
+  }
+}
+
+extension OpenedRange {
+  /// Whether they are one element, read at two moments.
+  func isSame(as other: OpenedRange) -> Bool {
+    family == other.family && sources == other.sources && transport == other.transport && ports == other.ports
+      && life.comment == other.life.comment
+  }
+}

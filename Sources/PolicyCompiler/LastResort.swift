@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+public import RulesetModel
+
+extension PolicyCompiler {
+  /// The ruleset of a machine of which nothing is known: no policy, and nothing kept of an earlier one. Loopback,
+  /// replies to what the host itself sends, ICMP errors, neighbour discovery, its DHCP client, and WireGuard's usual
+  /// port, behind which WireGuard itself answers nobody whom it does not know. Nothing is forwarded.
+  ///
+  /// It is made of a value, no file: the same bytes on every machine.
+  public static var lastResort: Ruleset {
+    let nowhere = SourceLocation(file: "", line: 0, column: 0)
+    let services = ServiceCatalogue.service(named: "wireguard").map { [$0] } ?? []
+    let machine = Machine(
+      name: "host", addresses: [], endpoint: .roaming, key: nil, subnets: [], zones: [], location: nowhere)
+    let handshakes = Grant(
+      to: [.machine(machine.name)], services: services, from: [.zone(Zone.internet)],
+      because: "it answers nobody whom it does not know", until: nil, location: nowhere, wordsTo: ["host"],
+      wordsFrom: ["anywhere"])
+    let policy = Policy(
+      path: "", tunnels: [], machines: [machine], groups: [], services: services, lists: [], block: [],
+      grants: [], encryptions: [], failsafe: [handshakes], tests: [])
+    return SiteCompiler(policy, today: CalendarDate(secondsSince1970: 0), restriction: .lockDown).ruleset(
+      of: machine)
+  }
+}

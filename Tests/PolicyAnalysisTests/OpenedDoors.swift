@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import RulesetModel
+
+/// Whether a table lets in what is opened in each zone, and nothing beside it. As compiled nothing is open, so that no
+/// rule about openings decides any packet: here one is in place for each zone and family.
+struct OpenedDoors {
+  private static let port: UInt16 = 7_777
+
+  private var packets: [(open: Packet, closed: Packet, range: OpenedRange, zone: String)] = []
+
+  /// The doors of a machine.
+  init(_ view: SiteView) {
+    for zone in view.zones {
+      let known = view.anyone(in: zone)
+      for family in AddressFamily.allCases {
+        // A zone that names its sources has those of the link as well.
+        guard let source = known.first(where: { $0.family == family }) ?? IPAddress("fe80::5"),
+          source.family == family,
+          let destination = IPAddress(family == .ipv4 ? "203.0.113.9" : "2001:db8::9"),
+          let input = view.interface(of: zone)
+        else { continue }
+        func packet(_ port: UInt16) -> Packet {
+          Packet(
+            source: source, destination: destination, transport: .tcp, destinationPort: port, input: input)
+        }
+        let range = OpenedRange(
+          family: family, sources: source.bits...source.bits, transport: .tcp, ports: Self.port...Self.port,
+          life: ElementLife(timeout: 60_000, comment: "eric: a test"))
+        packets.append((packet(Self.port), packet(Self.port + 1), range, zone.identifier))
+      }
+    }
+  }
+
+  /// How many doors there are.
+  var count: Int { packets.count }
+
+  /// Whether each of them is open, counted as such, and no wider than it should be.
+  func hold(in table: KernelTable) -> Bool {
+    var opened = table
+    for (_, _, range, zone) in packets {
+      guard let sets = OpenedSets(zone: zone, in: table) else { return false }
+      for case .addElements(let set, let elements) in sets.adding([range]) {
+        guard let place = opened.sets.firstIndex(where: { $0.name == set.name }) else { return false }
+        opened.sets[place].elements = elements
+      }
+    }
+    let walk = PacketWalk([opened])
+    return packets.allSatisfy { open, closed, _, _ in
+      let hooks = [NFT.hookPrerouting, NFT.hookInput]
+      let way = walk.trace(open, hooks: hooks)
+      return way.verdict == .accept && way.deciding?.outcome == .counted("opened")
+        && walk.trace(closed, hooks: hooks).verdict == .drop
+    }
+  }
+}
