@@ -5,6 +5,7 @@
 
 #include "csys_errno.h"
 #include "csys_netfilter.h"
+#include "csys_nflog.h"
 #include "csys_packet.h"
 #include "csys_thread.h"
 
