@@ -13,6 +13,8 @@ struct NetlinkAttribute {
 
   /// A one-byte number; nil where the length is another.
   var u8: UInt8? { payload.count == 1 ? payload[0] : nil }
+  /// A 16-bit number in network byte order; nil where the length is another.
+  var u16: UInt16? { payload.count == 2 ? UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)) : nil }
   /// A 32-bit number in network byte order; nil where the length is another.
   var u32: UInt32? { payload.count == 4 ? UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)) : nil }
   /// A 64-bit number in network byte order; nil where the length is another.
@@ -29,6 +31,10 @@ struct NetlinkAttribute {
   }
   /// A text and its terminating zero.
   var text: String { String(decoding: textBytes, as: UTF8.self) }
+  /// A text that says all that is there: valid UTF-8 and one terminating zero; nil for anything else.
+  var exactText: String? {
+    textBytes.count == payload.count - 1 ? String(validating: textBytes, as: UTF8.self) : nil
+  }
   /// The attributes within.
   var nested: AttributeList { AttributeList(payload) }
 }

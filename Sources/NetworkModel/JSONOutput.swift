@@ -7,11 +7,21 @@ public struct JSONOutput: Sendable {
   /// Whether the innermost object or array has a member yet.
   private var isEmpty = true
 
-  init() {}
+  private let layout: Layout
+
+  /// How members stand.
+  enum Layout: Sendable {
+    /// Each on a line of its own, indented.
+    case indented
+    /// All on one line.
+    case line
+  }
+
+  init(_ layout: Layout = .indented) { self.layout = layout }
 
   /// The text, handed over without a copy; an empty one stays here.
   mutating func take() -> JSONOutput {
-    var taken = JSONOutput()
+    var taken = JSONOutput(layout)
     swap(&taken, &self)
     return taken
   }
@@ -26,7 +36,7 @@ public struct JSONOutput: Sendable {
 
   mutating func close(_ bracket: StaticString) {
     depth -= 1
-    if !isEmpty { newLine() }
+    if !isEmpty, layout == .indented { newLine() }
     literal(bracket)
     isEmpty = false
   }
@@ -34,8 +44,12 @@ public struct JSONOutput: Sendable {
   /// Goes to the place of the next member.
   mutating func next() {
     if !isEmpty { bytes.append(UInt8(ascii: ",")) }
+    let isFirst = isEmpty
     isEmpty = false
-    newLine()
+    switch layout {
+    case .indented: newLine()
+    case .line: if !isFirst { bytes.append(UInt8(ascii: " ")) }
+    }
   }
 
   private mutating func newLine() {

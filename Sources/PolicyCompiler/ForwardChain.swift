@@ -133,9 +133,9 @@ extension RulesetBuilder {
   private var midstream: Rule {
     mutating get {
       let origin = Origin(reason: "middle of an unknown TCP connection")
-      return Rule(
-        [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)],
-        count: count(drop: "midstream", origin), action: .reset, origin: origin)
+      return drop(
+        [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], "midstream", origin,
+        by: .reset)
     }
   }
 
@@ -149,9 +149,9 @@ extension RulesetBuilder {
       let elsewhere = Match.interface(.output, .notEqual, .exact(part.tunnel.name))
       let origin = Origin(
         file: site.policy.path, lines: part.lines, reason: "encrypt: not outside \(part.tunnel.name)")
-      let refuse = Rule([], count: count(drop: "clear-text-out", origin), action: action, origin: origin)
+      let refuse = drop([], "clear-text-out", origin, by: action)
       for match in memberships(of: part.protected, .destination, set: "protected-\(name)") {
-        rules.append(Rule([match, elsewhere], count: refuse.count, action: action, origin: origin))
+        rules.append(Rule([match, elsewhere], action: refuse.action, origin: origin))
       }
       if part.endpoints.isEmpty { continue }
       let chain = "\(action == .reject ? "clear-out" : "clear-last")-\(name)"

@@ -54,16 +54,36 @@ struct RulesetBuilder {
     return entry.counter
   }
 
-  /// The counter of a reason to drop, known from now on.
-  mutating func count(drop name: String, _ origin: Origin) -> Count {
-    let name = "drop-\(name)"
-    if counters[name] == nil { counters[name] = NamedCounter(name: name, purpose: .drop, origin: origin) }
-    return .named(name)
-  }
-
-  /// A rule that counts a packet and drops it.
-  mutating func drop(_ matches: [Match] = [], _ reason: String, _ origin: Origin) -> Rule {
-    Rule(matches, count: count(drop: reason, origin), action: .drop, origin: origin)
+  /// A rule whose packets are logged, counted and then stopped by the action (drop, reject or reset), in a chain that all
+  /// rules of this reason and origin lead to: what is logged needs no condition of its own.
+  mutating func drop(
+    _ matches: [Match] = [], _ reason: String, _ origin: Origin, by action: Action = .drop
+  ) -> Rule {
+    let counter = "drop-\(reason)"
+    if counters[counter] == nil {
+      counters[counter] = NamedCounter(name: counter, purpose: .drop, origin: origin)
+    }
+    // nft asks for the protocol before anything else of a rule that resets.
+    let needed: [Match] = action == .reset ? [.transport(.equal, .tcp)] : []
+    let last = Rule(needed, count: .named(counter), action: action, origin: origin)
+    let kind =
+      switch action {
+      case .reject: "reject"
+      case .reset: "reset"
+      default: "drop"
+      }
+    var (name, number) = ("\(kind)/\(reason)", 1)
+    // The same reason may stand on several lines of the policy: each has a chain, so that what is dropped names its own.
+    while let known = chains.first(where: { $0.name == name }) {
+      if known.rules.last == last {
+        return Rule(matches, action: .goto(name), origin: origin)
+      }
+      number += 1
+      name = "\(kind)/\(reason)/\(number)"
+    }
+    let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "told to wgfence log"))
+    add(RuleChain(name: name, rules: [log, last]))
+    return Rule(matches, action: .goto(name), origin: origin)
   }
 
   /// The counter of what was opened for a time, known from now on.

@@ -39,6 +39,11 @@ public enum Expression: Sendable, Hashable {
   case reject(type: UInt32, code: UInt8)
   /// `notrack`
   case notrack
+  /// `limit` of packets: goes on below `rate` for each `unit` of seconds, and `burst` packets more after a quiet time.
+  case limit(rate: UInt64, unit: UInt64, burst: UInt32)
+  /// `log` to a group of NFLOG: a line with this prefix (`NFTA_LOG_PREFIX`, 127 bytes) and so many bytes of the packet
+  /// from its network header on.
+  case log(prefix: String, group: UInt16, captured: UInt32)
   /// Any other expression: its name, and the bytes of its data attribute as the kernel gave them.
   case opaque(name: String, data: [UInt8])
 }

@@ -56,6 +56,8 @@ public enum ExpressionText {
     case .objectMap(let set, let source): "objref sreg \(source) set \(set)"
     case .reject(let type, let code): "reject type \(type) code \(code)"
     case .notrack: "notrack"
+    case .limit(let rate, let unit, let burst): "limit rate \(rate)/\(unit)s burst \(burst)"
+    case .log(let prefix, let group, let captured): "log prefix \(prefix) group \(group) snaplen \(captured)"
     case .opaque(let name, let data): "\(name) \(hex(data))"
     }
   }

@@ -42,6 +42,7 @@ public enum Lowering {
   public static func rule(_ rule: Rule) -> KernelRule {
     var lowering = RuleLowering()
     for match in rule.matches { lowering.add(match) }
+    if let log = rule.log { lowering.add(log) }
     if let count = rule.count { lowering.add(count) }
     if let action = rule.action { lowering.add(action) }
     return KernelRule(
@@ -126,6 +127,11 @@ private struct RuleLowering {
       load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
       compare(comparison, host(type.rawValue))
     }
+  }
+
+  mutating func add(_ log: DropLog) {
+    load(.limit(rate: DropLog.rate, unit: 1, burst: DropLog.burst))
+    load(.log(prefix: log.prefix, group: DropLog.group, captured: DropLog.capturedLength))
   }
 
   mutating func add(_ count: Count) {

@@ -8,14 +8,17 @@ public struct Rule: Sendable, Hashable {
   public var matches: [Match]
   /// Where packets that meet it are counted.
   public var count: Count?
-  /// What befalls packets that meet it; nil for a rule that only counts.
+  /// What is told of packets that meet it, before they are counted; above its rate they do not meet the rule.
+  public var log: DropLog?
+  /// What befalls packets that meet it; nil for a rule that only counts or logs.
   public var action: Action?
   /// Where it comes from.
   public var origin: Origin
 
   /// A value of these parts.
-  public init(_ matches: [Match], count: Count? = nil, action: Action?, origin: Origin) {
+  public init(_ matches: [Match], log: DropLog? = nil, count: Count? = nil, action: Action?, origin: Origin) {
     self.matches = matches
+    self.log = log
     self.count = count
     self.action = action
     self.origin = origin

@@ -77,6 +77,8 @@ private struct RuleWriter {
     case .objectMap(let set, let source): words.append("object \(key(source, set)) map @\(set)")
     case .reject(let type, _): words.append(type == NFT.rejectReset ? "reject with tcp reset" : "reject")
     case .notrack: words.append("notrack")
+    case .limit(let rate, let unit, _): words.append(PreparedExpression.limitText(rate: rate, unit: unit))
+    case .log: words.append("log")
     case .metaSet(let key, let source):
       words.append("\(FieldNames.meta(key).name) set \(value(source) ?? "…")")
     case .opaque(let name, let data): opaque(name, AttributeBytes(data))

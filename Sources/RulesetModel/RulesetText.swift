@@ -130,6 +130,11 @@ public struct RulesetText {
   /// A rule as nft writes it, its comment included.
   public static func text(_ rule: Rule) -> String {
     var words = rule.matches.map(text)
+    if let log = rule.log {
+      words.append("limit rate \(DropLog.rate)/second burst \(DropLog.burst) packets")
+      words.append(
+        "log prefix \"\(log.prefix)\" group \(DropLog.group) snaplen \(DropLog.capturedLength)")
+    }
     switch rule.count {
     case .named(let name): words.append("counter name \"\(name)\"")
     case .bySource(let family, let map): words.append("counter name \(word(family)) saddr map @\(map)")

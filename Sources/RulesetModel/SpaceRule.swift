@@ -38,6 +38,11 @@ struct SpaceRule: Sendable {
 
   /// Prepares a rule of a table whose sets are these, in a chain before or behind conntrack.
   init(_ rule: KernelRule, family: AddressFamily, sets: [String: KernelSet]) {
+    // A drop's log leaves every packet as it is, within its limit or above.
+    if rule.isDropLog {
+      steps = []
+      return
+    }
     var reader = SpaceRuleReader(family: family, sets: sets)
     for expression in rule.expressions where !reader.isOver { reader.read(expression) }
     steps = reader.steps

@@ -87,8 +87,8 @@ struct SpaceRuleReader {
     case .reject:
       add(.reject)
       isOver = true
-    case .counter: break
-    case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .opaque:
+    case .counter, .log: break
+    case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .limit, .opaque:
       stop(ExpressionText.text(expression))
     }
   }

@@ -2,6 +2,7 @@
 
 import Enforcement
 import LinuxKernel
+import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
@@ -60,12 +61,50 @@ struct GoldenRulesetTests {
       let known = Set(ruleset.counters.map(\.name))
       for rule in ruleset.chains.flatMap(\.rules) {
         if case .named(let name) = rule.count { #expect(known.contains(name)) }
-        if rule.action == .drop || rule.action == .reject {
+        if [.drop, .reject, .reset].contains(rule.action) {
           #expect(rule.count != nil, "\(RulesetText.text(rule))")
         }
       }
       for set in ruleset.sets where set.kind == .counters {
         for case .object(let name) in set.elements.values { #expect(known.contains(name)) }
+      }
+    }
+  }
+
+  @Test("logs what it drops, under a prefix that names the chain", arguments: GoldenPolicy.all)
+  func dropsAreLogged(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      for chain in ruleset.chains {
+        for (place, rule) in chain.rules.enumerated() {
+          if rule.log != nil { #expect(rule.matches.isEmpty && rule.count == nil && rule.action == nil) }
+          guard [.drop, .reject, .reset].contains(rule.action) else { continue }
+          #expect(place == 1 && chain.rules.count == 2, "\(chain.name)")
+          #expect(rule.matches == (rule.action == .reset ? [.transport(.equal, .tcp)] : []), "\(chain.name)")
+          #expect(chain.rules.first?.log == DropLog(prefix: chain.name))
+        }
+      }
+    }
+  }
+
+  @Test("leaves nothing to a policy that drops in silence", arguments: GoldenPolicy.all)
+  func policiesDropNothing(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      /// Whether every packet that comes into the chain meets a verdict in it.
+      func decides(_ name: String) -> Bool {
+        guard let last = ruleset.chains.first(where: { $0.name == name })?.rules.last, last.matches.isEmpty
+        else { return false }
+        switch last.action {
+        case .accept, .drop, .reject: return true
+        case .goto(let next): return decides(next)
+        default: return false
+        }
+      }
+      for chain in ruleset.chains where chain.base?.policy == .drop {
+        #expect(decides(chain.name), "\(chain.name)")
+        for rule in chain.rules {
+          // What another chain returns from ends the base chain.
+          if case .goto(let next) = rule.action { #expect(decides(next), "\(next)") }
+        }
       }
     }
   }

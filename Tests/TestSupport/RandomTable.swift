@@ -77,6 +77,19 @@ public struct RandomTable {
       expressions.append(.object(type: object.type, name: object.name))
     }
     if random.oneIn(6) { expressions.append(.notrack) }
+    if random.oneIn(6) {
+      expressions.append(
+        .limit(
+          rate: UInt64(random.number(1...1000)), unit: random.one(of: [1, 60, 3600, 86_400]),
+          burst: UInt32(random.number(1...100))))
+    }
+    if random.oneIn(6) {
+      expressions.append(
+        .log(
+          prefix: String(repeating: "x", count: random.number(1...127)),
+          group: UInt16(random.number(0...65_535)),
+          captured: UInt32(random.number(0...256))))
+    }
     if random.oneIn(4) {
       let (key, length) = random.one(of: [(NFT_META_MARK, 4), (NFT_META_PRIORITY, 4), (NFT_META_NFTRACE, 1)])
       let register = register(bytes: length)

@@ -6,6 +6,7 @@
 #include "csys_daemon.h"
 #include "csys_errno.h"
 #include "csys_netfilter.h"
+#include "csys_nflog.h"
 #include "csys_packet.h"
 #include "csys_thread.h"
 

@@ -39,6 +39,8 @@ enum ExpressionDecoder {
     case "fib": fib(list)
     case "range": range(list)
     case "reject": reject(list)
+    case "limit": limit(list)
+    case "log": log(list)
     case "notrack": list.unread == 0 ? .notrack : nil
     default: nil
     }
@@ -218,6 +220,39 @@ enum ExpressionDecoder {
     case (nil, nil, let set?, let source?): return .objectMap(set: set, source: source)
     default: return nil
     }
+  }
+
+  /// A plain limit of packets; others (of bytes, inverted) stay as they are.
+  private static func limit(_ list: AttributeList) -> Expression? {
+    var (rate, unit, burst): (UInt64?, UInt64?, UInt32?)
+    for attribute in list {
+      switch attribute.type {
+      case NFTA_LIMIT_RATE: rate = attribute.u64
+      case NFTA_LIMIT_UNIT: unit = attribute.u64
+      case NFTA_LIMIT_BURST: burst = attribute.u32
+      case NFTA_LIMIT_TYPE where attribute.u32 == NFT_LIMIT_PKTS.rawValue: break
+      case NFTA_LIMIT_FLAGS where attribute.u32 == 0: break
+      case NFTA_LIMIT_PAD: break
+      default: return nil
+      }
+    }
+    guard let rate, let unit, let burst else { return nil }
+    return .limit(rate: rate, unit: unit, burst: burst)
+  }
+
+  /// A line for NFLOG with all that ours have; others stay as they are.
+  private static func log(_ list: AttributeList) -> Expression? {
+    var (prefix, group, captured): (String?, UInt16?, UInt32?)
+    for attribute in list {
+      switch attribute.type {
+      case NFTA_LOG_PREFIX: prefix = attribute.exactText
+      case NFTA_LOG_GROUP: group = attribute.u16
+      case NFTA_LOG_SNAPLEN: captured = attribute.u32
+      default: return nil
+      }
+    }
+    guard let prefix, let group, let captured else { return nil }
+    return .log(prefix: prefix, group: group, captured: captured)
   }
 
   private static func reject(_ list: AttributeList) -> Expression? {

@@ -87,6 +87,15 @@ enum ExpressionEncoder {
     case .reject(let type, let code):
       built.set(NFTNL_EXPR_REJECT_TYPE, type)
       built.set(NFTNL_EXPR_REJECT_CODE, byte: code)
+    case .limit(let rate, let unit, let burst):
+      built.set(NFTNL_EXPR_LIMIT_RATE, long: rate)
+      built.set(NFTNL_EXPR_LIMIT_UNIT, long: unit)
+      built.set(NFTNL_EXPR_LIMIT_BURST, burst)
+      built.set(NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS.rawValue)
+    case .log(let prefix, let group, let captured):
+      built.set(NFTNL_EXPR_LOG_PREFIX, prefix)
+      built.set(NFTNL_EXPR_LOG_GROUP, short: group)
+      built.set(NFTNL_EXPR_LOG_SNAPLEN, captured)
     case .counter, .notrack, .opaque: break
     }
     return built
@@ -108,6 +117,8 @@ enum ExpressionEncoder {
     case .object, .objectMap: "objref"
     case .reject: "reject"
     case .notrack: "notrack"
+    case .limit: "limit"
+    case .log: "log"
     case .opaque(let name, _): name
     }
   }
@@ -121,7 +132,8 @@ enum ExpressionEncoder {
     case .lookup(let name, _, _, _), .object(_, let name), .objectMap(let name, _):
       name.utf8.count < Int(NFT_NAME_MAXLEN)
     case .verdict(let verdict): (verdict.chain?.utf8.count ?? 0) < Int(NFT_NAME_MAXLEN)
-    case .meta, .metaSet, .payload, .ct, .fib, .counter, .reject, .notrack, .opaque: true
+    case .log(let prefix, _, _): prefix.utf8.count <= DropLog.prefixLimit
+    case .meta, .metaSet, .payload, .ct, .fib, .counter, .reject, .notrack, .limit, .opaque: true
     }
   }
 }

@@ -106,6 +106,10 @@ enum Nftnl {
     }
     deinit { nftnl_expr_free(pointer) }
     func set(_ attribute: Int, _ number: UInt32) { nftnl_expr_set_u32(pointer, UInt16(attribute), number) }
+    func set(_ attribute: Int, long number: UInt64) { nftnl_expr_set_u64(pointer, UInt16(attribute), number) }
+    func set(_ attribute: Int, short number: UInt16) {
+      nftnl_expr_set_u16(pointer, UInt16(attribute), number)
+    }
     func set(_ attribute: Int, byte number: UInt8) { nftnl_expr_set_u8(pointer, UInt16(attribute), number) }
     func set(_ attribute: Int, _ text: String) { _ = nftnl_expr_set_str(pointer, UInt16(attribute), text) }
     func set(_ attribute: Int, _ bytes: [UInt8]) {

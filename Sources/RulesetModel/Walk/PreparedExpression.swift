@@ -113,6 +113,9 @@ enum PreparedExpression: Sendable {
       self = .objects(set: set, source: source)
     case .reject: self = .reject
     case .notrack: self = .untrack
+    case .limit(let rate, let unit, _):
+      self = .limit(Self.limitText(rate: rate, unit: unit), inverted: .plain)
+    case .log: self = .nothing
     case .metaSet(let key, let source):
       self =
         key == NFT.metaMark
@@ -162,10 +165,9 @@ enum PreparedExpression: Sendable {
     switch name {
     case "limit":
       let rate = attributes.number(NFT.Attribute.limitRate) ?? 0
-      let unit = [1: "second", 60: "minute", 3600: "hour", 86400: "day", 604_800: "week"][
-        attributes.number(NFT.Attribute.limitUnit) ?? 0]
+      let unit = attributes.number(NFT.Attribute.limitUnit) ?? 0
       let flags = attributes.u32(NFT.Attribute.limitFlags) ?? 0
-      return .limit("limit rate \(rate)/\(unit ?? "?")", inverted: inversion(flags))
+      return .limit(limitText(rate: rate, unit: unit), inverted: inversion(flags))
     case "quota":
       return .limit(
         "quota \(attributes.number(NFT.Attribute.quotaBytes) ?? 0) bytes",
@@ -175,6 +177,12 @@ enum PreparedExpression: Sendable {
         "ct count \(attributes.u32(NFT.Attribute.connectionLimitCount) ?? 0)",
         inverted: inversion(attributes.u32(NFT.Attribute.connectionLimitFlags) ?? 0))
     }
+  }
+
+  /// A limit as nft has it, for a unit of seconds.
+  static func limitText(rate: UInt64, unit: UInt64) -> String {
+    let units: [UInt64: String] = [1: "second", 60: "minute", 3600: "hour", 86400: "day", 604_800: "week"]
+    return "limit rate \(rate)/\(units[unit] ?? "?")"
   }
 
   private static func inversion(_ flags: UInt32) -> Inversion {

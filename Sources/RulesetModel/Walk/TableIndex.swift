@@ -17,7 +17,10 @@ struct TableIndex: Sendable {
       table.chains.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     sets = Dictionary(table.sets.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     rules = table.chains.map { chain in
-      chain.rules.map { rule in rule.expressions.map { PreparedExpression($0, in: self) } }
+      // A drop's log leaves every packet as it is, within its limit or above.
+      chain.rules.map { rule in
+        rule.isDropLog ? [] : rule.expressions.map { PreparedExpression($0, in: self) }
+      }
     }
   }
 

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+public import PolicyCompiler
+public import PolicyLanguage
+public import RulesetModel
+
+/// Tells of dropped packets in a policy's words. What would let one in is worked out once for packets alike, so a flood of
+/// lines is cheap.
+public struct DropReporter: Sendable {
+  /// What packets have in common that the same grant would let in: besides the names, which obstacles their source meets.
+  private struct Key: Hashable {
+    let prefix: String
+    let zone: String
+    let target: GrantTarget?
+    let sender: DropReport.Sender
+    let family: AddressFamily
+    let service: String
+    let isInTunnel: Bool
+    let isInZone: Bool
+    let blocked: Int?
+  }
+
+  /// What was worked out: a grant to some services from a sender that the line names, or from the packet's own address.
+  private enum Answer {
+    case grant(to: String, services: String, from: String?)
+    case none(String)
+  }
+
+  /// Most answers that are kept; then all are forgotten.
+  public static let cacheLimit = 1024
+
+  private let policy: Policy
+  private let machine: Machine
+  private let today: CalendarDate
+  private let live: LiveEndpoints
+  private let view: SiteView
+  /// What a chain that drops ends in, by the prefix of its log.
+  private let endings: [String: (counter: String, place: String)]
+  private var answers: [Key: Answer] = [:]
+  /// How often a policy was compiled to work out an answer.
+  private(set) var compilations = 0
+
+  /// A reporter of what a machine's ruleset drops: the one that the policy compiles to on this day.
+  public init(
+    _ policy: Policy, machine: Machine, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()
+  ) {
+    self.policy = policy
+    self.machine = machine
+    self.today = today
+    self.live = live
+    view = CompiledSite(policy, today: today, live: live).view(of: machine)
+    var endings: [String: (String, String)] = [:]
+    for chain in view.ruleset.chains {
+      guard let prefix = chain.rules.first?.log?.prefix, let last = chain.rules.last,
+        case .named(let counter)? = last.count
+      else { continue }
+      endings[prefix] = (counter, last.origin.place)
+    }
+    self.endings = endings
+  }
+
+  /// What there is to say of a packet.
+  public mutating func report(_ dropped: DroppedPacket) -> DropReport {
+    let isOwn = dropped.hook == NFT.hookOutput || dropped.hook == NFT.hookPostrouting
+    let interface = (isOwn ? dropped.output : dropped.input) ?? dropped.input ?? dropped.output
+    // An interface that is gone is nobody's zone.
+    let zone = interface.flatMap { view.zone(of: $0) }
+    let ending = endings[dropped.prefix]
+    // A ruleset that was loaded by another version, or from another policy, may have chains that this one has not.
+    let counter = ending?.counter ?? dropped.prefix
+    let reason = DropReason(counter: counter)
+    let headers = dropped.headers
+    let sender = headers.map { self.sender($0.source, zone) } ?? .address
+    let names: (all: [String], narrowest: Service?) = headers.map(services) ?? ([], nil)
+    var remedy = DropReport.Remedy.none(reason.final ?? "too little is known of it")
+    if ending == nil {
+      remedy = .none("the ruleset that dropped it is not the one of this policy")
+    } else if reason.final == nil, let headers, let zone, let input = dropped.input {
+      remedy = self.remedy(headers, zone, input, sender, names.narrowest, dropped.prefix)
+    }
+    return DropReport(
+      time: dropped.time, zone: zone?.name ?? "unknown", interface: interface, source: headers?.source,
+      destination: headers?.destination, transport: headers?.transport, port: headers?.destinationPort,
+      sender: sender, services: names.all, counter: counter, reason: reason.meaning,
+      place: ending?.place ?? "built in:", remedy: remedy)
+  }
+
+  // MARK: Names
+
+  private func sender(_ address: IPAddress, _ zone: SiteZone?) -> DropReport.Sender {
+    if let zone, zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+      return policy.machines.first { $0.addresses(in: tunnel.name).contains(address) }.map {
+        .machine($0.name)
+      }
+        ?? .address
+    }
+    let known = policy.machines.first { machine in
+      if case .addresses(let own) = machine.endpoint { own.contains(address) } else { false }
+    }
+    return known.map { .endpoint($0.name) } ?? .address
+  }
+
+  /// The names of what a packet asks for, and the service that says no more than that; nil where no service can.
+  private func services(_ headers: CapturedHeaders) -> (all: [String], narrowest: Service?) {
+    let asked: ServicePort
+    let written: String
+    switch headers.transport {
+    case .icmp, .icmpv6:
+      guard headers.icmpType == (headers.transport == .icmp ? 8 : 128) else {
+        return (["\(headers.transport) type \(headers.icmpType.map { String($0) } ?? "unknown")"], nil)
+      }
+      (asked, written) = (.echoRequest, "ping")
+    case let transport where transport.hasPorts:
+      guard let number = headers.destinationPort, let port = PortRange(number) else {
+        return (["\(transport)"], nil)
+      }
+      (asked, written) = (.ports(transport, port), "\(number)/\(transport)")
+    case let transport: (asked, written) = (.protocol(transport), "ip/\(transport.number)")
+    }
+    func holds(_ service: Service) -> Bool {
+      service.ports.contains { port in
+        if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
+          own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper
+        } else {
+          port == asked
+        }
+      }
+    }
+    let own = policy.services.filter(holds)
+    let others = ServiceCatalogue.services.filter { service in
+      holds(service) && !policy.services.contains { $0.name == service.name }
+    }
+    let named = (own + others).sorted { ($0.ports.count, $0.name) < ($1.ports.count, $1.name) }
+    let exact = named.first { $0.ports == [asked] }
+    let all = own.isEmpty ? others.map(\.name) : own.map(\.name)
+    return (all.isEmpty ? [written] : all, exact ?? Service(written: written))
+  }
+
+  // MARK: What would let it in
+
+  private mutating func remedy(
+    _ headers: CapturedHeaders, _ zone: SiteZone, _ input: InterfaceName, _ sender: DropReport.Sender,
+    _ service: Service?, _ prefix: String
+  ) -> DropReport.Remedy {
+    guard let service else { return .none("no service of 'allow' is this") }
+    let target = target(headers.destination)
+    let key = Key(
+      prefix: prefix, zone: zone.name, target: target, sender: sender, family: headers.source.family,
+      service: service.name,
+      isInTunnel: policy.tunnels.contains { $0.prefixes.contains { $0.contains(headers.source) } },
+      isInZone: zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(headers.source) },
+      blocked: policy.block.firstIndex { policy.list(named: $0.name)?.holds(headers.source) == true })
+    let answer: Answer
+    if let known = answers[key] {
+      answer = known
+    } else {
+      answer = self.answer(headers, zone, input, sender, service, target)
+      if answers.count >= Self.cacheLimit { answers.removeAll(keepingCapacity: true) }
+      answers[key] = answer
+    }
+    switch answer {
+    case .grant(let to, let services, let from):
+      return .grant(PolicyWords.grant(to: to, services: services, from: from ?? headers.source.description))
+    case .none(let why): return .none(why)
+    }
+  }
+
+  /// What a destination is to the policy; nil where it is nothing. One that nobody has is taken for this host's own.
+  private func target(_ address: IPAddress) -> GrantTarget? {
+    for other in policy.machines where other.name != machine.name {
+      if other.addresses.contains(where: { $0.addresses.contains(address) }) { return .machine(other.name) }
+    }
+    if machine.subnets.contains(where: { $0.contains(address) }) {
+      return .subnet(machine: machine.name, prefix: Prefix(address))
+    }
+    for zone in machine.zones where zone.prefixes.contains(where: { $0.contains(address) }) {
+      return .zone(machine: machine.name, zone: zone.name)
+    }
+    return nil
+  }
+
+  private mutating func answer(
+    _ headers: CapturedHeaders, _ zone: SiteZone, _ input: InterfaceName, _ sender: DropReport.Sender,
+    _ service: Service, _ target: GrantTarget?
+  ) -> Answer {
+    let source: GrantSource
+    var isByAddress = false
+    switch (zone.kind, sender) {
+    case (.containers, _):
+      return .none("containers are a zone that grants do not name one by one: allow the zone")
+    case (.tunnel, .machine(let name)): source = .machine(name)
+    case (.tunnel, _):
+      guard let tunnel = policy.tunnel(named: zone.name) else { return .none("no tunnel of this name") }
+      guard tunnel.prefixes.contains(where: { $0.contains(headers.source) }) else {
+        return .none(
+          "no machine of the policy has its source behind it: give it a zone or a subnet with the prefix")
+      }
+      source = .tunnel(tunnel.name)
+    default:
+      source = .prefix(Prefix(headers.source))
+      isByAddress = true
+    }
+    // The host's own zone may hold the very address that the packet is for: then it is for this host.
+    var candidates: [GrantTarget] = [.machine(machine.name)]
+    if let target { candidates.insert(target, at: 0) }
+    var obstacle = ""
+    for candidate in candidates {
+      let trace = trace(headers, input, service, from: source, to: candidate)
+      if trace.verdict == .accept {
+        return .grant(
+          to: PolicyWords.text(candidate), services: service.name,
+          from: isByAddress ? nil : PolicyWords.text(source))
+      }
+      if obstacle.isEmpty {
+        obstacle = "a grant alone would not: \(view.reason(trace)) (\(view.because(trace)))"
+      }
+    }
+    return .none(obstacle)
+  }
+
+  /// The packet's way were this granted.
+  private mutating func trace(
+    _ headers: CapturedHeaders, _ input: InterfaceName, _ service: Service, from source: GrantSource,
+    to target: GrantTarget
+  ) -> Trace {
+    compilations += 1
+    let grant = Grant(
+      to: [target], services: [service], from: [source], because: nil, until: nil,
+      location: SourceLocation(file: policy.path, line: 1, column: 1), wordsTo: [PolicyWords.text(target)],
+      wordsFrom: [PolicyWords.text(source)])
+    let more = Policy(
+      path: policy.path, tunnels: policy.tunnels, machines: policy.machines, groups: policy.groups,
+      services: policy.services, lists: policy.lists, block: policy.block, grants: policy.grants + [grant],
+      encryptions: policy.encryptions, failsafe: policy.failsafe, tests: [])
+    let view = CompiledSite(more, today: today, live: live).view(of: machine)
+    var packet = Packet(
+      source: headers.source, destination: headers.destination, transport: headers.transport,
+      sourcePort: headers.sourcePort ?? 40_000, destinationPort: headers.destinationPort ?? 0, input: input)
+    if target == .machine(machine.name) { return view.arrival(packet) }
+    packet.destinationType = .unicast
+    return view.passage(packet, to: exit(target, input))
+  }
+
+  /// The interface by which a packet leaves for a target behind this machine.
+  private func exit(_ target: GrantTarget, _ input: InterfaceName) -> InterfaceName {
+    let zone: SiteZone?
+    switch target {
+    case .machine(let name):
+      let other = policy.machine(named: name)
+      zone = view.zones.first { zone in
+        zone.kind == .tunnel && other?.addresses.contains { $0.tunnel.description == zone.name } == true
+      }
+    case .zone(_, let name): zone = view.zone(named: name)
+    case .subnet(_, let prefix):
+      zone =
+        view.zones.first { $0.prefixes.contains { $0.contains(prefix) } } ?? view.zone(named: Zone.internet)
+    }
+    return zone.flatMap { view.interface(of: $0) } ?? input
+  }
+}
