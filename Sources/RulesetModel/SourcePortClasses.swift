@@ -90,7 +90,7 @@ public struct SourcePortClasses: Sendable {
       case .meta(_, let destination), .ct(_, _, let destination), .fib(_, _, let destination),
         .immediate(let destination, _):
         if holder == slot(destination) { holder = nil }
-      case .verdict, .counter, .object, .reject, .notrack: break
+      case .verdict, .counter, .object, .reject, .notrack, .limit, .log: break
       }
     }
     return cuts

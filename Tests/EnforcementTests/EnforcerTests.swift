@@ -9,7 +9,7 @@ struct EnforcerTests {
   /// A store that does what its script says.
   struct Script: RulesetStore {
     var table: KernelTable?
-    var generation: UInt32 = 10
+    var current: UInt32 = 10
     /// What each commit in turn meets; nil: it works.
     var commits: [StoreError?] = []
     /// What a commit leaves instead of what was meant.
@@ -18,9 +18,9 @@ struct EnforcerTests {
     var sent: [[RulesetModel.Operation]] = []
 
     mutating func read() throws(StoreError) -> StoredTable {
-      StoredTable(table: table, generation: generation)
+      StoredTable(table: table, generation: current)
     }
-    mutating func generation() throws(StoreError) -> UInt32 { generation }
+    mutating func generation() throws(StoreError) -> UInt32 { current }
     mutating func counters() throws(StoreError) -> [String: CounterState] {
       ["hits": CounterState(packets: 3, bytes: 4)]
     }
@@ -30,13 +30,13 @@ struct EnforcerTests {
       if !commits.isEmpty, let error = commits.removeFirst() {
         if case .uncertain = error {
           table = desired
-          self.generation += 1
+          current += 1
         }
         throw error
       }
-      guard generation == self.generation else { throw .stale }
+      guard generation == current else { throw .stale }
       table = leaves ?? desired
-      self.generation += 1
+      current += 1
     }
   }
 
