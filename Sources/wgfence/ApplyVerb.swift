@@ -34,8 +34,33 @@ struct ApplyVerb: Verb {
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
+  @Option(
+    help:
+      "Go back after this time (60s, 5m) unless wgfence confirm comes over a connection opened after the apply. Needs the daemon."
+  )
+  var confirm: String?
+
+  @OptionGroup var places: StateOptions
+
+  func validate() throws {
+    guard let confirm else { return }
+    let duration: OpeningDuration
+    do throws(OpeningError) {
+      duration = try OpeningDuration(confirm)
+    } catch {
+      throw ValidationError("--confirm: \(error)")
+    }
+    guard (5_000...86_400_000).contains(duration.milliseconds) else {
+      throw ValidationError("--confirm takes 5s to 24h")
+    }
+  }
+
   func run() throws {
-    try namespace.check()
+    let daemon = try places.daemon()
+    if daemon == nil {
+      try namespace.check()
+      if confirm != nil { _ = try places.requiredDaemon("apply --confirm") }
+    }
     let loaded = try options.load()
     let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
     try runTests(loaded.policy)
@@ -43,16 +68,70 @@ struct ApplyVerb: Verb {
     let desired = Lowering.table(ruleset)
     let cut = try connectionsCut(by: ruleset, desired, loaded.policy)
     if format == .text { Console.print(cut.text) }
-    let outcome = try KernelSession.run { store throws(EnforcementError) in
-      try Enforcer.apply(desired, to: &store)
+    if let daemon {
+      report(try hand(loaded, to: daemon), cut, loaded)
+    } else {
+      report(try applyDirectly(loaded), cut, loaded)
     }
-    report(outcome, cut, loaded)
+  }
+
+  /// What was sent, and the generation since.
+  private struct Applied {
+    var operations: Int
+    var generation: UInt32
+  }
+
+  /// Lets the daemon do it: the policy and its lists are handed over as they were read here.
+  private func hand(_ loaded: LoadedPolicy, to daemon: DaemonConnection) throws -> Applied {
+    var request = ControlRequest("apply")
+    request["path"] = DaemonVerb.absolute(options.policy)
+    request["machine"] = options.machine.given
+    request["lists"] = loaded.file.lists.map(\.name).joined(separator: "\n")
+    if let confirm, let duration = try? OpeningDuration(confirm) {
+      request["confirm"] = String(duration.milliseconds / 1000)
+    }
+    var applied = Applied(operations: 0, generation: 0)
+    let status = try daemon.ask(request, files: [loaded.file.bytes] + loaded.file.lists.map(\.bytes)) {
+      result in
+      applied.operations = result["operations"].flatMap { Int($0) } ?? 0
+      applied.generation = result["generation"].flatMap { UInt32($0) } ?? 0
+    }
+    if status != 0 { throw ExitCode(status) }
+    return applied
+  }
+
+  private func applyDirectly(_ loaded: LoadedPolicy) throws -> Applied {
+    let directory = places.directory
+    let lock = try directory.map { try DirectCustody.lock($0) }
+    var custody = try DirectCustody.custody(directory)
+    do {
+      let candidate = try Candidate(
+        loaded.policy, machine: options.machine.name(in: loaded.policy), digest: loaded.digest,
+        today: Today.date, live: LiveEndpoints.read(for: loaded.policy).live)
+      let actions = try custody.keeper.apply(
+        candidate, by: DirectCustody.caller, confirm: nil,
+        at: Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: Clock.bootIdentity))
+      if custody.perform(actions) != nil { throw ExitCode(1) }
+    } catch let code as ExitCode {
+      throw code
+    } catch {
+      Console.error("\(error); nothing was changed")
+      throw ExitCode(1)
+    }
+    _ = consume lock
+    return Applied(operations: custody.sent, generation: custody.observed?.generation ?? 0)
   }
 
   /// The live connections that the change ends. They are looked for, and told, before it: the caller's own may be one.
   private func connectionsCut(by ruleset: Ruleset, _ desired: KernelTable, _ policy: Policy) throws
     -> CutReport
   {
+    guard Capability.isNetworkAdministrator else {
+      Console.note(
+        "wgfence: warning: which live connections this ends is not known: that needs root, or CAP_NET_ADMIN\n"
+      )
+      return CutReport(found: nil, now: 0)
+    }
     let planned = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)
     }
@@ -110,19 +189,23 @@ struct ApplyVerb: Verb {
     return (session, towards ?? routes.interface(owning: session.server))
   }
 
-  private func report(_ outcome: Enforcer.Outcome, _ cut: CutReport, _ loaded: LoadedPolicy) {
+  private func report(_ applied: Applied, _ cut: CutReport, _ loaded: LoadedPolicy) {
     switch format {
     case .text:
-      if outcome.plan.isEmpty {
+      if applied.operations == 0 {
         Console.print("The kernel equalled the policy already; nothing was sent.\n")
       } else {
-        let count = outcome.plan.operations.count
+        let count = applied.operations
         let ended = cut.found?.cut.count ?? 0
         let ends = ended == 0 ? "" : "; \(ended) live connection\(ended == 1 ? " ends" : "s end")"
         Console.print(
           "Applied \(options.policy) as \(options.machine.name(in: loaded.policy)): \(count) "
-            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(outcome.generation))\(ends).\n"
+            + "operation\(count == 1 ? "" : "s") in one transaction, read back equal (generation \(applied.generation))\(ends).\n"
         )
+      }
+      if let confirm {
+        Console.print(
+          "It goes back in \(confirm) unless you open a new connection and say there: wgfence confirm\n")
       }
     case .json:
       Console.print(
@@ -130,8 +213,8 @@ struct ApplyVerb: Verb {
           object.put("schema", "wgfence/apply/1")
           object.put("machine", options.machine.name(in: loaded.policy))
           object.put("digest", loaded.digest)
-          object.put("operations", outcome.plan.operations.count)
-          object.put("generation", outcome.generation)
+          object.put("operations", applied.operations)
+          object.put("generation", applied.generation)
           cut.put(in: &object)
         })
     }

@@ -10,6 +10,10 @@ struct PolicyFile {
   let decoded: DecodedPolicy
   /// The policy's own lines.
   let lines: SourceLines
+  /// The policy's bytes.
+  let bytes: [UInt8]
+  /// The files of its lists that could be read, by the names that the policy gives them.
+  let lists: [(name: String, bytes: [UInt8])]
   /// A digest of the policy's bytes and of its list files' (FNV-1a, 64 bits): tells one text from another, and is no
   /// protection against one who forges.
   let digest: String
@@ -41,12 +45,17 @@ struct PolicyFile {
     case .bytes(let bytes):
       var digest = Digest()
       digest.add(bytes)
+      var lists: [(name: String, bytes: [UInt8])] = []
       let decoded = PolicyDecoder.decode(bytes: bytes, path: path, today: Today.date) { list in
         let file = read(list)
-        if case .bytes(let bytes) = file { digest.add(bytes) }
+        if case .bytes(let bytes) = file {
+          digest.add(bytes)
+          if !lists.contains(where: { $0.name == list }) { lists.append((list, bytes)) }
+        }
         return file
       }
-      return PolicyFile(decoded: decoded, lines: SourceLines(bytes), digest: digest.text)
+      return PolicyFile(
+        decoded: decoded, lines: SourceLines(bytes), bytes: bytes, lists: lists, digest: digest.text)
     }
   }
 

@@ -26,7 +26,7 @@ struct PolicyOptions: ParsableArguments {
       Console.error("\(self.policy) is not valid: \(errors) error\(errors == 1 ? "" : "s")")
       throw ExitCode(2)
     }
-    return LoadedPolicy(policy: policy, digest: loaded.digest)
+    return LoadedPolicy(policy: policy, digest: loaded.digest, file: loaded)
   }
 
   /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
@@ -62,6 +62,7 @@ struct MachineOptions: ParsableArguments {
 struct LoadedPolicy {
   let policy: Policy
   let digest: String
+  let file: PolicyFile
 }
 
 /// The day on which the program runs.

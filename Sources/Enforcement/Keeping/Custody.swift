@@ -16,6 +16,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   public private(set) var candidate: Candidate?
   /// Whether the table is asked to belong to this process.
   public private(set) var ownership: Ownership
+  /// Operations that the last enforcement sent.
+  public private(set) var sent = 0
   /// What could not be kept on disk; nil where all is.
   public private(set) var unkept: String?
 
@@ -91,11 +93,25 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     return observed.generation == generation
   }
 
+  /// The table as it is now, read only where something changed since it was.
+  public mutating func current() throws(StoreError) -> StoredTable {
+    if let observed, try store.generation() == observed.generation { return observed }
+    let now = try store.read()
+    observed = now
+    return now
+  }
+
   /// A commit of somebody else's that did not touch the table: what was read holds for its generation, too.
   public mutating func passed(generation: UInt32) {
     if let known = observed?.generation, Int32(bitPattern: generation &- known) > 0 {
       observed?.generation = generation
     }
+  }
+
+  /// How many changes a table is away from what is to be held.
+  public func driftCount(of table: KernelTable?) -> Int {
+    guard let desired else { return 0 }
+    return Plan(desired: held(desired), observed: table).operations.count
   }
 
   private func held(_ table: KernelTable) -> KernelTable {
@@ -119,8 +135,9 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
     observed = StoredTable(table: outcome.table, generation: outcome.generation)
     desired = table
+    sent = outcome.plan.operations.count
     if case .same = target {} else { self.candidate = candidate }
-    return .equal(changes: outcome.plan.operations.count, provenance)
+    return .equal(changes: sent, provenance)
   }
 
   private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {

@@ -121,10 +121,8 @@ extension Keeper {
     if let accepted, accepted.digest != state.superseded, case .accepted = file {
       return [.enforce(.candidate(accepted, .policy), .endPanic(by: by))]
     }
-    guard let behind = panic.behind else {
-      throw Refusal("there is no valid policy, and none was in force before: apply one first")
-    }
-    return [.enforce(.stored(behind), .endPanic(by: by))]
+    // Without a policy that ever held there is nothing better than to let nobody in.
+    return [.enforce(panic.behind.map { .stored($0) } ?? .lastResort, .endPanic(by: by))]
   }
 
   /// The state that goes with what `boot` holds: as if the apply had not been.

@@ -58,12 +58,12 @@ extension Keeper {
       }
       return keep(next) + [.say(.notice, "applied by \(by): \(Self.count(changes))")]
     case .rollback(let by):
-      state.superseded = file.digest
+      state.superseded = file.digest == provenance.digest ? nil : file.digest
       return keep(next) + [.say(.notice, "rolled back by \(by): \(Self.count(changes))")]
     case .goBack(let reason):
       if let pending = state.pending { state.inForce = pending.back }
       state.pending = nil
-      state.superseded = file.digest
+      state.superseded = file.digest == provenance.digest ? nil : file.digest
       return [.save, .say(.warning, "\(reason): went back, \(Self.count(changes))"), .readPolicy]
     case .panic(let by):
       if state.panic == nil {

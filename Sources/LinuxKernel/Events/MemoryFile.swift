@@ -105,6 +105,15 @@ public enum DurableFile {
   public static func remove(_ path: String) { unlink(path) }
 }
 
+/// Files that others read while they are replaced.
+public enum PublicFile {
+  /// Puts a content under a name, whole; readable by everyone.
+  public static func replace(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+    let error = bytes.withUnsafeBytes { csys_replace_file(path, $0.baseAddress, $0.count, 0o644) }
+    _ = try SystemError.check(error, "writing \(path)")
+  }
+}
+
 /// A file that one process at a time holds: flock(2). It is let go with the value, or when the process ends.
 public struct FileLock: ~Copyable {
   private let descriptor: Int32

@@ -112,7 +112,8 @@ struct BatchEncoder: ~Copyable {
   private mutating func addTable(_ index: Int, flags: UInt32, userdata: [UInt8]) throws(CommitError) {
     guard let built = Nftnl.Table() else { throw Self.exhausted(index) }
     built.set(NFTNL_TABLE_NAME, table)
-    built.set(NFTNL_TABLE_FLAGS, flags)
+    // Of a table that is there already, flags that are not said are not changed.
+    if flags != 0 { built.set(NFTNL_TABLE_FLAGS, flags) }
     if !userdata.isEmpty { built.set(NFTNL_TABLE_USERDATA, userdata) }
     let offset = begin(index, NFT_MSG_NEWTABLE, NLM_F_CREATE)
     buffer.extend(offset) { nftnl_table_nlmsg_build_payload($0, built.pointer) }

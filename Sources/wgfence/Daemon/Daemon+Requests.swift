@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import LinuxKernel
+import NetworkModel
+import PolicyAnalysis
+import PolicyLanguage
+import RulesetModel
+
+/// What clients of the control socket ask for.
+extension Daemon {
+  /// Answers a request: everything that goes into the client's outbox.
+  func answer(_ request: ControlRequest, _ client: ControlClient) {
+    let status: UInt8
+    do throws(Refusal) {
+      guard request["version"] == ControlRequest.version else {
+        throw Refusal("the daemon is of another version of wgfence: restart it (systemctl restart wgfence)")
+      }
+      // Another namespace has another firewall: who asks there does not mean this one.
+      if let theirs = request["namespace"], let own = NetworkNamespace.identity, theirs != String(own) {
+        throw Refusal(
+          "this daemon keeps another network namespace than yours: name the right --socket, or none")
+      }
+      status = try dispatch(request, client)
+    } catch {
+      client.outbox += ControlFrame(.note, text: "wgfence: error: \(error)\n").bytes
+      finish(client, 1)
+      return
+    }
+    if case .following = client.mode { return }
+    finish(client, status)
+  }
+
+  private func finish(_ client: ControlClient, _ status: UInt8) {
+    client.outbox += ControlFrame(.exit, [status]).bytes
+    client.mode = .ending
+  }
+
+  private func dispatch(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    switch request.verb {
+    case "status": return status(request, client)
+    case "apply": return try apply(request, client)
+    case "confirm": return try confirm(request, client)
+    case "rollback": return try rollback(request, client)
+    case "panic": return try panic(request, client)
+    case "open": return try open(request, client)
+    case "unload": return try unload(client)
+    case "log":
+      client.mode = .following(request["format"] == "json" ? .json : .text)
+      if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
+      return 0
+    default: throw Refusal("the daemon knows no verb '\(request.verb)': is it older than this program?")
+    }
+  }
+
+  // MARK: apply
+
+  private func apply(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    let candidate = try handedOver(request, client)
+    var confirm: Keeper.Confirm?
+    if let seconds = request.number("confirm") {
+      guard (5...86_400).contains(seconds) else { throw Refusal("--confirm takes 5 s to 24 h") }
+      confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all())
+    }
+    isUnloaded = false
+    let actions = try custody.keeper.apply(
+      candidate, by: client.name, confirm: confirm, at: surroundings.now())
+    if confirm != nil, let unkept = custody.unkept {
+      throw Refusal("\(unkept): an apply that must go back cannot be made while nothing can be kept")
+    }
+    if let failure = custody.perform(actions) { throw Refusal(failure) }
+    policyWasRead()
+    var result = ControlResult()
+    result["generation"] = custody.observed.map { String($0.generation) }
+    result["operations"] = String(custody.sent)
+    client.outbox += result.frame.bytes
+    return 0
+  }
+
+  /// The policy that a client handed over, in files in memory: the policy, then its lists in the order of their names.
+  private func handedOver(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> Candidate {
+    let names = (request["lists"] ?? "").split(separator: "\n").map { String($0) }
+    guard client.files.count == names.count + 1, let path = request["path"] else {
+      throw Refusal("the policy was not handed over whole")
+    }
+    var contents: [ListFile] = []
+    do throws(SystemError) {
+      for (index, file) in client.files.enumerated() {
+        let limit = index == 0 ? PolicyFile.policyLimit : PolicyFile.listLimit
+        contents.append(.bytes(try MemoryFile.read(file, limit: limit)))
+      }
+    } catch {
+      throw Refusal("\(error)")
+    }
+    var machine = settings.machine
+    if let named = request["machine"] { machine.given = named }
+    let lists = Dictionary(zip(names, contents.dropFirst()), uniquingKeysWith: { first, _ in first })
+    let reading = PolicyReader(machine: machine).read(path, contents[0]) { name in
+      (name, lists[name] ?? .unreadable(reason: "not handed over"))
+    }
+    switch reading.reading {
+    case .accepted(let candidate): return candidate
+    case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
+    }
+  }
+
+  private func confirm(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    guard let pending = custody.keeper.state.pending else {
+      throw Refusal("no apply waits for a confirmation")
+    }
+    if request["console"] == nil {
+      guard let session = request["session"] else {
+        throw Refusal(
+          "this is no session over the network, so it does not show that a new one can be made: open a new "
+            + "connection and confirm there, or say --console, which proves nothing about the network")
+      }
+      guard !pending.connections.contains(session) else {
+        throw Refusal(
+          "this connection was there before the apply, so it does not show that a new one can be made: open a "
+            + "new connection and confirm there")
+      }
+      guard try SessionFlow.isLive(session) else {
+        throw Refusal("the kernel knows no live connection \(session): confirm from the session itself")
+      }
+    }
+    custody.perform(try custody.keeper.confirm(by: client.name))
+    policyWasRead()
+    client.outbox += ControlFrame(.output, text: "Confirmed: it stays.\n").bytes
+    return 0
+  }
+
+  private func rollback(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    let directory = settings.stateDirectory
+    if request["list"] != nil {
+      client.outbox += ControlFrame(.output, text: HistoryReport.text(directory, custody.keeper.state)).bytes
+      return 0
+    }
+    let state = custody.keeper.state
+    let before = directory.numbers().filter { number in state.inForce.map { number < $0 } ?? true }
+    guard let number = request.number("to").map({ Int($0) }) ?? before.last else {
+      throw Refusal("there is no ruleset before this one")
+    }
+    guard state.pending != nil || directory.numbers().contains(number) else {
+      throw Refusal("there is no stored ruleset \(number): see wgfence rollback --list")
+    }
+    if let failure = custody.perform(try custody.keeper.rollback(to: number, by: client.name)) {
+      throw Refusal(failure)
+    }
+    policyWasRead()
+    client.outbox +=
+      ControlFrame(.output, text: "Rolled back: \(HistoryReport.line(custody.keeper.inForce)).\n").bytes
+    return 0
+  }
+
+  private func panic(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    isUnloaded = false
+    let isEnd = request["end"] != nil
+    let actions = isEnd ? try custody.keeper.endPanic(by: client.name) : custody.keeper.panic(by: client.name)
+    if let failure = custody.perform(actions) { throw Refusal(failure) }
+    policyWasRead()
+    let text =
+      isEnd
+      ? "The panic is over: \(HistoryReport.line(custody.keeper.inForce)).\n"
+      : "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants. "
+        + "It holds over a restart, until wgfence panic --end.\n"
+    client.outbox += ControlFrame(.output, text: text).bytes
+    return 0
+  }
+
+  private func unload(_ client: ControlClient) throws(Refusal) -> UInt8 {
+    do throws(StoreError) {
+      let now = try custody.store.read()
+      if now.table != nil { try custody.store.commit([.deleteTable], generation: now.generation) }
+    } catch {
+      throw Refusal("\(EnforcementError(error))")
+    }
+    isUnloaded = true
+    custody.forgetObserved()
+    journal.say(
+      .warning,
+      "the ruleset was taken out by \(client.name): nothing is enforced until the next apply or restart")
+    return 0
+  }
+
+  // MARK: open
+
+  private func open(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+    guard !isUnloaded, custody.keeper.state.panic == nil, let (policy, machine, _) = policyInForce,
+      custody.candidate != nil
+    else {
+      throw Refusal("nothing can be opened: no policy is in force (see wgfence status)")
+    }
+    let order: OpeningOrder
+    do throws(OpeningError) {
+      order = try OpeningOrder(
+        policy, machine: machine, service: request["service"] ?? "", from: request["from"] ?? "",
+        lasting: OpeningDuration(request["for"] ?? "1s"), who: client.name,
+        because: request["because"] ?? (request["end"] == nil ? "" : "ended"))
+    } catch {
+      throw Refusal("\(error)")
+    }
+    let isEnd = request["end"] != nil
+    // An element that ends by itself meanwhile makes the kernel refuse: then it is read and tried again.
+    var lastError: StoreError?
+    for _ in 0..<4 {
+      do throws(StoreError) {
+        let now = try custody.current()
+        guard let table = now.table else { throw StoreError.stale }
+        let operations: [RulesetModel.Operation]
+        do throws(OpeningError) {
+          operations = try isEnd ? order.endingOperations(on: table) : order.operations(on: table)
+        } catch {
+          client.outbox += ControlFrame(.note, text: "wgfence: error: \(error)\n").bytes
+          return 1
+        }
+        if operations.isEmpty {
+          client.outbox +=
+            ControlFrame(
+              .output, text: isEnd ? "Nothing of that is open.\n" : "It is open for longer already.\n"
+            ).bytes
+          return 0
+        }
+        try custody.store.commit(operations, generation: now.generation)
+        lastError = nil
+      } catch {
+        lastError = error
+        custody.forgetObserved()
+        continue
+      }
+      break
+    }
+    if let lastError { throw Refusal("\(EnforcementError(lastError))") }
+    custody.forgetObserved()
+    let what = "\(request["service"] ?? "") from \(request["from"] ?? "")"
+    let said =
+      isEnd
+      ? "closed \(what), by \(client.name)"
+      : "opened \(what) for \(request["for"] ?? ""), by \(client.name): \(request["because"] ?? "")"
+    journal.say(.notice, said)
+    for warning in order.warnings {
+      client.outbox += ControlFrame(.note, text: "wgfence: warning: \(warning)\n").bytes
+    }
+    client.outbox += ControlFrame(.output, text: "\(said.prefix(1).uppercased())\(said.dropFirst()).\n").bytes
+    refresh = .wanted
+    return 0
+  }
+
+  // MARK: status
+
+  /// One line for the service manager.
+  var statusLine: String {
+    let keeper = custody.keeper
+    if isUnloaded { return "unloaded: nothing is enforced" }
+    if let panic = keeper.state.panic { return "panic, declared by \(panic.by)" }
+    if keeper.state.pending != nil { return "an apply waits for its confirmation" }
+    if case .refused(let refusal) = keeper.file {
+      return "policy not accepted, the last good one holds: \(refusal.reason)"
+    }
+    return keeper.inForce.map { "enforcing \($0.path) as \($0.machine)" } ?? "nothing in force"
+  }
+
+  private func status(_ request: ControlRequest, _ client: ControlClient) -> UInt8 {
+    let report = StatusReport(self)
+    let text = request["format"] == "json" ? report.json : report.text
+    client.outbox += ControlFrame(.output, text: text).bytes
+    return report.isFine ? 0 : 2
+  }
+}
