@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -374,6 +376,26 @@ int csys_lock_file(const char *path) {
   if (fd < 0) return -errno;
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) return closing(fd);
   return fd;
+}
+
+/* Only segments that were never written: what the loader relocated is in writable ones. */
+static int release_segments(struct dl_phdr_info *info, size_t size, void *unused) {
+  long page = sysconf(_SC_PAGESIZE);
+  (void)size;
+  (void)unused;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) != 0) continue;
+    uintptr_t start = (info->dlpi_addr + segment->p_vaddr) & ~((uintptr_t)page - 1);
+    uintptr_t end = (info->dlpi_addr + segment->p_vaddr + segment->p_filesz) & ~((uintptr_t)page - 1);
+    if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 1; /* the program itself comes first; libraries are shared with others */
+}
+
+void csys_release_memory(void) {
+  malloc_trim(0);
+  dl_iterate_phdr(release_segments, NULL);
 }
 
 int csys_notify(const char *state) {

@@ -105,6 +105,10 @@ int csys_replace_file(const char *path, const void *bytes, size_t length, unsign
 /* Takes a lock on a file (flock), making it if need be. Returns the descriptor, -EWOULDBLOCK where another has it. */
 int csys_lock_file(const char *path);
 
+/* Gives back memory that is not in use: freed heap, and pages of the program itself, which the kernel maps again from
+   its cache where they are needed. */
+void csys_release_memory(void);
+
 /* Tells the service manager (sd_notify(3)). Does nothing without NOTIFY_SOCKET. */
 int csys_notify(const char *state);
 

@@ -134,7 +134,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       return .failed(error.description)
     }
     observed = StoredTable(table: outcome.table, generation: outcome.generation)
-    desired = table
+    // What was read back is equal, and one copy of it is enough.
+    desired = outcome.table?.lasting ?? table
     sent = outcome.plan.operations.count
     if case .same = target {} else { self.candidate = candidate }
     return .equal(changes: sent, provenance)
@@ -271,5 +272,17 @@ extension Keeper.Purpose {
     case .begin, .policyFile, .goBack, .repair: "the daemon"
     case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
     }
+  }
+}
+
+extension KernelTable {
+  /// A table as it was read, without what ends by itself, and without who holds it.
+  fileprivate var lasting: KernelTable {
+    var table = self
+    table.flags &= ~NFT.tableOwnership
+    for index in table.sets.indices where table.sets[index].flags & NFT.setTimeout != 0 {
+      table.sets[index].elements = table.sets[index].elements.lasting
+    }
+    return table
   }
 }

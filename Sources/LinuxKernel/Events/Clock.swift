@@ -66,3 +66,10 @@ public struct SignalReader: ~Copyable {
     }
   }
 }
+
+/// The memory of this process.
+public enum Memory {
+  /// Gives back what is not in use: freed heap, and the program's own pages, which come back where they are needed. For
+  /// a process that goes to sleep.
+  public static func release() { csys_release_memory() }
+}

@@ -59,6 +59,8 @@ final class Daemon {
   private var settle: Int64?
   private var lastPolicyRead: Int64 = 0
   private var signature: [FileSignature] = []
+  /// Whether there is memory to give back before the next sleep.
+  private var isFat = false
   private var tunnels: [InterfaceName: TunnelState] = [:]
 
   /// Moments that come round, in nanoseconds since boot.
@@ -170,6 +172,10 @@ final class Daemon {
     journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
     while !isEnding {
       timer.arm(nextMoment)
+      if isFat {
+        isFat = false
+        Memory.release()
+      }
       let ready: [Poller.Ready]
       do throws(SystemError) { ready = try poller.wait() } catch { throw DaemonError("\(error)") }
       for one in ready { take(one) }
@@ -252,6 +258,7 @@ final class Daemon {
       drops?.use(reporter)
     }
     ServiceManager.tell("STATUS=\(statusLine)")
+    isFat = true
   }
 
   private static let endpointInterval: Int64 = 5_000_000_000
