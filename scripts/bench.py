@@ -4,10 +4,13 @@
 import ctypes
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+
+from bench_daemon import Daemon
 
 WGFENCE, STATE = sys.argv[1:3]
 TOOL = f"{STATE}/tool"
@@ -208,6 +211,69 @@ def processes():
     return small, large, note
 
 
+# --- the daemon
+
+def daemon(small, large):
+    """A changed file, one opening, memory and sleep. The neighbours' reload is ufw's, where it is unpacked."""
+    notes = []
+    for path, grants, most in ((small, "50", 12), (large, "10,000", 20)):
+        fresh_namespace()
+        do("ip", "link", "set", "lo", "up")
+        text = open(path).read()
+        more = text + "  - { to: gateway, services: [9999/tcp], from: laptop-1 }\n"
+        with Daemon(WGFENCE, STATE, path) as ours:
+            changes = [ours.change(more if turn % 2 == 0 else text) for turn in range(2 * RUNS + 1)]
+            if any(commits != 1 for _, commits in changes):
+                sys.exit(f"bench: {[commits for _, commits in changes]} commits for a change each")
+            time.sleep(1)
+            resident, woken = ours.facts("VmRSS", "voluntary_ctxt_switches")
+            time.sleep(10)
+            slept = ours.facts("voluntary_ctxt_switches")[0] - woken
+            opened = MEDIAN(ours.open(3000 + 7 * turn) for turn in range(2 * RUNS + 1))
+        milliseconds = MEDIAN(taken for taken, _ in changes)
+        if grants == "50":
+            reload = ufw_reload()
+            if reload:
+                row("A1", "file changed to committed, 50 grants : ufw reload", milliseconds, reload, round(1 / 300, 4), "ms")
+            else:
+                notes.append(f"A1 file changed to committed, 50 grants: {milliseconds:.2f} ms; ufw is not here to compare")
+        row("B", f"one opening, request to commit, {grants} grants : 0.1 ms", opened, 0.1, 1.0, "ms")
+        row("D", f"daemon resident, {grants} grants : {most} MiB", resident / 1024, most, 1.0, "MiB")
+        notes.append(f"{grants} grants: file changed to committed {milliseconds:.2f} ms, one commit each; "
+                     f"woken {slept} times in 10 s of nothing")
+    return "\n".join(notes)
+
+
+def ufw_reload():
+    """Milliseconds of `ufw reload` with 50 rules; nil where Debian's ufw is not unpacked (scripts/setup.sh test)."""
+    unpacked = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.build/neighbours")
+    if not os.path.exists(f"{unpacked}/usr/sbin/ufw"):
+        return None
+    fresh_namespace()
+    root = f"{STATE}/ufw"
+    for part in ("usr/lib/python3/dist-packages", "usr/share/ufw", "etc/ufw", "lib/ufw"):
+        shutil.copytree(f"{unpacked}/{part}", f"{root}/{part}")
+    os.makedirs(f"{root}/usr/sbin"), os.makedirs(f"{root}/etc/default")
+    shutil.copy(f"{unpacked}/usr/sbin/ufw", f"{root}/usr/sbin/ufw")
+    text = open(f"{unpacked}/etc/default/ufw").read()
+    open(f"{root}/etc/default/ufw", "w").write("\n".join(
+        "IPT_SYSCTL=" if line.startswith("IPT_SYSCTL=") else line for line in text.splitlines()) + "\n")
+    shutil.copy(f"{root}/usr/share/ufw/ufw.conf", f"{root}/etc/ufw/")
+    for name in os.listdir(f"{root}/usr/share/ufw/iptables"):
+        shutil.copy(f"{root}/usr/share/ufw/iptables/{name}", f"{root}/etc/ufw/{name}")
+    do("chown", "-R", "0:0", root)
+    for name in os.listdir(f"{root}/etc/ufw"):
+        if name.endswith(".rules"):
+            os.chmod(f"{root}/etc/ufw/{name}", 0o640)
+    ufw = ("env", f"PYTHONPATH={root}/usr/lib/python3/dist-packages", "PYTHONDONTWRITEBYTECODE=1", sys.executable,
+           f"{root}/usr/sbin/ufw", f"--rootdir={root}", f"--datadir={root}")
+    for address in peers(10):
+        for port in ports(5):
+            do(*ufw, "allow", "proto", "tcp", "from", address, "to", "any", "port", str(port))
+    do(*ufw, "--force", "enable")
+    return MEDIAN(timed(*ufw, "reload")[0] for _ in range(RUNS))
+
+
 # --- packets
 
 # Ends every new flow behind the policy and before conntrack keeps it or a socket answers: the same for all.
@@ -307,9 +373,10 @@ def packets(small, large):
 def main():
     began = time.monotonic()
     small, large, note = processes()
+    kept = daemon(small, large)
     other = packets(small, large)
     print_table()
-    print(f"\n{note}\n{other}")
+    print(f"\n{note}\n{kept}\n{other}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 

@@ -14,6 +14,8 @@ struct AuditReport {
   /// Whether the kernel has the table at all.
   let isLoaded: Bool
   let exposures: [Exposure]
+  /// What is open for a time, as the kernel has it.
+  let openings: [Opening]
   let notes: [HostNote]
 
   var isEnforced: Bool { drift == 0 }
@@ -50,6 +52,7 @@ struct AuditReport {
     }
     text += table.text()
     text += "\n\(exposures.count) listening sockets, \(exposed) exposed, \(undetermined) undetermined.\n"
+    for opening in openings { text += "open for a time: \(opening.line)\n" }
     if isEnforced { text += "The kernel holds what \(path) says for \(machine).\n" }
     for note in notes { text += "note: \(note)\n" }
     return text
@@ -66,6 +69,9 @@ struct AuditReport {
       }
       object.array("listeners") { array in
         for exposure in exposures { array.object { write(exposure, to: &$0) } }
+      }
+      object.array("openings") { array in
+        for opening in openings { array.object { opening.put(in: &$0) } }
       }
       object.object("summary") { object in
         object.put("listeners", exposures.count)

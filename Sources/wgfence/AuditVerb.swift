@@ -49,6 +49,7 @@ struct AuditVerb: Verb {
       machine: name, path: options.policy, digest: loaded.digest, drift: drift.plan.operations.count,
       isLoaded: drift.before != nil,
       exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
+      openings: drift.before.map { Opening.inForce(in: $0, policy: loaded.policy, machine: machine) } ?? [],
       notes: host.notes)
     switch format {
     case .text: Console.print(report.text)

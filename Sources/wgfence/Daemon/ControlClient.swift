@@ -61,10 +61,7 @@ final class ControlClient {
   }
 
   /// Who it is, for the journal and for what is kept.
-  var name: String {
-    let user = getpwuid(peer.user).flatMap { $0.pointee.pw_name }.map { String(cString: $0) }
-    return "\(user ?? "user \(peer.user)")"
-  }
+  private(set) lazy var name = UserNames.name(of: peer.user)
 }
 
 extension Daemon {

@@ -17,7 +17,7 @@ enum DirectCustody {
   /// Who runs this program.
   static var caller: String {
     if let behind = StateOptions.variable("SUDO_USER") { return behind }
-    return getpwuid(getuid()).flatMap { $0.pointee.pw_name }.map { String(cString: $0) } ?? "user \(getuid())"
+    return UserNames.name(of: getuid())
   }
 
   /// Runs the body. Whatever it refuses ends the verb with status 1.

@@ -72,11 +72,7 @@ struct StatusReport {
     table.append(["kernel", kernelLine])
     if let unkept = daemon.custody.unkept { table.append(["disk", "NOT KEPT for the next boot: \(unkept)"]) }
     for opening in openings {
-      table.append([
-        "open",
-        "\(opening.services.joined(separator: ", ")) in \(opening.zone) from "
-          + "\(Self.sources(opening)) for \(opening.remaining) more; \(opening.who): \(opening.because)",
-      ])
+      table.append(["open", opening.line])
     }
     for tunnel in tunnels {
       for peer in tunnel.peers {
@@ -91,10 +87,6 @@ struct StatusReport {
       table.append(["dropped", "\(state.packets) packets: \(name.dropFirst(5))"])
     }
     return table.text()
-  }
-
-  private static func sources(_ opening: Opening) -> String {
-    opening.sources.map { $0.length == 0 ? "anyone" : $0.description }.joined(separator: ", ")
   }
 
   private var policyLine: String {
@@ -187,16 +179,7 @@ struct StatusReport {
         }
       }
       object.array("openings") { array in
-        for opening in openings {
-          array.object { object in
-            object.put("zone", opening.zone)
-            object.array("from") { array in for source in opening.sources { array.put(source.description) } }
-            object.array("services") { array in for service in opening.services { array.put(service) } }
-            object.put("remaining_ms", Int(opening.remaining.milliseconds))
-            object.put("who", opening.who)
-            object.put("because", opening.because)
-          }
-        }
+        for opening in openings { array.object { opening.put(in: &$0) } }
       }
       object.array("tunnels") { array in
         for tunnel in tunnels {
