@@ -86,12 +86,16 @@ let package = Package(
     .testTarget(
       name: "WalkTests",
       dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement", "CSys",
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",
+        "CSys",
         "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(
-      name: "EnforcementTests", dependencies: ["RulesetModel", "Enforcement"], swiftSettings: house),
+      name: "EnforcementTests",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",
+      ], swiftSettings: house),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],
       swiftSettings: house),

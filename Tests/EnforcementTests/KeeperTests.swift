@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+@Suite("Deciding what the kernel is to hold")
+struct KeeperTests {
+  static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_000, boot: "one")
+
+  static func later(_ seconds: Int64, boot: String = "one") -> Moment {
+    Moment(sinceBoot: now.sinceBoot + seconds * 1_000_000_000, sinceEpoch: 1_000 + seconds, boot: boot)
+  }
+
+  /// A policy that lets one port in, under a digest.
+  static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
+    let text = """
+      version: 1
+      tunnels:
+        wg0: { prefixes: [10.0.0.0/24], listen: 51820 }
+      machines:
+        server: { addresses: { wg0: 10.0.0.1 } }
+        laptop: { addresses: { wg0: 10.0.0.2 } }
+      allow:
+        - { to: server, services: [\(port)/tcp], from: laptop }
+      """
+    let today = CalendarDate(secondsSince1970: 1_795_500_000)
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "p.yaml", today: today) { _ in
+      .unreadable(reason: "none")
+    }
+    return try Candidate(
+      try #require(decoded.policy), machine: "server", digest: digest, today: today, live: LiveEndpoints())
+  }
+
+  static func provenance(_ digest: String, _ kind: Provenance.Kind = .policy) -> Provenance {
+    Provenance(kind: kind, path: "p.yaml", digest: digest, machine: "server", by: "eric", since: 1_000)
+  }
+
+  static let refused = PolicyReading.refused(
+    PolicyRefusal(digest: "bad", reason: "a test failed", report: ""))
+
+  /// The actions as words, in their order.
+  static func words(_ actions: [Keeper.Action]) -> [String] {
+    actions.map { action in
+      switch action {
+      case .enforce(let target, _):
+        switch target {
+        case .candidate(let candidate, let kind): "enforce \(candidate.digest) \(kind.rawValue)"
+        case .stored(let number): "enforce stored \(number)"
+        case .storedPanic: "enforce stored panic"
+        case .same: "enforce same"
+        case .lastResort: "enforce last resort"
+        }
+      case .store(let number, let settlement): "store \(number) \(settlement)"
+      case .storePanic: "store panic"
+      case .save: "save"
+      case .readPolicy: "read"
+      case .say(let severity, _): "say \(severity)"
+      }
+    }
+  }
+
+  /// A keeper that holds a policy, stored under number 7.
+  static func holding(_ digest: String) -> Keeper {
+    var state = KeptState()
+    state.inForce = 7
+    return Keeper(state, inForce: provenance(digest))
+  }
+
+  @Test("puts the last ruleset in force before anything is read")
+  func begins() {
+    var keeper = Self.holding("a")
+    #expect(Self.words(keeper.begin(at: Self.now, isTableThere: true)) == ["enforce stored 7", "read"])
+  }
+
+  @Test("with nothing stored, lets nobody in rather than everybody", arguments: [true, false])
+  func beginsWithNothing(_ isTableThere: Bool) {
+    var keeper = Keeper(KeptState(), inForce: nil)
+    let words = Self.words(keeper.begin(at: Self.now, isTableThere: isTableThere))
+    #expect(words == (isTableThere ? ["read"] : ["enforce last resort", "read"]))
+  }
+
+  @Test("changes nothing for a policy that is not accepted, and says so once")
+  func neverOpens() {
+    var keeper = Self.holding("a")
+    #expect(Self.words(keeper.read(Self.refused, at: Self.now)) == ["say error"])
+    #expect(keeper.read(Self.refused, at: Self.now).isEmpty)
+    #expect(keeper.inForce?.digest == "a")
+    #expect(keeper.state.inForce == 7)
+  }
+
+  @Test("puts an accepted policy in force, then keeps it for the next boot")
+  func policyFile() throws {
+    var keeper = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    #expect(Self.words(keeper.read(.accepted(candidate), at: Self.now)) == ["enforce b policy"])
+    let actions = keeper.enforced(
+      .policyFile("the policy file"), .candidate(candidate, .policy),
+      .equal(changes: 3, Self.provenance("b")),
+      next: 8, at: Self.now)
+    #expect(Self.words(actions) == ["store 8 settled", "save", "say notice"])
+    #expect(keeper.state.inForce == 8)
+    #expect(keeper.tally.applies == 1)
+  }
+
+  @Test("what the kernel refuses leaves what is in force, and is tried again, ever less often")
+  func retries() throws {
+    var keeper = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    var pauses: [Int64] = []
+    for _ in 0..<14 {
+      let actions = keeper.enforced(
+        .policyFile("the policy file"), .candidate(candidate, .policy), .failed("no memory"), next: 8,
+        at: Self.now)
+      #expect(Self.words(actions) == ["say error"])
+      pauses.append(try #require(keeper.retry).moment - Self.now.sinceBoot)
+    }
+    #expect(pauses.prefix(4) == [100_000_000, 200_000_000, 400_000_000, 800_000_000])
+    #expect(pauses.last == 60_000_000_000)
+    #expect(keeper.inForce?.digest == "a")
+    #expect(keeper.alarm == keeper.retry?.moment)
+    #expect(keeper.ring(at: Self.now).isEmpty)
+    #expect(Self.words(keeper.ring(at: Self.later(60))) == ["enforce same", "read"])
+  }
+
+  @Test("writes the way back down before a trial touches the kernel")
+  func trial() throws {
+    var keeper = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    let confirm = Keeper.Confirm(seconds: 60, connections: ["x"])
+    let actions = try keeper.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+    #expect(Self.words(actions) == ["save", "enforce b policy"])
+    #expect(keeper.state.pending?.back == 7)
+    #expect(keeper.state.pending?.connections == ["x"])
+    let after = keeper.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
+      .equal(changes: 3, Self.provenance("b")), next: 8, at: Self.now)
+    #expect(Self.words(after) == ["store 8 pending", "save", "say notice"])
+    #expect(keeper.alarm == Self.later(60).sinceBoot)
+    // Nothing else is put in force meanwhile.
+    #expect(keeper.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
+    #expect(throws: Refusal.self) {
+      try keeper.apply(candidate, by: "ryan", confirm: nil, at: Self.now)
+    }
+  }
+
+  /// A keeper with policy `b` on trial, and `a` to go back to.
+  static func onTrial() throws -> Keeper {
+    var keeper = holding("a")
+    _ = keeper.read(.accepted(try candidate("a")), at: now)
+    let candidate = try candidate("b")
+    let confirm = Keeper.Confirm(seconds: 60, connections: [])
+    _ = try keeper.apply(candidate, by: "eric", confirm: confirm, at: now)
+    _ = keeper.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
+      .equal(changes: 3, provenance("b")), next: 8, at: now)
+    return keeper
+  }
+
+  @Test("goes back when a trial is not confirmed, also when the kernel refuses at first")
+  func goesBack() throws {
+    var keeper = try Self.onTrial()
+    #expect(keeper.ring(at: Self.later(59)).isEmpty)
+    #expect(Self.words(keeper.ring(at: Self.later(60))) == ["enforce stored 7"])
+    _ = keeper.enforced(.goBack("why"), .stored(7), .failed("busy"), next: 9, at: Self.later(60))
+    #expect(Self.words(keeper.ring(at: Self.later(61))) == ["enforce stored 7"])
+    let actions = keeper.enforced(
+      .goBack("why"), .stored(7), .equal(changes: 3, Self.provenance("a")), next: 9, at: Self.later(61))
+    #expect(Self.words(actions) == ["save", "say warning", "read"])
+    #expect(keeper.state.pending == nil)
+    #expect(keeper.state.inForce == 7)
+    #expect(keeper.alarm == nil)
+  }
+
+  @Test("a confirmed trial is what is loaded at boot")
+  func confirms() throws {
+    var keeper = try Self.onTrial()
+    #expect(Self.words(try keeper.confirm(by: "eric")) == ["store 8 settled", "save", "say notice", "read"])
+    #expect(keeper.state.pending == nil)
+    #expect(throws: Refusal.self) { try keeper.confirm(by: "eric") }
+    // The file still says what it said before: the apply stands above it.
+    #expect(keeper.read(.accepted(try Self.candidate("a")), at: Self.now).isEmpty)
+    #expect(Self.words(keeper.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+  }
+
+  @Test("a restart of the daemon goes on counting, one of the machine goes back")
+  func survivesRestarts() throws {
+    let state = try Self.onTrial().state
+    let kept = try #require(KeptState(state.bytes))
+    #expect(kept == state)
+    var same = Keeper(kept, inForce: Self.provenance("b"))
+    #expect(Self.words(same.begin(at: Self.later(30), isTableThere: true)) == ["enforce stored 8", "read"])
+    #expect(same.alarm == Self.later(60).sinceBoot)
+    var late = Keeper(kept, inForce: Self.provenance("b"))
+    #expect(Self.words(late.begin(at: Self.later(61), isTableThere: true)) == ["enforce stored 7", "read"])
+    var rebooted = Keeper(kept, inForce: Self.provenance("b"))
+    let words = Self.words(rebooted.begin(at: Self.later(5, boot: "two"), isTableThere: true))
+    #expect(words == ["say warning", "save", "enforce stored 7", "read"])
+    #expect(rebooted.state.pending == nil)
+  }
+
+  @Test("an apply that the kernel refuses leaves no trial behind")
+  func refusedTrial() throws {
+    var keeper = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    let confirm = Keeper.Confirm(seconds: 60, connections: [])
+    _ = try keeper.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+    let actions = keeper.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy), .failed("no"), next: 8,
+      at: Self.now)
+    #expect(Self.words(actions) == ["say error", "save"])
+    #expect(keeper.state.pending == nil)
+    #expect(keeper.state.inForce == 7)
+    #expect(keeper.alarm == nil)
+  }
+
+  @Test("a panic holds over policies and restarts, and ends with the policy")
+  func panics() throws {
+    var keeper = Self.holding("a")
+    let candidate = try Self.candidate("a")
+    _ = keeper.read(.accepted(candidate), at: Self.now)
+    #expect(Self.words(keeper.panic(by: "eric")) == ["enforce a panic"])
+    let actions = keeper.enforced(
+      .panic(by: "eric"), .candidate(candidate, .panic), .equal(changes: 9, Self.provenance("a", .panic)),
+      next: 8, at: Self.now)
+    #expect(Self.words(actions) == ["store panic", "save", "say warning"])
+    #expect(keeper.state.panic?.behind == 7)
+    #expect(Self.words(keeper.read(.accepted(try Self.candidate("b")), at: Self.now)) == ["enforce b panic"])
+    #expect(throws: Refusal.self) { try keeper.apply(candidate, by: "ryan", confirm: nil, at: Self.now) }
+    #expect(throws: Refusal.self) { try keeper.rollback(to: 6, by: "ryan") }
+    var again = Keeper(try #require(KeptState(keeper.state.bytes)), inForce: nil)
+    #expect(Self.words(again.begin(at: Self.now, isTableThere: true)) == ["enforce stored panic", "read"])
+    #expect(Self.words(try again.endPanic(by: "eric")) == ["enforce stored 7"])
+    #expect(Self.words(try keeper.endPanic(by: "eric")) == ["enforce b policy"])
+  }
+
+  @Test("drift is repaired and counted where there was any")
+  func repairs() {
+    var keeper = Self.holding("a")
+    #expect(Self.words(keeper.drifted(by: "nft[8]")) == ["enforce same"])
+    _ = keeper.enforced(
+      .repair(by: "nft[8]"), .same, .equal(changes: 2, Self.provenance("a")), next: 8, at: Self.now)
+    #expect(keeper.tally.repairs == 1)
+    let quiet = keeper.enforced(
+      .repair(by: "nft[8]"), .same, .equal(changes: 0, Self.provenance("a")), next: 8, at: Self.now)
+    #expect(quiet.isEmpty)
+    #expect(keeper.tally.repairs == 1)
+  }
+
+  @Test("a rollback stands above the file until it says something else")
+  func rollsBack() throws {
+    var keeper = Self.holding("b")
+    _ = keeper.read(.accepted(try Self.candidate("b")), at: Self.now)
+    #expect(Self.words(try keeper.rollback(to: 6, by: "eric")) == ["enforce stored 6"])
+    _ = keeper.enforced(
+      .rollback(by: "eric"), .stored(6), .equal(changes: 1, Self.provenance("a")), next: 8, at: Self.now)
+    #expect(keeper.state.superseded == "b")
+    #expect(keeper.read(.accepted(try Self.candidate("b")), at: Self.now).isEmpty)
+    #expect(Self.words(keeper.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import PolicyCompiler
+import RulesetModel
+import Testing
+
+@Suite("What is kept on disk")
+struct KeptFilesTests {
+  static let table = Lowering.table(PolicyCompiler.lastResort)
+
+  static let provenance = Provenance(
+    kind: .policy, path: "a=b\\\n/p.yaml", digest: "00ff", machine: "m", by: "eric \\n \n=", since: 5)
+
+  @Test("a ruleset reads back as the table and the words that it was written of")
+  func storedRuleset() throws {
+    let stored = try StoredRuleset(Self.table, Self.provenance)
+    let read = try #require(StoredRuleset(stored.bytes))
+    #expect(read.provenance == Self.provenance)
+    #expect(Plan(desired: Self.table, observed: read.table).isEmpty)
+  }
+
+  @Test("a damaged ruleset is told from a whole one, wherever it is cut or changed")
+  func damage() throws {
+    let bytes = try StoredRuleset(Self.table, Self.provenance).bytes
+    for length in stride(from: 0, to: bytes.count, by: 97) {
+      #expect(StoredRuleset(Array(bytes[..<length])) == nil, "cut at \(length)")
+    }
+    for place in stride(from: 0, to: bytes.count, by: 61) {
+      var changed = bytes
+      changed[place] ^= 0x20
+      #expect(StoredRuleset(changed) == nil, "changed at \(place)")
+    }
+  }
+
+  @Test("a damaged state is told from a whole one, at every byte")
+  func damagedState() throws {
+    var state = KeptState()
+    state.inForce = 3
+    state.superseded = "x\n\\=y"
+    state.pending = KeptState.Pending(
+      back: 2, deadline: 99, boot: "b", seconds: 60, by: "eric\nroot", connections: ["1,2>3,4", "5,6>7,8"])
+    state.panic = KeptState.Panic(since: 4, by: "ryan", behind: nil)
+    let bytes = state.bytes
+    #expect(KeptState(bytes) == state)
+    for place in bytes.indices {
+      #expect(KeptState(Array(bytes[..<place])) == nil)
+      var changed = bytes
+      changed[place] ^= 1
+      #expect(KeptState(changed) == nil)
+    }
+  }
+
+  @Test("ten rulesets before the one in force are kept, and none that is needed goes")
+  func history() throws {
+    var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
+    let path = String(cString: try #require(mkdtemp(&template)))
+    let directory = StateDirectory("\(path)/state")
+    let ruleset = try StoredRuleset(Self.table, Self.provenance)
+    for number in 1...20 { try directory.write(ruleset, number: number, holding: [3]) }
+    #expect(directory.numbers() == [3] + Array(10...20))
+    #expect(directory.ruleset(20).value?.provenance == Self.provenance)
+    #expect(directory.ruleset(4).value == nil)
+    try directory.write(KeptState())
+    #expect(directory.state().value == KeptState())
+    guard let lock = try directory.lock() else { throw CancellationError() }
+    if try directory.lock() != nil { Issue.record("the lock was given twice") }
+    _ = consume lock
+    for number in directory.numbers() { directory.remove(number: number) }
+    for name in ["state/state", "state/lock"] { unlink("\(path)/\(name)") }
+    for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
+  }
+
+  @Test("a request that is cut, too long or of no known kind is no frame")
+  func frames() {
+    let frame = ControlRequest("status").frame
+    let bytes = frame.bytes
+    for length in 0..<bytes.count {
+      #expect(ControlFrame.parse(bytes[..<length], limit: 1 << 10) == .incomplete)
+    }
+    #expect(ControlFrame.parse((bytes + [1])[...], limit: 1 << 10) == .frame(frame, length: bytes.count))
+    #expect(ControlFrame.parse(bytes[...], limit: 3) == .malformed)
+    #expect(ControlFrame.parse([255, 255, 255, 255, 0x51], limit: 1 << 20) == .malformed)
+    #expect(ControlFrame.parse([0, 0, 0, 0, 0x7a], limit: 1 << 20) == .malformed)
+    var request = ControlRequest("open")
+    request["because"] = "a\nb\\c=d"
+    #expect(ControlRequest(payload: request.frame.payload) == request)
+  }
+}
