@@ -5,16 +5,27 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak proof lint bench clean
+.PHONY: help setup build install demo test soak proof boot-proof siege lint bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what build, demo and test need (Debian packages; needs root if any is missing)
 	@scripts/setup.sh
 
 build: setup ## build the program: .build/release/wgfence
 	$(SWIFT) build $(RELEASE)
+
+PREFIX ?= /usr
+install: build ## install the program and its units (PREFIX, DESTDIR); starts nothing
+	install -D -m 755 .build/release/wgfence $(DESTDIR)$(PREFIX)/sbin/wgfence
+	install -D -m 644 systemd/wgfence-boot.service $(DESTDIR)$(PREFIX)/lib/systemd/system/wgfence-boot.service
+	install -D -m 644 systemd/wgfence.service $(DESTDIR)$(PREFIX)/lib/systemd/system/wgfence.service
+	install -D -m 644 systemd/wgfence.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgfence.conf
+	install -D -m 644 systemd/wgfence.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/wgfence.conf
+	install -D -m 644 systemd/wgfence.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-wgfence.conf
+	@echo "Nothing was started. Next: write /etc/wgfence/policy.yaml, wgfence check, systemd-sysusers,"
+	@echo "wgfence apply --host, then systemctl enable --now wgfence-boot wgfence (docs/security.md)."
 
 demo: build ## show the promise on a site of network namespaces with real WireGuard (root; touches nothing of this host)
 	@lab/demo.sh
@@ -28,6 +39,9 @@ soak: setup ## send 100,000 real packets through random rulesets and compare wit
 
 proof: build ## prove the shipped policies, mutate each of their rules, and time a policy of 1,000 machines (minutes)
 	@SWIFT="$(SWIFT)" scripts/proof.sh
+
+boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
+	@scripts/boot-proof.sh
 
 lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
