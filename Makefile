@@ -43,6 +43,9 @@ proof: build ## prove the shipped policies, mutate each of their rules, and time
 boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
 	@scripts/boot-proof.sh
 
+siege: build ## 1,000 policy changes under a flood from three sides, and a daemon killed at 200 random moments (root, minutes)
+	@scripts/siege.sh
+
 lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
 	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run lab/*.sh lab/cases/*.sh scripts/*.sh; fi

@@ -19,5 +19,12 @@ fi
 
 scripts/test-review.sh || status=1
 
+# 60 changes of the daemon's policy under a flood. The whole of it: make siege.
+if [ "$(id -u)" = 0 ]; then
+  scripts/siege.sh 60 0 || status=1
+else
+  echo "skip the flood: it needs root"
+fi
+
 lab/run-tests.sh || status=1
 exit $status
