@@ -240,7 +240,7 @@ for package in "$@"; do
 
   boot "$package" "$out"
   echo "$(reported "$out" kernel): $(tries "$out") tries, $(through "$out") through, $(($(date +%s) - began)) s"
-  reported "$out" log | head -12 | sed 's/^/    /'
+  reported "$out" log | sed -n '1,8s/^/    /p'
   cp "$out/console.log" "$out/normal.log"
   verdict "$package: nobody gets in from before power-on to power-off" 0 "$(through "$out")"
   verdict "$package: the laptop gets in over kernel WireGuard" open-5432 "$(head -1 "$out/laptop.log")"
@@ -251,7 +251,7 @@ for package in "$@"; do
 
   boot "$package" "$out" proof.tamper
   cp "$out/console.log" "$out/tamper.log"
-  reported "$out" delete | head -1 | sed 's/^/    /'
+  reported "$out" delete | sed -n '1s/^/    /p'
   verdict "$package: the table is there after a flush and a deletion" "table inet wgfence" "$(reported "$out" after)"
   verdict "$package: and the kernel equals the policy" 1 "$(reported "$out" status | grep -c '^kernel *equal' || true)"
   verdict "$package: an opening works under the unit's restrictions" 1 "$(reported "$out" open | grep -c '^Opened' || true)"
