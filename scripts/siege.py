@@ -170,23 +170,23 @@ def kills():
             asked.wait(30)
         # Rules name their file and line: a policy by another path is the same but for that.
         table = run("nft", "list", "table", "inet", "wgfence", check=False).stdout
-        holds = [number for number in (was, turn) if f"{8000 + number}" in table]
+        holds = [number for number in (was, turn) if f" allow-host-{8000 + number}-tcp-" in table]
         if len(holds) != 1:
-            lines = [line.strip() for line in table.splitlines() if any(f"{8000 + n}" in line for n in (was, turn))]
+            lines = [line.strip() for line in table.splitlines() if any(f" allow-host-{8000 + n}-tcp-" in line for n in (was, turn))]
             bad.append((turn, holds, lines))
         daemon = start()
         status = run(WGFENCE, "status", "--format", "json", check=False)
         if '"drift": 0' not in status.stdout:
             bad.append((turn, status.stdout[:300]))
         table = run("nft", "list", "table", "inet", "wgfence").stdout
-        after = [number for number in (was, turn) if f"{8000 + number}" in table]
+        after = [number for number in (was, turn) if f" allow-host-{8000 + number}-tcp-" in table]
         if len(after) != 1:
             bad.append((turn, "after", after))
         run(WGFENCE, "rollback", check=False) if '"pending"' in status.stdout else None
         # The next turn begins at this one's policy, whichever came of it.
         put(POLICY, policy(turn) + f"# {turn}\n")
         for _ in range(200):
-            if f"{8000 + turn}" in run("nft", "list", "table", "inet", "wgfence").stdout:
+            if f" allow-host-{8000 + turn}-tcp-" in run("nft", "list", "table", "inet", "wgfence").stdout:
                 break
             time.sleep(0.02)
         else:
