@@ -47,13 +47,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     do throws(CommitError) {
       try socket.replay(ruleset.batch)
     } catch {
-      switch error {
-      case .stale: throw .stale
-      case .refused(let operation, let reason): throw .refused(operation: operation, reason: "\(reason)")
-      case .inexpressible(let operation, let reason): throw .refused(operation: operation, reason: reason)
-      case .failed(let reason): throw .unreachable(reason: "\(reason)")
-      case .uncertain(let reason): throw .uncertain(reason: "\(reason)")
-      }
+      throw StoreError(error)
     }
   }
 
@@ -71,13 +65,21 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     do throws(CommitError) {
       try socket.commit(operations, family: NFT.familyInet, table: name, generation: generation)
     } catch {
-      switch error {
-      case .stale: throw .stale
-      case .refused(let operation, let reason): throw .refused(operation: operation, reason: "\(reason)")
-      case .inexpressible(let operation, let reason): throw .refused(operation: operation, reason: reason)
-      case .failed(let reason): throw .unreachable(reason: "\(reason)")
-      case .uncertain(let reason): throw .uncertain(reason: "\(reason)")
-      }
+      throw StoreError(error)
     }
+  }
+}
+
+extension StoreError {
+  /// What the kernel's answer to a batch means for whoever keeps rulesets.
+  fileprivate init(_ error: CommitError) {
+    self =
+      switch error {
+      case .stale: .stale
+      case .refused(let operation, let reason): .refused(operation: operation, reason: "\(reason)")
+      case .inexpressible(let operation, let reason): .refused(operation: operation, reason: reason)
+      case .failed(let reason): .unreachable(reason: "\(reason)")
+      case .uncertain(let reason): .uncertain(reason: "\(reason)")
+      }
   }
 }
