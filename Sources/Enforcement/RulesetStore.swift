@@ -18,6 +18,14 @@ public protocol RulesetStore: ~Copyable {
   mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError)
 }
 
+extension RulesetStore where Self: ~Copyable {
+  /// Takes the own table out, where there is one.
+  public mutating func removeTable() throws(StoreError) {
+    let now = try read()
+    if now.table != nil { try commit([.deleteTable], generation: now.generation) }
+  }
+}
+
 /// A table as it was read.
 public struct StoredTable: Sendable {
   /// The table; nil where there is none.

@@ -110,7 +110,7 @@ struct ApplyVerb: Verb {
         today: Today.date, live: LiveEndpoints.read(for: loaded.policy).live)
       let actions = try custody.keeper.apply(
         candidate, by: DirectCustody.caller, confirm: nil,
-        at: Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: Clock.bootIdentity))
+        at: Moment.now)
       if custody.perform(actions) != nil { throw ExitCode(1) }
     } catch let code as ExitCode {
       throw code

@@ -53,7 +53,8 @@ struct KeeperTests {
         case .same: "enforce same"
         case .lastResort: "enforce last resort"
         }
-      case .store(let number, let settlement): "store \(number) \(settlement)"
+      case .store(let settlement): "store \(settlement)"
+      case .promise: "promise"
       case .storePanic: "store panic"
       case .save: "save"
       case .readPolicy: "read"
@@ -98,9 +99,9 @@ struct KeeperTests {
     #expect(Self.words(keeper.read(.accepted(candidate), at: Self.now)) == ["enforce b policy"])
     let actions = keeper.enforced(
       .policyFile("the policy file"), .candidate(candidate, .policy),
-      .equal(changes: 3, Self.provenance("b")),
-      next: 8, at: Self.now)
-    #expect(Self.words(actions) == ["store 8 settled", "save", "say notice"])
+      .equal(changes: 3, Self.provenance("b")), at: Self.now)
+    #expect(Self.words(actions) == ["store settled", "save", "say notice"])
+    keeper.kept(8)
     #expect(keeper.state.inForce == 8)
     #expect(keeper.tally.applies == 1)
   }
@@ -108,11 +109,13 @@ struct KeeperTests {
   @Test("what the kernel refuses leaves what is in force, and is tried again, ever less often")
   func retries() throws {
     var keeper = Self.holding("a")
+    _ = keeper.begin(at: Self.now, isTableThere: true)
+    _ = keeper.enforced(.begin, .stored(7), .equal(changes: 0, Self.provenance("a")), at: Self.now)
     let candidate = try Self.candidate("b")
     var pauses: [Int64] = []
     for _ in 0..<14 {
       let actions = keeper.enforced(
-        .policyFile("the policy file"), .candidate(candidate, .policy), .failed("no memory"), next: 8,
+        .policyFile("the policy file"), .candidate(candidate, .policy), .failed("no memory"),
         at: Self.now)
       #expect(Self.words(actions) == ["say error"])
       pauses.append(try #require(keeper.retry).moment - Self.now.sinceBoot)
@@ -131,13 +134,13 @@ struct KeeperTests {
     let candidate = try Self.candidate("b")
     let confirm = Keeper.Confirm(seconds: 60, connections: ["x"])
     let actions = try keeper.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
-    #expect(Self.words(actions) == ["save", "enforce b policy"])
+    #expect(Self.words(actions) == ["promise", "enforce b policy"])
     #expect(keeper.state.pending?.back == 7)
     #expect(keeper.state.pending?.connections == ["x"])
     let after = keeper.enforced(
       .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
-      .equal(changes: 3, Self.provenance("b")), next: 8, at: Self.now)
-    #expect(Self.words(after) == ["store 8 pending", "save", "say notice"])
+      .equal(changes: 3, Self.provenance("b")), at: Self.now)
+    #expect(Self.words(after) == ["store pending", "save", "say notice"])
     #expect(keeper.alarm == Self.later(60).sinceBoot)
     // Nothing else is put in force meanwhile.
     #expect(keeper.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
@@ -155,7 +158,8 @@ struct KeeperTests {
     _ = try keeper.apply(candidate, by: "eric", confirm: confirm, at: now)
     _ = keeper.enforced(
       .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
-      .equal(changes: 3, provenance("b")), next: 8, at: now)
+      .equal(changes: 3, provenance("b")), at: now)
+    keeper.kept(8)
     return keeper
   }
 
@@ -164,10 +168,10 @@ struct KeeperTests {
     var keeper = try Self.onTrial()
     #expect(keeper.ring(at: Self.later(59)).isEmpty)
     #expect(Self.words(keeper.ring(at: Self.later(60))) == ["enforce stored 7"])
-    _ = keeper.enforced(.goBack("why"), .stored(7), .failed("busy"), next: 9, at: Self.later(60))
+    _ = keeper.enforced(.goBack("why"), .stored(7), .failed("busy"), at: Self.later(60))
     #expect(Self.words(keeper.ring(at: Self.later(61))) == ["enforce stored 7"])
     let actions = keeper.enforced(
-      .goBack("why"), .stored(7), .equal(changes: 3, Self.provenance("a")), next: 9, at: Self.later(61))
+      .goBack("why"), .stored(7), .equal(changes: 3, Self.provenance("a")), at: Self.later(61))
     #expect(Self.words(actions) == ["save", "say warning", "read"])
     #expect(keeper.state.pending == nil)
     #expect(keeper.state.inForce == 7)
@@ -177,7 +181,7 @@ struct KeeperTests {
   @Test("a confirmed trial is what is loaded at boot")
   func confirms() throws {
     var keeper = try Self.onTrial()
-    #expect(Self.words(try keeper.confirm(by: "eric")) == ["store 8 settled", "save", "say notice", "read"])
+    #expect(Self.words(try keeper.confirm(by: "eric")) == ["store settled", "save", "say notice", "read"])
     #expect(keeper.state.pending == nil)
     #expect(throws: Refusal.self) { try keeper.confirm(by: "eric") }
     // The file still says what it said before: the apply stands above it.
@@ -208,7 +212,7 @@ struct KeeperTests {
     let confirm = Keeper.Confirm(seconds: 60, connections: [])
     _ = try keeper.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
     let actions = keeper.enforced(
-      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy), .failed("no"), next: 8,
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy), .failed("no"),
       at: Self.now)
     #expect(Self.words(actions) == ["say error", "save"])
     #expect(keeper.state.pending == nil)
@@ -221,10 +225,10 @@ struct KeeperTests {
     var keeper = Self.holding("a")
     let candidate = try Self.candidate("a")
     _ = keeper.read(.accepted(candidate), at: Self.now)
-    #expect(Self.words(keeper.panic(by: "eric")) == ["enforce a panic"])
+    #expect(Self.words(keeper.panic(by: "eric", at: Self.now)) == ["save", "enforce a panic"])
     let actions = keeper.enforced(
       .panic(by: "eric"), .candidate(candidate, .panic), .equal(changes: 9, Self.provenance("a", .panic)),
-      next: 8, at: Self.now)
+      at: Self.now)
     #expect(Self.words(actions) == ["store panic", "save", "say warning"])
     #expect(keeper.state.panic?.behind == 7)
     #expect(Self.words(keeper.read(.accepted(try Self.candidate("b")), at: Self.now)) == ["enforce b panic"])
@@ -241,10 +245,10 @@ struct KeeperTests {
     var keeper = Self.holding("a")
     #expect(Self.words(keeper.drifted(by: "nft[8]")) == ["enforce same"])
     _ = keeper.enforced(
-      .repair(by: "nft[8]"), .same, .equal(changes: 2, Self.provenance("a")), next: 8, at: Self.now)
+      .repair(by: "nft[8]"), .same, .equal(changes: 2, Self.provenance("a")), at: Self.now)
     #expect(keeper.tally.repairs == 1)
     let quiet = keeper.enforced(
-      .repair(by: "nft[8]"), .same, .equal(changes: 0, Self.provenance("a")), next: 8, at: Self.now)
+      .repair(by: "nft[8]"), .same, .equal(changes: 0, Self.provenance("a")), at: Self.now)
     #expect(quiet.isEmpty)
     #expect(keeper.tally.repairs == 1)
   }
@@ -255,9 +259,122 @@ struct KeeperTests {
     _ = keeper.read(.accepted(try Self.candidate("b")), at: Self.now)
     #expect(Self.words(try keeper.rollback(to: 6, by: "eric")) == ["enforce stored 6"])
     _ = keeper.enforced(
-      .rollback(by: "eric"), .stored(6), .equal(changes: 1, Self.provenance("a")), next: 8, at: Self.now)
+      .rollback(by: "eric"), .stored(6), .equal(changes: 1, Self.provenance("a")), at: Self.now)
     #expect(keeper.state.superseded == "b")
     #expect(keeper.read(.accepted(try Self.candidate("b")), at: Self.now).isEmpty)
     #expect(Self.words(keeper.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+  }
+
+  @Test("a panic that the kernel refuses during a trial leaves the trial with its deadline")
+  func refusedPanic() throws {
+    var keeper = try Self.onTrial()
+    let deadline = keeper.alarm
+    #expect(Self.words(keeper.panic(by: "ryan", at: Self.now)) == ["save", "enforce a panic"])
+    let actions = keeper.enforced(
+      .panic(by: "ryan"), .candidate(try Self.candidate("a"), .panic), .failed("no memory"), at: Self.now)
+    #expect(Self.words(actions) == ["say error", "save"])
+    #expect(keeper.state.panic == nil)
+    #expect(keeper.alarm == deadline)
+    #expect(Self.words(keeper.ring(at: Self.later(60))) == ["enforce stored 7"])
+  }
+
+  @Test("a panic during a trial ends it, and what was before the trial is behind the panic")
+  func panicInTrial() throws {
+    var keeper = try Self.onTrial()
+    _ = keeper.panic(by: "ryan", at: Self.now)
+    _ = keeper.enforced(
+      .panic(by: "ryan"), .candidate(try Self.candidate("a"), .panic),
+      .equal(changes: 1, Self.provenance("a", .panic)), at: Self.now)
+    #expect(keeper.state.pending == nil)
+    #expect(keeper.state.panic?.behind == 7)
+    #expect(keeper.alarm == nil)
+  }
+
+  @Test("a panic is known to a daemon that takes over before the kernel was touched")
+  func panicIsPromised() throws {
+    var keeper = Self.holding("a")
+    _ = keeper.panic(by: "eric", at: Self.now)
+    var next = Keeper(try #require(KeptState(keeper.state.bytes)), inForce: nil)
+    #expect(Self.words(next.begin(at: Self.now, isTableThere: true)) == ["enforce stored panic", "read"])
+  }
+
+  @Test("there is no trial while what is in force is not kept: there would be no way back")
+  func noTrialWithoutWayBack() throws {
+    var keeper = Self.holding("a")
+    keeper.kept(nil)
+    let confirm = Keeper.Confirm(seconds: 60, connections: [])
+    #expect(throws: Refusal.self) {
+      try keeper.apply(try Self.candidate("b"), by: "eric", confirm: confirm, at: Self.now)
+    }
+    #expect(keeper.state.pending == nil)
+  }
+
+  @Test("where the stored ruleset cannot be put in force and nothing is, the last resort is, until it can")
+  func standsIn() {
+    var keeper = Self.holding("a")
+    _ = keeper.begin(at: Self.now, isTableThere: false)
+    let failed = keeper.enforced(.begin, .stored(7), .failed("no memory"), at: Self.now)
+    #expect(Self.words(failed) == ["say error", "enforce last resort"])
+    _ = keeper.enforced(
+      .begin, .lastResort, .equal(changes: 9, Self.provenance("", .lockDown)), at: Self.now)
+    _ = keeper.read(Self.refused, at: Self.now)
+    #expect(keeper.alarm != nil)
+    #expect(Self.words(keeper.ring(at: Self.later(1))) == ["enforce stored 7", "read"])
+    _ = keeper.enforced(.begin, .stored(7), .equal(changes: 9, Self.provenance("a")), at: Self.later(1))
+    #expect(keeper.alarm == nil)
+  }
+
+  @Test(
+    "where a table is there already, a stored ruleset that is refused does not replace it by the last resort")
+  func keepsTheTable() {
+    var keeper = Self.holding("a")
+    _ = keeper.begin(at: Self.now, isTableThere: true)
+    #expect(
+      Self.words(keeper.enforced(.begin, .stored(7), .failed("no"), at: Self.now)) == ["say error"])
+    #expect(Self.words(keeper.ring(at: Self.later(1))) == ["enforce stored 7", "read"])
+  }
+
+  @Test("a last resort that is refused is tried again")
+  func lastResortAgain() {
+    var keeper = Keeper(KeptState(), inForce: nil)
+    _ = keeper.begin(at: Self.now, isTableThere: false)
+    #expect(Self.words(keeper.enforced(.begin, .lastResort, .failed("no"), at: Self.now)) == ["say error"])
+    #expect(Self.words(keeper.ring(at: Self.later(1))) == ["enforce last resort", "read"])
+  }
+
+  @Test("another day changes what is in force, and not which file holds")
+  func recompiles() throws {
+    var keeper = Self.holding("b")
+    _ = keeper.read(.accepted(try Self.candidate("a")), at: Self.now)
+    _ = keeper.enforced(
+      .apply(by: "eric", confirm: nil), .candidate(try Self.candidate("b"), .policy),
+      .equal(changes: 1, Self.provenance("b")), at: Self.now)
+    #expect(keeper.state.superseded == "a")
+    let actions = keeper.recompiled(try Self.candidate("b"), because: "a new day")
+    #expect(Self.words(actions) == ["enforce b policy"])
+    _ = keeper.enforced(
+      .recompile("a new day"), .candidate(try Self.candidate("b"), .policy),
+      .equal(changes: 1, Self.provenance("b")), at: Self.now)
+    #expect(keeper.state.superseded == "a")
+    #expect(keeper.recompiled(try Self.candidate("a"), because: "a new day").isEmpty)
+  }
+
+  @Test("once the table was taken out nothing brings it back but a request")
+  func releases() throws {
+    var keeper = try Self.onTrial()
+    #expect(Self.words(keeper.released()) == ["save"])
+    #expect(keeper.alarm == nil)
+    #expect(keeper.state.inForce == 7)
+    #expect(keeper.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
+    #expect(keeper.drifted(by: "nft[8]").isEmpty)
+    #expect(keeper.recompiled(try Self.candidate("b"), because: "a new day").isEmpty)
+    #expect(keeper.ring(at: Self.later(100)).isEmpty)
+    let candidate = try Self.candidate("c")
+    #expect(
+      Self.words(try keeper.apply(candidate, by: "eric", confirm: nil, at: Self.now)) == ["enforce c policy"])
+    _ = keeper.enforced(
+      .apply(by: "eric", confirm: nil), .candidate(candidate, .policy),
+      .equal(changes: 1, Self.provenance("c")), at: Self.now)
+    #expect(!keeper.isReleased)
   }
 }

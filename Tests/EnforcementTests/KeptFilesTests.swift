@@ -11,7 +11,8 @@ struct KeptFilesTests {
   static let table = Lowering.table(PolicyCompiler.lastResort)
 
   static let provenance = Provenance(
-    kind: .policy, path: "a=b\\\n/p.yaml", digest: "00ff", machine: "m", by: "eric \\n \n=", since: 5)
+    kind: .policy, path: "a=b\\\n/p.yaml", digest: "00ff", machine: "m", by: "\u{301}eric \\n \r\n=\r",
+    since: 5)
 
   @Test("a ruleset reads back as the table and the words that it was written of")
   func storedRuleset() throws {
@@ -40,8 +41,8 @@ struct KeptFilesTests {
     state.inForce = 3
     state.superseded = "x\n\\=y"
     state.pending = KeptState.Pending(
-      back: 2, deadline: 99, boot: "b", seconds: 60, by: "eric\nroot", connections: ["1,2>3,4", "5,6>7,8"])
-    state.panic = KeptState.Panic(since: 4, by: "ryan", behind: nil)
+      back: 2, deadline: 99, boot: "b", seconds: 60, by: "eric\n\r", connections: ["1,2>3,4", "5,6>7,8"])
+    state.panic = KeptState.Panic(since: 4, by: "\u{301}ryan\r", behind: 9)
     let bytes = state.bytes
     #expect(KeptState(bytes) == state)
     for place in bytes.indices {
@@ -84,7 +85,10 @@ struct KeptFilesTests {
     #expect(ControlFrame.parse([255, 255, 255, 255, 0x51], limit: 1 << 20) == .malformed)
     #expect(ControlFrame.parse([0, 0, 0, 0, 0x7a], limit: 1 << 20) == .malformed)
     var request = ControlRequest("open")
-    request["because"] = "a\nb\\c=d"
-    #expect(ControlRequest(payload: request.frame.payload) == request)
+    request["because"] = "a\nb\\c=d\r"
+    request["end"] = "yes"
+    let read = ControlRequest(payload: request.frame.payload)
+    #expect(read == request)
+    #expect(read["end"] == "yes")
   }
 }

@@ -46,8 +46,8 @@ public struct Candidate: Sendable {
         try PolicyCompiler.compile(
           policy, machine: machine, today: today, live: live, restriction: restriction))
     } catch {
-      // The policy has this machine: it was compiled for it.
-      return Lowering.table(ruleset)
+      // The policy has this machine, since it was compiled for it; were it not so, nothing must be let in.
+      return Lowering.table(PolicyCompiler.lastResort)
     }
   }
 

@@ -20,6 +20,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   public private(set) var sent = 0
   /// What could not be kept on disk; nil where all is.
   public private(set) var unkept: String?
+  /// The number under which what is in force is stored; nil where it is not.
+  private var storedNumber: Int?
 
   private let directory: StateDirectory?
   private let surroundings: any CustodySurroundings
@@ -56,19 +58,36 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .say(let severity, let text): surroundings.say(severity, text)
       case .readPolicy:
         rest = (keeper.read(surroundings.readPolicy(), at: surroundings.now()) + rest)[...]
-      case .save:
-        let state = keeper.state
-        keep { (directory) throws(StateError) in try directory.write(state) }
+      case .save: save()
+      case .promise:
+        guard save() == .kept else {
+          keeper.abandoned()
+          return failure ?? "the way back could not be written, so nothing was changed: \(unkept ?? "")"
+        }
       case .enforce(let target, let purpose):
         let outcome = enforce(target, purpose)
         if case .failed(let reason) = outcome { failure = failure ?? reason }
-        let next = (directory?.numbers().last ?? 0) + 1
-        rest = (keeper.enforced(purpose, target, outcome, next: next, at: surroundings.now()) + rest)[...]
-      case .store(let number, let settlement): store(number, settlement)
+        rest = (keeper.enforced(purpose, target, outcome, at: surroundings.now()) + rest)[...]
+      case .store(let settlement): store(settlement)
       case .storePanic: storePanic()
       }
     }
     return failure
+  }
+
+  /// Tries once more to keep what is in force, where that failed before.
+  public mutating func keepAgain() {
+    guard unkept != nil, desired != nil, keeper.state.panic == nil, keeper.state.pending == nil else {
+      return
+    }
+    perform([.store(.settled), .save])
+  }
+
+  /// Takes the table out, and enforces nothing until something is asked for.
+  public mutating func release() throws(StoreError) {
+    try store.removeTable()
+    (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+    perform(keeper.released())
   }
 
   /// Takes note of a change that was made to the table beside a plan: an opening.
@@ -137,7 +156,13 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     // What was read back is equal, and one copy of it is enough.
     desired = outcome.table?.lasting ?? table
     sent = outcome.plan.operations.count
-    if case .same = target {} else { self.candidate = candidate }
+    switch (target, purpose) {
+    case (.same, _): break
+    case (.stored(let number), .begin), (.stored(let number), .goBack):
+      (self.candidate, storedNumber) = (candidate, number)
+    case (.candidate, _), (.stored, _), (.storedPanic, _), (.lastResort, _):
+      (self.candidate, storedNumber) = (candidate, nil)
+    }
     return .equal(changes: sent, provenance)
   }
 
@@ -176,7 +201,13 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
         kind: .lockDown, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
       return .success((resort, provenance, nil))
     case .stored(let number):
-      return stored(directory?.ruleset(number) ?? .absent, "the stored ruleset \(number)")
+      let found = stored(directory?.ruleset(number) ?? .absent, "the stored ruleset \(number)")
+      // What is loaded at boot is the same ruleset once more: what was in force before a trial, or before a restart.
+      if case .failure = found, purpose.isReturn {
+        let twin = stored(directory?.ruleset(.boot) ?? .absent, "the stored ruleset for boot")
+        if case .success = twin { return twin }
+      }
+      return found
     case .storedPanic:
       let found = stored(directory?.ruleset(.panic) ?? .absent, "the stored ruleset for a panic")
       if case .failure = found {
@@ -200,17 +231,19 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Keeps what is in force: as this number, and where it is settled for the next boot, with what holds in a lock-down
-  /// and a panic.
-  private mutating func store(_ number: Int, _ settlement: Keeper.Settlement) {
-    guard let desired, let provenance = keeper.inForce else { return }
+  /// Keeps what is in force under a number of its own, and where it is settled for the next boot, with what holds in a
+  /// lock-down and a panic.
+  private mutating func store(_ settlement: Keeper.Settlement) {
+    guard let directory, let desired, let provenance = keeper.inForce else { return }
+    let known = storedNumber
+    let number = known ?? (directory.numbers().last ?? 0) + 1
     let held = [keeper.state.inForce, keeper.state.pending?.back, keeper.state.panic?.behind].compactMap {
       $0
     }
     let candidate = candidate
-    keep { (directory) throws(StateError) in
+    let kept = keep { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
-      try directory.write(ruleset, number: number, holding: held)
+      if known == nil { try directory.write(ruleset, number: number, holding: held) }
       guard settlement == .settled else { return }
       try directory.write(ruleset, .boot)
       guard let candidate else { return }
@@ -220,6 +253,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
         try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
       }
     }
+    storedNumber = kept == .kept ? number : nil
+    keeper.kept(storedNumber)
   }
 
   private mutating func storePanic() {
@@ -241,16 +276,30 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
-  private mutating func keep(_ body: (StateDirectory) throws(StateError) -> Void) {
-    guard let directory else { return }
+  private enum Keeping {
+    case kept
+    case failed
+  }
+
+  @discardableResult
+  private mutating func save() -> Keeping {
+    let state = keeper.state
+    return keep { (directory) throws(StateError) in try directory.write(state) }
+  }
+
+  @discardableResult
+  private mutating func keep(_ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
+    guard let directory else { return .kept }
     do throws(StateError) {
       try body(directory)
       if unkept != nil { surroundings.say(.notice, "what is in force is kept on disk again") }
       unkept = nil
+      return .kept
     } catch {
       unkept = error.description
       surroundings.say(
         .error, "what is in force is not kept for the next boot: \(error); the kernel holds it all the same")
+      return .failed
     }
   }
 }
@@ -269,8 +318,16 @@ extension Keeper.Purpose {
   /// Who stands behind it.
   var author: String {
     switch self {
-    case .begin, .policyFile, .goBack, .repair: "the daemon"
+    case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
     case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
+    }
+  }
+
+  /// Whether it returns to what was settled before.
+  fileprivate var isReturn: Bool {
+    switch self {
+    case .begin, .goBack: true
+    case .policyFile, .recompile, .apply, .rollback, .panic, .endPanic, .repair: false
     }
   }
 }

@@ -20,6 +20,15 @@ public struct Keeper: Sendable {
   /// When the kernel is to be asked again because it could not be made equal; nil where it is.
   public internal(set) var retry: Retry?
 
+  /// Whether the table was taken out on request: then nothing is put in force but by request.
+  public internal(set) var isReleased = false
+  /// Whether anything was put in force since the daemon began.
+  var isHeld = false
+  /// Whether the last resort stands in for a ruleset that could not be put in force when the daemon began.
+  var isStandIn = false
+  /// Whether the kernel had a table when the daemon began.
+  var wasTableThere = false
+
   /// A repetition: when (nanoseconds since boot), and after how many failures.
   public struct Retry: Sendable, Hashable {
     /// Nanoseconds since boot.
@@ -83,8 +92,10 @@ public struct Keeper: Sendable {
   public enum Purpose: Sendable, Hashable {
     /// The daemon began.
     case begin
-    /// The policy file changed, or the day, or an endpoint.
+    /// The policy file changed.
     case policyFile(String)
+    /// The policy in force means something else since the day or an endpoint changed.
+    case recompile(String)
     /// Somebody asked for it.
     case apply(by: String, confirm: Confirm?)
     case rollback(by: String)
@@ -113,12 +124,14 @@ public struct Keeper: Sendable {
   public enum Action: Sendable {
     /// Make the kernel equal to this and tell `enforced` what came of it.
     case enforce(Target, Purpose)
-    /// Keep what is in force now as the ruleset of this number, and as what is loaded at boot where it is settled.
-    case store(number: Int, Settlement)
+    /// Keep what is in force now, and tell `kept` under which number; as what is loaded at boot, too, where it is settled.
+    case store(Settlement)
     /// Keep what is in force now as the ruleset of a panic, and as what is loaded at boot.
     case storePanic
     /// Write the state.
     case save
+    /// Write the state; where that fails, do nothing of what follows and tell `abandoned`.
+    case promise
     /// Read the policy file and tell `read`.
     case readPolicy
     /// Tell the journal.

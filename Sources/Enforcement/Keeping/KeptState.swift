@@ -65,11 +65,7 @@ public struct KeptState: Sendable, Hashable {
 
   /// Reads a file's content; nil where it is damaged or of another version.
   public init?(_ bytes: [UInt8]) {
-    let head = Array("\(Self.magic)\ndigest=".utf8)
-    guard bytes.starts(with: head), let lineEnd = bytes[head.count...].firstIndex(of: UInt8(ascii: "\n"))
-    else { return nil }
-    let rest = Array(bytes[(lineEnd + 1)...])
-    guard Digest.of(rest) == String(decoding: bytes[head.count..<lineEnd], as: UTF8.self) else { return nil }
+    guard let rest = DigestedFile.unwrap(Self.magic, bytes) else { return nil }
     let lines = LabelledLines(Substring(decoding: rest, as: UTF8.self))
     inForce = lines[number: "in-force"]
     superseded = lines["superseded"]
@@ -103,7 +99,6 @@ public struct KeptState: Sendable, Hashable {
       lines["panic-by"] = panic.by
       lines["panic-behind"] = panic.behind.map { String($0) }
     }
-    let rest = Array(lines.text.utf8)
-    return Array("\(Self.magic)\ndigest=\(Digest.of(rest))\n".utf8) + rest
+    return DigestedFile.wrap(Self.magic, Array(lines.text.utf8))
   }
 }

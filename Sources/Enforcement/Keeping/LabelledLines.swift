@@ -7,9 +7,10 @@ struct LabelledLines: Sendable, Hashable {
 
   init() {}
 
-  /// Reads lines; one without `=` is passed over.
+  /// Reads lines; one without `=` is passed over. Lines and signs are told by scalars: a character may be several of
+  /// them, a line's end among them.
   init(_ text: Substring) {
-    for line in text.split(separator: "\n") {
+    for line in text.unicodeScalars.split(separator: "\n") {
       guard let sign = line.firstIndex(of: "=") else { continue }
       fields.append((String(line[..<sign]), Self.unescape(line[line.index(after: sign)...])))
     }
@@ -34,21 +35,21 @@ struct LabelledLines: Sendable, Hashable {
   func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
   private static func escape(_ value: String) -> String {
-    var result = ""
+    var result = String.UnicodeScalarView()
     for scalar in value.unicodeScalars {
       switch scalar {
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      default: result.unicodeScalars.append(scalar)
+      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      default: result.append(scalar)
       }
     }
-    return result
+    return String(result)
   }
 
-  private static func unescape(_ value: Substring) -> String {
+  private static func unescape(_ value: Substring.UnicodeScalarView) -> String {
     var result = String.UnicodeScalarView()
     var isEscaped = false
-    for scalar in value.unicodeScalars {
+    for scalar in value {
       if isEscaped {
         result.append(scalar == "n" ? "\n" : scalar)
         isEscaped = false

@@ -75,11 +75,7 @@ public struct StoredRuleset: Sendable {
 
   /// Reads a file's content. Nil where it is damaged, of another version, or not one at all.
   public init?(_ bytes: [UInt8]) {
-    let head = Array("\(Self.magic)\ndigest=".utf8)
-    guard bytes.starts(with: head), let lineEnd = bytes[head.count...].firstIndex(of: UInt8(ascii: "\n"))
-    else { return nil }
-    let rest = Array(bytes[(lineEnd + 1)...])
-    guard Digest.of(rest) == String(decoding: bytes[head.count..<lineEnd], as: UTF8.self) else { return nil }
+    guard let rest = DigestedFile.unwrap(Self.magic, bytes) else { return nil }
     var next = 0
     while next + 1 < rest.count, rest[next] != UInt8(ascii: "\n") || rest[next + 1] != UInt8(ascii: "\n") {
       next += 1
@@ -107,7 +103,6 @@ public struct StoredRuleset: Sendable {
     lines["machine"] = provenance.machine
     lines["by"] = provenance.by
     lines["since"] = String(provenance.since)
-    let rest = Array("\(lines.text)\n".utf8) + batch
-    return Array("\(Self.magic)\ndigest=\(Digest.of(rest))\n".utf8) + rest
+    return DigestedFile.wrap(Self.magic, Array("\(lines.text)\n".utf8) + batch)
   }
 }

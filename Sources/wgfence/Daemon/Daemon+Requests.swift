@@ -63,12 +63,8 @@ extension Daemon {
       guard (5...86_400).contains(seconds) else { throw Refusal("--confirm takes 5 s to 24 h") }
       confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all())
     }
-    isUnloaded = false
     let actions = try custody.keeper.apply(
       candidate, by: client.name, confirm: confirm, at: surroundings.now())
-    if confirm != nil, let unkept = custody.unkept {
-      throw Refusal("\(unkept): an apply that must go back cannot be made while nothing can be kept")
-    }
     if let failure = custody.perform(actions) { throw Refusal(failure) }
     policyWasRead()
     var result = ControlResult()
@@ -136,47 +132,36 @@ extension Daemon {
       client.outbox += ControlFrame(.output, text: HistoryReport.text(directory, custody.keeper.state)).bytes
       return 0
     }
-    let state = custody.keeper.state
-    let before = directory.numbers().filter { number in state.inForce.map { number < $0 } ?? true }
-    guard let number = request.number("to").map({ Int($0) }) ?? before.last else {
-      throw Refusal("there is no ruleset before this one")
-    }
-    guard state.pending != nil || directory.numbers().contains(number) else {
-      throw Refusal("there is no stored ruleset \(number): see wgfence rollback --list")
-    }
+    let number = try directory.number(asked: request.number("to").map { Int($0) }, custody.keeper.state)
     if let failure = custody.perform(try custody.keeper.rollback(to: number, by: client.name)) {
       throw Refusal(failure)
     }
     policyWasRead()
     client.outbox +=
-      ControlFrame(.output, text: "Rolled back: \(HistoryReport.line(custody.keeper.inForce)).\n").bytes
+      ControlFrame(.output, text: HistoryReport.rolledBack(to: custody.keeper.inForce)).bytes
     return 0
   }
 
   private func panic(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    isUnloaded = false
-    let isEnd = request["end"] != nil
-    let actions = isEnd ? try custody.keeper.endPanic(by: client.name) : custody.keeper.panic(by: client.name)
+    let wish: PanicWish = request["end"] == nil ? .begin : .end
+    let actions =
+      switch wish {
+      case .begin: custody.keeper.panic(by: client.name, at: surroundings.now())
+      case .end: try custody.keeper.endPanic(by: client.name)
+      }
     if let failure = custody.perform(actions) { throw Refusal(failure) }
     policyWasRead()
-    let text =
-      isEnd
-      ? "The panic is over: \(HistoryReport.line(custody.keeper.inForce)).\n"
-      : "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants. "
-        + "It holds over a restart, until wgfence panic --end.\n"
+    let text = wish.report(custody.keeper.inForce)
     client.outbox += ControlFrame(.output, text: text).bytes
     return 0
   }
 
   private func unload(_ client: ControlClient) throws(Refusal) -> UInt8 {
     do throws(StoreError) {
-      let now = try custody.store.read()
-      if now.table != nil { try custody.store.commit([.deleteTable], generation: now.generation) }
+      try custody.release()
     } catch {
       throw Refusal("\(EnforcementError(error))")
     }
-    isUnloaded = true
-    custody.forgetObserved()
     journal.say(
       .warning,
       "the ruleset was taken out by \(client.name): nothing is enforced until the next apply or restart")
@@ -186,7 +171,8 @@ extension Daemon {
   // MARK: open
 
   private func open(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    guard !isUnloaded, custody.keeper.state.panic == nil, let (policy, machine, _) = policyInForce,
+    guard !custody.keeper.isReleased, custody.keeper.state.panic == nil,
+      let (policy, machine, _) = policyInForce,
       custody.candidate != nil
     else {
       throw Refusal("nothing can be opened: no policy is in force (see wgfence status)")
@@ -251,7 +237,7 @@ extension Daemon {
   /// One line for the service manager.
   var statusLine: String {
     let keeper = custody.keeper
-    if isUnloaded { return "unloaded: nothing is enforced" }
+    if keeper.isReleased { return "unloaded: nothing is enforced" }
     if let panic = keeper.state.panic { return "panic, declared by \(panic.by)" }
     if keeper.state.pending != nil { return "an apply waits for its confirmation" }
     if case .refused(let refusal) = keeper.file {

@@ -35,7 +35,6 @@ final class Daemon {
   var clients = ControlClients()
   var drops: DropLogReader?
   var isEnding = false
-  var isUnloaded = false
   /// Whether the table is to be read once what waits is answered.
   var refresh = Refresh.none
 
@@ -52,9 +51,13 @@ final class Daemon {
   private var rulesetEvents: RulesetEvents
   private var linkEvents: LinkEvents
   private let control: ListeningSocket
-  private var metricsListener: ListeningSocket?
-  private var scrapes: [UInt64: Scrape] = [:]
-  private var schedule = Schedule()
+  var metricsListener: ListeningSocket?
+  var scrapes: [UInt64: MetricsScrape] = [:]
+  /// Why metrics are not served, as it was last told; nil where they are, or were not asked for.
+  var metricsRefusal: String?
+  /// Why dropped packets are not logged, as it was last told.
+  var dropLogRefusal: String?
+  var schedule = Schedule()
   /// When the policy file is to be read; nil: nothing changed.
   private var settle: Int64?
   private var lastPolicyRead: Int64 = 0
@@ -64,7 +67,7 @@ final class Daemon {
   private var tunnels: [InterfaceName: TunnelState] = [:]
 
   /// Moments that come round, in nanoseconds since boot.
-  private struct Schedule {
+  struct Schedule {
     var fullRead: Int64 = 0
     var endpoints: Int64?
     var metrics: Int64?
@@ -76,19 +79,7 @@ final class Daemon {
     case missing
   }
 
-  /// A connection that wants metrics.
-  final class Scrape {
-    let connection: Connection
-    var inbox: [UInt8] = []
-    var outbox: ArraySlice<UInt8> = []
-    let deadline: Int64
-    init(_ connection: consuming Connection, deadline: Int64) {
-      self.connection = connection
-      self.deadline = deadline
-    }
-  }
-
-  private enum Token {
+  enum Token {
     static let signals: UInt64 = 1
     static let timer: UInt64 = 2
     static let files: UInt64 = 3
@@ -153,6 +144,13 @@ final class Daemon {
       journal.say(.error, "the stored ruleset \(number) is damaged or gone")
       state.inForce = directory.numbers().last { $0 != number && directory.ruleset($0).value != nil }
     }
+    if let pending = state.pending, directory.ruleset(pending.back).value == nil,
+      directory.ruleset(.boot).value == nil,
+      let other = directory.numbers().last(where: { $0 < pending.back && directory.ruleset($0).value != nil })
+    {
+      journal.say(.error, "the ruleset to go back to is damaged or gone: it will be the one before")
+      state.pending?.back = other
+    }
     return (state, state.inForce.flatMap { directory.ruleset($0).value?.provenance })
   }
 
@@ -163,8 +161,6 @@ final class Daemon {
     let now = surroundings.now()
     custody.perform(custody.keeper.begin(at: now, isTableThere: (try? custody.store.read())?.table != nil))
     policyWasRead()
-    openDropLog()
-    openMetrics()
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
     if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
@@ -243,7 +239,8 @@ final class Daemon {
   private func readPolicy() {
     settle = nil
     lastPolicyRead = Clock.sinceBoot
-    if isUnloaded { return }
+    // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
+    rulesetChanged()
     custody.perform([.readPolicy])
     policyWasRead()
   }
@@ -252,11 +249,10 @@ final class Daemon {
   func policyWasRead() {
     files.watch([settings.policy] + surroundings.lists)
     signature = FileSignature.of([settings.policy] + surroundings.lists)
-    let isLive = custody.keeper.accepted?.policy.machines.contains { $0.endpoint == .live } == true
+    let isLive = policyInForce?.policy.machines.contains { $0.endpoint == .live } == true
     schedule.endpoints = isLive ? Clock.sinceBoot + Self.endpointInterval : nil
-    if let reporter = reporter {
-      drops?.use(reporter)
-    }
+    openDropLog()
+    openMetrics()
     ServiceManager.tell("STATUS=\(statusLine)")
     isFat = true
   }
@@ -281,7 +277,6 @@ final class Daemon {
       journal.say(.warning, "\(error)")
       return
     }
-    if isUnloaded { return }
     if news.isLossy {
       custody.verify(author: nil)
       return
@@ -300,7 +295,9 @@ final class Daemon {
         custody.passed(generation: change.generation)
       }
     }
-    if isTouched || custody.observed == nil { custody.verify(author: culprit?.description) }
+    if isTouched || (custody.observed == nil && !news.changes.isEmpty) {
+      custody.verify(author: culprit?.description)
+    }
   }
 
   private func linksChanged() {
@@ -321,7 +318,7 @@ final class Daemon {
 
   private func refreshEndpoints() {
     schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
-    guard let known = custody.keeper.accepted else { return }
+    guard let known = policyInForce?.candidate else { return }
     var live = LiveEndpoints.read(for: known.policy).live
     // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
@@ -356,23 +353,12 @@ final class Daemon {
   /// Whatever no event told of.
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
-    if isUnloaded { return }
     if !custody.isUnchanged() { custody.verify(author: nil) }
     if FileSignature.of([settings.policy] + surroundings.lists) != signature { readPolicy() }
-    if let known = custody.keeper.accepted, known.today != Today.date {
+    custody.keepAgain()
+    if let known = policyInForce?.candidate, known.today != Today.date {
       let today = known.again(today: Today.date, live: known.live)
       custody.perform(custody.keeper.recompiled(today, because: "a new day"))
-    }
-  }
-
-  /// Puts `--metrics-file` in place.
-  private func writeMetricsFile() {
-    schedule.metrics = Clock.sinceBoot + 15_000_000_000
-    guard let path = settings.metricsFile else { return }
-    do throws(SystemError) {
-      try PublicFile.replace(path, Array(metrics().text.utf8))
-    } catch {
-      journal.say(.warning, "\(error)")
     }
   }
 
@@ -401,113 +387,10 @@ final class Daemon {
     nextToken += 1
     return nextToken
   }
-
-  private func openMetrics() {
-    guard let place = settings.metrics else { return }
-    if let refusal = place.refusal(by: policyInForce?.candidate) {
-      journal.say(.error, refusal)
-      return
-    }
-    do throws(SystemError) {
-      let listener = try place.listen()
-      try poller.add(listener.descriptor, .reading, token: Token.metrics)
-      metricsListener = consume listener
-    } catch {
-      journal.say(.error, "metrics: \(error)")
-    }
-  }
-
-  private func acceptScrapes() {
-    do throws(SystemError) {
-      while let connection = try metricsListener?.accept() {
-        guard scrapes.count < 16, settings.metrics?.refusal(by: policyInForce?.candidate) == nil else {
-          continue
-        }
-        let token = takeToken()
-        try poller.add(connection.descriptor, .reading, token: token)
-        scrapes[token] = Scrape(connection, deadline: Clock.sinceBoot + 10_000_000_000)
-      }
-    } catch {
-      journal.say(.warning, "metrics: \(error)")
-    }
-  }
-
-  private func serve(_ scrape: Scrape, _ token: UInt64) {
-    if scrape.outbox.isEmpty {
-      switch scrape.connection.receive(atMost: MetricsResponder.mostBytes + 1) {
-      case .end: return end(scrape, token)
-      case .nothing: return
-      case .bytes(let bytes, _): scrape.inbox += bytes
-      }
-      guard let answer = MetricsResponder.answer(scrape.inbox, metrics: { metrics().text }) else { return }
-      scrape.outbox = answer[...]
-    }
-    guard let sent = scrape.connection.send(scrape.outbox) else { return end(scrape, token) }
-    scrape.outbox = scrape.outbox.dropFirst(sent)
-    if scrape.outbox.isEmpty { return end(scrape, token) }
-    try? poller.change(scrape.connection.descriptor, .writing, token: token)
-  }
-
-  private func end(_ scrape: Scrape, _ token: UInt64) {
-    poller.remove(scrape.connection.descriptor)
-    scrapes[token] = nil
-  }
-
-  // MARK: The drop log
-
-  var reporter: DropReporter? {
-    policyInForce.map {
-      DropReporter($0.policy, machine: $0.machine, today: Today.date, live: $0.candidate.live)
-    }
-  }
-
-  private func openDropLog() {
-    guard drops == nil, let reporter else { return }
-    do throws(PacketLogError) {
-      let reader = DropLogReader(try PacketLog(), reporter: reporter)
-      try? poller.add(reader.descriptor, .reading, token: Token.drops)
-      drops = consume reader
-    } catch {
-      journal.say(.warning, "dropped packets are counted but not logged: \(error)")
-    }
-  }
-
-  private func readDrops() {
-    do throws(NetlinkError) {
-      guard let reports = try drops?.read() else { return }
-      for report in reports {
-        journal.say(.info, DropReportText.journal(report))
-        follow(report)
-      }
-    } catch {
-      journal.say(.warning, "\(error)")
-    }
-  }
 }
 
 /// Why the daemon could not begin or go on.
 struct DaemonError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
-}
-
-/// What tells one state of a file from another without reading it.
-struct FileSignature: Hashable {
-  let device: UInt64
-  let inode: UInt64
-  let size: Int64
-  let seconds: Int
-  let nanoseconds: Int
-
-  static func of(_ paths: [String]) -> [FileSignature] {
-    paths.map { path in
-      var status = stat()
-      guard stat(path, &status) == 0 else {
-        return FileSignature(device: 0, inode: 0, size: 0, seconds: 0, nanoseconds: 0)
-      }
-      return FileSignature(
-        device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-        seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
-    }
-  }
 }

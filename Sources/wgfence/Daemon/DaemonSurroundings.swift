@@ -9,7 +9,6 @@ final class DaemonSurroundings: CustodySurroundings {
   private let path: String
   private let reader: PolicyReader
   private let journal: (Keeper.Severity, String) -> Void
-  private let boot = Clock.bootIdentity
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
@@ -30,9 +29,16 @@ final class DaemonSurroundings: CustodySurroundings {
     return reading.reading
   }
 
-  func now() -> Moment {
-    Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: boot)
-  }
+  func now() -> Moment { Moment.now }
 
   func say(_ severity: Keeper.Severity, _ text: String) { journal(severity, text) }
+}
+
+extension Moment {
+  private static let boot = Clock.bootIdentity
+
+  /// By the machine's clocks.
+  static var now: Moment {
+    Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: boot)
+  }
 }

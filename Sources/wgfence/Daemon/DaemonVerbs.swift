@@ -101,12 +101,11 @@ struct RollbackVerb: Verb {
       (custody, directory) throws(Refusal) in
       let state = custody.keeper.state
       if list { return Console.print(HistoryReport.text(directory, state)) }
-      let before = directory.numbers().filter { number in state.inForce.map { number < $0 } ?? true }
-      guard let number = to ?? before.last else { throw Refusal("there is no ruleset before this one") }
+      let number = try directory.number(asked: to, state)
       if let failure = custody.perform(try custody.keeper.rollback(to: number, by: DirectCustody.caller)) {
         throw Refusal(failure)
       }
-      Console.print("Rolled back: \(HistoryReport.line(custody.keeper.inForce)).\n")
+      Console.print(HistoryReport.rolledBack(to: custody.keeper.inForce))
     }
   }
 }
@@ -135,14 +134,14 @@ struct PanicVerb: Verb {
       return try daemon.run(request)
     }
     try DirectCustody.run(places, namespace, .writing) { (custody, _) throws(Refusal) in
-      let caller = DirectCustody.caller
-      let actions = end ? try custody.keeper.endPanic(by: caller) : custody.keeper.panic(by: caller)
+      let (caller, wish) = (DirectCustody.caller, end ? PanicWish.end : .begin)
+      let actions =
+        switch wish {
+        case .begin: custody.keeper.panic(by: caller, at: Moment.now)
+        case .end: try custody.keeper.endPanic(by: caller)
+        }
       if let failure = custody.perform(actions) { throw Refusal(failure) }
-      Console.print(
-        end
-          ? "The panic is over: \(HistoryReport.line(custody.keeper.inForce)).\n"
-          : "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants, until wgfence panic --end.\n"
-      )
+      Console.print(wish.report(custody.keeper.inForce))
     }
   }
 }
@@ -262,8 +261,7 @@ struct UnloadVerb: Verb {
     } else {
       try KernelSession.run { store throws(EnforcementError) in
         do throws(StoreError) {
-          let now = try store.read()
-          if now.table != nil { try store.commit([.deleteTable], generation: now.generation) }
+          try store.removeTable()
         } catch {
           throw EnforcementError(error)
         }

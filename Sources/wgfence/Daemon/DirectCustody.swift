@@ -77,9 +77,7 @@ private struct DirectSurroundings: CustodySurroundings {
     .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
   }
 
-  func now() -> Moment {
-    Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: Clock.bootIdentity)
-  }
+  func now() -> Moment { Moment.now }
 
   func say(_ severity: Keeper.Severity, _ text: String) {
     switch severity {

@@ -32,4 +32,36 @@ enum HistoryReport {
     case .panic: return "a panic holds"
     }
   }
+
+  /// What a rollback says of itself.
+  static func rolledBack(to provenance: Provenance?) -> String { "Rolled back: \(line(provenance)).\n" }
+}
+
+extension StateDirectory {
+  /// The number of the ruleset to roll back to: the one that was asked for, else the newest before the one in force.
+  func number(asked: Int?, _ state: KeptState) throws(Refusal) -> Int {
+    let known = numbers()
+    guard let number = asked ?? known.last(where: { number in state.inForce.map { number < $0 } ?? true })
+    else { throw Refusal("there is no ruleset before this one") }
+    guard state.pending != nil || known.contains(number) else {
+      throw Refusal("there is no stored ruleset \(number): see wgfence rollback --list")
+    }
+    return number
+  }
+}
+
+/// What is asked of a panic.
+enum PanicWish {
+  case begin
+  case end
+
+  /// What it says of itself when it was met.
+  func report(_ inForce: Provenance?) -> String {
+    switch self {
+    case .begin:
+      "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants. "
+        + "It holds over a restart, until wgfence panic --end.\n"
+    case .end: "The panic is over: \(HistoryReport.line(inForce)).\n"
+    }
+  }
 }

@@ -41,7 +41,7 @@ enum MetricsPlace: ExpressibleByArgument {
     }
     let isGranted = (candidate.policy.grants + candidate.policy.failsafe).flatMap(\.services).flatMap(\.ports)
       .contains {
-        if case .ports(.tcp, let range) = $0 { (range.lower...range.upper).contains(port) } else { false }
+        if case .ports(.tcp, let range) = $0 { range.contains(port) } else { false }
       }
     guard isGranted else { return "\(place): no line of the policy grants \(port)/tcp" }
     let view = SiteView(policy: candidate.policy, machine: machine, ruleset: candidate.ruleset)

@@ -25,7 +25,7 @@ struct StatusReport {
     now = Int64(time(nil))
     let read = try? daemon.custody.store.read()
     table = read?.table
-    drift = daemon.isUnloaded ? 0 : daemon.custody.driftCount(of: table)
+    drift = daemon.custody.driftCount(of: table)
     counters = (try? daemon.custody.store.counters()) ?? [:]
     if let table, let (policy, machine, _) = daemon.policyInForce {
       openings = Opening.inForce(in: table, policy: policy, machine: machine)
@@ -42,7 +42,7 @@ struct StatusReport {
   var isFine: Bool {
     guard case .accepted = keeper.file else { return false }
     return drift == 0 && table != nil && keeper.state.panic == nil && keeper.state.pending == nil
-      && daemon.custody.unkept == nil && !daemon.isUnloaded && keeper.state.superseded == nil
+      && daemon.custody.unkept == nil && !keeper.isReleased && keeper.state.superseded == nil
   }
 
   private var refusal: PolicyRefusal? {
@@ -95,7 +95,7 @@ struct StatusReport {
   }
 
   private var inForceLine: String {
-    if daemon.isUnloaded { return "NOTHING: the ruleset was taken out" }
+    if keeper.isReleased { return "NOTHING: the ruleset was taken out" }
     guard let from = keeper.inForce else { return "nothing yet" }
     let kind =
       switch from.kind {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A file whose first line says what it is and of which version, and whose second holds a digest of all that follows: what
+/// is damaged, cut or of another version is told from what is whole.
+enum DigestedFile {
+  /// The file's bytes.
+  static func wrap(_ magic: String, _ content: [UInt8]) -> [UInt8] {
+    Array("\(magic)\ndigest=\(Digest.of(content))\n".utf8) + content
+  }
+
+  /// The content of a file's bytes; nil where they are not such a file, whole.
+  static func unwrap(_ magic: String, _ bytes: [UInt8]) -> [UInt8]? {
+    let head = Array("\(magic)\ndigest=".utf8)
+    guard bytes.starts(with: head), let lineEnd = bytes[head.count...].firstIndex(of: UInt8(ascii: "\n"))
+    else { return nil }
+    let content = Array(bytes[(lineEnd + 1)...])
+    return Digest.of(content) == String(decoding: bytes[head.count..<lineEnd], as: UTF8.self) ? content : nil
+  }
+}

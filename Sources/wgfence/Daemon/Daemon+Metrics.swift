@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import LinuxKernel
+
+/// A connection that wants metrics.
+final class MetricsScrape {
+  let connection: Connection
+  var inbox: [UInt8] = []
+  var outbox: ArraySlice<UInt8> = []
+  /// When it is given up, in nanoseconds since boot.
+  let deadline: Int64
+
+  init(_ connection: consuming Connection, deadline: Int64) {
+    self.connection = connection
+    self.deadline = deadline
+  }
+}
+
+/// Metrics: served to those who ask, and written to a file.
+extension Daemon {
+  /// Serves metrics where the policy in force lets them be served.
+  func openMetrics() {
+    guard metricsListener == nil, let place = settings.metrics else { return }
+    if let refusal = place.refusal(by: policyInForce?.candidate) { return refuseMetrics(refusal) }
+    do throws(SystemError) {
+      let listener = try place.listen()
+      try poller.add(listener.descriptor, .reading, token: Token.metrics)
+      metricsListener = consume listener
+      metricsRefusal = nil
+    } catch {
+      refuseMetrics("metrics: \(error)")
+    }
+  }
+
+  /// Says why metrics are not served, once: another policy may let them be.
+  private func refuseMetrics(_ refusal: String) {
+    if refusal != metricsRefusal { journal.say(.error, refusal) }
+    metricsRefusal = refusal
+  }
+
+  func acceptScrapes() {
+    do throws(SystemError) {
+      while let connection = try metricsListener?.accept() {
+        guard scrapes.count < 16, settings.metrics?.refusal(by: policyInForce?.candidate) == nil else {
+          continue
+        }
+        let token = takeToken()
+        try poller.add(connection.descriptor, .reading, token: token)
+        scrapes[token] = MetricsScrape(connection, deadline: Clock.sinceBoot + 10_000_000_000)
+      }
+    } catch {
+      journal.say(.warning, "metrics: \(error)")
+    }
+  }
+
+  func serve(_ scrape: MetricsScrape, _ token: UInt64) {
+    if scrape.outbox.isEmpty {
+      switch scrape.connection.receive(atMost: MetricsResponder.mostBytes + 1) {
+      case .end: return end(scrape, token)
+      case .nothing: return
+      case .bytes(let bytes, _): scrape.inbox += bytes
+      }
+      guard let answer = MetricsResponder.answer(scrape.inbox, metrics: { metrics().text }) else { return }
+      scrape.outbox = answer[...]
+    }
+    guard let sent = scrape.connection.send(scrape.outbox) else { return end(scrape, token) }
+    scrape.outbox = scrape.outbox.dropFirst(sent)
+    if scrape.outbox.isEmpty { return end(scrape, token) }
+    try? poller.change(scrape.connection.descriptor, .writing, token: token)
+  }
+
+  func end(_ scrape: MetricsScrape, _ token: UInt64) {
+    poller.remove(scrape.connection.descriptor)
+    scrapes[token] = nil
+  }
+
+  /// Puts `--metrics-file` in place.
+  func writeMetricsFile() {
+    schedule.metrics = Clock.sinceBoot + 15_000_000_000
+    guard let path = settings.metricsFile else { return }
+    do throws(SystemError) {
+      try PublicFile.replace(path, Array(metrics().text.utf8))
+    } catch {
+      journal.say(.warning, "\(error)")
+    }
+  }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import PolicyCompiler
+import RulesetModel
+import Testing
+
+@Suite("Doing what was decided")
+struct CustodyTests {
+  /// A store that holds what it is given, and refuses when it is told to.
+  struct Memory: RulesetStore {
+    var table: KernelTable?
+    var number: UInt32 = 1
+    var isRefusing = false
+    /// What the next transactions lead to, in their order.
+    var plans: [KernelTable?] = []
+
+    mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: number) }
+    mutating func generation() throws(StoreError) -> UInt32 { number }
+    mutating func counters() throws(StoreError) -> [String: CounterState] { [:] }
+
+    mutating func commit(_ operations: [RulesetModel.Operation], generation: UInt32) throws(StoreError) {
+      if isRefusing { throw .refused(operation: 0, reason: "no memory") }
+      guard generation == number else { throw .stale }
+      if operations == [.deleteTable] { table = nil } else { table = plans.removeFirst() }
+      number += 1
+    }
+  }
+
+  final class Quiet: CustodySurroundings {
+    var said: [String] = []
+    var reading = KeeperTests.refused
+    func readPolicy() -> PolicyReading { reading }
+    func now() -> Moment { KeeperTests.now }
+    func say(_ severity: Keeper.Severity, _ text: String) { said.append(text) }
+  }
+
+  /// A directory that is gone at the end, whatever was put into it.
+  final class Folder {
+    let path: String
+    init() throws {
+      var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
+      path = String(cString: try #require(mkdtemp(&template)))
+    }
+    deinit {
+      let state = StateDirectory("\(path)/state")
+      for number in state.numbers() { state.remove(number: number) }
+      for name in ["state", "boot", "lock-down", "panic", "lock"] { unlink("\(path)/state/\(name)") }
+      unlink("\(path)/state")
+      for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
+    }
+    var state: StateDirectory { StateDirectory("\(path)/state") }
+    /// Nothing can be written from now on: a file stands where the directory should be.
+    func breakState() {
+      rename("\(path)/state", "\(path)/away")
+      close(open("\(path)/state", O_CREAT | O_WRONLY, 0o600))
+    }
+    func mendState() {
+      unlink("\(path)/state")
+      rename("\(path)/away", "\(path)/state")
+    }
+  }
+
+  static let resort = Lowering.table(PolicyCompiler.lastResort)
+
+  static func custody(_ folder: Folder, _ quiet: Quiet, _ state: KeptState = KeptState()) -> Custody<Memory> {
+    Custody(
+      Keeper(state, inForce: nil), store: Memory(), directory: folder.state, ownership: .shared,
+      lastResort: resort, surroundings: quiet)
+  }
+
+  /// Lets a custody put a policy in force.
+  static func apply(
+    _ candidate: Candidate, _ custody: inout Custody<Memory>, confirm: Int64? = nil
+  ) throws -> String? {
+    custody.store.plans = [candidate.table(.policy)]
+    return custody.perform(
+      try custody.keeper.apply(
+        candidate, by: "eric",
+        confirm: confirm.map { Keeper.Confirm(seconds: $0, connections: []) }, at: KeeperTests.now))
+  }
+
+  @Test("what is applied is kept under a number, and loaded at boot with its lock-down and panic")
+  func keeps() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    #expect(try Self.apply(candidate, &custody) == nil)
+    #expect(folder.state.state().value?.inForce == 1)
+    for slot in StateDirectory.Slot.allCases {
+      #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
+    }
+    let boot = try #require(folder.state.ruleset(.boot).value?.table)
+    #expect(Plan(desired: candidate.table(.policy), observed: boot).isEmpty)
+  }
+
+  @Test("a trial is not loaded at boot, and its confirmation makes no second copy of it")
+  func trial() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
+    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60) == nil)
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "a")
+    #expect(folder.state.state().value?.pending?.back == 1)
+    custody.perform(try custody.keeper.confirm(by: "eric"))
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
+    #expect(folder.state.numbers() == [1, 2])
+    #expect(folder.state.state().value?.inForce == 2)
+    #expect(folder.state.state().value?.pending == nil)
+  }
+
+  @Test("a trial whose way back cannot be written is not begun")
+  func promise() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
+    let before = custody.store.table
+    folder.breakState()
+    let failure = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
+    #expect(failure?.contains("the way back could not be written") == true)
+    #expect(custody.store.table == before)
+    #expect(custody.keeper.state.pending == nil)
+    folder.mendState()
+  }
+
+  @Test("on a full disk a policy holds all the same, is no way back, and is kept once it can be")
+  func fullDisk() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
+    folder.breakState()
+    let second = try KeeperTests.candidate("b", port: 8888)
+    #expect(try Self.apply(second, &custody) == nil)
+    #expect(custody.store.table == second.table(.policy))
+    #expect(custody.unkept != nil)
+    #expect(throws: Refusal.self) {
+      try Self.apply(try KeeperTests.candidate("c", port: 9), &custody, confirm: 60)
+    }
+    folder.mendState()
+    custody.keepAgain()
+    #expect(custody.unkept == nil)
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
+    #expect(custody.keeper.state.inForce == 2)
+  }
+
+  @Test("what the kernel refuses changes neither kernel nor disk")
+  func refusal() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
+    let before = custody.store.table
+    custody.store.isRefusing = true
+    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody) != nil)
+    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60) != nil)
+    #expect(custody.store.table == before)
+    #expect(folder.state.numbers() == [1])
+    #expect(folder.state.state().value?.inForce == 1)
+    #expect(folder.state.state().value?.pending == nil)
+  }
+
+  @Test("a way back whose file is damaged leads to the same ruleset as boot does")
+  func damagedWayBack() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let first = try KeeperTests.candidate("a")
+    _ = try Self.apply(first, &custody)
+    _ = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
+    folder.state.remove(number: 1)
+    custody.store.plans = [first.table(.policy)]
+    custody.perform(custody.keeper.ring(at: KeeperTests.later(60)))
+    #expect(custody.store.table == first.table(.policy))
+    #expect(custody.keeper.state.pending == nil)
+  }
+
+  @Test("a table that was taken out is not put back by what is read or heard")
+  func release() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    try custody.release()
+    #expect(custody.store.table == nil)
+    quiet.reading = .accepted(try KeeperTests.candidate("b"))
+    custody.perform([.readPolicy])
+    custody.verify(author: "nft[8]")
+    #expect(custody.store.table == nil)
+    // It holds again at the next start.
+    #expect(folder.state.state().value?.inForce == 1)
+  }
+}
