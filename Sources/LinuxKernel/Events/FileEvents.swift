@@ -6,7 +6,8 @@ internal import Glibc
 /// Tells when one of some files may have another content: written in place, or replaced by rename as editors and git do.
 ///
 /// Directories are watched, not files: a file that is replaced is another file. Where a path leads over symbolic links,
-/// the directories of the link and of what it leads to are watched. Source: inotify(7).
+/// wherever in it they stand, the directory of each link is watched for it. Where a directory is not there, the nearest one
+/// above is, for its coming. Source: inotify(7).
 public struct FileEvents: ~Copyable {
   /// To wait on.
   public let descriptor: Int32
@@ -22,31 +23,24 @@ public struct FileEvents: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Watches these files, which need not exist, and no others from now on. Returns those whose directory cannot be
-  /// watched (it does not exist): for these nothing will be told.
-  @discardableResult
-  public mutating func watch(_ paths: [String]) -> [String] {
+  /// Watches these files, which need not exist, and no others from now on.
+  public mutating func watch(_ paths: [String]) {
     self.paths = paths
     var wanted: [String: Set<String>] = [:]
     for path in paths {
       for (directory, name) in Self.places(path) { wanted[directory, default: []].insert(name) }
     }
-    for (directory, watch) in watches where wanted[directory] == nil {
-      _ = csys_inotify_remove(descriptor, watch)
-      watches[directory] = nil
-    }
+    var found: [String: Int32] = [:]
     names = [:]
     for (directory, files) in wanted {
-      // A directory that was made anew under its name is another: watching the same one again changes nothing.
+      // A directory that was made anew under its name is another, with another number.
       let watch = csys_inotify_watch(descriptor, directory)
-      guard watch >= 0 else {
-        watches[directory] = nil
-        continue
-      }
-      watches[directory] = watch
+      guard watch >= 0 else { continue }
+      found[directory] = watch
       names[watch, default: []].formUnion(files)
     }
-    return paths.filter { path in Self.places(path).allSatisfy { watches[$0.directory] == nil } }
+    for watch in Set(watches.values).subtracting(found.values) { _ = csys_inotify_remove(descriptor, watch) }
+    watches = found
   }
 
   /// Reads what happened. Returns whether one of the files may have changed: a file that was only opened for writing
@@ -94,28 +88,34 @@ public struct FileEvents: ~Copyable {
       && status.st_nlink == 1
   }
 
-  /// The directory and the name of a path, of every link on its way, and of every directory above that is a link.
+  /// Most links that a path leads over, as for the kernel (`MAXSYMLINKS`).
+  private static let mostLinks = 40
+
+  /// Where a path is decided: the directory and name of the file, of every link on the way to it, and of the first
+  /// component that is not there.
   private static func places(_ path: String) -> [(directory: String, name: String)] {
     var places: [(directory: String, name: String)] = []
-    var next = path
-    for _ in 0..<16 {
-      let slash = next.lastIndex(of: "/")
-      let directory = slash.map { $0 == next.startIndex ? "/" : String(next[..<$0]) } ?? "."
-      let name = slash.map { String(next[next.index(after: $0)...]) } ?? next
-      places.append((directory, name))
-      if let link = target(of: next) {
-        next = link.hasPrefix("/") ? link : "\(directory)/\(link)"
+    var rest = path.split(separator: "/").map { String($0) }
+    var folder = path.hasPrefix("/") ? "/" : "."
+    var links = 0
+    while !rest.isEmpty {
+      let name = rest.removeFirst()
+      if name == "." { continue }
+      let whole = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
+      var status = stat()
+      guard name == ".." || lstat(whole, &status) == 0 else {
+        places.append((folder, name))
+        break
+      }
+      if status.st_mode & S_IFMT == S_IFLNK, let target = target(of: whole), links < mostLinks {
+        links += 1
+        places.append((folder, name))
+        if target.hasPrefix("/") { folder = "/" }
+        rest = target.split(separator: "/").map { String($0) } + rest
         continue
       }
-      // The directory itself may be a link that is turned elsewhere.
-      if let link = target(of: directory) {
-        let upper = directory.lastIndex(of: "/")
-        let above = upper.map { $0 == directory.startIndex ? "/" : String(directory[..<$0]) } ?? "."
-        places.append((above, upper.map { String(directory[directory.index(after: $0)...]) } ?? directory))
-        next = (link.hasPrefix("/") ? link : "\(above)/\(link)") + "/" + name
-        continue
-      }
-      break
+      if rest.isEmpty { places.append((folder, name)) }
+      folder = whole
     }
     return places
   }
