@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import LinuxKernel
+import PolicyCompiler
+import RulesetModel
+import TestSupport
+import Testing
+
+@Suite("A stored ruleset, and who holds the table")
+struct StoredRulesetTests {
+  static let provenance = Provenance(
+    kind: .policy, path: "policy.yaml", digest: "d", machine: "m", by: "test", since: 1)
+
+  @Test(
+    "is sent as it is and leaves the kernel with what was stored, whatever was there",
+    arguments: GoldenPolicy.all)
+  func replays(_ golden: GoldenPolicy) throws {
+    for (_, ruleset, _) in try golden.rulesets() {
+      let table = Lowering.table(ruleset)
+      let stored = try #require(StoredRuleset(try StoredRuleset(table, Self.provenance).bytes))
+      #expect(Plan(desired: table, observed: stored.table).isEmpty)
+      let observed = try inNetworkNamespace {
+        var kernel = try KernelRuleset()
+        // Over a table of other content, and over itself.
+        try nft(load: "table inet wgfence { set s { type ipv4_addr; }; chain c { ip saddr @s accept; }; }")
+        try kernel.replay(stored)
+        try kernel.replay(stored)
+        return try kernel.read().table
+      }
+      #expect(Plan(desired: table, observed: observed).isEmpty)
+    }
+  }
+
+  /// A table that is asked to be held.
+  static var held: KernelTable {
+    var table = Lowering.table(PolicyCompiler.lastResort)
+    table.flags |= NFT.tableOwnership
+    return table
+  }
+
+  /// Whether this kernel lets a table be held (Linux 6.9).
+  static let canHold = KernelRelease.running().map { $0 >= KernelRelease(major: 6, minor: 9) } ?? false
+
+  @Test(
+    "a table that is held is passed over by a flush, and others may not change it",
+    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+  func holds() throws {
+    try inNetworkNamespace {
+      var kernel = try KernelRuleset()
+      _ = try Enforcer.apply(Self.held, to: &kernel)
+      #expect(try Enforcer.plan(Self.held, in: &kernel).plan.isEmpty)
+      #expect(try run(["nft", "flush", "ruleset"]).status == 0)
+      #expect(try run(["nft", "delete", "table", "inet", "wgfence"]).status != 0)
+      #expect(try run(["nft", "add", "rule", "inet", "wgfence", "gate", "accept"]).status != 0)
+      #expect(try Enforcer.plan(Self.held, in: &kernel).plan.isEmpty)
+    }
+  }
+
+  @Test(
+    "a table outlives who held it, and the next holder takes it over in place",
+    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+  func isTakenOver() throws {
+    try inNetworkNamespace {
+      do {
+        var first = try KernelRuleset()
+        _ = try Enforcer.apply(Self.held, to: &first)
+      }
+      var second = try KernelRuleset()
+      let outcome = try Enforcer.apply(Self.held, to: &second)
+      #expect(outcome.before != nil)
+      #expect(outcome.plan.scope == .inPlace)
+      #expect(outcome.plan.operations.count == 1)
+      #expect(try run(["nft", "delete", "table", "inet", "wgfence"]).status != 0)
+    }
+  }
+
+  @Test(
+    "a table that was not made to persist is made anew, with its counters",
+    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+  func isMadeAnew() throws {
+    try inNetworkNamespace {
+      var kernel = try KernelRuleset()
+      var plain = Self.held
+      plain.flags = 0
+      _ = try Enforcer.apply(plain, to: &kernel)
+      #expect(try Enforcer.apply(Self.held, to: &kernel).plan.scope == .whole)
+      // Who does not ask to hold it leaves it as it is.
+      #expect(try Enforcer.plan(plain, in: &kernel).plan.isEmpty)
+    }
+  }
+
+  @Test("a change by another program is told with its name, and whether it touched the table")
+  func tellsOfChanges() throws {
+    try inNetworkNamespace {
+      var events = try RulesetEvents(table: "wgfence")
+      try nft(load: "table inet other { chain c { }; }")
+      let other = try events.read()
+      #expect(other.changes.map(\.touchesTable) == [false])
+      #expect(other.changes.first?.author?.name == "nft")
+      try nft(load: "table inet wgfence { chain c { }; }\ntable ip wgfence { chain c { }; }")
+      let own = try events.read()
+      #expect(own.changes.map(\.touchesTable) == [true])
+      #expect(!own.isLossy)
+      // The same name in another family is another table.
+      try nft(load: "delete table ip wgfence")
+      #expect(try events.read().changes.map(\.touchesTable) == [false])
+      try nft(load: "flush ruleset")
+      let flushed = try events.read().changes
+      #expect(flushed.map(\.touchesTable) == [true])
+      var kernel = try KernelRuleset()
+      #expect(flushed.last?.generation == (try kernel.read().generation))
+    }
+  }
+}
