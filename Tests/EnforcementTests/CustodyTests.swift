@@ -110,6 +110,19 @@ struct CustodyTests {
     #expect(folder.state.state().value?.pending == nil)
   }
 
+  @Test("a trial that went back is not what a rollback leads to")
+  func discards() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let first = try KeeperTests.candidate("a")
+    _ = try Self.apply(first, &custody)
+    _ = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
+    custody.store.plans = [first.table(.policy)]
+    custody.perform(custody.keeper.ring(at: KeeperTests.later(60)))
+    #expect(folder.state.numbers() == [1])
+    #expect(custody.keeper.state.inForce == 1)
+  }
+
   @Test("a trial whose way back cannot be written is not begun")
   func promise() throws {
     let (folder, quiet) = (try Folder(), Quiet())

@@ -55,6 +55,7 @@ struct KeeperTests {
         }
       case .store(let settlement): "store \(settlement)"
       case .promise: "promise"
+      case .discard(let number): "discard \(number)"
       case .storePanic: "store panic"
       case .save: "save"
       case .readPolicy: "read"
@@ -172,7 +173,7 @@ struct KeeperTests {
     #expect(Self.words(keeper.ring(at: Self.later(61))) == ["enforce stored 7"])
     let actions = keeper.enforced(
       .goBack("why"), .stored(7), .equal(changes: 3, Self.provenance("a")), at: Self.later(61))
-    #expect(Self.words(actions) == ["save", "say warning", "read"])
+    #expect(Self.words(actions) == ["save", "discard 8", "say warning", "read"])
     #expect(keeper.state.pending == nil)
     #expect(keeper.state.inForce == 7)
     #expect(keeper.alarm == nil)
@@ -201,7 +202,7 @@ struct KeeperTests {
     #expect(Self.words(late.begin(at: Self.later(61), isTableThere: true)) == ["enforce stored 7", "read"])
     var rebooted = Keeper(kept, inForce: Self.provenance("b"))
     let words = Self.words(rebooted.begin(at: Self.later(5, boot: "two"), isTableThere: true))
-    #expect(words == ["say warning", "save", "enforce stored 7", "read"])
+    #expect(words == ["say warning", "save", "discard 8", "enforce stored 7", "read"])
     #expect(rebooted.state.pending == nil)
   }
 
@@ -362,7 +363,7 @@ struct KeeperTests {
   @Test("once the table was taken out nothing brings it back but a request")
   func releases() throws {
     var keeper = try Self.onTrial()
-    #expect(Self.words(keeper.released()) == ["save"])
+    #expect(Self.words(keeper.released()) == ["save", "discard 8"])
     #expect(keeper.alarm == nil)
     #expect(keeper.state.inForce == 7)
     #expect(keeper.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)

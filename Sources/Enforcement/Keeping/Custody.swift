@@ -58,6 +58,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .say(let severity, let text): surroundings.say(severity, text)
       case .readPolicy:
         rest = (keeper.read(surroundings.readPolicy(), at: surroundings.now()) + rest)[...]
+      case .discard(let number): directory?.remove(number: number)
       case .save: save()
       case .promise:
         guard save() == .kept else {

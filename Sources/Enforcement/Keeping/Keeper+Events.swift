@@ -156,10 +156,11 @@ extension Keeper {
 
   /// The state that goes with what `boot` holds: as if the apply had not been.
   mutating func settleBack(_ pending: KeptState.Pending) -> [Action] {
+    let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
     state.inForce = pending.back
     state.superseded = file.digest ?? state.superseded
-    return [.save]
+    return [.save] + (trial.map { [.discard($0)] } ?? [])
   }
 
   private func goBack(_ pending: KeptState.Pending) -> [Action] {

@@ -64,10 +64,9 @@ extension Keeper {
       supersede(unless: provenance)
       return Self.keep + [.say(.notice, "rolled back by \(by): \(count)")]
     case .goBack(let reason):
-      if let pending = state.pending { state.inForce = pending.back }
-      state.pending = nil
+      let settled = state.pending.map { settleBack($0) } ?? [.save]
       supersede(unless: provenance)
-      return [.save, .say(.warning, "\(reason): went back, \(count)"), .readPolicy]
+      return settled + [.say(.warning, "\(reason): went back, \(count)"), .readPolicy]
     case .panic(let by):
       let settled = state.pending.map { settleBack($0) } ?? []
       return settled + [

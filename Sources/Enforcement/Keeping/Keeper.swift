@@ -128,6 +128,8 @@ public struct Keeper: Sendable {
     case store(Settlement)
     /// Keep what is in force now as the ruleset of a panic, and as what is loaded at boot.
     case storePanic
+    /// Forget the stored ruleset of a trial that went back: nobody is to roll back to what was never settled.
+    case discard(Int)
     /// Write the state.
     case save
     /// Write the state; where that fails, do nothing of what follows and tell `abandoned`.

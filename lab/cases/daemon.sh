@@ -1,0 +1,190 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The daemon on onprem, seen from outside: what it does when its file, the kernel or a person changes something. Each step
+# hangs on the one before, so they are asked one after another.
+
+live=$LAB/onprem/daemon.yaml
+journal=$LAB/onprem/daemon.log
+
+# written NAME GRANT…: a policy that grants these, and SSH from everywhere in every state.
+written() {
+  local name=$1 grant
+  shift
+  {
+    echo "allow:"
+    for grant in "$@"; do echo "  - $grant"; done
+    echo 'failsafe:'
+    echo '  - { to: onprem, services: [ssh], from: [internet, laptop-eric] }'
+  } | policy "$name"
+}
+written with '{ to: onprem, services: [postgres, 8888/tcp, 9586/tcp], from: laptop-eric }'
+written without '{ to: onprem, services: [postgres], from: laptop-eric }'
+written metrics-for-all '{ to: onprem, services: [9586/tcp], from: [internet, laptop-eric] }'
+
+# seen NAME EXPECTED COMMAND…: the last line that a command prints.
+seen() {
+  local name=$1 expected=$2
+  shift 2
+  verdict "$name" "$expected" "$("$@" 2>&1 | tail -1)"
+}
+# ends NAME STATUS VERB…: the exit status of a verb on onprem.
+ends() {
+  local name=$1 expected=$2
+  shift 2
+  wgfence_in onprem "$@" </dev/null >"$LAB/onprem/said" 2>&1
+  verdict "$name" "$expected" $?
+}
+said() { grep -c -- "$1" "$LAB/onprem/said" | sed 's/^[1-9].*/yes/; s/^0/no/'; }
+told() { grep -c -- "$1" "$journal" | sed 's/^[1-9].*/yes/; s/^0/no/'; }
+to_onprem() { PROBE_TIMEOUT=1.3 tcp laptop-eric 10.13.13.2 "$1"; }
+from_outside() { PROBE_TIMEOUT=1.3 tcp internet 198.51.100.7 "$1"; }
+# status KEY: a number of the daemon's own report.
+status() { wgfence_in onprem status --format json | sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" | head -1; }
+tables() { node onprem nft list tables | grep -c 'inet wgfence'; }
+answers() { wgfence_in onprem status >/dev/null 2>&1 || [ $? = 2 ]; }
+
+# begin OPTION…: starts the daemon and waits until it answers.
+begin() {
+  task onprem daemon env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+    "$WGFENCE" daemon "$live" --machine onprem "$@"
+  until_true 10 answers || die "the daemon did not start: $(cat "$journal")"
+}
+
+# put NAME: replaces the policy file as an editor does.
+put() {
+  cp "$LAB/$1.yaml" "$live.new"
+  mv "$live.new" "$live"
+  sleep 0.4
+}
+
+# fetch: what laptop-eric gets of the metrics.
+fetch() {
+  node laptop-eric timeout 3 "$PYTHON" -c 'import urllib.request
+print(urllib.request.urlopen("http://10.13.13.2:9586/metrics", timeout=2).read().decode())' 2>/dev/null |
+    grep -c '^wgfence_policy_accepted 1' | sed 's/^1/served/; s/^0/nothing/'
+}
+
+# ssh_connections: what sshd would tell of each connection from laptop-eric to port 22, a line each.
+ssh_connections() {
+  node onprem ss -Htn state established "( sport = :22 )" | sed 's/\[::ffff:\([0-9.]*\)\]/\1/g' |
+    awk '{ split($3, s, ":"); split($4, c, ":"); print c[1], c[2], s[1], s[2] }'
+}
+# confirms SSH_CONNECTION: the exit status of a confirmation from that session.
+confirms() {
+  node onprem env SSH_CONNECTION="$1" WGFENCE_SOCKET="$LAB/onprem/control.sock" "$WGFENCE" confirm \
+    </dev/null >"$LAB/onprem/said" 2>&1
+  echo $?
+}
+
+cp "$LAB/with.yaml" "$live"
+begin --metrics 10.13.13.2:9586
+seen "the policy file holds" open to_onprem 8888
+session revoked laptop-eric 10.13.13.2 8888
+put without
+seen "a changed file closes what it closes" silent to_onprem 8888
+ask revoked
+seen "and ends the session" dead answer_of revoked
+hang_up revoked
+echo 'version: [' >"$live"
+sleep 0.4
+ends "a broken file is a finding of status" 2 status
+verdict "which says so" yes "$(said 'NOT ACCEPTED')"
+verdict "as does the journal" yes "$(told 'the policy was not accepted')"
+seen "the last good policy holds" open to_onprem 5432
+seen "and opens nothing more" silent to_onprem 8888
+rm "$live"
+sleep 0.4
+seen "nor does a file that is gone" silent to_onprem 8888
+put with
+seen "a good file holds again" open to_onprem 8888
+
+seen "metrics are served where the policy grants them" served fetch
+
+node onprem nft flush ruleset
+seen "a flush of the ruleset passes over the table" 1 tables
+seen "no repair is needed" 0 status repairs
+
+node onprem setpriv --reuid=65534 --regid=65534 --clear-groups env WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+  "$WGFENCE" status >"$LAB/onprem/said" 2>&1
+verdict "others than root and its group may not ask" 1 $?
+
+ends "an opening is made" 0 open 9100/tcp --from internet --for 4s --because 'the lab'
+seen "and lets packets in" open from_outside 9100
+wgfence_in onprem status >"$LAB/onprem/said"
+verdict "status names who and why" yes "$(said '9100/tcp in internet.*root: the lab\|node-exporter in internet.*root: the lab')"
+end_task onprem daemon -KILL
+sleep 4
+seen "it ends though the daemon was killed" silent from_outside 9100
+seen "which left the rules" open to_onprem 8888
+begin
+
+ends "panic is declared" 0 panic
+seen "it closes what the policy opens" silent to_onprem 5432
+seen "but not the failsafe grants" open from_outside 22
+end_task onprem daemon -KILL
+begin
+seen "it holds over a restart" silent to_onprem 5432
+ends "an apply is refused meanwhile" 1 apply "$LAB/without.yaml" --machine onprem --force
+ends "it ends" 0 panic --end
+seen "then the policy holds" open to_onprem 5432
+
+session old laptop-eric 10.13.13.2 22
+old_one=$(ssh_connections | tail -1)
+ends "an apply on trial is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 6s
+seen "and holds" silent to_onprem 8888
+ends "a console does not confirm it" 1 confirm
+verdict "nor does a connection from before" 1 "$(confirms "$old_one")"
+verdict "which is told why" yes "$(said 'was there before the apply')"
+verdict "nor one that is not there" 1 "$(confirms "10.13.13.10 9 10.13.13.2 22")"
+end_task onprem daemon -KILL
+begin
+sleep 6
+seen "it goes back, though the daemon was started again in between" open to_onprem 8888
+ends "another is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 60s
+session new laptop-eric 10.13.13.2 22
+new_one=$(ssh_connections | grep -vxF "$old_one" | tail -1)
+verdict "a connection from after it confirms" 0 "$(confirms "$new_one")"
+seen "and it stays" silent to_onprem 8888
+hang_up old
+hang_up new
+ends "rollback" 0 rollback
+seen "goes back to what held before" open to_onprem 8888
+
+wgfence_in onprem log >"$LAB/onprem/said" 2>&1 &
+following=$!
+sleep 0.3
+PROBE_TIMEOUT=0.3 tcp laptop-ryan 10.13.13.2 5432 >/dev/null
+wait $following
+verdict "the log names the machine, the service and the line that would allow it" yes \
+  "$(said 'laptop-ryan.*postgres.*to: onprem, services: \[postgres\], from: laptop-ryan')"
+
+end_task onprem daemon
+put metrics-for-all
+begin --metrics 198.51.100.7:9586
+verdict "metrics are not served where the internet could read them" yes "$(told 'lets the internet in there')"
+seen "and nobody answers" refused from_outside 9586
+put with
+end_task onprem daemon
+seen "a daemon that is stopped leaves the rules" 1 tables
+begin --ownership off
+before=$(status repairs)
+node onprem nft delete table inet wgfence
+sleep 0.5
+seen "where the table is not held, its deletion is repaired" 1 tables
+seen "and counted once" $((before + 1)) status repairs
+verdict "and told with who did it" yes "$(told 'was changed by nft\[')"
+node onprem nft insert rule inet wgfence gate accept
+sleep 0.5
+seen "as is a foreign rule" silent to_onprem 3000
+seen "which is counted, too" $((before + 2)) status repairs
+
+ends "unload asks first" 1 unload
+seen "and takes nothing out where nobody answers" 1 tables
+ends "it takes the table out" 0 unload --yes
+seen "for good" 0 tables
+put without
+node onprem kill -HUP "$(cat "$LAB/onprem/daemon.pid")"
+sleep 0.2
+seen "whatever is read or heard" 0 tables
+end_task onprem daemon
