@@ -19,10 +19,14 @@ build: setup ## build the program: .build/release/wgfence
 PREFIX ?= /usr
 install: build ## install the program and its units (PREFIX, DESTDIR); starts nothing
 	install -D -m 755 .build/release/wgfence $(DESTDIR)$(PREFIX)/sbin/wgfence
-	install -D -m 644 systemd/wgfence-boot.service $(DESTDIR)$(PREFIX)/lib/systemd/system/wgfence-boot.service
-	install -D -m 644 systemd/wgfence.service $(DESTDIR)$(PREFIX)/lib/systemd/system/wgfence.service
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in wgfence-boot wgfence; do \
+	  sed 's|/usr/sbin/wgfence|$(PREFIX)/sbin/wgfence|' systemd/$$unit.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit.service; \
+	  chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit.service; \
+	done
 	install -D -m 644 systemd/wgfence.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgfence.conf
 	install -D -m 644 systemd/wgfence.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/wgfence.conf
+	install -D -m 644 systemd/wgfence.modules $(DESTDIR)$(PREFIX)/lib/modules-load.d/wgfence.conf
 	install -D -m 644 systemd/wgfence.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-wgfence.conf
 	@echo "Nothing was started. Next: write /etc/wgfence/policy.yaml, wgfence check, systemd-sysusers,"
 	@echo "wgfence apply --host, then systemctl enable --now wgfence-boot wgfence (docs/security.md)."

@@ -25,19 +25,28 @@ if [ -z "${BOOT_PROOF_OUTSIDE:-}" ]; then
   fi
   mkdir -p "$work/deb"
   # What needs the network of this host comes first.
-  if [ ! -e "$work/root/etc/debian_version" ]; then
+  if [ ! -e "$work/guest/etc/debian_version" ]; then
     echo "boot-proof: making the guest"
     mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)
     mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
       --include=systemd,systemd-sysv,udev,kmod,nftables,wireguard-tools,iproute2,netcat-openbsd,libnftnl11,libmnl0,libyaml-0-2,libstdc++6 \
-      "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$work/root" "$mirror"
+      "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$work/guest" "$mirror"
   fi
   if [ $# -eq 0 ]; then
     set -- "$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')" \
       "$(apt-cache depends linux-image-6.12-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')"
   fi
+  asked=("$@")
+  set --
+  for package in "${asked[@]}"; do
+    if [ -n "$package" ]; then
+      set -- "$@" "$package"
+    else
+      echo "skip a kernel: the package sources of this machine do not have it"
+    fi
+  done
+  [ $# -gt 0 ] || { echo "boot-proof: no kernel to boot: name a package" >&2; exit 1; }
   for package in "$@"; do
-    [ -n "$package" ] || continue
     if ! ls "$work/deb/${package}"_*.deb >/dev/null 2>&1; then (cd "$work/deb" && apt-get download -q "$package"); fi
     [ -d "$work/kernel-$package" ] || dpkg-deb -x "$work/deb/${package}"_*.deb "$work/kernel-$package"
   done
@@ -83,7 +92,7 @@ ip -n laptop link set wg0 mtu 1420 up
 guest() {
   local root=$1 unit
   local units=$root/etc/systemd/system
-  mkdir -p "$units"/{sysinit,multi-user}.target.wants "$root"/etc/{wgfence,systemd/network,sysusers.d,tmpfiles.d,sysctl.d} "$root/usr/sbin"
+  mkdir -p "$units"/{sysinit,multi-user}.target.wants "$root"/etc/{wgfence,systemd/network,sysusers.d,tmpfiles.d,sysctl.d,modules-load.d} "$root/usr/sbin"
   echo guest >"$root/etc/hostname"
   : >"$root/etc/fstab"
   : >"$root/etc/machine-id"
@@ -92,6 +101,7 @@ guest() {
   cp "$here/../systemd/wgfence.sysusers" "$root/etc/sysusers.d/wgfence.conf"
   cp "$here/../systemd/wgfence.tmpfiles" "$root/etc/tmpfiles.d/wgfence.conf"
   cp "$here/../systemd/wgfence.sysctl" "$root/etc/sysctl.d/wgfence.conf"
+  cp "$here/../systemd/wgfence.modules" "$root/etc/modules-load.d/wgfence.conf"
   grep -q '^wgfence:' "$root/etc/group" || echo 'wgfence:x:990:' >>"$root/etc/group"
   cat >"$root/etc/wgfence/policy.yaml" <<'YAML'
 version: 1
@@ -115,6 +125,7 @@ YAML
 #!/bin/sh
 say() { sed "s/^/REPORT $1 /"; }
 uname -r | say kernel
+cat /proc/sys/net/netfilter/nf_conntrack_timestamp 2>&1 | say timestamps
 for u in wgfence-boot.service wgfence.service network-pre.target systemd-networkd.service; do
   echo "$u $(systemctl show -p ActiveState --value $u) $(systemctl show -p ActiveEnterTimestampMonotonic --value $u)" | say unit
 done
@@ -231,12 +242,11 @@ reported() { sed -n "s/^.*REPORT $2 //p" "$1/console.log" | tr -d '\r'; }
 through() { awk '/^tries/ { last = $0 } END { print last }' "$1/attacker.log" | sed 's/.*through=\([0-9]*\).*/\1/'; }
 tries() { awk '/^tries/ { last = $0 } END { print last }' "$1/attacker.log" | sed 's/tries=\([0-9]*\).*/\1/'; }
 
-guest "$work/root"
+guest "$work/guest"
 for package in "$@"; do
-  [ -n "$package" ] || continue
   out=$work/run-$package
   began=$(date +%s)
-  image "$package" "$work/root" "$out"
+  image "$package" "$work/guest" "$out"
 
   boot "$package" "$out"
   echo "$(reported "$out" kernel): $(tries "$out") tries, $(through "$out") through, $(($(date +%s) - began)) s"
@@ -245,6 +255,7 @@ for package in "$@"; do
   verdict "$package: nobody gets in from before power-on to power-off" 0 "$(through "$out")"
   verdict "$package: the laptop gets in over kernel WireGuard" open-5432 "$(head -1 "$out/laptop.log")"
   verdict "$package: the failsafe grant works" open-22 "$(head -1 "$out/failsafe.log")"
+  verdict "$package: the kernel notes when connections begin" 1 "$(reported "$out" timestamps)"
   verdict "$package: the stored ruleset was loaded" 1 "$(reported "$out" log | grep -c '^loaded the ruleset' || true)"
   verdict "$package: before network-pre.target" yes \
     "$(reported "$out" unit | awk '$1 == "wgfence-boot.service" { b = $3 } $1 == "network-pre.target" { print (b > 0 && b <= $3 ? "yes" : "no") }')"
@@ -266,9 +277,17 @@ for package in "$@"; do
   boot "$package" "$out"
   cp "$out/console.log" "$out/damaged.log"
   verdict "$package, stored ruleset damaged: nobody gets in" 0 "$(through "$out")"
+  verdict "$package, stored ruleset damaged: the failsafe grant works" open-22 "$(head -1 "$out/failsafe.log")"
   verdict "$package, stored ruleset damaged: locked down at boot" 1 "$(reported "$out" log | grep -c '^LOCKED DOWN' || true)"
 
-  image "$package" "$work/root" "$out"
+  rm -r "$out/tree/var/lib/wgfence"
+  boot "$package" "$out"
+  cp "$out/console.log" "$out/nothing.log"
+  verdict "$package, nothing stored and no policy: nobody gets in" 0 "$(through "$out")"
+  verdict "$package, nothing stored and no policy: the last resort is loaded" 1 \
+    "$(reported "$out" log | grep -c '^LOCKED DOWN: nothing is let in' || true)"
+
+  image "$package" "$work/guest" "$out"
   boot "$package" "$out" systemd.mask=wgfence-boot.service systemd.mask=wgfence.service
   verdict "$package, control without the units: the attacker gets in" yes "$([ "$(through "$out")" -gt 0 ] && echo yes || echo no)"
   rm -rf "$out/tree"

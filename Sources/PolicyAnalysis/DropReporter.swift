@@ -118,18 +118,9 @@ public struct DropReporter: Sendable {
       (asked, written) = (.ports(transport, port), "\(number)/\(transport)")
     case let transport: (asked, written) = (.protocol(transport), "ip/\(transport.number)")
     }
-    func holds(_ service: Service) -> Bool {
-      service.ports.contains { port in
-        if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
-          own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper
-        } else {
-          port == asked
-        }
-      }
-    }
-    let own = policy.services.filter(holds)
+    let own = policy.services.filter { $0.holds(asked) }
     let others = ServiceCatalogue.services.filter { service in
-      holds(service) && !policy.services.contains { $0.name == service.name }
+      service.holds(asked) && !policy.services.contains { $0.name == service.name }
     }
     let named = (own + others).sorted { ($0.ports.count, $0.name) < ($1.ports.count, $1.name) }
     let exact = named.first { $0.ports == [asked] }

@@ -7,12 +7,9 @@ internal import PolicyLanguage
 extension SiteView {
   /// The service that a port belongs to: of the policy's and the catalogue's the narrowest, which says most.
   func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
-    func holds(_ service: Service) -> Bool {
-      service.ports.contains {
-        if case .ports(transport, let range) = $0 { range.contains(port) } else { false }
-      }
-    }
-    return (policy.services + ServiceCatalogue.services).filter(holds).min { one, two in
+    guard let port = PortRange(port) else { return nil }
+    let asked = ServicePort.ports(transport, port)
+    return (policy.services + ServiceCatalogue.services).filter { $0.holds(asked) }.min { one, two in
       (one.ports.count, one.name) < (two.ports.count, two.name)
     }?.name
   }
@@ -29,5 +26,18 @@ extension SiteView {
       (peer.subnets + peer.zones.flatMap(\.prefixes)).contains { $0.contains(address) }
     }
     return router?.name ?? zone.name
+  }
+}
+
+extension Service {
+  /// Whether it is this, or says more than it.
+  func holds(_ asked: ServicePort) -> Bool {
+    ports.contains { port in
+      if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
+        own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper
+      } else {
+        port == asked
+      }
+    }
   }
 }

@@ -113,6 +113,7 @@ ends "an opening is made" 0 open 9100/tcp --from internet --for 4s --because 'th
 seen "and lets packets in" open from_outside 9100
 wgfence_in onprem status >"$LAB/onprem/said"
 verdict "status names who and why" yes "$(said '9100/tcp in internet.*root: the lab\|node-exporter in internet.*root: the lab')"
+verdict "and when a peer was heard" yes "$(said '^tunnel .*last handshake')"
 end_task onprem daemon -KILL
 sleep 4
 seen "it ends though the daemon was killed" silent from_outside 9100

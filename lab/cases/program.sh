@@ -118,3 +118,13 @@ YAML
   verdict "other tables are still as they were" same "$([ "$(foreign)" = "$before" ] && echo same || echo changed)"
   node onprem nft 'delete table ip filter; delete table ip6 other; delete table bridge l2; delete table inet wgfence2'
 fi
+
+# 20 stands for an exposure of 2.0.
+if command -v systemd-analyze >/dev/null; then
+  for unit in wgfence-boot wgfence; do
+    systemd-analyze security --offline=true --threshold=20 "$LAB_HERE/../systemd/$unit.service" >"$LAB/exposure" 2>&1
+    verdict "$unit.service may do no more than its exposure allows" 0 $?
+  done
+else
+  skip "the units' exposure" "systemd-analyze is not there"
+fi

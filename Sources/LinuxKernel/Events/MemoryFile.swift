@@ -51,10 +51,19 @@ public enum MemoryFile {
 
 /// Files that must survive a power cut.
 public enum DurableFile {
+  /// Who may read a file; its owner alone may write it.
+  public enum Readers: UInt32, Sendable {
+    case owner = 0o600
+    case everyone = 0o644
+  }
+
   /// Puts a content under a name: at every moment, also after a crash, there is the old content or the new one, whole.
-  /// Readable and writable by the owner alone.
-  public static func replace(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
-    let error = bytes.withUnsafeBytes { csys_replace_file(path, $0.baseAddress, $0.count, 0o600) }
+  public static func replace(_ path: String, _ bytes: [UInt8], for readers: Readers = .owner)
+    throws(SystemError)
+  {
+    let error = bytes.withUnsafeBytes {
+      csys_replace_file(path, $0.baseAddress, $0.count, readers.rawValue)
+    }
     _ = try SystemError.check(error, "writing \(path)")
   }
 
@@ -103,15 +112,6 @@ public enum DurableFile {
 
   /// Removes a file; one that is not there is no error.
   public static func remove(_ path: String) { unlink(path) }
-}
-
-/// Files that others read while they are replaced.
-public enum PublicFile {
-  /// Puts a content under a name, whole; readable by everyone.
-  public static func replace(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
-    let error = bytes.withUnsafeBytes { csys_replace_file(path, $0.baseAddress, $0.count, 0o644) }
-    _ = try SystemError.check(error, "writing \(path)")
-  }
 }
 
 /// A file that one process at a time holds: flock(2). It is let go with the value, or when the process ends.

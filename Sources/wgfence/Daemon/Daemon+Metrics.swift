@@ -80,7 +80,7 @@ extension Daemon {
     schedule.metrics = Clock.sinceBoot + 15_000_000_000
     guard let path = settings.metricsFile else { return }
     do throws(SystemError) {
-      try PublicFile.replace(path, Array(metrics().text.utf8))
+      try DurableFile.replace(path, Array(metrics().text.utf8), for: .everyone)
     } catch {
       journal.say(.warning, "\(error)")
     }

@@ -61,10 +61,11 @@ final class Daemon {
   /// When the policy file is to be read; nil: nothing changed.
   private var settle: Int64?
   private var lastPolicyRead: Int64 = 0
-  private var signature: [FileSignature] = []
+  /// The policy's files as they were before they were last read: what changes from then on is not lost.
+  private var signatures: [String: FileSignature] = [:]
   /// Whether there is memory to give back before the next sleep.
   private var isFat = false
-  private var tunnels: [InterfaceName: TunnelState] = [:]
+  var tunnels: [InterfaceName: TunnelState] = [:]
 
   /// Moments that come round, in nanoseconds since boot.
   struct Schedule {
@@ -74,7 +75,7 @@ final class Daemon {
     var watchdog: Int64?
   }
 
-  private enum TunnelState {
+  enum TunnelState {
     case there
     case missing
   }
@@ -159,6 +160,8 @@ final class Daemon {
   /// Runs until a signal ends it. The rules stay.
   func run() throws(DaemonError) {
     let now = surroundings.now()
+    files.watch([settings.policy])
+    noteFiles()
     custody.perform(custody.keeper.begin(at: now, isTableThere: (try? custody.store.read())?.table != nil))
     policyWasRead()
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
@@ -241,14 +244,22 @@ final class Daemon {
     lastPolicyRead = Clock.sinceBoot
     // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
     rulesetChanged()
+    noteFiles()
     custody.perform([.readPolicy])
     policyWasRead()
+  }
+
+  private func noteFiles() {
+    signatures = [:]
+    for path in [settings.policy] + surroundings.lists { signatures[path] = FileSignature(path) }
   }
 
   /// What hangs on the policy that is in force.
   func policyWasRead() {
     files.watch([settings.policy] + surroundings.lists)
-    signature = FileSignature.of([settings.policy] + surroundings.lists)
+    for path in [settings.policy] + surroundings.lists where signatures[path] == nil {
+      signatures[path] = FileSignature(path)
+    }
     let isLive = policyInForce?.policy.machines.contains { $0.endpoint == .live } == true
     schedule.endpoints = isLive ? Clock.sinceBoot + Self.endpointInterval : nil
     openDropLog()
@@ -256,8 +267,6 @@ final class Daemon {
     ServiceManager.tell("STATUS=\(statusLine)")
     isFat = true
   }
-
-  private static let endpointInterval: Int64 = 5_000_000_000
 
   /// The policy in force, as who asks about it needs it.
   var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
@@ -300,36 +309,6 @@ final class Daemon {
     }
   }
 
-  private func linksChanged() {
-    guard let (policy, machine, _) = policyInForce else { return }
-    let there = Set((try? LinkTable.read().interfaces.map(\.name)) ?? [])
-    for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
-      let state: TunnelState = there.contains(tunnel.name) ? .there : .missing
-      if let before = tunnels[tunnel.name], before != state {
-        journal.say(
-          state == .there ? .notice : .warning,
-          state == .there
-            ? "\(tunnel.name) is there" : "\(tunnel.name) is gone; what it protects stays closed")
-      }
-      tunnels[tunnel.name] = state
-    }
-    if schedule.endpoints != nil { refreshEndpoints() }
-  }
-
-  private func refreshEndpoints() {
-    schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
-    guard let known = policyInForce?.candidate else { return }
-    var live = LiveEndpoints.read(for: known.policy).live
-    // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
-    for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
-      live.addresses[machine] = addresses
-    }
-    guard live != known.live else { return }
-    custody.perform(
-      custody.keeper.recompiled(
-        known.again(today: Today.date, live: live), because: "a live endpoint changed"))
-  }
-
   // MARK: Time
 
   private func tick() {
@@ -354,7 +333,7 @@ final class Daemon {
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !custody.isUnchanged() { custody.verify(author: nil) }
-    if FileSignature.of([settings.policy] + surroundings.lists) != signature { readPolicy() }
+    if signatures.contains(where: { FileSignature($0.key) != $0.value }) { readPolicy() }
     custody.keepAgain()
     if let known = policyInForce?.candidate, known.today != Today.date {
       let today = known.again(today: Today.date, live: known.live)

@@ -10,15 +10,17 @@ struct FileSignature: Hashable {
   let seconds: Int
   let nanoseconds: Int
 
-  static func of(_ paths: [String]) -> [FileSignature] {
-    paths.map { path in
-      var status = stat()
-      guard stat(path, &status) == 0 else {
-        return FileSignature(device: 0, inode: 0, size: 0, seconds: 0, nanoseconds: 0)
-      }
-      return FileSignature(
-        device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-        seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+  /// Of the file at a path; all zero where there is none.
+  init(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      (device, inode, size, seconds, nanoseconds) = (0, 0, 0, 0, 0)
+      return
     }
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
+    size = Int64(status.st_size)
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
   }
 }

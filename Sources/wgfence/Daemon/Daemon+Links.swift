@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import LinuxKernel
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+
+/// Links that come and go, and what WireGuard knows of its peers.
+extension Daemon {
+  /// How often WireGuard is asked where a machine's policy says `endpoint: live`, in nanoseconds: it tells of no change.
+  static let endpointInterval: Int64 = 5_000_000_000
+
+  func linksChanged() {
+    guard let (policy, machine, _) = policyInForce else { return }
+    let there = Set((try? LinkTable.read().interfaces.map(\.name)) ?? [])
+    for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+      let state: TunnelState = there.contains(tunnel.name) ? .there : .missing
+      if let before = tunnels[tunnel.name], before != state {
+        journal.say(
+          state == .there ? .notice : .warning,
+          state == .there
+            ? "\(tunnel.name) is there" : "\(tunnel.name) is gone; what it protects stays closed")
+      }
+      tunnels[tunnel.name] = state
+    }
+    if schedule.endpoints != nil { refreshEndpoints() }
+  }
+
+  func refreshEndpoints() {
+    schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
+    guard let known = policyInForce?.candidate else { return }
+    var live = LiveEndpoints.read(for: known.policy).live
+    // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
+    for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
+      live.addresses[machine] = addresses
+    }
+    guard live != known.live else { return }
+    custody.perform(
+      custody.keeper.recompiled(
+        known.again(today: Today.date, live: live), because: "a live endpoint changed"))
+  }
+}
