@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test soak proof boot-proof siege lint bench clean
+.PHONY: help setup build install demo test soak proof boot-proof siege unrest lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,12 @@ proof: build ## prove the shipped policies, mutate each of their rules, and time
 boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
 	@scripts/boot-proof.sh
 
-siege: build ## 1,000 policy changes under a flood from three sides, and a daemon killed at 200 random moments (root, minutes)
+siege: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@scripts/siege.sh
+
+unrest: build ## an hour of random events around the daemon: files, flushes, links, Docker, signals, hostile clients (root)
+	@scripts/setup.sh test
+	@scripts/unrest.sh
 
 lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)

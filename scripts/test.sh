@@ -19,11 +19,13 @@ fi
 
 scripts/test-review.sh || status=1
 
-# 60 changes of the daemon's policy under a flood. The whole of it: make siege.
+# 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
+# it: make siege, make unrest.
 if [ "$(id -u)" = 0 ]; then
-  scripts/siege.sh 60 0 || status=1
+  scripts/siege.sh 60 10 || status=1
+  scripts/unrest.sh 60 || status=1
 else
-  echo "skip the flood: it needs root"
+  echo "skip the flood and the random events: they need root"
 fi
 
 lab/run-tests.sh || status=1

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Sourced by scripts that change a kernel's rules at their own pace: puts them into namespaces of their own.
+
+# apart ARGUMENT…: starts the calling script again as process 1 of its own network, mount and process namespaces, and
+# returns only there, with $program, $state (a folder that goes with the script) and $python set.
+apart() {
+  if [ -z "${APART_FROM:-}" ]; then
+    [ "$(id -u)" = 0 ] || { echo "${0##*/}: it needs root" >&2; exit 1; }
+    APART_FROM=$(readlink /proc/self/ns/net)
+    export APART_FROM
+    exec unshare -n -m -p --fork --kill-child --mount-proc "$0" "$@"
+  fi
+  if [ $$ -ne 1 ] || [ "$(readlink /proc/self/ns/net)" = "$APART_FROM" ]; then
+    echo "${0##*/}: this is not a namespace of its own" >&2
+    exit 1
+  fi
+  program=$(realpath "${WGFENCE:-$(dirname "${BASH_SOURCE[0]}")/../.build/release/wgfence}")
+  [ -x "$program" ] || { echo "${0##*/}: $program is missing: run 'make build'" >&2; exit 1; }
+  mount -t tmpfs none /run
+  mkdir -p /run/netns /run/wireguard /run/docker /run/containerd
+  state=$(mktemp -d)
+  trap 'umount -l "$state/state" 2>/dev/null; rm -rf "$state"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  ip link set lo up
+  # shellcheck disable=SC2034 # for the caller
+  python=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
+  export PYTHONDONTWRITEBYTECODE=1
+}
