@@ -109,6 +109,36 @@ node onprem setpriv --reuid=65534 --regid=65534 --clear-groups env WGFENCE_SOCKE
   "$WGFENCE" status >"$LAB/onprem/said" 2>&1
 verdict "others than root and its group may not ask" 1 $?
 
+# as_user GROUPS COMMAND…: on onprem as nobody, in these groups besides.
+as_user() {
+  local groups=$1
+  shift
+  node onprem setpriv --reuid=65534 --regid=65534 "$groups" env WGFENCE_SOCKET="$LAB/onprem/control.sock" "$@"
+}
+# The group is one of the node alone.
+{ cat /etc/group; echo 'wgfence:x:64711:'; } >"$LAB/onprem/group"
+node onprem mount --bind "$LAB/onprem/group" /etc/group
+chgrp 64711 "$LAB/onprem/control.sock"
+as_user --groups=64711 "$WGFENCE" status >"$LAB/onprem/said" 2>&1
+verdict "a member of the group may" 0 $?
+as_user --groups=64711 "$PYTHON" -c 'import socket, sys, time
+clients = [socket.socket(socket.AF_UNIX) for _ in range(60)]
+for number, client in enumerate(clients):
+    client.connect(sys.argv[1])
+    try: client.send([b"\0\0\0\x64Qversion=1", b"\xff" * 300, b"\0"][number % 3])
+    except BrokenPipeError: pass
+print("connected", flush=True)
+time.sleep(30)' "$LAB/onprem/control.sock" </dev/null >"$LAB/onprem/strangers" 2>&1 &
+strangers=$!
+until_true 5 grep -q connected "$LAB/onprem/strangers"
+ends "one who connects 60 times and says nothing keeps root from nothing" 0 status
+put without
+seen "nor the daemon from its work" silent to_onprem 8888
+put with
+seen "and back" open to_onprem 8888
+kill $strangers
+wait $strangers 2>/dev/null
+
 ends "an opening is made" 0 open 9100/tcp --from internet --for 4s --because 'the lab'
 seen "and lets packets in" open from_outside 9100
 wgfence_in onprem status >"$LAB/onprem/said"
@@ -179,6 +209,11 @@ node onprem nft insert rule inet wgfence gate accept
 sleep 0.5
 seen "as is a foreign rule" silent to_onprem 3000
 seen "which is counted, too" $((before + 2)) status repairs
+cp "$LAB/without.yaml" "$live.new"
+node onprem sh -c 'nft insert rule inet wgfence gate accept && mv "$1.new" "$1"' _ "$live"
+sleep 0.5
+seen "as is one that comes right before an edit" $((before + 3)) status repairs
+seen "and the edit holds" silent to_onprem 8888
 
 ends "unload asks first" 1 unload
 seen "and takes nothing out where nobody answers" 1 tables

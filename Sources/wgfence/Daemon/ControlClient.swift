@@ -9,7 +9,15 @@ import PolicyAnalysis
 struct ControlClients {
   /// More at once are turned away.
   static let limit = 32
+  /// What of these members of the group may take: they do not keep root out.
+  static let memberLimit = 24
   var all: [UInt64: ControlClient] = [:]
+
+  /// Whether one more of this user's is taken.
+  func hasRoom(for peer: Peer) -> Bool {
+    guard all.count < Self.limit else { return false }
+    return peer.user == 0 || all.values.count { $0.peer.user != 0 } < Self.memberLimit
+  }
 }
 
 /// A connection to the control socket: what came, what is to go, and until when it may take.

@@ -351,7 +351,7 @@ final class Daemon {
           journal.say(.warning, "user \(peer.user) (pid \(peer.pid)) may not speak to the daemon")
           continue
         }
-        guard clients.all.count < ControlClients.limit else { continue }
+        guard clients.hasRoom(for: peer) else { continue }
         let token = takeToken()
         try poller.add(connection.descriptor, .reading, token: token)
         clients.all[token] = ControlClient(
