@@ -39,6 +39,10 @@ public enum HostNote: Sendable, Hashable {
   case boundInterfaceUnknown(index: UInt32, protocol: IPProtocol, port: UInt16)
   /// An interface has a name that a policy cannot write (quotes, backslashes, `*`). It is not listed.
   case interfaceNameUnusable(String, index: UInt32)
+  /// Another network namespace could not be read: what it is, and why not. What listens in it is not listed.
+  case namespaceUnread(NamespaceSnapshot.Kind, identity: UInt64, reason: String)
+  /// This user may not see which network namespaces so many processes are in; root does.
+  case namespacesUnknown(processes: Int)
 }
 
 extension HostNote: CustomStringConvertible {
@@ -54,6 +58,10 @@ extension HostNote: CustomStringConvertible {
       "the socket on port \(port)/\(proto) is bound to interface number \(index), which has no usable name"
     case .interfaceNameUnusable(let name, let index):
       "interface number \(index) has a name that a policy cannot write: \(name.debugDescription)"
+    case .namespaceUnread(let kind, let identity, let reason):
+      "the network namespace \(identity) (\(kind)) was not read: \(reason): what listens in it is not listed"
+    case .namespacesUnknown(let processes):
+      "the network namespaces of \(processes) processes are unknown: what listens in them may be missing (run as root)"
     }
   }
 }

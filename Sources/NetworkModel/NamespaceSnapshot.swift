@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// One network namespace of a host at one moment: what it is, what it has, and how it hangs on the others.
+public struct NamespaceSnapshot: Sendable, Hashable {
+  /// What a network namespace is to the people of the host.
+  public enum Kind: Sendable, Hashable {
+    /// The one that the reader stands in.
+    case host
+    /// A container's. Containers that share one (a pod, `--network container:…`) are told by that of the process with
+    /// the lowest number; all are in `containers`.
+    case container(ContainerIdentity)
+    /// One that a file keeps, such as those of `ip netns` in `/run/netns`: the file's name.
+    case named(String)
+    /// Any other: the process in it with the lowest number.
+    case process(ProcessIdentity)
+  }
+
+  /// The number that the kernel knows it by: the inode of `/proc/PID/ns/net`, namespaces(7).
+  public let identity: UInt64
+  /// What it is.
+  public let kind: Kind
+  /// Its interfaces and listening sockets.
+  public let snapshot: HostSnapshot
+  /// The far ends of its interfaces that have one, by the interface's index.
+  public let attachments: [InterfaceAttachment]
+  /// The ids of the containers that have a process in it, ordered. In the host's own namespace: those on the host's
+  /// network. The container that the reader itself runs in is left out.
+  public let containers: [String]
+
+  /// A namespace from its parts.
+  public init(
+    identity: UInt64, kind: Kind, snapshot: HostSnapshot, attachments: [InterfaceAttachment] = [],
+    containers: [String] = []
+  ) {
+    self.identity = identity
+    self.kind = kind
+    self.snapshot = snapshot
+    self.attachments = attachments
+    self.containers = containers.sorted()
+  }
+
+  /// The far end of this interface; nil where it has none.
+  public func attachment(of interface: InterfaceName) -> InterfaceAttachment? {
+    attachments.first { $0.interface == interface }
+  }
+}
+
+extension NamespaceSnapshot.Kind: CustomStringConvertible {
+  /// `host`, `container db`, `namespace blue`, `process nginx (812)`.
+  public var description: String {
+    switch self {
+    case .host: "host"
+    case .container(let container): "container \(container)"
+    case .named(let name): "namespace \(name)"
+    case .process(let process): "process \(process.name) (\(process.pid))"
+    }
+  }
+}
+
+/// What an interface hangs on: the other end of a pair of virtual cables, or the interface that it stands on.
+/// Source: `IFLA_LINK`, `IFLA_LINK_NETNSID` of `linux/if_link.h`.
+public struct InterfaceAttachment: Sendable, Hashable {
+  /// What the far end is to the interface.
+  public enum Kind: String, Sendable, Hashable {
+    /// The other end of a pair (`veth`, `netkit`): what goes in at one comes out at the other.
+    case pair
+    /// The interface below (`macvlan`, `macvtap`, `ipvlan`, `ipvtap`, `vlan`). Packets of a macvlan or ipvlan do not
+    /// pass the hooks of the namespace that the parent is in.
+    case parent
+  }
+
+  /// The interface, in the namespace that this belongs to.
+  public let interface: InterfaceName
+  /// What the far end is to it.
+  public let kind: Kind
+  /// The namespace that the far end is in; nil where it is none of those that were read.
+  public let namespace: UInt64?
+  /// The far end's name in its namespace; nil where that was not read.
+  public let link: InterfaceName?
+  /// The bridge, bond or VRF that the far end belongs to, in the far end's namespace.
+  public let master: InterfaceName?
+
+  /// An attachment from its parts.
+  public init(
+    interface: InterfaceName, kind: Kind, namespace: UInt64?, link: InterfaceName?, master: InterfaceName?
+  ) {
+    self.interface = interface
+    self.kind = kind
+    self.namespace = namespace
+    self.link = link
+    self.master = master
+  }
+}
