@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_hook.h>
+#include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -54,6 +56,8 @@ SAME(RTM_NEWROUTE);
 SAME(RTM_GETROUTE);
 SAME(IFLA_IFNAME);
 SAME(IFLA_MTU);
+SAME(IFLA_LINK);
+SAME(IFLA_LINK_NETNSID);
 SAME(IFLA_MASTER);
 SAME(IFLA_LINKINFO);
 SAME(IFLA_INFO_KIND);
@@ -71,6 +75,9 @@ SAME(RTN_LOCAL);
 SAME(RTN_BROADCAST);
 SAME(RTN_ANYCAST);
 SAME(RTN_MULTICAST);
+SAME(RTM_GETNSID);
+SAME(NETNSA_NSID);
+SAME(NETNSA_FD);
 SAME(GENL_ID_CTRL);
 SAME(CTRL_CMD_GETFAMILY);
 SAME(CTRL_ATTR_FAMILY_ID);
@@ -160,6 +167,7 @@ _Static_assert(sizeof(struct rtmsg) == CSYS_RTMSG_SIZE, "rtmsg");
 AT(rtmsg, rtm_dst_len, 1);
 AT(rtmsg, rtm_src_len, 2);
 AT(rtmsg, rtm_type, 7);
+_Static_assert(sizeof(struct rtgenmsg) == CSYS_RTGENMSG_SIZE, "rtgenmsg");
 _Static_assert(GENL_HDRLEN == CSYS_GENL_HDRLEN, "GENL_HDRLEN");
 _Static_assert(sizeof(struct sockaddr_storage) == CSYS_SOCKADDR_STORAGE_SIZE, "sockaddr_storage");
 _Static_assert(sizeof(struct nlmsghdr) == 16, "nlmsghdr");
@@ -185,6 +193,8 @@ int csys_netlink_open(int protocol, int timeout_ms) {
   }
   return fd;
 }
+
+int csys_enter_network_namespace(int fd) { return setns(fd, CLONE_NEWNET) == 0 ? 0 : errno; }
 
 int csys_unix_connect(const char *path, int timeout_ms) {
   struct sockaddr_un name = {.sun_family = AF_UNIX};

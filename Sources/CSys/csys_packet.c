@@ -8,15 +8,10 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int csys_enter_network_namespace(int namespace) {
-  return setns(namespace, CLONE_NEWNET) == 0 ? 0 : errno;
-}
 
 int csys_frame_socket(const char *interface) {
   int file = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

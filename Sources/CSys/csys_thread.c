@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,6 +37,11 @@ int csys_drop_capabilities(void) {
   struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
   memset(data, 0, sizeof data);
   return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
+}
+
+int csys_unshare_mount_namespace(void) {
+  if (unshare(CLONE_NEWNS) != 0) return errno;
+  return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ? 0 : errno;
 }
 
 int csys_open_memory_file(void) {

@@ -11,6 +11,21 @@ public struct LinkTable: Sendable {
   public let interfaces: [NetworkInterface]
   /// The interfaces that a policy could not name.
   public let notes: [HostNote]
+  /// What `IFLA_LINK` and `IFLA_LINK_NETNSID` say, of the interfaces that have the former and are of a kind whose
+  /// far end carries their packets.
+  let farEnds: [FarEnd]
+
+  /// Where an interface hangs, in numbers.
+  struct FarEnd: Sendable {
+    /// The interface.
+    let interface: InterfaceName
+    /// What the far end is to it.
+    let kind: InterfaceAttachment.Kind
+    /// The far end's index in its namespace.
+    let index: UInt32
+    /// The number that this namespace knows the far end's by; nil where it is the same.
+    let namespaceNumber: UInt32?
+  }
 
   /// Reads all interfaces, then all addresses. Addresses of an interface that appears in between are left out.
   public static func read() throws(HostReadError) -> LinkTable {
@@ -35,6 +50,7 @@ public struct LinkTable: Sendable {
   private init(links: [Link], addresses: [UInt32: [(index: UInt32, address: InterfaceAddress)]]) {
     var interfaces: [NetworkInterface] = []
     var notes: [HostNote] = []
+    var farEnds: [FarEnd] = []
     for link in links {
       guard let name = InterfaceName(link.name) else {
         notes.append(.interfaceNameUnusable(link.name, index: link.index))
@@ -45,10 +61,21 @@ public struct LinkTable: Sendable {
           name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
           state: link.flags & UInt32(CSYS_IFF_UP) != 0 ? .up : .down, kind: link.kind,
           isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu, master: link.master))
+      if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
+        farEnds.append(
+          FarEnd(interface: name, kind: kind, index: index, namespaceNumber: link.farNamespace))
+      }
     }
     self.interfaces = interfaces.sorted { $0.index < $1.index }
     self.notes = notes
+    self.farEnds = farEnds
   }
+
+  /// The kinds of interfaces whose `IFLA_LINK` is where their packets go.
+  private static let attachments: [String: InterfaceAttachment.Kind] = [
+    "veth": .pair, "netkit": .pair, "macvlan": .parent, "macvtap": .parent, "ipvlan": .parent,
+    "ipvtap": .parent, "vlan": .parent,
+  ]
 
   /// The interface with this number.
   public func interface(index: UInt32) -> NetworkInterface? { interfaces.first { $0.index == index } }
@@ -61,6 +88,8 @@ public struct LinkTable: Sendable {
     var kind: String?
     var mtu: UInt32 = 0
     var master: UInt32?
+    var farIndex: UInt32?
+    var farNamespace: UInt32?
 
     /// Reads `struct ifinfomsg` and its attributes; nil where it is too short.
     init?(_ payload: ArraySlice<UInt8>) {
@@ -75,6 +104,8 @@ public struct LinkTable: Sendable {
         case Int(CSYS_IFLA_IFNAME): name = value.text
         case Int(CSYS_IFLA_MTU): mtu = value.number(UInt32.self, at: 0) ?? 0
         case Int(CSYS_IFLA_MASTER): master = value.number(UInt32.self, at: 0)
+        case Int(CSYS_IFLA_LINK): farIndex = value.number(UInt32.self, at: 0)
+        case Int(CSYS_IFLA_LINK_NETNSID): farNamespace = value.number(UInt32.self, at: 0)
         case Int(CSYS_IFLA_LINKINFO):
           kind = AttributeReader(value).first { $0.type == Int(CSYS_IFLA_INFO_KIND) }?.value.text
         default: break

@@ -14,28 +14,20 @@ public struct ProcessTable: Sendable {
   /// Looks for the holders of these sockets. Processes that end meanwhile are passed over. Throws only where `/proc`
   /// itself cannot be listed.
   public static func owners(of inodes: Set<UInt32>) throws(HostReadError) -> ProcessTable {
-    let proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard proc >= 0 else { throw .file(path: "/proc", errno: errno) }
-    defer { close(proc) }
-    var processes: [UInt32] = []
-    let failure = ProcFile.numbers(in: proc) { processes.append($0) }
-    guard failure == 0 else { throw .file(path: "/proc", errno: failure) }
+    owners(of: inodes, among: try ProcessDirectory())
+  }
 
+  /// The same among processes that are listed already.
+  static func owners(of inodes: Set<UInt32>, among directory: borrowing ProcessDirectory) -> ProcessTable {
     var holders: [UInt32: UInt32] = [:]
     var unreadable = 0
-    var missing = inodes.subtracting([0])
-    for process in processes.filter({ $0 != 1 }).sorted() + [1] {
+    var missing = inodes
+    missing.remove(0)
+    holders.reserveCapacity(missing.count)
+    for process in directory.processes {
       if missing.isEmpty { break }
-      let directory = openat(proc, "\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      if directory < 0 {
-        if errno == EACCES || errno == EPERM { unreadable += 1 }
-        continue
-      }
-      defer { close(directory) }
-      let failure = ProcFile.numbers(in: directory) { descriptor in
-        if let inode = socket(descriptor, in: directory), missing.remove(inode) != nil {
-          holders[inode] = process
-        }
+      let failure = directory.sockets(of: process) { inode in
+        if missing.remove(inode) != nil { holders[inode] = process }
       }
       if failure == EACCES || failure == EPERM { unreadable += 1 }
     }
@@ -52,7 +44,7 @@ public struct ProcessTable: Sendable {
     defer { close(directory) }
     var found: [(descriptor: UInt32, inode: UInt32)] = []
     _ = ProcFile.numbers(in: directory) { descriptor in
-      if let inode = socket(descriptor, in: directory) { found.append((descriptor, inode)) }
+      if let inode = ProcessDirectory.socket(descriptor, in: directory) { found.append((descriptor, inode)) }
     }
     return found.sorted { $0.descriptor < $1.descriptor }.map { $0.inode }
   }
@@ -68,6 +60,11 @@ public struct ProcessTable: Sendable {
       container: group?.container)
   }
 
+  /// The id of the container that a process runs in; nil where it runs in none or is gone.
+  static func container(of process: UInt32) -> String? {
+    (try? ProcFile.text("/proc/\(process)/cgroup")).flatMap { ControlGroup($0).container }
+  }
+
   /// The effective user in `Uid: REAL EFFECTIVE SAVED FILESYSTEM` of `/proc/PID/status`.
   static func userID(status: String) -> UInt32? {
     for line in status.split(separator: "\n") where line.hasPrefix("Uid:") {
@@ -75,36 +72,5 @@ public struct ProcessTable: Sendable {
       return fields.count > 2 ? UInt32(fields[2]) : nil
     }
     return nil
-  }
-
-  /// The inode behind a descriptor that is a socket.
-  private static func socket(_ descriptor: UInt32, in directory: Int32) -> UInt32? {
-    withUnsafeTemporaryAllocation(byteCount: 48, alignment: 1) { buffer in
-      // The descriptor in decimal and a zero, from the end of the first 16 bytes.
-      var start = 15
-      buffer[start] = 0
-      var rest = descriptor
-      repeat {
-        start -= 1
-        buffer[start] = UInt8(0x30 + rest % 10)
-        rest /= 10
-      } while rest > 0
-      guard let base = buffer.baseAddress else { return nil }
-      let name = (base + start).assumingMemoryBound(to: CChar.self)
-      let target = UnsafeMutableRawBufferPointer(rebasing: buffer[16...])
-      guard let into = target.baseAddress else { return nil }
-      let length = readlinkat(directory, name, into.assumingMemoryBound(to: CChar.self), target.count)
-      let opening: StaticString = "socket:["
-      let before = opening.utf8CodeUnitCount
-      guard length > before + 1, length < target.count,
-        memcmp(into, opening.utf8Start, before) == 0
-      else { return nil }
-      var inode: UInt32 = 0
-      for byte in target[before..<(length - 1)] {
-        guard byte >= 0x30, byte <= 0x39 else { return nil }
-        inode = inode &* 10 &+ UInt32(byte - 0x30)
-      }
-      return inode
-    }
   }
 }

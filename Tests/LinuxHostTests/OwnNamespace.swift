@@ -39,11 +39,14 @@ final class Program {
     self.pid = pid
   }
 
-  deinit {
-    if isRunning {
-      kill(pid, SIGKILL)
-      waitpid(pid, nil, 0)
-    }
+  deinit { end() }
+
+  /// Kills it, where it still runs.
+  func end() {
+    guard isRunning else { return }
+    isRunning = false
+    kill(pid, SIGKILL)
+    waitpid(pid, nil, 0)
   }
 
   func wait() -> Int32 {

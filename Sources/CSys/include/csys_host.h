@@ -45,8 +45,10 @@ enum {
   CSYS_IFINFOMSG_SIZE = 16,
   CSYS_IFLA_IFNAME = 3,
   CSYS_IFLA_MTU = 4,
+  CSYS_IFLA_LINK = 5,
   CSYS_IFLA_MASTER = 10,
   CSYS_IFLA_LINKINFO = 18,
+  CSYS_IFLA_LINK_NETNSID = 37,
   CSYS_IFLA_INFO_KIND = 1,
   CSYS_IFF_UP = 0x1,
   CSYS_IFF_LOOPBACK = 0x8,
@@ -64,6 +66,12 @@ enum {
   CSYS_RTN_BROADCAST = 3,
   CSYS_RTN_ANYCAST = 4,
   CSYS_RTN_MULTICAST = 5,
+
+  /* linux/net_namespace.h */
+  CSYS_RTM_GETNSID = 90,
+  CSYS_RTGENMSG_SIZE = 1,
+  CSYS_NETNSA_NSID = 1,
+  CSYS_NETNSA_FD = 3,
 
   /* linux/genetlink.h */
   CSYS_GENL_ID_CTRL = 16,
@@ -146,6 +154,9 @@ enum {
 /* Opens a raw netlink socket, close-on-exec, that reports errors in words and gives up receiving after so many
    milliseconds. Returns the descriptor, or -errno. */
 int csys_netlink_open(int protocol, int timeout_ms);
+
+/* Puts the calling thread into the network namespace of an open nsfs file, for good. Returns 0, or errno. */
+int csys_enter_network_namespace(int fd);
 
 /* Connects a close-on-exec stream socket to a path within so many milliseconds. The descriptor does not block.
    Returns it, or -errno (ENAMETOOLONG beyond 107 bytes, ETIMEDOUT). */

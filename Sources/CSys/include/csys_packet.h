@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Enters the network namespace of an open /proc/.../ns/net on the calling thread. Returns 0, or errno. */
-int csys_enter_network_namespace(int namespace);
-
 /* Opens a socket that sends and sees whole frames of one interface, but not those that it sends itself. It does not
    block. Returns it, or -errno. */
 int csys_frame_socket(const char *interface);

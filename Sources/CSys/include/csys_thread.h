@@ -11,6 +11,9 @@ int csys_set_interface_up(const char *name);
 /* Gives up all capabilities of the calling thread, for good. Returns 0, or errno. */
 int csys_drop_capabilities(void);
 
+/* Enters a new mount namespace on the calling thread, whose mounts nobody else sees. Returns 0, or errno. */
+int csys_unshare_mount_namespace(void);
+
 /* Opens a file that is in memory only and closed in programs that are run. Returns it, or -1 with errno set. */
 int csys_open_memory_file(void);
 
