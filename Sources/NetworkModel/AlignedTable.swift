@@ -34,14 +34,14 @@ public struct AlignedTable: Sendable {
 
   /// Adds a row. Cells that are missing are empty; cells beyond the last column are left out.
   public mutating func append(_ cells: [String]) {
-    rows.append(cells.prefix(columns.count).map(Self.printable))
+    rows.append(cells.prefix(columns.count).map(PrintableText.of))
   }
 
   /// The table as lines, each with a line feed and without spaces at its end. Columns stand `gap` spaces apart, and the
   /// whole stands `indent` spaces from the left. Without rows, nothing.
   public func text(indent: Int = 0, gap: Int = 2) -> String {
     if rows.isEmpty { return "" }
-    let headings = columns.map { Self.printable($0.heading) }
+    let headings = columns.map { PrintableText.of($0.heading) }
     let lines = headings.allSatisfy(\.isEmpty) ? rows : [headings] + rows
     let widths = columns.indices.map { column in
       lines.map { column < $0.count ? Self.width($0[column]) : 0 }.max() ?? 0
@@ -91,25 +91,4 @@ public struct AlignedTable: Sendable {
     0x1f900...0x1f9ff,
     0x20000...0x3fffd,
   ]
-
-  private static func printable(_ cell: String) -> String {
-    func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-      switch scalar.properties.generalCategory {
-      // Line and paragraph separators; format characters but the joiner of emoji can turn the text's direction.
-      case .control, .lineSeparator, .paragraphSeparator: true
-      case .format: scalar.value != 0x200d
-      default: false
-      }
-    }
-    guard cell.unicodeScalars.contains(where: isUnsafe) else { return cell }
-    var text = ""
-    for scalar in cell.unicodeScalars {
-      if isUnsafe(scalar) {
-        text += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        text.unicodeScalars.append(scalar)
-      }
-    }
-    return text
-  }
 }

@@ -91,17 +91,20 @@ public struct SiteView: Sendable {
       if case .counted = step.outcome { return "opened for a time by \(comment)" }
     }
     if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
+    if case .unroutable(let why) = step.outcome { return why }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
     let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
     return String(comment.dropFirst(place.count))
   }
 
   /// The step that decided. Of a packet that no grant counted, that is the last rule which accepted it, and not the policy
-  /// of whatever chain came behind.
-  private static func deciding(_ trace: Trace) -> TraceStep? {
+  /// of whatever chain came behind; nil where nothing but its route is known of it.
+  static func deciding(_ trace: Trace) -> TraceStep? {
     guard let step = trace.deciding, trace.verdict == .accept else { return trace.deciding }
     switch step.outcome {
-    case .policy, .routed: return trace.steps.last { $0.outcome == .verdict(.accept) } ?? step
+    case .policy, .routed:
+      return trace.steps.last { $0.outcome == .verdict(.accept) }
+        ?? trace.steps.last { if case .policy = $0.outcome { true } else { false } }
     default: return step
     }
   }
@@ -151,7 +154,7 @@ public struct SiteView: Sendable {
   }
 
   /// Whether some prefix of the policy holds the address.
-  private func isNamed(_ address: IPAddress) -> Bool {
+  func isNamed(_ address: IPAddress) -> Bool {
     policy.tunnels.contains { $0.prefixes.contains { $0.contains(address) } }
       || policy.lists.contains { list in list.prefixes.contains { $0.contains(address) } }
       || (policy.grants + policy.failsafe).contains { grant in

@@ -4,71 +4,127 @@ import NetworkModel
 import PolicyAnalysis
 import RulesetModel
 
-/// An audit, as text and as JSON.
+/// An audit, ready to be told. As text and JSON here; the other formats are in files of their own.
 struct AuditReport {
-  let machine: String
-  let path: String
-  let digest: String
-  /// Operations between the kernel and the policy.
-  let drift: Int
-  /// Whether the kernel has the table at all.
-  let isLoaded: Bool
-  let exposures: [Exposure]
+  /// The machine of the policy that this host is; nil without a policy.
+  let machine: String?
+  let policy: PolicyName?
+  let drift: Audit.Drift
+  let audit: Audit
+  /// What was found and is told: all, or what is new.
+  let findings: [AuditFinding]
+  /// What an earlier report told already.
+  var known = 0
   /// What is open for a time, as the kernel has it.
   let openings: [Opening]
-  let notes: [HostNote]
+  let notes: [String]
 
-  var isEnforced: Bool { drift == 0 }
-
-  private var undetermined: Int {
-    exposures.count { $0.reachable.contains { $0.verdict == .undetermined } }
+  /// The file and its digest.
+  struct PolicyName {
+    let path: String
+    let digest: String
   }
 
-  /// For people: a line a socket and zone; who is let in first, who is not behind it.
-  var text: String {
+  /// Whether the kernel holds what the policy says; false without a policy.
+  var isEnforced: Bool { policy != nil && drift == .none }
+
+  var exposures: [Exposure] { audit.exposures }
+
+  private var undetermined: Int { exposures.count(where: \.isUndetermined) }
+
+  /// Without the findings that an earlier report has.
+  func leavingOut(_ baseline: AuditBaseline?) -> AuditReport {
+    guard let baseline else { return self }
+    let new = findings.filter { !baseline.fingerprints.contains($0.fingerprint) }
+    return AuditReport(
+      machine: machine, policy: policy, drift: drift, audit: audit, findings: new,
+      known: findings.count - new.count, openings: openings, notes: notes)
+  }
+
+  // MARK: Text
+
+  /// For people: a line a socket and side; who is let in first, who is not behind it. Then the findings.
+  func text(_ style: FindingText.Style) -> String {
     var table = AlignedTable([
-      .left("SOCKET"), .left("SERVICE"), .left("PROCESS"), .left("ZONE"), .left("FROM"), .left("VERDICT"),
-      .left("BECAUSE"),
+      .left("SOCKET"), .left("SERVICE"), .left("WHO"), .left(policy == nil ? "INTERFACE" : "ZONE"),
+      .left("FROM"),
+      .left("VERDICT"), .left("BECAUSE"),
     ])
     for exposure in exposures {
-      var head = [Self.socket(exposure.listener), exposure.service ?? "", Self.process(exposure.listener)]
-      if exposure.reachable.isEmpty { table.append(head + ["(this host)"]) }
+      var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
+      if exposure.reachable.isEmpty { table.append(head + ["(only itself)"]) }
       for reach in exposure.reachable {
-        let verdict = reach.verdict == .accept && exposure.isExposed ? "ACCEPT" : reach.verdict.rawValue
-        let reason = reach.because.hasPrefix("built in") ? reach.because : "\(reach.because) \(reach.reason)"
-        table.append(head + [reach.zone, reach.from.joined(separator: " "), verdict, reason])
+        let verdict =
+          reach.verdict == .accept && reach.standing == .ungranted ? "ACCEPT" : reach.verdict.rawValue
+        let because =
+          reach.because.hasPrefix("built in") || reach.reason.isEmpty
+          ? reach.because : "\(reach.because) \(reach.reason)"
+        table.append(head + [reach.zone, reach.from.joined(separator: " "), verdict, because])
         head = ["", "", ""]
       }
     }
-    let exposed = exposures.count(where: \.isExposed)
     var text = ""
-    if !isEnforced {
+    if let policy, drift != .none {
       text +=
-        "NOT ENFORCED: "
-        + (isLoaded
-          ? "the kernel differs from \(path) by \(drift) operations (see wgfence plan)"
-          : "no ruleset is loaded, so this table keeps nothing closed")
-        + ".\nThe verdicts below are what the policy would do once applied.\n\n"
+        "NOT ENFORCED: the kernel does not hold what \(policy.path) says. The verdicts are what packets meet now.\n\n"
     }
     text += table.text()
-    text += "\n\(exposures.count) listening sockets, \(exposed) exposed, \(undetermined) undetermined.\n"
-    for opening in openings { text += "open for a time: \(opening.line)\n" }
-    if isEnforced { text += "The kernel holds what \(path) says for \(machine).\n" }
-    for note in notes { text += "note: \(note)\n" }
+    let exposed = exposures.count(where: \.isExposed)
+    text +=
+      "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
+    for opening in openings { text += "open for a time: \(PrintableText.of(opening.line))\n" }
+    if let policy, let machine, isEnforced {
+      text += "The kernel holds what \(policy.path) says for \(machine).\n"
+    }
+    if !findings.isEmpty { text += "\n" }
+    for finding in findings {
+      let severity = FindingText.severity(finding.severity, style)
+      text += "\(severity): \(PrintableText.of(finding.found)) [\(finding.check.rawValue)]\n"
+      text += "  fix: \(PrintableText.of(finding.fix))\n"
+    }
+    if known > 0 { text += "\(known) finding\(known == 1 ? "" : "s") of the baseline not shown.\n" }
+    for note in notes { text += "note: \(PrintableText.of(note))\n" }
     return text
   }
+
+  /// The socket, where it stands, and where its packets go.
+  static func place(_ exposure: Exposure) -> String {
+    exposure.socket + (exposure.published.map { " -> \($0.address):\($0.port)" } ?? "")
+  }
+
+  /// Who answers.
+  static func who(_ exposure: Exposure) -> String {
+    let process = exposure.listener.process.map { "\($0.name)[\($0.pid)]" }
+    if let container = exposure.container {
+      return ["\(container)", process].compactMap { $0 }.joined(separator: " ")
+    }
+    let who =
+      process
+      ?? (exposure.published != nil
+        ? "(published)" : exposure.listener.isKernelSocket ? "(kernel)" : "(unknown)")
+    return exposure.place == .host ? who : "\(who) in \(exposure.place)"
+  }
+
+  // MARK: JSON
 
   var json: String {
     JSONWriter.object { object in
       object.put("schema", "wgfence/audit/1")
       object.put("machine", machine)
       object.put("enforced", isEnforced)
-      object.object("policy") { object in
-        object.put("path", path)
-        object.put("digest", digest)
+      if let policy {
+        object.object("policy") { object in
+          object.put("path", policy.path)
+          object.put("digest", policy.digest)
+        }
+      } else {
+        object.null("policy")
       }
       object.array("listeners") { array in
         for exposure in exposures { array.object { write(exposure, to: &$0) } }
+      }
+      object.array("findings") { array in
+        for finding in findings { array.object { Self.write(finding, to: &$0) } }
       }
       object.array("openings") { array in
         for opening in openings { array.object { opening.put(in: &$0) } }
@@ -77,9 +133,20 @@ struct AuditReport {
         object.put("listeners", exposures.count)
         object.put("exposed", exposures.count(where: \.isExposed))
         object.put("undetermined", undetermined)
+        object.put("known_findings", known)
       }
-      object.put("notes", each: notes.map(\.description))
+      object.put("notes", each: notes)
     }
+  }
+
+  private static func write(_ finding: AuditFinding, to object: inout JSONWriter.Object) {
+    object.put("check", finding.check.rawValue)
+    object.put("severity", finding.severity.rawValue)
+    object.put("subject", finding.subject)
+    object.put("found", finding.found)
+    object.put("fix", finding.fix)
+    object.put("line", finding.line)
+    object.put("fingerprint", finding.fingerprint)
   }
 
   private func write(_ exposure: Exposure, to object: inout JSONWriter.Object) {
@@ -94,8 +161,25 @@ struct AuditReport {
     object.put("pid", listener.process?.pid)
     object.put("user", listener.process?.userID)
     object.put("unit", listener.process?.unit)
-    object.put("container", listener.process?.container)
-    object.put("namespace", "host")
+    object.put("container", exposure.container?.description)
+    if let container = exposure.container {
+      object.object("container_details") { object in
+        object.put("id", container.id)
+        object.put("name", container.name)
+        object.put("image", container.image)
+        object.put("compose_project", container.composeProject)
+        object.put("compose_service", container.composeService)
+        object.put("swarm_service", container.swarmService)
+      }
+    }
+    object.put("namespace", exposure.place.description)
+    if let published = exposure.published {
+      object.object("published") { object in
+        object.put("address", published.address.description)
+        object.put("port", published.port)
+        object.put("namespace", published.place?.description)
+      }
+    }
     object.array("reachable") { array in
       for reach in exposure.reachable {
         array.object { object in
@@ -104,21 +188,10 @@ struct AuditReport {
           object.put("verdict", reach.verdict.rawValue)
           object.put("because", reach.because)
           object.put("reason", reach.reason)
+          object.put("standing", reach.standing.rawValue)
         }
       }
     }
     object.put("exposed", exposure.isExposed)
-  }
-
-  private static func socket(_ listener: Listener) -> String {
-    let address =
-      listener.isDualStack
-      ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
-    return "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
-  }
-
-  private static func process(_ listener: Listener) -> String {
-    guard let process = listener.process else { return listener.isKernelSocket ? "(kernel)" : "(unknown)" }
-    return "\(process.name)[\(process.pid)]"
   }
 }

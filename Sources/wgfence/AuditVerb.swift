@@ -10,51 +10,135 @@ import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
 
-/// `wgfence audit`: who can reach what listens here.
+/// `wgfence audit`: who can reach what answers here.
 struct AuditVerb: Verb {
   static let configuration = verb(
-    "audit", "List this host's listening sockets, and who reaches each through the policy.",
+    "audit", "List everything that answers on this host and in its containers, and who reaches each.",
     discussion: """
-      Every TCP and UDP socket that listens in this network namespace, with its process, judged by a walk of packets \
-      through the compiled ruleset: by zone and machine, with the line of the policy that decides. Says whether the \
-      kernel holds that ruleset. Needs root to name other users' processes and to read the kernel's ruleset.
+      Every TCP, UDP and SCTP socket that listens in any network namespace of this host, and every published port, with its \
+      process, container and unit, judged by walks of packets through everything that the kernel has loaded: from each zone \
+      and machine of the policy, with the line or the foreign rule that decides. Without a policy, from each interface.
 
-      Exit status: 0 nothing is exposed; 1 it could not be told; 2 something is exposed, or the kernel does not hold \
-      what the policy says.
+      Findings come with a fix. --baseline names an earlier report (--format json) and leaves only what is new; --fail-on \
+      says which findings count for the exit status. Needs root to see other users' processes, other namespaces and the \
+      kernel's rules.
+
+      Exit status: 0 nothing was found that counts; 1 it could not be told; 2 something was found.
       """)
 
-  @OptionGroup var options: PolicyOptions
+  @OptionGroup var options: PolicyWhereThere
 
-  @Option(help: "text or json.")
-  var format: ReportFormat = .text
+  @Option(help: "text, json, or sarif (for code scanning).")
+  var format: AuditFormat = .text
+
+  @Option(
+    help: "Leave out findings that this earlier report has too (a file of --format json).",
+    completion: .file())
+  var baseline: String?
+
+  @Option(help: "The least severity that ends with status 2: error, warning, information; or never.")
+  var failOn: FailureThreshold = .error
 
   func run() throws {
-    let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
-    let name = options.machine.name(in: loaded.policy)
-    guard let machine = loaded.policy.machine(named: name) else { throw ExitCode(1) }
-    let host: HostSnapshot
-    do throws(HostReadError) {
-      host = try HostReader.snapshot()
-    } catch {
+    var notes: [String] = []
+    let known = try baseline.map { try AuditBaseline.read($0) }
+    let role = try options.find(&notes)
+    let report = try look(role, &notes).leavingOut(known)
+    switch format {
+    case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
+    case .json: Console.print(report.json)
+    case .sarif: Console.print(report.sarif)
+    }
+    if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
+  }
+
+  private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
+    do {
+      let survey = try HostReader.survey()
+      let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
+      notes += rules.gaps
+      var socket = try NFTablesSocket()
+      let tables = try socket.readAll()
+      let host = AuditedHost(
+        survey: survey, tables: tables, order: try HookOrder.read(), surroundings: try LiveSurroundings(),
+        otherTables: rules.tables, tunnels: tunnels(&notes))
+      guard let role else {
+        let audit = Audit(of: host, by: nil)
+        return AuditReport(
+          machine: nil, policy: nil, drift: .none, audit: audit,
+          findings: audit.findings(drift: .none, view: nil),
+          openings: [], notes: notes + audit.notes)
+      }
+      let ruleset = try compile(role)
+      let view = SiteView(policy: role.loaded.policy, machine: role.machine, ruleset: ruleset)
+      let audit = Audit(of: host, by: view)
+      let own = tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
+      let drift = try drift(Lowering.table(ruleset))
+      return AuditReport(
+        machine: role.machine.name,
+        policy: AuditReport.PolicyName(path: role.path, digest: role.loaded.digest),
+        drift: drift, audit: audit, findings: audit.findings(drift: drift, view: view),
+        openings: own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
+          ?? [],
+        notes: notes + audit.notes)
+    } catch let error as HostReadError {
       Console.error("\(error)")
+    } catch let error as NetlinkError {
+      Console.error("\(error)")
+    }
+    throw ExitCode(1)
+  }
+
+  private func compile(_ role: PolicyWhereThere.Role) throws -> Ruleset {
+    let policy = role.loaded.policy
+    do throws(CompileError) {
+      return try PolicyCompiler.compile(
+        policy, machine: role.machine.name, today: Today.date, live: LiveEndpoints.heard(by: policy))
+    } catch {
+      Console.error(error.description)
       throw ExitCode(1)
     }
-    let desired = Lowering.table(ruleset)
-    let drift = try KernelSession.run { store throws(EnforcementError) in
+  }
+
+  private func drift(_ desired: KernelTable) throws -> Audit.Drift {
+    let plan = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)
     }
-    let view = SiteView(policy: loaded.policy, machine: machine, ruleset: ruleset)
-    let report = AuditReport(
-      machine: name, path: options.policy, digest: loaded.digest, drift: drift.plan.operations.count,
-      isLoaded: drift.before != nil,
-      exposures: host.listeners.map { Exposure(of: $0, host: host, through: view) },
-      openings: drift.before.map { Opening.inForce(in: $0, policy: loaded.policy, machine: machine) } ?? [],
-      notes: host.notes)
-    switch format {
-    case .text: Console.print(report.text)
-    case .json: Console.print(report.json)
+    guard plan.before != nil else { return .notLoaded }
+    return plan.plan.operations.isEmpty ? .none : .operations(plan.plan.operations.count)
+  }
+
+  /// The interfaces that WireGuard made; where they cannot be told, none is trusted for one.
+  private func tunnels(_ notes: inout [String]) -> Set<InterfaceName> {
+    do throws(HostReadError) {
+      return Set(try WireGuardDevices.read().devices.map(\.name))
+    } catch {
+      notes.append("which interfaces are tunnels was not read: \(error)")
+      return []
     }
-    if !report.isEnforced || report.exposures.contains(where: \.isExposed) { throw ExitCode(2) }
+  }
+}
+
+/// The formats of an audit.
+enum AuditFormat: String, ExpressibleByArgument, CaseIterable {
+  case text
+  case json
+  case sarif
+}
+
+/// From which severity on a finding counts for the exit status.
+enum FailureThreshold: String, ExpressibleByArgument, CaseIterable {
+  case error
+  case warning
+  case information
+  case never
+
+  func counts(_ severity: FindingSeverity) -> Bool {
+    switch self {
+    case .error: severity <= .error
+    case .warning: severity <= .warning
+    case .information: true
+    case .never: false
+    }
   }
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+extension Audit {
+  /// What is worth telling of the host, the gravest first. `drift` is how many operations lie between the kernel and the
+  /// policy; nil without a policy.
+  public func findings(drift: Drift, view: SiteView?) -> [AuditFinding] {
+    var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) }
+    switch drift {
+    case .none: break
+    case .operations(let count):
+      findings.append(
+        AuditFinding(
+          check: .drift, severity: .error, subject: view?.machine.name ?? "",
+          found: "the kernel differs from the policy by \(count) operation\(count == 1 ? "" : "s")",
+          fix: "look at wgfence plan, then wgfence apply"))
+    case .notLoaded:
+      findings.append(
+        AuditFinding(
+          check: .drift, severity: .error, subject: view?.machine.name ?? "",
+          found: "no ruleset of wgfence is loaded in this kernel: what is closed is closed by others",
+          fix: "wgfence apply puts the policy in force"))
+    }
+    if let view { findings += unusedGrants(view) }
+    return findings.sorted {
+      ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
+    }
+  }
+
+  /// What lies between the kernel and the policy.
+  public enum Drift: Sendable, Hashable {
+    /// Nothing, or there is no policy.
+    case none
+    /// So many operations.
+    case operations(Int)
+    /// The kernel does not have the table at all.
+    case notLoaded
+  }
+
+  private func finding(of exposure: Exposure, drift: Drift, view: SiteView?) -> [AuditFinding] {
+    var findings: [AuditFinding] = []
+    let open = exposure.reachable.filter { $0.verdict == .accept && $0.standing == .ungranted }
+    if let first = open.first {
+      let sides = Self.unique(open.map { "\($0.zone) (\($0.from.joined(separator: ", ")))" })
+      let reason = first.reason.isEmpty ? first.because : "\(first.because): \(first.reason)"
+      findings.append(
+        AuditFinding(
+          check: .exposed, severity: .error, subject: exposure.subject,
+          found: "\(exposure.title) is reached from \(sides.joined(separator: " and ")): \(reason)",
+          fix: Self.closing(exposure, open, drift, view)))
+    }
+    let unknown = exposure.reachable.filter { $0.verdict == .undetermined }
+    if let first = unknown.first {
+      findings.append(
+        AuditFinding(
+          check: .undetermined, severity: .warning, subject: exposure.subject,
+          found: "whether \(exposure.title) is reached from "
+            + Self.unique(unknown.map(\.zone)).joined(separator: " and ")
+            + " hangs on what the walk does not speak: \(first.because)",
+          fix: "ask wgfence explain --live, and look at that rule yourself"))
+    }
+    if let wide = wildcard(exposure, view) { findings.append(wide) }
+    return findings
+  }
+
+  private static func closing(
+    _ exposure: Exposure, _ open: [Exposure.Reach], _ drift: Drift, _ view: SiteView?
+  ) -> String {
+    guard let view else {
+      return "bind it to the address of the tunnel, or write a policy (wgfence init) and put it in force"
+    }
+    if drift != .none { return "wgfence apply closes it" }
+    let zones = unique(open.map(\.zone)).joined(separator: ", ")
+    return "bind it elsewhere or stop it, or grant it: - { to: \(view.machine.name), services: "
+      + "[\(exposure.listener.port)/\(exposure.listener.transport)], from: [\(zones)] }"
+  }
+
+  /// A socket on every address of the host that grants let only tunnels come to.
+  private func wildcard(_ exposure: Exposure, _ view: SiteView?) -> AuditFinding? {
+    guard let view, exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
+      exposure.published == nil, exposure.place == .host, !exposure.isExposed
+    else { return nil }
+    let reached = Self.unique(exposure.reachable.filter { $0.verdict == .accept }.map(\.zone))
+    let tunnels = approaches.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
+    guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
+    let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
+      .flatMap { view.machine.addresses(in: $0.name) }
+    return AuditFinding(
+      check: .wildcard, severity: .information, subject: exposure.subject,
+      found:
+        "\(exposure.title) listens on every address, though only \(tunnels.joined(separator: ", ")) needs it",
+      fix:
+        "have it listen on \(addresses.map(\.description).joined(separator: ", ")) alone: then it is closed twice"
+    )
+  }
+
+  /// Grants to this machine's own services that nobody listens for.
+  private func unusedGrants(_ view: SiteView) -> [AuditFinding] {
+    let listeners = exposures.filter { $0.place == .host && !$0.listener.isLoopbackOnly }.map(\.listener)
+    var findings: [AuditFinding] = []
+    for grant in view.policy.grants where grant.to.contains(.machine(view.machine.name)) {
+      for service in grant.services {
+        let ports = service.ports.compactMap { port -> (IPProtocol, PortRange)? in
+          if case .ports(let transport, let range) = port { (transport, range) } else { nil }
+        }
+        let isUsed = ports.contains { transport, range in
+          listeners.contains {
+            $0.transport == transport && range.lower <= $0.port && $0.port <= range.upper
+          }
+        }
+        if ports.isEmpty || isUsed { continue }
+        let text = ports.map { "\($0.1)/\($0.0)" }.joined(separator: ", ")
+        let name = service.name == text ? text : "\(service.name) (\(text))"
+        findings.append(
+          AuditFinding(
+            check: .unusedGrant, severity: .information,
+            subject: "\(service.name) from \(grant.wordsFrom.joined(separator: ", "))",
+            found: "line \(grant.location.line) grants \(name), and nobody listens there",
+            fix: "start the service, or take it out of the line", line: grant.location.line))
+      }
+    }
+    return findings
+  }
+
+  private static func unique(_ texts: [String]) -> [String] {
+    texts.reduce(into: []) { kept, text in if !kept.contains(text) { kept.append(text) } }
+  }
+}
+
+extension Exposure {
+  /// The socket as `0.0.0.0:5432/tcp`; `*` for both families.
+  public var socket: String {
+    let address =
+      listener.isDualStack
+      ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
+    return
+      "\(address):\(listener.port)/\(listener.transport)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+  }
+
+  /// By what it is known from one audit to the next: no process numbers.
+  public var subject: String { place == .host ? socket : "\(socket) in \(stablePlace)" }
+
+  private var stablePlace: String {
+    if case .process(let process) = place { return "process \(process.name)" }
+    return "\(place)"
+  }
+
+  /// The socket and who answers.
+  public var title: String {
+    let who = container.map { "container \($0)" } ?? listener.process?.name
+    let names = [service, who].compactMap { $0 }
+    return socket + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))")
+      + (place == .host ? "" : " in \(stablePlace)")
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import RulesetModel
+
+/// What befalls the first packet of a flow that comes to a host, through everything that is loaded there.
+struct PacketFate: Sendable {
+  /// Where a packet ends that nothing stops.
+  enum End: Sendable, Hashable {
+    /// With the host itself.
+    case host
+    /// On its way out by an interface.
+    case output(InterfaceName)
+  }
+
+  /// What befalls it.
+  let verdict: TraceVerdict
+  /// What decides: a line of the policy, a rule of another table, or what is built in.
+  let because: String
+  /// What that is about.
+  let reason: String
+  /// Whether a grant of the policy lets it in.
+  let isGranted: Bool
+  /// Where it ends.
+  let end: End
+  /// The address that it is for in the end.
+  let address: IPAddress
+  /// The port that it is for in the end; nil where that is the port that was asked for.
+  let port: UInt16?
+}
+
+/// Walks packets and remembers what befell them: ports that no rule tells apart are walked once.
+///
+/// A class, since it remembers. It is for the thread of its surroundings.
+final class PacketFates {
+  /// What is asked.
+  struct Question: Hashable {
+    var input: InterfaceName
+    var source: IPAddress
+    var destination: IPAddress
+    var transport: IPProtocol
+    var port: UInt16
+  }
+
+  let classes: DestinationPortClasses
+  private let walk: PacketWalk
+  private let surroundings: any Surroundings
+  private let view: SiteView?
+  private var known: [Question: PacketFate] = [:]
+
+  init(_ tables: [KernelTable], order: HookOrder?, surroundings: any Surroundings, view: SiteView?) {
+    classes = DestinationPortClasses(tables)
+    walk = PacketWalk(tables, order: order)
+    self.surroundings = surroundings
+    self.view = view
+  }
+
+  /// Chains that no walk goes through.
+  var unwalked: [String] { walk.unwalked }
+
+  /// What befalls the packet.
+  func fate(_ question: Question) -> PacketFate {
+    var key = question
+    key.port = classes.number(of: question.port)
+    if let fate = known[key] { return fate }
+    let fate = ask(question)
+    known[key] = fate
+    return fate
+  }
+
+  private func ask(_ question: Question) -> PacketFate {
+    let packet = Packet(
+      source: question.source, destination: question.destination, transport: question.transport,
+      destinationPort: question.port, input: question.input)
+    let trace = walk.arrival(packet, in: surroundings)
+    let end = trace.packet?.output.map(PacketFate.End.output) ?? .host
+    return PacketFate(
+      verdict: trace.verdict, because: TraceWords.because(trace, view),
+      reason: TraceWords.reason(trace, view),
+      isGranted: isGranted(packet, trace), end: end,
+      address: trace.packet?.destination ?? question.destination,
+      port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
+  }
+
+  /// Whether the policy grants it: where its table is not loaded, by what it compiles to.
+  private func isGranted(_ packet: Packet, _ trace: Trace) -> Bool {
+    guard let view, trace.verdict == .accept else { return false }
+    if view.isGranted(trace) { return true }
+    if let output = trace.packet?.output, trace.packet?.destination == packet.destination {
+      return view.isGranted(view.passage(packet, to: output))
+    }
+    return view.isGranted(view.arrival(packet))
+  }
+}
+
+/// What decided a trace, in words: the policy's where there is one, else those of the tables themselves.
+enum TraceWords {
+  static func because(_ trace: Trace, _ view: SiteView?) -> String {
+    if let view { return view.because(trace) }
+    guard let step = SiteView.deciding(trace) else { return "nothing objects" }
+    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
+    return comment.hasPrefix("built in") ? comment : String(comment.prefix { $0 != " " })
+  }
+
+  static func reason(_ trace: Trace, _ view: SiteView?) -> String {
+    if let view { return view.reason(trace) }
+    guard let step = SiteView.deciding(trace) else { return "" }
+    if case .unroutable(let why) = step.outcome { return why }
+    if step.table == Ruleset.tableName, let comment = step.comment { return comment }
+    return step.text
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import RulesetModel
+
+/// A port of the host whose packets the host's rules send elsewhere.
+struct PublishedPort: Sendable, Hashable {
+  /// `tcp`, `udp` or `sctp`.
+  let transport: IPProtocol
+  /// The host's address that is called; `0.0.0.0` or `::` where it is every one that was asked about.
+  let address: IPAddress
+  /// The host's port, in host order.
+  let port: UInt16
+  /// Where its packets go.
+  let target: PublishedTarget
+}
+
+/// The ports that the host's translations publish, whatever rules make them and whether a filter lets anybody in: found by
+/// asking a walk through the translating chains about one packet for each class of ports that they tell apart, from each
+/// side.
+struct PublishedPorts {
+  let all: [PublishedPort]
+
+  /// Of a rule that sends a whole range of ports on, so many are told.
+  static let mostOfRange = 1024
+
+  private struct Key: Hashable {
+    let transport: IPProtocol
+    let port: UInt16
+    let target: PublishedTarget
+  }
+
+  init(_ judge: ReachJudge) {
+    let translating = judge.host.tables.compactMap { table -> KernelTable? in
+      guard table.chains.contains(where: { $0.base?.type == "nat" }) else { return nil }
+      var only = table
+      only.chains = table.chains.filter { $0.base == nil || $0.base?.type == "nat" }
+      return only
+    }
+    if translating.isEmpty {
+      all = []
+      return
+    }
+    let fates = PacketFates(
+      translating, order: judge.host.order, surroundings: judge.host.surroundings, view: nil)
+    let ranges = fates.classes.ranges
+    var found: [Key: Set<IPAddress>] = [:]
+    var asked: [AddressFamily: Set<IPAddress>] = [:]
+    for approach in judge.approaches {
+      for interface in approach.interfaces {
+        for source in Self.senders(approach) {
+          for destination in Self.addresses(of: judge.host.survey.host, source.family) {
+            asked[source.family, default: []].insert(destination)
+            for transport in [IPProtocol.tcp, .udp] {
+              for ports in ranges {
+                let question = PacketFates.Question(
+                  input: interface.name, source: source, destination: destination, transport: transport,
+                  port: ports.lowerBound)
+                for (port, target) in Self.targets(fates.fate(question), question, ports, judge) {
+                  found[Key(transport: transport, port: port, target: target), default: []].insert(
+                    destination)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    all = found.flatMap { key, addresses -> [PublishedPort] in
+      let family = key.target.address.family
+      let called =
+        addresses.isSuperset(of: asked[family] ?? [])
+        ? [IPAddress(family: family, bits: 0)] : addresses.sorted()
+      return called.map {
+        PublishedPort(transport: key.transport, address: $0, port: key.port, target: key.target)
+      }
+    }.sorted { one, two in
+      (one.transport.number, one.port, one.address.family.rawValue, one.address.bits)
+        < (two.transport.number, two.port, two.address.family.rawValue, two.address.bits)
+    }
+  }
+
+  /// The ports of a class whose packets go elsewhere, and where.
+  private static func targets(
+    _ fate: PacketFate, _ question: PacketFates.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
+  ) -> [(UInt16, PublishedTarget)] {
+    guard fate.address != question.destination || fate.port != nil else { return [] }
+    let place = judge.namespace(with: fate.address)
+    return ports.prefix(mostOfRange).compactMap { port in
+      let final = fate.port ?? port
+      // A range that is sent on as it is publishes what somebody listens on there.
+      if ports.count > 1, let place {
+        guard
+          place.snapshot.listeners.contains(where: { $0.answers(fate.address, final, question.transport) })
+        else { return nil }
+      }
+      return (port, PublishedTarget(address: fate.address, port: final, place: place?.kind))
+    }
+  }
+
+  /// One sender of each family: whom a translation asks for is seldom more than the interface.
+  private static func senders(_ approach: Approach) -> [IPAddress] {
+    let addresses = approach.sources.flatMap(\.addresses)
+    return AddressFamily.allCases.compactMap { family in addresses.last { $0.family == family } }
+  }
+
+  private static func addresses(of host: NamespaceSnapshot, _ family: AddressFamily) -> [IPAddress] {
+    host.snapshot.interfaces.filter { !$0.isLoopback }.flatMap(\.addresses).map(\.address)
+      .filter { $0.family == family && !$0.isLinkLocal }
+  }
+
+  /// Where packets for a socket of the host go instead of it.
+  func target(of listener: Listener) -> PublishedTarget? {
+    all.first { isSame($0, listener) }?.target
+  }
+
+  /// The published ports that no socket of the host stands for.
+  func unheard(by listeners: [Listener]) -> [PublishedPort] {
+    let heard = Set(listeners.map { Heard(transport: $0.transport, port: $0.port) })
+    return all.filter { port in
+      !heard.contains(Heard(transport: port.transport, port: port.port))
+        || !listeners.contains { isSame(port, $0) }
+    }
+  }
+
+  private struct Heard: Hashable {
+    let transport: IPProtocol
+    let port: UInt16
+  }
+
+  private func isSame(_ port: PublishedPort, _ listener: Listener) -> Bool {
+    port.transport == listener.transport && port.port == listener.port
+      && listener.serves(port.address.family)
+      && (listener.isWildcard || listener.address == port.address)
+  }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// Who reaches a socket: asks the walk for each side, each of its senders, and each address by which the socket is called.
+///
+/// A class, since it remembers what ports that no rule tells apart have in common.
+final class ReachJudge {
+  let host: AuditedHost
+  let approaches: [Approach]
+  let view: SiteView?
+  let fates: PacketFates
+  private let services: ServiceIndex
+  private var known: [Shape: [Exposure.Reach]] = [:]
+  private let otherWalks: [UInt64: PacketWalk]
+
+  /// What sockets have in common that fare alike.
+  private struct Shape: Hashable {
+    let transport: IPProtocol
+    let address: IPAddress
+    let isDualStack: Bool
+    let boundInterface: InterfaceName?
+    let portClass: UInt16
+    let namespace: UInt64
+  }
+
+  /// Who sends, what befalls it, and what it has to do with grants.
+  private struct Judged {
+    let name: String
+    let verdict: TraceVerdict
+    let because: String
+    let reason: String
+    let standing: Exposure.Standing
+  }
+
+  init(_ host: AuditedHost, _ approaches: [Approach], _ view: SiteView?) {
+    self.host = host
+    self.approaches = approaches
+    self.view = view
+    fates = PacketFates(host.tables, order: host.order, surroundings: host.surroundings, view: view)
+    services = ServiceIndex((view?.policy.services ?? []) + ServiceCatalogue.services)
+    otherWalks = host.otherTables.mapValues { PacketWalk($0) }
+  }
+
+  // MARK: The host's own
+
+  /// A socket of the host. `published` is where packets for it go instead, by a translation that some side meets.
+  func exposure(of listener: Listener, published: PublishedTarget?) -> Exposure {
+    let container = published.flatMap(container(at:)) ?? listener.process.flatMap(host.survey.container(of:))
+    return Exposure(
+      listener: listener, published: published, container: container,
+      service: services.name(listener.transport, listener.port), reachable: reaches(listener))
+  }
+
+  /// A port of the host that is published and that no socket of the host listens on.
+  func exposure(of port: PublishedPort) -> Exposure {
+    let behind = listener(at: port.target.address, port.target.port, port.transport)
+    let listener = Listener(
+      protocol: port.transport, address: port.address, port: port.port, process: behind?.process,
+      inode: behind?.inode ?? 0)
+    return Exposure(
+      listener: listener, published: port.target,
+      container: container(at: port.target) ?? behind?.process.flatMap(host.survey.container(of:)),
+      service: services.name(listener.transport, listener.port), reachable: reaches(listener))
+  }
+
+  private func reaches(_ listener: Listener) -> [Exposure.Reach] {
+    if listener.isLoopbackOnly { return [] }
+    let shape = shape(listener, host.survey.host.identity)
+    if let reaches = known[shape] { return reaches }
+    var dependsOnPort = false
+    let found = approaches.flatMap { approach in
+      side(approach, listener) { question in
+        let fate = self.fates.fate(question)
+        guard fate.verdict == .accept else { return self.judged(fate, approach) }
+        switch fate.end {
+        case .host where fate.address == question.destination && fate.port == nil:
+          return self.judged(fate, approach)
+        case .host, .output:
+          dependsOnPort = true
+          return self.arrived(fate, question, approach)
+        }
+      }
+    }
+    if !dependsOnPort { known[shape] = found }
+    return found
+  }
+
+  /// What becomes of a packet that was translated: whether somebody answers where it goes.
+  private func arrived(_ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach) -> Judged {
+    let port = fate.port ?? question.port
+    let place = "\(fate.address) port \(port)"
+    if fate.end == .host {
+      guard listens(host.survey.host, fate.address, port, question.transport) else {
+        return silent("is translated to \(place), where nobody listens", fate)
+      }
+      return judged(fate, approach)
+    }
+    guard let other = namespace(with: fate.address) else {
+      return judged(fate, approach, reason: "goes on to \(place), which is not on this host")
+    }
+    guard listens(other, fate.address, port, question.transport) else {
+      return silent("goes on to \(place) in \(other.kind), where nobody listens", fate)
+    }
+    return inside(other, fate, question, approach)
+  }
+
+  private func silent(_ reason: String, _ fate: PacketFate) -> Judged {
+    Judged(name: "", verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
+  }
+
+  private func judged(_ fate: PacketFate, _ approach: Approach, reason: String? = nil) -> Judged {
+    let standing: Exposure.Standing =
+      fate.verdict != .accept
+      ? .unjudged : fate.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
+    return Judged(
+      name: "", verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
+      standing: standing)
+  }
+
+  // MARK: Other namespaces
+
+  /// A socket in another network namespace of the host.
+  func exposure(of listener: Listener, in other: NamespaceSnapshot) -> Exposure {
+    var container = listener.process.flatMap(host.survey.container(of:))
+    if container == nil, case .container(let own) = other.kind { container = own }
+    return Exposure(
+      listener: listener, place: other.kind, container: container,
+      service: services.name(listener.transport, listener.port), reachable: reaches(listener, other))
+  }
+
+  private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
+    if listener.isLoopbackOnly { return [] }
+    let shape = shape(listener, other.identity)
+    if let reaches = known[shape] { return reaches }
+    let found = approaches.flatMap { approach in
+      side(approach, listener, of: other) { question in
+        if let parent = self.parent(of: question.destination, in: other, on: approach) {
+          return Judged(
+            name: "", verdict: .accept, because: "nothing objects",
+            reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
+            standing: approach.kind == .tunnel ? .unjudged : .ungranted)
+        }
+        let fate = self.fates.fate(question)
+        if case .output(let output) = fate.end, output == question.input {
+          return Judged(
+            name: "", verdict: .accept, because: "one bridge",
+            reason: "a neighbour on \(output): what it sends is not routed", standing: .unjudged)
+        }
+        guard fate.verdict == .accept else { return self.judged(fate, approach) }
+        return self.arrived(fate, question, approach)
+      }
+    }
+    known[shape] = found
+    return found
+  }
+
+  /// What the rules of the namespace where it goes say of a packet that the host lets through.
+  private func inside(
+    _ other: NamespaceSnapshot, _ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach
+  ) -> Judged {
+    guard let walk = otherWalks[other.identity] else { return judged(fate, approach) }
+    let entry = other.snapshot.interface(owning: fate.address)?.name
+    let packet = Packet(
+      source: question.source, destination: fate.address, transport: question.transport,
+      destinationPort: fate.port ?? question.port, input: entry)
+    let trace = walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
+    if trace.verdict == .accept { return judged(fate, approach) }
+    return Judged(
+      name: "", verdict: trace.verdict, because: TraceWords.because(trace, nil),
+      reason: "a rule of \(other.kind)",
+      standing: .unjudged)
+  }
+
+  /// The interface of the host on which the address's own stands beside it (macvlan, ipvlan), where this side comes by it.
+  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Approach)
+    -> InterfaceName?
+  {
+    guard let interface = other.snapshot.interface(owning: address),
+      let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
+      attachment.namespace == host.survey.host.identity, let link = attachment.link,
+      approach.interfaces.contains(where: { $0.name == link })
+    else { return nil }
+    return link
+  }
+
+  // MARK: What both have in common
+
+  private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
+    Shape(
+      transport: listener.transport, address: listener.address, isDualStack: listener.isDualStack,
+      boundInterface: listener.boundInterface, portClass: fates.classes.number(of: listener.port),
+      namespace: namespace)
+  }
+
+  /// The reaches of one side: for each sender the most that any of its ways lets through.
+  private func side(
+    _ approach: Approach, _ listener: Listener, of other: NamespaceSnapshot? = nil,
+    _ judge: (PacketFates.Question) -> Judged
+  ) -> [Exposure.Reach] {
+    var reaches: [Exposure.Reach] = []
+    let interfaces = approach.interfaces.filter { interface in
+      other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
+    }
+    for source in approach.sources {
+      var most: Judged?
+      search: for interface in interfaces {
+        for address in source.addresses where listener.serves(address.family) {
+          for destination in destinations(of: listener, address.family, on: interface, of: other) {
+            let question = PacketFates.Question(
+              input: interface.name, source: address, destination: destination, transport: listener.transport,
+              port: listener.port)
+            let judged = judge(question)
+            if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
+            if most?.verdict == .accept { break search }
+          }
+        }
+      }
+      guard let most else { continue }
+      let same = reaches.lastIndex {
+        $0.verdict == most.verdict && $0.because == most.because && $0.standing == most.standing
+      }
+      let reach = Exposure.Reach(
+        zone: approach.name, from: (same.map { reaches[$0].from } ?? []) + [source.name],
+        verdict: most.verdict,
+        because: most.because, reason: most.reason, standing: most.standing)
+      if let same { reaches[same] = reach } else { reaches.append(reach) }
+    }
+    return reaches
+  }
+
+  /// The addresses by which the socket can be called: its own, or those of its namespace; on this interface first.
+  private func destinations(
+    of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface,
+    of other: NamespaceSnapshot?
+  ) -> [IPAddress] {
+    if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
+    let interfaces = (other ?? host.survey.host).snapshot.interfaces.filter { !$0.isLoopback }
+    let own = other == nil ? interfaces.filter { $0.name == interface.name } : []
+    var addresses: [IPAddress] = []
+    for address in (own + interfaces).flatMap(\.addresses).map(\.address)
+    where address.family == family && !address.isLinkLocal && !addresses.contains(address) {
+      addresses.append(address)
+    }
+    return addresses
+  }
+
+  /// The other namespace of the host that has an address.
+  func namespace(with address: IPAddress) -> NamespaceSnapshot? {
+    host.survey.others.first { $0.snapshot.interface(owning: address) != nil }
+  }
+
+  private func container(at target: PublishedTarget) -> ContainerIdentity? {
+    if case .container(let container)? = target.place { return container }
+    return nil
+  }
+
+  private func listener(at address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Listener? {
+    namespace(with: address)?.snapshot.listeners.first { $0.answers(address, port, transport) }
+  }
+
+  private func listens(
+    _ namespace: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ transport: IPProtocol
+  ) -> Bool {
+    namespace.snapshot.listeners.contains { $0.answers(address, port, transport) }
+  }
+}
+
+extension Listener {
+  /// Its protocol, under a name that needs no quotes.
+  var transport: IPProtocol { self.protocol }
+
+  /// Whether it takes what comes for this address and port.
+  func answers(_ address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Bool {
+    self.port == port && self.protocol == transport && serves(address.family)
+      && (isWildcard || self.address == address)
+  }
+}
+
+extension IPAddress {
+  /// Whether it is of one link alone: `fe80::/10` (RFC 4291 section 2.5.6), `169.254.0.0/16` (RFC 3927).
+  var isLinkLocal: Bool { family == .ipv6 ? bits >> 118 == 0x3fa : bits >> 16 == 0xa9fe }
+}
