@@ -203,6 +203,9 @@ decides() {
   echo "${because% handle *}"
 }
 
+# shellcheck source=lab/neighbours.sh
+. "$LAB_HERE/neighbours.sh"
+
 reverse_path() {
   node "$1" sh -c 'for i in all eth0 wg0; do echo "$1" >/proc/sys/net/ipv4/conf/$i/rp_filter; done' _ "$2"
 }

@@ -4,7 +4,7 @@
 # Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
 # Starts no server: PostgreSQL is only ever run by the lab, in a namespace.
 #
-# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw and busybox, below .build. These are not
+# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw, busybox and nmap, below .build. These are not
 # installed: nothing of them starts at boot, and a Docker that this host has stays what it is.
 
 set -euo pipefail
@@ -48,18 +48,21 @@ unpack() {
 }
 
 neighbours() {
-  local folder=.build/neighbours packages="docker.io containerd runc libdevmapper1.02.1 libseccomp2 ufw busybox-static"
-  [ ! -d $folder ] || return 0
-  say "unpacking Docker, ufw and busybox below $folder, for the tests (about 70 MB, not installed)"
+  local folder=.build/neighbours packages="docker.io containerd runc libdevmapper1.02.1 libseccomp2 ufw busybox-static
+    nmap nmap-common liblua5.3-0 libpcap0.8 libssh2-1 liblinear4 libblas3 libpcre3 lua-lpeg"
+  # The list itself says of what is there whether it is of this list.
+  # shellcheck disable=SC2086,SC2116 # one line of words
+  packages=$(echo $packages)
+  [ "$(cat $folder/packages 2>/dev/null)" != "$packages" ] || return 0
+  say "unpacking Docker, ufw, busybox and nmap below $folder, for the tests (about 80 MB, not installed)"
   mkdir -p .build
+  rm -rf $folder
   # shellcheck disable=SC2086 # a list of words
-  unpack $folder $packages && return
-  if [ "$(id -u)" = 0 ]; then
-    apt-get -qq update || true
-    # shellcheck disable=SC2086 # a list of words
-    unpack $folder $packages && return
+  if unpack $folder $packages || { [ "$(id -u)" = 0 ] && apt-get -qq update && unpack $folder $packages; }; then
+    echo "$packages" >$folder/packages
+    return
   fi
-  say "not to be had: the tests beside Docker and ufw will be skipped" >&2
+  say "not to be had: the tests beside Docker and ufw, and by nmap, will be skipped" >&2
 }
 
 finish() {

@@ -98,13 +98,11 @@ public struct SiteView: Sendable {
   }
 
   /// The step that decided. Of a packet that no grant counted, that is the last rule which accepted it, and not the policy
-  /// of whatever chain came behind; nil where nothing but its route is known of it.
+  /// of whatever chain came behind; nil where no rule did.
   static func deciding(_ trace: Trace) -> TraceStep? {
     guard let step = trace.deciding, trace.verdict == .accept else { return trace.deciding }
     switch step.outcome {
-    case .policy, .routed:
-      return trace.steps.last { $0.outcome == .verdict(.accept) }
-        ?? trace.steps.last { if case .policy = $0.outcome { true } else { false } }
+    case .policy, .routed: return trace.steps.last { $0.outcome == .verdict(.accept) }
     default: return step
     }
   }

@@ -53,13 +53,8 @@ struct AuditReport {
     for exposure in exposures {
       var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
       if exposure.reachable.isEmpty { table.append(head + ["(only itself)"]) }
-      for reach in exposure.reachable {
-        let verdict =
-          reach.verdict == .accept && reach.standing == .ungranted ? "ACCEPT" : reach.verdict.rawValue
-        let because =
-          reach.because.hasPrefix("built in") || reach.reason.isEmpty
-          ? reach.because : "\(reach.because) \(reach.reason)"
-        table.append(head + [reach.zone, reach.from.joined(separator: " "), verdict, because])
+      for line in AuditLine.lines(of: exposure) {
+        table.append(head + [line.zones, line.from, line.verdict, line.because])
         head = ["", "", ""]
       }
     }

@@ -59,9 +59,11 @@ struct AuditVerb: Verb {
       notes += rules.gaps
       var socket = try NFTablesSocket()
       let tables = try socket.readAll()
+      let devices = devices(&notes)
       let host = AuditedHost(
         survey: survey, tables: tables, order: try HookOrder.read(), surroundings: try LiveSurroundings(),
-        otherTables: rules.tables, tunnels: tunnels(&notes))
+        otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
+        tunnelPorts: Set(devices.compactMap(\.listenPort)))
       guard let role else {
         let audit = Audit(of: host, by: nil)
         return AuditReport(
@@ -108,10 +110,10 @@ struct AuditVerb: Verb {
     return plan.plan.operations.isEmpty ? .none : .operations(plan.plan.operations.count)
   }
 
-  /// The interfaces that WireGuard made; where they cannot be told, none is trusted for one.
-  private func tunnels(_ notes: inout [String]) -> Set<InterfaceName> {
+  /// What WireGuard made; where that cannot be told, nothing is trusted for a tunnel.
+  private func devices(_ notes: inout [String]) -> [WireGuardDevice] {
     do throws(HostReadError) {
-      return Set(try WireGuardDevices.read().devices.map(\.name))
+      return try WireGuardDevices.read().devices
     } catch {
       notes.append("which interfaces are tunnels was not read: \(error)")
       return []

@@ -4,6 +4,7 @@
 # Beside a real Docker on onprem: what `explain --live` says about its published ports is what packets meet, with and
 # without a policy, and whoever's chain decides.
 
+# shellcheck source=lab/neighbours.sh disable=SC2154
 policy docker <<'YAML'
 services:
   shop: 18080/tcp
@@ -12,52 +13,6 @@ allow:
   - { to: onprem, services: [3000/tcp], from: lan }
 YAML
 live_policy=$LAB/docker.yaml
-
-neighbours=$ROOT/.build/neighbours
-docker_at=$LAB/onprem/docker
-docker_path=$LAB/programs:$neighbours/usr/sbin:$neighbours/usr/bin:$PATH
-docker_libraries=$neighbours/lib/$(uname -m)-linux-gnu:$neighbours/usr/lib/$(uname -m)-linux-gnu
-
-# docker ARGUMENT…: Docker's command line, asking the one on onprem.
-docker() { "$neighbours/usr/bin/docker" -H "unix://$docker_at/socket" "$@"; }
-
-# dockerd of onprem's network, with processes, mounts and state below the lab, its cgroups below $LAB_CGROUP.
-dockerd_up() {
-  local tool
-  mkdir -p "$docker_at" "$LAB/programs" "$LAB/cgroup"
-  for tool in iptables ip6tables; do ln -sf "$(command -v xtables-nft-multi)" "$LAB/programs/$tool"; done
-  # From the lab's mounts and not from the node's, whose /sys hides the cgroups.
-  nsenter -t "${NODE_PID[onprem]}" -u -p --net=/run/netns/onprem -- unshare -m bash -c '
-    mount -t proc proc /proc
-    mount --rbind /sys/fs/cgroup "$1"
-    mount -t sysfs sysfs /sys
-    mount --rbind "$1" /sys/fs/cgroup
-    mkdir -p /run/docker /run/containerd
-    echo $$ >"$2/lab.pid"
-    shift 2
-    exec "$@"' _ "$LAB/cgroup" "$docker_at" \
-    env PATH="$docker_path" LD_LIBRARY_PATH="$docker_libraries" HOME="$docker_at" \
-    dockerd --data-root "$docker_at/data" --exec-root "$docker_at/exec" --pidfile "$docker_at/pid" \
-    -H "unix://$docker_at/socket" --storage-driver vfs --cgroup-parent "/$LAB_CGROUP" --exec-opt native.cgroupdriver=cgroupfs \
-    --userland-proxy-path "$neighbours/usr/sbin/docker-proxy" </dev/null >"$docker_at/log" 2>&1 &
-  until_true 20 docker version
-}
-dockerd_down() {
-  node onprem kill "$(cat "$docker_at/lab.pid")" 2>/dev/null
-  wait "$!" 2>/dev/null
-}
-
-# One megabyte, from no registry: busybox as httpd. The trap ends it at once.
-docker_image() {
-  local image=$LAB/image
-  mkdir -p "$image/bin" "$image/www"
-  cp "$neighbours/bin/busybox" "$image/bin/"
-  ln -s busybox "$image/bin/sh"
-  ln -s busybox "$image/bin/httpd"
-  echo hello >"$image/www/index.html"
-  tar -C "$image" -c . |
-    docker import -c 'CMD ["sh", "-c", "trap \"exit 0\" TERM; httpd -f -p 8080 -h /www & wait"]' - shop:1 >/dev/null
-}
 
 container_answers() { [ "$(tcp onprem 172.17.0.2 8080) $(tcp onprem 172.17.0.3 8080)" = "open open" ]; }
 
@@ -75,11 +30,7 @@ if [ ! -x "$neighbours/usr/sbin/dockerd" ] || ! command -v xtables-nft-multi >/d
   return
 fi
 
-# The bridge is Docker's own now, and so are the rules.
-node onprem nft delete table inet docker-like
-end_task container servers
-ip netns del container
-ip -n onprem link del docker0
+real_bridge
 if ! dockerd_up; then
   verdict "dockerd starts on onprem" started "$(tail -3 "$docker_at/log")"
   return

@@ -4,6 +4,7 @@
 # Beside ufw's own rules on onprem: a packet passes where both let it pass, `explain --live` knows which does not, and its
 # word is what packets meet.
 
+# shellcheck source=lab/neighbours.sh disable=SC2154
 policy ufw <<'YAML'
 allow:
   - { to: onprem, services: [ssh, 8888/tcp, 3000/tcp, 9100/tcp], from: laptop-eric }
@@ -11,29 +12,6 @@ allow:
   - { to: onprem, services: [2377/tcp], from: internet }
 YAML
 live_policy=$LAB/ufw.yaml
-
-neighbours=$ROOT/.build/neighbours
-ufw_at=$LAB/onprem/ufw
-
-# ufw ARGUMENT…: Debian's ufw in onprem, with its files below the lab. It insists on files that root owns.
-ufw() {
-  node onprem env PYTHONPATH="$ufw_at/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1 \
-    "$PYTHON" "$ufw_at/usr/sbin/ufw" --rootdir="$ufw_at" --datadir="$ufw_at" "$@" >>"$ufw_at/said" 2>&1
-}
-
-ufw_files() {
-  local file part
-  mkdir -p "$ufw_at/usr/lib/python3" "$ufw_at/usr/sbin" "$ufw_at/usr/share" "$ufw_at/etc/default" "$ufw_at/lib"
-  for part in usr/lib/python3/dist-packages usr/share/ufw usr/sbin/ufw etc/ufw etc/default/ufw lib/ufw; do
-    cp -r "$neighbours/$part" "$ufw_at/$part"
-  done
-  # As its postinst does.
-  cp "$ufw_at/usr/share/ufw/ufw.conf" "$ufw_at/usr/share/ufw/iptables/"*.rules "$ufw_at/etc/ufw/"
-  # The kernel's settings stay the lab's.
-  sed -i 's|^IPT_SYSCTL=.*|IPT_SYSCTL=|' "$ufw_at/etc/default/ufw"
-  chown -R 0:0 "$ufw_at"
-  for file in "$ufw_at"/etc/ufw/*.rules; do chmod 640 "$file"; done
-}
 
 if [ ! -x "$neighbours/usr/sbin/ufw" ] || ! command -v iptables >/dev/null; then
   skip "beside ufw" "Debian's ufw is not there: scripts/setup.sh test"

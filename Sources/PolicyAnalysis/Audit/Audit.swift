@@ -40,7 +40,10 @@ public struct Audit: Sendable {
     notes += host.survey.notes.map(\.description)
     for namespace in host.survey.namespaces {
       let place = namespace.kind == .host ? "" : "\(namespace.kind): "
-      notes += namespace.snapshot.notes.map { place + $0.description }
+      // Of a protocol that nothing can speak there is nothing to tell.
+      notes += namespace.snapshot.notes.filter { $0 != .protocolNotLoaded(.sctp) }.map {
+        place + $0.description
+      }
     }
     self.exposures = exposures
     self.notes = notes.reduce(into: []) { kept, note in if !kept.contains(note) { kept.append(note) } }

@@ -25,7 +25,10 @@ extension Audit {
           fix: "wgfence apply puts the policy in force"))
     }
     if let view { findings += unusedGrants(view) }
-    return findings.sorted {
+    let told = findings.reduce(into: [AuditFinding]()) { told, finding in
+      if !told.contains(where: { $0.fingerprint == finding.fingerprint }) { told.append(finding) }
+    }
+    return told.sorted {
       ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
     }
   }
@@ -88,10 +91,13 @@ extension Audit {
     guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
     let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
       .flatMap { view.machine.addresses(in: $0.name) }
+    // A program often has one socket for each family.
+    let port = "\(exposure.listener.port)/\(exposure.listener.transport)"
+    let who = exposure.listener.process?.name ?? exposure.service ?? "somebody"
     return AuditFinding(
-      check: .wildcard, severity: .information, subject: exposure.subject,
+      check: .wildcard, severity: .information, subject: "\(port) of \(who)",
       found:
-        "\(exposure.title) listens on every address, though only \(tunnels.joined(separator: ", ")) needs it",
+        "\(who) listens on every address for \(port), though only \(tunnels.joined(separator: ", ")) needs it",
       fix:
         "have it listen on \(addresses.map(\.description).joined(separator: ", ")) alone: then it is closed twice"
     )
@@ -151,7 +157,8 @@ extension Exposure {
   /// The socket and who answers.
   public var title: String {
     let who = container.map { "container \($0)" } ?? listener.process?.name
-    let names = [service, who].compactMap { $0 }
+    let name = service == "\(listener.port)/\(listener.transport)" ? nil : service
+    let names = [name, who].compactMap { $0 }
     return socket + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))")
       + (place == .host ? "" : " in \(stablePlace)")
   }

@@ -17,11 +17,14 @@ public struct AuditedHost {
   public var otherTables: [UInt64: [KernelTable]]
   /// The interfaces that WireGuard made.
   public var tunnels: Set<InterfaceName>
+  /// The UDP ports of WireGuard, which are there to be reached.
+  public var tunnelPorts: Set<UInt16>
 
   /// A host from its parts.
   public init(
     survey: HostSurvey, tables: [KernelTable], order: HookOrder? = nil, surroundings: any Surroundings,
-    otherTables: [UInt64: [KernelTable]] = [:], tunnels: Set<InterfaceName> = []
+    otherTables: [UInt64: [KernelTable]] = [:], tunnels: Set<InterfaceName> = [],
+    tunnelPorts: Set<UInt16> = []
   ) {
     self.survey = survey
     self.tables = tables
@@ -29,5 +32,6 @@ public struct AuditedHost {
     self.surroundings = surroundings
     self.otherTables = otherTables
     self.tunnels = tunnels
+    self.tunnelPorts = tunnelPorts
   }
 }

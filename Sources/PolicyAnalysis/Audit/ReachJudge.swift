@@ -78,6 +78,12 @@ final class ReachJudge {
         guard fate.verdict == .accept else { return self.judged(fate, approach) }
         switch fate.end {
         case .host where fate.address == question.destination && fate.port == nil:
+          if self.isTunnelPort(question) {
+            dependsOnPort = true
+            return Judged(
+              name: "", verdict: .accept, because: fate.because, reason: "WireGuard's own port",
+              standing: .unjudged)
+          }
           return self.judged(fate, approach)
         case .host, .output:
           dependsOnPort = true
@@ -119,6 +125,11 @@ final class ReachJudge {
     return Judged(
       name: "", verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
       standing: standing)
+  }
+
+  /// Whether it is for WireGuard itself. A policy says so of its own tunnels.
+  private func isTunnelPort(_ question: PacketFates.Question) -> Bool {
+    view == nil && question.transport == .udp && host.tunnelPorts.contains(question.port)
   }
 
   // MARK: Other namespaces
