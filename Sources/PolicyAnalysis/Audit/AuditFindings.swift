@@ -25,10 +25,8 @@ extension Audit {
           fix: "wgfence apply puts the policy in force"))
     }
     if let view { findings += unusedGrants(view) }
-    let told = findings.reduce(into: [AuditFinding]()) { told, finding in
-      if !told.contains(where: { $0.fingerprint == finding.fingerprint }) { told.append(finding) }
-    }
-    return told.sorted {
+    var told: Set<String> = []
+    return findings.filter { told.insert($0.fingerprint).inserted }.sorted {
       ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
     }
   }
