@@ -21,12 +21,21 @@ struct NamespaceMembers: Sendable {
     let ownContainer = (try? ProcFile.text("/proc/thread-self/cgroup")).flatMap { ControlGroup($0).container }
     var processes: [UInt64: [UInt32]] = [:]
     var containers: [UInt64: [String]] = [:]
+    // Processes of one service have the same control groups.
+    var known: [[UInt8]: String?] = [:]
+    func container(of process: UInt32) -> String? {
+      guard let groups = try? ProcFile.bytes("/proc/\(process)/cgroup") else { return nil }
+      if let container = known[groups] { return container }
+      let container = ControlGroup(String(decoding: groups, as: UTF8.self)).container
+      known[groups] = .some(container)
+      return container
+    }
     var unreadable = 0
     for process in directory.processes {
       switch directory.namespace(of: process) {
       case .identity(let identity):
         processes[identity, default: []].append(process)
-        if let container = ProcessTable.container(of: process), container != ownContainer,
+        if let container = container(of: process), container != ownContainer,
           containers[identity]?.contains(container) != true
         {
           containers[identity, default: []].append(container)

@@ -28,7 +28,7 @@ struct NamespaceReading: Sendable {
         notes.append(
           .boundInterfaceUnknown(index: socket.boundInterface, protocol: socket.protocol, port: socket.port))
       }
-      let owner = processes.owners[socket.inode]
+      let owner = processes.owner(of: socket.inode)
       if socket.inode != 0, owner == nil { unknown += 1 }
       return Listener(
         protocol: socket.protocol, address: socket.address, isDualStack: socket.isDualStack,

@@ -5,11 +5,15 @@ public import NetworkModel
 
 /// Which process holds which socket, by the descriptors in `/proc/PID/fd` that point to `socket:[INODE]`.
 public struct ProcessTable: Sendable {
-  /// The owners of the sockets that were asked for, by inode. Where several processes hold a socket, the one with the
-  /// lowest number; `init` (which opens sockets for its services) only where nobody else does.
-  public let owners: [UInt32: ProcessIdentity]
+  /// The numbers of the processes that hold the sockets, by inode.
+  private let holders: [UInt32: UInt32]
+  private let identities: [UInt32: ProcessIdentity]
   /// The processes that this user may not look into.
   public let unreadableProcesses: Int
+
+  /// The owner of a socket that was asked for; nil where none was found. Where several processes hold a socket, the one
+  /// with the lowest number; `init` (which opens sockets for its services) only where nobody else does.
+  public func owner(of inode: UInt32) -> ProcessIdentity? { holders[inode].flatMap { identities[$0] } }
 
   /// Looks for the holders of these sockets. Processes that end meanwhile are passed over. Throws only where `/proc`
   /// itself cannot be listed.
@@ -34,7 +38,7 @@ public struct ProcessTable: Sendable {
 
     var identities: [UInt32: ProcessIdentity] = [:]
     for process in Set(holders.values) { identities[process] = identity(of: process) }
-    return ProcessTable(owners: holders.compactMapValues { identities[$0] }, unreadableProcesses: unreadable)
+    return ProcessTable(holders: holders, identities: identities, unreadableProcesses: unreadable)
   }
 
   /// The sockets that a process holds, by descriptor, lowest first; empty where it may not be looked into.
@@ -58,11 +62,6 @@ public struct ProcessTable: Sendable {
       userID: (try? ProcFile.text("/proc/\(process)/status")).flatMap { userID(status: $0) },
       unit: group?.unit,
       container: group?.container)
-  }
-
-  /// The id of the container that a process runs in; nil where it runs in none or is gone.
-  static func container(of process: UInt32) -> String? {
-    (try? ProcFile.text("/proc/\(process)/cgroup")).flatMap { ControlGroup($0).container }
   }
 
   /// The effective user in `Uid: REAL EFFECTIVE SAVED FILESYSTEM` of `/proc/PID/status`.

@@ -38,13 +38,13 @@ public struct SocketDiagnostics: Sendable {
     var found: [Socket] = []
     var notes: [HostNote] = []
     for family in AddressFamily.allCases {
-      found += try list(.tcp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink)
-      found += try list(.udp, family, states: [Int(CSYS_TCP_CLOSE)], &netlink)
+      try list(.tcp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
+      try list(.udp, family, states: [Int(CSYS_TCP_CLOSE)], &netlink, into: &found)
     }
     if isLoaded("SCTP") {
       do throws(HostReadError) {
         for family in AddressFamily.allCases {
-          found += try list(.sctp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink)
+          try list(.sctp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
         }
       } catch .refused(_, let errno, _) {
         notes.append(.protocolUnreadable(.sctp, errno: errno))
@@ -53,7 +53,8 @@ public struct SocketDiagnostics: Sendable {
       notes.append(.protocolNotLoaded(.sctp))
     }
     // A socket without a port is not bound.
-    return SocketDiagnostics(listeners: found.filter { $0.port != 0 }, notes: notes)
+    found.removeAll { $0.port == 0 }
+    return SocketDiagnostics(listeners: found, notes: notes)
   }
 
   /// Reads the TCP connections that are established.
@@ -61,14 +62,15 @@ public struct SocketDiagnostics: Sendable {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
     for family in AddressFamily.allCases {
-      found += try list(.tcp, family, states: [Int(CSYS_TCP_ESTABLISHED)], &netlink)
+      try list(.tcp, family, states: [Int(CSYS_TCP_ESTABLISHED)], &netlink, into: &found)
     }
     return found
   }
 
   private static func list(
-    _ proto: IPProtocol, _ family: AddressFamily, states: [Int], _ netlink: inout NetlinkDump
-  ) throws(HostReadError) -> [Socket] {
+    _ proto: IPProtocol, _ family: AddressFamily, states: [Int], _ netlink: inout NetlinkDump,
+    into sockets: inout [Socket]
+  ) throws(HostReadError) {
     // NFPROTO_IPV4 and NFPROTO_IPV6 equal AF_INET and AF_INET6.
     var body: [UInt8] = [family.rawValue, proto.number, 0, 0]
     body.append(number: states.reduce(UInt32(0)) { $0 | 1 << UInt32($1) })
@@ -76,40 +78,67 @@ public struct SocketDiagnostics: Sendable {
     let what = "listing \(proto) sockets"
     let found = try netlink.dump(what, type: Int(CSYS_SOCK_DIAG_BY_FAMILY), body: body) {
       (_, payload) throws(HostReadError) in
-      guard let sockets = sockets(proto, payload) else { throw .malformed(what) }
-      return sockets
+      guard let message = Message(proto, payload) else { throw .malformed(what) }
+      return message
     }
-    return found.flatMap { $0 }
+    for message in found { message.add(to: &sockets) }
   }
 
-  /// The sockets of one `struct inet_diag_msg` with its attributes: one, or of SCTP one for each of its addresses. Nil
-  /// where the message is too short or of another family.
-  static func sockets(_ proto: IPProtocol, _ payload: ArraySlice<UInt8>) -> [Socket]? {
-    guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
-      let port = payload.networkNumber(UInt16.self, at: 4),
-      let remotePort = payload.networkNumber(UInt16.self, at: 6),
-      let address = payload.address(family, at: 8), let remote = payload.address(family, at: 24),
-      let bound = payload.number(UInt32.self, at: 40), let inode = payload.number(UInt32.self, at: 68)
-    else { return nil }
-    var isV6Only = false
-    var addresses = [address]
-    for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_INET_DIAG_MSG_SIZE))) {
-      switch type {
-      case Int(CSYS_INET_DIAG_SKV6ONLY): isV6Only = value.first ?? 0 != 0
-      case Int(CSYS_INET_DIAG_LOCALS):
-        let locals = stride(from: 0, to: value.count, by: Int(CSYS_SOCKADDR_STORAGE_SIZE)).compactMap {
-          SocketAddress.read(value.dropFirst($0))?.address
+  /// One `struct inet_diag_msg` with its attributes.
+  struct Message {
+    /// The socket, with the address of the message itself.
+    let socket: Socket
+    /// All its addresses where it has a list of them: those of an SCTP socket.
+    let locals: [IPAddress]
+
+    /// Reads a message; nil where it is too short or of another family.
+    init?(_ proto: IPProtocol, _ payload: ArraySlice<UInt8>) {
+      guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
+        let port = payload.networkNumber(UInt16.self, at: 4),
+        let remotePort = payload.networkNumber(UInt16.self, at: 6),
+        let address = payload.address(family, at: 8), let remote = payload.address(family, at: 24),
+        let bound = payload.number(UInt32.self, at: 40), let inode = payload.number(UInt32.self, at: 68)
+      else { return nil }
+      var isV6Only = false
+      var locals: [IPAddress] = []
+      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_INET_DIAG_MSG_SIZE))) {
+        switch type {
+        case Int(CSYS_INET_DIAG_SKV6ONLY): isV6Only = value.first ?? 0 != 0
+        case Int(CSYS_INET_DIAG_LOCALS):
+          locals = stride(from: 0, to: value.count, by: Int(CSYS_SOCKADDR_STORAGE_SIZE)).compactMap {
+            SocketAddress.read(value.dropFirst($0))?.address
+          }
+        default: break
         }
-        if !locals.isEmpty { addresses = locals }
-      default: break
       }
-    }
-    return addresses.map { address in
-      Socket(
+      self.locals = locals
+      socket = Socket(
         protocol: proto, address: address.unmapped, port: port, remoteAddress: remote.unmapped,
-        remotePort: remotePort,
-        isDualStack: address.family == .ipv6 && address.bits == 0 && !isV6Only, boundInterface: bound,
+        remotePort: remotePort, isDualStack: Self.isDualStack(address, isV6Only), boundInterface: bound,
         inode: inode)
+      self.isV6Only = isV6Only
+    }
+
+    private let isV6Only: Bool
+
+    private static func isDualStack(_ address: IPAddress, _ isV6Only: Bool) -> Bool {
+      address.family == .ipv6 && address.bits == 0 && !isV6Only
+    }
+
+    /// Adds its socket, or one for each of its addresses.
+    func add(to sockets: inout [Socket]) {
+      if locals.isEmpty {
+        sockets.append(socket)
+        return
+      }
+      for address in locals {
+        sockets.append(
+          Socket(
+            protocol: socket.protocol, address: address.unmapped, port: socket.port,
+            remoteAddress: socket.remoteAddress, remotePort: socket.remotePort,
+            isDualStack: Self.isDualStack(address, isV6Only), boundInterface: socket.boundInterface,
+            inode: socket.inode))
+      }
     }
   }
 

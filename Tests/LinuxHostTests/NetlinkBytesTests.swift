@@ -40,7 +40,8 @@ struct NetlinkBytesTests {
       // Small numbers make lengths that fit more often.
       for place in bytes.indices where place % 2 == 1 { bytes[place] = 0 }
       let slice = bytes[...].dropFirst(2)
-      _ = SocketDiagnostics.sockets(.tcp, slice)
+      var sockets: [SocketDiagnostics.Socket] = []
+      SocketDiagnostics.Message(.tcp, slice)?.add(to: &sockets)
       _ = LinkTable.Link(slice)
       _ = LinkTable.address(slice)
       _ = Routes.output(slice)
@@ -61,7 +62,8 @@ struct NetlinkBytesTests {
       CSYS_INET_DIAG_LOCALS,
       storage(host(UInt16(2)) + [0x12, 0x34, 192, 0, 2, 1])
         + storage(host(UInt16(10)) + [0x12, 0x34, 0, 0, 0, 0, 0x20, 0x01]))
-    let sockets = try #require(SocketDiagnostics.sockets(.sctp, message[...]))
+    var sockets: [SocketDiagnostics.Socket] = []
+    try #require(SocketDiagnostics.Message(.sctp, message[...])).add(to: &sockets)
     #expect(sockets.map(\.address.description) == ["192.0.2.1", "2001::"])
     #expect(sockets.allSatisfy { $0.port == 0x1234 && $0.inode == 99 && !$0.isDualStack })
   }
