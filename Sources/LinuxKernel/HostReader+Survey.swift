@@ -10,7 +10,9 @@ extension HostReader {
   ///
   /// What could not be read of others is a note. Throws where the caller's own namespace or `/proc` cannot be read. A
   /// namespace that only an open descriptor, or a thread that is not its process' first, keeps alive is not found.
-  public static func survey() throws(HostReadError) -> HostSurvey {
+  ///
+  /// The names of containers are asked of the engines that have a socket at one of the paths, where there is a container.
+  public static func survey(engines: [String] = DockerContainers.paths) throws(HostReadError) -> HostSurvey {
     guard let own = NetworkNamespace.identity else {
       throw .file(path: "/proc/thread-self/ns/net", errno: errno)
     }
@@ -19,13 +21,12 @@ extension HostReader {
     let readings = try NamespaceReadings(own: own, members: members)
     let owners = ProcessTable.owners(of: readings.inodes, among: directory)
 
-    let ids = Set(members.containers.values.joined())
-    let containers = Dictionary(uniqueKeysWithValues: ids.map { ($0, ContainerIdentity(id: $0)) })
+    var notes: [HostNote] = []
+    let containers = DockerContainers.named(Set(members.containers.values.joined()), engines, &notes)
     func snapshot(_ identity: UInt64, _ kind: NamespaceSnapshot.Kind) -> NamespaceSnapshot? {
       readings.snapshot(identity, kind, owners, containers: members.containers[identity] ?? [])
     }
     guard let host = snapshot(own, .host) else { throw .malformed("reading the host's own namespace") }
-    var notes: [HostNote] = []
     if members.unreadableProcesses > 0 {
       notes.append(.namespacesUnknown(processes: members.unreadableProcesses))
     }

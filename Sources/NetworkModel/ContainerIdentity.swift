@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// A container, as people know one. All but its id comes from the engine that runs it; without the engine's word a
-/// container is known by its id alone.
+/// container is known by its id alone. Names and labels are chosen by whoever runs the container: they may hold any
+/// character.
 public struct ContainerIdentity: Sendable, Hashable {
   /// Its id: 64 hexadecimal digits, as they stand in the control groups of its processes.
   public let id: String
@@ -15,11 +16,13 @@ public struct ContainerIdentity: Sendable, Hashable {
   public let composeService: String?
   /// The Swarm service that it is a task of (label `com.docker.swarm.service.name`).
   public let swarmService: String?
+  /// The engine's networks that it is on (`bridge`, `host`, `shop_default`), ordered.
+  public let networks: [String]
 
   /// An identity from its parts.
   public init(
     id: String, name: String? = nil, image: String? = nil, composeProject: String? = nil,
-    composeService: String? = nil, swarmService: String? = nil
+    composeService: String? = nil, swarmService: String? = nil, networks: [String] = []
   ) {
     self.id = id
     self.name = name
@@ -27,6 +30,7 @@ public struct ContainerIdentity: Sendable, Hashable {
     self.composeProject = composeProject
     self.composeService = composeService
     self.swarmService = swarmService
+    self.networks = networks.sorted()
   }
 
   /// The first 12 digits of the id, as engines print it.

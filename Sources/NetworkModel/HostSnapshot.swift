@@ -43,6 +43,8 @@ public enum HostNote: Sendable, Hashable {
   case namespaceUnread(NamespaceSnapshot.Kind, identity: UInt64, reason: String)
   /// This user may not see which network namespaces so many processes are in; root does.
   case namespacesUnknown(processes: Int)
+  /// A container engine has a socket and did not tell its containers' names: why not.
+  case containersUnnamed(reason: String)
 }
 
 extension HostNote: CustomStringConvertible {
@@ -62,6 +64,7 @@ extension HostNote: CustomStringConvertible {
       "the network namespace \(identity) (\(kind)) was not read: \(reason): what listens in it is not listed"
     case .namespacesUnknown(let processes):
       "the network namespaces of \(processes) processes are unknown: what listens in them may be missing (run as root)"
+    case .containersUnnamed(let reason): "the names of containers are unknown: \(reason)"
     }
   }
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import FoundationEssentials
+internal import Glibc
+public import NetworkModel
+
+/// The running containers of an engine that speaks Docker's API: Docker itself, and podman.
+/// Source: Docker Engine API, `GET /containers/json`.
+public enum DockerContainers {
+  /// Where the engines put their sockets. `/var/run` is `/run` on any system of today; both are looked at once.
+  public static let paths = DockerSocket.defaultPaths + ["/run/podman/podman.sock"]
+
+  /// Asks the engine at a socket.
+  public static func read(_ socket: DockerSocket) throws(DockerError) -> [ContainerIdentity] {
+    let answer = try socket.get("/containers/json")
+    guard let containers = decode(answer) else {
+      throw .malformed(socket.path, "no list of containers")
+    }
+    return containers
+  }
+
+  /// The identities of the containers by their ids, each with the name that the first engine to know it gives. Engines
+  /// are asked while there is an id without a name; one that is there and does not tell is a note.
+  static func named(
+    _ ids: Set<String>, _ paths: [String], _ notes: inout [HostNote]
+  ) -> [String: ContainerIdentity] {
+    var named: [String: ContainerIdentity] = [:]
+    var asked: Set<String> = []
+    for path in paths where !ids.allSatisfy({ named[$0] != nil }) {
+      guard let socket = DockerSocket.find([path]), asked.insert(resolved(path)).inserted else { continue }
+      do throws(DockerError) {
+        for container in try read(socket) where named[container.id] == nil { named[container.id] = container }
+      } catch {
+        notes.append(.containersUnnamed(reason: "\(error)"))
+      }
+    }
+    for id in ids where named[id] == nil { named[id] = ContainerIdentity(id: id) }
+    return named
+  }
+
+  /// The path without links, so that one socket is asked once.
+  private static func resolved(_ path: String) -> String {
+    guard let real = realpath(path, nil) else { return path }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  /// Reads the answer; nil where it is no list of containers. A container whose id is not 64 hexadecimal digits is left
+  /// out: no process could be told to be in it.
+  static func decode(_ json: [UInt8]) -> [ContainerIdentity]? {
+    guard let entries = try? JSONDecoder().decode([Entry].self, from: Data(json)) else { return nil }
+    return entries.compactMap { $0.identity }
+  }
+
+  /// An element of the answer.
+  private struct Entry: Decodable {
+    let id: String
+    let names: [String]?
+    let image: String?
+    let labels: [String: String]?
+    let settings: Settings?
+
+    struct Settings: Decodable {
+      let networks: [String: Network]?
+
+      enum CodingKeys: String, CodingKey { case networks = "Networks" }
+    }
+
+    /// What a network says of the container is not needed: the kernel says it.
+    struct Network: Decodable {}
+
+    enum CodingKeys: String, CodingKey {
+      case id = "Id"
+      case names = "Names"
+      case image = "Image"
+      case labels = "Labels"
+      case settings = "NetworkSettings"
+    }
+
+    var identity: ContainerIdentity? {
+      guard id.utf8.count == 64, id.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
+        return nil
+      }
+      // A container that others link to has their aliases too: `/shop/db` beside `/db`.
+      let name = (names ?? []).map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
+        .first { !$0.isEmpty && !$0.contains("/") }
+      return ContainerIdentity(
+        id: id, name: name, image: image,
+        composeProject: labels?["com.docker.compose.project"],
+        composeService: labels?["com.docker.compose.service"],
+        swarmService: labels?["com.docker.swarm.service.name"],
+        networks: settings?.networks.map { Array($0.keys) } ?? [])
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import Testing
+
+@testable import LinuxKernel
+
+private let one = String(repeating: "0123456789abcdef", count: 4)
+private let two = String(repeating: "fedcba9876543210", count: 4)
+
+struct DockerContainersTests {
+  /// What Docker answers of a Compose service, a Swarm task and a plain container, shortened.
+  private static let answer = """
+    HTTP/1.0 200 OK\r
+    Content-Type: application/json\r
+    \r
+    [{"Id": "\(one)", "Names": ["/web/db", "/shop-db-1"], "Image": "postgres:16", "Command": "x", "State": "running",
+      "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"},
+      "HostConfig": {"NetworkMode": "shop_default"}, "Mounts": [],
+      "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.18.0.2"}, "back": {}}}},
+     {"Id": "\(two)", "Names": ["/api.1.x"], "Image": "api@sha256:00", "Labels":
+      {"com.docker.swarm.service.name": "api"}, "NetworkSettings": {"Networks": {"ingress": {}}}},
+     {"Id": "short", "Names": null, "Labels": null}]
+    """
+
+  private static let database = ContainerIdentity(
+    id: one, name: "shop-db-1", image: "postgres:16", composeProject: "shop", composeService: "db",
+    networks: ["back", "shop_default"])
+
+  @Test("Docker's list gives names, images, Compose and Swarm services, and networks")
+  func list() throws {
+    let server = try FakeDocker(.answer(Array(Self.answer.utf8)))
+    let containers = try DockerContainers.read(DockerSocket(path: server.path))
+    #expect(
+      containers == [
+        Self.database,
+        ContainerIdentity(
+          id: two, name: "api.1.x", image: "api@sha256:00", swarmService: "api", networks: ["ingress"]),
+      ])
+    #expect(server.requests().first?.hasPrefix("GET /containers/json HTTP/1.0\r\n") == true)
+  }
+
+  @Test("What is no list of containers is an error", arguments: ["{}", "[1]", "[{}]", "", "[{\"Id\": 5}]"])
+  func malformed(body: String) throws {
+    let server = try FakeDocker(.answer(Array("HTTP/1.0 200 OK\r\n\r\n\(body)".utf8)))
+    #expect(throws: DockerError.malformed(server.path, "no list of containers")) {
+      try DockerContainers.read(DockerSocket(path: server.path))
+    }
+  }
+
+  @Test("A container that no engine names keeps its id, and an engine that is not there is no note")
+  func nameless() throws {
+    let server = try FakeDocker(.answer(Array(Self.answer.utf8)))
+    let unknown = String(repeating: "0", count: 64)
+    var notes: [HostNote] = []
+    let named = DockerContainers.named([one, unknown], ["/nowhere/docker.sock", server.path], &notes)
+    #expect(named[one] == Self.database)
+    #expect(named[unknown] == ContainerIdentity(id: unknown))
+    #expect(notes.isEmpty)
+  }
+
+  @Test("An engine that answers badly is a note, and the containers keep their ids")
+  func broken() throws {
+    let server = try FakeDocker(.answer(Array("HTTP/1.0 500 Oh\r\n\r\n".utf8)))
+    var notes: [HostNote] = []
+    let named = DockerContainers.named([one], [server.path], &notes)
+    #expect(named == [one: ContainerIdentity(id: one)])
+    #expect(notes == [.containersUnnamed(reason: "\(server.path): it answers 500 Oh")])
+  }
+
+  @Test("Without containers no engine is asked")
+  func unasked() throws {
+    // Its answer would be a note.
+    let server = try FakeDocker(.answer(Array("HTTP/1.0 500 Oh\r\n\r\n".utf8)))
+    var notes: [HostNote] = []
+    #expect(DockerContainers.named([], [server.path], &notes).isEmpty)
+    #expect(notes.isEmpty)
+  }
+}
