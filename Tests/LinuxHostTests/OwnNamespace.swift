@@ -49,6 +49,13 @@ final class Program {
     waitpid(pid, nil, 0)
   }
 
+  /// Whether it has ended by itself.
+  var hasEnded: Bool {
+    var information = siginfo_t()
+    return waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+      && information.si_signo != 0
+  }
+
   func wait() -> Int32 {
     var status: Int32 = 0
     waitpid(pid, &status, 0)

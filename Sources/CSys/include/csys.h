@@ -5,6 +5,7 @@
 
 #include "csys_daemon.h"
 #include "csys_errno.h"
+#include "csys_hidden.h"
 #include "csys_netfilter.h"
 #include "csys_nflog.h"
 #include "csys_packet.h"

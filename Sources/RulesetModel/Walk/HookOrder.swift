@@ -39,6 +39,17 @@ public struct HookOrder: Sendable, Hashable {
     entries[family, default: [:]][hook] = list
   }
 
+  /// What is called that is no base chain, by family, then hook, first called first.
+  public var functions: [(family: UInt8, hook: UInt32, function: String)] {
+    entries.sorted { $0.key < $1.key }.flatMap { family, hooks in
+      hooks.sorted { $0.key < $1.key }.flatMap { hook, entries in
+        entries.compactMap {
+          if case .function(let name) = $0 { (family: family, hook: hook, function: name) } else { nil }
+        }
+      }
+    }
+  }
+
   func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
     entries[family]?[hook]?.firstIndex(of: .chain(table: table, family: tableFamily, chain: chain))
   }

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import CSys
+import Glibc
+import NetworkModel
+import RulesetModel
+import TestSupport
+import Testing
+
+@testable import LinuxKernel
+
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+struct BlindSpotTests {
+  private static func shell(_ script: String) throws { try Program.run("/bin/sh", "-ec", script) }
+
+  private static func read() -> [BlindSpot] { BlindSpotReader.read(order: HookOrder()) }
+
+  private static func name(_ text: String) throws -> InterfaceName { try #require(InterfaceName(text)) }
+
+  /// A program that attaches a BPF program which lets everything through, by a link that ends with it.
+  private static func attached(
+    type: Int, kind: Int, target: String, verdict: Int, rest: String = "b''"
+  ) throws -> Program {
+    try Program([
+      "/usr/bin/python3", "-c",
+      """
+      import ctypes, os, platform, socket, struct, time
+      libc = ctypes.CDLL(None, use_errno=True)
+      number = {'x86_64': 321, 'aarch64': 280}[platform.machine()]
+      def bpf(command, attributes):
+          buffer = ctypes.create_string_buffer(attributes, len(attributes))
+          result = libc.syscall(number, command, buffer, len(attributes))
+          if result < 0: raise OSError(ctypes.get_errno(), command)
+          return result
+      code = ctypes.create_string_buffer(struct.pack('=BBhi', 0xb7, 0, 0, \(verdict)) + struct.pack('=BBhi', 0x95, 0, 0, 0))
+      license = ctypes.create_string_buffer(b'GPL')
+      program = bpf(5, struct.pack('=IIQQIIQII16sII', \(type), 2, ctypes.addressof(code), ctypes.addressof(license),
+                                   0, 0, 0, 0, 0, b'passes', 0, \(kind)))
+      link = bpf(28, struct.pack('=IIII', program, \(target), \(kind), 0) + \(rest))
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 4999))
+      time.sleep(60)
+      """,
+    ])
+  }
+
+  /// Waits until the program has attached what it is to attach; nil where it has ended instead: this kernel refuses.
+  private static func isReady(_ program: Program) throws -> Bool {
+    try eventually {
+      if try SocketDiagnostics.listeners().listeners.contains(where: { $0.port == 4999 }) { return true }
+      return program.hasEnded ? false : nil
+    }
+  }
+
+  @Test("A namespace with nothing but interfaces and nf_tables has no blind spot")
+  func nothing() throws {
+    try OwnNamespace.run {
+      try Self.shell("ip link add one type veth peer name two; tc qdisc add dev one clsact")
+      _ = try nft("add", "table", "inet", "t")
+      #expect(Self.read().filter { if case .netfilterProgram = $0 { false } else { true } } == [])
+    }
+  }
+
+  @Test(
+    "A legacy table is told with the number of its rules, its policies left out",
+    arguments: [
+      ("iptables-legacy", BlindSpot.LegacyFamily.ip), ("ip6tables-legacy", .ip6), ("arptables-legacy", .arp),
+    ])
+  func legacy(program: String, family: BlindSpot.LegacyFamily) throws {
+    try OwnNamespace.run {
+      let paths = ["/usr/sbin/\(program)", "/sbin/\(program)"]
+      guard let path = paths.first(where: { access($0, X_OK) == 0 })
+      else {
+        print("skipped: \(program) is not installed")
+        return
+      }
+      try Self.shell("\(path) -P INPUT DROP")
+      #expect(BlindSpotReader.legacyTables() == [])
+      try Self.shell(
+        """
+        \(path) -A INPUT -i lo -j DROP
+        \(path) -A OUTPUT -o lo -j ACCEPT
+        """)
+      #expect(BlindSpotReader.legacyTables() == [.legacyTable(family, name: "filter", rules: 2)])
+    }
+  }
+
+  @Test("Filters of traffic control are told by interface, direction and kind; a discipline alone is not")
+  func trafficControl() throws {
+    try OwnNamespace.run {
+      try Self.shell(
+        """
+        ip link add one type veth peer name two
+        ip link add three type veth peer name four
+        tc qdisc add dev one clsact
+        tc qdisc add dev two clsact
+        tc qdisc add dev three ingress
+        tc filter add dev one ingress protocol ip u32 match ip dport 80 0xffff flowid 1:1
+        tc filter add dev one egress protocol ip u32 match ip dport 80 0xffff flowid 1:1
+        tc filter add dev three ingress protocol ip u32 match ip dport 80 0xffff flowid 1:1
+        """)
+      let found = try TrafficControl.blindSpots(try LinkTable.read().interfaces)
+      #expect(
+        Set(found) == [
+          .trafficControl(try Self.name("one"), .ingress, filters: ["u32"]),
+          .trafficControl(try Self.name("one"), .egress, filters: ["u32"]),
+          .trafficControl(try Self.name("three"), .ingress, filters: ["u32"]),
+        ])
+      #expect(found.count == 3)
+    }
+  }
+
+  @Test("Bridges are told by what their frames pass, from two ports on")
+  func bridges() throws {
+    try OwnNamespace.run {
+      let setting = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+      try Self.shell(
+        """
+        ip link add br-one type bridge
+        ip link add br-two type bridge
+        ip link add one type veth peer name two
+        ip link add three type veth peer name four
+        ip link set two master br-one
+        ip link set three master br-two
+        ip link set four master br-two
+        """)
+      func bridges() throws -> [BlindSpot] {
+        try InterfaceSettings.blindSpots(try LinkTable.read().interfaces)
+      }
+      let two = try Self.name("br-two")
+      guard access(setting, F_OK) == 0 else {
+        #expect(try bridges() == [.bridgedPastRules([two])])
+        print("skipped: this kernel has no br_netfilter")
+        return
+      }
+      // Since Linux 5.3 they are of this network namespace alone; before, they were the machine's.
+      guard let release = KernelRelease.running(), release >= KernelRelease(major: 5, minor: 3) else {
+        print("skipped: the settings of br_netfilter are the machine's")
+        return
+      }
+      try Self.shell("for f in ip ip6; do echo 0 >/proc/sys/net/bridge/bridge-nf-call-${f}tables; done")
+      #expect(try bridges() == [.bridgedPastRules([two])])
+      try Self.shell("ip link set br-two type bridge nf_call_ip6tables 1")
+      #expect(try bridges() == [.bridgedThroughRules([two])])
+      try Self.shell("ip link set br-two type bridge nf_call_ip6tables 0; echo 1 >\(setting)")
+      #expect(try bridges() == [.bridgedThroughRules([two])])
+    }
+  }
+
+  @Test("An XDP program is told by interface and number")
+  func expressDataPath() throws {
+    try OwnNamespace.run {
+      try Self.shell("ip link add one type veth peer name two")
+      let program = try Self.attached(type: 6, kind: 37, target: "socket.if_nametoindex('one')", verdict: 2)
+      guard try Self.isReady(program) else {
+        print("skipped: this kernel attaches no XDP program")
+        return
+      }
+      let found = try InterfaceSettings.blindSpots(try LinkTable.read().interfaces)
+      #expect(found.count == 1)
+      guard case .expressDataPath(let interface, let number) = found.first else {
+        Issue.record("\(found)")
+        return
+      }
+      #expect(interface.description == "one" && number > 0)
+      withExtendedLifetime(program) {}
+    }
+  }
+
+  @Test("BPF programs by tcx are told by interface and direction", arguments: [46, 47])
+  func interfacePrograms(kind: Int) throws {
+    try OwnNamespace.run {
+      try Self.shell("ip link add one type veth peer name two")
+      let program = try Self.attached(
+        type: 3, kind: kind, target: "socket.if_nametoindex('one')", verdict: -1, rest: "bytes(16)")
+      guard try Self.isReady(program) else {
+        print("skipped: this kernel has no tcx")
+        return
+      }
+      #expect(
+        Self.read().filter { if case .interfacePrograms = $0 { true } else { false } } == [
+          .interfacePrograms(try Self.name("one"), kind == 46 ? .tcxIngress : .tcxEgress, count: 1)
+        ])
+      withExtendedLifetime(program) {}
+    }
+  }
+
+  @Test("A BPF program that chooses sockets is told in its own namespace alone")
+  func socketLookup() throws {
+    try OwnNamespace.run {
+      let program = try Self.attached(
+        type: 30, kind: 36, target: "os.open('/proc/self/ns/net', os.O_RDONLY)", verdict: 1)
+      guard try Self.isReady(program) else {
+        print("skipped: this kernel has no look-up of sockets by BPF")
+        return
+      }
+      #expect(Self.read().contains(.socketLookup(count: 1)))
+      try OwnNamespace.run { #expect(!Self.read().contains(.socketLookup(count: 1))) }
+      withExtendedLifetime(program) {}
+    }
+  }
+
+  @Test("A BPF program in netfilter's hooks is told with its place")
+  func netfilterProgram() throws {
+    try OwnNamespace.run {
+      let program = try Self.attached(
+        type: 32, kind: 45, target: "0", verdict: 1, rest: "struct.pack('=IIiI', 2, 1, -4321, 0)")
+      guard try Self.isReady(program) else {
+        print("skipped: this kernel has no BPF links of netfilter")
+        return
+      }
+      let found = Self.read().filter {
+        if case .netfilterProgram("ip", "input", -4321, _) = $0 { true } else { false }
+      }
+      #expect(found.count == 1)
+      withExtendedLifetime(program) {}
+    }
+  }
+
+  @Test("Flowtables are told by table and name")
+  func flowtables() throws {
+    try OwnNamespace.run {
+      try Self.shell("ip link add one type veth peer name two")
+      #expect(try BlindSpotReader.flowtables() == [])
+      do {
+        try nft(load: "table inet t { flowtable fast { hook ingress priority 0; devices = { one }; }; }")
+      } catch {
+        print("skipped: this kernel has no flowtables: \(error)")
+        return
+      }
+      #expect(
+        try BlindSpotReader.flowtables() == [.flowtable(family: "inet", table: "t", name: "fast")])
+    }
+  }
+
+  @Test("Without rights, what could not be looked for is said")
+  func unprivileged() throws {
+    try OwnNamespace.run {
+      #expect(csys_drop_capabilities() == 0)
+      let unseen = Self.read().filter { if case .unseen = $0 { true } else { false } }
+      #expect(!unseen.isEmpty)
+    }
+  }
+
+  @Test("A flowtable is read from its message")
+  func flowtableMessage() {
+    let bytes: [UInt8] =
+      [1, 0, 0, 0] + AttributeReader.encode(Int(CSYS_NFTA_FLOWTABLE_TABLE), Array("t\0".utf8))
+      + AttributeReader.encode(Int(CSYS_NFTA_FLOWTABLE_NAME), Array("fast\0".utf8))
+    #expect(BlindSpotReader.flowtable(bytes[...]) == .flowtable(family: "inet", table: "t", name: "fast"))
+    for length in 0..<bytes.count - 8 { #expect(BlindSpotReader.flowtable(bytes[..<length]) == nil) }
+  }
+
+  @Test("The services of IPVS are read with their addresses and ports")
+  func virtualServices() {
+    let text = """
+      IP Virtual Server version 1.2.1 (size=4096)
+      Prot LocalAddress:Port Scheduler Flags
+        -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+      TCP  C0000201:0050 wlc persistent 360
+        -> 0A000001:0050      Masq    1      0          0
+      UDP  [2001:0db8:0000:0000:0000:0000:0000:0001]:0035 rr
+      FWM  00000101 rr
+      """
+    #expect(
+      BlindSpotReader.virtualServices(text) == [
+        "tcp 192.0.2.1:80", "udp [2001:0db8:0000:0000:0000:0000:0000:0001]:53", "mark 257",
+      ])
+    #expect(BlindSpotReader.virtualServices("") == [])
+  }
+
+  @Test("A function in a hook is told, those of conntrack, translation and the like are not")
+  func functions() {
+    var order = HookOrder()
+    order.set(
+      family: 2, hook: 1,
+      [
+        .function("ipv4_conntrack_in"), .chain(table: "t", family: 1, chain: "input"),
+        .function("nf_confirm"),
+        .function("nf_hook_run_bpf"), .function("ipt_do_table"), .function("nf_nat_ipv4_local_in"),
+      ])
+    order.set(family: 10, hook: 0, [.function("evil [module]"), .function("ipv6_defrag")])
+    #expect(
+      BlindSpotReader.functions(order) == [
+        .hookFunction("nf_hook_run_bpf", family: "ip", hook: "input"),
+        .hookFunction("evil [module]", family: "ip6", hook: "prerouting"),
+      ])
+  }
+}
