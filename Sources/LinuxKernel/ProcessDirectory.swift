@@ -47,15 +47,33 @@ struct ProcessDirectory: ~Copyable {
     }
   }
 
+  /// From so many descriptors on they are read by several threads: the kernel takes about 3 µs for each.
+  private static let shared = 2048
+
   /// Calls `each` with the inodes of the sockets that a process holds, as its descriptors are listed. Returns 0, or
   /// errno.
   func sockets(of process: UInt32, each: (UInt32) -> Void) -> Int32 {
-    let descriptors = openat(directory, "\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptors >= 0 else { return errno }
-    defer { close(descriptors) }
-    return ProcFile.numbers(in: descriptors) { descriptor in
-      if let inode = Self.socket(descriptor, in: descriptors) { each(inode) }
+    let directory = openat(directory, "\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { return errno }
+    defer { close(directory) }
+    var descriptors: [UInt32] = []
+    let failure = ProcFile.numbers(in: directory) { descriptors.append($0) }
+    guard descriptors.count >= Self.shared else {
+      for descriptor in descriptors { if let inode = Self.socket(descriptor, in: directory) { each(inode) } }
+      return failure
     }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: descriptors.count) { inodes in
+      let workers = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+      let share = (descriptors.count + workers - 1) / workers
+      // Each writes its own part.
+      WorkThreads.run(workers) { worker in
+        for place in min(worker * share, inodes.count)..<min((worker + 1) * share, inodes.count) {
+          inodes.initializeElement(at: place, to: Self.socket(descriptors[place], in: directory) ?? 0)
+        }
+      }
+      for inode in inodes where inode != 0 { each(inode) }
+    }
+    return failure
   }
 
   /// The inode behind a descriptor that is a socket, given the open `/proc/PID/fd`.
