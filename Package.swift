@@ -97,7 +97,7 @@ let package = Package(
         "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",
       ], swiftSettings: house),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["NetworkModel", "RulesetModel", "LinuxKernel", "CSys", "TestSupport"],
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],
       swiftSettings: house),
   ]
 )

@@ -56,7 +56,15 @@ struct BlindSpotTests {
     try OwnNamespace.run {
       try Self.shell("ip link add one type veth peer name two; tc qdisc add dev one clsact")
       _ = try nft("add", "table", "inet", "t")
-      #expect(Self.read().filter { if case .netfilterProgram = $0 { false } else { true } } == [])
+      // BPF programs of netfilter are the machine's, and whoever is not its root may not look for any.
+      let found = Self.read().filter {
+        switch $0 {
+        case .netfilterProgram: false
+        case .unseen(let what, reason: "Operation not permitted"): !what.hasPrefix("BPF programs")
+        default: true
+        }
+      }
+      #expect(found == [])
     }
   }
 
@@ -152,7 +160,7 @@ struct BlindSpotTests {
       try Self.shell("ip link add one type veth peer name two")
       let program = try Self.attached(type: 6, kind: 37, target: "socket.if_nametoindex('one')", verdict: 2)
       guard try Self.isReady(program) else {
-        print("skipped: this kernel attaches no XDP program")
+        print("skipped: no XDP program can be attached here")
         return
       }
       let found = try InterfaceSettings.blindSpots(try LinkTable.read().interfaces)
@@ -173,7 +181,7 @@ struct BlindSpotTests {
       let program = try Self.attached(
         type: 3, kind: kind, target: "socket.if_nametoindex('one')", verdict: -1, rest: "bytes(16)")
       guard try Self.isReady(program) else {
-        print("skipped: this kernel has no tcx")
+        print("skipped: no program can be attached by tcx here")
         return
       }
       #expect(
@@ -190,7 +198,7 @@ struct BlindSpotTests {
       let program = try Self.attached(
         type: 30, kind: 36, target: "os.open('/proc/self/ns/net', os.O_RDONLY)", verdict: 1)
       guard try Self.isReady(program) else {
-        print("skipped: this kernel has no look-up of sockets by BPF")
+        print("skipped: no program can choose sockets here")
         return
       }
       #expect(Self.read().contains(.socketLookup(count: 1)))
@@ -205,7 +213,7 @@ struct BlindSpotTests {
       let program = try Self.attached(
         type: 32, kind: 45, target: "0", verdict: 1, rest: "struct.pack('=IIiI', 2, 1, -4321, 0)")
       guard try Self.isReady(program) else {
-        print("skipped: this kernel has no BPF links of netfilter")
+        print("skipped: no program can be attached to netfilter here")
         return
       }
       let found = Self.read().filter {

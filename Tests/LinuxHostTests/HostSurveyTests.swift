@@ -172,7 +172,7 @@ struct HostSurveyTests {
         try Program.run("/bin/sh", "-c", "echo \(one.pid) > \(group)/\(hex)/cgroup.procs")
       }
       let (survey, inside) = try eventually {
-        let survey = try HostReader.survey()
+        let survey = try HostReader.survey(engines: [])
         return Self.namespace(of: program, in: survey).map { (survey, $0) }
       }
       #expect(inside.kind == .container(ContainerIdentity(id: hex)))
@@ -181,6 +181,15 @@ struct HostSurveyTests {
       #expect(survey.host.kind == .host)
       #expect(survey.host.containers == [hex])
       #expect(survey.containers[hex] == ContainerIdentity(id: hex))
+
+      let engine = try FakeDocker(
+        .answer(Array("HTTP/1.0 200 OK\r\n\r\n[{\"Id\": \"\(hex)\", \"Names\": [\"/shop-db-1\"]}]".utf8)))
+      let named = try HostReader.survey(engines: ["/nowhere", engine.path])
+      let database = ContainerIdentity(id: hex, name: "shop-db-1")
+      #expect(Self.namespace(of: program, in: named)?.kind == .container(database))
+      #expect(named.containers[hex] == database)
+      let listener = Self.namespace(of: program, in: named)?.snapshot.listeners.first
+      #expect(listener?.process.flatMap { named.container(of: $0) } == database)
     }
   }
 
