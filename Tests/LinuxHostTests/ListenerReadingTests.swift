@@ -151,7 +151,13 @@ struct ListenerReadingTests {
       let owning = try clock.measure { _ = try ProcessTable.owners(of: Set(diagnosed.map { $0.inode })) }
       var snapshot = HostSnapshot(interfaces: [], listeners: [])
       let whole = try clock.measure { snapshot = try HostReader.snapshot() }
-      print("\(count) sockets: sock_diag \(reading), owners \(owning), whole snapshot \(whole)")
+      var survey: HostSurvey?
+      let everything = try clock.measure { survey = try HostReader.survey() }
+      print(
+        "\(count) sockets: sock_diag \(reading), owners \(owning), whole snapshot \(whole), survey \(everything)"
+      )
+      #expect(survey?.host.snapshot == snapshot)
+      #expect(everything < .seconds(5))
       #expect(diagnosed.count == count)
       #expect(snapshot.listeners.allSatisfy { $0.process?.pid == getpid() })
       #expect(whole < .seconds(2))
