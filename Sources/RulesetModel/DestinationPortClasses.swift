@@ -79,26 +79,44 @@ public struct DestinationPortClasses: Sendable {
     }
   }
 
+  private enum Loaded { case port, other }
+
   /// False where a rule does with a port what no comparison with a number is.
   private static func cut(_ expressions: [Expression], _ cuts: inout [Bool]) -> Bool {
-    var loadsPort = false
+    /// The 4-byte registers that hold a port, or something of one.
+    var holders: Set<UInt32> = []
+    func load(_ destination: UInt32, _ length: UInt32, _ what: Loaded) {
+      for slot in NFT.slot(destination)..<(NFT.slot(destination) + max(1, (length + 3) / 4)) {
+        switch what {
+        case .port: holders.insert(slot)
+        case .other: holders.remove(slot)
+        }
+      }
+    }
     for expression in expressions {
       switch expression {
-      case .payload(NFT.payloadTransport, let offset, _, _): loadsPort = loadsPort || offset < 4
-      case .ct(let key, _, _):
-        loadsPort = loadsPort || key == NFT.ctDestinationPort || key == NFT.ctSourcePort
-      case .compare(_, _, let data), .immediate(_, let data): cut(data, &cuts)
+      case .payload(let base, let offset, let length, let destination):
+        let isPort =
+          base == NFT.payloadTransport ? offset < 4 : !NFT.isWithinHeader(base, offset, length)
+        load(destination, length, isPort ? .port : .other)
+      case .ct(let key, _, let destination):
+        load(destination, 4, key == NFT.ctDestinationPort || key == NFT.ctSourcePort ? .port : .other)
+      case .meta(_, let destination), .fib(_, _, let destination): load(destination, 4, .other)
+      case .compare(_, _, let data): cut(data, &cuts)
+      case .immediate(let destination, let data):
+        cut(data, &cuts)
+        load(destination, UInt32(data.count), .other)
       case .range(_, _, let from, let to):
         cut(from, &cuts)
         cut(to, &cuts)
-      case .bitwise: if loadsPort { return false }
+      case .bitwise(let source, _, let mask, _):
+        let read = NFT.slot(source)..<(NFT.slot(source) + UInt32(mask.count + 3) / 4)
+        if holders.contains(where: { read.contains($0) }) { return false }
       case .opaque(let name, let data):
-        if loadsPort, ["bitwise", "byteorder", "hash", "numgen"].contains(name) { return false }
+        // What computes with registers is not looked into.
+        if !holders.isEmpty, ["bitwise", "byteorder", "hash", "numgen"].contains(name) { return false }
         cut(data, &cuts)
-      case .payload, .meta, .metaSet, .fib, .lookup, .verdict, .counter, .object, .objectMap, .reject,
-        .notrack,
-        .limit, .log:
-        break
+      case .lookup, .metaSet, .verdict, .counter, .object, .objectMap, .reject, .notrack, .limit, .log: break
       }
     }
     return true

@@ -210,3 +210,18 @@ public struct TCPFlags: OptionSet, Sendable, Hashable {
   /// The urgent pointer counts.
   public static let urg = TCPFlags(rawValue: 32)
 }
+
+extension NFT {
+  /// The first 4-byte register of a register (`NFT_REG_1` begins with `NFT_REG32_00`), counted from 0.
+  static func slot(_ register: UInt32) -> UInt32 {
+    register < register32First ? (max(register, register1) - register1) * 4 : register - register32First
+  }
+
+  /// Whether a load of the network or link-layer header stays within it: addresses and what stands before them.
+  static func isWithinHeader(_ base: UInt32, _ offset: UInt32, _ length: UInt32) -> Bool {
+    if base == payloadNetwork {
+      return offset + length <= 20 || (length == 16 && (offset == 8 || offset == 24))
+    }
+    return base == 0 && offset + length <= 14
+  }
+}

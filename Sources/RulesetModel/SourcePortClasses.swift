@@ -45,14 +45,14 @@ public struct SourcePortClasses: Sendable {
     /// The 4-byte register that holds the source port.
     var holder: UInt32?
     /// Whether a read that begins at a register may touch the port: how far it goes is not asked.
-    func touches(_ source: UInt32) -> Bool { holder.map { slot(source) <= $0 } ?? false }
+    func touches(_ source: UInt32) -> Bool { holder.map { NFT.slot(source) <= $0 } ?? false }
     /// The register that holds the protocol's number.
     var protocolHolder: UInt32?
     for expression in expressions {
       switch expression {
       case .meta(NFT.metaProtocol, let destination):
         protocolHolder = destination
-        if holder == slot(destination) { holder = nil }
+        if holder == NFT.slot(destination) { holder = nil }
         continue
       case .compare(NFT.equal, let source, let data) where source == protocolHolder && data.count == 1:
         // From here on the rule is about packets without ports: what stands there is an ICMP type.
@@ -62,53 +62,41 @@ public struct SourcePortClasses: Sendable {
       }
       switch expression {
       case .payload(let base, let offset, let length, let destination):
-        if holder == slot(destination) { holder = nil }
+        if holder == NFT.slot(destination) { holder = nil }
         if base == NFT.payloadTransport {
           if offset >= 2 { continue }
           guard offset == 0, length == 2, holder == nil else { return nil }
-          holder = slot(destination)
-        } else if !isWithinHeader(base, offset, length) {
+          holder = NFT.slot(destination)
+        } else if !NFT.isWithinHeader(base, offset, length) {
           return nil
         }
       case .compare(_, let source, let data):
         guard touches(source) else { continue }
-        guard slot(source) == holder, data.count == 2 else { return nil }
+        guard NFT.slot(source) == holder, data.count == 2 else { return nil }
         cuts += bounds(data, data)
       case .range(_, let source, let from, let to):
         guard touches(source) else { continue }
-        guard slot(source) == holder, from.count == 2, to.count == 2 else { return nil }
+        guard NFT.slot(source) == holder, from.count == 2, to.count == 2 else { return nil }
         cuts += bounds(from, to)
       case .bitwise(let source, let destination, _, _):
         if touches(source) { return nil }
-        if holder == slot(destination) { holder = nil }
+        if holder == NFT.slot(destination) { holder = nil }
       case .lookup(_, let source, let destination, _):
         if touches(source) { return nil }
-        if destination.map(slot) == holder { holder = nil }
+        if destination.map(NFT.slot) == holder { holder = nil }
       case .metaSet(_, let source), .objectMap(_, let source):
         if touches(source) { return nil }
       case .ct(NFT.ctSourcePort, _, _), .ct(NFT.ctDestinationPort, _, _), .opaque: return nil
       case .meta(_, let destination), .ct(_, _, let destination), .fib(_, _, let destination),
         .immediate(let destination, _):
-        if holder == slot(destination) { holder = nil }
+        if holder == NFT.slot(destination) { holder = nil }
       case .verdict, .counter, .object, .reject, .notrack, .limit, .log: break
       }
     }
     return cuts
   }
 
-  /// The first 4-byte register of a register (`NFT_REG_1` begins with `NFT_REG32_00`).
-  private static func slot(_ register: UInt32) -> UInt32 {
-    register < 8 ? (max(register, 1) - 1) * 4 : register - 8
-  }
-
-  /// Whether a load of the network or link-layer header stays within it: addresses and what stands before them.
-  private static func isWithinHeader(_ base: UInt32, _ offset: UInt32, _ length: UInt32) -> Bool {
-    if base == NFT.payloadNetwork {
-      return offset + length <= 20 || (length == 16 && (offset == 8 || offset == 24))
-    }
-    return base == 0 && offset + length <= 14
-  }
-
+  /// Where a range of ports begins, and where it is over.
   private static func bounds(_ from: [UInt8], _ to: [UInt8]) -> [UInt16] {
     let low = UInt16(from[0]) << 8 | UInt16(from[1])
     let high = UInt16(to[0]) << 8 | UInt16(to[1])

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+import Testing
+
+@testable import PolicyAnalysis
+
+/// A host with wg0, eth0, enp5s0 and docker0, behind which is a container.
+private struct Host: Surroundings {
+  static let own = ["10.13.13.2", "fd13:13::2", "198.51.100.7", "192.168.1.1", "172.17.0.1"]
+
+  func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
+    Self.own.contains(address.description) || address.isLoopback ? .local : .unicast
+  }
+
+  func route(_ question: RouteQuestion) -> RouteAnswer {
+    let address = question.destination
+    if addressType(address, on: nil) == .local { return .local }
+    let name = ["10.13.13.0/24": "wg0", "172.17.0.0/16": "docker0", "192.168.1.0/24": "enp5s0"].first {
+      Prefix($0.key)?.contains(address) == true
+    }?.value
+    return InterfaceName(name ?? "eth0").map(RouteAnswer.interface) ?? .unknown
+  }
+
+  func facts(of interface: InterfaceName) -> InterfaceFacts? { nil }
+  func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? { nil }
+}
+
+@Suite("An audit")
+struct AuditTests {
+  private static let site = """
+    version: 1
+    tunnels:
+      wg0: { prefixes: [10.13.13.0/24, "fd13:13::/64"], listen: 51820 }
+    machines:
+      onprem:
+        addresses: { wg0: [10.13.13.2, "fd13:13::2"] }
+        zones: { lan: { interfaces: [enp5s0], prefixes: [192.168.1.0/24] } }
+      eric: { addresses: { wg0: [10.13.13.10, "fd13:13::10"] } }
+      ryan: { addresses: { wg0: [10.13.13.11, "fd13:13::11"] } }
+    allow:
+      - { to: onprem, services: [postgres, 18080/tcp], from: eric }
+      - { to: onprem, services: [web], from: internet }
+
+    """
+
+  private static func interface(
+    _ name: String, _ index: UInt32, _ addresses: String..., kind: String? = nil, master: UInt32? = nil
+  ) throws -> NetworkInterface {
+    NetworkInterface(
+      name: try #require(InterfaceName(name)), index: index,
+      addresses: try addresses.map { text in
+        let prefix = text.split(separator: "/")
+        let address = try #require(IPAddress(prefix[0]))
+        return try #require(InterfaceAddress(address, prefixLength: Int(prefix[1]) ?? 0))
+      }, state: .up, kind: kind, isLoopback: name == "lo", master: master)
+  }
+
+  private static func listener(
+    _ address: String, _ port: UInt16, _ transport: IPProtocol = .tcp, process: String = "server",
+    inode: UInt32 = 9
+  ) throws -> Listener {
+    Listener(
+      protocol: transport, address: try #require(IPAddress(address)), isDualStack: false, port: port,
+      process: ProcessIdentity(pid: 7, name: process, userID: 0, unit: nil, container: nil), inode: inode)
+  }
+
+  private static let container = ContainerIdentity(id: String(repeating: "ab", count: 32), name: "shop")
+
+  private static func host(
+    _ listeners: [Listener], inContainer: [Listener] = [], tables: [KernelTable] = [], kind: String = "veth",
+    parent: String? = nil
+  ) throws -> AuditedHost {
+    let own = HostSnapshot(
+      interfaces: [
+        try interface("lo", 1, "127.0.0.1/8"), try interface("eth0", 2, "198.51.100.7/24"),
+        try interface("enp5s0", 3, "192.168.1.1/24"),
+        try interface("wg0", 4, "10.13.13.2/24", "fd13:13::2/64"),
+        try interface("docker0", 5, "172.17.0.1/16", kind: "bridge"),
+        try interface("veth0", 6, kind: "veth", master: 5),
+      ], listeners: listeners)
+    let inside = HostSnapshot(
+      interfaces: [
+        try interface("lo", 1, "127.0.0.1/8"),
+        try interface("eth0", 2, parent == nil ? "172.17.0.2/16" : "198.51.100.8/24", kind: kind),
+      ], listeners: inContainer)
+    let attachment = InterfaceAttachment(
+      interface: try #require(InterfaceName("eth0")), kind: parent == nil ? .pair : .parent, namespace: 1,
+      link: InterfaceName(parent ?? "veth0"), master: parent == nil ? InterfaceName("docker0") : nil)
+    return AuditedHost(
+      survey: HostSurvey(
+        host: NamespaceSnapshot(identity: 1, kind: .host, snapshot: own),
+        others: inContainer.isEmpty
+          ? []
+          : [
+            NamespaceSnapshot(
+              identity: 2, kind: .container(container), snapshot: inside, attachments: [attachment],
+              containers: [container.id])
+          ], containers: [container.id: container]),
+      tables: tables, surroundings: Host(), tunnels: [try #require(InterfaceName("wg0"))])
+  }
+
+  private static func view() throws -> SiteView {
+    let policy = try policy(site)
+    let compiled = CompiledSite(policy, today: try #require(CalendarDate("2026-11-24")))
+    return compiled.view(of: try #require(policy.machine(named: "onprem")))
+  }
+
+  /// Docker's way to publish port 18080 as 8080 of the container.
+  private static let published = KernelTable(
+    family: AddressFamily.ipv4.rawValue, name: "nat",
+    chains: [
+      KernelChain(
+        name: "PREROUTING",
+        base: BaseChain(hook: NFT.hookPrerouting, priority: -100, type: "nat", policy: .accept),
+        rules: [
+          KernelRule(expressions: [
+            .meta(key: NFT.metaProtocol, destination: 1), .compare(operation: 0, source: 1, data: [6]),
+            .payload(base: 2, offset: 2, length: 2, destination: 1),
+            .compare(operation: 0, source: 1, data: [0x46, 0xa0]),
+            .immediate(destination: 1, data: [172, 17, 0, 2]),
+            .immediate(destination: 2, data: [0x1f, 0x90]),
+            .opaque(
+              name: "nat",
+              // NFTA_NAT_TYPE dnat, FAMILY ip, REG_ADDR_MIN 1, REG_PROTO_MIN 2
+              data: [
+                8, 0, 1, 0, 0, 0, 0, 1, 8, 0, 2, 0, 0, 0, 0, 2, 8, 0, 3, 0, 0, 0, 0, 1, 8, 0, 5, 0, 0, 0, 0,
+                2,
+              ]),
+          ])
+        ])
+    ])
+
+  private static func reaches(_ exposure: Exposure) -> [String] {
+    exposure.reachable.map { "\($0.zone) \($0.from.joined(separator: "+")) \($0.verdict) \($0.standing)" }
+  }
+
+  @Test("without a ruleset finds open what is open, whatever the policy says")
+  func unloaded() throws {
+    let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)]), by: try Self.view())
+    let exposure = try #require(audit.exposures.first)
+    #expect(exposure.isExposed)
+    #expect(
+      Self.reaches(exposure) == [
+        "wg0 eric accept granted", "wg0 ryan accept unjudged", "containers anyone accept ungranted",
+        "lan anyone accept ungranted", "internet anyone accept ungranted",
+      ])
+    let findings = audit.findings(drift: .notLoaded, view: try Self.view())
+    #expect(findings.first { $0.check == .exposed }?.fix == "wgfence apply closes it")
+    #expect(findings.contains { $0.check == .drift })
+  }
+
+  @Test("with it finds who is granted, and by which line")
+  func loaded() throws {
+    let view = try Self.view()
+    let table = Lowering.table(view.ruleset)
+    let audit = Audit(
+      of: try Self.host([Self.listener("0.0.0.0", 5432), Self.listener("0.0.0.0", 443)], tables: [table]),
+      by: view)
+    let postgres = try #require(audit.exposures.first { $0.listener.port == 5432 })
+    #expect(!postgres.isExposed)
+    #expect(postgres.reachable.filter { $0.verdict == .accept }.map(\.from) == [["eric"]])
+    #expect(postgres.reachable.first { $0.from == ["eric"] }?.because == "policy.yaml:11")
+    let web = try #require(audit.exposures.first { $0.listener.port == 443 })
+    #expect(!web.isExposed)
+    #expect(
+      web.reachable.contains { $0.zone == "internet" && $0.verdict == .accept && $0.standing == .granted })
+    let findings = audit.findings(drift: .none, view: view)
+    #expect(findings.map(\.check) == [.unusedGrant, .wildcard])
+    #expect(findings.allSatisfy { $0.severity == .information })
+  }
+
+  @Test("finds what a translation publishes, and who answers behind it")
+  func translated() throws {
+    let view = try Self.view()
+    let inside = [try Self.listener("0.0.0.0", 8080, process: "httpd")]
+    let open = Audit(of: try Self.host([], inContainer: inside, tables: [Self.published]), by: view)
+    let port = try #require(open.exposures.first { $0.published != nil })
+    #expect(port.listener.port == 18080)
+    #expect(port.listener.address.description == "0.0.0.0")
+    #expect(port.listener.process?.name == "httpd")
+    #expect(port.container == Self.container)
+    #expect(
+      port.published
+        == PublishedTarget(
+          address: try #require(IPAddress("172.17.0.2")), port: 8080, place: .container(Self.container)))
+    #expect(port.isExposed)
+    let direct = try #require(open.exposures.first { $0.place != .host })
+    #expect(direct.isExposed)
+    #expect(Self.reaches(direct).contains("containers anyone accept unjudged"))
+
+    let closed = Audit(
+      of: try Self.host([], inContainer: inside, tables: [Self.published, Lowering.table(view.ruleset)]),
+      by: view)
+    #expect(closed.exposures.map(\.isExposed) == [false, false])
+    let granted = try #require(closed.exposures.first { $0.published != nil })
+    #expect(granted.reachable.filter { $0.verdict == .accept }.map(\.from) == [["eric"]])
+  }
+
+  @Test("takes a published port on which nobody listens for refused")
+  func nobodyBehind() throws {
+    let audit = Audit(
+      of: try Self.host([], inContainer: [Self.listener("0.0.0.0", 9999)], tables: [Self.published]), by: nil)
+    let port = try #require(audit.exposures.first { $0.published != nil })
+    #expect(port.reachable.allSatisfy { $0.verdict == .reject && $0.because == "nobody listens" })
+    #expect(!port.isExposed)
+  }
+
+  @Test("says of a proxy's socket that its packets go to the container")
+  func proxy() throws {
+    let audit = Audit(
+      of: try Self.host(
+        [Self.listener("0.0.0.0", 18080, process: "docker-proxy")],
+        inContainer: [Self.listener("0.0.0.0", 8080)],
+        tables: [Self.published]), by: nil)
+    let own = audit.exposures.filter { $0.place == .host }
+    #expect(own.map(\.listener.port) == [18080])
+    #expect(own.first?.published?.port == 8080)
+    #expect(own.first?.container == Self.container)
+  }
+
+  @Test("calls a container on a macvlan open to its parent's side, since no rule of the host sees it")
+  func macvlan() throws {
+    let view = try Self.view()
+    let audit = Audit(
+      of: try Self.host(
+        [], inContainer: [Self.listener("0.0.0.0", 5432)], tables: [Lowering.table(view.ruleset)],
+        kind: "macvlan",
+        parent: "eth0"), by: view)
+    let exposure = try #require(audit.exposures.first)
+    #expect(exposure.isExposed)
+    let reach = try #require(exposure.reachable.first { $0.zone == "internet" })
+    #expect(reach.verdict == .accept)
+    #expect(reach.reason.contains("macvlan") || reach.reason.contains("beside the host"))
+  }
+
+  @Test("without a policy goes by interfaces, and trusts tunnels alone")
+  func noPolicy() throws {
+    let audit = Audit(
+      of: try Self.host([Self.listener("10.13.13.2", 9100), Self.listener("127.0.0.1", 5432)]), by: nil)
+    let exporter = try #require(audit.exposures.first { $0.listener.port == 9100 })
+    #expect(exporter.reachable.map(\.zone) == ["eth0", "enp5s0", "wg0", "docker0"])
+    // Who is next door can send to the tunnel's address from outside of it.
+    #expect(exporter.isExposed)
+    let own = try #require(audit.exposures.first { $0.listener.port == 5432 })
+    #expect(own.reachable.isEmpty && !own.isExposed)
+  }
+
+  @Test("never guesses what hangs on a rule that the walk does not speak")
+  func undetermined() throws {
+    let table = KernelTable(
+      family: 1, name: "strange",
+      chains: [
+        KernelChain(
+          name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
+          rules: [KernelRule(expressions: [.opaque(name: "riddle", data: [1]), .verdict(.drop)])])
+      ])
+    let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)], tables: [table]), by: nil)
+    #expect(audit.exposures.map(\.isUndetermined) == [true])
+    #expect(audit.exposures.map(\.isExposed) == [false])
+    #expect(audit.findings(drift: .none, view: nil).map(\.check) == [.undetermined])
+  }
+
+  @Test("judges ports that no rule tells apart alike, and each as a walk of its own would")
+  func classes() throws {
+    let view = try Self.view()
+    let table = Lowering.table(view.ruleset)
+    let ports: [UInt16] = [1, 22, 80, 443, 444, 5431, 5432, 5433, 18080, 20000, 51820, 65535]
+    let together = Audit(
+      of: try Self.host(try ports.map { try Self.listener("0.0.0.0", $0) }, tables: [table]), by: view)
+    for port in ports {
+      let alone = Audit(of: try Self.host([Self.listener("0.0.0.0", port)], tables: [table]), by: view)
+      let one = try #require(together.exposures.first { $0.listener.port == port })
+      #expect(Self.reaches(one) == alone.exposures.first.map(Self.reaches))
+    }
+    let classes = DestinationPortClasses([table])
+    #expect(classes.ranges.count < 400, "\(classes.ranges.count) classes")
+  }
+}
