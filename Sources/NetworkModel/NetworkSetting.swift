@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A setting of a network namespace that the kernel has under `/proc/sys/net`.
+/// Source: Documentation/networking/ip-sysctl.rst of the kernel.
+public enum NetworkSetting: Sendable, Hashable {
+  /// Whether packets are passed on from one interface to another.
+  case forwarding(AddressFamily)
+  /// How a packet's source is held against the way back (IPv4): 0 not at all, 1 strictly, 2 loosely. Of an interface,
+  /// or of all (nil); the larger of both counts.
+  case reversePathFilter(InterfaceName?)
+  /// Whether the mark of a packet counts when the way back to its source is looked up (IPv4).
+  case sourceValidMark
+  /// Whether a socket may be bound to an address that this host does not have.
+  case nonLocalBind(AddressFamily)
+
+  /// Its path below `/proc/sys/net`.
+  public var path: String {
+    switch self {
+    case .forwarding(.ipv4): "ipv4/ip_forward"
+    case .forwarding(.ipv6): "ipv6/conf/all/forwarding"
+    case .reversePathFilter(let interface): "ipv4/conf/\(interface?.description ?? "all")/rp_filter"
+    case .sourceValidMark: "ipv4/conf/all/src_valid_mark"
+    case .nonLocalBind(.ipv4): "ipv4/ip_nonlocal_bind"
+    case .nonLocalBind(.ipv6): "ipv6/ip_nonlocal_bind"
+    }
+  }
+
+  /// Its name for sysctl(8): a dot in an interface's name is a slash there.
+  public var name: String {
+    let parts = path.split(separator: "/").map { part in
+      String(part.map { $0 == "." ? "/" : $0 })
+    }
+    return "net." + parts.joined(separator: ".")
+  }
+}
