@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+public import NetworkModel
+
+/// Reads what a tunnel's health hangs on, of the calling thread's network namespace. Nothing is changed or sent but
+/// questions to the kernel, to WireGuard and to Docker.
+public enum HostFactsReader {
+  /// Everything but the routes, which have to be asked for by their destinations. Throws only where the interfaces or
+  /// the sockets cannot be listed: nothing could be said then.
+  public static func read(docker: DockerSocket? = DockerSocket.find()) throws(HostReadError) -> HostFacts {
+    let host = try HostReader.snapshot()
+    let units = Set(host.listeners.compactMap { $0.process?.unit })
+    var order: [String: Set<String>] = [:]
+    for unit in units { order[unit] = UnitFiles.order(of: unit) }
+    let devices = WireGuardDevices.read(interfaces: host.interfaces)
+    return HostFacts(
+      host: host, time: Int64(time(nil)), wireGuard: WireGuardFacts(devices),
+      elsewhere: NamespaceReader.read(),
+      settings: SettingReader.read(host.interfaces), docker: DockerReader.read(docker), unitOrder: order)
+  }
+
+  /// The peers to whom more was sent than these devices say, after a second at the latest.
+  public static func sent(since before: [WireGuardDevice], on host: HostSnapshot) -> Set<WireGuardKey> {
+    usleep(1_000_000)
+    let now = WireGuardDevices.read(interfaces: host.interfaces).devices
+    let counts = Dictionary(before.flatMap(\.peers).map { ($0.publicKey, $0.sentBytes) }) { first, _ in first
+    }
+    return Set(
+      now.flatMap(\.peers).filter { peer in counts[peer.publicKey].map { peer.sentBytes > $0 } ?? false }.map(
+        \.publicKey))
+  }
+}
+
+extension WireGuardFacts {
+  /// What was read of the devices.
+  init(_ devices: WireGuardDevices) {
+    self.init(devices: devices.devices)
+    for failure in devices.failures {
+      switch failure.reason {
+      case .unreadable(let error): unread[failure.name] = error.description
+      case .interfaceMissing: orphanSockets.append(failure.name)
+      }
+    }
+  }
+}
