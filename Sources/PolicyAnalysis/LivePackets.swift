@@ -26,7 +26,15 @@ public struct LivePackets: Sendable {
   public init(
     _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil
   ) {
-    let journeys = Journeys(site, judges: [question.target.machine])
+    self.init(
+      question, through: Journeys(site, judges: [question.target.machine]), on: host, by: interface)
+  }
+
+  /// The same of many questions to one machine, which `journeys` knows.
+  init(
+    _ question: Question, through journeys: Journeys, on host: HostSnapshot,
+    by interface: InterfaceName? = nil
+  ) {
     var asked: [Asked] = []
     var notes: [String] = []
     guard let view = journeys.views[question.target.machine] else {

@@ -14,6 +14,14 @@ public struct Question: Sendable {
   /// The zone or tunnel by which the packets come; nil for the sources' own way.
   public let over: String?
 
+  /// A question of these parts.
+  init(sources: [GrantSource], target: GrantTarget, service: Service, over: String? = nil) {
+    self.sources = sources
+    self.target = target
+    self.service = service
+    self.over = over
+  }
+
   /// Understands the words of a question to a machine of a policy. `destination` is a zone of the machine or a prefix
   /// behind it; nil for the machine itself.
   public init(

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// What all checks gave, the worst first.
+public struct Diagnosis: Sendable {
+  /// The findings, by severity, then by check. A tunnel that ends in a container comes before all else: whatever else is
+  /// found of it is found in the wrong place.
+  public let findings: [DoctorFinding]
+  /// The checks that looked and found nothing, with what they looked at.
+  public let passed: [CheckResult]
+  /// The checks that could not be made, or not wholly, each with one reason; a check may have several.
+  public let notMade: [(check: DoctorCheck, why: String)]
+
+  /// Makes every check.
+  public init(_ subject: DoctorSubject, walks: DoctorWalks) {
+    self.init(
+      results: [
+        subject.tunnelInContainer(), subject.tunnelMissing(), subject.tunnelDown(),
+        subject.tunnelWithoutAddress(),
+        subject.listenPort(walks.listening), subject.handshake(), subject.allowedIPsOverlap(),
+        subject.allowedIPsPolicy(),
+        subject.route(), subject.mtu(), subject.reversePathFilter(), subject.sourceValidMark(),
+        subject.forwarding(),
+        subject.swarmAddress(), subject.otherFirewall(walks.granted), subject.boundAddress(),
+        subject.ipv6LeftOut(),
+        subject.userspace(),
+      ])
+  }
+
+  init(results: [CheckResult]) {
+    let order = Dictionary(
+      uniqueKeysWithValues: DoctorCheck.allCases.enumerated().map { ($0.element, $0.offset) })
+    findings = results.flatMap(\.findings).enumerated().sorted { one, two in
+      func key(_ finding: (offset: Int, element: DoctorFinding)) -> (Int, DoctorSeverity, Int, Int) {
+        let isFirst = finding.element.check == .tunnelInContainer && finding.element.severity == .error
+        return (
+          isFirst ? 0 : 1, finding.element.severity, order[finding.element.check] ?? 0, finding.offset
+        )
+      }
+      return key(one) < key(two)
+    }.map(\.element)
+    passed = results.filter { $0.findings.isEmpty && $0.gaps.isEmpty }
+    notMade = results.flatMap { result in result.gaps.map { (result.check, $0) } }
+  }
+
+  /// How many findings are of this severity.
+  public func count(_ severity: DoctorSeverity) -> Int { findings.count { $0.severity == severity } }
+
+  /// Whether there is an error or a warning.
+  public var isIll: Bool { findings.contains { $0.severity != .information } }
+}

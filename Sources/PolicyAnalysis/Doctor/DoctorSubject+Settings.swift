@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// Whether the kernel's settings let a tunnel's packets in and on.
+extension DoctorSubject {
+  /// How strictly an interface holds a packet's source against the way back: the larger of its own setting and all's.
+  private func reversePath(_ interface: InterfaceName, _ result: inout CheckResult) -> Int? {
+    guard let all = setting(.reversePathFilter(nil), &result),
+      let own = setting(.reversePathFilter(interface), &result)
+    else { return nil }
+    return max(all, own)
+  }
+
+  /// No interface is strict about sources whose answers leave by another.
+  func reversePathFilter() -> CheckResult {
+    var result = CheckResult(
+      .reversePathFilter, lookedAt: "rp_filter of \(names) and the routes back to what comes by them")
+    for (tunnel, device) in devices(&result) where tunnel.interface?.state == .up {
+      guard let strictness = reversePath(tunnel.name, &result), strictness == 1 else { continue }
+      let prefixes = Set(device.peers.flatMap(\.allowedIPs)).filter { $0.family == .ipv4 }.sorted()
+      var astray: [String] = []
+      for prefix in prefixes {
+        let someone = prefix.isEverything ? Self.anyone.first { $0.family == .ipv4 } : prefix.someone
+        guard let someone else { continue }
+        switch way(someone) {
+        case .leaves(tunnel.name, _), .local: break
+        case .leaves, .nowhere: astray.append(prefix.description)
+        case .unknown(let why): result.miss(why)
+        }
+      }
+      if astray.isEmpty { continue }
+      result.find(
+        .error,
+        "\(tunnel.name) is strict about sources (rp_filter 1), and answers to \(enumerated(astray)) leave by another way: "
+          + "what comes from there is thrown away",
+        fix: loosen(tunnel.name))
+    }
+    return result
+  }
+
+  /// What makes an interface loose; all's setting counts too, where it is the strict one.
+  private func loosen(_ interface: InterfaceName) -> String {
+    "sysctl -w \(NetworkSetting.reversePathFilter(interface).name)=2, and in /etc/sysctl.d for the next boot, "
+      + "or route the answers back by \(interface)"
+  }
+
+  /// A tunnel that takes everything by a mark gets its own packets past a strict check of sources.
+  func sourceValidMark() -> CheckResult {
+    var result = CheckResult(
+      .sourceValidMark,
+      lookedAt: "the tunnels' marks, rp_filter, src_valid_mark and the routes to the endpoints")
+    for (tunnel, device) in devices(&result) where device.firewallMark != 0 {
+      for endpoint in Set(device.peers.compactMap(\.endpoint?.address)).sorted()
+      where endpoint.family == .ipv4 {
+        guard case .leaves(let outer, _) = way(endpoint, mark: device.firewallMark) else {
+          if case .unknown(let why) = way(endpoint, mark: device.firewallMark) { result.miss(why) }
+          continue
+        }
+        switch way(endpoint) {
+        case .leaves(outer, _), .local: continue
+        case .unknown(let why):
+          result.miss(why)
+          continue
+        case .leaves, .nowhere: break
+        }
+        guard let strictness = reversePath(outer, &result), let marked = setting(.sourceValidMark, &result)
+        else { continue }
+        guard strictness == 1, marked == 0 else { continue }
+        result.find(
+          .error,
+          "\(outer) is strict about sources (rp_filter 1), and without the mark of \(tunnel.name) the way to \(endpoint) is "
+            + "another: what that peer sends is thrown away",
+          fix: "sysctl -w \(NetworkSetting.sourceValidMark.name)=1 as wg-quick does, or "
+            + "\(NetworkSetting.reversePathFilter(outer).name)=2; keep it in /etc/sysctl.d")
+      }
+    }
+    return result
+  }
+
+  /// Packets are passed on where the policy or the containers need it.
+  func forwarding() -> CheckResult {
+    var result = CheckResult(.forwarding, lookedAt: "forwarding, and what has to be passed on here")
+    for family in AddressFamily.allCases {
+      let needs = forwardingNeeds(family)
+      guard let first = needs.first else { continue }
+      guard let value = setting(.forwarding(family), &result), value == 0 else { continue }
+      result.find(
+        first.severity,
+        "\(family == .ipv4 ? "IPv4" : "IPv6") is not passed on from one interface to another, and has to be: "
+          + enumerated(needs.map(\.why)),
+        fix: "sysctl -w \(NetworkSetting.forwarding(family).name)=1, and in /etc/sysctl.d for the next boot")
+    }
+    return result
+  }
+
+  /// What needs forwarding of a family, the worst first.
+  private func forwardingNeeds(_ family: AddressFamily) -> [(severity: DoctorSeverity, why: String)] {
+    var needs: [(severity: DoctorSeverity, why: String)] = []
+    if let role {
+      for tunnel in tunnels where tunnel.policy?.hub == role.machine.name {
+        let others = role.others(in: tunnel.name).filter { machine in
+          machine.addresses(in: tunnel.name).contains { $0.family == family }
+        }
+        if others.count > 1 {
+          needs.append((.error, "this is the hub of \(tunnel.name) for \(counted(others.count, "machine"))"))
+        }
+      }
+      for subnet in role.machine.subnets where subnet.family == family {
+        needs.append((.error, "\(subnet) is behind this machine"))
+      }
+    }
+    let bridges = facts.host.interfaces.filter { interface in
+      interface.kind == "bridge" && interface.state == .up && Self.isContainers(interface.name, role?.machine)
+        && interface.addresses.contains { $0.address.family == family && !$0.address.isLinkLocal }
+    }
+    if !bridges.isEmpty {
+      needs.append((.warning, "containers are behind \(enumerated(bridges.map(\.name.description)))"))
+    }
+    return needs
+  }
+
+  /// Whether containers are behind an interface: by the machine's zone, else by Docker's names.
+  private static func isContainers(_ name: InterfaceName, _ machine: Machine?) -> Bool {
+    if let zone = machine?.zone(named: Zone.containers) {
+      return zone.interfaces.contains { $0.matches(name) }
+    }
+    return name.description.hasPrefix("docker") || name.description.hasPrefix("br-")
+  }
+}
