@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import ArgumentParser
+import Glibc
+import LinuxKernel
+import NetworkModel
+import PolicyAnalysis
+import PolicyCompiler
+import PolicyLanguage
+import RulesetModel
+
+/// `wgfence doctor`: what makes a tunnel look fine and not work.
+struct DoctorVerb: Verb {
+  static let configuration = verb(
+    "doctor", "Look for what makes a tunnel look fine and not work, and say the fix.",
+    discussion: """
+      Holds this host against the policy, and against what WireGuard needs: where the tunnel ends, its addresses, port and \
+      peers, routes, packet sizes, the kernel's settings, Docker's Swarm, and other programs' firewalls. Nothing is changed, \
+      and nothing is sent to a peer.
+
+      Without a policy it looks at the WireGuard interfaces that there are. What it could not look at (most of it needs \
+      root) is said, and counts as not made, never as passed.
+
+      Exit status: 0 nothing is wrong (information is nothing wrong); 1 it could not be done; 2 an error or a warning was \
+      found.
+      """)
+
+  @Argument(
+    help: "The policy file (default: \(PolicyOptions.defaultPath), where it is there).",
+    completion: .file(extensions: ["yaml", "yml"]))
+  var policy: String?
+
+  @OptionGroup var machine: MachineOptions
+
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
+  func run() throws {
+    var notes: [String] = []
+    let loaded = try load(&notes)
+    let role = try loaded.map { try findRole(in: $0, &notes) } ?? nil
+    var facts: HostFacts
+    do throws(HostReadError) {
+      facts = try HostFactsReader.read()
+    } catch {
+      Console.error("\(error)")
+      throw ExitCode(1)
+    }
+    notes += facts.host.notes.filter { $0 != .protocolNotLoaded(.sctp) }.map(\.description)
+    facts.routes = RouteReader.read(DoctorSubject(facts, as: role).routeQuestions, on: facts.host)
+    if DoctorSubject(facts, as: role).hasSilentPeers {
+      facts.wireGuard.sentMeanwhile = HostFactsReader.sent(since: facts.wireGuard.devices, on: facts.host)
+    }
+    let subject = DoctorSubject(facts, as: role)
+    if role == nil {
+      let names = subject.tunnels.map(\.name.description)
+      notes.append(
+        names.isEmpty
+          ? "looked at without a policy, and there is no WireGuard interface here"
+          : "looked at without a policy: the WireGuard interfaces here are \(names.joined(separator: ", "))")
+    }
+    let report = DoctorReport(
+      machine: role?.machine.name, policy: role.map { $0.policy.path },
+      digest: role == nil ? nil : loaded?.digest,
+      diagnosis: Diagnosis(subject, walks: walks(subject)), notes: notes)
+    switch format {
+    case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
+    case .json: Console.print(report.json)
+    }
+    if report.diagnosis.isIll { throw ExitCode(2) }
+  }
+
+  /// The policy that was named; without a name the usual one, where it is there.
+  private func load(_ notes: inout [String]) throws -> LoadedPolicy? {
+    let path = policy ?? PolicyOptions.defaultPath
+    if policy == nil, access(path, F_OK) != 0 {
+      guard machine.given == nil else {
+        Console.error("\(path): \(String(cString: strerror(errno))); --machine names a machine of a policy")
+        throw ExitCode(1)
+      }
+      return nil
+    }
+    // A policy that is usual and may not be read by this user is said, and done without.
+    if policy == nil, machine.given == nil, access(path, R_OK) != 0 {
+      notes.append("\(path) was not looked at: \(String(cString: strerror(errno)))")
+      return nil
+    }
+    let file = try PolicyFile.load(path)
+    return LoadedPolicy(policy: try file.validPolicy(path), digest: file.digest, file: file)
+  }
+
+  /// The machine of the policy that this host is.
+  private func findRole(in loaded: LoadedPolicy, _ notes: inout [String]) throws -> DoctorSubject.Role? {
+    let name = machine.name(in: loaded.policy)
+    if let found = loaded.policy.machine(named: name) {
+      return DoctorSubject.Role(policy: loaded.policy, machine: found)
+    }
+    let known = loaded.policy.machines.map(\.name).joined(separator: ", ")
+    guard policy == nil, machine.given == nil else {
+      Console.error("'\(name)' is no machine of \(loaded.policy.path) (--machine takes one of \(known))")
+      throw ExitCode(1)
+    }
+    notes.append(
+      "\(loaded.policy.path) has no machine '\(name)', so it was not used (--machine takes one of \(known))")
+    return nil
+  }
+
+  /// What everything that is loaded in the kernel does with the packets that have to get in.
+  private func walks(_ subject: DoctorSubject) -> DoctorWalks {
+    guard Capability.isNetworkAdministrator else {
+      return DoctorWalks(unknown: "the kernel's rules are told to root alone")
+    }
+    do {
+      var socket = try NFTablesSocket()
+      let tables = try socket.readAll()
+      let walk = PacketWalk(tables, order: try HookOrder.read())
+      let site = subject.role.map { role in
+        CompiledSite(role.policy, today: Today.date, live: LiveEndpoints.read(for: role.policy).live)
+      }
+      return DoctorWalks(subject, of: site, through: walk, in: try LiveSurroundings())
+    } catch {
+      return DoctorWalks(unknown: "\(error)")
+    }
+  }
+}
