@@ -31,7 +31,8 @@ extension DoctorSubject {
       }
       guard !isTold, let name = namespace.wireGuard.first else { continue }
       let addresses =
-        namespace.interfaces.first { $0.name == name }?.addresses.map(\.address.description) ?? []
+        namespace.interfaces.first { $0.name == name }?.addresses.map(\.address).filter { !$0.isLinkLocal }
+        .map(\.description) ?? []
       let whose = addresses.isEmpty ? "\(name)" : "\(name) with \(addresses.joined(separator: " and "))"
       if hasOwn {
         result.find(

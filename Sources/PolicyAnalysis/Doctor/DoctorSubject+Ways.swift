@@ -20,7 +20,9 @@ extension DoctorSubject {
         continue
       }
       let planned = insideTargets(of: tunnel).filter { target in
-        interface.addresses.contains { $0.address.family == target.address.family }
+        interface.addresses.contains {
+          $0.address.family == target.address.family && !$0.address.isLinkLocal
+        }
       }
       judge(planned, .error, tunnel, &result)
       guard let device = tunnel.device else {

@@ -157,7 +157,7 @@ public struct DoctorTunnel: Sendable {
   /// Whether something of a family is to travel in it.
   func carries(_ family: AddressFamily) -> Bool {
     addresses.contains { $0.family == family }
-      || (interface?.addresses.contains { $0.address.family == family } ?? false)
+      || (interface?.addresses.contains { $0.address.family == family && !$0.address.isLinkLocal } ?? false)
   }
 }
 
