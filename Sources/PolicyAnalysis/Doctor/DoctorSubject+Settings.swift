@@ -72,8 +72,9 @@ extension DoctorSubject {
           .error,
           "\(outer) is strict about sources (rp_filter 1), and without the mark of \(tunnel.name) the way to \(endpoint) is "
             + "another: what that peer sends is thrown away",
-          fix: "sysctl -w \(NetworkSetting.sourceValidMark.name)=1 as wg-quick does, or "
-            + "\(NetworkSetting.reversePathFilter(outer).name)=2; keep it in /etc/sysctl.d")
+          fix:
+            "sysctl -w \(NetworkSetting.reversePathFilter(outer).name)=2 and keep it in /etc/sysctl.d, or let wg-quick make the "
+            + "routes: it sets \(NetworkSetting.sourceValidMark.name)=1 and marks what comes back")
       }
     }
     return result

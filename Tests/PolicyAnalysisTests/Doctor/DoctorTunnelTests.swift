@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import RulesetModel
+import Testing
+
+@testable import PolicyAnalysis
+
+@Suite("The doctor, of the tunnel itself,") struct DoctorTunnelTests {
+  private static let container = String(repeating: "ab", count: 32)
+
+  private static func namespace(
+    _ addresses: [String], wireGuard: [String] = ["wg0"], container: String? = nil
+  )
+    -> NamespaceReading
+  {
+    NamespaceReading(namespaces: [
+      NamespaceFacts(
+        identity: 7,
+        process: ProcessIdentity(pid: 812, name: "wireguard-go", userID: 0, unit: nil, container: container),
+        interfaces: [Patient.interface("wg0", 9, addresses, kind: "tun", mtu: 1420)],
+        wireGuard: wireGuard.map(Patient.name))
+    ])
+  }
+
+  @Test(
+    "finds a tunnel that ends in a container",
+    arguments: [
+      DoctorCase(
+        "the policy's addresses are there and not here", .tunnelInContainer, .error,
+        ["container abababababab (wireguard-go[812])", "10.13.13.2, fd13:13::2 is on wg0 there"],
+        fix: "run WireGuard on the host"
+      ) {
+        $0.interfaces["wg0"] = nil
+        $0.elsewhere = namespace(["10.13.13.2/24", "fd13:13::2/64"], container: container)
+      },
+      DoctorCase(
+        "without a policy, WireGuard is there alone", .tunnelInContainer, .error, ["wg0 with 10.13.13.2"]
+      ) {
+        $0.machine = nil
+        $0.interfaces["wg0"] = nil
+        $0.elsewhere = namespace(["10.13.13.2/24"])
+      },
+      DoctorCase(
+        "another tunnel is there, and the own one is here", .tunnelInContainer, .information, ["10.99.0.1"],
+        fix: "nothing"
+      ) { $0.elsewhere = namespace(["10.99.0.1/24"]) },
+      DoctorCase("the address is here and there", .tunnelInContainer, nil) {
+        $0.elsewhere = namespace(["10.13.13.2/24"], wireGuard: [])
+      },
+      DoctorCase("a namespace without a tunnel", .tunnelInContainer, nil) {
+        $0.elsewhere = namespace(["172.17.0.2/16"], wireGuard: [])
+      },
+      DoctorCase("a socket of a WireGuard that is nowhere", .tunnelInContainer, .information, ["wg7"]) {
+        $0.orphans = [Patient.name("wg7")]
+      },
+    ])
+  func inContainer(_ one: DoctorCase) throws { try one.judge() }
+
+  @Test("tells of a tunnel in a container before everything else")
+  func first() throws {
+    var patient = Patient()
+    patient.interfaces["wg0"] = nil
+    patient.settings[.forwarding(.ipv4)] = 0
+    patient.elsewhere = Self.namespace(["10.13.13.2/24"])
+    #expect(try patient.diagnosis().findings.first?.check == .tunnelInContainer)
+  }
+
+  @Test(
+    "finds a tunnel that is not whole",
+    arguments: [
+      DoctorCase("it is not there", .tunnelMissing, .error, ["no interface wg0"], fix: "wg-quick@wg0") {
+        $0.interfaces["wg0"] = nil
+      },
+      DoctorCase("it is no WireGuard", .tunnelMissing, .error, ["veth"]) {
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "veth")
+        $0.hasDevice = false
+      },
+      DoctorCase("it is a process's", .tunnelMissing, nil) {
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun")
+      },
+      DoctorCase("it is down", .tunnelDown, .error, ["wg0"], fix: "ip link set wg0 up") {
+        $0.interfaces["wg0"] = Patient.interface(
+          "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "wireguard", mtu: 1420, state: .down)
+      },
+      DoctorCase(
+        "it lacks IPv6", .tunnelWithoutAddress, .error, ["lacks fd13:13::2"], fix: "fd13:13::2/64 dev wg0"
+      ) {
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+      },
+      DoctorCase("another interface has its address", .tunnelWithoutAddress, .error, ["docker0 has it"]) {
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["fd13:13::2/64"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["docker0"] = Patient.interface("docker0", 5, ["10.13.13.2/24"], kind: "bridge")
+      },
+      DoctorCase("without a policy it has none at all", .tunnelWithoutAddress, .warning, ["no address"]) {
+        $0.machine = nil
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["fe80::1/64"], kind: "wireguard", mtu: 1420)
+      },
+      DoctorCase("it is IPv4's alone", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
+        $0.policyText = Patient.siteWithoutIPv6
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+      },
+      DoctorCase("nobody has IPv6", .ipv6LeftOut, nil) {
+        $0.machine = nil
+        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["eth0"] = Patient.interface("eth0", 2, ["198.51.100.7/24", "fe80::7/64", "fd00::7/64"])
+      },
+      DoctorCase("it is a process and not the kernel's", .userspace, .information, ["wg0"]) {
+        $0.interfaces["wg0"] = Patient.interface(
+          "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun", mtu: 1420)
+      },
+    ])
+  func tunnel(_ one: DoctorCase) throws { try one.judge() }
+}
