@@ -41,7 +41,7 @@ struct DoctorVerb: Verb {
     let role = try loaded.map { try findRole(in: $0, &notes) } ?? nil
     var facts: HostFacts
     do throws(HostReadError) {
-      facts = try HostFactsReader.read()
+      facts = try HostFactsReader.read(docker: Self.docker)
     } catch {
       Console.error("\(error)")
       throw ExitCode(1)
@@ -68,6 +68,13 @@ struct DoctorVerb: Verb {
     case .json: Console.print(report.json)
     }
     if report.diagnosis.isIll { throw ExitCode(2) }
+  }
+
+  /// Docker's socket: what `DOCKER_HOST` names, as its own programs have it, else the usual one.
+  private static var docker: DockerSocket? {
+    guard let value = getenv("DOCKER_HOST") else { return DockerSocket.find() }
+    let host = String(cString: value)
+    return host.hasPrefix("unix://") ? DockerSocket(path: String(host.dropFirst(7))) : DockerSocket.find()
   }
 
   /// The policy that was named; without a name the usual one, where it is there.
