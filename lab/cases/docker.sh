@@ -41,6 +41,27 @@ docker run -d --name office -p 19090:8080 shop:1 >/dev/null
 verdict "two containers run and are published" 2 "$(docker ps -q | wc -l)"
 until_true 5 container_answers
 
+# The doctor asks this Docker, and looks into its containers.
+examine() {
+  DOCKER_HOST=unix://$docker_at/socket wgfence_in onprem doctor "$LAB/docker.yaml" --machine onprem >"$LAB/examined" 2>&1
+  echo $?
+}
+examined() { if grep -E "$1" "$LAB/examined" | grep -qF -- "$2"; then echo yes; else echo "no: $(cat "$LAB/examined")"; fi; }
+verdict "the doctor has nothing against two containers" 0 "$(examine)"
+verdict "it looked into both" yes "$(examined '^ok +tunnel-in-container ' ' other network namespaces')"
+verdict "it learnt from Docker that there is no Swarm" yes "$(examined '^ok +swarm-address ' '')"
+docker network create --subnet 10.13.13.128/25 clash >/dev/null
+verdict "a network of Docker's inside the tunnel's is a finding" 2 "$(examine)"
+verdict "with its bridge" yes "$(examined '^warning +allowed-ips-overlap ' '10.13.13.128/25 in it, which is the network of the bridge br-')"
+docker network rm clash >/dev/null
+# The lab's own servers have Swarm's ports.
+end_task onprem servers
+docker swarm init --advertise-addr 198.51.100.7 >"$LAB/swarm" 2>&1 || cat "$LAB/swarm"
+verdict "a Swarm past the tunnel is a finding" 2 "$(examine)"
+verdict "with its address" yes "$(examined '^(error|warning) +swarm-address ' '198.51.100.7, which is not the tunnel')"
+docker swarm leave --force >/dev/null
+serve onprem servers --tcp 22,2049,2377,3000,8888,9090,9100,9999 --udp 68,546,5005,7946 --chatter 5433
+
 # Without a policy.
 for from in laptop-eric laptop-ryan internet lan; do
   door "without a policy Docker's port is open from $from" open $from shop 18080
