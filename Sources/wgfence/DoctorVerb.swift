@@ -59,10 +59,11 @@ struct DoctorVerb: Verb {
           ? "looked at without a policy, and there is no WireGuard interface here"
           : "looked at without a policy: the WireGuard interfaces here are \(names.joined(separator: ", "))")
     }
+    let walks = findWalks(subject, &notes)
     let report = DoctorReport(
       machine: role?.machine.name, policy: role.map { $0.policy.path },
       digest: role == nil ? nil : loaded?.digest,
-      diagnosis: Diagnosis(subject, walks: walks(subject)), notes: notes)
+      diagnosis: Diagnosis(subject, walks: walks), notes: notes)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(report.json)
@@ -113,7 +114,7 @@ struct DoctorVerb: Verb {
   }
 
   /// What everything that is loaded in the kernel does with the packets that have to get in.
-  private func walks(_ subject: DoctorSubject) -> DoctorWalks {
+  private func findWalks(_ subject: DoctorSubject, _ notes: inout [String]) -> DoctorWalks {
     guard Capability.isNetworkAdministrator else {
       return DoctorWalks(unknown: "the kernel's rules are told to root alone")
     }
@@ -122,7 +123,12 @@ struct DoctorVerb: Verb {
       let tables = try socket.readAll()
       let walk = PacketWalk(tables, order: try HookOrder.read())
       let site = subject.role.map { role in
-        CompiledSite(role.policy, today: Today.date, live: LiveEndpoints.read(for: role.policy).live)
+        let heard = LiveEndpoints.read(for: role.policy)
+        notes += heard.gaps
+        return CompiledSite(role.policy, today: Today.date, live: heard.live)
+      }
+      if !walk.unwalked.isEmpty {
+        notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
       }
       return DoctorWalks(subject, of: site, through: walk, in: try LiveSurroundings())
     } catch {

@@ -14,53 +14,74 @@ extension DoctorSubject {
     let count = tunnels.reduce(0) { $0 + ($1.device?.peers.count ?? 0) }
     var result = CheckResult(.handshake, lookedAt: "the last handshakes of \(counted(count, "peer"))")
     for (tunnel, device) in devices(&result) {
-      for peer in device.peers { judge(peer, of: device, in: tunnel, &result) }
+      // A hub may have hundreds of laptops that are at home: they are told together.
+      var waiting: [String] = []
+      var silent: [String] = []
+      for peer in device.peers {
+        let who = name(of: peer, in: tunnel)
+        switch state(of: peer) {
+        case .well: break
+        case .waiting: waiting.append(who)
+        case .silent(let age): silent.append("\(who) for \(Self.duration(age))")
+        case .ill(let severity, let what):
+          result.find(severity, "\(who) over \(tunnel.name) \(what)", fix: Self.fix(peer))
+        }
+      }
+      if !waiting.isEmpty {
+        result.find(
+          .information, "never heard over \(tunnel.name), and they have to begin: \(enumerated(waiting))",
+          fix:
+            "give them an Endpoint here, or PersistentKeepalive = 25 on their side, if they are to be reached at any time"
+        )
+      }
+      if !silent.isEmpty {
+        result.find(
+          .information,
+          "silent over \(tunnel.name), which without PersistentKeepalive may be all right: \(enumerated(silent))",
+          fix: "send something to them and look again, or set PersistentKeepalive = 25")
+      }
     }
     return result
   }
 
-  private func judge(
-    _ peer: WireGuardPeer, of device: WireGuardDevice, in tunnel: DoctorTunnel, _ result: inout CheckResult
-  ) {
-    let who = "\(name(of: peer, in: tunnel)) over \(tunnel.name)"
-    let keepalive = peer.persistentKeepalive > 0
-    let fix: String
-    if let endpoint = peer.endpoint {
-      fix =
-        "see that WireGuard runs at \(endpoint), that UDP reaches it there, and that each side has the other's public key"
-    } else {
-      fix =
-        "give the peer an Endpoint here, or have the other side begin: PersistentKeepalive = 25 there keeps it heard"
-    }
+  /// How a peer does.
+  private enum PeerState {
+    case well
+    /// It has no endpoint and was never heard.
+    case waiting
+    /// Not heard for so many seconds, and nothing is known to have been sent to it.
+    case silent(Int64)
+    /// What it does, behind its name.
+    case ill(DoctorSeverity, String)
+  }
+
+  private func state(of peer: WireGuardPeer) -> PeerState {
     guard let latest = peer.latestHandshake else {
-      if keepalive || peer.sentBytes > 0 {
-        result.find(
-          .error,
-          "\(who) has never answered a handshake"
-            + (peer.endpoint.map {
-              ": \(counted(Int(clamping: peer.sentBytes), "byte")) were sent to \($0) in vain"
-            } ?? ""),
-          fix: fix)
-      } else if peer.endpoint != nil {
-        result.find(.warning, "\(who) has never been heard, and nothing was sent to it yet", fix: fix)
-      } else {
-        result.find(.information, "\(who) has never been heard: it has to begin", fix: fix)
+      // Without an endpoint nothing can be sent to it, whatever its keepalive.
+      guard let endpoint = peer.endpoint else { return .waiting }
+      guard peer.persistentKeepalive > 0 || peer.sentBytes > 0 else {
+        return .ill(.warning, "has never been heard, and nothing was sent to it yet")
       }
-      return
+      let sent = counted(Int(clamping: peer.sentBytes), "byte")
+      return .ill(.error, "has never answered a handshake: \(sent) went to \(endpoint) in vain")
     }
     let age = facts.time - latest
-    guard age > Self.handshakeLifetime else { return }
-    let heard = "\(who) was last heard \(Self.duration(age)) ago"
-    if keepalive {
-      result.find(
-        .error, "\(heard), though a packet is sent to it every \(peer.persistentKeepalive) seconds", fix: fix)
-    } else if facts.wireGuard.sentMeanwhile.contains(peer.publicKey) {
-      result.find(.error, "\(heard), though packets are being sent to it", fix: fix)
-    } else {
-      result.find(
-        .information, "\(heard): it is silent, which without PersistentKeepalive may be all right",
-        fix: "send something to it and look again, or set PersistentKeepalive = 25 for it")
+    guard age > Self.handshakeLifetime else { return .well }
+    let heard = "was last heard \(Self.duration(age)) ago"
+    if peer.persistentKeepalive > 0 {
+      return .ill(
+        .error, "\(heard), though a packet is sent to it every \(peer.persistentKeepalive) seconds")
     }
+    if facts.wireGuard.sentMeanwhile.contains(peer.publicKey) {
+      return .ill(.error, "\(heard), though packets are being sent to it")
+    }
+    return .silent(age)
+  }
+
+  private static func fix(_ peer: WireGuardPeer) -> String {
+    let place = peer.endpoint.map { "at \($0)" } ?? "on the other side"
+    return
+      "see that WireGuard runs \(place), that UDP reaches it there, and that each side has the other's public key"
   }
 
   /// Whether there are peers of whom only a second reading can tell whether anything is sent to them.

@@ -21,8 +21,9 @@ import Testing
           Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil, keepalive: 0, sent: 0)
         ]
       },
-      DoctorCase("never, and it has to begin", .handshake, .information, ["it has to begin"], fix: "Endpoint")
-      {
+      DoctorCase(
+        "never, and it has to begin", .handshake, .information, ["have to begin: ec2"], fix: "Endpoint"
+      ) {
         $0.peers = [
           Patient.peer(
             Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], endpoint: nil, age: nil, keepalive: 0, sent: 0)
@@ -35,8 +36,19 @@ import Testing
         $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)]
         $0.sentMeanwhile = [Patient.ec2Key]
       },
-      DoctorCase("long ago, silent", .handshake, .information, ["3 minutes ago", "may be all right"]) {
+      DoctorCase("long ago, silent", .handshake, .information, ["may be all right: ec2 for 3 minutes"]) {
         $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)]
+      },
+      DoctorCase(
+        "many that have to begin, in one line", .handshake, .information,
+        ["peer CQkJCQkJ…, peer", "and 2 more"]
+      ) {
+        $0.machine = nil
+        $0.peers = (0..<6).map { place in
+          Patient.peer(
+            place == 0 ? Patient.strangerKey : Patient.key(UInt8(place) + 100), ["10.9.0.\(place)/32"],
+            endpoint: nil, age: nil)
+        }
       },
       DoctorCase("just within the time", .handshake, nil) {
         $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 180)]

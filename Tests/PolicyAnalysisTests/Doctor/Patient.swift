@@ -47,6 +47,7 @@ struct Patient {
   static let whole = ["10.13.13.0/24", "fd13:13::/64", "10.50.0.0/16"]
 
   static let now: Int64 = 1_800_000_000
+  static func key(_ byte: UInt8) -> WireGuardKey { WireGuardKey(bytes: [UInt8](repeating: byte, count: 32))! }
   static let ec2Key = WireGuardKey(bytes: [UInt8](repeating: 1, count: 32))!
   static let ericKey = WireGuardKey(bytes: [UInt8](repeating: 2, count: 32))!
   static let strangerKey = WireGuardKey(bytes: [UInt8](repeating: 9, count: 32))!
