@@ -9,14 +9,15 @@ public enum HostFactsReader {
   /// Everything but the routes, which have to be asked for by their destinations. Throws only where the interfaces or
   /// the sockets cannot be listed: nothing could be said then.
   public static func read(docker: DockerSocket? = DockerSocket.find()) throws(HostReadError) -> HostFacts {
-    let host = try HostReader.snapshot()
+    let survey = try HostReader.survey()
+    let host = survey.host.snapshot
     let units = Set(host.listeners.compactMap { $0.process?.unit })
     var order: [String: Set<String>] = [:]
     for unit in units { order[unit] = UnitFiles.order(of: unit) }
     let devices = WireGuardDevices.read(interfaces: host.interfaces)
     return HostFacts(
       host: host, time: Int64(time(nil)), wireGuard: WireGuardFacts(devices),
-      elsewhere: NamespaceReader.read(),
+      elsewhere: try NamespaceReader.read(survey),
       settings: SettingReader.read(host.interfaces), docker: DockerReader.read(docker), unitOrder: order)
   }
 

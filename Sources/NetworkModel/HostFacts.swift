@@ -27,7 +27,7 @@ public struct HostFacts: Sendable {
   /// Its WireGuard devices.
   public var wireGuard: WireGuardFacts
   /// The other network namespaces on it.
-  public var elsewhere: NamespaceReading
+  public var elsewhere: OtherNamespaces
   /// The kernel's settings that were read, by what they set; one that could not be read is missing.
   public var settings: [NetworkSetting: Int]
   /// The ways that were asked of the kernel.
@@ -40,7 +40,7 @@ public struct HostFacts: Sendable {
   /// Facts of these parts.
   public init(
     host: HostSnapshot, time: Int64, wireGuard: WireGuardFacts = WireGuardFacts(),
-    elsewhere: NamespaceReading = NamespaceReading(), settings: [NetworkSetting: Int] = [:],
+    elsewhere: OtherNamespaces = OtherNamespaces(), settings: [NetworkSetting: Int] = [:],
     routes: [RouteAsk: RouteFact] = [:], docker: Reading<DockerFacts> = .unknown("Docker was not asked"),
     unitOrder: [String: Set<String>] = [:]
   ) {

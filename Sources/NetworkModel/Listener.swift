@@ -64,6 +64,9 @@ extension IPAddress {
   /// Whether it is in `127.0.0.0/8`, or is `::1`.
   public var isLoopback: Bool { family == .ipv4 ? bits >> 24 == 127 : bits == 1 }
 
+  /// Whether it is of one link alone: `fe80::/10` (RFC 4291 section 2.5.6), `169.254.0.0/16` (RFC 3927).
+  public var isLinkLocal: Bool { family == .ipv6 ? bits >> 118 == 0x3fa : bits >> 16 == 0xa9fe }
+
   /// The IPv4 address inside an IPv4-mapped one (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); any other unchanged.
   public var unmapped: IPAddress {
     family == .ipv6 && bits >> 32 == 0xffff ? IPAddress(family: .ipv4, bits: bits) : self

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Another network namespace on the host: a container's, or one of `ip netns` in which a process runs.
+/// Another network namespace on the host, as far as a tunnel may end in it.
 public struct NamespaceFacts: Sendable, Hashable {
-  /// The number by which it is known: the inode of `/proc/PID/ns/net`.
-  public let identity: UInt64
-  /// A process in it: a WireGuard's where there is one, else the one with the lowest number.
-  public let process: ProcessIdentity
+  /// What it is.
+  public let kind: NamespaceSnapshot.Kind
+  /// A process in it: a WireGuard's where there is one, else the one with the lowest number; nil where a file alone keeps
+  /// it.
+  public let process: ProcessIdentity?
   /// Its interfaces.
   public let interfaces: [NetworkInterface]
   /// Those of its interfaces that are WireGuard's: the kernel's, and tunnels beside which a userspace WireGuard runs.
@@ -13,10 +14,10 @@ public struct NamespaceFacts: Sendable, Hashable {
 
   /// A namespace from its parts.
   public init(
-    identity: UInt64, process: ProcessIdentity, interfaces: [NetworkInterface],
+    kind: NamespaceSnapshot.Kind, process: ProcessIdentity?, interfaces: [NetworkInterface],
     wireGuard: [InterfaceName] = []
   ) {
-    self.identity = identity
+    self.kind = kind
     self.process = process
     self.interfaces = interfaces
     self.wireGuard = wireGuard
@@ -28,9 +29,22 @@ public struct NamespaceFacts: Sendable, Hashable {
   }
 }
 
+extension NamespaceFacts: CustomStringConvertible {
+  /// `container db (wireguard-go[812])`, `the network namespace of sleep[12]`, `the network namespace blue`.
+  public var description: String {
+    let process = process.map { "\($0.name)[\($0.pid)]" }
+    switch kind {
+    case .host: return "the host"
+    case .container: return "\(kind)" + (process.map { " (\($0))" } ?? "")
+    case .named(let name): return "the network namespace \(name)" + (process.map { " (\($0))" } ?? "")
+    case .process(let own): return "the network namespace of \(process ?? "\(own.name)[\(own.pid)]")"
+    }
+  }
+}
+
 /// The other network namespaces that were found, and what could not be looked into.
-public struct NamespaceReading: Sendable, Hashable {
-  /// Those that were entered, by their lowest process.
+public struct OtherNamespaces: Sendable, Hashable {
+  /// Those that were entered.
   public var namespaces: [NamespaceFacts]
   /// What could not be looked into, in sentences without a full stop; empty where everything was.
   public var gaps: [String]

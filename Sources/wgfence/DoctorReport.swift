@@ -12,62 +12,37 @@ struct DoctorReport {
   let diagnosis: Diagnosis
   let notes: [String]
 
-  /// Whether colours are written.
-  enum Style {
-    case plain
-    case coloured
-  }
-
   /// For people: the worst first, each with its fix on the next line; then what is well, then what was not looked at.
-  func text(_ style: Style) -> String {
+  func text(_ style: FindingText.Style) -> String {
     let width = DoctorCheck.allCases.map(\.rawValue.count).max() ?? 0
     func line(_ word: String, _ check: DoctorCheck?, _ text: String, colour: String? = nil) -> String {
       let head = word + String(repeating: " ", count: max(0, 11 - word.count))
       let name = check?.rawValue ?? ""
       let painted = style == .coloured ? colour.map { "\u{1b}[\($0)m\(head)\u{1b}[0m" } ?? head : head
       return
-        "\(painted)  \(name)\(String(repeating: " ", count: width - name.count))  \(Self.printable(text))\n"
+        "\(painted)  \(name)\(String(repeating: " ", count: width - name.count))  \(PrintableText.of(text))\n"
     }
     var text = ""
     for finding in diagnosis.findings {
       text += line(
-        finding.severity.rawValue, finding.check, finding.found, colour: Self.colour(finding.severity))
+        finding.severity.rawValue, finding.check, finding.found, colour: FindingText.colour(finding.severity))
       text += line("", nil, "fix: \(finding.fix)")
     }
     for result in diagnosis.passed { text += line("ok", result.check, result.lookedAt, colour: "32") }
     for gap in diagnosis.notMade { text += line("not made", gap.check, gap.why) }
-    let counts = DoctorSeverity.allCases.map { severity in
+    let counts = FindingSeverity.allCases.map { severity in
       let count = diagnosis.count(severity)
       return "\(count) \(severity.rawValue)\(count == 1 || severity == .information ? "" : "s")"
     }
     text +=
       "\n\(counts.joined(separator: ", ")); \(diagnosis.passed.count) ok, \(notMadeCount) not made"
       + (machine.map { ", as \($0) of \(policy ?? "")" } ?? "") + ".\n"
-    for note in notes { text += "note: \(Self.printable(note))\n" }
+    for note in notes { text += "note: \(PrintableText.of(note))\n" }
     return text
   }
 
   /// The checks that were not made, or not wholly.
   private var notMadeCount: Int { Set(diagnosis.notMade.map(\.check)).count }
-
-  private static func colour(_ severity: DoctorSeverity) -> String {
-    switch severity {
-    case .error: "1;31"
-    case .warning: "33"
-    case .information: "36"
-    }
-  }
-
-  /// The text without what would drive a terminal: a process may be named anything.
-  private static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }) else {
-      return text
-    }
-    return text.unicodeScalars.map { scalar in
-      scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-        ? scalar.escaped(asASCII: true) : String(scalar)
-    }.joined()
-  }
 
   var json: String {
     JSONWriter.object { object in

@@ -25,20 +25,15 @@ struct DoctorVerb: Verb {
       found.
       """)
 
-  @Argument(
-    help: "The policy file (default: \(PolicyOptions.defaultPath), where it is there).",
-    completion: .file(extensions: ["yaml", "yml"]))
-  var policy: String?
-
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup var options: PolicyWhereThere
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
   func run() throws {
     var notes: [String] = []
-    let loaded = try load(&notes)
-    let role = try loaded.map { try findRole(in: $0, &notes) } ?? nil
+    let found = try options.find(&notes)
+    let role = found.map { DoctorSubject.Role(policy: $0.loaded.policy, machine: $0.machine) }
     var facts: HostFacts
     do throws(HostReadError) {
       facts = try HostFactsReader.read(docker: Self.docker)
@@ -61,8 +56,7 @@ struct DoctorVerb: Verb {
     }
     let walks = findWalks(subject, &notes)
     let report = DoctorReport(
-      machine: role?.machine.name, policy: role.map { $0.policy.path },
-      digest: role == nil ? nil : loaded?.digest,
+      machine: role?.machine.name, policy: found?.path, digest: found?.loaded.digest,
       diagnosis: Diagnosis(subject, walks: walks), notes: notes)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
@@ -76,41 +70,6 @@ struct DoctorVerb: Verb {
     guard let value = getenv("DOCKER_HOST") else { return DockerSocket.find() }
     let host = String(cString: value)
     return host.hasPrefix("unix://") ? DockerSocket(path: String(host.dropFirst(7))) : DockerSocket.find()
-  }
-
-  /// The policy that was named; without a name the usual one, where it is there.
-  private func load(_ notes: inout [String]) throws -> LoadedPolicy? {
-    let path = policy ?? PolicyOptions.defaultPath
-    if policy == nil, access(path, F_OK) != 0 {
-      guard machine.given == nil else {
-        Console.error("\(path): \(String(cString: strerror(errno))); --machine names a machine of a policy")
-        throw ExitCode(1)
-      }
-      return nil
-    }
-    // A policy that is usual and may not be read by this user is said, and done without.
-    if policy == nil, machine.given == nil, access(path, R_OK) != 0 {
-      notes.append("\(path) was not looked at: \(String(cString: strerror(errno)))")
-      return nil
-    }
-    let file = try PolicyFile.load(path)
-    return LoadedPolicy(policy: try file.validPolicy(path), digest: file.digest, file: file)
-  }
-
-  /// The machine of the policy that this host is.
-  private func findRole(in loaded: LoadedPolicy, _ notes: inout [String]) throws -> DoctorSubject.Role? {
-    let name = machine.name(in: loaded.policy)
-    if let found = loaded.policy.machine(named: name) {
-      return DoctorSubject.Role(policy: loaded.policy, machine: found)
-    }
-    let known = loaded.policy.machines.map(\.name).joined(separator: ", ")
-    guard policy == nil, machine.given == nil else {
-      Console.error("'\(name)' is no machine of \(loaded.policy.path) (--machine takes one of \(known))")
-      throw ExitCode(1)
-    }
-    notes.append(
-      "\(loaded.policy.path) has no machine '\(name)', so it was not used (--machine takes one of \(known))")
-    return nil
   }
 
   /// What everything that is loaded in the kernel does with the packets that have to get in.

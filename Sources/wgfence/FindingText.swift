@@ -13,13 +13,15 @@ enum FindingText {
 
   /// The severity's word.
   static func severity(_ severity: FindingSeverity, _ style: Style) -> String {
-    guard style == .coloured else { return severity.rawValue }
-    let colour =
-      switch severity {
-      case .error: "1;31"
-      case .warning: "33"
-      case .information: "36"
-      }
-    return "\u{1b}[\(colour)m\(severity.rawValue)\u{1b}[0m"
+    style == .coloured ? "\u{1b}[\(colour(severity))m\(severity.rawValue)\u{1b}[0m" : severity.rawValue
+  }
+
+  /// The parameters of the escape sequence for a severity's colour.
+  static func colour(_ severity: FindingSeverity) -> String {
+    switch severity {
+    case .error: "1;31"
+    case .warning: "33"
+    case .information: "36"
+    }
   }
 }

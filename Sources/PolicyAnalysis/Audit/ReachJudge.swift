@@ -290,8 +290,3 @@ extension Listener {
       && (isWildcard || self.address == address)
   }
 }
-
-extension IPAddress {
-  /// Whether it is of one link alone: `fe80::/10` (RFC 4291 section 2.5.6), `169.254.0.0/16` (RFC 3927).
-  var isLinkLocal: Bool { family == .ipv6 ? bits >> 118 == 0x3fa : bits >> 16 == 0xa9fe }
-}

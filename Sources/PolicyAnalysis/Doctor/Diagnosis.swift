@@ -30,7 +30,7 @@ public struct Diagnosis: Sendable {
     let order = Dictionary(
       uniqueKeysWithValues: DoctorCheck.allCases.enumerated().map { ($0.element, $0.offset) })
     findings = results.flatMap(\.findings).enumerated().sorted { one, two in
-      func key(_ finding: (offset: Int, element: DoctorFinding)) -> (Int, DoctorSeverity, Int, Int) {
+      func key(_ finding: (offset: Int, element: DoctorFinding)) -> (Int, FindingSeverity, Int, Int) {
         let isFirst = finding.element.check == .tunnelInContainer && finding.element.severity == .error
         return (
           isFirst ? 0 : 1, finding.element.severity, order[finding.element.check] ?? 0, finding.offset
@@ -43,7 +43,7 @@ public struct Diagnosis: Sendable {
   }
 
   /// How many findings are of this severity.
-  public func count(_ severity: DoctorSeverity) -> Int { findings.count { $0.severity == severity } }
+  public func count(_ severity: FindingSeverity) -> Int { findings.count { $0.severity == severity } }
 
   /// Whether there is an error or a warning.
   public var isIll: Bool { findings.contains { $0.severity != .information } }

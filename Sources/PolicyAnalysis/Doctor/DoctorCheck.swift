@@ -40,33 +40,12 @@ public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
   case userspace
 }
 
-/// How bad a finding is.
-public enum DoctorSeverity: String, Sendable, Hashable, CaseIterable, Comparable {
-  /// The tunnel, or a part of it, does not work.
-  case error
-  /// It works in part, or not for long.
-  case warning
-  /// Worth knowing; nothing is wrong.
-  case information
-
-  private var rank: Int {
-    switch self {
-    case .error: 0
-    case .warning: 1
-    case .information: 2
-    }
-  }
-
-  /// The worst first.
-  public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
-}
-
 /// Something that makes a tunnel look fine and not work, and what to do about it.
 public struct DoctorFinding: Sendable, Hashable {
   /// The check that found it.
   public let check: DoctorCheck
   /// How bad it is.
-  public let severity: DoctorSeverity
+  public let severity: FindingSeverity
   /// What the check looked at.
   public let lookedAt: String
   /// What it found, as a sentence without a full stop.
@@ -76,7 +55,7 @@ public struct DoctorFinding: Sendable, Hashable {
 
   /// A finding of these parts.
   public init(
-    _ check: DoctorCheck, _ severity: DoctorSeverity, lookedAt: String, found: String, fix: String
+    _ check: DoctorCheck, _ severity: FindingSeverity, lookedAt: String, found: String, fix: String
   ) {
     self.check = check
     self.severity = severity
@@ -111,7 +90,7 @@ public struct CheckResult: Sendable, Hashable {
   }
 
   /// Adds a finding, once.
-  mutating func find(_ severity: DoctorSeverity, _ found: String, fix: String) {
+  mutating func find(_ severity: FindingSeverity, _ found: String, fix: String) {
     let finding = DoctorFinding(check, severity, lookedAt: lookedAt, found: found, fix: fix)
     if !findings.contains(finding) { findings.append(finding) }
   }

@@ -52,7 +52,7 @@ extension DoctorSubject {
     /// Not heard for so many seconds, and nothing is known to have been sent to it.
     case silent(Int64)
     /// What it does, behind its name.
-    case ill(DoctorSeverity, String)
+    case ill(FindingSeverity, String)
   }
 
   private func state(of peer: WireGuardPeer) -> PeerState {

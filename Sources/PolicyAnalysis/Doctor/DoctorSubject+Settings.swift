@@ -97,8 +97,8 @@ extension DoctorSubject {
   }
 
   /// What needs forwarding of a family, the worst first.
-  private func forwardingNeeds(_ family: AddressFamily) -> [(severity: DoctorSeverity, why: String)] {
-    var needs: [(severity: DoctorSeverity, why: String)] = []
+  private func forwardingNeeds(_ family: AddressFamily) -> [(severity: FindingSeverity, why: String)] {
+    var needs: [(severity: FindingSeverity, why: String)] = []
     if let role {
       for tunnel in tunnels where tunnel.policy?.hub == role.machine.name {
         let others = role.others(in: tunnel.name).filter { machine in

@@ -23,7 +23,7 @@ extension DoctorSubject {
     let isEncrypted = role.map { role in
       role.policy.encryptions.contains { $0.machines.contains(role.machine.name) }
     }
-    let severity: DoctorSeverity = isEncrypted ?? false ? .error : .warning
+    let severity: FindingSeverity = isEncrypted ?? false ? .error : .warning
     let join =
       "leave the Swarm and join it again with --advertise-addr \(inside[0]) --data-path-addr \(inside[0])"
     switch facts.docker {

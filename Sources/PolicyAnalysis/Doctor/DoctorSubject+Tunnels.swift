@@ -23,7 +23,7 @@ extension DoctorSubject {
         isTold = true
         result.find(
           .error,
-          "the tunnel ends in \(Self.name(namespace)) and not on this host: \(addresses) is on \(interface.name) there, "
+          "the tunnel ends in \(namespace) and not on this host: \(addresses) is on \(interface.name) there, "
             + "so a ping to it answers and what this host serves does not",
           fix:
             "run WireGuard on the host: stop it there, put its configuration into /etc/wireguard/\(tunnel.name).conf "
@@ -36,12 +36,12 @@ extension DoctorSubject {
       let whose = addresses.isEmpty ? "\(name)" : "\(name) with \(addresses.joined(separator: " and "))"
       if hasOwn {
         result.find(
-          .information, "a WireGuard interface is in \(Self.name(namespace)), not on this host: \(whose)",
+          .information, "a WireGuard interface is in \(namespace), not on this host: \(whose)",
           fix: "nothing, if that tunnel is for what runs there alone")
       } else {
         result.find(
           .error,
-          "the tunnel ends in \(Self.name(namespace)) and not on this host: \(whose), so a ping to it answers and what "
+          "the tunnel ends in \(namespace) and not on this host: \(whose), so a ping to it answers and what "
             + "this host serves does not",
           fix:
             "run WireGuard on the host: stop it there, put its configuration into /etc/wireguard/\(name).conf and "
@@ -57,12 +57,6 @@ extension DoctorSubject {
     }
     for gap in facts.elsewhere.gaps { result.miss(gap) }
     return result
-  }
-
-  private static func name(_ namespace: NamespaceFacts) -> String {
-    let process = "\(namespace.process.name)[\(namespace.process.pid)]"
-    if let container = namespace.process.container { return "container \(container.prefix(12)) (\(process))" }
-    return "the network namespace of \(process)"
   }
 
   /// An interface that a tunnel of the policy needs is there, and is WireGuard's.

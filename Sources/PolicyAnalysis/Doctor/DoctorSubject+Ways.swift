@@ -43,7 +43,7 @@ extension DoctorSubject {
 
   /// Targets that leave by another way than the tunnel, by that way.
   private func judge(
-    _ targets: [(address: IPAddress, what: String)], _ severity: DoctorSeverity, _ tunnel: DoctorTunnel,
+    _ targets: [(address: IPAddress, what: String)], _ severity: FindingSeverity, _ tunnel: DoctorTunnel,
     _ result: inout CheckResult
   ) {
     var astray: [String: [String]] = [:]

@@ -172,8 +172,6 @@ extension Prefix {
 }
 
 extension IPAddress {
-  /// Whether it is IPv6 and of one link alone (`fe80::/10`).
-  var isLinkLocal: Bool { family == .ipv6 && bits >> 118 == 0x3fa }
   /// Whether it goes to many (`224.0.0.0/4`, `ff00::/8`).
   var isMulticast: Bool { family == .ipv4 ? bits >> 28 == 0xe : bits >> 120 == 0xff }
   /// Whether it is IPv6 and unique in the world (`2000::/3`).

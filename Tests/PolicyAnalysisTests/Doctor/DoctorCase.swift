@@ -9,7 +9,7 @@ import Testing
 struct DoctorCase: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let check: DoctorCheck
-  let severity: DoctorSeverity?
+  let severity: FindingSeverity?
   /// What the finding has to say, all of it.
   var says: [String] = []
   /// What its fix has to say.
@@ -17,7 +17,7 @@ struct DoctorCase: Sendable, CustomTestStringConvertible {
   let spoil: @Sendable (inout Patient) -> Void
 
   init(
-    _ text: String, _ check: DoctorCheck, _ severity: DoctorSeverity?, _ says: [String] = [],
+    _ text: String, _ check: DoctorCheck, _ severity: FindingSeverity?, _ says: [String] = [],
     fix: String = "",
     _ spoil: @escaping @Sendable (inout Patient) -> Void
   ) {

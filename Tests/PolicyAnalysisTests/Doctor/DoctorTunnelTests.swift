@@ -12,12 +12,12 @@ import Testing
   private static func namespace(
     _ addresses: [String], wireGuard: [String] = ["wg0"], container: String? = nil
   )
-    -> NamespaceReading
+    -> OtherNamespaces
   {
-    NamespaceReading(namespaces: [
+    let process = ProcessIdentity(pid: 812, name: "wireguard-go", userID: 0, unit: nil, container: container)
+    return OtherNamespaces(namespaces: [
       NamespaceFacts(
-        identity: 7,
-        process: ProcessIdentity(pid: 812, name: "wireguard-go", userID: 0, unit: nil, container: container),
+        kind: container.map { .container(ContainerIdentity(id: $0)) } ?? .process(process), process: process,
         interfaces: [Patient.interface("wg0", 9, addresses, kind: "tun", mtu: 1420)],
         wireGuard: wireGuard.map(Patient.name))
     ])

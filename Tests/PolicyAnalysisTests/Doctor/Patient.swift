@@ -30,7 +30,7 @@ struct Patient {
   var orphans: [InterfaceName] = []
   var sentMeanwhile: Set<WireGuardKey> = []
   var listeners = [Listener(protocol: .udp, address: ip("0.0.0.0"), port: 51820)]
-  var elsewhere = NamespaceReading()
+  var elsewhere = OtherNamespaces()
   var settings: [NetworkSetting: Int] = [
     .forwarding(.ipv4): 1, .forwarding(.ipv6): 1, .sourceValidMark: 0, .reversePathFilter(nil): 0,
     .reversePathFilter(name("wg0")): 0, .reversePathFilter(name("eth0")): 0, .nonLocalBind(.ipv4): 0,
