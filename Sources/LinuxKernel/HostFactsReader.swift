@@ -10,15 +10,22 @@ public enum HostFactsReader {
   /// the sockets cannot be listed: nothing could be said then.
   public static func read(docker: DockerSocket? = DockerSocket.find()) throws(HostReadError) -> HostFacts {
     let survey = try HostReader.survey()
+    var facts = read(of: survey)
+    facts.elsewhere = try NamespaceReader.read(survey)
+    facts.docker = DockerReader.read(docker)
+    for unit in Set(survey.host.snapshot.listeners.compactMap { $0.process?.unit }) {
+      facts.unitOrder[unit] = UnitFiles.order(of: unit)
+    }
+    return facts
+  }
+
+  /// Of what a survey found, what WireGuard and the kernel's settings say: nobody else is asked.
+  public static func read(of survey: HostSurvey) -> HostFacts {
     let host = survey.host.snapshot
-    let units = Set(host.listeners.compactMap { $0.process?.unit })
-    var order: [String: Set<String>] = [:]
-    for unit in units { order[unit] = UnitFiles.order(of: unit) }
     let devices = WireGuardDevices.read(interfaces: host.interfaces)
     return HostFacts(
       host: host, time: Int64(time(nil)), wireGuard: WireGuardFacts(devices),
-      elsewhere: try NamespaceReader.read(survey),
-      settings: SettingReader.read(host.interfaces), docker: DockerReader.read(docker), unitOrder: order)
+      settings: SettingReader.read(host.interfaces))
   }
 
   /// The peers to whom more was sent than these devices say, after a second at the latest.

@@ -26,7 +26,11 @@ public struct JSONOutput: Sendable {
     return taken
   }
 
-  var document: String { String(decoding: bytes, as: UTF8.self) + "\n" }
+  /// The text with a line feed at its end.
+  consuming func document() -> String {
+    bytes.append(UInt8(ascii: "\n"))
+    return String(decoding: bytes, as: UTF8.self)
+  }
 
   mutating func open(_ bracket: StaticString) {
     literal(bracket)
@@ -64,6 +68,15 @@ public struct JSONOutput: Sendable {
   /// Quotes a text: what RFC 8259 section 7 demands is escaped, and DEL, which no terminal should be sent.
   mutating func string(_ text: some StringProtocol) {
     bytes.append(UInt8(ascii: "\""))
+    // Most texts have nothing to escape, and are copied whole.
+    func isPlain(_ byte: UInt8) -> Bool {
+      byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7f
+    }
+    if text.utf8.allSatisfy(isPlain) {
+      bytes.append(contentsOf: text.utf8)
+      bytes.append(UInt8(ascii: "\""))
+      return
+    }
     for byte in text.utf8 {
       switch byte {
       case UInt8(ascii: "\""): bytes.append(contentsOf: #"\""#.utf8)

@@ -17,21 +17,21 @@ public enum JSONWriter {
   public static func object<E: Error>(_ body: (inout Object) throws(E) -> Void) throws(E) -> String {
     var object = Object(output: JSONOutput())
     try body(&object)
-    return object.finish().document
+    return object.finish().document()
   }
 
   /// An object on one line, with a line feed at its end: a line of JSON Lines.
   public static func line<E: Error>(_ body: (inout Object) throws(E) -> Void) throws(E) -> String {
     var object = Object(output: JSONOutput(.line))
     try body(&object)
-    return object.finish().document
+    return object.finish().document()
   }
 
   /// A document that is one array, with a line feed at its end.
   public static func array<E: Error>(_ body: (inout Array) throws(E) -> Void) throws(E) -> String {
     var array = Array(output: JSONOutput())
     try body(&array)
-    return array.finish().document
+    return array.finish().document()
   }
 
   /// An object that is being written.

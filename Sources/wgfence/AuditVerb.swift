@@ -55,40 +55,48 @@ struct AuditVerb: Verb {
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
     do {
       let survey = try HostReader.survey()
+      let facts = HostFactsReader.read(of: survey)
       let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
       notes += rules.gaps
       var socket = try NFTablesSocket()
       let tables = try socket.readAll()
-      let devices = devices(&notes)
+      let order = try HookOrder.read()
+      let devices = facts.wireGuard.devices
       let host = AuditedHost(
-        survey: survey, tables: tables, order: try HookOrder.read(), surroundings: try LiveSurroundings(),
+        survey: survey, tables: tables, order: order, surroundings: try LiveSurroundings(),
         otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
         tunnelPorts: Set(devices.compactMap(\.listenPort)))
-      guard let role else {
-        let audit = Audit(of: host, by: nil)
-        return AuditReport(
-          machine: nil, policy: nil, drift: .none, audit: audit,
-          findings: audit.findings(drift: .none, view: nil),
-          openings: [], notes: notes + audit.notes)
+      let view = try role.map { role in
+        SiteView(policy: role.loaded.policy, machine: role.machine, ruleset: try compile(role))
       }
-      let ruleset = try compile(role)
-      let view = SiteView(policy: role.loaded.policy, machine: role.machine, ruleset: ruleset)
       let audit = Audit(of: host, by: view)
+      let drift = try view.map { try self.drift(Lowering.table($0.ruleset)) } ?? .none
       let own = tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
-      let drift = try drift(Lowering.table(ruleset))
       return AuditReport(
-        machine: role.machine.name,
-        policy: AuditReport.PolicyName(path: role.path, digest: role.loaded.digest),
-        drift: drift, audit: audit, findings: audit.findings(drift: drift, view: view),
-        openings: own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
-          ?? [],
-        notes: notes + audit.notes)
+        machine: role?.machine.name,
+        policy: role.map { AuditReport.PolicyName(path: $0.path, digest: $0.loaded.digest) }, drift: drift,
+        audit: audit,
+        findings: audit.findings(
+          drift: drift, view: view, blindSpots: BlindSpotReader.read(order: order),
+          health: health(facts, role)),
+        openings: role.flatMap { role in
+          own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
+        } ?? [], notes: notes + audit.notes)
     } catch let error as HostReadError {
       Console.error("\(error)")
     } catch let error as NetlinkError {
       Console.error("\(error)")
     }
     throw ExitCode(1)
+  }
+
+  /// The host as a doctor looks at it, as far as that says who reaches what: with a policy to hold it against.
+  private func health(_ facts: HostFacts, _ role: PolicyWhereThere.Role?) -> DoctorSubject? {
+    guard let role else { return nil }
+    let known = DoctorSubject.Role(policy: role.loaded.policy, machine: role.machine)
+    var facts = facts
+    facts.routes = RouteReader.read(DoctorSubject(facts, as: known).routeQuestions, on: facts.host)
+    return DoctorSubject(facts, as: known)
   }
 
   private func compile(_ role: PolicyWhereThere.Role) throws -> Ruleset {
@@ -108,16 +116,6 @@ struct AuditVerb: Verb {
     }
     guard plan.before != nil else { return .notLoaded }
     return plan.plan.operations.isEmpty ? .none : .operations(plan.plan.operations.count)
-  }
-
-  /// What WireGuard made; where that cannot be told, nothing is trusted for a tunnel.
-  private func devices(_ notes: inout [String]) -> [WireGuardDevice] {
-    do throws(HostReadError) {
-      return try WireGuardDevices.read().devices
-    } catch {
-      notes.append("which interfaces are tunnels was not read: \(error)")
-      return []
-    }
   }
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 internal import PolicyLanguage
 internal import RulesetModel
 
 extension Audit {
-  /// What is worth telling of the host, the gravest first. `drift` is how many operations lie between the kernel and the
-  /// policy; nil without a policy.
-  public func findings(drift: Drift, view: SiteView?) -> [AuditFinding] {
+  /// What is worth telling of the host, the gravest first. `drift` is what lies between the kernel and the policy,
+  /// `blindSpots` what no walk sees, and `health` what the settings and WireGuard say.
+  public func findings(
+    drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil
+  ) -> [AuditFinding] {
     var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) }
     switch drift {
     case .none: break
@@ -25,6 +27,8 @@ extension Audit {
           fix: "wgfence apply puts the policy in force"))
     }
     if let view { findings += unusedGrants(view) }
+    findings += blindSpots.map(Self.finding(of:))
+    if let health { findings += Self.findings(of: health) }
     var told: Set<String> = []
     return findings.filter { told.insert($0.fingerprint).inserted }.sorted {
       ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
@@ -65,6 +69,40 @@ extension Audit {
     }
     if let wide = wildcard(exposure, view) { findings.append(wide) }
     return findings
+  }
+
+  private static func finding(of spot: BlindSpot) -> AuditFinding {
+    let severity: FindingSeverity
+    let fix: String
+    switch spot {
+    case .bridgedPastRules, .bridgedThroughRules:
+      (severity, fix) = (.information, "nothing, if what is on one bridge may talk to each other")
+    case .unseen: (severity, fix) = (.information, "look as root, with all its capabilities")
+    case .legacyTable:
+      (severity, fix) = (
+        .warning, "list it with that program, and move its rules to nf_tables or take them away"
+      )
+    case .expressDataPath, .trafficControl, .interfacePrograms, .socketLookup, .netfilterProgram,
+      .hookFunction,
+      .virtualServices, .flowtable:
+      (severity, fix) = (.warning, "find out whose it is: no verdict of this audit takes it into account")
+    }
+    return AuditFinding(
+      check: .blindSpot, severity: severity, subject: spot.description, found: spot.description, fix: fix)
+  }
+
+  /// What a doctor finds that also says who reaches what.
+  private static func findings(of health: DoctorSubject) -> [AuditFinding] {
+    let results: [(AuditCheck, CheckResult)] = [
+      (.allowedIPs, health.allowedIPsPolicy()), (.setting, health.reversePathFilter()),
+      (.setting, health.sourceValidMark()), (.setting, health.forwarding()),
+      (.ipv6LeftOut, health.ipv6LeftOut()),
+    ]
+    return results.flatMap { check, result in
+      result.findings.map {
+        AuditFinding(check: check, severity: $0.severity, subject: $0.found, found: $0.found, fix: $0.fix)
+      }
+    }
   }
 
   private static func closing(
