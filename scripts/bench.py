@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from bench_audit import Sockets
 from bench_daemon import Daemon
 
 WGFENCE, STATE = sys.argv[1:3]
@@ -244,6 +245,27 @@ def daemon(small, large):
     return "\n".join(notes)
 
 
+def audit(small):
+    """An audit of 10,000 listening sockets, beside what only lists them."""
+    fresh_namespace()
+    for command in (("ip", "link", "set", "lo", "up"), ("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far"),
+                    ("ip", "address", "add", "198.51.100.7/24", "dev", "eth0"), ("ip", "link", "set", "far", "up"),
+                    ("ip", "link", "set", "eth0", "up"), apply(small)):
+        do(*command)
+    with Sockets(10_000, 200):
+        jobs = {"audit": (WGFENCE, "audit", small, "--machine", "gateway"),
+                "json": (WGFENCE, "audit", small, "--machine", "gateway", "--format", "json"), "ss": ("ss", "-tulnp")}
+        runs = {name: [] for name in jobs}
+        for _ in range(2 * RUNS + 1):
+            for name, command in jobs.items():
+                runs[name].append(timed(*command))
+    took = {name: tuple(MEDIAN(column) for column in zip(*results)) for name, results in runs.items()}
+    row("audit", "10,000 sockets, 50 grants : 200 ms", took["audit"][0], 200, 1.0, "ms")
+    row("audit", "its memory : 64 MiB", took["audit"][1], 64, 1.0, "MiB")
+    return (f"audit of 10,000 sockets: text {took['audit'][0]:.0f} ms, {took['audit'][1]:.0f} MiB; JSON {took['json'][0]:.0f} ms, "
+            f"{took['json'][1]:.0f} MiB; ss -tulnp, which lists them, {took['ss'][0]:.0f} ms, {took['ss'][1]:.0f} MiB")
+
+
 def ufw_reload():
     """Milliseconds of `ufw reload` with 50 rules; nil where Debian's ufw is not unpacked (scripts/setup.sh test)."""
     unpacked = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.build/neighbours")
@@ -374,9 +396,10 @@ def main():
     began = time.monotonic()
     small, large, note = processes()
     kept = daemon(small, large)
+    listed = audit(small)
     other = packets(small, large)
     print_table()
-    print(f"\n{note}\n{kept}\n{other}")
+    print(f"\n{note}\n{kept}\n{listed}\n{other}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 
