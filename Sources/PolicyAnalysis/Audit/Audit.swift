@@ -48,4 +48,11 @@ public struct Audit: Sendable {
     self.exposures = exposures
     self.notes = notes.reduce(into: []) { kept, note in if !kept.contains(note) { kept.append(note) } }
   }
+
+  /// An audit of these exposures.
+  init(exposures: [Exposure], approaches: [Approach] = [], notes: [String] = []) {
+    self.exposures = exposures
+    self.approaches = approaches
+    self.notes = notes
+  }
 }
