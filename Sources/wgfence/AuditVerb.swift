@@ -23,12 +23,15 @@ struct AuditVerb: Verb {
       says which findings count for the exit status. Needs root to see other users' processes, other namespaces and the \
       kernel's rules.
 
+      --format html writes a page for a browser to standard output: findings, a map of who reaches what, and all of it as a \
+      table. It loads nothing from anywhere.
+
       Exit status: 0 nothing was found that counts; 1 it could not be told; 2 something was found.
       """)
 
   @OptionGroup var options: PolicyWhereThere
 
-  @Option(help: "text, json, or sarif (for code scanning).")
+  @Option(help: "text, json, sarif (for code scanning), or html (one page that is whole in itself).")
   var format: AuditFormat = .text
 
   @Option(
@@ -48,6 +51,7 @@ struct AuditVerb: Verb {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(report.json)
     case .sarif: Console.print(report.sarif)
+    case .html: Console.print(report.page(at: Today.time))
     }
     if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
   }
@@ -124,6 +128,7 @@ enum AuditFormat: String, ExpressibleByArgument, CaseIterable {
   case text
   case json
   case sarif
+  case html
 }
 
 /// From which severity on a finding counts for the exit status.

@@ -67,7 +67,9 @@ struct LoadedPolicy {
 
 /// The day on which the program runs.
 enum Today {
-  static var date: CalendarDate { CalendarDate(secondsSince1970: time(nil)) }
+  static var date: CalendarDate { CalendarDate(secondsSince1970: time) }
+  /// Seconds since 1970-01-01T00:00:00Z.
+  static var time: Int { Glibc.time(nil) }
 }
 
 /// How a report is written.
