@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, then those of the review snippets, then the lab's tests with real packets. Fails when any fails; the
+# All Swift tests, then those of the review snippets and of the audit's page, then the lab's tests with real packets. Fails when any fails; the
 # last line sums up the lab.
 
 set -uo pipefail
@@ -18,6 +18,7 @@ if [ -d Tests ]; then
 fi
 
 scripts/test-review.sh || status=1
+scripts/test-page.sh || status=1
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
 # it: make siege, make unrest.

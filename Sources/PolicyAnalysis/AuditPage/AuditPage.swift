@@ -64,13 +64,15 @@ public struct AuditPage: Sendable {
       self.origin = origin
     }
 
-    /// What the map calls it.
+    /// What the map says of its kind; empty where its name says it.
     var words: String {
-      switch kind {
-      case .tunnel: "tunnel"
-      case .containers: "containers"
-      case .network: "network"
-      }
+      let words =
+        switch kind {
+        case .tunnel: "tunnel"
+        case .containers: "containers"
+        case .network: "network"
+        }
+      return words == name ? "" : words
     }
 
     /// What all such sides are called.

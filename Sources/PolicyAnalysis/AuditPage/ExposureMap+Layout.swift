@@ -82,7 +82,8 @@ extension ExposureMap {
         let frame = Frame(x: serviceX, y: y, width: measures.serviceWidth, height: height)
         services.append(
           Service(
-            exposures: entry.exposures, frame: frame, labels: labels(texts.lines, in: frame),
+            exposures: entry.exposures, frame: frame,
+            labels: labels(texts.lines, in: frame, down: (height - textHeight(texts.lines.count)) / 2),
             state: texts.state))
         let first = y + (height - 8 * ports.count) / 2 / 8 * 8 + 4
         ends += ports.enumerated().map { (index, $1, first + 8 * $0) }
@@ -176,8 +177,8 @@ extension ExposureMap {
 
     private func textHeight(_ lines: Int) -> Int { lines * measures.lineHeight + measures.inset }
 
-    private func labels(_ lines: [(String, Label.Style)], in frame: Frame) -> [Label] {
-      let first = frame.y + measures.inset / 2 + measures.lineHeight * 3 / 4
+    private func labels(_ lines: [(String, Label.Style)], in frame: Frame, down: Int = 0) -> [Label] {
+      let first = frame.y + down + measures.inset / 2 + measures.lineHeight * 3 / 4
       return lines.enumerated().compactMap { index, line in
         line.0.isEmpty
           ? nil

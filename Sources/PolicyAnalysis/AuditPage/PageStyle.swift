@@ -3,7 +3,7 @@
 /// The page's one style. Colours are variables, each with one meaning; the dark scheme changes only these.
 enum PageStyle {
   /// Its SHA-256 as a Content Security Policy names it (CSP Level 3 section 2.3.1).
-  static let hash = "sha256-6SLobPAO1qknCbWnJbFIRTd/yPL3M/1N/AzV0TDTsOY="
+  static let hash = "sha256-Opj1ioaH91YrQP7/HWJVpfybAn+FRfH7PP3N8hil5fk="
 
   static let text: StaticString = """
 
@@ -138,7 +138,7 @@ enum PageStyle {
       th, td { padding: 2px 5px; }
       .socket, .who, .because { overflow-wrap: anywhere; }
       thead th { position: static; }
-      .socket { white-space: normal; min-width: 92px; }
+      .socket { white-space: normal; min-width: 118px; }
       .who { min-width: 120px; }
       .from, .because { min-width: 80px; }
       .socket, .because, code { font-size: 7pt; }
