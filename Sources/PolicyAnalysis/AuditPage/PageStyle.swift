@@ -3,7 +3,7 @@
 /// The page's one style. Colours are variables, each with one meaning; the dark scheme changes only these.
 enum PageStyle {
   /// Its SHA-256 as a Content Security Policy names it (CSP Level 3 section 2.3.1).
-  static let hash = "sha256-Opj1ioaH91YrQP7/HWJVpfybAn+FRfH7PP3N8hil5fk="
+  static let hash = "sha256-d7m0u6IpOLtg8fwwX7xLy4axLuulGnITIcnJOISRtT8="
 
   static let text: StaticString = """
 
@@ -139,8 +139,9 @@ enum PageStyle {
       .socket, .who, .because { overflow-wrap: anywhere; }
       thead th { position: static; }
       .socket { white-space: normal; min-width: 118px; }
-      .who { min-width: 120px; }
-      .from, .because { min-width: 80px; }
+      .who { min-width: 104px; }
+      .from { min-width: 80px; }
+      .because { min-width: 136px; }
       .socket, .because, code { font-size: 7pt; }
       footer { margin-top: 24px; }
     }
