@@ -132,6 +132,20 @@ import Testing
     #expect(map.services.map(\.exposures) == [[0, 1]] && map.lines.count == 1)
   }
 
+  @Test func `services of one port are told apart by their addresses`() {
+    let senders = [["laptop"], ["server"]]
+    let exposures = [IPAddress(family: .ipv4, bits: 0), IPAddress(family: .ipv6, bits: 0)].enumerated().map {
+      Exposure(
+        listener: AuditedSites.listener(51820, address: $1, transport: .udp), service: nil,
+        reachable: [AuditedSites.reach("wg0", senders[$0], .accept, "policy.yaml:3", standing: .granted)])
+    }
+    let sides = [AuditedSites.zone("wg0", .tunnel)]
+    let map = ExposureMap(of: exposures, from: sides, .wide)
+    #expect(map.services.map { $0.labels.last?.text } == ["0.0.0.0", "::"])
+    let alone = ExposureMap(of: [exposures[0]], from: sides, .wide)
+    #expect(alone.services.map { $0.labels.last?.text } == ["the kernel"])
+  }
+
   @Test(arguments: [
     ("one two three", 7, 2, ["one two", "three"]), ("abcdefghij", 4, 3, ["abcd", "efgh", "ij"]),
     ("one two three four", 7, 2, ["one two", "three…"]), ("漢字漢字", 4, 1, ["漢…"]), ("", 4, 1, []),

@@ -87,4 +87,13 @@ extension ExposureMap {
     }
     return (Group.allCases.flatMap { group in entries.filter { $0.group == group } }, unreached)
   }
+
+  /// The entries, by their place, that share port and group with another: only their addresses tell them apart.
+  static func twins(among entries: [Entry], of exposures: [Exposure]) -> Set<Int> {
+    let places = Dictionary(grouping: entries.indices) { index -> [String] in
+      let listener = entries[index].exposures.first.map { exposures[$0].listener }
+      return [entries[index].group.rawValue] + (listener.map { ["\($0.transport)", "\($0.port)"] } ?? [])
+    }
+    return Set(places.values.filter { $0.count > 1 }.joined())
+  }
 }

@@ -70,13 +70,17 @@ extension ExposureMap {
     ) -> Int {
       var y = top
       var group: Group?
+      let twins = ExposureMap.twins(among: entries, of: exposures)
       for (index, entry) in entries.enumerated() {
         if entry.group != group {
           if group != nil { y += Self.rounded(measures.lineHeight) + 8 }
           group = entry.group
           headings.append(Label(x: serviceX, y: y - 8, text: entry.group.rawValue, style: .heading))
         }
-        let texts = ServiceText(entry, exposures, sides, columns: measures.columns(measures.serviceWidth))
+        let words = entry.exposures.map { ExposureWords(exposures[$0]) }
+        let addresses = words.compactMap { twins.contains(index) ? $0.fullAddress : $0.address }
+        let texts = ServiceText(
+          entry, words.first, addresses, sides, columns: measures.columns(measures.serviceWidth))
         let ports = entry.flows.sorted { (order[$0.trunk] ?? 0) < (order[$1.trunk] ?? 0) }
         let height = Self.rounded(max(textHeight(texts.lines.count), 8 * ports.count))
         let frame = Frame(x: serviceX, y: y, width: measures.serviceWidth, height: height)
@@ -193,9 +197,9 @@ extension ExposureMap {
     var lines: [(String, Label.Style)]
     let state: Service.State
 
-    init(_ entry: Entry, _ exposures: [Exposure], _ sides: [AuditPage.Side], columns: Int) {
-      let own = entry.exposures.map { exposures[$0] }
-      let words = own.map(ExposureWords.init)
+    init(
+      _ entry: Entry, _ words: ExposureWords?, _ addresses: [String], _ sides: [AuditPage.Side], columns: Int
+    ) {
       func names(_ flow: Flow) -> String {
         var names: [String] = []
         for inflow in entry.flows where inflow.trunk.flow == flow {
@@ -207,7 +211,7 @@ extension ExposureMap {
       let open = names(.exposed)
       let unknown = names(.undetermined)
       state = !open.isEmpty ? .exposed : !unknown.isEmpty ? .undetermined : .meant
-      lines = MapText.lines(words.first?.port ?? "", columns: columns, limit: 2).map { ($0, .title) }
+      lines = MapText.lines(words?.port ?? "", columns: columns, limit: 2).map { ($0, .title) }
       if !open.isEmpty {
         lines += MapText.lines("exposed to \(open)", columns: columns, limit: 3).map { ($0, .exposed) }
       }
@@ -215,9 +219,8 @@ extension ExposureMap {
         lines += MapText.lines("undetermined from \(unknown)", columns: columns, limit: 3)
           .map { ($0, .undetermined) }
       }
-      let who = words.first.map { $0.who.joined(separator: ", ") } ?? ""
+      let who = words.map { $0.who.joined(separator: ", ") } ?? ""
       lines += MapText.lines(who, columns: columns, limit: 4).map { ($0, .plain) }
-      let addresses = words.compactMap(\.address)
       if !addresses.isEmpty {
         lines += MapText.list(addresses, columns: columns, limit: 3).map { ($0, .dim) }
       }

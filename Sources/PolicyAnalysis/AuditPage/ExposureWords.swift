@@ -16,10 +16,16 @@ struct ExposureWords {
   /// The service's name, where it is more than its port.
   var service: String? { exposure.service == number ? nil : exposure.service }
 
-  /// Where it is called, if that is not every address.
-  var address: String? {
+  /// Where it is called, if that is not every address of a family.
+  var address: String? { place(exposure.listener.isWildcard ? nil : "\(exposure.listener.address)") }
+
+  /// Where it is called, every address included: what tells it from another on its port.
+  var fullAddress: String? {
+    place(exposure.listener.isDualStack ? "IPv4 and IPv6" : "\(exposure.listener.address)")
+  }
+
+  private func place(_ address: String?) -> String? {
     let interface = exposure.listener.boundInterface.map { "on \($0)" }
-    let address = exposure.listener.isWildcard ? nil : "\(exposure.listener.address)"
     let target = exposure.published.map { "to \(Self.text($0))" }
     let words = [address, interface, target].compactMap { $0 }
     return words.isEmpty ? nil : words.joined(separator: " ")
