@@ -65,8 +65,22 @@ neighbours() {
   say "not to be had: the tests beside Docker and ufw, and by nmap, will be skipped" >&2
 }
 
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; }
+
+# The page of an audit is looked at in a real browser.
+browser() {
+  ! command -v chromium >/dev/null || return 0
+  if [ "$(id -u)" != 0 ]; then
+    say "chromium is missing, and only root can install it: the page's test will be skipped" >&2
+    return 0
+  fi
+  say "apt-get install chromium, for the page's test (about 120 MB)"
+  apt_install chromium || { apt-get -qq update && apt_install chromium; } ||
+    say "not to be had: the page's test will be skipped" >&2
+}
+
 finish() {
-  if [ "${1:-}" = test ]; then neighbours; fi
+  if [ "${1:-}" = test ]; then neighbours; browser; fi
   exit 0
 }
 
@@ -100,11 +114,10 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 
 say "apt-get install ${missing[*]}"
-install() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null; }
-if ! install; then
+if ! apt_install "${missing[@]}"; then
   say "apt-get update, and once more"
   apt-get -qq update
-  install
+  apt_install "${missing[@]}"
 fi
 if [[ " ${missing[*]} " == *" postgresql"* ]]; then
   say "PostgreSQL was installed and not started; it would start at boot: systemctl disable postgresql"

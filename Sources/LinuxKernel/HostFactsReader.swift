@@ -8,8 +8,10 @@ public import NetworkModel
 public enum HostFactsReader {
   /// Everything but the routes, which have to be asked for by their destinations. Throws only where the interfaces or
   /// the sockets cannot be listed: nothing could be said then.
-  public static func read(docker: DockerSocket? = DockerSocket.find()) throws(HostReadError) -> HostFacts {
-    let survey = try HostReader.survey()
+  public static func read(
+    docker: DockerSocket? = DockerSocket.find(), engines: [String] = DockerContainers.paths
+  ) throws(HostReadError) -> HostFacts {
+    let survey = try HostReader.survey(engines: engines)
     var facts = read(of: survey)
     facts.elsewhere = try NamespaceReader.read(survey)
     facts.docker = DockerReader.read(docker)

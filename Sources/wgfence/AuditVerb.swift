@@ -58,7 +58,7 @@ struct AuditVerb: Verb {
 
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
     do {
-      let survey = try HostReader.survey()
+      let survey = try HostReader.survey(engines: ContainerEngines.paths)
       let facts = HostFactsReader.read(of: survey)
       let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
       notes += rules.gaps

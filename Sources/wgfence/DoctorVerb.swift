@@ -36,7 +36,8 @@ struct DoctorVerb: Verb {
     let role = found.map { DoctorSubject.Role(policy: $0.loaded.policy, machine: $0.machine) }
     var facts: HostFacts
     do throws(HostReadError) {
-      facts = try HostFactsReader.read(docker: Self.docker)
+      facts = try HostFactsReader.read(
+        docker: ContainerEngines.docker, engines: ContainerEngines.paths)
     } catch {
       Console.error("\(error)")
       throw ExitCode(1)
@@ -63,13 +64,6 @@ struct DoctorVerb: Verb {
     case .json: Console.print(report.json)
     }
     if report.diagnosis.isIll { throw ExitCode(2) }
-  }
-
-  /// Docker's socket: what `DOCKER_HOST` names, as its own programs have it, else the usual one.
-  private static var docker: DockerSocket? {
-    guard let value = getenv("DOCKER_HOST") else { return DockerSocket.find() }
-    let host = String(cString: value)
-    return host.hasPrefix("unix://") ? DockerSocket(path: String(host.dropFirst(7))) : DockerSocket.find()
   }
 
   /// What everything that is loaded in the kernel does with the packets that have to get in.

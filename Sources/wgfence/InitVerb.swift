@@ -73,7 +73,7 @@ struct InitVerb: Verb {
 
   private func basis() throws -> FirstPolicy.Basis {
     do {
-      let survey = try HostReader.survey()
+      let survey = try HostReader.survey(engines: ContainerEngines.paths)
       let facts = HostFactsReader.read(of: survey)
       for (name, reason) in facts.wireGuard.unread.sorted(by: { $0.key < $1.key }) {
         Console.note("wgfence: warning: \(name) was not read: \(reason)\n")

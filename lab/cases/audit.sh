@@ -21,7 +21,7 @@ udp_ports="53 67 123 161 546 4789 5005 7946 9999"
 audit() {
   local state=$1
   shift
-  node onprem env WGFENCE_DOCKER_SOCKET="$docker_at/socket" "$WGFENCE" audit "$LAB/audited.yaml" --machine onprem \
+  node onprem env DOCKER_HOST="unix://$docker_at/socket" "$WGFENCE" audit "$LAB/audited.yaml" --machine onprem \
     --format json "$@" >"$LAB/audit.$state" 2>"$LAB/audit.said"
   echo $?
 }
@@ -109,6 +109,18 @@ verdict "a published port and a task of the Swarm answer the internet" 0 $?
 
 compare unloaded
 verdict "the audit finds what is exposed without a policy in force" 2 "$(audit unloaded)"
+# told PORT KEY…: what the last audit says of the socket or published port of onprem.
+told_of() {
+  "$PYTHON" -c 'import json, sys
+rows = [l for l in json.load(open(sys.argv[1]))["listeners"] if l["port"] == int(sys.argv[2]) and l["namespace"] == "host"]
+value = rows[0] if rows else {}
+for key in sys.argv[3:]: value = (value or {}).get(key)
+print(value)' "$LAB/audit.unloaded" "$@"
+}
+verdict "Docker names the container behind a published port" shop "$(told_of 18080 container)"
+verdict "its image" shop:1 "$(told_of 18080 container_details image)"
+verdict "and the Swarm's service" task "$(told_of 18081 container_details swarm_service)"
+verdict "a container on the host's network is one, too" host-net "$(told_of 8080 container)"
 enforce audited onprem
 compare loaded
 verdict "and nothing with it" 0 "$(audit loaded)"
