@@ -5,10 +5,10 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test soak proof boot-proof siege unrest lint bench clean
+.PHONY: help setup build install demo test soak proof boot-proof siege unrest audit-proof lint bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what build, demo and test need (Debian packages; needs root if any is missing)
 	@scripts/setup.sh
@@ -53,6 +53,10 @@ siege: build ## 1,000 policy changes under a flood from three sides, and a daemo
 unrest: build ## an hour of random events around the daemon: files, flushes, links, Docker, signals, hostile clients (root)
 	@scripts/setup.sh test
 	@scripts/unrest.sh
+
+audit-proof: build ## the audit against nmap with real servers, all ports from every side (root, minutes)
+	@scripts/setup.sh test
+	@scripts/audit-proof.sh
 
 lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)

@@ -12,6 +12,7 @@ import time
 
 from bench_audit import Sockets
 from bench_daemon import Daemon
+from bench_others import Firewalld, Ufw
 
 WGFENCE, STATE = sys.argv[1:3]
 TOOL = f"{STATE}/tool"
@@ -215,7 +216,7 @@ def processes():
 # --- the daemon
 
 def daemon(small, large):
-    """A changed file, one opening, memory and sleep. The neighbours' reload is ufw's, where it is unpacked."""
+    """A changed file, one opening, memory and sleep. Beside the reloads of ufw and firewalld."""
     notes = []
     for path, grants, most in ((small, "50", 12), (large, "10,000", 20)):
         fresh_namespace()
@@ -233,11 +234,11 @@ def daemon(small, large):
             opened = MEDIAN(ours.open(3000 + 7 * turn) for turn in range(2 * RUNS + 1))
         milliseconds = MEDIAN(taken for taken, _ in changes)
         if grants == "50":
-            reload = ufw_reload()
-            if reload:
-                row("A1", "file changed to committed, 50 grants : ufw reload", milliseconds, reload, round(1 / 300, 4), "ms")
-            else:
-                notes.append(f"A1 file changed to committed, 50 grants: {milliseconds:.2f} ms; ufw is not here to compare")
+            found = reloads()
+            for name, reload in found.items():
+                row("A1", f"file changed to committed, 50 grants : {name} reload", milliseconds, reload, round(1 / 300, 4), "ms")
+            for name in {"ufw", "firewalld"} - found.keys():
+                notes.append(f"A1 is not held against {name}, which is not here: scripts/setup.sh test")
         row("B", f"one opening, request to commit, {grants} grants : 0.1 ms", opened, 0.1, 1.0, "ms")
         row("D", f"daemon resident, {grants} grants : {most} MiB", resident / 1024, most, 1.0, "MiB")
         notes.append(f"{grants} grants: file changed to committed {milliseconds:.2f} ms, one commit each; "
@@ -266,34 +267,18 @@ def audit(small):
             f"{took['json'][1]:.0f} MiB; ss -tulnp, which lists them, {took['ss'][0]:.0f} ms, {took['ss'][1]:.0f} MiB")
 
 
-def ufw_reload():
-    """Milliseconds of `ufw reload` with 50 rules; nil where Debian's ufw is not unpacked (scripts/setup.sh test)."""
-    unpacked = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.build/neighbours")
-    if not os.path.exists(f"{unpacked}/usr/sbin/ufw"):
-        return None
-    fresh_namespace()
-    root = f"{STATE}/ufw"
-    for part in ("usr/lib/python3/dist-packages", "usr/share/ufw", "etc/ufw", "lib/ufw"):
-        shutil.copytree(f"{unpacked}/{part}", f"{root}/{part}")
-    os.makedirs(f"{root}/usr/sbin"), os.makedirs(f"{root}/etc/default")
-    shutil.copy(f"{unpacked}/usr/sbin/ufw", f"{root}/usr/sbin/ufw")
-    text = open(f"{unpacked}/etc/default/ufw").read()
-    open(f"{root}/etc/default/ufw", "w").write("\n".join(
-        "IPT_SYSCTL=" if line.startswith("IPT_SYSCTL=") else line for line in text.splitlines()) + "\n")
-    shutil.copy(f"{root}/usr/share/ufw/ufw.conf", f"{root}/etc/ufw/")
-    for name in os.listdir(f"{root}/usr/share/ufw/iptables"):
-        shutil.copy(f"{root}/usr/share/ufw/iptables/{name}", f"{root}/etc/ufw/{name}")
-    do("chown", "-R", "0:0", root)
-    for name in os.listdir(f"{root}/etc/ufw"):
-        if name.endswith(".rules"):
-            os.chmod(f"{root}/etc/ufw/{name}", 0o640)
-    ufw = ("env", f"PYTHONPATH={root}/usr/lib/python3/dist-packages", "PYTHONDONTWRITEBYTECODE=1", sys.executable,
-           f"{root}/usr/sbin/ufw", f"--rootdir={root}", f"--datadir={root}")
-    for address in peers(10):
-        for port in ports(5):
-            do(*ufw, "allow", "proto", "tcp", "from", address, "to", "any", "port", str(port))
-    do(*ufw, "--force", "enable")
-    return MEDIAN(timed(*ufw, "reload")[0] for _ in range(RUNS))
+def reloads():
+    """Milliseconds of a reload with 50 rules of ufw and of firewalld, by name; of those that are unpacked."""
+    found = {}
+    if Ufw.is_here:
+        fresh_namespace()
+        ufw = Ufw(f"{STATE}/ufw", peers(10), ports(5))
+        do(*ufw.enable)
+        found["ufw"] = MEDIAN(timed(*ufw.reload)[0] for _ in range(RUNS))
+    if Firewalld.is_here:
+        fresh_namespace()
+        found["firewalld"] = MEDIAN(Firewalld(peers(10), ports(5)).reloads(TOOL, RUNS))
+    return found
 
 
 # --- packets
@@ -358,6 +343,24 @@ def rounds(sites, *arguments, xdp=()):
     return [MEDIAN(result) for result in results]
 
 
+def neighbours(small, sink):
+    """What a new flow costs above none of it, ours first, by name and goal: two namespaces of each in opposite orders."""
+    setups = {"none": (), "ours": (apply(small),)}
+    # Nothing but a drop at the end: no conntrack either.
+    bare = ("nft", "-f", write("bare.nft", "table inet bare {\n\tchain input { type filter hook input priority 1000; policy drop; }\n}\n"))
+    goals = {}
+    if Ufw.is_here:
+        setups["ufw"], goals["ufw"] = (Ufw(f"{STATE}/ufw", peers(10), ports(5)).enable,), 0.85
+    if Firewalld.is_here:
+        setups["firewalld"], goals["firewalld"] = (Firewalld(peers(10), ports(5)).enable,), 0.7
+    names = list(setups)
+    order = names + names[::-1]
+    sites = [Site("wg0", "10.13.0.1/16", *setups[name], sink if name != "none" else bare) for name in order]
+    costs = rounds(sites, peers(1)[0], 10, "10.13.0.1", ports(1)[0])
+    mean = {name: (costs[at] + costs[len(order) - 1 - at]) / 2 for at, name in enumerate(names)}
+    return {(name, goal): (mean["ours"] - mean["none"], mean[name] - mean["none"]) for name, goal in goals.items()}
+
+
 def packets(small, large):
     sink = ("nft", "-f", write("sink.nft", SINK))
     # Two of each, made in opposite orders: where a ruleset happens to lie in memory is worth more than what is measured.
@@ -371,7 +374,10 @@ def packets(small, large):
         if site.counted("sink", "seen") < ROUNDS * PACKETS * 0.99:
             sys.exit("bench: C1 and C2: packets were lost on the way")
     row("C1", "a new flow's policy cost at 10,000 grants : at 50", many - empty, few - empty, 1.3, "ns")
-    # The goal is against ufw; the usual input chain does far less than either.
+    # The goals are against these two; the usual input chain does far less than either.
+    others = neighbours(small, sink)
+    for (name, goal), cost in others.items():
+        row("C2", f"a new flow, policy and conntrack, 50 grants : {name}", cost[0], cost[1], goal, "ns")
     row("C2", "a new flow's policy cost at 50 grants : input chain by hand", few - empty, hand - empty, 0.85, "ns")
 
     usual = write("usual.nft", USUAL % ("", "		tcp dport { 22, 80, 443 } accept\n"))

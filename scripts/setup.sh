@@ -4,7 +4,7 @@
 # Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
 # Starts no server: PostgreSQL is only ever run by the lab, in a namespace.
 #
-# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw, busybox and nmap, below .build. These are not
+# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw, firewalld, busybox and nmap, below .build. These are not
 # installed: nothing of them starts at boot, and a Docker that this host has stays what it is.
 
 set -euo pipefail
@@ -49,12 +49,14 @@ unpack() {
 
 neighbours() {
   local folder=.build/neighbours packages="docker.io containerd runc libdevmapper1.02.1 libseccomp2 ufw busybox-static
-    nmap nmap-common liblua5.3-0 libpcap0.8 libssh2-1 liblinear4 libblas3 libpcre3 lua-lpeg"
+    nmap nmap-common liblua5.3-0 libpcap0.8 libssh2-1 liblinear4 libblas3 libpcre3 lua-lpeg
+    firewalld python3-firewall python3-gi gir1.2-glib-2.0 libgirepository-1.0-1 python3-nftables libnftables1
+    python3-cap-ng libcap-ng0 python3-dbus dbus-daemon"
   # The list itself says of what is there whether it is of this list.
   # shellcheck disable=SC2086,SC2116 # one line of words
   packages=$(echo $packages)
   [ "$(cat $folder/packages 2>/dev/null)" != "$packages" ] || return 0
-  say "unpacking Docker, ufw, busybox and nmap below $folder, for the tests (about 80 MB, not installed)"
+  say "unpacking Docker, ufw, firewalld, busybox and nmap below $folder, for the tests (about 80 MB, not installed)"
   mkdir -p .build
   rm -rf $folder
   # shellcheck disable=SC2086 # a list of words

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The audit of onprem is what nmap finds, TCP and UDP, from the internet, the LAN, two peers of the tunnel and a container, with the policy in force and without, beside Docker's own rules and ufw's.
-# WGFENCE_LAB_SERVICES names a folder with Prometheus, node-exporter and Jupyter, to have the real ones.
+# WGFENCE_LAB_SERVICES names a folder with Prometheus, node-exporter and Jupyter (scripts/audit-proof.sh), to have them in
+# place of servers that only answer.
 
 # shellcheck source=lab/neighbours.sh disable=SC2154
 policy audited <<'YAML'
@@ -93,7 +94,27 @@ if [ ! -x "$neighbours/usr/bin/nmap" ] || [ ! -x "$neighbours/usr/sbin/dockerd" 
   skip "the audit against nmap" "Debian's nmap and docker.io are not there: scripts/setup.sh test"
   return
 fi
+# real_services: Prometheus, node-exporter and Jupyter themselves, on every address.
+real_services() {
+  local from=$WGFENCE_LAB_SERVICES at=$LAB/onprem/services
+  mkdir -p "$at"
+  end_task onprem servers
+  serve onprem servers --tcp 22,2049,2377,3000,9999 --udp 68,546,5005,7946 --chatter 5433
+  printf 'scrape_configs:\n- job_name: node\n  static_configs: [{targets: ["127.0.0.1:9100"]}]\n' >"$at/prometheus.yml"
+  task onprem prometheus "$from/usr/bin/prometheus" --config.file="$at/prometheus.yml" --storage.tsdb.path="$at/tsdb" \
+    --web.listen-address=0.0.0.0:9090
+  task onprem node-exporter "$from/usr/bin/prometheus-node-exporter" --web.listen-address=:9100
+  task onprem jupyter env HOME="$at" "$from/jupyter/bin/jupyter-server" --allow-root --no-browser --ip=0.0.0.0 --port=8888 \
+    --ServerApp.token=lab --ServerApp.root_dir="$at"
+}
+heard() { [ "$(tcp onprem 127.0.0.1 9090) $(tcp onprem 127.0.0.1 9100) $(tcp onprem 127.0.0.1 8888)" = "open open open" ]; }
+
 real_bridge
+if [ -n "${WGFENCE_LAB_SERVICES:-}" ]; then
+  real_services
+  until_true 60 heard
+  verdict "Prometheus, node-exporter and Jupyter answer on onprem" 0 $?
+fi
 dockerd_up || die "dockerd did not start: $(tail -3 "$docker_at/log")"
 docker_image
 docker run -d --name shop -p 18080:8080 shop:1 >/dev/null
