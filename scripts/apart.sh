@@ -21,7 +21,7 @@ apart() {
   mount -t tmpfs none /run
   mkdir -p /run/netns /run/wireguard /run/docker /run/containerd
   state=$(mktemp -d)
-  trap 'umount -l "$state/state" 2>/dev/null; rm -rf "$state"' EXIT
+  trap 'umount -l "$state/state" 2>/dev/null || true; rm -rf "$state"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   ip link set lo up

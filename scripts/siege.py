@@ -179,7 +179,9 @@ def kills_without_daemon():
         was = found[0]
     VERDICTS.say(f"an apply killed at {KILLS} random moments: always the old ruleset or the new, equal by read-back",
                  not bad, bad[:3] if bad else outcomes)
-    VERDICTS.say("some of them before it held, and some after", min(outcomes.values()) > 0, outcomes)
+    # Of a few, chance may have all on one side.
+    if KILLS >= 20:
+        VERDICTS.say("some of them before it held, and some after", min(outcomes.values()) > 0, outcomes)
 
 
 print(f"seed {SEED}", flush=True)

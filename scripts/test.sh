@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, then those of the review snippets and of the audit's page, then the lab's tests with real packets. Fails when any fails; the
-# last line sums up the lab.
+# All Swift tests, then those of the review snippets and of the audit's page, the daemon under a flood and among random
+# events, and the lab's tests with real packets. Fails when any fails; the last line sums up the lab.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
