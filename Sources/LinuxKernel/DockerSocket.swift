@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import CSys
 internal import Glibc
 
 /// Docker's own interface, asked over its unix socket: one `GET` of HTTP/1.0 a connection, within limits of time and
@@ -33,48 +32,19 @@ public struct DockerSocket: Sendable {
     guard resource.hasPrefix("/"), resource.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
       throw .resource(resource)
     }
-    let deadline = csys_monotonic_ms() + Int64(milliseconds)
-    let descriptor = csys_unix_connect(path, milliseconds)
-    guard descriptor >= 0 else {
-      throw -descriptor == ETIMEDOUT ? .timedOut(path) : .socket(path, errno: -descriptor)
-    }
-    defer { close(descriptor) }
     let request = Array("GET \(resource) HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n".utf8)
-    // As much as fits into a socket's buffer by far: what is not taken at once is not taken at all.
-    guard Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-      throw .socket(path, errno: errno)
+    let exchange: LocalExchange
+    do throws(LocalExchange.Failure) {
+      // The answer ends where the server hangs up.
+      exchange = try LocalExchange(path, request, milliseconds: milliseconds, limit: Self.limit)
+    } catch {
+      switch error {
+      case .socket(let errno): throw .socket(path, errno: errno)
+      case .timedOut: throw .timedOut(path)
+      case .tooLarge: throw .tooLarge(path)
+      }
     }
-    return try Answer(try read(descriptor, until: deadline), path).body
-  }
-
-  /// Everything up to where the server hangs up.
-  private func read(_ descriptor: Int32, until deadline: Int64) throws(DockerError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: 16 << 10)
-    var length = 0
-    while true {
-      if length == bytes.count {
-        guard length < Self.limit else { throw .tooLarge(path) }
-        bytes += [UInt8](repeating: 0, count: min(bytes.count, Self.limit - bytes.count))
-      }
-      let left = deadline - csys_monotonic_ms()
-      guard left > 0 else { throw .timedOut(path) }
-      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let ready = poll(&waiting, 1, Int32(left))
-      if ready == 0 { throw .timedOut(path) }
-      if ready < 0 {
-        if errno == EINTR { continue }
-        throw .socket(path, errno: errno)
-      }
-      let taken = bytes.withUnsafeMutableBytes {
-        Glibc.read(descriptor, $0.baseAddress.map { $0 + length }, $0.count - length)
-      }
-      if taken == 0 { return Array(bytes[..<length]) }
-      if taken < 0 {
-        if errno == EINTR || errno == EAGAIN { continue }
-        throw .socket(path, errno: errno)
-      }
-      length += taken
-    }
+    return try Answer(exchange.answer, path).body
   }
 
   /// An answer taken apart: `HTTP/1.x STATUS WORDS`, lines `NAME: VALUE`, an empty line, the body.

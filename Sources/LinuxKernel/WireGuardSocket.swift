@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import CSys
 internal import Glibc
 internal import NetworkModel
 
@@ -14,53 +13,21 @@ enum WireGuardSocket {
   static func device(_ name: InterfaceName, path: String, milliseconds: Int32 = 1000) throws(HostReadError)
     -> WireGuardDevice
   {
-    let deadline = csys_monotonic_ms() + Int64(milliseconds)
-    let descriptor = csys_unix_connect(path, milliseconds)
-    guard descriptor >= 0 else {
-      throw -descriptor == ETIMEDOUT ? .timedOut(path) : .socket(path, errno: -descriptor)
+    var exchange: LocalExchange
+    do throws(LocalExchange.Failure) {
+      exchange = try LocalExchange(
+        path, Array("get=1\n\n".utf8), milliseconds: milliseconds, limit: limit, isWhole: ends)
+    } catch {
+      switch error {
+      case .socket(let errno): throw .socket(path, errno: errno)
+      case .timedOut: throw .timedOut(path)
+      case .tooLarge: throw .tooLarge(path)
+      }
     }
-    defer { close(descriptor) }
-    let request = Array("get=1\n\n".utf8)
-    guard Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-      throw .socket(path, errno: errno)
-    }
-
-    var answer = [UInt8](repeating: 0, count: 64 << 10)
-    var length = 0
-    defer { wipe(&answer) }
-    while !ends(answer[..<length]) {
-      if length == answer.count {
-        guard length < limit else { throw .tooLarge(path) }
-        var larger = [UInt8](repeating: 0, count: 2 * length)
-        larger.replaceSubrange(0..<length, with: answer)
-        wipe(&answer)
-        answer = larger
-      }
-      let left = deadline - csys_monotonic_ms()
-      guard left > 0 else { throw .timedOut(path) }
-      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let ready = poll(&waiting, 1, Int32(left))
-      if ready == 0 { throw .timedOut(path) }
-      if ready < 0 {
-        if errno == EINTR { continue }
-        throw .socket(path, errno: errno)
-      }
-      let taken = answer.withUnsafeMutableBytes {
-        read(descriptor, $0.baseAddress.map { $0 + length }, $0.count - length)
-      }
-      if taken < 0 {
-        if errno == EINTR || errno == EAGAIN { continue }
-        throw .socket(path, errno: errno)
-      }
-      // Hung up in the middle of the answer.
-      if taken == 0 { throw .malformed(path) }
-      length += taken
-    }
-    return try parse(answer[..<length], name: name)
-  }
-
-  private static func wipe(_ bytes: inout [UInt8]) {
-    bytes.withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } }
+    defer { LocalExchange.wipe(&exchange.answer) }
+    // Hung up in the middle of the answer.
+    if case .hungUp = exchange.end { throw .malformed(path) }
+    return try parse(exchange.answer[...], name: name)
   }
 
   /// An answer ends with an empty line.

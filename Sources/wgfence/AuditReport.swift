@@ -90,14 +90,16 @@ struct AuditReport {
   /// Who answers.
   static func who(_ exposure: Exposure) -> String {
     let process = exposure.listener.process.map { "\($0.name)[\($0.pid)]" }
+    let network = exposure.network.map { "(\($0))" }
     if let container = exposure.container {
-      return ["\(container)", process].compactMap { $0 }.joined(separator: " ")
+      return ["\(container)", process, network].compactMap { $0 }.joined(separator: " ")
     }
     let who =
       process
       ?? (exposure.published != nil
         ? "(published)" : exposure.listener.isKernelSocket ? "(kernel)" : "(unknown)")
-    return exposure.place == .host ? who : "\(who) in \(exposure.place)"
+    return exposure.place == .host
+      ? who : ["\(who) in \(exposure.place)", network].compactMap { $0 }.joined(separator: " ")
   }
 
   // MARK: JSON
@@ -167,6 +169,7 @@ struct AuditReport {
         object.put("swarm_service", container.swarmService)
       }
     }
+    object.put("network", exposure.network)
     object.put("namespace", exposure.place.description)
     if let published = exposure.published {
       object.object("published") { object in

@@ -164,3 +164,21 @@ verdict "and said to be by whose rule" yes \
   "$("$PYTHON" -c 'import json, sys
 found = [l for l in json.load(open(sys.argv[1]))["listeners"] if l["port"] == 18080 and l["address"] == "0.0.0.0"]
 print("yes" if any("DOCKER" in r["because"] for l in found for r in l["reachable"] if r["zone"] == "internet") else found)' "$LAB/audit.ufw")"
+
+# On a macvlan beside the host: no rule of the host sees what comes for it, whatever is in force.
+enforce audited onprem
+ip netns add beside
+ip -n onprem link add link enp5s0 name mv0 netns beside type macvlan mode bridge
+ip -n beside link set lo up
+ip -n beside link set mv0 up
+ip -n beside address add 192.168.1.77/24 dev mv0
+NODE_PID[beside]=${NODE_PID[onprem]}
+mkdir -p "$LAB/beside"
+serve beside servers --tcp 5432
+try "what stands on a macvlan is open to the LAN, though the policy is in force" open tcp lan 192.168.1.77 5432
+settle
+verdict "the audit finds it exposed" 2 "$(audit beside)"
+verdict "and says what it is" "macvlan on enp5s0" \
+  "$("$PYTHON" -c 'import json, sys
+found = [l for l in json.load(open(sys.argv[1]))["listeners"] if l["exposed"]]
+print(*{l["network"] for l in found})' "$LAB/audit.beside")"

@@ -14,6 +14,9 @@ public struct Exposure: Sendable, Hashable {
   public let published: PublishedTarget?
   /// The container that answers; nil where none does.
   public let container: ContainerIdentity?
+  /// How a container that answers is on the network, where that is not behind a bridge of the host: `host network`, or
+  /// `macvlan on eth0`.
+  public let network: String?
   /// The policy's or the catalogue's name for its port, where it has one.
   public let service: String?
   /// By side, in the order of the sides; empty for a socket that only this host can reach.
@@ -50,12 +53,13 @@ public struct Exposure: Sendable, Hashable {
   /// An exposure from its parts.
   public init(
     listener: Listener, place: NamespaceSnapshot.Kind = .host, published: PublishedTarget? = nil,
-    container: ContainerIdentity? = nil, service: String?, reachable: [Reach]
+    container: ContainerIdentity? = nil, network: String? = nil, service: String?, reachable: [Reach]
   ) {
     self.listener = listener
     self.place = place
     self.published = published
     self.container = container
+    self.network = network
     self.service = service
     self.reachable = reachable
     isExposed = reachable.contains { $0.verdict == .accept && $0.standing == .ungranted }

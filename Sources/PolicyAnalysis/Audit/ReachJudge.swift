@@ -52,6 +52,7 @@ final class ReachJudge {
     let container = published.flatMap(container(at:)) ?? listener.process.flatMap(host.survey.container(of:))
     return Exposure(
       listener: listener, published: published, container: container,
+      network: container != nil && published == nil ? "host network" : nil,
       service: services.name(listener.transport, listener.port), reachable: reaches(listener))
   }
 
@@ -139,8 +140,23 @@ final class ReachJudge {
     var container = listener.process.flatMap(host.survey.container(of:))
     if container == nil, case .container(let own) = other.kind { container = own }
     return Exposure(
-      listener: listener, place: other.kind, container: container,
+      listener: listener, place: other.kind, container: container, network: network(of: listener, in: other),
       service: services.name(listener.transport, listener.port), reachable: reaches(listener, other))
+  }
+
+  /// The interfaces of the host on which the namespace's own stand beside it.
+  private func network(of listener: Listener, in other: NamespaceSnapshot) -> String? {
+    let beside = other.attachments.filter { attachment in
+      attachment.kind == .parent && attachment.namespace == host.survey.host.identity
+        && (listener.isWildcard
+          || other.snapshot.interface(owning: listener.address)?.name == attachment.interface)
+    }
+    let words = beside.compactMap { attachment -> String? in
+      guard let link = attachment.link else { return nil }
+      let kind = other.snapshot.interface(named: attachment.interface)?.kind
+      return "\(kind ?? "an interface") on \(link)"
+    }
+    return words.isEmpty ? nil : words.joined(separator: ", ")
   }
 
   private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {

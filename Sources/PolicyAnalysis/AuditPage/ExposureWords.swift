@@ -64,6 +64,7 @@ struct ExposureWords {
         exposure.published != nil
           ? "published" : exposure.listener.isKernelSocket ? "the kernel" : "process unknown")
     }
+    if let network = exposure.network { words.append(network) }
     switch exposure.place {
     case .host: break
     case .container(let own): if own != exposure.container { words.append("in container \(own)") }

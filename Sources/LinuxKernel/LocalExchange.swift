@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+
+/// One request to a local socket and its answer, within limits of time and size: a hung or hostile server neither holds the
+/// program up nor makes it grow.
+struct LocalExchange {
+  /// The answer as far as it came. It may hold secrets: who asked wipes it.
+  var answer: [UInt8]
+  /// Whether the server hung up behind it.
+  let end: End
+
+  /// How an answer ended.
+  enum End {
+    /// It is whole by its own form.
+    case whole
+    /// The server hung up.
+    case hungUp
+  }
+
+  /// Why there is no answer.
+  enum Failure: Error {
+    /// The socket could not be connected to, written or read.
+    case socket(errno: Int32)
+    /// Not within the time.
+    case timedOut
+    /// There is more than is taken.
+    case tooLarge
+  }
+
+  /// Sends a request, small enough for a socket's buffer, and reads until `isWhole` or until the server hangs up, within
+  /// `milliseconds` in all and at most `limit` bytes.
+  init(
+    _ path: String, _ request: [UInt8], milliseconds: Int32, limit: Int,
+    isWhole: (ArraySlice<UInt8>) -> Bool = { _ in false }
+  ) throws(Failure) {
+    let deadline = csys_monotonic_ms() + Int64(milliseconds)
+    let descriptor = csys_unix_connect(path, milliseconds)
+    guard descriptor >= 0 else {
+      throw -descriptor == ETIMEDOUT ? .timedOut : .socket(errno: -descriptor)
+    }
+    defer { close(descriptor) }
+    // As much as fits into a socket's buffer by far: what is not taken at once is not taken at all.
+    guard Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+      throw .socket(errno: errno)
+    }
+    var bytes = [UInt8](repeating: 0, count: 16 << 10)
+    var length = 0
+    defer { Self.wipe(&bytes) }
+    while !isWhole(bytes[..<length]) {
+      if length == bytes.count {
+        guard length < limit else { throw .tooLarge }
+        var larger = [UInt8](repeating: 0, count: min(2 * length, limit))
+        larger.replaceSubrange(0..<length, with: bytes)
+        Self.wipe(&bytes)
+        bytes = larger
+      }
+      let left = deadline - csys_monotonic_ms()
+      guard left > 0 else { throw .timedOut }
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      let ready = poll(&waiting, 1, Int32(left))
+      if ready == 0 { throw .timedOut }
+      if ready < 0 {
+        if errno == EINTR { continue }
+        throw .socket(errno: errno)
+      }
+      let taken = bytes.withUnsafeMutableBytes {
+        Glibc.read(descriptor, $0.baseAddress.map { $0 + length }, $0.count - length)
+      }
+      if taken < 0 {
+        if errno == EINTR || errno == EAGAIN { continue }
+        throw .socket(errno: errno)
+      }
+      if taken == 0 {
+        (answer, end) = (Array(bytes[..<length]), .hungUp)
+        return
+      }
+      length += taken
+    }
+    (answer, end) = (Array(bytes[..<length]), .whole)
+  }
+
+  /// Overwrites bytes that may hold secrets.
+  static func wipe(_ bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } }
+  }
+}
