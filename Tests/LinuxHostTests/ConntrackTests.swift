@@ -33,6 +33,7 @@ struct ConntrackTests {
   @Test("An open TCP connection is listed with its ends, state and age", arguments: ["127.0.0.1", "::1"])
   func openConnection(_ address: String) throws {
     try OwnNamespace.run {
+      #expect(Conntrack.isEmpty)
       try nft(load: Self.follow)
       let hasTime = Self.setting("nf_conntrack_timestamp", to: "1")
       let hasCounters = Self.setting("nf_conntrack_acct", to: "1")
@@ -42,6 +43,7 @@ struct ConntrackTests {
       var now = timespec()
       clock_gettime(CLOCK_REALTIME, &now)
       try client.connect(address, port: server.port)
+      #expect(!Conntrack.isEmpty)
       let found = try Self.all()
       let flow = try #require(found.flows.first { $0.original.destinationPort == server.port })
       let own = try #require(IPAddress(address))
