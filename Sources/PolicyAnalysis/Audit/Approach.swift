@@ -20,8 +20,19 @@ public struct Approach: Sendable {
   public struct Source: Sendable {
     /// The policy's name for it; `anyone` for whom nothing names.
     public let name: String
-    /// Addresses that it may have.
+    /// Addresses that it may have, wherever it is.
     public let addresses: [IPAddress]
+    /// Addresses that it may have next door, by the interface.
+    let nearby: [InterfaceName: [IPAddress]]
+
+    init(name: String, addresses: [IPAddress], nearby: [InterfaceName: [IPAddress]] = [:]) {
+      self.name = name
+      self.addresses = addresses
+      self.nearby = nearby
+    }
+
+    /// The addresses from which it may send by an interface.
+    func senders(by interface: InterfaceName) -> [IPAddress] { addresses + (nearby[interface] ?? []) }
   }
 
   /// The zone's or the interface's name.
@@ -67,7 +78,9 @@ public struct Approach: Sendable {
         kind: tunnels.contains(interface.name) || interface.kind == "wireguard"
           ? .tunnel : isBridge ? .containers : .network,
         interfaces: [interface],
-        sources: [Source(name: "anyone", addresses: strangers + neighbours(on: [interface]))])
+        sources: [
+          Source(name: "anyone", addresses: strangers, nearby: [interface.name: neighbours(on: interface)])
+        ])
     }
   }
 
@@ -81,15 +94,13 @@ public struct Approach: Sendable {
     IPAddress(family: .ipv4, bits: 0xc612_0001), IPAddress(family: .ipv6, bits: 0x2001_0db8_ffff << 80 | 1),
   ]
 
-  /// Somebody next door: one address in each network of the interfaces that is not the host's own.
-  private static func neighbours(on interfaces: [NetworkInterface]) -> [IPAddress] {
-    interfaces.flatMap { interface in
-      interface.addresses.compactMap { own -> IPAddress? in
-        let network = own.network
-        let first = network.address.bits
-        return [6, 5, 9, 2, 1].map { IPAddress(family: network.family, bits: first + $0) }.first {
-          network.contains($0) && !interface.owns($0) && $0 != network.last
-        }
+  /// Somebody next door: one address in each network of the interface that is not the host's own.
+  private static func neighbours(on interface: NetworkInterface) -> [IPAddress] {
+    interface.addresses.compactMap { own -> IPAddress? in
+      let network = own.network
+      let first = network.address.bits
+      return [6, 5, 9, 2, 1].map { IPAddress(family: network.family, bits: first + $0) }.first {
+        network.contains($0) && !interface.owns($0) && $0 != network.last
       }
     }
   }
@@ -100,10 +111,14 @@ public struct Approach: Sendable {
     -> [Source]
   {
     if zone.kind == .tunnel { return peers(in: zone, view) }
-    let near = neighbours(on: interfaces).filter { address in
-      !view.isNamed(address) && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) })
+    var nearby: [InterfaceName: [IPAddress]] = [:]
+    for interface in interfaces {
+      nearby[interface.name] = neighbours(on: interface).filter { address in
+        !view.isNamed(address)
+          && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) })
+      }
     }
-    var sources = [Source(name: "anyone", addresses: view.anyone(in: zone) + near)]
+    var sources = [Source(name: "anyone", addresses: view.anyone(in: zone), nearby: nearby)]
     for source in Set((view.policy.grants + view.policy.failsafe).flatMap(\.from)) {
       switch source {
       case .prefix(let prefix): sources.append(Source(name: prefix.description, addresses: [prefix.address]))
@@ -123,7 +138,8 @@ public struct Approach: Sendable {
       let own = source.addresses.filter { address in
         zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }
       }
-      return own.isEmpty ? nil : Source(name: source.name, addresses: own)
+      return own.isEmpty && source.nearby.values.allSatisfy(\.isEmpty)
+        ? nil : Source(name: source.name, addresses: own, nearby: source.nearby)
     }
     return possible.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
   }

@@ -48,6 +48,8 @@ final class PacketFates {
   private let surroundings: any Surroundings
   private let view: SiteView?
   private var known: [Question: PacketFate] = [:]
+  /// Words that many fates share, each kept once.
+  private var words: [String: String] = [:]
 
   init(_ tables: [KernelTable], order: HookOrder?, surroundings: any Surroundings, view: SiteView?) {
     classes = DestinationPortClasses(tables)
@@ -76,11 +78,28 @@ final class PacketFates {
     let trace = walk.arrival(packet, in: surroundings)
     let end = trace.packet?.output.map(PacketFate.End.output) ?? .host
     return PacketFate(
-      verdict: trace.verdict, because: TraceWords.because(trace, view),
-      reason: TraceWords.reason(trace, view),
+      verdict: trace.verdict, because: kept(TraceWords.because(trace, view)),
+      reason: kept(TraceWords.reason(trace, view)),
       isGranted: isGranted(packet, trace), end: end,
       address: trace.packet?.destination ?? question.destination,
       port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
+  }
+
+  private func kept(_ text: String) -> String {
+    if let same = words[text] { return same }
+    words[text] = text
+    return text
+  }
+
+  /// Where a packet goes instead of where it wanted, by the translations that it meets; nil where by none.
+  func translation(_ question: Question) -> (address: IPAddress, port: UInt16)? {
+    let packet = Packet(
+      source: question.source, destination: question.destination, transport: question.transport,
+      destinationPort: question.port, input: question.input)
+    guard let end = walk.trace(packet, hooks: [NFT.hookPrerouting], in: surroundings).packet,
+      end.destination != question.destination || end.destinationPort != question.port
+    else { return nil }
+    return (end.destination, end.destinationPort)
   }
 
   /// Whether the policy grants it: where its table is not loaded, by what it compiles to.

@@ -23,6 +23,8 @@ struct PublishedPorts {
 
   /// Of a rule that sends a whole range of ports on, so many are told.
   static let mostOfRange = 1024
+  /// By so many bridges packets are taken to come.
+  static let mostBridges = 4
 
   private struct Key: Hashable {
     let transport: IPProtocol
@@ -46,17 +48,25 @@ struct PublishedPorts {
     let ranges = fates.classes.ranges
     var found: [Key: Set<IPAddress>] = [:]
     var asked: [AddressFamily: Set<IPAddress>] = [:]
+    // Translations look at whether a packet comes by one bridge or another, if at all: a few stand for all.
+    var bridges = 0
     for approach in judge.approaches {
       for interface in approach.interfaces {
-        for source in Self.senders(approach) {
-          for destination in Self.addresses(of: judge.host.survey.host, source.family) {
+        if interface.kind == "bridge" {
+          bridges += 1
+          if bridges > Self.mostBridges { continue }
+        }
+        for source in Self.senders(approach, interface.name) {
+          for destination in judge.host.survey.host.snapshot.callableAddresses(
+            source.family, on: nil)
+          {
             asked[source.family, default: []].insert(destination)
             for transport in [IPProtocol.tcp, .udp] {
               for ports in ranges {
                 let question = PacketFates.Question(
                   input: interface.name, source: source, destination: destination, transport: transport,
                   port: ports.lowerBound)
-                for (port, target) in Self.targets(fates.fate(question), question, ports, judge) {
+                for (port, target) in Self.targets(fates.translation(question), question, ports, judge) {
                   found[Key(transport: transport, port: port, target: target), default: []].insert(
                     destination)
                 }
@@ -82,31 +92,27 @@ struct PublishedPorts {
 
   /// The ports of a class whose packets go elsewhere, and where.
   private static func targets(
-    _ fate: PacketFate, _ question: PacketFates.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
+    _ end: (address: IPAddress, port: UInt16)?, _ question: PacketFates.Question,
+    _ ports: ClosedRange<UInt16>,
+    _ judge: ReachJudge
   ) -> [(UInt16, PublishedTarget)] {
-    guard fate.address != question.destination || fate.port != nil else { return [] }
-    let place = judge.namespace(with: fate.address)
+    guard let end else { return [] }
+    let place = judge.namespace(with: end.address)
     return ports.prefix(mostOfRange).compactMap { port in
-      let final = fate.port ?? port
+      let final = end.port == question.port ? port : end.port
       // A range that is sent on as it is publishes what somebody listens on there.
       if ports.count > 1, let place {
-        guard
-          place.snapshot.listeners.contains(where: { $0.answers(fate.address, final, question.transport) })
+        guard place.snapshot.listeners.contains(where: { $0.answers(end.address, final, question.transport) })
         else { return nil }
       }
-      return (port, PublishedTarget(address: fate.address, port: final, place: place?.kind))
+      return (port, PublishedTarget(address: end.address, port: final, place: place?.kind))
     }
   }
 
   /// One sender of each family: whom a translation asks for is seldom more than the interface.
-  private static func senders(_ approach: Approach) -> [IPAddress] {
-    let addresses = approach.sources.flatMap(\.addresses)
+  private static func senders(_ approach: Approach, _ interface: InterfaceName) -> [IPAddress] {
+    let addresses = approach.sources.flatMap { $0.senders(by: interface) }
     return AddressFamily.allCases.compactMap { family in addresses.last { $0.family == family } }
-  }
-
-  private static func addresses(of host: NamespaceSnapshot, _ family: AddressFamily) -> [IPAddress] {
-    host.snapshot.interfaces.filter { !$0.isLoopback }.flatMap(\.addresses).map(\.address)
-      .filter { $0.family == family && !$0.isLinkLocal }
   }
 
   /// Where packets for a socket of the host go instead of it.

@@ -235,7 +235,7 @@ final class ReachJudge {
     for source in approach.sources {
       var most: Judged?
       search: for interface in interfaces {
-        for address in source.addresses where listener.serves(address.family) {
+        for address in source.senders(by: interface.name) where listener.serves(address.family) {
           for destination in destinations(of: listener, address.family, on: interface, of: other) {
             let question = PacketFates.Question(
               input: interface.name, source: address, destination: destination, transport: listener.transport,
@@ -259,20 +259,13 @@ final class ReachJudge {
     return reaches
   }
 
-  /// The addresses by which the socket can be called: its own, or those of its namespace; on this interface first.
+  /// The addresses by which the socket can be called: its own, or those of its namespace.
   private func destinations(
     of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface,
     of other: NamespaceSnapshot?
   ) -> [IPAddress] {
     if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
-    let interfaces = (other ?? host.survey.host).snapshot.interfaces.filter { !$0.isLoopback }
-    let own = other == nil ? interfaces.filter { $0.name == interface.name } : []
-    var addresses: [IPAddress] = []
-    for address in (own + interfaces).flatMap(\.addresses).map(\.address)
-    where address.family == family && !address.isLinkLocal && !addresses.contains(address) {
-      addresses.append(address)
-    }
-    return addresses
+    return (other ?? host.survey.host).snapshot.callableAddresses(family, on: other == nil ? interface : nil)
   }
 
   /// The other namespace of the host that has an address.
@@ -304,5 +297,27 @@ extension Listener {
   func answers(_ address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Bool {
     self.port == port && self.protocol == transport && serves(address.family)
       && (isWildcard || self.address == address)
+  }
+}
+
+extension HostSnapshot {
+  /// A socket on every address is called at so many of them, and of bridges at so many: a host with a hundred bridges has a
+  /// hundred addresses that hardly a rule tells apart.
+  private static let (mostAddresses, mostBridges) = (16, 4)
+
+  /// The addresses of a family at which the host can be called from elsewhere: those of one interface first, then those of
+  /// interfaces that are no bridges, then a few of bridges, where the caller does not come by one itself.
+  func callableAddresses(_ family: AddressFamily, on interface: NetworkInterface?) -> [IPAddress] {
+    let others = interfaces.filter { !$0.isLoopback && $0.name != interface?.name }
+    let bridges =
+      interface?.kind == "bridge" ? [] : others.filter { $0.kind == "bridge" }.prefix(Self.mostBridges)
+    let ordered = [interface].compactMap { $0 } + others.filter { $0.kind != "bridge" } + bridges
+    var addresses: [IPAddress] = []
+    for address in ordered.flatMap(\.addresses).map(\.address)
+    where address.family == family && !address.isLinkLocal && !addresses.contains(address) {
+      addresses.append(address)
+      if addresses.count == Self.mostAddresses { break }
+    }
+    return addresses
   }
 }
