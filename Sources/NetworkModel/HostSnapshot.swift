@@ -54,8 +54,11 @@ extension HostNote: CustomStringConvertible {
     case .protocolNotLoaded(let proto): "\(proto) is not loaded in this kernel, so nothing listens on it"
     case .protocolUnreadable(let proto, let errno):
       "the kernel does not list \(proto) sockets (errno \(errno)): listeners may be missing"
+    case .unknownOwners(let listeners, 0):
+      "no process that can be seen from here holds \(Self.count(listeners, "listening socket"))"
     case .unknownOwners(let listeners, let processes):
-      "the owners of \(listeners) listening sockets are unknown: \(processes) processes may not be looked into (run as root)"
+      "who holds \(Self.count(listeners, "listening socket")) is unknown: "
+        + "\(Self.count(processes, "process", "processes")) may not be looked into (run as root)"
     case .boundInterfaceUnknown(let index, let proto, let port):
       "the socket on port \(port)/\(proto) is bound to interface number \(index), which has no usable name"
     case .interfaceNameUnusable(let name, let index):
@@ -63,8 +66,12 @@ extension HostNote: CustomStringConvertible {
     case .namespaceUnread(let kind, let identity, let reason):
       "the network namespace \(identity) (\(kind)) was not read: \(reason): what listens in it is not listed"
     case .namespacesUnknown(let processes):
-      "the network namespaces of \(processes) processes are unknown: what listens in them may be missing (run as root)"
+      "the network namespace of \(Self.count(processes, "process", "processes")) is unknown: what listens there may be missing (run as root)"
     case .containersUnnamed(let reason): "the names of containers are unknown: \(reason)"
     }
+  }
+
+  private static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
+    number == 1 ? "1 \(one)" : "\(number) \(many ?? one + "s")"
   }
 }
