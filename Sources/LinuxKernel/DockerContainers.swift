@@ -58,23 +58,12 @@ public enum DockerContainers {
     let names: [String]?
     let image: String?
     let labels: [String: String]?
-    let settings: Settings?
-
-    struct Settings: Decodable {
-      let networks: [String: Network]?
-
-      enum CodingKeys: String, CodingKey { case networks = "Networks" }
-    }
-
-    /// What a network says of the container is not needed: the kernel says it.
-    struct Network: Decodable {}
 
     enum CodingKeys: String, CodingKey {
       case id = "Id"
       case names = "Names"
       case image = "Image"
       case labels = "Labels"
-      case settings = "NetworkSettings"
     }
 
     var identity: ContainerIdentity? {
@@ -88,8 +77,7 @@ public enum DockerContainers {
         id: id, name: name, image: image,
         composeProject: labels?["com.docker.compose.project"],
         composeService: labels?["com.docker.compose.service"],
-        swarmService: labels?["com.docker.swarm.service.name"],
-        networks: settings?.networks.map { Array($0.keys) } ?? [])
+        swarmService: labels?["com.docker.swarm.service.name"])
     }
   }
 }

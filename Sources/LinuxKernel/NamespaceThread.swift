@@ -11,7 +11,7 @@ enum NamespaceThread {
     in file: Int32, _ body: () throws(HostReadError) -> Value
   ) throws(HostReadError) -> Value {
     var outcome: Result<Value, HostReadError>?
-    let code = withoutActuallyEscaping({
+    let failure = withoutActuallyEscaping({
       let entered = csys_enter_network_namespace(file)
       guard entered == 0 else {
         outcome = .failure(.socket("entering it", errno: entered))
@@ -22,29 +22,16 @@ enum NamespaceThread {
       } catch {
         outcome = .failure(error)
       }
-    }) { work in
-      let box = Unmanaged.passRetained(Work(work))
-      var thread = pthread_t()
-      let started = pthread_create(
-        &thread, nil,
-        { argument in
-          guard let argument else { return nil }
-          Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-          return nil
-        }, box.toOpaque())
-      guard started == 0 else {
-        box.release()
-        return started
+    }) { work -> OwnThread.Failure? in
+      do throws(OwnThread.Failure) {
+        try OwnThread(work).join()
+        return nil
+      } catch {
+        return error
       }
-      return pthread_join(thread, nil)
     }
-    guard let outcome else { throw .socket("starting a thread", errno: code) }
+    if let failure { throw .socket("starting a thread", errno: failure.errno) }
+    guard let outcome else { throw .socket("running in it", errno: EINVAL) }
     return try outcome.get()
-  }
-
-  /// Carries the work to the thread through C's pointer.
-  private final class Work {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
   }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import Glibc
 public import NetworkModel
 
 /// The names that people give peers in comments of WireGuard's configuration files. Private keys in them are not kept.
@@ -10,16 +9,8 @@ public enum WireGuardNames {
 
   /// Reads the `*.conf` files of a folder; empty where there is none or it may not be read.
   public static func read(directory: String = defaultDirectory) -> [WireGuardKey: String] {
-    guard let folder = opendir(directory) else { return [:] }
-    defer { closedir(folder) }
-    var files: [String] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name.hasSuffix(".conf") { files.append(name) }
-    }
-    return files.sorted().reduce(into: [:]) { names, file in
+    let files = DurableFile.names(in: directory).filter { $0.hasSuffix(".conf") }
+    return files.reduce(into: [:]) { names, file in
       guard let text = try? ProcFile.text("\(directory)/\(file)") else { return }
       names.merge(self.names(in: text)) { first, _ in first }
     }

@@ -16,13 +16,11 @@ public struct ContainerIdentity: Sendable, Hashable {
   public let composeService: String?
   /// The Swarm service that it is a task of (label `com.docker.swarm.service.name`).
   public let swarmService: String?
-  /// The engine's networks that it is on (`bridge`, `host`, `shop_default`), ordered.
-  public let networks: [String]
 
   /// An identity from its parts.
   public init(
     id: String, name: String? = nil, image: String? = nil, composeProject: String? = nil,
-    composeService: String? = nil, swarmService: String? = nil, networks: [String] = []
+    composeService: String? = nil, swarmService: String? = nil
   ) {
     self.id = id
     self.name = name
@@ -30,7 +28,6 @@ public struct ContainerIdentity: Sendable, Hashable {
     self.composeProject = composeProject
     self.composeService = composeService
     self.swarmService = swarmService
-    self.networks = networks.sorted()
   }
 
   /// The first 12 digits of the id, as engines print it.

@@ -73,7 +73,7 @@ public struct LivePackets: Sendable {
       }
     }
     self.asked = asked
-    self.notes = notes.reduce(into: []) { kept, note in if !kept.contains(note) { kept.append(note) } }
+    self.notes = notes.unique
   }
 
   /// The machine's addresses in the tunnel that a zone is.

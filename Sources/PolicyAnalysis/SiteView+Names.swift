@@ -7,11 +7,7 @@ internal import PolicyLanguage
 extension SiteView {
   /// The service that a port belongs to: of the policy's and the catalogue's the narrowest, which says most.
   func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
-    guard let port = PortRange(port) else { return nil }
-    let asked = ServicePort.ports(transport, port)
-    return (policy.services + ServiceCatalogue.services).filter { $0.holds(asked) }.min { one, two in
-      (one.ports.count, one.name) < (two.ports.count, two.name)
-    }?.name
+    ServiceIndex(policy.services + ServiceCatalogue.services).name(transport, port)
   }
 
   /// Who sends from an address by a zone: in a tunnel the machine whose address it is, or that has it behind it, with its

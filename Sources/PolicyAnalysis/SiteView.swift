@@ -76,35 +76,26 @@ public struct SiteView: Sendable {
 
   /// The line of the policy that decided, or what is built in where none did.
   public func because(_ trace: Trace) -> String {
-    guard let step = Self.deciding(trace) else { return "nothing objects" }
-    if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.place }
-    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
-    if comment.hasPrefix("built in") { return comment }
-    return String(comment.prefix { $0 != " " })
+    if let counter = decidingCounter(trace) { return counter.origin.place }
+    return TraceWords.because(trace)
   }
 
   /// Why, in words.
   public func reason(_ trace: Trace) -> String {
-    guard let step = Self.deciding(trace) else { return "" }
+    let counter = decidingCounter(trace)
     // A packet that an opening let in counts for it and nothing else.
-    for case .opened(let comment) in trace.steps.reversed().map(\.outcome) {
-      if case .counted = step.outcome { return "opened for a time by \(comment)" }
+    if case .counted? = TraceWords.deciding(trace)?.outcome {
+      for case .opened(let comment) in trace.steps.reversed().map(\.outcome) {
+        return "opened for a time by \(comment)"
+      }
     }
-    if case .counted(let name) = step.outcome, let counter = counters[name] { return counter.origin.reason }
-    if case .unroutable(let why) = step.outcome { return why }
-    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
-    let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
-    return String(comment.dropFirst(place.count))
+    return counter?.origin.reason ?? TraceWords.reason(trace)
   }
 
-  /// The step that decided. Of a packet that no grant counted, that is the last rule which accepted it, and not the policy
-  /// of whatever chain came behind; nil where no rule did.
-  static func deciding(_ trace: Trace) -> TraceStep? {
-    guard let step = trace.deciding, trace.verdict == .accept else { return trace.deciding }
-    switch step.outcome {
-    case .policy, .routed: return trace.steps.last { $0.outcome == .verdict(.accept) }
-    default: return step
-    }
+  /// The counter of the step that decided.
+  private func decidingCounter(_ trace: Trace) -> NamedCounter? {
+    guard case .counted(let name)? = TraceWords.deciding(trace)?.outcome else { return nil }
+    return counters[name]
   }
 
   /// What decided a trace: a counter, where it is written, and why it counts.

@@ -104,7 +104,7 @@ public struct DestinationPortClasses: Sendable {
       case .meta(_, let destination), .fib(_, _, let destination): load(destination, 4, .other)
       case .compare(_, _, let data): cut(data, &cuts)
       case .immediate(let destination, let data):
-        cut(data, &cuts)
+        // No expression compares one register with another.
         load(destination, UInt32(data.count), .other)
       case .range(_, _, let from, let to):
         cut(from, &cuts)

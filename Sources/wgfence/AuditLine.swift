@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import NetworkModel
 import PolicyAnalysis
 import RulesetModel
 
@@ -28,22 +29,19 @@ struct AuditLine {
       taken += same
       let verdict =
         reach.verdict == .accept && reach.standing == .ungranted ? "ACCEPT" : reach.verdict.rawValue
-      let because =
-        reach.because.hasPrefix("built in") || reach.reason.isEmpty
-        ? reach.because : "\(reach.because) \(reach.reason)"
       lines.append(
         AuditLine(
           zones: same.map(\.zone).joined(separator: ", "), from: reach.from.joined(separator: ", "),
-          verdict: verdict, because: because))
+          verdict: verdict, because: reach.words))
     }
     guard !outside.isEmpty else { return lines }
-    let zones = unique(outside.map(\.zone))
+    let zones = outside.map(\.zone).unique
     let everywhere = inside.isEmpty || zones.allSatisfy { zone in !inside.contains { $0.zone == zone } }
-    let reasons = unique(outside.map { short($0) })
+    let reasons = outside.map { short($0) }.unique
     lines.append(
       AuditLine(
         zones: zones.joined(separator: ", "), from: everywhere ? "everybody" : "everybody else",
-        verdict: unique(outside.map(\.verdict.rawValue)).joined(separator: ", "),
+        verdict: outside.map(\.verdict.rawValue).unique.joined(separator: ", "),
         because: reasons.joined(separator: "; ")))
     return lines
   }
@@ -51,11 +49,6 @@ struct AuditLine {
   /// That no line grants it is said without the line at which the zone stands.
   private static func short(_ reach: Exposure.Reach) -> String {
     if reach.reason.hasPrefix("no grant") || reach.because.contains("no grant") { return "no grant" }
-    return reach.reason.isEmpty || reach.because.hasPrefix("built in")
-      ? reach.because : "\(reach.because) \(reach.reason)"
-  }
-
-  private static func unique(_ texts: [String]) -> [String] {
-    texts.reduce(into: []) { kept, text in if !kept.contains(text) { kept.append(text) } }
+    return reach.words
   }
 }

@@ -8,8 +8,7 @@ extension AuditReport {
   /// The page. `time` is when it was audited, in seconds since 1970-01-01T00:00:00Z.
   func page(at time: Int) -> String {
     AuditPage(
-      machine: machine, policy: policy.map { AuditPage.PolicyName(path: $0.path, digest: $0.digest) },
-      drift: drift,
+      machine: machine, policy: policy, drift: drift,
       sides: audit.approaches.map {
         AuditPage.Side(name: $0.name, kind: $0.kind, origin: policy == nil ? .interface : .zone)
       },

@@ -8,7 +8,7 @@ import RulesetModel
 struct AuditReport {
   /// The machine of the policy that this host is; nil without a policy.
   let machine: String?
-  let policy: PolicyName?
+  let policy: AuditPage.PolicyName?
   let drift: Audit.Drift
   let audit: Audit
   /// What was found and is told: all, or what is new.
@@ -18,12 +18,6 @@ struct AuditReport {
   /// What is open for a time, as the kernel has it.
   let openings: [Opening]
   let notes: [String]
-
-  /// The file and its digest.
-  struct PolicyName {
-    let path: String
-    let digest: String
-  }
 
   /// Whether the kernel holds what the policy says; false without a policy.
   var isEnforced: Bool { policy != nil && drift == .none }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import Enforcement
 import Glibc
 import LinuxKernel
 import NetworkModel
@@ -57,41 +56,26 @@ struct AuditVerb: Verb {
   }
 
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
-    do {
-      let survey = try HostReader.survey(engines: ContainerEngines.paths)
-      let facts = HostFactsReader.read(of: survey)
-      let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
-      notes += rules.gaps
-      var socket = try NFTablesSocket()
-      let tables = try socket.readAll()
-      let order = try HookOrder.read()
-      let devices = facts.wireGuard.devices
-      let host = AuditedHost(
-        survey: survey, tables: tables, order: order, surroundings: try LiveSurroundings(),
-        otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
-        tunnelPorts: Set(devices.compactMap(\.listenPort)))
-      let view = try role.map { role in
-        SiteView(policy: role.loaded.policy, machine: role.machine, ruleset: try compile(role))
-      }
-      let audit = Audit(of: host, by: view)
-      let drift = try view.map { try self.drift(Lowering.table($0.ruleset)) } ?? .none
-      let own = tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
-      return AuditReport(
-        machine: role?.machine.name,
-        policy: role.map { AuditReport.PolicyName(path: $0.path, digest: $0.loaded.digest) }, drift: drift,
-        audit: audit,
-        findings: audit.findings(
-          drift: drift, view: view, blindSpots: BlindSpotReader.read(order: order),
-          health: health(facts, role)),
-        openings: role.flatMap { role in
-          own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
-        } ?? [], notes: notes + audit.notes)
-    } catch let error as HostReadError {
-      Console.error("\(error)")
-    } catch let error as NetlinkError {
-      Console.error("\(error)")
+    let look = try HostLook.take()
+    let view = try role.map { role in
+      SiteView(
+        policy: role.loaded.policy, machine: role.machine,
+        ruleset: try PolicyOptions.compile(
+          role.loaded.policy, as: role.machine.name, live: LiveEndpoints.heard(by: role.loaded.policy)))
     }
-    throw ExitCode(1)
+    let audit = Audit(of: look.host, by: view)
+    let own = look.host.tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
+    let drift = view.map { Audit.Drift(from: own, to: Lowering.table($0.ruleset)) } ?? .none
+    return AuditReport(
+      machine: role?.machine.name,
+      policy: role.map { AuditPage.PolicyName(path: $0.path, digest: $0.loaded.digest) }, drift: drift,
+      audit: audit,
+      findings: audit.findings(
+        drift: drift, view: view, blindSpots: BlindSpotReader.read(order: look.order),
+        health: health(look.facts, role)),
+      openings: role.flatMap { role in
+        own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
+      } ?? [], notes: notes + look.notes + audit.notes)
   }
 
   /// The host as a doctor looks at it, as far as that says who reaches what: with a policy to hold it against.
@@ -101,25 +85,6 @@ struct AuditVerb: Verb {
     var facts = facts
     facts.routes = RouteReader.read(DoctorSubject(facts, as: known).routeQuestions, on: facts.host)
     return DoctorSubject(facts, as: known)
-  }
-
-  private func compile(_ role: PolicyWhereThere.Role) throws -> Ruleset {
-    let policy = role.loaded.policy
-    do throws(CompileError) {
-      return try PolicyCompiler.compile(
-        policy, machine: role.machine.name, today: Today.date, live: LiveEndpoints.heard(by: policy))
-    } catch {
-      Console.error(error.description)
-      throw ExitCode(1)
-    }
-  }
-
-  private func drift(_ desired: KernelTable) throws -> Audit.Drift {
-    let plan = try KernelSession.run { store throws(EnforcementError) in
-      try Enforcer.plan(desired, in: &store)
-    }
-    guard plan.before != nil else { return .notLoaded }
-    return plan.plan.operations.isEmpty ? .none : .operations(plan.plan.operations.count)
   }
 }
 

@@ -72,42 +72,20 @@ struct InitVerb: Verb {
   }
 
   private func basis() throws -> FirstPolicy.Basis {
-    do {
-      let survey = try HostReader.survey(engines: ContainerEngines.paths)
-      let facts = HostFactsReader.read(of: survey)
-      for (name, reason) in facts.wireGuard.unread.sorted(by: { $0.key < $1.key }) {
-        Console.note("wgfence: warning: \(name) was not read: \(reason)\n")
-      }
-      var socket = try NFTablesSocket()
-      let devices = facts.wireGuard.devices
-      let audit = Audit(
-        of: AuditedHost(
-          survey: survey, tables: try socket.readAll(), order: try HookOrder.read(),
-          surroundings: try LiveSurroundings(), tunnels: Set(devices.map(\.name)),
-          tunnelPorts: Set(devices.compactMap(\.listenPort))), by: nil)
-      let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
-      let uplinks = RouteReader.read(Set(anywhere), on: facts.host).values.compactMap {
-        fact -> InterfaceName? in
-        if case .leaves(let interface, _) = fact { interface } else { nil }
-      }
-      let session = try? RemoteSessionFinder.find(environment: { getenv($0).map { String(cString: $0) } })
-      return FirstPolicy.Basis(
-        name: machine ?? hostName, today: "\(Today.date)", audit: audit, interfaces: facts.host.interfaces,
-        devices: devices, peerNames: WireGuardNames.read(directory: wireguardDir), uplinks: Set(uplinks),
-        forwarding: facts.settings[.forwarding(.ipv4)] ?? 0 != 0 ? .on : .off,
-        session: session?.session.client)
-    } catch let error as HostReadError {
-      Console.error("\(error)")
-    } catch let error as NetlinkError {
-      Console.error("\(error)")
+    let look = try HostLook.take()
+    for note in look.notes { Console.note("wgfence: warning: \(note)\n") }
+    let facts = look.facts
+    let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
+    let uplinks = RouteReader.read(Set(anywhere), on: facts.host).values.compactMap {
+      fact -> InterfaceName? in
+      if case .leaves(let interface, _) = fact { interface } else { nil }
     }
-    throw ExitCode(1)
-  }
-
-  private var hostName: String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "host" }
-    let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return String(name.prefix { $0 != "." })
+    let session = try? RemoteSessionFinder.find(environment: { getenv($0).map { String(cString: $0) } })
+    return FirstPolicy.Basis(
+      name: machine ?? String(MachineOptions.hostName.prefix { $0 != "." }), today: "\(Today.date)",
+      audit: Audit(of: look.host, by: nil), interfaces: facts.host.interfaces,
+      devices: facts.wireGuard.devices,
+      peerNames: WireGuardNames.read(directory: wireguardDir), uplinks: Set(uplinks),
+      forwarding: facts.settings[.forwarding(.ipv4)] ?? 0 != 0 ? .on : .off, session: session?.session.client)
   }
 }

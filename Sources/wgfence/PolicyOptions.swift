@@ -31,9 +31,13 @@ struct PolicyOptions: ParsableArguments {
 
   /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
   func compile(_ policy: Policy, live: LiveEndpoints = LiveEndpoints()) throws -> Ruleset {
+    try Self.compile(policy, as: machine.name(in: policy), live: live)
+  }
+
+  /// The same for a machine that is known.
+  static func compile(_ policy: Policy, as machine: String, live: LiveEndpoints) throws -> Ruleset {
     do throws(CompileError) {
-      return try PolicyCompiler.compile(
-        policy, machine: machine.name(in: policy), today: Today.date, live: live)
+      return try PolicyCompiler.compile(policy, machine: machine, today: Today.date, live: live)
     } catch {
       Console.error(error.description)
       throw ExitCode(1)
@@ -51,10 +55,15 @@ struct MachineOptions: ParsableArguments {
   /// The machine's name: as given, else the host name, whole or up to its first dot, whichever the policy knows.
   func name(in policy: Policy) -> String {
     if let given { return given }
+    let host = Self.hostName
+    return policy.machine(named: host) == nil ? String(host.prefix { $0 != "." }) : host
+  }
+
+  /// The host's own name; empty where the kernel does not tell.
+  static var hostName: String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
-    let host = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return policy.machine(named: host) == nil ? String(host.prefix { $0 != "." }) : host
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
 

@@ -24,10 +24,9 @@ struct DockerContainersTests {
     """
 
   private static let database = ContainerIdentity(
-    id: one, name: "shop-db-1", image: "postgres:16", composeProject: "shop", composeService: "db",
-    networks: ["back", "shop_default"])
+    id: one, name: "shop-db-1", image: "postgres:16", composeProject: "shop", composeService: "db")
 
-  @Test("Docker's list gives names, images, Compose and Swarm services, and networks")
+  @Test("Docker's list gives names, images, Compose and Swarm services")
   func list() throws {
     let server = try FakeDocker(.answer(Array(Self.answer.utf8)))
     let containers = try DockerContainers.read(DockerSocket(path: server.path))
@@ -35,7 +34,7 @@ struct DockerContainersTests {
       containers == [
         Self.database,
         ContainerIdentity(
-          id: two, name: "api.1.x", image: "api@sha256:00", swarmService: "api", networks: ["ingress"]),
+          id: two, name: "api.1.x", image: "api@sha256:00", swarmService: "api"),
       ])
     #expect(server.requests().first?.hasPrefix("GET /containers/json HTTP/1.0\r\n") == true)
   }

@@ -72,7 +72,7 @@ struct AuditTests {
 
   private static func host(
     _ listeners: [Listener], inContainer: [Listener] = [], tables: [KernelTable] = [], kind: String = "veth",
-    parent: String? = nil
+    parent: String? = nil, inside otherTables: [KernelTable] = []
   ) throws -> AuditedHost {
     let own = HostSnapshot(
       interfaces: [
@@ -100,7 +100,8 @@ struct AuditTests {
               identity: 2, kind: .container(container), snapshot: inside, attachments: [attachment],
               containers: [container.id])
           ], containers: [container.id: container]),
-      tables: tables, surroundings: Host(), tunnels: [try #require(InterfaceName("wg0"))])
+      tables: tables, surroundings: Host(), otherTables: otherTables.isEmpty ? [:] : [2: otherTables],
+      tunnels: [try #require(InterfaceName("wg0"))])
   }
 
   private static func view() throws -> SiteView {
@@ -235,6 +236,38 @@ struct AuditTests {
     let reach = try #require(exposure.reachable.first { $0.zone == "internet" })
     #expect(reach.verdict == .accept)
     #expect(reach.reason.contains("macvlan") || reach.reason.contains("beside the host"))
+  }
+
+  /// A container's own firewall, which drops port 8080.
+  private static let own = KernelTable(
+    family: 1, name: "own",
+    chains: [
+      KernelChain(
+        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
+        rules: [
+          KernelRule(expressions: [
+            .meta(key: NFT.metaProtocol, destination: 1), .compare(operation: 0, source: 1, data: [6]),
+            .payload(base: 2, offset: 2, length: 2, destination: 1),
+            .compare(operation: 0, source: 1, data: [0x1f, 0x90]), .verdict(.drop),
+          ])
+        ])
+    ])
+
+  @Test(
+    "asks the rules of a container's own namespace, port by port, behind a bridge and on a macvlan",
+    arguments: [nil, "eth0"])
+  func ownRules(_ parent: String?) throws {
+    let audit = Audit(
+      of: try Self.host(
+        [], inContainer: [8080, 8081].map { try Self.listener("0.0.0.0", $0) },
+        kind: parent == nil ? "veth" : "macvlan", parent: parent, inside: [Self.own]), by: nil)
+    for (port, verdict) in [(8080, TraceVerdict.drop), (8081, .accept)] {
+      let exposure = try #require(audit.exposures.first { $0.listener.port == port })
+      let reach = try #require(exposure.reachable.first { $0.zone == "eth0" })
+      #expect(reach.verdict == verdict)
+      #expect(exposure.isExposed == (verdict == .accept))
+      #expect(reach.because.contains("inet own input") == (verdict == .drop))
+    }
   }
 
   @Test("without a policy goes by interfaces, and trusts tunnels alone")

@@ -46,27 +46,14 @@ public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Valu
 /// Runs a body on a thread of its own, so that what it changes of the thread (namespaces, capabilities) ends with it.
 public func onOwnThread<Value>(_ body: () throws -> Value) throws -> Value {
   var outcome: Result<Value, any Error>?
-  let code = withoutActuallyEscaping({ outcome = Result { try body() } }) { work in
-    let box = Unmanaged.passRetained(Work(work))
-    var thread = pthread_t()
-    let started = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-        return nil
-      }, box.toOpaque())
-    guard started == 0 else {
-      box.release()
-      return started
+  let code = withoutActuallyEscaping({ outcome = Result { try body() } }) { work -> Int32 in
+    do throws(OwnThread.Failure) {
+      try OwnThread(work).join()
+      return 0
+    } catch {
+      return error.errno
     }
-    return pthread_join(thread, nil)
   }
   guard code == 0, let outcome else { throw NamespaceFailure.thread(code: code) }
   return try outcome.get()
-}
-
-private final class Work {
-  let body: () -> Void
-  init(_ body: @escaping () -> Void) { self.body = body }
 }

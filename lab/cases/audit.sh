@@ -146,6 +146,25 @@ enforce audited onprem
 compare loaded
 verdict "and nothing with it" 0 "$(audit loaded)"
 
+# For cron and CI: only what is new counts, by the severity that is asked for.
+verdict "a grant that nobody uses ends with status 2 where information counts" 2 "$(audit information --fail-on information)"
+verdict "not where it is known already" 0 "$(audit known --fail-on information --baseline "$LAB/audit.information")"
+serve onprem newcomer --tcp 7777
+unload onprem
+verdict "what is exposed is a finding beside a baseline without it" 2 "$(audit new --baseline "$LAB/audit.information")"
+verdict "not where nothing counts" 0 "$(audit new --fail-on never)"
+verdict "a baseline that is none is told" 1 "$(audit new --baseline "$LAB/audited.yaml")"
+wgfence_in onprem audit "$LAB/audited.yaml" --machine onprem --format sarif >"$LAB/audit.sarif" 2>/dev/null
+verdict "SARIF names the check, its severity and the policy" "exposed error audited.yaml" \
+  "$("$PYTHON" -c 'import json, os, sys
+run = json.load(open(sys.argv[1]))["runs"][0]
+known = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+found = [r for r in run["results"] if "7777" in r["message"]["text"] and r["ruleId"] in known]
+print(found[0]["ruleId"], found[0]["level"],
+      os.path.basename(found[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]))' "$LAB/audit.sarif")"
+end_task onprem newcomer
+enforce audited onprem
+
 # ufw beside Docker: what it drops is not reached, what Docker publishes passes it by; the policy closes that.
 ufw_files
 ufw default deny incoming

@@ -46,7 +46,7 @@ public struct Audit: Sendable {
       }
     }
     self.exposures = exposures
-    self.notes = notes.reduce(into: []) { kept, note in if !kept.contains(note) { kept.append(note) } }
+    self.notes = notes.unique
   }
 
   /// An audit of these exposures.

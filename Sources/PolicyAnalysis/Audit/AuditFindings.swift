@@ -2,7 +2,7 @@
 
 public import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+public import RulesetModel
 
 extension Audit {
   /// What is worth telling of the host, the gravest first. `drift` is what lies between the kernel and the policy,
@@ -43,13 +43,23 @@ extension Audit {
     case operations(Int)
     /// The kernel does not have the table at all.
     case notLoaded
+
+    /// What lies between the table as it was read (nil: there is none) and as it is to be.
+    public init(from observed: KernelTable?, to desired: KernelTable) {
+      guard let observed else {
+        self = .notLoaded
+        return
+      }
+      let operations = Plan(desired: desired, observed: observed).operations.count
+      self = operations == 0 ? .none : .operations(operations)
+    }
   }
 
   private func finding(of exposure: Exposure, drift: Drift, view: SiteView?) -> [AuditFinding] {
     var findings: [AuditFinding] = []
     let open = exposure.reachable.filter { $0.verdict == .accept && $0.standing == .ungranted }
     if let first = open.first {
-      let sides = Self.unique(open.map { "\($0.zone) (\($0.from.joined(separator: ", ")))" })
+      let sides = open.map { "\($0.zone) (\($0.from.joined(separator: ", ")))" }.unique
       let reason = first.reason.isEmpty ? first.because : "\(first.because): \(first.reason)"
       findings.append(
         AuditFinding(
@@ -63,7 +73,7 @@ extension Audit {
         AuditFinding(
           check: .undetermined, severity: .warning, subject: exposure.subject,
           found: "whether \(exposure.title) is reached from "
-            + Self.unique(unknown.map(\.zone)).joined(separator: " and ")
+            + unknown.map(\.zone).unique.joined(separator: " and ")
             + " hangs on what the walk does not speak: \(first.because)",
           fix: "ask wgfence explain --live, and look at that rule yourself"))
     }
@@ -112,9 +122,9 @@ extension Audit {
       return "bind it to the address of the tunnel, or write a policy (wgfence init) and put it in force"
     }
     if drift != .none { return "wgfence apply closes it" }
-    let zones = unique(open.map(\.zone)).joined(separator: ", ")
+    let zones = open.map(\.zone).unique.joined(separator: ", ")
     return "bind it elsewhere or stop it, or grant it: - { to: \(view.machine.name), services: "
-      + "[\(exposure.listener.port)/\(exposure.listener.transport)], from: [\(zones)] }"
+      + "[\(exposure.listener.port)/\(exposure.listener.protocol)], from: [\(zones)] }"
   }
 
   /// A socket on every address of the host that grants let only tunnels come to.
@@ -122,13 +132,13 @@ extension Audit {
     guard let view, exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
       exposure.published == nil, exposure.place == .host, !exposure.isExposed
     else { return nil }
-    let reached = Self.unique(exposure.reachable.filter { $0.verdict == .accept }.map(\.zone))
+    let reached = exposure.reachable.filter { $0.verdict == .accept }.map(\.zone).unique
     let tunnels = approaches.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
     guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
     let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
       .flatMap { view.machine.addresses(in: $0.name) }
     // A program often has one socket for each family.
-    let port = "\(exposure.listener.port)/\(exposure.listener.transport)"
+    let port = "\(exposure.listener.port)/\(exposure.listener.protocol)"
     let who = exposure.listener.process?.name ?? exposure.service ?? "somebody"
     return AuditFinding(
       check: .wildcard, severity: .information, subject: "\(port) of \(who)",
@@ -150,7 +160,7 @@ extension Audit {
         }
         let isUsed = ports.contains { transport, range in
           listeners.contains {
-            $0.transport == transport && range.lower <= $0.port && $0.port <= range.upper
+            $0.protocol == transport && range.lower <= $0.port && $0.port <= range.upper
           }
         }
         if ports.isEmpty || isUsed { continue }
@@ -166,10 +176,6 @@ extension Audit {
     }
     return findings
   }
-
-  private static func unique(_ texts: [String]) -> [String] {
-    texts.reduce(into: []) { kept, text in if !kept.contains(text) { kept.append(text) } }
-  }
 }
 
 extension Exposure {
@@ -179,7 +185,7 @@ extension Exposure {
       listener.isDualStack
       ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
     return
-      "\(address):\(listener.port)/\(listener.transport)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+      "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
   }
 
   /// By what it is known from one audit to the next: no process numbers.
@@ -190,11 +196,13 @@ extension Exposure {
     return "\(place)"
   }
 
+  /// The service's name, where it says more than the port.
+  public var serviceName: String? { service == "\(listener.port)/\(listener.protocol)" ? nil : service }
+
   /// The socket and who answers.
   public var title: String {
     let who = container.map { "container \($0)" } ?? listener.process?.name
-    let name = service == "\(listener.port)/\(listener.transport)" ? nil : service
-    let names = [name, who].compactMap { $0 }
+    let names = [serviceName, who].compactMap { $0 }
     return socket + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))")
       + (place == .host ? "" : " in \(stablePlace)")
   }

@@ -38,6 +38,11 @@ public struct Exposure: Sendable, Hashable {
     public let reason: String
     /// What a grant of the policy has to do with it.
     public let standing: Standing
+
+    /// What decided and what it is about, on one line.
+    public var words: String {
+      because.hasPrefix("built in") || reason.isEmpty ? because : "\(because) \(reason)"
+    }
   }
 
   /// Whether what gets through is meant to.

@@ -41,6 +41,12 @@ final class PacketFates {
     var destination: IPAddress
     var transport: IPProtocol
     var port: UInt16
+
+    /// The first packet of such a flow.
+    var packet: Packet {
+      Packet(
+        source: source, destination: destination, transport: transport, destinationPort: port, input: input)
+    }
   }
 
   let classes: DestinationPortClasses
@@ -72,14 +78,12 @@ final class PacketFates {
   }
 
   private func ask(_ question: Question) -> PacketFate {
-    let packet = Packet(
-      source: question.source, destination: question.destination, transport: question.transport,
-      destinationPort: question.port, input: question.input)
+    let packet = question.packet
     let trace = walk.arrival(packet, in: surroundings)
     let end = trace.packet?.output.map(PacketFate.End.output) ?? .host
     return PacketFate(
-      verdict: trace.verdict, because: kept(TraceWords.because(trace, view)),
-      reason: kept(TraceWords.reason(trace, view)),
+      verdict: trace.verdict, because: kept(view?.because(trace) ?? TraceWords.because(trace)),
+      reason: kept(view?.reason(trace) ?? TraceWords.reason(trace)),
       isGranted: isGranted(packet, trace), end: end,
       address: trace.packet?.destination ?? question.destination,
       port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
@@ -91,17 +95,6 @@ final class PacketFates {
     return text
   }
 
-  /// Where a packet goes instead of where it wanted, by the translations that it meets; nil where by none.
-  func translation(_ question: Question) -> (address: IPAddress, port: UInt16)? {
-    let packet = Packet(
-      source: question.source, destination: question.destination, transport: question.transport,
-      destinationPort: question.port, input: question.input)
-    guard let end = walk.trace(packet, hooks: [NFT.hookPrerouting], in: surroundings).packet,
-      end.destination != question.destination || end.destinationPort != question.port
-    else { return nil }
-    return (end.destination, end.destinationPort)
-  }
-
   /// Whether the policy grants it: where its table is not loaded, by what it compiles to.
   private func isGranted(_ packet: Packet, _ trace: Trace) -> Bool {
     guard let view, trace.verdict == .accept else { return false }
@@ -110,23 +103,5 @@ final class PacketFates {
       return view.isGranted(view.passage(packet, to: output))
     }
     return view.isGranted(view.arrival(packet))
-  }
-}
-
-/// What decided a trace, in words: the policy's where there is one, else those of the tables themselves.
-enum TraceWords {
-  static func because(_ trace: Trace, _ view: SiteView?) -> String {
-    if let view { return view.because(trace) }
-    guard let step = SiteView.deciding(trace) else { return "nothing objects" }
-    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
-    return comment.hasPrefix("built in") ? comment : String(comment.prefix { $0 != " " })
-  }
-
-  static func reason(_ trace: Trace, _ view: SiteView?) -> String {
-    if let view { return view.reason(trace) }
-    guard let step = SiteView.deciding(trace) else { return "" }
-    if case .unroutable(let why) = step.outcome { return why }
-    if step.table == Ruleset.tableName, let comment = step.comment { return comment }
-    return step.text
   }
 }

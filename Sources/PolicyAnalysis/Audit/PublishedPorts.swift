@@ -23,8 +23,6 @@ struct PublishedPorts {
 
   /// Of a rule that sends a whole range of ports on, so many are told.
   static let mostOfRange = 1024
-  /// By so many bridges packets are taken to come.
-  static let mostBridges = 4
 
   private struct Key: Hashable {
     let transport: IPProtocol
@@ -43,9 +41,8 @@ struct PublishedPorts {
       all = []
       return
     }
-    let fates = PacketFates(
-      translating, order: judge.host.order, surroundings: judge.host.surroundings, view: nil)
-    let ranges = fates.classes.ranges
+    let walk = PacketWalk(translating, order: judge.host.order)
+    let ranges = DestinationPortClasses(translating).ranges
     var found: [Key: Set<IPAddress>] = [:]
     var asked: [AddressFamily: Set<IPAddress>] = [:]
     // Translations look at whether a packet comes by one bridge or another, if at all: a few stand for all.
@@ -54,7 +51,7 @@ struct PublishedPorts {
       for interface in approach.interfaces {
         if interface.kind == "bridge" {
           bridges += 1
-          if bridges > Self.mostBridges { continue }
+          if bridges > HostSnapshot.mostBridges { continue }
         }
         for source in Self.senders(approach, interface.name) {
           for destination in judge.host.survey.host.snapshot.callableAddresses(
@@ -66,7 +63,7 @@ struct PublishedPorts {
                 let question = PacketFates.Question(
                   input: interface.name, source: source, destination: destination, transport: transport,
                   port: ports.lowerBound)
-                for (port, target) in Self.targets(fates.translation(question), question, ports, judge) {
+                for (port, target) in Self.targets(walk, question, ports, judge) {
                   found[Key(transport: transport, port: port, target: target), default: []].insert(
                     destination)
                 }
@@ -92,11 +89,12 @@ struct PublishedPorts {
 
   /// The ports of a class whose packets go elsewhere, and where.
   private static func targets(
-    _ end: (address: IPAddress, port: UInt16)?, _ question: PacketFates.Question,
-    _ ports: ClosedRange<UInt16>,
-    _ judge: ReachJudge
+    _ walk: PacketWalk, _ question: PacketFates.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
   ) -> [(UInt16, PublishedTarget)] {
-    guard let end else { return [] }
+    let trace = walk.trace(question.packet, hooks: [NFT.hookPrerouting], in: judge.host.surroundings)
+    guard let end = trace.packet.map({ (address: $0.destination, port: $0.destinationPort) }),
+      end.address != question.destination || end.port != question.port
+    else { return [] }
     let place = judge.namespace(with: end.address)
     return ports.prefix(mostOfRange).compactMap { port in
       let final = end.port == question.port ? port : end.port
@@ -122,20 +120,11 @@ struct PublishedPorts {
 
   /// The published ports that no socket of the host stands for.
   func unheard(by listeners: [Listener]) -> [PublishedPort] {
-    let heard = Set(listeners.map { Heard(transport: $0.transport, port: $0.port) })
-    return all.filter { port in
-      !heard.contains(Heard(transport: port.transport, port: port.port))
-        || !listeners.contains { isSame(port, $0) }
-    }
-  }
-
-  private struct Heard: Hashable {
-    let transport: IPProtocol
-    let port: UInt16
+    all.filter { port in !listeners.contains { isSame(port, $0) } }
   }
 
   private func isSame(_ port: PublishedPort, _ listener: Listener) -> Bool {
-    port.transport == listener.transport && port.port == listener.port
+    port.transport == listener.protocol && port.port == listener.port
       && listener.serves(port.address.family)
       && (listener.isWildcard || listener.address == port.address)
   }

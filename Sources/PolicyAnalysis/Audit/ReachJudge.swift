@@ -15,6 +15,8 @@ final class ReachJudge {
   let fates: PacketFates
   private let services: ServiceIndex
   private var known: [Shape: [Exposure.Reach]] = [:]
+  /// Whether what is being judged hangs on the very port, and not on its class alone.
+  private var hangsOnPort = false
   private let otherWalks: [UInt64: PacketWalk]
 
   /// What sockets have in common that fare alike.
@@ -27,9 +29,8 @@ final class ReachJudge {
     let namespace: UInt64
   }
 
-  /// Who sends, what befalls it, and what it has to do with grants.
+  /// What befalls a packet, and what it has to do with grants.
   private struct Judged {
-    let name: String
     let verdict: TraceVerdict
     let because: String
     let reason: String
@@ -53,7 +54,7 @@ final class ReachJudge {
     return Exposure(
       listener: listener, published: published, container: container,
       network: container != nil && published == nil ? "host network" : nil,
-      service: services.name(listener.transport, listener.port), reachable: reaches(listener))
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
   }
 
   /// A port of the host that is published and that no socket of the host listens on.
@@ -65,44 +66,29 @@ final class ReachJudge {
     return Exposure(
       listener: listener, published: port.target,
       container: container(at: port.target) ?? behind?.process.flatMap(host.survey.container(of:)),
-      service: services.name(listener.transport, listener.port), reachable: reaches(listener))
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
   }
 
   private func reaches(_ listener: Listener) -> [Exposure.Reach] {
-    if listener.isLoopbackOnly { return [] }
-    let shape = shape(listener, host.survey.host.identity)
-    if let reaches = known[shape] { return reaches }
-    var dependsOnPort = false
-    let found = approaches.flatMap { approach in
-      side(approach, listener) { question in
-        let fate = self.fates.fate(question)
-        guard fate.verdict == .accept else { return self.judged(fate, approach) }
-        switch fate.end {
-        case .host where fate.address == question.destination && fate.port == nil:
-          if self.isTunnelPort(question) {
-            dependsOnPort = true
-            return Judged(
-              name: "", verdict: .accept, because: fate.because, reason: "WireGuard's own port",
-              standing: .unjudged)
-          }
-          return self.judged(fate, approach)
-        case .host, .output:
-          dependsOnPort = true
-          return self.arrived(fate, question, approach)
-        }
+    reaches(listener, in: host.survey.host) { fate, question, approach in
+      guard fate.end == .host, fate.address == question.destination, fate.port == nil else {
+        return self.arrived(fate, question, approach)
       }
+      guard self.isTunnelPort(question) else { return self.judged(fate, approach) }
+      self.hangsOnPort = true
+      return Judged(
+        verdict: .accept, because: fate.because, reason: "WireGuard's own port", standing: .unjudged)
     }
-    if !dependsOnPort { known[shape] = found }
-    return found
   }
 
   /// What becomes of a packet that was translated: whether somebody answers where it goes.
   private func arrived(_ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach) -> Judged {
+    hangsOnPort = true
     let port = fate.port ?? question.port
     let place = "\(fate.address) port \(port)"
     if fate.end == .host {
       guard listens(host.survey.host, fate.address, port, question.transport) else {
-        return silent("is translated to \(place), where nobody listens", fate)
+        return silent("is translated to \(place), where nobody listens")
       }
       return judged(fate, approach)
     }
@@ -110,13 +96,13 @@ final class ReachJudge {
       return judged(fate, approach, reason: "goes on to \(place), which is not on this host")
     }
     guard listens(other, fate.address, port, question.transport) else {
-      return silent("goes on to \(place) in \(other.kind), where nobody listens", fate)
+      return silent("goes on to \(place) in \(other.kind), where nobody listens")
     }
-    return inside(other, fate, question, approach)
+    return inside(other, fate.address, port, question) ?? judged(fate, approach)
   }
 
-  private func silent(_ reason: String, _ fate: PacketFate) -> Judged {
-    Judged(name: "", verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
+  private func silent(_ reason: String) -> Judged {
+    Judged(verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
   }
 
   private func judged(_ fate: PacketFate, _ approach: Approach, reason: String? = nil) -> Judged {
@@ -124,7 +110,7 @@ final class ReachJudge {
       fate.verdict != .accept
       ? .unjudged : fate.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
     return Judged(
-      name: "", verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
+      verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
       standing: standing)
   }
 
@@ -141,7 +127,7 @@ final class ReachJudge {
     if container == nil, case .container(let own) = other.kind { container = own }
     return Exposure(
       listener: listener, place: other.kind, container: container, network: network(of: listener, in: other),
-      service: services.name(listener.transport, listener.port), reachable: reaches(listener, other))
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener, other))
   }
 
   /// The interfaces of the host on which the namespace's own stand beside it.
@@ -160,45 +146,43 @@ final class ReachJudge {
   }
 
   private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
-    if listener.isLoopbackOnly { return [] }
-    let shape = shape(listener, other.identity)
-    if let reaches = known[shape] { return reaches }
-    let found = approaches.flatMap { approach in
-      side(approach, listener, of: other) { question in
-        if let parent = self.parent(of: question.destination, in: other, on: approach) {
-          return Judged(
-            name: "", verdict: .accept, because: "nothing objects",
-            reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
-            standing: approach.kind == .tunnel ? .unjudged : .ungranted)
-        }
-        let fate = self.fates.fate(question)
-        if case .output(let output) = fate.end, output == question.input {
-          return Judged(
-            name: "", verdict: .accept, because: "one bridge",
-            reason: "a neighbour on \(output): what it sends is not routed", standing: .unjudged)
-        }
-        guard fate.verdict == .accept else { return self.judged(fate, approach) }
-        return self.arrived(fate, question, approach)
-      }
-    }
-    known[shape] = found
-    return found
+    reaches(listener, in: other) { fate, question, approach in self.arrived(fate, question, approach) }
   }
 
-  /// What the rules of the namespace where it goes say of a packet that the host lets through.
+  /// What is said of a packet for another namespace that no rule of the host has a say in; nil where they have.
+  private func passed(
+    _ question: PacketFates.Question, to other: NamespaceSnapshot, _ approach: Approach
+  ) -> Judged? {
+    let open: Judged
+    if let parent = parent(of: question.destination, in: other, on: approach) {
+      open = Judged(
+        verdict: .accept, because: "nothing objects",
+        reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
+        standing: approach.kind == .tunnel ? .unjudged : .ungranted)
+    } else if fates.fate(question).end == .output(question.input) {
+      open = Judged(
+        verdict: .accept, because: "one bridge",
+        reason: "a neighbour on \(question.input): what it sends is not routed", standing: .unjudged)
+    } else {
+      return nil
+    }
+    return inside(other, question.destination, question.port, question) ?? open
+  }
+
+  /// What the rules of the namespace itself say of a packet that comes to it, where they do not let it in.
   private func inside(
-    _ other: NamespaceSnapshot, _ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach
-  ) -> Judged {
-    guard let walk = otherWalks[other.identity] else { return judged(fate, approach) }
-    let entry = other.snapshot.interface(owning: fate.address)?.name
+    _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketFates.Question
+  ) -> Judged? {
+    guard let walk = otherWalks[other.identity] else { return nil }
+    // Ports are in classes by the host's rules, and not by these.
+    hangsOnPort = true
     let packet = Packet(
-      source: question.source, destination: fate.address, transport: question.transport,
-      destinationPort: fate.port ?? question.port, input: entry)
+      source: question.source, destination: address, transport: question.transport, destinationPort: port,
+      input: other.snapshot.interface(owning: address)?.name)
     let trace = walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
-    if trace.verdict == .accept { return judged(fate, approach) }
+    if trace.verdict == .accept { return nil }
     return Judged(
-      name: "", verdict: trace.verdict, because: TraceWords.because(trace, nil),
-      reason: "a rule of \(other.kind)",
+      verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule of \(other.kind)",
       standing: .unjudged)
   }
 
@@ -218,9 +202,31 @@ final class ReachJudge {
 
   private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
     Shape(
-      transport: listener.transport, address: listener.address, isDualStack: listener.isDualStack,
+      transport: listener.protocol, address: listener.address, isDualStack: listener.isDualStack,
       boundInterface: listener.boundInterface, portClass: fates.classes.number(of: listener.port),
       namespace: namespace)
+  }
+
+  /// The reaches of a socket from all sides, remembered where they are those of every port of its class. `arrive` says what
+  /// becomes of packets that nothing stops on the host.
+  private func reaches(
+    _ listener: Listener, in place: NamespaceSnapshot,
+    _ arrive: (PacketFate, PacketFates.Question, Approach) -> Judged
+  ) -> [Exposure.Reach] {
+    if listener.isLoopbackOnly { return [] }
+    let shape = shape(listener, place.identity)
+    if let reaches = known[shape] { return reaches }
+    hangsOnPort = false
+    let other = place.kind == .host ? nil : place
+    let found = approaches.flatMap { approach in
+      side(approach, listener, of: other) { question in
+        if let passed = other.flatMap({ self.passed(question, to: $0, approach) }) { return passed }
+        let fate = self.fates.fate(question)
+        return fate.verdict == .accept ? arrive(fate, question, approach) : self.judged(fate, approach)
+      }
+    }
+    if !hangsOnPort { known[shape] = found }
+    return found
   }
 
   /// The reaches of one side: for each sender the most that any of its ways lets through.
@@ -238,7 +244,7 @@ final class ReachJudge {
         for address in source.senders(by: interface.name) where listener.serves(address.family) {
           for destination in destinations(of: listener, address.family, on: interface, of: other) {
             let question = PacketFates.Question(
-              input: interface.name, source: address, destination: destination, transport: listener.transport,
+              input: interface.name, source: address, destination: destination, transport: listener.protocol,
               port: listener.port)
             let judged = judge(question)
             if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
@@ -290,9 +296,6 @@ final class ReachJudge {
 }
 
 extension Listener {
-  /// Its protocol, under a name that needs no quotes.
-  var transport: IPProtocol { self.protocol }
-
   /// Whether it takes what comes for this address and port.
   func answers(_ address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Bool {
     self.port == port && self.protocol == transport && serves(address.family)
@@ -303,7 +306,7 @@ extension Listener {
 extension HostSnapshot {
   /// A socket on every address is called at so many of them, and of bridges at so many: a host with a hundred bridges has a
   /// hundred addresses that hardly a rule tells apart.
-  private static let (mostAddresses, mostBridges) = (16, 4)
+  static let (mostAddresses, mostBridges) = (16, 4)
 
   /// The addresses of a family at which the host can be called from elsewhere: those of one interface first, then those of
   /// interfaces that are no bridges, then a few of bridges, where the caller does not come by one itself.

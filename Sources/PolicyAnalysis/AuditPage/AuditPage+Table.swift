@@ -86,12 +86,9 @@ extension AuditPage {
     case .undetermined: verdict = [.element("strong", ["class": "warning"], text: "undetermined")]
     case .drop, .reject: verdict = [.element("span", ["class": "dim"], text: reach.verdict.rawValue)]
     }
-    let because =
-      reach.because.hasPrefix("built in") || reach.reason.isEmpty
-      ? reach.because : "\(reach.because) \(reach.reason)"
     return [
       .element("td", text: reach.zone), .element("td", ["class": "from"], senders(reach.from)),
-      .element("td", ["class": "verdict"], verdict), .element("td", ["class": "because"], text: because),
+      .element("td", ["class": "verdict"], verdict), .element("td", ["class": "because"], text: reach.words),
     ]
   }
 }

@@ -75,7 +75,7 @@ extension ExposureMap {
         continue
       }
       let identity = Identity(
-        transport: exposure.listener.transport, port: exposure.listener.port,
+        transport: exposure.listener.protocol, port: exposure.listener.port,
         interface: exposure.listener.boundInterface, place: exposure.place,
         process: exposure.listener.process, container: exposure.container, reachable: exposure.reachable)
       if let entry = known[identity] {
@@ -92,7 +92,7 @@ extension ExposureMap {
   static func twins(among entries: [Entry], of exposures: [Exposure]) -> Set<Int> {
     let places = Dictionary(grouping: entries.indices) { index -> [String] in
       let listener = entries[index].exposures.first.map { exposures[$0].listener }
-      return [entries[index].group.rawValue] + (listener.map { ["\($0.transport)", "\($0.port)"] } ?? [])
+      return [entries[index].group.rawValue] + (listener.map { ["\($0.protocol)", "\($0.port)"] } ?? [])
     }
     return Set(places.values.filter { $0.count > 1 }.joined())
   }

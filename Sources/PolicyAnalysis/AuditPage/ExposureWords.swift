@@ -11,10 +11,10 @@ struct ExposureWords {
   /// `5432/tcp postgres`
   var port: String { [number, service].compactMap { $0 }.joined(separator: " ") }
 
-  private var number: String { "\(exposure.listener.port)/\(exposure.listener.transport)" }
+  private var number: String { "\(exposure.listener.port)/\(exposure.listener.protocol)" }
 
   /// The service's name, where it is more than its port.
-  var service: String? { exposure.service == number ? nil : exposure.service }
+  var service: String? { exposure.serviceName }
 
   /// Where it is called, if that is not every address of a family.
   var address: String? { place(exposure.listener.isWildcard ? nil : "\(exposure.listener.address)") }

@@ -11,19 +11,21 @@ struct FirstGrants {
   private let tunnels: [String]
   private let session: IPAddress?
 
-  init(_ audit: Audit, _ own: String, _ tunnels: [String], session: IPAddress?) {
-    exposures = audit.exposures.filter { $0.place == .host && !Self.isPassing($0) }
+  init(
+    _ audit: Audit, _ own: String, _ tunnels: [String], ports: Set<UInt16>, session: IPAddress?
+  ) {
+    exposures = audit.exposures.filter { $0.place == .host && !Self.isPassing($0, ports) }
     self.own = own
     self.tunnels = tunnels
     self.session = session
   }
 
   /// What is not there to be called: WireGuard's own port, a client's replies, what multicast is for.
-  private static func isPassing(_ exposure: Exposure) -> Bool {
+  private static func isPassing(_ exposure: Exposure, _ tunnelPorts: Set<UInt16>) -> Bool {
     let listener = exposure.listener
-    if exposure.reachable.contains(where: { $0.reason == "WireGuard's own port" }) { return true }
-    guard listener.transport == .udp else { return false }
-    return listener.port >= 32768 || [68, 546, 5353, 5355].contains(listener.port)
+    guard listener.protocol == .udp else { return false }
+    return tunnelPorts.contains(listener.port) || listener.port >= 32768
+      || [68, 546, 5353, 5355].contains(listener.port)
       || listener.isKernelSocket
   }
 
@@ -56,7 +58,7 @@ struct FirstGrants {
     var found: [(service: String, who: String)] = []
     for exposure in exposures
     where exposure.reachable.contains(where: { $0.zone == side && $0.verdict == .accept }) {
-      let service = "\(exposure.listener.port)/\(exposure.listener.transport)"
+      let service = "\(exposure.listener.port)/\(exposure.listener.protocol)"
       if found.contains(where: { $0.service == service }) { continue }
       let who = exposure.container.map { "container \($0)" } ?? exposure.listener.process?.name
       // A name that a process chooses may hold anything: in a comment it ends with the line.
@@ -68,9 +70,7 @@ struct FirstGrants {
 
   /// What other sides reach now, and this policy closes.
   private var closed: String {
-    let sides = exposures.flatMap(\.reachable).map(\.zone).reduce(into: [String]()) { sides, side in
-      if !sides.contains(side), !tunnels.contains(side) { sides.append(side) }
-    }
+    let sides = exposures.flatMap(\.reachable).map(\.zone).unique.filter { !tunnels.contains($0) }
     var text = ""
     for side in sides {
       let services = reached(by: side).map(\.service)
@@ -93,7 +93,7 @@ struct FirstGrants {
 
   private var failsafe: String {
     let ssh = exposures.first {
-      $0.service == "ssh" && $0.listener.transport == .tcp && !$0.listener.isLoopbackOnly
+      $0.service == "ssh" && $0.listener.protocol == .tcp && !$0.listener.isLoopbackOnly
     }
     var text =
       "\n# What holds in every state, also while nothing else does: the way in to mend it.\nfailsafe:\n"
@@ -119,7 +119,7 @@ struct FirstGrants {
       text += "  - { from: \(tunnel), to: \(own), allow: [\(services.joined(separator: ", "))] }\n"
     }
     let all = Set(
-      exposures.filter { !$0.reachable.isEmpty }.map { "\($0.listener.port)/\($0.listener.transport)" })
+      exposures.filter { !$0.reachable.isEmpty }.map { "\($0.listener.port)/\($0.listener.protocol)" })
     let denied = (all.isEmpty ? ["ssh"] : all.sorted { ($0.count, $0) < ($1.count, $1) }).joined(
       separator: ", ")
     return text + "  - { from: internet, to: \(own), deny: [\(denied)] }\n"

@@ -69,7 +69,11 @@ public struct FirstPolicy: Sendable {
     }
     text += Self.zones(basis, tunnels, &names)
     text += tunnels.map { $0.machineLines() }.joined() + "\n"
-    text += FirstGrants(basis.audit, own, tunnels.map(\.name), session: basis.session).text
+    text +=
+      FirstGrants(
+        basis.audit, own, tunnels.map(\.name), ports: Set(basis.devices.compactMap(\.listenPort)),
+        session: basis.session
+      ).text
     self.text = text
   }
 
