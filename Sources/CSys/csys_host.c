@@ -160,6 +160,7 @@ AT(inet_diag_msg, id.idiag_dst, 24);
 AT(inet_diag_msg, id.idiag_if, 40);
 AT(inet_diag_msg, idiag_inode, 68);
 _Static_assert(sizeof(struct ifinfomsg) == CSYS_IFINFOMSG_SIZE, "ifinfomsg");
+AT(ifinfomsg, ifi_type, 2);
 AT(ifinfomsg, ifi_index, 4);
 AT(ifinfomsg, ifi_flags, 8);
 _Static_assert(sizeof(struct ifaddrmsg) == CSYS_IFADDRMSG_SIZE, "ifaddrmsg");

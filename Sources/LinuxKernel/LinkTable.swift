@@ -60,7 +60,7 @@ public struct LinkTable: Sendable {
         NetworkInterface(
           name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
           state: link.flags & UInt32(CSYS_IFF_UP) != 0 ? .up : .down, kind: link.kind,
-          isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu, master: link.master))
+          linkType: link.type, isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu, master: link.master))
       if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
         farEnds.append(
           FarEnd(interface: name, kind: kind, index: index, namespaceNumber: link.farNamespace))
@@ -83,6 +83,7 @@ public struct LinkTable: Sendable {
   /// One `RTM_NEWLINK`.
   struct Link {
     let index: UInt32
+    let type: UInt16
     let flags: UInt32
     var name = ""
     var kind: String?
@@ -93,10 +94,12 @@ public struct LinkTable: Sendable {
 
     /// Reads `struct ifinfomsg` and its attributes; nil where it is too short.
     init?(_ payload: ArraySlice<UInt8>) {
-      guard let index = payload.number(UInt32.self, at: 4), let flags = payload.number(UInt32.self, at: 8)
+      guard let type = payload.number(UInt16.self, at: 2), let index = payload.number(UInt32.self, at: 4),
+        let flags = payload.number(UInt32.self, at: 8)
       else {
         return nil
       }
+      self.type = type
       self.index = index
       self.flags = flags
       for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_IFINFOMSG_SIZE))) {

@@ -83,9 +83,9 @@ public final class LiveSurroundings: Surroundings {
     return answer
   }
 
-  /// The interface's number.
+  /// The interface's number and the type of its link.
   public func facts(of interface: InterfaceName) -> InterfaceFacts? {
-    links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index) }
+    links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
   }
 
   /// The interface's only address of the family that is not of its link alone. None of the loopback interface: its own

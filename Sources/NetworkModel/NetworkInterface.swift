@@ -43,6 +43,9 @@ public struct NetworkInterface: Sendable, Hashable {
   /// What makes it: `wireguard`, `tun`, `bridge`, `veth`, … (`IFLA_INFO_KIND`). Nil for hardware and loopback. A
   /// userspace WireGuard says `tun`, so this is information and no proof.
   public let kind: String?
+  /// The type of its link (`ifi_type`, `ARPHRD_…` of `linux/if_arp.h`): 1 for Ethernet, 65534 for links without a link
+  /// layer, as WireGuard's and TUN devices are.
+  public let linkType: UInt16
   /// Whether packets sent over it come back to this host (`IFF_LOOPBACK`).
   public let isLoopback: Bool
   /// The largest packet that it takes, in bytes (`IFLA_MTU`).
@@ -59,13 +62,14 @@ public struct NetworkInterface: Sendable, Hashable {
   /// An interface from its parts; the addresses are put in order.
   public init(
     name: InterfaceName, index: UInt32, addresses: [InterfaceAddress], state: State, kind: String? = nil,
-    isLoopback: Bool = false, mtu: UInt32 = 1500, master: UInt32? = nil
+    linkType: UInt16 = 1, isLoopback: Bool = false, mtu: UInt32 = 1500, master: UInt32? = nil
   ) {
     self.name = name
     self.index = index
     self.addresses = addresses.sorted()
     self.state = state
     self.kind = kind
+    self.linkType = linkType
     self.isLoopback = isLoopback
     self.mtu = mtu
     self.master = master

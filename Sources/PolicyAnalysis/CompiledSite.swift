@@ -19,6 +19,9 @@ public struct CompiledSite: Sendable {
   /// Machines that enforce nothing at all: every packet passes.
   public var bare: Set<String> = []
 
+  /// Where machines with `endpoint: live` were last heard.
+  public let live: LiveEndpoints
+
   private let compiler: SiteCompiler
 
   /// The site of a policy on a day.
@@ -29,6 +32,7 @@ public struct CompiledSite: Sendable {
     self.policy = policy
     self.today = today
     self.replaced = replaced
+    self.live = live
     compiler = SiteCompiler(policy, today: today, live: live)
   }
 

@@ -24,11 +24,38 @@ struct DropReason {
     ("not-granted-", "no grant lets it in from zone", nil),
     ("not-forwarded", "no grant routes it through this machine", nil),
     (
-      "spoofed-source", "its source belongs to a tunnel, and it came by another interface",
-      "a tunnel's addresses are believed on the tunnel alone"
+      "spoofed-source-", "it came by another interface, and its source belongs to",
+      "an address is accepted as a source on the interfaces where it belongs alone"
     ),
     (
-      "tunnel-address", "it is for this machine's address in a tunnel, and came by another way",
+      "impossible-source", "no packet on a wire has its source",
+      "loopback, IPv4-mapped and multicast addresses are never accepted as sources"
+    ),
+    (
+      "impossible-destination", "no packet on a wire has its destination",
+      "loopback and IPv4-mapped addresses are never reached from outside"
+    ),
+    (
+      "source-route", "its sender wrote the way into it",
+      "source routes are never followed: they lead to destinations that no grant was asked for"
+    ),
+    (
+      "link-type-", "the interface has the name of a tunnel and is none:",
+      "find out who made the interface (ip -d link), and delete it"
+    ),
+    (
+      "redirect", "it would change this machine's routes", "redirects are never accepted: set the route"
+    ),
+    (
+      "router-advertisement", "it would make its sender this machine's router",
+      "router advertisements are accepted on networks, not from tunnels and containers"
+    ),
+    (
+      "host-service", "it came from a container, and is for a service that only hosts use",
+      "WireGuard and docker-swarm are between hosts"
+    ),
+    (
+      "tunnel-address", "it is for this machine's address in a tunnel, and came by another interface",
       "a tunnel's addresses are reached by the tunnel alone"
     ),
     (
@@ -43,16 +70,16 @@ struct DropReason {
       "'encrypt' lets it come by the tunnel or not at all"
     ),
     (
-      "clear-text-out", "it would leave in the clear for a machine that is to be reached through the tunnel",
-      "'encrypt' lets it leave by the tunnel or not at all"
+      "clear-text-out", "it would leave in the clear for what is to be reached through the tunnel",
+      "it leaves by the tunnel or not at all"
     ),
     (
       "invalid", "it belongs to no connection and begins none",
       "only packets that begin or continue a connection can be granted"
     ),
     (
-      "unjudged", "another table turned it to this machine behind the judgement",
-      "whoever translates it must do so behind a grant of its own port"
+      "unjudged", "another table translated it to a destination that no grant was asked for",
+      "grant the port that its sender uses, on the machine that translates it"
     ),
     (
       "midstream", "it is the middle of a TCP connection that this machine does not know",

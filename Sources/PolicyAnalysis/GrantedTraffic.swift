@@ -9,7 +9,7 @@ internal import RulesetModel
 /// so that its work can be held against this.
 struct GrantedTraffic {
   /// Packets to the machine itself that some grant lets in from a zone.
-  struct Arrival {
+  struct Arrival: Hashable {
     let zone: SiteZone
     let ports: [ServicePort]
     let sources: Sources
@@ -25,13 +25,13 @@ struct GrantedTraffic {
     let exit: Exit
   }
 
-  enum Sources {
+  enum Sources: Hashable {
     case anyone
     case prefixes([Prefix])
   }
 
   /// What answers to the host's own DHCP clients must be beside their port.
-  enum Condition {
+  enum Condition: Hashable {
     case none
     case dhcp
     case dhcpv6
@@ -49,6 +49,8 @@ struct GrantedTraffic {
 
   private let policy: Policy
   private let machine: Machine
+  /// The subnets of other machines that share a tunnel with this one.
+  private let neighbours: [(subnet: Prefix, machine: Machine)]
 
   /// What is granted on a machine on a day. `machines` are the policy's, by name.
   init(
@@ -57,6 +59,12 @@ struct GrantedTraffic {
   ) {
     self.policy = policy
     self.machine = machine
+    neighbours = policy.machines.filter { other in
+      other.name != machine.name && !other.subnets.isEmpty
+        && policy.tunnels.contains {
+          !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
+        }
+    }.flatMap { other in other.subnets.map { ($0, other) } }
     zones = SiteZone.zones(of: machine, in: policy)
     addBuiltIn()
     for grant in grants.concerning(machine) where grant.until.map({ $0 >= today }) ?? true {
@@ -85,6 +93,13 @@ struct GrantedTraffic {
         }
       }
     }
+    passages.removeAll { !Self.isPossible($0) }
+  }
+
+  /// Whether some packet can have a source and a destination of the passage: both of one family.
+  private static func isPossible(_ passage: Passage) -> Bool {
+    guard case .prefixes(let sources) = passage.sources else { return !passage.destinations.isEmpty }
+    return passage.destinations.contains { destination in sources.contains { $0.family == destination.family } }
   }
 
   /// The sources of each zone together, in the order of the zones.
@@ -167,12 +182,33 @@ struct GrantedTraffic {
       return tunnels(with: other).compactMap { tunnel in
         zone(named: tunnel.name.description).map { ($0, .prefixes(home.prefixes)) }
       }
-    case .prefix(let prefix):
-      return zones.filter { $0.kind != .tunnel }.map { ($0, .prefixes([prefix])) }
+    case .prefix(let prefix): return homes(of: prefix).map { ($0, .prefixes([prefix])) }
     case .list(let name):
       let prefixes = policy.list(named: name)?.prefixes ?? []
-      return zones.filter { $0.kind != .tunnel }.map { ($0, .prefixes(prefixes)) }
+      return zones.filter { $0.kind == .network || $0.kind == .internet }.map { ($0, .prefixes(prefixes)) }
     }
+  }
+
+  /// The zones where an address belongs, by the table of the language: the tunnel that has it, the zone that has it, the
+  /// tunnels to the machine behind which it is, or else every zone of a network that does not say what it has.
+  private func homes(of prefix: Prefix) -> [SiteZone] {
+    if let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }) {
+      return tunnel.prefixes.contains { $0.contains(prefix) }
+        ? zones.filter { $0.name == tunnel.name.description } : withoutHome(prefix)
+    }
+    if let own = zones.first(where: { $0.kind != .tunnel && $0.prefixes.contains { $0.overlaps(prefix) } }) {
+      if own.kind == .containers { return [] }
+      return own.prefixes.contains { $0.contains(prefix) } ? [own] : withoutHome(prefix)
+    }
+    guard let owner = neighbours.first(where: { $0.subnet.contains(prefix) })?.machine else {
+      return withoutHome(prefix)
+    }
+    let names = tunnels(with: owner).map(\.name.description)
+    return zones.filter { names.contains($0.name) }
+  }
+
+  private func withoutHome(_ prefix: Prefix) -> [SiteZone] {
+    zones.filter { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty && prefix.length > 0) }
   }
 
   /// Where a source enters the machine to be sent on into a tunnel: as the tunnel's hub, or out of a zone of its own.
@@ -184,6 +220,12 @@ struct GrantedTraffic {
       let zone = zone(named: name)
     {
       result.append((zone, zone.prefixes.isEmpty ? .anyone : .prefixes(zone.prefixes)))
+    }
+    if case .prefix(let prefix) = source, !machine.addresses(in: tunnel.name).isEmpty,
+      machine.subnets.contains(where: { $0.contains(prefix) })
+    {
+      result += homes(of: prefix).filter { $0.prefixes.contains { $0.contains(prefix) } }
+        .map { ($0, .prefixes([prefix])) }
     }
     guard tunnel.hub == machine.name, let inside = zone(named: tunnel.name.description) else { return result }
     switch source {
@@ -197,7 +239,13 @@ struct GrantedTraffic {
       {
         result.append((inside, .prefixes(home.prefixes)))
       }
-    case .machine, .tunnel, .zone, .machineZone, .prefix, .list: break
+    case .prefix(let prefix):
+      if homes(of: prefix).contains(where: { $0.name == inside.name }),
+        !tunnel.prefixes.contains(where: { $0.contains(prefix) })
+      {
+        result.append((inside, .prefixes([prefix])))
+      }
+    case .machine, .tunnel, .zone, .machineZone, .list: break
     }
     return result
   }
@@ -221,9 +269,17 @@ struct GrantIndex {
     all = policy.grants + policy.failsafe
     hubs = Set(policy.tunnels.compactMap(\.hub))
     var byMachine: [String: [Int]] = [:]
+    let subnets = policy.machines.flatMap { machine in machine.subnets.map { ($0, machine.name) } }
     for (place, grant) in all.enumerated() {
       var names = Set(grant.to.map(\.machine))
-      for case .machineZone(let name, _) in grant.from { names.insert(name) }
+      for source in grant.from {
+        switch source {
+        case .machineZone(let name, _): names.insert(name)
+        case .prefix(let prefix):
+          for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
+        case .machine, .tunnel, .zone, .list: break
+        }
+      }
       for name in names { byMachine[name, default: []].append(place) }
     }
     self.byMachine = byMachine

@@ -46,7 +46,8 @@ struct MachineSpecification {
   /// Where each base chain has to be hooked in for its place to be what it is specified as.
   private static let hooks: [String: (hook: UInt32, priorities: ClosedRange<Int32>)] = [
     // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
-    "raw": (NFT.hookPrerouting, .min ... -201), "gate": (NFT.hookPrerouting, -199 ... -101),
+    // NF_IP_PRI_CONNTRACK_DEFRAG is -400.
+    "sources": (NFT.hookPrerouting, .min ... -401), "raw": (NFT.hookPrerouting, .min ... -201), "gate": (NFT.hookPrerouting, -199 ... -101),
     "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
     "output": (NFT.hookOutput, .min ... .max),
     // Behind NF_IP_PRI_NAT_SRC (100), when the source is what leaves.
@@ -68,14 +69,14 @@ struct MachineSpecification {
 
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
-    grants: GrantIndex
+    live: LiveEndpoints, grants: GrantIndex
   ) {
     let traffic = GrantedTraffic(policy, machine, machines, today: today, grants: grants)
-    writer = SpecificationWriter(policy, machine, machines, traffic)
+    writer = SpecificationWriter(policy, machine, machines, traffic, live)
   }
 
   /// The places where grants and addresses decide: they differ from machine to machine.
-  var gates: [Place] { [writer.raw(), writer.gate()] }
+  var gates: [Place] { [writer.sources(), writer.raw(), writer.gate()] }
 
   /// The base chains behind the gate, each with what is specified of it.
   var chainsBehind: [(chain: String, place: () -> Place)] {
@@ -99,8 +100,20 @@ public enum ProofClaim: String, Sendable, CaseIterable {
   case encrypted = "nothing between encrypted machines is in the clear"
   /// Tunnel addresses pass on their tunnel alone.
   case tunnelAddresses = "a tunnel address passes on its tunnel alone"
-  /// Zones have the sources that the policy says.
-  case zoneSources = "a zone has its own sources alone"
+  /// Addresses of a zone, and those behind another machine, are sources there alone.
+  case zoneSources = "an address is a source where it belongs alone"
+  /// Addresses that no wire carries are dropped first.
+  case impossible = "an address that no wire carries is dropped"
+  /// No packet is forwarded by a way that its sender wrote into it.
+  case sourceRoutes = "no sender chooses the way"
+  /// An interface with a tunnel's name is believed if it is one.
+  case linkTypes = "a tunnel's interface has a tunnel's link type"
+  /// Routes are not changed by neighbours that are no routers.
+  case redirects = "no redirect and no container changes a route"
+  /// What is inside a tunnel or behind it leaves by the tunnel alone.
+  case tunnelOnly = "a tunnel's destinations are reached by it alone"
+  /// What only hosts speak is not forwarded from containers.
+  case hostServices = "containers do not speak as their host"
   /// Blocked lists are dropped first.
   case blocked = "blocked sources are dropped first"
   /// First packets to closed ports cost no connection.

@@ -45,6 +45,13 @@ public struct Proof: Sendable {
     grants = GrantIndex(site.policy)
   }
 
+  /// One machine's ruleset, as it was compiled.
+  public static func prove(_ ruleset: Ruleset, of machine: Machine, in site: CompiledSite) -> Proof {
+    var proof = Proof(site)
+    proof.prove(machine, Lowering.table(ruleset))
+    return proof
+  }
+
   /// A whole site, proved machine by machine.
   public static func prove(_ site: CompiledSite) -> Proof {
     var proof = Proof(site)
@@ -92,7 +99,8 @@ public struct Proof: Sendable {
       var table = table
       if !misplaced.isEmpty { table.chains.removeAll { misplaced.contains($0.name) } }
       let specification = MachineSpecification(
-        proof.site.policy, machine, proof.byName, today: proof.site.today, grants: proof.grants)
+        proof.site.policy, machine, proof.byName, today: proof.site.today, live: proof.site.live,
+        grants: proof.grants)
       func prove(
         _ place: MachineSpecification.Place, _ walk: SpaceWalk
       ) -> (classes: Int, found: [CounterExample]) {

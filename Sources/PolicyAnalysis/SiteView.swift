@@ -49,20 +49,31 @@ public struct SiteView: Sendable {
     }
   }
 
-  /// What befalls a packet for this host.
+  /// The packet with the link types that its interfaces should have, where it does not state them.
+  private func linked(_ packet: Packet) -> Packet {
+    func type(_ interface: InterfaceName?) -> LinkType? {
+      interface.flatMap { zone(of: $0) }.map { $0.kind == .tunnel ? .linkless : .ethernet }
+    }
+    var packet = packet
+    packet.inputType = packet.inputType ?? type(packet.input)
+    packet.outputType = packet.outputType ?? type(packet.output)
+    return packet
+  }
+
+  /// What becomes of a packet for this host.
   public func arrival(_ packet: Packet) -> Trace {
-    walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
+    walk.trace(linked(packet), hooks: [NFT.hookPrerouting, NFT.hookInput])
   }
 
   /// What befalls a packet that this host routes: judged as it comes, then on its way out.
   public func passage(_ packet: Packet, to output: InterfaceName) -> Trace {
     var arriving = packet
     arriving.output = nil
-    let trace = walk.trace(arriving, hooks: [NFT.hookPrerouting])
+    let trace = walk.trace(linked(arriving), hooks: [NFT.hookPrerouting])
     guard trace.verdict == .accept else { return trace }
     var leaving = packet
     leaving.output = output
-    return trace.followed(by: walk.trace(leaving, hooks: [NFT.hookForward, NFT.hookPostrouting]))
+    return trace.followed(by: walk.trace(linked(leaving), hooks: [NFT.hookForward, NFT.hookPostrouting]))
   }
 
   /// What befalls a packet that this host sends by an interface.
@@ -71,7 +82,7 @@ public struct SiteView: Sendable {
     leaving.input = nil
     leaving.output = output
     leaving.destinationType = .unicast
-    return walk.trace(leaving, hooks: [NFT.hookOutput, NFT.hookPostrouting])
+    return walk.trace(linked(leaving), hooks: [NFT.hookOutput, NFT.hookPostrouting])
   }
 
   /// The line of the policy that decided, or what is built in where none did.

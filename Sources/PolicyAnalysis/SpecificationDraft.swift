@@ -8,7 +8,7 @@ internal import RulesetModel
 /// What is specified so far of a place, and what is not yet.
 struct SpecificationDraft {
   let chain: String
-  let everything: [PacketSpace]
+  private(set) var everything: [PacketSpace]
   var rest: [PacketSpace]
   var clauses: [MachineSpecification.Clause] = []
 
@@ -18,7 +18,18 @@ struct SpecificationDraft {
     rest = everything
   }
 
-  /// Says what befalls the packets of which nothing is said yet that meet these conditions.
+  /// Leaves only packets whose protocol is the same before and behind every translation: TCP, UDP and SCTP each by
+  /// itself, then all others.
+  mutating func splitByTransport() {
+    let withPorts = [IPProtocol.tcp, .udp, .sctp].map { PacketSpace.Service.all($0) }
+    let parts = withPorts + [IntervalSet(0, 0xff_ffff).subtracting(IntervalSet.union(withPorts))]
+    everything = everything.flatMap { space in
+      parts.compactMap { space.narrowed([(.service, $0), (.originalService, $0)]) }
+    }
+    rest = everything
+  }
+
+  /// Says what becomes of the packets of which nothing is said yet that meet these conditions.
   mutating func say(
     _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     _ conditions: [(PacketSpace.Field, IntervalSet)],

@@ -12,25 +12,45 @@ struct SpecificationWriter {
   private let traffic: GrantedTraffic
   private let encryptions: [Encrypted]
   private let inputs: [String: IntervalSet]
+  private let homes: [Home]
+  /// Public addresses of the policy's machines.
+  private let endpoints: [Prefix]
 
-  /// What must travel inside a tunnel or not at all, seen from the machine.
+  /// The public addresses of machines that are to be reached by a tunnel or not at all, seen from the machine.
   struct Encrypted: Hashable {
     let tunnel: InterfaceName
     /// WireGuard's port.
     let listen: IntervalSet
     /// Packets to it.
     let own: IntervalSet
-    /// The others' addresses in the tunnel, and the networks behind them.
-    let inside: [Prefix]
     /// The others' public addresses.
     let endpoints: [Prefix]
+  }
+
+  /// Addresses that belong to some interfaces, and are sources on these alone.
+  struct Home: Hashable {
+    enum Kind { case tunnel, zone, behind }
+    let kind: Kind
+    let zones: [String]
+    let prefixes: [Prefix]
   }
 
   private static let loopback = IntervalSet(PacketSpace.number(.loopback))
   private static let linkLocal = IntervalSet(
     UInt128(0xfe80) << 112, UInt128(0xfe80) << 112 | ((UInt128(1) << 118) - 1))
 
-  init(_ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic) {
+  init(
+    _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic,
+    _ live: LiveEndpoints
+  ) {
+    /// The public addresses of a machine, as far as they are known.
+    func endpoints(of other: Machine) -> [Prefix] {
+      switch other.endpoint {
+      case .roaming: []
+      case .addresses(let addresses): addresses.map { Prefix($0) }
+      case .live: (live.addresses[other.name] ?? []).map { Prefix($0) }
+      }
+    }
     self.policy = policy
     self.machine = machine
     self.traffic = traffic
@@ -52,34 +72,51 @@ struct SpecificationWriter {
         machines[$0]
       }
       if others.isEmpty { return nil }
-      let endpoints = others.flatMap { other -> [IPAddress] in
-        if case .addresses(let addresses) = other.endpoint { addresses } else { [] }
-      }
       return Encrypted(
         tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
-        own: PacketSpace.Service.ports(.udp, listen...listen),
-        inside: others.flatMap { other in
-          other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
-        }, endpoints: endpoints.map { Prefix($0) })
+        own: PacketSpace.Service.ports(.udp, listen...listen), endpoints: others.flatMap { endpoints(of: $0) })
     }
+    self.endpoints = policy.machines.flatMap { endpoints(of: $0) }
+    var homes = policy.tunnels.map {
+      Home(kind: .tunnel, zones: [$0.name.description], prefixes: $0.prefixes)
+    }
+    homes += traffic.zones.filter { $0.kind != .tunnel && !$0.prefixes.isEmpty }.map {
+      Home(kind: .zone, zones: [$0.name], prefixes: $0.prefixes)
+    }
+    for other in policy.machines where other.name != machine.name && !other.subnets.isEmpty {
+      let tunnels = policy.tunnels.filter {
+        !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
+      }
+      if tunnels.isEmpty { continue }
+      homes.append(
+        Home(kind: .behind, zones: tunnels.map(\.name.description), prefixes: other.subnets))
+    }
+    self.homes = homes
   }
 
-  /// What the places behind the gate hang on: machines that have it alike are alike there.
+  /// What the places behind the gate depend on: machines that have it in common have the same there.
   struct Signature: Hashable {
     fileprivate let zones: [SiteZone]
     fileprivate let encryptions: [Encrypted]
-    fileprivate let passages: Set<Exit>
+    fileprivate let homes: [Home]
+    fileprivate let subnets: [Prefix]
+    fileprivate let passages: Set<Way>
+    fileprivate let redirected: [GrantedTraffic.Arrival]
 
-    fileprivate struct Exit: Hashable {
+    fileprivate struct Way: Hashable {
       let zone: String
+      let destinations: [Prefix]
       let exit: GrantedTraffic.Exit
     }
   }
 
   var signature: Signature {
     Signature(
-      zones: traffic.zones, encryptions: encryptions,
-      passages: Set(traffic.passages.map { Signature.Exit(zone: $0.zone.name, exit: $0.exit) }))
+      zones: traffic.zones, encryptions: encryptions, homes: homes, subnets: machine.subnets,
+      passages: Set(
+        traffic.passages.map {
+          Signature.Way(zone: $0.zone.name, destinations: $0.destinations, exit: $0.exit)
+        }), redirected: traffic.arrivals.filter { mayPassThrough($0.zone) })
   }
 
   // MARK: Clauses
@@ -94,13 +131,52 @@ struct SpecificationWriter {
     IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(tunnel)))
   }
 
-  private static let replies = PacketSpace.Connection.set {
-    $0.direction == .reply && ($0.state == .established || $0.state == .related)
+  private typealias Conditions = [(PacketSpace.Field, IntervalSet)]
+
+  /// Sources that belong to the zone of the interface by which they come.
+  private static func ofLink(_ family: AddressFamily) -> IntervalSet {
+    family == .ipv6
+      ? linkLocal.union(IntervalSet(0)) : IntervalSet(0xa9fe_0000, 0xa9fe_ffff).union(IntervalSet(0))
   }
-  private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
-  private static let errors: [(PacketSpace.Field, IntervalSet)] = [
-    (.service, icmp), (.connection, PacketSpace.Connection.set { $0.state == .related }),
+
+  /// The packets of a zone: what comes by its interfaces. Of an interface of a zone with prefixes, these are the zone's
+  /// and the rest is of `internet`.
+  private func packets(of zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
+    func own(_ zone: SiteZone) -> IntervalSet {
+      PacketSpace.addresses(zone.prefixes, family).union(Self.ofLink(family))
+    }
+    switch zone.kind {
+    case .tunnel, .containers: return [[(.input, input(zone))]]
+    case .network where zone.prefixes.isEmpty: return [[(.input, input(zone))]]
+    case .network: return [[(.input, input(zone)), (.source, own(zone))]]
+    case .internet:
+      let shared = traffic.zones.filter { $0.kind == .network && !$0.prefixes.isEmpty }
+      return [[(.input, input(zone))]]
+        + shared.map { [(.input, input($0)), (.source, IntervalSet(0, .max).subtracting(own($0)))] }
+    }
+  }
+
+  /// Whether packets of a zone may pass through this machine to others.
+  private func mayPassThrough(_ zone: SiteZone) -> Bool {
+    zone.kind == .containers || traffic.passages.contains { $0.zone.name == zone.name }
+  }
+
+  private static let localTypes = IntervalSet([2, 3, 4, 5] as [UInt128])
+  private static let otherTypes = IntervalSet([1, 6, 7, 8] as [UInt128])
+  private static let noLinkLayer = IntervalSet(UInt128(LinkType.linkless.rawValue))
+  private static let replies = PacketSpace.Connection.set {
+    $0.direction == .reply && $0.state == .established
+  }
+  /// Destination unreachable, time exceeded, parameter problem (RFC 792); errors of ICMPv6 (RFC 4443).
+  private static let errors: Conditions = [
+    (
+      .service,
+      PacketSpace.Service.types(.icmp, 3...3).union(PacketSpace.Service.types(.icmp, 11...12))
+        .union(PacketSpace.Service.types(.icmpv6, 1...4))
+    ), (.connection, PacketSpace.Connection.set { $0.state == .related }),
   ]
+  private static let redirects = PacketSpace.Service.types(.icmp, 5...5)
+    .union(PacketSpace.Service.types(.icmpv6, 137...137))
   private static let translated = PacketSpace.Connection.set {
     $0.status?.contains(.destinationNAT) ?? false
   }
@@ -116,45 +192,62 @@ struct SpecificationWriter {
 
   // MARK: Places
 
-  /// Before conntrack: what needs no connection to be known for what it is.
+  /// Before fragments are put together: addresses and interfaces.
+  func sources() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "sources", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    let mapped = IntervalSet(UInt128(0xffff) << 32, UInt128(0xffff) << 32 | 0xffff_ffff)
+    let own = IntervalSet(0x7f00_0000, 0x7fff_ffff)
+    let never =
+      own.union(IntervalSet(0xe000_0000, 0xefff_ffff)).union(IntervalSet(0xffff_ffff))
+    let never6 = mapped.union(IntervalSet(1)).union(IntervalSet(UInt128(0xff) << 120, .max))
+    draft.say(.impossible, .drop, any: [[(.source, never)], [(.destination, own)]], .ipv4)
+    draft.say(
+      .impossible, .drop, any: [[(.source, never6)], [(.destination, mapped.union(IntervalSet(1)))]], .ipv6)
+    draft.say(.sourceRoutes, .drop, [(.sourceRoute, IntervalSet(1, 0xff))])
+    let outside = IntervalSet(0, .max).subtracting(input(.tunnel))
+    for tunnel in traffic.zones where tunnel.kind == .tunnel {
+      draft.say(
+        .linkTypes, .drop,
+        [(.input, input(tunnel)), (.inputType, IntervalSet(0, 0xffff).subtracting(Self.noLinkLayer))])
+    }
+    for family in AddressFamily.allCases {
+      let inside = machine.addresses.flatMap(\.addresses).map { Prefix($0) }
+      draft.say(
+        .tunnelAddresses, .drop,
+        [(.destination, PacketSpace.addresses(inside, family)), (.input, outside)], family)
+      for list in policy.block {
+        let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
+        draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)
+      }
+      for home in homes {
+        let sources = PacketSpace.addresses(home.prefixes, family)
+        let there = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
+        draft.say(
+          home.kind == .tunnel ? .tunnelAddresses : .zoneSources, .drop,
+          [(.source, sources), (.input, IntervalSet(0, .max).subtracting(there))], family)
+        draft.say(.works, .accept, [(.source, sources)], family)
+      }
+      for zone in traffic.zones where zone.kind == .containers && !zone.prefixes.isEmpty {
+        draft.say(
+          .zoneSources, .drop,
+          [(.input, input(zone)), (.source, IntervalSet(0, .max).subtracting(Self.ofLink(family)))], family)
+      }
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// Before conntrack: what needs no connection to be recognised.
   func raw() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "raw", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     for zone in traffic.zones where zone.kind == .network || zone.kind == .internet {
-      let open = openPorts(zone)
-      draft.say(
-        .closedPorts, .drop,
-        [
-          (.input, input(zone)), (.tcpFlags, Self.firstFlags),
-          (.service, PacketSpace.Service.all(.tcp).subtracting(open)),
-        ])
-    }
-    for tunnel in policy.tunnels {
-      let outside = elsewhere(tunnel.name)
+      let closed: Conditions = [
+        (.tcpFlags, Self.firstFlags),
+        (.service, PacketSpace.Service.all(.tcp).subtracting(openPorts(zone))),
+      ]
       for family in AddressFamily.allCases {
-        draft.say(
-          .tunnelAddresses, .drop,
-          [(.source, PacketSpace.addresses(tunnel.prefixes, family)), (.input, outside)], family)
-        let own = machine.addresses(in: tunnel.name).map { Prefix($0) }
-        draft.say(
-          .tunnelAddresses, .drop, [(.destination, PacketSpace.addresses(own, family)), (.input, outside)],
-          family)
-      }
-    }
-    for zone in traffic.zones where !zone.prefixes.isEmpty {
-      for family in AddressFamily.allCases {
-        var own = PacketSpace.addresses(zone.prefixes, family).union(IntervalSet(0))
-        if family == .ipv6 { own = own.union(Self.linkLocal) }
-        draft.say(
-          .zoneSources, .drop,
-          [(.input, input(zone)), (.source, IntervalSet(0, .max).subtracting(own))], family)
-      }
-    }
-    let outside = IntervalSet(0, .max).subtracting(input(.tunnel))
-    for list in policy.block {
-      for family in AddressFamily.allCases {
-        let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
-        draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)
+        draft.say(.closedPorts, .drop, any: packets(of: zone, family).map { $0 + closed }, family)
       }
     }
     return draft.finished(.works, .accept)
@@ -163,8 +256,8 @@ struct SpecificationWriter {
   /// TCP ports that some grant opens for packets that arrive in the zone.
   private func openPorts(_ zone: SiteZone) -> IntervalSet {
     let ports =
-      traffic.arrivals.filter { $0.zone == zone }.flatMap(\.ports)
-      + traffic.passages.filter { $0.zone == zone }.flatMap(\.ports)
+      traffic.arrivals.filter { $0.zone.name == zone.name }.flatMap(\.ports)
+      + traffic.passages.filter { $0.zone.name == zone.name }.flatMap(\.ports)
     return IntervalSet.union(
       ports.map { port in
         if case .ports(.tcp, let range) = port {
@@ -202,6 +295,10 @@ struct SpecificationWriter {
     draft.say(
       .midstream, .drop, [(.connection, Self.invalid)])
     draft.say(.works, .accept, Self.errors)
+    draft.say(.redirects, .drop, [(.service, Self.redirects)])
+    draft.say(
+      .redirects, .drop,
+      [(.service, PacketSpace.Service.types(.icmpv6, 134...134)), (.input, input(.tunnel, .containers))])
     let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
     let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
       .union(PacketSpace.Service.types(.icmpv6, 143...143))
@@ -211,7 +308,7 @@ struct SpecificationWriter {
         [(.service, discovery), (.hopLimit, IntervalSet(255))],
         [(.service, listeners), (.source, Self.linkLocal)],
       ], .ipv6)
-    draft.say(.works, .accept, [(.destinationType, IntervalSet(1)), (.input, input(.containers))])
+    draft.say(.works, .accept, [(.destinationType, Self.otherTypes), (.input, input(.containers))])
     return MachineSpecification.Place(
       chain: draft.chain, everything: draft.everything, clauses: draft.clauses,
       granted: (.granted, granted(draft)), rest: draft.rest)
@@ -219,44 +316,59 @@ struct SpecificationWriter {
 
   /// What grants let through at the gate, whatever else is said of it.
   private func granted(_ draft: SpecificationDraft) -> [PacketSpace] {
-    let local = IntervalSet([2, 3, 4, 5, 6, 7, 8] as [UInt128])
     var result: [PacketSpace] = []
     for space in draft.everything {
       for arrival in traffic.arrivals {
-        var conditions = [(PacketSpace.Field.input, input(arrival.zone)), (.destinationType, local)]
-        switch arrival.condition {
-        case .none: break
-        case .dhcp: conditions.append((.sourcePort, IntervalSet(67)))
-        case .dhcpv6:
-          guard space.family == .ipv6 else { continue }
-          conditions += [(.sourcePort, IntervalSet(547)), (.source, Self.linkLocal)]
+        for conditions in conditions(of: arrival, .service, space.family) {
+          add(space, conditions + [(.destinationType, Self.localTypes)], to: &result)
         }
-        add(space, conditions, arrival.sources, arrival.ports, to: &result)
       }
       for passage in traffic.passages {
-        let conditions = [
-          (PacketSpace.Field.input, input(passage.zone)), (.destinationType, IntervalSet(1)),
+        let conditions: Conditions = [
+          (.destinationType, Self.otherTypes),
           (.destination, PacketSpace.addresses(passage.destinations, space.family)),
+          (.source, Self.sources(passage.sources, space.family)),
+          (.service, IntervalSet.union(passage.ports.map(Self.services))),
         ]
-        add(space, conditions, passage.sources, passage.ports, to: &result)
+        for own in packets(of: passage.zone, space.family) { add(space, own + conditions, to: &result) }
       }
     }
     return result
   }
 
-  private func add(
-    _ space: PacketSpace, _ conditions: [(PacketSpace.Field, IntervalSet)], _ sources: GrantedTraffic.Sources,
-    _ ports: [ServicePort], to result: inout [PacketSpace]
-  ) {
-    guard var space = space.narrowed(conditions) else { return }
-    if case .prefixes(let prefixes) = sources {
-      guard let inside = space.narrowed(.source, to: PacketSpace.addresses(prefixes, space.family)) else {
-        return
-      }
-      space = inside
+  private func add(_ space: PacketSpace, _ conditions: Conditions, to result: inout [PacketSpace]) {
+    if let inside = space.narrowed(conditions) { result.append(inside) }
+  }
+
+  /// What a packet that some grant lets in must be; `ports` is the field that holds the port which its sender wrote.
+  private func conditions(
+    of arrival: GrantedTraffic.Arrival, _ ports: PacketSpace.Field, _ family: AddressFamily
+  ) -> [Conditions] {
+    var conditions: Conditions = [(.source, Self.sources(arrival.sources, family))]
+    switch arrival.condition {
+    case .none: break
+    case .dhcp: conditions.append((.sourcePort, IntervalSet(67)))
+    case .dhcpv6:
+      if family == .ipv4 { return [] }
+      conditions += [(.sourcePort, IntervalSet(547)), (.source, Self.linkLocal)]
     }
-    let services = IntervalSet.union(ports.map(Self.services))
-    if let inside = space.narrowed(.service, to: services) { result.append(inside) }
+    let (withPorts, others) = (
+      arrival.ports.filter { if case .ports = $0 { true } else { false } },
+      arrival.ports.filter { if case .ports = $0 { false } else { true } }
+    )
+    return packets(of: arrival.zone, family).flatMap { own -> [Conditions] in
+      [
+        own + conditions + [(ports, IntervalSet.union(withPorts.map(Self.services)))],
+        own + conditions + [(.service, IntervalSet.union(others.map(Self.services)))],
+      ]
+    }
+  }
+
+  private static func sources(_ sources: GrantedTraffic.Sources, _ family: AddressFamily) -> IntervalSet {
+    switch sources {
+    case .anyone: IntervalSet(0, .max)
+    case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
+    }
   }
 
   /// The packets that belong to a service.
@@ -270,50 +382,79 @@ struct SpecificationWriter {
     }
   }
 
-  /// What is for this host after every translation: judged at the gate, or turned inward behind it.
+  /// What this host receives behind every translation.
   func input() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "input", input: .present, output: .absent)
+    draft.splitByTransport()
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
-    let containers = input(.containers)
-    draft.say(
-      .ungranted, .drop,
-      any: [
-        [(.input, containers), (.connection, Self.translated)],
-        [(.input, containers), (.destinationType, IntervalSet(1))],
-      ])
-    for zone in traffic.zones
-    where zone.kind != .containers && traffic.passages.contains(where: { $0.zone == zone }) {
-      draft.say(.ungranted, .drop, [(.input, input(zone)), (.destinationType, IntervalSet(1))])
+    draft.say(.works, .accept, Self.errors)
+    // Translated from the address of another to one of this host: granted for this host by its original port, or not.
+    for zone in traffic.zones where mayPassThrough(zone) {
+      let redirected: Conditions = [(.connection, Self.translated)]
+      for family in AddressFamily.allCases {
+        let granted = traffic.arrivals.filter { $0.zone.name == zone.name }.flatMap {
+          conditions(of: $0, .originalService, family)
+        }
+        draft.say(.granted, .granted, any: granted.map { $0 + redirected }, family)
+        draft.say(.ungranted, .drop, any: packets(of: zone, family).map { $0 + redirected }, family)
+      }
     }
+    draft.say(.ungranted, .drop, [(.destinationType, Self.otherTypes)])
     return draft.finished(.works, .accept)
   }
 
   /// What passes through this host.
   func forward() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "forward", input: .present, output: .present)
-    clearText(&draft, .reject)
+    tunnelOnly(&draft, .reject)
+    for part in encryptions {
+      let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+      for family in AddressFamily.allCases {
+        let endpoints = PacketSpace.addresses(part.endpoints, family)
+        draft.say(.encrypted, .reject, [(.destination, endpoints), outside], family)
+      }
+    }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
-    draft.say(.midstream, .reject, Self.midstream + [(.input, input(.containers))])
-    draft.say(.works, .accept, [(.input, input(.containers))])
-    draft.say(.granted, .accept, [(.connection, Self.translated)])
-    var groups: [[(PacketSpace.Field, IntervalSet)]] = []
-    for passage in traffic.passages {
-      let exit =
-        switch passage.exit {
-        case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
-        case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
-        }
-      let group = [(PacketSpace.Field.input, input(passage.zone)), (.output, exit)]
-      if !groups.contains(where: { $0[0].1 == group[0].1 && $0[1].1 == group[1].1 }) { groups.append(group) }
+    draft.say(.forwarded, .drop, [(.input, Self.loopback)])
+    let containers = (PacketSpace.Field.input, input(.containers))
+    draft.say(.midstream, .reject, Self.midstream + [containers])
+    for family in AddressFamily.allCases {
+      let hosts = PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes) + endpoints, family)
+      draft.say(
+        .hostServices, .reject, [containers, (.destination, hosts), (.service, hostServices)], family)
     }
-    draft.say(.granted, .accept, any: groups)
+    draft.say(.works, .accept, [containers])
+    draft.say(.granted, .accept, [(.connection, Self.translated)])
+    draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
+    for family in AddressFamily.allCases {
+      var groups: [Conditions] = []
+      for passage in traffic.passages where !Self.sources(passage.sources, family).isEmpty {
+        let exit =
+          switch passage.exit {
+          case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
+          case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
+          }
+        let way: Conditions = [
+          (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit),
+        ]
+        groups += packets(of: passage.zone, family).map { $0 + way }
+      }
+      draft.say(.granted, .accept, any: groups, family)
+    }
     return draft.finished(.forwarded, .drop)
   }
 
+  /// WireGuard's ports, and those of Docker Swarm: 2377/tcp, 7946/tcp, 7946/udp, 4789/udp.
+  private var hostServices: IntervalSet {
+    let swarm: [(IPProtocol, UInt16)] = [(.tcp, 2377), (.tcp, 7946), (.udp, 7946), (.udp, 4789)]
+    let handshakes = policy.tunnels.compactMap(\.listen).map { (IPProtocol.udp, $0) }
+    return IntervalSet.union((swarm + handshakes).map { PacketSpace.Service.ports($0.0, $0.1...$0.1) })
+  }
+
   /// TCP that neither opens a connection nor belongs to one.
-  private static let midstream: [(PacketSpace.Field, IntervalSet)] = [
+  private static let midstream: Conditions = [
     (.connection, fresh),
     (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
   ]
@@ -322,7 +463,15 @@ struct SpecificationWriter {
   func output() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "output", input: .absent, output: .present)
     draft.say(.works, .accept, [(.output, Self.loopback)])
-    clearText(&draft, .reject)
+    tunnelOnly(&draft, .reject)
+    for part in encryptions {
+      // WireGuard's own packets go from its port to its port.
+      let others: [Conditions] = [
+        [(.service, Self.everyService.subtracting(part.own))],
+        [(.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
+      ]
+      clearText(&draft, part, .reject, others)
+    }
     draft.say(.midstream, .reject, Self.midstream)
     return draft.finished(.works, .accept)
   }
@@ -330,21 +479,46 @@ struct SpecificationWriter {
   /// What leaves, when every other table has had its say on the way.
   func postrouting() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "postrouting", input: .absent, output: .present)
-    clearText(&draft, .drop)
+    tunnelOnly(&draft, .drop)
+    for part in encryptions {
+      clearText(&draft, part, .drop, [[(.service, Self.everyService.subtracting(part.own))]])
+    }
     return draft.finished(.works, .accept)
   }
 
-  private func clearText(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
-    for part in encryptions {
-      let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+  /// Destinations inside tunnels and behind them leave by the tunnel, or to this host itself.
+  private func tunnelOnly(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
+    let own = homes.filter { $0.kind == .zone }.flatMap(\.prefixes) + machine.subnets
+    for home in homes where home.kind != .zone {
+      let tunnels = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
+      let elsewhere = IntervalSet(0, .max).subtracting(tunnels).subtracting(Self.loopback)
       for family in AddressFamily.allCases {
-        let inside = PacketSpace.addresses(part.inside, family)
-        let endpoints = PacketSpace.addresses(part.endpoints, family)
-        draft.say(.encrypted, outcome, [(.destination, inside), outside], family)
+        var inside = PacketSpace.addresses(home.prefixes, family)
+        if home.kind == .behind {
+          inside = inside.subtracting(PacketSpace.addresses(own + policy.tunnels.flatMap(\.prefixes), family))
+        }
         draft.say(
-          .encrypted, outcome,
-          [(.destination, endpoints), outside, (.service, Self.everyService.subtracting(part.own))], family)
+          .tunnelOnly, outcome,
+          any: [
+            [(.destination, inside), (.output, elsewhere)],
+            [
+              (.destination, inside), (.output, tunnels),
+              (.outputType, IntervalSet(0, 0xffff).subtracting(Self.noLinkLayer)),
+            ],
+          ], family)
       }
+    }
+  }
+
+  private func clearText(
+    _ draft: inout SpecificationDraft, _ part: Encrypted, _ outcome: MachineSpecification.Outcome,
+    _ refused: [Conditions]
+  ) {
+    let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+    for family in AddressFamily.allCases {
+      let endpoints = PacketSpace.addresses(part.endpoints, family)
+      draft.say(
+        .encrypted, outcome, any: refused.map { [(.destination, endpoints), outside] + $0 }, family)
     }
   }
 }

@@ -4,13 +4,12 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import RulesetModel
 
-/// What must travel inside a tunnel or not at all, as far as one machine is concerned.
+/// The public addresses of machines that are to be reached through a tunnel or not at all, as far as one machine is
+/// concerned. Addresses inside tunnels need no line of `encrypt`: see `TunnelDestinations`.
 struct EncryptionPlan {
   /// One tunnel's share.
   struct Part {
     let tunnel: Tunnel
-    /// The others' tunnel addresses and subnets: to be reached by the tunnel alone.
-    var protected: [Prefix]
     /// The others' public addresses: nothing but WireGuard's own UDP may pass.
     var endpoints: [Prefix]
     let lines: [Int]
@@ -24,10 +23,9 @@ struct EncryptionPlan {
         $0.tunnel == tunnel.name && $0.machines.contains(site.machine.name)
       }
       if lines.isEmpty { return nil }
-      var part = Part(tunnel: tunnel, protected: [], endpoints: [], lines: lines.map(\.location.line))
+      var part = Part(tunnel: tunnel, endpoints: [], lines: lines.map(\.location.line))
       for name in Set(lines.flatMap(\.machines)).sorted() where name != site.machine.name {
         guard let other = site.machine(named: name) else { continue }
-        part.protected += other.addresses(in: tunnel.name).map { Prefix($0) } + other.subnets
         switch other.endpoint {
         case .roaming: break
         case .addresses(let addresses): part.endpoints += addresses.map { Prefix($0) }

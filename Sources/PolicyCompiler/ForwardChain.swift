@@ -4,169 +4,107 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import RulesetModel
 
-/// The chains behind the judgement: they let on what passed the gate, on the way that it was let in for.
+/// The chain for packets that pass through this host: they leave on the way for which the gate let them in.
 extension RulesetBuilder {
-  /// Packets for this host. All were judged at the gate as such, but those of zones that may send through this host:
-  /// what some other table turned inward of those is dropped. Other zones' packets to others did not pass the gate.
-  mutating func addInput(_ entries: GrantEntries) {
-    var rules = [replyRule]
-    let unjudged = Origin(reason: "turned to this host from an address that is not its own")
-    for zone in site.zones where zone.kind == .containers {
-      for pattern in zone.interfaces {
-        rules.append(
-          Rule(
-            [.interface(.input, .equal, pattern)], action: .jump("turned"),
-            origin: Origin(reason: "containers")))
-      }
-      // What containers send outward is not judged by port: it must not be translated inward either.
-      add(
-        RuleChain(
-          name: "turned",
-          rules: [
-            drop([.ctStatus(.destinationNAT)], "unjudged", unjudged),
-            drop([.destinationType(.equal, .unicast)], "unjudged", unjudged),
-          ]))
-    }
-    for zone in site.zones where zone.kind != .containers && entries.transit[zone.name] != nil {
-      let sides: [[Match]] =
-        zone.interfaces.isEmpty ? [[]] : zone.interfaces.map { [.interface(.input, .equal, $0)] }
-      if zone.interfaces.isEmpty {
-        // What comes next holds for every interface that is left, and loopback is nobody's zone.
-        rules.append(
-          Rule(
-            [.interface(.input, .equal, .exact(.loopback))], action: .accept,
-            origin: Origin(reason: "loopback")))
-      }
-      for side in sides {
-        rules.append(drop(side + [.destinationType(.equal, .unicast)], "unjudged", unjudged))
-      }
-    }
-    rules.append(Rule([], action: .accept, origin: Origin(reason: "passed the gate")))
-    // NF_IP_PRI_FILTER
-    add(
-      RuleChain(
-        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules))
-  }
-
-  /// Packets through this host.
   mutating func addForward(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
-    var rules = clearTextOut(encryption, action: .reject)
+    var rules = tunnelOnlyRules(.rejected)
+    rules += clearTextOut(encryption, .forward)
     rules.append(replyRule)
-    rules += [errorRule(.icmp), errorRule(.icmpv6)]
-    let containers = site.zones.first { $0.kind == .containers }
-    if restriction == .none {
-      for pattern in containers?.interfaces ?? [] {
-        rules.append(
-          Rule(
-            [.interface(.input, .equal, pattern)], action: .goto("outward"),
-            origin: Origin(reason: "containers outward")))
-      }
-      add(
-        RuleChain(
-          name: "outward",
-          rules: [midstream, Rule([], action: .accept, origin: Origin(reason: "containers outward"))]))
-    }
+    rules += errorRules
+    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant routes it"))
+    // Loopback is in no zone, and never forwarded.
     rules.append(
       Rule(
-        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
-    )
-    for zone in site.zones {
-      for (destination, entries) in entries.transit[zone.name] ?? [] {
-        rules += routes(from: zone, to: destination, entries)
-      }
+        [.interface(.input, .equal, .exact(.loopback))], action: notForwarded.action,
+        origin: Origin(reason: "loopback is not forwarded")))
+    let own = dispatch(map: "routes") { builder, zone in
+      let origin = builder.site.origin(zone.line, "zone \(zone.name)")
+      let chain = "routes-\(zone.identifier)"
+      let isOutward = zone.kind == .containers && builder.restriction == .none
+      let rules = isOutward ? builder.outwardRules() : builder.routeRules(zone, entries)
+      builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + [notForwarded]))
+      return (.goto(chain: chain), origin)
     }
-    rules.append(notForwarded)
     // Right before NF_IP_PRI_FILTER, where Docker's chain is.
     add(
       RuleChain(
         name: "forward", base: BaseChain(hook: NFT.hookForward, priority: -1, policy: .drop),
-        rules: rules.reduce(into: []) { kept, rule in if !kept.contains(rule) { kept.append(rule) } }))
+        rules: rules + own))
   }
 
-  /// The ways by which a grant's packets pass from a zone to what it opens.
-  private func routes(from zone: SiteZone, to destination: TransitDestination, _ entries: [GrantEntry])
-    -> [Rule]
-  {
-    let origin = Origin(
-      file: site.policy.path,
-      lines: zone.kind == .tunnel ? [zone.line ?? 0] : entries.flatMap(\.origin.lines),
-      reason: "routed out of \(zone.name)")
-    var ways: [[Match]]
-    switch destination.exit {
-    case .interfaces(let patterns): ways = patterns.map { [.interface(.output, .equal, $0)] }
-    case .anyNetwork:
-      ways = [site.policy.tunnels.map { .interface(.output, .notEqual, .exact($0.name)) }]
-    }
-    if !zone.interfaces.isEmpty {
-      ways = zone.interfaces.flatMap { pattern in ways.map { [.interface(.input, .equal, pattern)] + $0 } }
-    }
-    return ways.map { Rule($0, action: .accept, origin: origin) }
+  /// What containers send outward, but for connections in their middle and for what only hosts say to each other.
+  private mutating func outwardRules() -> [Rule] {
+    [midstream] + hostServiceRules() + [Rule([], action: .accept, origin: Origin(reason: "containers outward"))]
   }
 
-  /// Packets of this host. Only what `encrypt` forbids is stopped, and what would take up a connection in its middle.
-  mutating func addOutput(_ encryption: EncryptionPlan) {
+  /// The ways by which packets of a zone leave. What the gate judged as a packet for this host is dropped: it would leave
+  /// without a grant that says so.
+  private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
     var rules = [
       Rule(
-        [.interface(.output, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
+        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port")),
+      drop(
+        [.destinationTypeSet(.equal, set: localTypes())], "unjudged",
+        Origin(reason: "judged as a packet for this host, and forwarded")),
     ]
-    rules += clearTextOut(encryption, action: .reject)
-    rules.append(midstream)
-    if restriction == .panic { rules += panicRules() }
-    add(
-      RuleChain(
-        name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))
-  }
-
-  /// The last look at what leaves, when every other table has had its say on the route.
-  mutating func addPostrouting(_ encryption: EncryptionPlan) {
-    let rules = clearTextOut(encryption, action: .drop)
-    if rules.isEmpty { return }
-    // Behind NF_IP_PRI_NAT_SRC (100).
-    add(
-      RuleChain(
-        name: "postrouting", base: BaseChain(hook: NFT.hookPostrouting, priority: 150, policy: .accept),
-        rules: rules))
-  }
-
-  /// A host's packet in the middle of a connection that conntrack does not know would make the other side's packets its
-  /// replies, and so bring a session back to life that no grant allows. It is answered with a reset.
-  private var midstream: Rule {
-    mutating get {
-      let origin = Origin(reason: "middle of an unknown TCP connection")
-      return drop(
-        [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], "midstream", origin,
-        by: .reset)
+    var order: [TransitDestination.Exit] = []
+    var byExit: [TransitDestination.Exit: (prefixes: [Prefix], lines: [Int])] = [:]
+    for (destination, entries) in entries.transit[zone.name] ?? [] {
+      if byExit[destination.exit] == nil { order.append(destination.exit) }
+      byExit[destination.exit, default: ([], [])].prefixes += destination.prefixes
+      byExit[destination.exit]?.lines += entries.flatMap(\.origin.lines)
     }
-  }
-
-  /// Packets to a machine that is to be reached through the tunnel leave by it; to its public address, only WireGuard's
-  /// own UDP. It holds while the interface does not exist.
-  private mutating func clearTextOut(_ encryption: EncryptionPlan, action: Action) -> [Rule] {
-    var rules: [Rule] = []
-    for part in encryption.parts {
-      guard let listen = part.tunnel.listen, let port = PortRange(listen) else { continue }
-      let name = Identifier.clean(part.tunnel.name.description)
-      let elsewhere = Match.interface(.output, .notEqual, .exact(part.tunnel.name))
+    for (number, exit) in order.enumerated() {
+      guard let (prefixes, lines) = byExit[exit] else { continue }
       let origin = Origin(
-        file: site.policy.path, lines: part.lines, reason: "encrypt: not outside \(part.tunnel.name)")
-      let refuse = drop([], "clear-text-out", origin, by: action)
-      for match in memberships(of: part.protected, .destination, set: "protected-\(name)") {
-        rules.append(Rule([match, elsewhere], action: refuse.action, origin: origin))
-      }
-      if part.endpoints.isEmpty { continue }
-      let chain = "\(action == .reject ? "clear-out" : "clear-last")-\(name)"
-      if !chains.contains(where: { $0.name == chain }) {
-        let own = Origin(
-          file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
-        add(
-          RuleChain(
-            name: chain,
-            rules: [Rule([.port(.udp, .destination, port)], action: .return, origin: own), refuse]))
-      }
-      for match in memberships(of: part.endpoints, .destination, set: "endpoints-\(name)") {
-        rules.append(Rule([match, elsewhere], action: .jump(chain), origin: origin))
+        file: site.policy.path, lines: zone.kind == .tunnel ? [zone.line ?? 0] : lines,
+        reason: "routed out of \(zone.name)")
+      let set = "routes-\(zone.identifier)\(number == 0 ? "" : "-\(number + 1)")"
+      for match in memberships(of: prefixes, .destination, set: set) {
+        rules += ways(exit).map { Rule([match] + $0, action: .accept, origin: origin) }
       }
     }
     return rules
+  }
+
+  private func ways(_ exit: TransitDestination.Exit) -> [[Match]] {
+    switch exit {
+    case .interfaces(let patterns): patterns.map { [.interface(.output, .equal, $0)] }
+    case .anyNetwork: [site.policy.tunnels.map { .interface(.output, .notEqual, .exact($0.name)) }]
+    }
+  }
+
+  /// Docker's overlay takes any packet to its port that comes from another host of the Swarm, and a container whose
+  /// source is translated to its host's looks like one. So does WireGuard. Such services of the policy's machines are
+  /// for their hosts alone.
+  private mutating func hostServiceRules() -> [Rule] {
+    let origin = Origin(reason: "between hosts alone: WireGuard and docker-swarm")
+    let swarm = ServiceCatalogue.service(named: "docker-swarm")?.ports ?? []
+    let handshakes = site.policy.tunnels.compactMap { $0.listen.flatMap { PortRange($0) } }
+      .map { ServicePort.ports(.udp, $0) }
+    var rules: [Rule] = []
+    for port in Set(swarm + handshakes).sorted() {
+      guard case .ports(let transport, let range) = port else { continue }
+      rules.append(
+        drop(
+          [.port(transport, .destination, range)], "host-service", origin, by: transport == .tcp ? .reset : .reject))
+    }
+    let chain = "host-services"
+    add(RuleChain(name: chain, rules: rules))
+    let hosts = site.policy.tunnels.flatMap(\.prefixes) + endpoints
+    return memberships(of: hosts, .destination, set: "hosts").map {
+      Rule([$0], action: .jump(chain), origin: origin)
+    }
+  }
+
+  /// The public addresses of the policy's machines, as far as they are known.
+  private var endpoints: [Prefix] {
+    site.policy.machines.flatMap { machine -> [IPAddress] in
+      switch machine.endpoint {
+      case .roaming: []
+      case .addresses(let addresses): addresses
+      case .live: live.addresses[machine.name] ?? []
+      }
+    }.map { Prefix($0) }
   }
 }

@@ -7,11 +7,23 @@ internal import RulesetModel
 /// The chain that judges: behind conntrack, before any address translation, every packet in its flow's original
 /// direction, by the port that its sender wrote. What passes here is let through by the chains behind it.
 extension RulesetBuilder {
+  /// Types of destinations whose packets are for this host: `fib daddr type`.
+  static let localTypes: [AddressType] = [.local, .broadcast, .anycast, .multicast]
+
+  /// The set of these types, known from now on.
+  mutating func localTypes() -> String {
+    let name = "local-types"
+    let key = NamedSet.Key.addressType
+    var records: [UInt8] = []
+    for type in Self.localTypes { records += SetKey.addressType(type) + [0] }
+    add(
+      NamedSet(
+        name: name, key: key, kind: .set, elements: SetElements(keyLength: key.length, unsorted: records)))
+    return name
+  }
+
   mutating func addGate(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
-    var rules = [
-      Rule(
-        [.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
-    ]
+    var rules = [loopbackRule]
     rules += clearTextRules(encryption)
     rules.append(replyRule)
     rules.append(
@@ -25,7 +37,7 @@ extension RulesetBuilder {
     addICMPChains()
     rules.append(
       Rule(
-        [.destinationType(.equal, .unicast)], action: .goto("transit"),
+        [.destinationTypeSet(.notEqual, set: localTypes())], action: .goto("transit"),
         origin: Origin(reason: "not to this host: routed, if at all")))
     rules += localRules(entries)
     addTransit(entries)
@@ -35,39 +47,53 @@ extension RulesetBuilder {
         name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop), rules: rules))
   }
 
-  /// Only replies ride on connection state: the opener of a flow is judged at its every packet.
+  /// Only replies pass by connection state: the opener of a flow is judged at its every packet. ICMP errors are no
+  /// replies, and pass by their types.
   var replyRule: Rule {
     Rule(
-      [.ctDirection(.reply), .ctState([.established, .related])], action: .accept,
-      origin: Origin(reason: "replies"))
+      [.ctDirection(.reply), .ctState(.established)], action: .accept, origin: Origin(reason: "replies"))
   }
 
-  /// Errors about connections that passed: RFC 792 and RFC 4443, path MTU among them.
-  func errorRule(_ number: IPProtocol) -> Rule {
-    Rule(
-      [.transport(.equal, number), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors")
-    )
+  /// Errors about connections that passed, path MTU among them: destination unreachable, time exceeded and parameter
+  /// problem (RFC 792); all types below 5 (RFC 4443). Not redirects, by which a neighbour would change routes, nor
+  /// source quench (RFC 6633).
+  var errorRules: [Rule] {
+    let types: [(AddressFamily, ClosedRange<UInt8>)] = [(.ipv4, 3...3), (.ipv4, 11...12), (.ipv6, 1...4)]
+    return types.map { family, types in
+      Rule(
+        [.icmpType(family, types), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors"))
+    }
   }
 
   private mutating func addICMPChains() {
-    add(RuleChain(name: "icmp-errors", rules: [errorRule(.icmp)]))
-    // RFC 4890 section 4.4.1. Redirects (137) are not among them: they let a neighbour steer routes.
-    let neighbours = Origin(reason: "neighbour and router discovery")
-    let listeners = Origin(reason: "multicast listener discovery")
+    let redirects = Origin(reason: "redirects change this host's routes")
     add(
       RuleChain(
-        name: "icmpv6-control",
-        rules: [
-          errorRule(.icmpv6),
-          // Hop limit 255: from this very link (RFC 4861 section 11.2).
-          Rule([.icmpType(.ipv6, 133...136), .hopLimit(255)], action: .accept, origin: neighbours),
-          Rule(
-            [.icmpType(.ipv6, 130...132), .address(.source, .equal, LinkLocal.ipv6)], action: .accept,
-            origin: listeners),
-          Rule(
-            [.icmpType(.ipv6, 143...143), .address(.source, .equal, LinkLocal.ipv6)], action: .accept,
-            origin: listeners),
+        name: "icmp-errors",
+        rules: errorRules.filter { $0.isOfICMP(.ipv4) } + [
+          drop([.icmpType(.ipv4, 5...5)], "redirect", redirects)
         ]))
+    let neighbours = Origin(reason: "neighbour and router discovery")
+    let listeners = Origin(reason: "multicast listener discovery")
+    var rules = errorRules.filter { $0.isOfICMP(.ipv6) }
+    rules.append(drop([.icmpType(.ipv6, 137...137)], "redirect", redirects))
+    // A router on the link sets addresses and routes: there is none in a tunnel, nor among containers.
+    let noRouter = Origin(reason: "no router is to be found by this interface")
+    for pattern in site.zones.filter({ $0.kind == .tunnel || $0.kind == .containers }).flatMap(\.interfaces) {
+      rules.append(
+        drop(
+          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)], "router-advertisement", noRouter))
+    }
+    // RFC 4890 section 4.4.1. Hop limit 255: from this very link (RFC 4861 section 11.2).
+    rules.append(
+      Rule([.icmpType(.ipv6, 133...136), .hopLimit(255)], action: .accept, origin: neighbours))
+    for types in [130...132, 143...143] as [ClosedRange<UInt8>] {
+      rules.append(
+        Rule(
+          [.icmpType(.ipv6, types), .address(.source, .equal, LinkLocal.ipv6)], action: .accept,
+          origin: listeners))
+    }
+    add(RuleChain(name: "icmpv6-control", rules: rules))
   }
 
   /// From the public address of a machine that is to be heard through the tunnel, only WireGuard's UDP comes in.
@@ -100,49 +126,52 @@ extension RulesetBuilder {
 
   /// Packets to this host itself, by the zone where they came in.
   private mutating func localRules(_ entries: GrantEntries) -> [Rule] {
-    dispatch(
-      map: "local",
-      site.zones.map { zone in
-        let chain = "local-\(zone.identifier)"
-        judge(chain, entries.local[zone.name] ?? [], rest: openedRules(zone) + [refusal(zone)])
-        return (zone, .goto(chain: chain), site.origin(zone.line, "zone \(zone.name)"))
-      })
+    dispatch(map: "local") { builder, zone in
+      let chain = "local-\(zone.identifier)"
+      let rest = builder.openedRules(zone) + [builder.refusal(zone)]
+      builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
+      return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))
+    }
   }
 
   /// Packets to others: what containers open, and what a grant sends through this machine.
   private mutating func addTransit(_ entries: GrantEntries) {
-    var actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)] = []
-    for zone in site.zones {
-      if zone.kind == .containers {
-        if restriction == .none {
-          actions.append((zone, .accept, Origin(reason: "containers outward")))
-        } else {
-          let origin = Origin(reason: "containers outward: \(restriction.words)")
-          add(RuleChain(name: "kept-in", rules: [drop([], "\(restriction.rawValue)-out", origin)]))
-          actions.append((zone, .goto(chain: "kept-in"), origin))
-        }
-      } else if let destinations = entries.transit[zone.name] {
+    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant routes it"))
+    let rules = dispatch(map: "transit") { builder, zone in
+      let origin = builder.site.origin(zone.line, "zone \(zone.name)")
+      switch zone.kind {
+      case .containers where builder.restriction == .none:
+        return (.accept, Origin(reason: "containers outward"))
+      case .containers:
+        let origin = Origin(reason: "containers outward: \(builder.restriction.words)")
+        let drop = builder.drop([], "\(builder.restriction.rawValue)-out", origin)
+        builder.add(RuleChain(name: "kept-in", rules: [drop]))
+        return (.goto(chain: "kept-in"), origin)
+      case .tunnel, .network, .internet:
         let chain = "transit-\(zone.identifier)"
-        addTransit(chain, zone, destinations)
-        actions.append((zone, .goto(chain: chain), site.origin(zone.line, "zone \(zone.name)")))
+        guard let destinations = entries.transit[zone.name] else {
+          return (notForwarded.action?.verdict ?? .drop, origin)
+        }
+        builder.addTransit(chain, zone, destinations, rest: notForwarded)
+        return (.goto(chain: chain), origin)
       }
     }
-    let rules = dispatch(map: "transit", actions)
-    add(RuleChain(name: "transit", rules: rules + [notForwarded]))
-  }
-
-  var notForwarded: Rule {
-    mutating get { drop([], "not-forwarded", Origin(reason: "no grant routes it")) }
+    add(RuleChain(name: "transit", rules: rules))
   }
 
   private mutating func addTransit(
     _ name: String, _ zone: SiteZone,
-    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
+    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: Rule
   ) {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []
-    for (destination, entries) in destinations {
-      let chain = "\(name)/\(destination.label)"
+    for (destination, entries) in Self.merged(destinations) {
+      // A machine that is reached by two tunnels is two destinations of one name.
+      var (chain, number) = ("\(name)/\(destination.label)", 1)
+      while hasChain(chain) {
+        number += 1
+        chain = "\(name)/\(destination.label)/\(number)"
+      }
       // Machines that the same grants open are judged by one chain.
       let grants = entries.map(\.number)
       if judgements[grants] == nil {
@@ -172,6 +201,44 @@ extension RulesetBuilder {
         Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by the machine it is for"))
       )
     }
-    add(RuleChain(name: name, rules: rules + blocks + [notForwarded]))
+    add(RuleChain(name: name, rules: rules + blocks + [rest]))
+  }
+}
+
+extension RulesetBuilder {
+  /// The same with every prefix once: what several destinations say of one address is judged together.
+  private static func merged(
+    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
+  ) -> [(destination: TransitDestination, entries: [GrantEntry])] {
+    let all = destinations.flatMap(\.destination.prefixes)
+    if Set(all).count == all.count { return destinations }
+    var order: [Prefix] = []
+    var byPrefix: [Prefix: (label: String, exit: TransitDestination.Exit, entries: [GrantEntry])] = [:]
+    for (destination, entries) in destinations {
+      for prefix in destination.prefixes {
+        if byPrefix[prefix] == nil {
+          order.append(prefix)
+          byPrefix[prefix] = (destination.label, destination.exit, [])
+        }
+        let known = Set((byPrefix[prefix]?.entries ?? []).map(\.number))
+        byPrefix[prefix]?.entries += entries.filter { !known.contains($0.number) }
+      }
+    }
+    return order.compactMap { prefix in
+      byPrefix[prefix].map { label, exit, entries in
+        (
+          TransitDestination(
+            label: destinations.contains { $0.destination.label == label && $0.destination.prefixes == [prefix] }
+              ? label : Identifier.clean("\(label)-\(prefix)"), prefixes: [prefix], exit: exit), entries
+        )
+      }
+    }
+  }
+}
+
+extension Rule {
+  /// Whether it is about ICMP of this family.
+  fileprivate func isOfICMP(_ family: AddressFamily) -> Bool {
+    matches.contains { if case .icmpType(family, _) = $0 { true } else { false } }
   }
 }

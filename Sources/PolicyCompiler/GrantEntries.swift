@@ -181,9 +181,22 @@ struct GrantEntries {
       return site.tunnels(shared: site.machine, other).compactMap { tunnel in
         site.zone(named: tunnel.name.description).map { ($0, .prefixes(zone.prefixes)) }
       }
-    case .prefix(let prefix): return site.networks.map { ($0, .prefixes([prefix])) }
-    case .list(let name): return site.networks.map { ($0, .list(name)) }
+    case .prefix(let prefix): return zones(of: prefix).map { ($0, .prefixes([prefix])) }
+    case .list(let name): return site.networks.filter { $0.kind != .containers }.map { ($0, .list(name)) }
     }
+  }
+
+  /// The zones where the addresses of a prefix belong. Containers may send from any address: none is believed there.
+  private func zones(of prefix: Prefix) -> [SiteZone] {
+    let names: (SiteZone) -> Bool
+    if let home = site.homes.home(of: prefix) {
+      names = { home.zones.contains($0.name) }
+    } else if prefix.length == 0 {
+      names = { $0.kind == .internet }
+    } else {
+      names = { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty) }
+    }
+    return site.zones.filter { $0.kind != .containers && names($0) }
   }
 
   /// A grant between others: packets that this machine routes out of its zone into the tunnel, or relays as its hub.
@@ -198,6 +211,14 @@ struct GrantEntries {
       for case .machineZone(site.machine.name, let name) in grant.from {
         guard let zone = site.zone(named: name) else { continue }
         sources.append((zone, [zone.prefixes.isEmpty ? .anyone : .prefixes(zone.prefixes)]))
+      }
+      for case .prefix(let prefix) in grant.from {
+        guard site.machine.subnets.contains(where: { $0.contains(prefix) }),
+          let home = site.homes.home(of: prefix), home.kind == .zone
+        else { continue }
+        for zone in site.zones where zone.kind == .network && home.zones.contains(zone.name) {
+          sources.append((zone, [.prefixes([prefix])]))
+        }
       }
     }
     for (zone, sources) in sources where !sources.isEmpty {
@@ -227,7 +248,12 @@ struct GrantEntries {
         !other.addresses(in: tunnel.name).isEmpty, let zone = other.zone(named: zoneName)
       else { return nil }
       return .prefixes(zone.prefixes)
-    case .tunnel, .zone, .prefix, .list: return nil
+    case .prefix(let prefix):
+      guard let home = site.homes.home(of: prefix), home.kind == .remoteSubnets,
+        home.zones.contains(tunnel.name.description)
+      else { return nil }
+      return .prefixes([prefix])
+    case .tunnel, .zone, .list: return nil
     }
   }
 

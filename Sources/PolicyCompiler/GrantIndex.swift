@@ -22,10 +22,19 @@ struct GrantIndex {
     hubs = Set(policy.tunnels.compactMap(\.hub))
     var all: [Indexed] = []
     var byMachine: [String: [Int]] = [:]
+    let subnets = policy.machines.flatMap { machine in machine.subnets.map { ($0, machine.name) } }
     let lines = restriction == .none ? policy.grants + policy.failsafe : policy.failsafe
     for grant in lines where grant.until.map({ $0 >= today }) ?? true {
       var names = Set(grant.to.map(\.machine))
-      for case .machineZone(let name, _) in grant.from { names.insert(name) }
+      for source in grant.from {
+        switch source {
+        case .machineZone(let name, _): names.insert(name)
+        // A prefix in a machine's subnets is routed into the tunnel by that machine.
+        case .prefix(let prefix):
+          for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
+        case .machine, .tunnel, .zone, .list: break
+        }
+      }
       if let only, !hubs.contains(only), !names.contains(only) { continue }
       for name in names { byMachine[name, default: []].append(all.count) }
       all.append(Indexed(grant: grant, template: Self.template(grant, policy)))

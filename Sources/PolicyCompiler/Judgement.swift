@@ -12,8 +12,18 @@ extension RulesetBuilder {
   /// Ports of a range that are worth elements of the map; a longer range is a rule.
   static let longestExpansion = 64
 
+  /// Which port of a packet is judged.
+  enum JudgedPort {
+    /// The one in its header.
+    case current
+    /// The one that its sender wrote, before any translation.
+    case original
+  }
+
   /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `rest` is.
-  mutating func judge(_ name: String, _ entries: [GrantEntry], rest: [Rule]) {
+  mutating func judge(
+    _ name: String, _ entries: [GrantEntry], by judged: JudgedPort = .current, rest: [Rule]
+  ) {
     var rules: [Rule] = []
     var records: [UInt8] = []
     var values: [ElementValue] = []
@@ -30,7 +40,9 @@ extension RulesetBuilder {
             values.append(.verdict(.jump(chain: chain)))
           }
         } else {
-          ranges.append(Rule([.port(number, .destination, range)], action: .jump(chain), origin: origin))
+          let match: Match =
+            judged == .current ? .port(number, .destination, range) : .originalPort(number, range)
+          ranges.append(Rule([match], action: .jump(chain), origin: origin))
         }
       }
       for number in portClass.protocols {
@@ -46,7 +58,13 @@ extension RulesetBuilder {
       let elements = SetElements(
         keyLength: NamedSet.Key.transportAndPort.length, unsorted: records, values: values)
       add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
-      rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
+      switch judged {
+      case .current:
+        rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
+      case .original:
+        rules.append(
+          Rule([], action: .byOriginalPort(map: map), origin: Origin(reason: "by protocol and original port")))
+      }
     }
     add(RuleChain(name: name, rules: rules + ranges + others + rest))
   }
@@ -131,6 +149,10 @@ enum LinkLocal {
   /// fe80::/10 (RFC 4291 section 2.5.6).
   static let ipv6 = Prefix(
     containing: IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
+  /// 169.254.0.0/16 (RFC 3927 section 2.1).
+  static let ipv4 = Prefix(containing: IPAddress(family: .ipv4, bits: 0xa9fe_0000), length: 16)
+  /// All that belong to the zone of the interface by which they come.
+  static let all = [ipv4, ipv6] + unspecified
   /// The unspecified addresses: a host that has none yet.
   static let unspecified = [
     Prefix(IPAddress(family: .ipv4, bits: 0)), Prefix(IPAddress(family: .ipv6, bits: 0)),

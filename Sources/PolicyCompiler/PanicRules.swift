@@ -9,7 +9,7 @@ extension RulesetBuilder {
   /// Rules of the output chain, behind loopback and `encrypt`. The chain's policy stays accept, so that it turns into
   /// any other in place: the last of these rules refuses.
   mutating func panicRules() -> [Rule] {
-    var rules = [replyRule, errorRule(.icmp), errorRule(.icmpv6)]
+    var rules = [replyRule] + errorRules
     for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
       guard let port = tunnel.listen.flatMap({ PortRange($0) }) else { continue }
       rules.append(

@@ -8,7 +8,9 @@ internal import RulesetModel
 struct RulesetBuilder {
   let site: Site
   let restriction: Restriction
+  let live: LiveEndpoints
   private(set) var chains: [RuleChain] = []
+  private var chainNames: Set<String> = []
   private var sets: [String: NamedSet] = [:]
   private var counters: [String: NamedCounter] = [:]
   /// The sets of each list that is in use.
@@ -18,7 +20,8 @@ struct RulesetBuilder {
   /// The chain of ports that these grants open, likewise.
   var grantChains: [[Int]: String] = [:]
 
-  init(site: Site, restriction: Restriction) {
+  init(site: Site, restriction: Restriction, live: LiveEndpoints) {
+    self.live = live
     self.site = site
     self.restriction = restriction
   }
@@ -31,7 +34,13 @@ struct RulesetBuilder {
       counters: counters.values.sorted { $0.name < $1.name })
   }
 
-  mutating func add(_ chain: RuleChain) { chains.append(chain) }
+  mutating func add(_ chain: RuleChain) {
+    chains.append(chain)
+    chainNames.insert(chain.name)
+  }
+
+  /// Whether there is a chain of this name.
+  func hasChain(_ name: String) -> Bool { chainNames.contains(name) }
 
   mutating func add(_ set: NamedSet) { sets[set.name] = set }
 
@@ -94,16 +103,45 @@ struct RulesetBuilder {
     return .named(name)
   }
 
+  /// What becomes of the packets of a zone, and why.
+  typealias ZoneAction = (action: VerdictCode, origin: Origin)
+
+  /// Rules by which the packets of each zone go to the zone's own action: by input interface, and on a card that two
+  /// zones share by source.
+  ///
+  /// On an interface of a zone with prefixes, sources in them belong to that zone, link-local and unspecified ones too;
+  /// others belong to `internet`. Every zone has an action: one without would share that of `internet`, whose rule has
+  /// no condition. `name` is the map's, and begins the names of the chains that look at sources.
+  mutating func dispatch(map name: String, _ action: (inout RulesetBuilder, SiteZone) -> ZoneAction) -> [Rule] {
+    let own = site.zones.map { zone in (zone: zone, decision: action(&self, zone)) }
+    let internet = own.first { $0.zone.kind == .internet }?.decision
+    return dispatch(
+      byInterface: name,
+      own.map { zone, decision in
+        guard zone.kind == .network, !zone.prefixes.isEmpty, let internet, internet.action != decision.action
+        else { return (zone, decision) }
+        let chain = "\(name)-\(zone.identifier)/by-source"
+        let origin = site.origin(zone.line, "zone \(zone.name)")
+        let matches =
+          memberships(of: zone.prefixes, .source, set: "home-\(zone.identifier)")
+          + LinkLocal.all.map { .address(.source, .equal, $0) }
+        let rules = matches.map { Rule([$0], action: Action(decision.action), origin: origin) }
+        let others = Rule(
+          [], action: Action(internet.action),
+          origin: site.origin(zone.line, "other sources than those of zone \(zone.name)"))
+        add(RuleChain(name: chain, rules: rules + [others]))
+        return (zone, (.goto(chain: chain), origin))
+      })
+  }
+
   /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their
-  /// beginning, and the rule for all interfaces that no zone claims. Zones without an action are left out.
-  mutating func dispatch(map name: String, _ actions: [(zone: SiteZone, action: VerdictCode, origin: Origin)])
-    -> [Rule]
-  {
+  /// beginning, and the rule for all interfaces that no zone claims.
+  mutating func dispatch(byInterface name: String, _ actions: [(zone: SiteZone, decision: ZoneAction)]) -> [Rule] {
     var records: [UInt8] = []
     var values: [ElementValue] = []
     var patterns: [Rule] = []
     var rest: [Rule] = []
-    for (zone, action, origin) in actions {
+    for (zone, (action, origin)) in actions {
       if zone.kind == .internet { rest.append(Rule([], action: Action(action), origin: origin)) }
       for pattern in zone.interfaces {
         switch pattern {
@@ -165,6 +203,18 @@ struct RulesetBuilder {
 }
 
 extension Action {
+  /// The verdict that the action is; nil where it is none.
+  var verdict: VerdictCode? {
+    switch self {
+    case .accept: .accept
+    case .drop: .drop
+    case .return: .return
+    case .jump(let chain): .jump(chain: chain)
+    case .goto(let chain): .goto(chain: chain)
+    case .reject, .reset, .byInputInterface, .byPort, .byOriginalPort, .byDestination: nil
+    }
+  }
+
   /// The action that a verdict is; one that no ruleset of ours has drops.
   init(_ verdict: VerdictCode) {
     switch verdict {

@@ -10,6 +10,8 @@ struct Site {
   let machine: Machine
   /// The tunnels by name, then the machine's zones by name; `internet` last.
   let zones: [SiteZone]
+  /// Where source addresses belong.
+  let homes: AddressHomes
   private let machines: [String: Machine]
 
   /// `machines` are the policy's, by name.
@@ -18,6 +20,7 @@ struct Site {
     self.machine = machine
     self.machines = machines
     zones = SiteZone.zones(of: machine, in: policy)
+    homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
   }
 
   /// The zones that are not tunnels.
@@ -78,6 +81,11 @@ public struct SiteZone: Sendable, Hashable {
           prefixes: zone.prefixes, line: zone.location?.line)
       } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
   }
+}
+
+extension AddressHomes.Home {
+  /// As part of a counter's or a set's name.
+  var identifier: String { zones.map(Identifier.clean).joined(separator: "+") }
 }
 
 /// Names inside the table.

@@ -29,9 +29,10 @@ public struct SiteCompiler: Sendable {
   /// The same policy, machine, day and addresses give the same ruleset, to the byte.
   public func ruleset(of machine: Machine) -> Ruleset {
     let site = Site(policy: policy, machine: machine, machines: machines)
-    var builder = RulesetBuilder(site: site, restriction: restriction)
+    var builder = RulesetBuilder(site: site, restriction: restriction, live: live)
     let entries = GrantEntries(site: site, grants: grants, restriction: restriction)
     let encryption = EncryptionPlan(site: site, live: live)
+    builder.addSources()
     builder.addRaw(entries)
     builder.addGate(entries, encryption)
     builder.addInput(entries)

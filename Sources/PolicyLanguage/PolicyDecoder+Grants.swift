@@ -107,7 +107,7 @@ extension PolicyDecoder {
       for (target, targets) in parts {
         let pair = WordPair(from: word.text, to: target.text)
         if over == nil, checkedPairs.contains(pair) { continue }
-        guard check(word, meaning, against: targets, over: over) else { break }
+        guard check(word, meaning, against: targets, over: over, for: purpose) else { break }
         if over == nil { checkedPairs.insert(pair) }
       }
     }

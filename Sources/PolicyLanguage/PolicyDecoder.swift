@@ -46,6 +46,8 @@ public struct PolicyDecoder {
   var lists: [String: PrefixList] = [:]
   var words: [String: Word] = [:]
   var checkedPairs: Set<WordPair> = []
+  /// Where source addresses belong on the machines that prefixes were looked up for, by their place.
+  var homesOfMachines: [Int: AddressHomes] = [:]
   /// Where the lines of `allow`, `failsafe` and `tests` stand, by section.
   var lineMarks: [String: [Mark]] = [:]
 

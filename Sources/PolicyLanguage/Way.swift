@@ -58,12 +58,16 @@ extension PolicyDecoder {
   }
 
   /// Checks that what comes from a source can come to these targets; reports the first that it cannot come to.
-  mutating func check(_ word: YamlText, _ meaning: Word, against targets: [GrantTarget], over: Way?) -> Bool {
+  mutating func check(
+    _ word: YamlText, _ meaning: Word, against targets: [GrantTarget], over: Way?, for purpose: Purpose
+  ) -> Bool {
     for target in targets {
       let name = target.machine
       guard let index = machineIndex[name], !broken.contains(name) else { continue }
       switch meaning {
-      case .list, .prefix: continue
+      case .list: continue
+      case .prefix(let prefix):
+        guard purpose == .test || checkHome(of: prefix, word, on: index) else { return false }
       case .zone(let zone): guard checkZone(word, zone, of: index) else { return false }
       case .tunnel(let tunnel):
         guard let own = tunnelIndex[tunnel.description], !broken.contains(word.text) else { continue }
@@ -85,6 +89,42 @@ extension PolicyDecoder {
       }
     }
     return true
+  }
+
+  /// A prefix in `from` means the interfaces where its addresses belong: all of them must belong to the same.
+  private mutating func checkHome(of prefix: Prefix, _ word: YamlText, on index: Int) -> Bool {
+    // What covers everything is `internet` by another name.
+    if prefix.length == 0 { return true }
+    let machine = machines[index]
+    let homes = addressHomes(on: index)
+    if let home = homes.home(of: prefix) {
+      guard home.kind == .zone, home.zones == [Zone.containers] else { return true }
+      log.error(
+        word.mark, "\(prefix) is in the zone 'containers' of '\(machine.name)', where any source can be forged",
+        help: "write 'containers'")
+      return false
+    }
+    guard let (home, part) = homes.split(of: prefix) else { return true }
+    let place = home.zones.joined(separator: " or ")
+    let what =
+      switch home.kind {
+      case .tunnel: "the tunnel \(place)"
+      case .zone: "the zone '\(place)' of '\(machine.name)'"
+      case .remoteSubnets: "a subnet that '\(machine.name)' reaches over \(place)"
+      }
+    log.error(
+      word.mark,
+      "\(prefix) belongs to two places on '\(machine.name)': \(part) is in \(what), the rest is not",
+      help: "write a prefix for each place" + (home.line.map { ": line \($0) has \(part)" } ?? ""))
+    return false
+  }
+
+  /// Where source addresses belong on a machine, worked out once.
+  private mutating func addressHomes(on index: Int) -> AddressHomes {
+    if let known = homesOfMachines[index] { return known }
+    let homes = AddressHomes(on: machines[index], tunnels: tunnels, machines: machines)
+    homesOfMachines[index] = homes
+    return homes
   }
 
   private mutating func checkZone(_ word: YamlText, _ zone: String, of index: Int) -> Bool {

@@ -68,6 +68,9 @@ private struct RuleLowering {
       // Unpadded: the bytes of the name's beginning alone are compared.
       case .beginning(let start): compare(comparison, Array(start.description.utf8))
       }
+    case .interfaceType(let side, let comparison, let type):
+      load(.meta(key: side == .input ? NFT.metaInputType : NFT.metaOutputType, destination: Self.register))
+      compare(comparison, HostOrder.bytes(type.rawValue))
     case .interfaceSet(let side, let comparison, let set):
       loadInterface(side)
       lookup(set, inverted: comparison == .equal ? .plain : .inverted)
@@ -124,8 +127,21 @@ private struct RuleLowering {
       load(.ct(key: NFT.ctStatus, direction: nil, destination: Self.register))
       requireAny(status.rawValue)
     case .destinationType(let comparison, let type):
-      load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
+      loadDestinationType()
       compare(comparison, host(type.rawValue))
+    case .destinationTypeSet(let comparison, let set):
+      loadDestinationType()
+      lookup(set, inverted: comparison == .equal ? .plain : .inverted)
+    case .originalPort(let number, let range):
+      require(number)
+      loadOriginalPort(to: Self.register)
+      compare(
+        range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
+        [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
+    case .sourceRoute(let route):
+      require(route.family)
+      load(.extensionHeader(route))
+      compare(.equal, [1])
     }
   }
 
@@ -160,6 +176,10 @@ private struct RuleLowering {
     case .byPort(let map):
       loadPortKey()
       verdict(from: map)
+    case .byOriginalPort(let map):
+      load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: 0)))
+      loadOriginalPort(to: NFT.register(at: 4))
+      verdict(from: map)
     case .byDestination(let family, let map):
       loadAddress(family, .destination)
       verdict(from: map)
@@ -192,6 +212,17 @@ private struct RuleLowering {
   private mutating func loadPortKey(at place: Int = 0) {
     load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: place)))
     load(.payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: NFT.register(at: place + 4)))
+  }
+
+  private mutating func loadDestinationType() {
+    load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
+  }
+
+  /// `ct original proto-dst`: 2 bytes in network order.
+  private mutating func loadOriginalPort(to register: UInt32) {
+    load(
+      .ct(
+        key: NFT.ctDestinationPort, direction: ConnectionDirection.original.rawValue, destination: register))
   }
 
   /// `meta nfproto ipv4`, once a rule: a header field means nothing in the other family.

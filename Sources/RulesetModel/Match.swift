@@ -6,6 +6,9 @@ public import NetworkModel
 public enum Match: Sendable, Hashable {
   /// `iifname "wg0"`, `oifname != "br-*"`
   case interface(InterfaceSide, Comparison, InterfacePattern)
+  /// `iiftype none`, `oiftype != none`: the link type of the interface, in the host's order (`ARPHRD_…` of
+  /// `linux/if_arp.h`).
+  case interfaceType(InterfaceSide, Comparison, LinkType)
   /// `iifname @tunnels`
   case interfaceSet(InterfaceSide, Comparison, set: String)
   /// `ip saddr 10.13.13.0/24`
@@ -34,6 +37,12 @@ public enum Match: Sendable, Hashable {
   case ctStatus(ConnectionStatus)
   /// `fib daddr type != unicast`
   case destinationType(Comparison, AddressType)
+  /// `fib daddr type @local-types`
+  case destinationTypeSet(Comparison, set: String)
+  /// `ct original proto-dst 80`: the destination port before any translation; the protocol must be one that has ports.
+  case originalPort(IPProtocol, PortRange)
+  /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the way into the packet.
+  case sourceRoute(SourceRoute)
 }
 
 /// Whether a value must be equal or must differ.
@@ -46,6 +55,19 @@ public enum Comparison: Sendable, Hashable {
 public enum InterfaceSide: Sendable, Hashable {
   case input
   case output
+}
+
+/// A way that the sender of a packet wrote into it.
+public enum SourceRoute: UInt8, Sendable, Hashable, CaseIterable {
+  /// IPv4 option "loose source and record route" (RFC 791 section 3.1).
+  case loose = 131
+  /// IPv4 option "strict source and record route" (RFC 791 section 3.1).
+  case strict = 137
+  /// IPv6 routing header (RFC 8200 section 4.4).
+  case routingHeader = 43
+
+  /// The family of packets that can have it.
+  public var family: AddressFamily { self == .routingHeader ? .ipv6 : .ipv4 }
 }
 
 /// A packet's source or destination address.

@@ -89,6 +89,8 @@ extension NFT {
 
   /// `NFT_EXTHDR_OP_IPV6`
   public static let extensionIPv6: UInt32 = 0
+  /// `NFT_EXTHDR_OP_IPV4`
+  public static let extensionIPv4: UInt32 = 2
   /// `NFT_EXTHDR_F_PRESENT`
   public static let extensionPresent: UInt32 = 1
 
@@ -154,6 +156,12 @@ extension NFT {
     public static let extensionDestination: UInt16 = 1
     /// `NFTA_EXTHDR_FLAGS`
     public static let extensionFlags: UInt16 = 5
+    /// `NFTA_EXTHDR_TYPE`
+    public static let extensionType: UInt16 = 2
+    /// `NFTA_EXTHDR_OFFSET`
+    public static let extensionOffset: UInt16 = 3
+    /// `NFTA_EXTHDR_LEN`
+    public static let extensionLength: UInt16 = 4
     /// `NFTA_EXTHDR_OP`
     public static let extensionOperation: UInt16 = 6
     /// `NFTA_EXTHDR_SREG`

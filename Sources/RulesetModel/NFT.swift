@@ -128,6 +128,8 @@ public enum NFT {
   public static let typeService: UInt32 = 13
   /// `TYPE_IFNAME`
   public static let typeInterfaceName: UInt32 = 41
+  /// `TYPE_FIB_ADDR`
+  public static let typeAddressType: UInt32 = 38
 
   /// NFTNL_UDATA_SET_KEYBYTEORDER, and its values in nftables' include/datatype.h.
   public static let udataSetKeyByteOrder: UInt8 = 0
@@ -188,6 +190,19 @@ public enum AddressType: UInt32, Sendable, Hashable {
   case blackhole = 6
   case unreachable = 7
   case prohibit = 8
+}
+
+/// The type of a link: `ARPHRD_…` of `linux/if_arp.h`, host order in a register.
+public struct LinkType: RawRepresentable, Sendable, Hashable {
+  /// The number, as the kernel has it.
+  public let rawValue: UInt16
+  /// A type of this number.
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// `ARPHRD_ETHER`: Ethernet cards, bridges and veth pairs.
+  public static let ethernet = LinkType(rawValue: 1)
+  /// `ARPHRD_NONE`: a link without a link layer, as WireGuard's and TUN devices are.
+  public static let linkless = LinkType(rawValue: 0xfffe)
 }
 
 /// Bits of the TCP header's flags byte (RFC 9293 section 3.1).

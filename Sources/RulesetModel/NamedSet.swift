@@ -11,6 +11,8 @@ public struct NamedSet: Sendable, Hashable {
     case interfaceName
     /// Protocol and destination port.
     case transportAndPort
+    /// What the routing table says of an address (`AddressType`), 4 bytes in the host's order.
+    case addressType
     /// Source address, protocol and destination port.
     case sourceAndPort(AddressFamily)
 
@@ -77,7 +79,7 @@ extension NamedSet.Key {
   /// Bytes of a key, each field padded to 4.
   public var length: Int {
     switch self {
-    case .ipv4Address: 4
+    case .ipv4Address, .addressType: 4
     case .ipv6Address, .interfaceName: 16
     case .transportAndPort: 8
     case .sourceAndPort(let family): family.byteWidth + 8
@@ -90,6 +92,7 @@ extension NamedSet.Key {
     case .ipv4Address: NFT.typeIPv4Address
     case .ipv6Address: NFT.typeIPv6Address
     case .interfaceName: NFT.typeInterfaceName
+    case .addressType: NFT.typeAddressType
     case .transportAndPort: NFT.typeProtocol << 6 | NFT.typeService
     case .sourceAndPort(let family):
       Self.address(family).type << 12 | NFT.typeProtocol << 6 | NFT.typeService
@@ -102,6 +105,7 @@ extension NamedSet.Key {
     case .ipv4Address: "ipv4_addr"
     case .ipv6Address: "ipv6_addr"
     case .interfaceName: "ifname"
+    case .addressType: "fib_addrtype"
     case .transportAndPort: "inet_proto . inet_service"
     case .sourceAndPort(let family): "\(Self.address(family).typeText) . inet_proto . inet_service"
     }
@@ -111,7 +115,7 @@ extension NamedSet.Key {
   var byteOrder: UInt32? {
     switch self {
     case .ipv4Address, .ipv6Address: NFT.byteOrderBig
-    case .interfaceName: NFT.byteOrderHost
+    case .interfaceName, .addressType: NFT.byteOrderHost
     case .transportAndPort, .sourceAndPort: nil
     }
   }
@@ -119,7 +123,7 @@ extension NamedSet.Key {
   /// Bytes of each field of a concatenation; none of a key of one field.
   var fields: [UInt32] {
     switch self {
-    case .ipv4Address, .ipv6Address, .interfaceName: []
+    case .ipv4Address, .ipv6Address, .interfaceName, .addressType: []
     case .transportAndPort: [1, 2]
     case .sourceAndPort(let family): [UInt32(family.byteWidth), 1, 2]
     }
@@ -132,6 +136,11 @@ public enum SetKey {
   public static func interface(_ name: InterfaceName) -> [UInt8] {
     let bytes = Array(name.description.utf8)
     return bytes + Array(repeating: 0, count: 16 - bytes.count)
+  }
+
+  /// The type of an address, in the host's order.
+  public static func addressType(_ type: AddressType) -> [UInt8] {
+    HostOrder.bytes(type.rawValue)
   }
 
   /// Protocol and port, each padded to 4 bytes, the port in network order.

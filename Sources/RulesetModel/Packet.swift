@@ -26,6 +26,10 @@ public struct Packet: Sendable, Hashable {
   public var input: InterfaceName?
   /// The interface by which it leaves; nil where it is for this host, or where it is not routed yet.
   public var output: InterfaceName?
+  /// The link type of the interface by which it came; nil where it is not stated.
+  public var inputType: LinkType?
+  /// The link type of the interface by which it leaves; nil where it is not stated.
+  public var outputType: LinkType?
   /// Conntrack's state of it.
   public var state: ConnectionStates
   /// Which side of its connection sent it.

@@ -44,6 +44,16 @@ extension PacketSpace {
     case .tcpFlags: packet.transport == .tcp ? UInt128(packet.tcpFlags.rawValue) : nil
     case .connection: Connection.all.firstIndex(of: Connection(packet)).map { UInt128($0) }
     case .destinationType: UInt128(packet.destinationType.rawValue)
+    case .inputType: packet.inputType.map { UInt128($0.rawValue) }
+    case .outputType: packet.outputType.map { UInt128($0.rawValue) }
+    case .originalService:
+      packet.transport.hasPorts
+        ? Service.number(
+          packet.transport,
+          port: packet.status.contains(.destinationNAT)
+            ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
+        : Service.number(packet)
+    case .sourceRoute: 0
     }
   }
 
@@ -57,9 +67,16 @@ extension PacketSpace {
         family == .ipv4 ? [0xc633_6417, 0xc000_0217] : [0x2001_0db8 << 96 | 0x17, 0x2620_00fe << 96 | 9]
       return IPAddress(family: family, bits: pick(field, wishes))
     }
+    let plain = [ConnectionStates.new, .established].map { state in
+      UInt128(Connection.all.firstIndex { $0.state == state && $0.direction == .original } ?? 0)
+    }
+    let connection = Connection.all[Int(pick(.connection, plain))]
+    // Without a translation a packet has the port that it had.
+    let isTranslated = connection.status?.contains(.destinationNAT) ?? false
+    let services = isTranslated ? self[.service] : self[.service].intersection(self[.originalService])
     let wishes: [(IPProtocol, UInt16)] = [(.tcp, 22), (.tcp, 80), (.tcp, 5432), (.udp, 53), (.tcp, 9)]
-    let service = pick(
-      .service, wishes.map { Service.number($0.0, port: $0.1) } + [Service.echoRequest(family)])
+    let known = wishes.map { Service.number($0.0, port: $0.1) } + [Service.echoRequest(family)]
+    let service = known.first { services.contains($0) } ?? services.first ?? pick(.service)
     let transport = IPProtocol(number: UInt8(truncatingIfNeeded: service >> 16))
     var packet = Packet(
       source: address(.source), destination: address(.destination), transport: transport,
@@ -70,16 +87,31 @@ extension PacketSpace {
     }
     packet.icmpType = UInt8(truncatingIfNeeded: service >> 8)
     packet.hopLimit = UInt8(truncatingIfNeeded: pick(.hopLimit, [64]))
-    let plain = [ConnectionStates.new, .established].map { state in
-      UInt128(Connection.all.firstIndex { $0.state == state && $0.direction == .original } ?? 0)
-    }
-    let connection = Connection.all[Int(pick(.connection, plain))]
+    let links = [LinkType.ethernet, .linkless].map { UInt128($0.rawValue) }
+    packet.inputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.inputType, links)))
+    packet.outputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.outputType, links)))
     packet.state = connection.state
     packet.direction = connection.direction ?? .original
     packet.status = connection.status ?? []
+    if transport.hasPorts, packet.status.contains(.destinationNAT) {
+      packet.flow = flow(of: packet, to: UInt16(truncatingIfNeeded: pick(.originalService, [service])))
+    }
     packet.destinationType =
       AddressType(rawValue: UInt32(truncatingIfNeeded: pick(.destinationType, [2, 1]))) ?? .unicast
     return packet
+  }
+
+  /// The connection of a packet whose destination was translated from another address, and from this port.
+  private func flow(of packet: Packet, to port: UInt16) -> Flow {
+    let other = family == .ipv4 ? UInt128(0xcb00_71fe) : UInt128(0x2001_0db8) << 96 | 0xfe
+    let back = FlowTuple(
+      source: packet.destination, destination: packet.source, sourcePort: packet.destinationPort,
+      destinationPort: packet.sourcePort)
+    let there = FlowTuple(
+      source: packet.source, destination: IPAddress(family: family, bits: other),
+      sourcePort: packet.sourcePort, destinationPort: port)
+    return packet.direction == .original
+      ? Flow(original: there, reply: back) : Flow(original: back, reply: there)
   }
 
   /// An interface of a field, under a name that it can have.

@@ -30,6 +30,15 @@ public struct PacketSpace: Sendable, Hashable {
     case connection
     /// `AddressType` of the destination.
     case destinationType
+    /// `LinkType` of the interface by which it came.
+    case inputType
+    /// `LinkType` of the interface by which it leaves.
+    case outputType
+    /// The protocol and destination port that it had before any translation, as `Service`; of packets without ports
+    /// the same as `service`.
+    case originalService
+    /// The `SourceRoute` that it carries, 0 for none. A packet with several is in the class of the first.
+    case sourceRoute
   }
 
   /// The family of all its packets.
@@ -39,8 +48,8 @@ public struct PacketSpace: Sendable, Hashable {
   /// The sets of the fields, nil where a field may have any value. Spaces are copied much more often than they are
   /// narrowed: a copy is one reference, where a value would be one for each field.
   private final class Fields: Sendable {
-    let sets: InlineArray<10, IntervalSet?>
-    init(_ sets: InlineArray<10, IntervalSet?>) { self.sets = sets }
+    let sets: InlineArray<14, IntervalSet?>
+    init(_ sets: InlineArray<14, IntervalSet?>) { self.sets = sets }
   }
 
   /// Every packet of a family at a place where packets have (or lack) an input and an output interface.
@@ -67,6 +76,9 @@ public struct PacketSpace: Sendable, Hashable {
   private static let bytes = IntervalSet(0, 0xff)
   private static let connections = IntervalSet(0, UInt128(Connection.all.count - 1))
   private static let addressTypes = IntervalSet(1, 8)
+  private static let routes = AddressFamily.allCases.map { family in
+    IntervalSet([0] + SourceRoute.allCases.filter { $0.family == family }.map { UInt128($0.rawValue) })
+  }
 
   /// Every value that a field can have.
   private static func universe(_ field: Field, _ family: AddressFamily) -> IntervalSet {
@@ -78,6 +90,9 @@ public struct PacketSpace: Sendable, Hashable {
     case .hopLimit, .tcpFlags: bytes
     case .connection: connections
     case .destinationType: addressTypes
+    case .inputType, .outputType: words
+    case .originalService: services
+    case .sourceRoute: routes[family == .ipv4 ? 0 : 1]
     }
   }
 
@@ -121,7 +136,7 @@ public struct PacketSpace: Sendable, Hashable {
 
   /// The packets that agree with some of these in a few fields, whatever their others are.
   public func keeping(_ kept: [Field]) -> PacketSpace {
-    var sets = InlineArray<10, IntervalSet?>(repeating: nil)
+    var sets = InlineArray<14, IntervalSet?>(repeating: nil)
     for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
     var space = self
     space.fields = Fields(sets)
@@ -169,8 +184,8 @@ public struct PacketSpace: Sendable, Hashable {
 
   /// Fields of few values first: classes are cut into few pieces then, and sources, of which there are many, stay sets.
   private static let cuttingOrder: [Field] = [
-    .connection, .destinationType, .input, .output, .service, .sourcePort, .hopLimit, .tcpFlags,
-    .destination, .source,
+    .connection, .destinationType, .sourceRoute, .inputType, .outputType, .input, .output, .service,
+    .originalService, .sourcePort, .hopLimit, .tcpFlags, .destination, .source,
   ]
 
   /// More classes than these are left as they are: pairs of them would be too many to look at.

@@ -98,6 +98,9 @@ public struct RulesetText {
     switch key {
     case .ipv4Address, .ipv6Address: return IPAddress(bytes: bytes)?.description ?? ""
     case .interfaceName: return "\"\(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))\""
+    case .addressType:
+      let number = bytes.hostUInt32(0) ?? 0
+      return AddressType(rawValue: number).map { "\($0)" } ?? "\(number)"
     case .transportAndPort:
       return "\(transport(IPProtocol(number: bytes[0]))) . \(UInt16(bytes[4]) << 8 | UInt16(bytes[5]))"
     case .sourceAndPort(let family):
@@ -150,6 +153,7 @@ public struct RulesetText {
     case .reset: words.append("reject with tcp reset")
     case .byInputInterface(let map): words.append("iifname vmap @\(map)")
     case .byPort(let map): words.append("meta l4proto . th dport vmap @\(map)")
+    case .byOriginalPort(let map): words.append("meta l4proto . ct original proto-dst vmap @\(map)")
     case .byDestination(let family, let map): words.append("\(word(family)) daddr vmap @\(map)")
     case nil: break
     }
@@ -166,6 +170,9 @@ public struct RulesetText {
     switch match {
     case .interface(let side, let comparison, let pattern):
       return "\(word(side)) \(word(comparison))\"\(pattern)\""
+    case .interfaceType(let side, let comparison, let type):
+      let name = type == .linkless ? "none" : type == .ethernet ? "ether" : "\(type.rawValue)"
+      return "\(side == .input ? "iiftype" : "oiftype") \(word(comparison))\(name)"
     case .interfaceSet(let side, let comparison, let set): return "\(word(side)) \(word(comparison))@\(set)"
     case .address(let side, let comparison, let prefix):
       return "\(word(prefix.family)) \(word(side)) \(word(comparison))\(prefix)"
@@ -199,6 +206,11 @@ public struct RulesetText {
       let names: [(ConnectionStatus, String)] = [(.sourceNAT, "snat"), (.destinationNAT, "dnat")]
       return "ct status \(names.filter { status.contains($0.0) }.map(\.1).joined(separator: ","))"
     case .destinationType(let comparison, let type): return "fib daddr type \(word(comparison))\(type)"
+    case .destinationTypeSet(let comparison, let set): return "fib daddr type \(word(comparison))@\(set)"
+    case .originalPort(let number, let range): return "meta l4proto \(number) ct original proto-dst \(range)"
+    case .sourceRoute(.loose): return "ip option lsrr exists"
+    case .sourceRoute(.strict): return "ip option ssrr exists"
+    case .sourceRoute(.routingHeader): return "exthdr rt exists"
     }
   }
 

@@ -11,6 +11,10 @@ struct SpaceRuleReader {
     case transport
     case destinationPort
     case icmpType
+    /// The destination port before any translation.
+    case originalPort
+    /// Whether a source route is there: 1 or 0.
+    case sourceRoute(SourceRoute)
     case state
     case direction
     case status
@@ -34,8 +38,8 @@ struct SpaceRuleReader {
     /// In what order its bytes lie in a register.
     var order: Order {
       switch part {
-      case .state, .status, .whole(.destinationType): .host
-      case .whole, .transport, .destinationPort, .icmpType, .direction: .network
+      case .state, .status, .whole(.destinationType), .whole(.inputType), .whole(.outputType): .host
+      case .whole, .transport, .destinationPort, .originalPort, .icmpType, .direction, .sourceRoute: .network
       }
     }
   }
@@ -59,6 +63,8 @@ struct SpaceRuleReader {
     switch expression {
     case .meta(NFT.metaInputName, let register): put(Load(part: .whole(.input), length: 16), register)
     case .meta(NFT.metaOutputName, let register): put(Load(part: .whole(.output), length: 16), register)
+    case .meta(NFT.metaInputType, let register): put(Load(part: .whole(.inputType), length: 2), register)
+    case .meta(NFT.metaOutputType, let register): put(Load(part: .whole(.outputType), length: 2), register)
     // The family of the packets is known: what asks for it is decided here.
     case .meta(NFT.metaFamily, let register): put(nil, register)
     case .meta(NFT.metaProtocol, let register): put(Load(part: .transport, length: 1), register)
@@ -68,6 +74,8 @@ struct SpaceRuleReader {
     case .ct(NFT.ctState, nil, let register): put(Load(part: .state, length: 4), register)
     case .ct(NFT.ctDirection, nil, let register): put(Load(part: .direction, length: 1), register)
     case .ct(NFT.ctStatus, nil, let register): put(Load(part: .status, length: 4), register)
+    case .ct(NFT.ctDestinationPort, ConnectionDirection.original.rawValue, let register):
+      put(Load(part: .originalPort, length: 2), register)
     case .fib(NFT.fibAddressType, NFT.fibDestination, let register):
       put(Load(part: .whole(.destinationType), length: 4), register)
     case .bitwise(let source, let destination, let mask, let xor):
@@ -87,6 +95,8 @@ struct SpaceRuleReader {
     case .reject:
       add(.reject)
       isOver = true
+    case .opaque where expression.askedSourceRoute != nil:
+      if let route = expression.askedSourceRoute { put(Load(part: .sourceRoute(route), length: 1), NFT.register1) }
     case .counter, .log: break
     case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .limit, .opaque:
       stop(ExpressionText.text(expression))
@@ -175,6 +185,14 @@ struct SpaceRuleReader {
       }
       let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
       add(.require(.service, repeated(types)))
+    case .originalPort:
+      // Without a connection there is no such port, and the rule ends.
+      connections { $0.direction != nil }
+      add(.require(.originalService, repeated(values)))
+    case .sourceRoute(let route):
+      let isThere = IntervalSet(UInt128(route.rawValue))
+      if !values.contains(1) { add(.require(.sourceRoute, IntervalSet(0, 0xff).subtracting(isThere))) }
+      if !values.contains(0) { add(.require(.sourceRoute, isThere)) }
     case .state:
       connections { values.contains(UInt128($0.state.rawValue)) }
     case .direction:
@@ -212,6 +230,11 @@ struct SpaceRuleReader {
     guard data.count <= load.length, !data.isEmpty else { return nil }
     if load.length == 1 || load.order == .host {
       guard data.count == load.length else { return nil }
+      if load.length == 2 {
+        guard load.mask == nil, operation <= NFT.notEqual else { return nil }
+        let one = IntervalSet(number(data, load.order))
+        return operation == NFT.equal ? one : IntervalSet(0, 0xffff).subtracting(one)
+      }
       let mask = load.mask.map { number($0, load.order) } ?? .max
       let right = number(data, load.order)
       // Registers are compared byte by byte: with numbers in the host's order only equality has a meaning.

@@ -62,8 +62,10 @@ struct ApplyVerb: Verb {
       if confirm != nil { _ = try places.requiredDaemon("apply --confirm") }
     }
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
+    let live = LiveEndpoints.heard(by: loaded.policy)
+    let ruleset = try options.compile(loaded.policy, live: live)
     try runTests(loaded.policy)
+    try prove(loaded.policy, ruleset, live)
     try refuseLockOut(loaded.policy, ruleset)
     let desired = Lowering.table(ruleset)
     let cut = try connectionsCut(by: ruleset, desired, loaded.policy)
@@ -147,6 +149,17 @@ struct ApplyVerb: Verb {
     Console.note(TestFailureText(style: style, lines: nil).render(run.failures))
     Console.error("\(run.failures.count) of the policy's own tests failed; nothing was changed")
     throw ExitCode(2)
+  }
+
+  /// Ends the verb with status 1 where the compiled ruleset does something else than the policy says.
+  private func prove(_ policy: Policy, _ ruleset: Ruleset, _ live: LiveEndpoints) throws {
+    guard let machine = policy.machine(named: options.machine.name(in: policy)) else { return }
+    let site = CompiledSite(policy, today: Today.date, live: live)
+    let proof = Proof.prove(ruleset, of: machine, in: site)
+    if proof.counterExamples.isEmpty { return }
+    Console.note(ProofReport.text(proof, path: options.policy))
+    Console.error("\(ProofReport.refusal(proof, machine: machine.name)); nothing was changed")
+    throw ExitCode(1)
   }
 
   /// Ends the verb with status 1 where the caller would be locked out. Where it cannot be told, that is said.

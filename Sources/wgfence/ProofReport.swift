@@ -29,6 +29,12 @@ enum ProofReport {
     return text
   }
 
+  /// Why a ruleset is not put in force, in one line.
+  static func refusal(_ proof: Proof, machine: String) -> String {
+    "the ruleset compiled for '\(machine)' does not do what the policy says: "
+      + "\(count(proof.counterExamples.count, "counter-example")). This is a fault of wgfence: please report it with the policy"
+  }
+
   private static func count(_ number: Int, _ what: String) -> String {
     "\(number) \(what)\(number == 1 ? "" : "s")"
   }

@@ -25,7 +25,9 @@ private struct Host: Surroundings {
     return InterfaceName(name ?? "eth0").map(RouteAnswer.interface) ?? .unknown
   }
 
-  func facts(of interface: InterfaceName) -> InterfaceFacts? { nil }
+  func facts(of interface: InterfaceName) -> InterfaceFacts? {
+    InterfaceFacts(index: 9, type: interface.description.hasPrefix("wg") ? 0xfffe : 1)
+  }
   func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? { nil }
 }
 

@@ -97,7 +97,7 @@ import Testing
     }
     let gateway: [UInt8] = [203, 0, 113, 10]
     #expect(
-      remedy(try dropped("drop/spoofed-source", "eth0", [10, 13, 0, 2], gateway)).hasPrefix("a tunnel's"))
+      remedy(try dropped("drop/spoofed-source-wg0", "eth0", [10, 13, 0, 2], gateway)).hasPrefix("an address is"))
     #expect(
       remedy(try dropped("drop/blocked-bad", "eth0", [198, 51, 100, 7], gateway)).hasPrefix("the list"))
     #expect(remedy(try dropped("drop/invalid", "eth0", [9, 9, 9, 9], gateway)).hasPrefix("only packets"))
@@ -131,7 +131,7 @@ import Testing
   }
 
   @Test func `every reason that a ruleset can have is put in words`() throws {
-    let known = ["reject/clear-text-out", "reset/midstream", "drop/zone-source-lan", "drop/unjudged"]
+    let known = ["reject/clear-text-out", "reset/midstream", "drop/spoofed-source-lan", "drop/unjudged"]
     var reporter = try reporter()
     let ruleset = CompiledSite(try policy(Self.text), today: try #require(CalendarDate("2026-11-24")))
       .ruleset(of: try #require(try policy(Self.text).machine(named: "gateway")))

@@ -11,7 +11,7 @@ import Testing
 /// The walk over classes against the walk of single packets: two ways to the same answer.
 @Suite("A walk over classes of packets") struct SpaceWalkTests {
   private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
-    ("raw", NFT.hookPrerouting, .present, .absent), ("gate", NFT.hookPrerouting, .present, .absent),
+    ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent), ("gate", NFT.hookPrerouting, .present, .absent),
     ("input", NFT.hookInput, .present, .absent), ("forward", NFT.hookForward, .present, .present),
     ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),
   ]
@@ -34,7 +34,15 @@ import Testing
       let table = site.table(of: machine)
       let walk = SpaceWalk(table)
       for (chain, hook, input, output) in Self.hooks {
-        let everything = AddressFamily.allCases.map { PacketSpace($0, input: input, output: output) }
+        // Packets of the walk have no source route, and one protocol before and behind a translation.
+        let ported = [IPProtocol.tcp, .udp, .sctp].map { PacketSpace.Service.all($0) }
+        let transports = ported + [IntervalSet(0, 0xff_ffff).subtracting(IntervalSet.union(ported))]
+        let everything = AddressFamily.allCases.flatMap { family in
+          transports.compactMap {
+            PacketSpace(family, input: input, output: output).narrowed(.sourceRoute, to: IntervalSet(0))?
+              .narrowed(.service, to: $0)?.narrowed(.originalService, to: $0)
+          }
+        }
         let ends = walk.ends(of: everything, chain: chain)
         let packets = PacketWalk([Self.alone(table, chain)])
         for end in ends {
@@ -89,6 +97,16 @@ import Testing
       packet.status = random.one(of: [[], .destinationNAT, .sourceNAT])
     }
     packet.destinationType = random.one(of: [.local, .unicast, .multicast, .broadcast])
+    packet.inputType = random.one(of: [.ethernet, .linkless])
+    packet.outputType = random.one(of: [.ethernet, .linkless])
+    if packet.transport.hasPorts, packet.status == .destinationNAT, packet.direction == .original {
+      let back = FlowTuple(
+        source: packet.destination, destination: packet.source, sourcePort: packet.destinationPort,
+        destinationPort: packet.sourcePort)
+      var there = back.inverted
+      there.destinationPort = random.one(of: [22, 80, 5432, 8080])
+      packet.flow = Flow(original: there, reply: back)
+    }
     return packet
   }
 

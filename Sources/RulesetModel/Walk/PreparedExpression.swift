@@ -194,7 +194,7 @@ enum PreparedExpression: Sendable {
   private static func extensionHeader(_ attributes: AttributeBytes) -> PreparedExpression {
     if attributes.u32(NFT.Attribute.extensionSource) != nil { return .nothing }
     let operation = attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6
-    guard operation == NFT.extensionIPv6,
+    guard operation == NFT.extensionIPv6 || operation == NFT.extensionIPv4,
       let register = attributes.u32(NFT.Attribute.extensionDestination).flatMap({ register($0) })
     else { return .unknown("exthdr") }
     let flags = attributes.u32(NFT.Attribute.extensionFlags) ?? 0

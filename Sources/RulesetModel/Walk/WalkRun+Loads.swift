@@ -48,7 +48,8 @@ extension WalkRun {
       write(surroundings.facts(of: name)?.group, at: start)
     case NFT.metaInputType, NFT.metaOutputType:
       guard let name = key == NFT.metaInputType ? input : output else { return .breaks }
-      if let type = surroundings.facts(of: name)?.type {
+      let stated = key == NFT.metaInputType ? packet.inputType : packet.outputType
+      if let type = stated?.rawValue ?? surroundings.facts(of: name)?.type {
         registers.write(HostOrder.bytes(type), at: start)
       } else {
         registers.forget(start, 4)

@@ -66,6 +66,15 @@ struct PolicyReader {
           digest.text, "\(run.failures.count) of the tests of \(path) failed",
           TestFailureText(style: .plain, lines: nil).render(run.failures), paths)
       }
+      if let machine = policy.machine(named: candidate.machine) {
+        let proof = Proof.prove(
+          candidate.ruleset, of: machine, in: CompiledSite(policy, today: today, live: live))
+        guard proof.counterExamples.isEmpty else {
+          return refused(
+            digest.text, ProofReport.refusal(proof, machine: machine.name), ProofReport.text(proof, path: path),
+            paths)
+        }
+      }
       return Reading(reading: .accepted(candidate), lists: paths, gaps: gaps)
     } catch {
       return refused(digest.text, error.description, "", paths)

@@ -97,7 +97,7 @@ struct Patient {
       addresses: addresses.map { text in
         let parts = text.split(separator: "/")
         return InterfaceAddress(ip(String(parts[0])), prefixLength: Int(parts[1])!)!
-      }, state: state, kind: kind, isLoopback: isLoopback, mtu: mtu)
+      }, state: state, kind: kind, linkType: text.hasPrefix("wg") ? 0xfffe : 1, isLoopback: isLoopback, mtu: mtu)
   }
 
   static func peer(
@@ -196,7 +196,7 @@ private struct Ward: Surroundings {
     interfaces.contains { $0.owns(question.destination) } ? .local : .unknown
   }
   func facts(of interface: InterfaceName) -> InterfaceFacts? {
-    interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index) }
+    interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
   }
   func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? { nil }
 }

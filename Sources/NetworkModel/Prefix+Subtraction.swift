@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+extension Prefix {
+  /// The addresses of this block that are not in the other, as the fewest blocks, in rising order.
+  public func subtracting(_ other: Prefix) -> [Prefix] {
+    if !overlaps(other) { return [self] }
+    if other.contains(self) { return [] }
+    let half = UInt128(1) << UInt128(family.bitWidth - length - 1)
+    let lower = Prefix(containing: address, length: length + 1)
+    let upper = Prefix(
+      containing: IPAddress(family: family, bits: address.bits | half), length: length + 1)
+    return lower.subtracting(other) + upper.subtracting(other)
+  }
+
+  /// The addresses of some blocks that are in none of the others.
+  public static func subtract(_ others: [Prefix], from prefixes: [Prefix]) -> [Prefix] {
+    others.reduce(prefixes) { rest, other in rest.flatMap { $0.subtracting(other) } }
+  }
+}

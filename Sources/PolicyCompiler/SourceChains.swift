@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// The chain that checks addresses and interfaces, before fragments are put together.
+///
+/// A datagram that was put together has the interface of the fragment that completed it. So where its fragments may come
+/// from is checked on each of them, by what each of them has: addresses and an interface.
+extension RulesetBuilder {
+  /// `NF_IP_PRI_CONNTRACK_DEFRAG` is -400.
+  static let sourcesPriority: Int32 = -450
+
+  mutating func addSources() {
+    var rules = [loopbackRule]
+    rules += impossibleAddressRules()
+    rules += sourceRouteRules()
+    let homes = site.homes
+    addOutsideChecks()
+    rules += dispatch(
+      byInterface: "sources",
+      site.zones.map { zone in
+        let chain = "sources-\(zone.identifier)"
+        add(RuleChain(name: chain, rules: sourceRules(zone, homes)))
+        return (zone, (.goto(chain: chain), site.origin(zone.line, "zone \(zone.name)")))
+      })
+    add(
+      RuleChain(
+        name: "sources",
+        base: BaseChain(hook: NFT.hookPrerouting, priority: Self.sourcesPriority, policy: .accept),
+        rules: rules))
+  }
+
+  /// Loopback is in no zone, and always passes.
+  var loopbackRule: Rule {
+    Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
+  }
+
+  /// Addresses that no packet on a wire has: what a host believes of them it believes of itself.
+  private mutating func impossibleAddressRules() -> [Rule] {
+    let origin = Origin(reason: "addresses that no packet on a wire has")
+    return ImpossibleAddresses.sources.map { drop([.address(.source, .equal, $0)], "impossible-source", origin) }
+      + ImpossibleAddresses.destinations.map {
+        drop([.address(.destination, .equal, $0)], "impossible-destination", origin)
+      }
+  }
+
+  /// A packet that is sent on to an address that stands behind its header was not judged for that address.
+  private mutating func sourceRouteRules() -> [Rule] {
+    let origin = Origin(reason: "source routes: the way is the sender's choice")
+    return SourceRoute.allCases.map { drop([.sourceRoute($0)], "source-route", origin) }
+  }
+
+  /// What holds on every interface that is not a tunnel: this machine's tunnel addresses are not reached there
+  /// (CVE-2019-14899), and blocked sources are dropped.
+  private mutating func addOutsideChecks() {
+    var rules: [Rule] = []
+    let origin = site.origin(site.machine.location.line, "own tunnel address, reached outside the tunnel")
+    for address in site.machine.addresses.flatMap(\.addresses) {
+      rules.append(drop([.address(.destination, .equal, Prefix(address))], "tunnel-address", origin))
+    }
+    for list in site.policy.block {
+      let origin = site.origin(list.location.line, "blocked list \(list.name)")
+      for match in memberships(ofList: list.name, .source) {
+        rules.append(drop([match], "blocked-\(Identifier.clean(list.name))", origin))
+      }
+    }
+    add(RuleChain(name: "outside", rules: rules))
+  }
+
+  /// Whose sources are accepted on the interfaces of a zone.
+  private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
+    var rules: [Rule] = []
+    let origin = site.origin(zone.line, "zone \(zone.name)")
+    if zone.kind == .tunnel {
+      let wrong = site.origin(zone.line, "\(zone.name) is not a tunnel's interface: its link type is not none")
+      rules.append(
+        drop([.interfaceType(.input, .notEqual, .linkless)], "link-type-\(zone.identifier)", wrong))
+    } else {
+      rules.append(Rule([], action: .jump("outside"), origin: Origin(reason: "not a tunnel")))
+    }
+    // The zone's own sources first, but behind homes that are asked before them and hold some of them.
+    var others: [Rule] = []
+    for (place, home) in homes.homes.enumerated() {
+      let set = "home-\(home.identifier)\(home.kind == .remoteSubnets ? "-subnets" : "")"
+      let matches = memberships(of: home.prefixes, .source, set: set)
+      if home.zones.contains(zone.name) {
+        rules += matches.map { Rule([$0], action: .accept, origin: origin) }
+        continue
+      }
+      let overlaps = homes.homes[place...].contains { other in
+        other.zones.contains(zone.name)
+          && other.prefixes.contains { one in home.prefixes.contains { $0.overlaps(one) } }
+      }
+      let spoofed = site.origin(
+        home.line, "source of \(home.zones.joined(separator: " or ")) on another interface")
+      let drops = matches.map { drop([$0], "spoofed-source-\(home.identifier)", spoofed) }
+      if overlaps { rules += drops } else { others += drops }
+    }
+    rules += others
+    if zone.kind == .containers, !zone.prefixes.isEmpty {
+      // Behind a bridge of guests there is no other network, whose sources could come by it.
+      rules += LinkLocal.all.map { Rule([.address(.source, .equal, $0)], action: .accept, origin: origin) }
+      rules.append(
+        drop(
+          [], "zone-source-\(zone.identifier)",
+          site.origin(zone.line, "source that zone \(zone.name) does not have")))
+    }
+    return rules
+  }
+}
+
+/// Addresses that a packet that came by a wire never has.
+enum ImpossibleAddresses {
+  /// As sources: loopback (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3), IPv4-mapped IPv6 addresses, which sockets
+  /// of both families take for IPv4's (RFC 4291 section 2.5.5.2), multicast groups (RFC 1112 section 7.2, RFC 4291
+  /// section 2.7) and the limited broadcast (RFC 919 section 7).
+  static let sources = prefixes([
+    "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::1", "::ffff:0.0.0.0/96", "ff00::/8",
+  ])
+
+  /// As destinations: loopback, and IPv4-mapped IPv6 addresses.
+  static let destinations = prefixes(["127.0.0.0/8", "::1", "::ffff:0.0.0.0/96"])
+
+  private static func prefixes(_ texts: [String]) -> [Prefix] { texts.compactMap { Prefix($0) } }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// Destinations that are reached by a tunnel or not at all: the addresses inside every tunnel, and the subnets of
+/// machines behind it.
+struct TunnelDestinations {
+  /// Destinations that are reached by the same tunnels.
+  struct Group {
+    let tunnels: [Tunnel]
+    let prefixes: [Prefix]
+    /// The line of the policy that says so.
+    let line: Int?
+
+    /// As part of a chain's or a set's name.
+    var identifier: String { tunnels.map { Identifier.clean($0.name.description) }.joined(separator: "+") }
+  }
+
+  let groups: [Group]
+
+  init(site: Site) {
+    let homes = site.homes.homes
+    let own = homes.filter { $0.kind == .zone }.flatMap(\.prefixes) + site.machine.subnets
+    let inside = site.policy.tunnels.flatMap(\.prefixes)
+    groups = homes.compactMap { home in
+      let tunnels = home.zones.compactMap { site.policy.tunnel(named: $0) }
+      switch home.kind {
+      case .zone: return nil
+      case .tunnel: return Group(tunnels: tunnels, prefixes: home.prefixes, line: home.line)
+      case .remoteSubnets:
+        // What the machine has on a link of its own is not behind a tunnel.
+        let prefixes = Prefix.subtract(own + inside, from: home.prefixes)
+        return prefixes.isEmpty ? nil : Group(tunnels: tunnels, prefixes: prefixes, line: home.line)
+      }
+    }
+  }
+}
+
+/// How a packet is refused.
+enum Refusal: String {
+  /// Its sender is answered: a reset for the first packet of a TCP connection, since the kernel limits the rate of ICMP
+  /// errors to one sender; an ICMP error for others, which does not end a connection.
+  case rejected
+  /// Without an answer: behind routing the kernel can send none.
+  case dropped
+}
+
+extension RulesetBuilder {
+  /// The rules for packets to destinations of tunnels. They hold while a tunnel's interface is down or does not exist, and
+  /// for what the kernel itself sends: errors and resets to an address that was this host's.
+  mutating func tunnelOnlyRules(_ refusal: Refusal) -> [Rule] {
+    var rules: [Rule] = []
+    for group in TunnelDestinations(site: site).groups {
+      let chain = "tunnel-only-\(group.identifier)-\(refusal.rawValue)"
+      let names = group.tunnels.map(\.name.description).joined(separator: " or ")
+      let origin = site.origin(group.line, "not outside \(names)")
+      var ways = [
+        Rule(
+          [.interface(.output, .equal, .exact(.loopback))], action: .return,
+          origin: Origin(reason: "this host's own address"))
+      ]
+      ways += group.tunnels.map { tunnel in
+        Rule(
+          [.interface(.output, .equal, .exact(tunnel.name)), .interfaceType(.output, .equal, .linkless)],
+          action: .return, origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"))
+      }
+      // What this host forwards and what it sends itself go through the same chain.
+      if !hasChain(chain) {
+        let rules = ways + refuse("clear-text-out", origin, refusal)
+        add(RuleChain(name: chain, rules: rules))
+      }
+      let set = "home-\(group.identifier)\(group.prefixes == group.tunnels.first?.prefixes ? "" : "-behind")"
+      for match in memberships(of: group.prefixes, .destination, set: set) {
+        rules.append(Rule([match], action: .jump(chain), origin: origin))
+      }
+    }
+    return rules
+  }
+
+  /// The rules that refuse every packet.
+  mutating func refuse(_ reason: String, _ origin: Origin, _ refusal: Refusal) -> [Rule] {
+    switch refusal {
+    case .dropped: [drop([], reason, origin)]
+    case .rejected:
+      [
+        drop(
+          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], reason, origin, by: .reset),
+        drop([], reason, origin, by: .reject),
+      ]
+    }
+  }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyLanguage
+import TestSupport
+
+/// A random policy of a site, with every key of the language, as lines that can be left out one by one.
+struct RandomSite {
+  /// Everything but the lines of `allow`, `encrypt`, `block`, `failsafe`.
+  var head: [String]
+  /// The lines of each section.
+  var sections: [(name: String, lines: [String])]
+
+  /// The policy's text.
+  var text: String {
+    var lines = head
+    for (name, own) in sections where !own.isEmpty { lines += ["\(name):"] + own.map { "  - \($0)" } }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static let services = [
+    "ssh", "web", "postgres", "ping", "8080/tcp", "9000-9200/tcp", "53/udp", "docker-swarm", "own", "esp",
+    "ip/89", "5000-5010/sctp", "both", "dns",
+  ]
+
+  init(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let hasSecond = random.oneIn(3)
+    let hubs = [nil, "m0", "m1"][random.number(0...2)]
+    var head = ["version: 1", "tunnels:"]
+    let listen = random.oneIn(5) ? "" : ", listen: 51820"
+    let six = random.oneIn(4) ? "" : ", \"fd13::/64\""
+    head.append(
+      "  wg0: { prefixes: [10.13.0.0/24\(six)]\(listen)\(hubs.map { ", hub: \($0)" } ?? "") }")
+    if hasSecond { head.append("  wg1: { prefixes: [10.14.0.0/24, \"fd14::/64\"], listen: 51821 }") }
+    head.append("machines:")
+    let count = random.number(2...5)
+    var zones: [(machine: String, zone: String, hasPrefixes: Bool)] = []
+    var subnets: [(machine: String, prefix: String)] = []
+    for number in 0..<count {
+      let name = "m\(number)"
+      var keys: [String] = []
+      var own = ["wg0: [10.13.0.\(number + 1)\(six.isEmpty || random.oneIn(4) ? "" : ", \"fd13::\(number + 1)\"")]"]
+      if hasSecond, random.oneIn(2) { own.append("wg1: [10.14.0.\(number + 1), \"fd14::\(number + 1)\"]") }
+      keys.append("addresses: { \(own.joined(separator: ", ")) }")
+      switch random.number(0...3) {
+      case 0: break
+      case 1: keys.append("endpoint: [203.0.113.\(number + 10)]")
+      case 2: keys.append("endpoint: [203.0.113.\(number + 10), \"2001:db8::\(number + 10)\"]")
+      default:
+        let letter = ["A", "B", "C", "D", "E"][number]
+        keys.append("endpoint: live")
+        keys.append("key: \"\(letter)\(String(repeating: "A", count: 42))=\"")
+      }
+      if random.oneIn(2) {
+        let lan = "192.168.\(number).0/24"
+        keys.append("subnets: [\(lan), \"fd68:\(number)::/64\"]")
+        subnets += [(name, lan), (name, "\"fd68:\(number)::/64\""), (name, "192.168.\(number).64/26")]
+      }
+      var parts: [String] = []
+      if random.oneIn(2) {
+        let prefixes = ["192.168.\(number).0/24"] + (random.oneIn(2) ? ["\"fd68:\(number)::/64\""] : [])
+        let hasPrefixes = !random.oneIn(3)
+        parts.append(
+          "lan: { interfaces: [enp5s0\(random.oneIn(3) ? ", lan*" : "")]"
+            + (hasPrefixes ? ", prefixes: [\(prefixes.joined(separator: ", "))]" : "") + " }")
+        zones.append((name, "lan", hasPrefixes))
+      }
+      if random.oneIn(3) {
+        // A zone may hold a tunnel's prefixes, and networks that another machine has too.
+        let prefix = ["", "", ", prefixes: [10.0.0.0/8]", ", prefixes: [192.168.0.0/25, 172.20.0.0/16]"]
+        let own = number == 0 ? prefix[random.number(0...2)] : random.one(of: prefix)
+        if !own.contains("192.168") || !parts.contains(where: { $0.contains("192.168.0.") }) {
+          parts.append("guest: { interfaces: [gst0, \"guest*\"]\(own) }")
+          zones.append((name, "guest", !own.isEmpty))
+        }
+      }
+      if random.oneIn(4) {
+        parts.append(
+          "containers: { interfaces: [docker0, \"br-*\"]\(random.oneIn(2) ? ", prefixes: [172.17.0.0/16]" : "") }")
+      }
+      if !parts.isEmpty { keys.append("zones: { \(parts.joined(separator: ", ")) }") }
+      head.append("  \(name): { \(keys.joined(separator: ", ")) }")
+    }
+    head += [
+      "groups: { all: [\((0..<count).map { "m\($0)" }.joined(separator: ", "))], pair: [m0, m1] }",
+      "services: { own: [7000/tcp, 7000/udp], both: [own, ssh] }",
+      "lists: { hooks: [198.51.100.0/25, 192.0.2.16/28, \"2001:db8:5::/48\", 192.168.0.0/28], bad: [192.0.2.0/26, 10.13.0.7, \"2001:db8:9::/48\"] }",
+    ]
+    func words(_ choices: [String], _ most: Int) -> String {
+      let picked = Set((0..<random.number(1...most)).map { _ in random.one(of: choices) }).sorted()
+      return picked.count == 1 ? picked[0] : "[\(picked.joined(separator: ", "))]"
+    }
+    let machines = (0..<count).map { "m\($0)" }
+    let routed = zones.filter(\.hasPrefixes).map { "\($0.machine).\($0.zone)" }
+    let targets = machines + machines + ["all", "pair"] + routed + subnets.map(\.prefix)
+    let sources =
+      machines + ["all", "pair", "wg0", "internet", "internet", "containers", "hooks"] + routed
+      + (hasSecond ? ["wg1"] : []) + zones.map(\.zone) + subnets.map(\.prefix)
+      + ["198.51.100.7", "198.51.100.0/24", "\"2001:db8:5::1\"", "192.168.0.80", "172.20.3.0/24", "10.99.0.0/16"]
+    func grant() -> String {
+      var parts = [
+        "to: \(words(targets, 2))", "services: [\(words(Self.services, 3).filter { !"[]".contains($0) })]",
+        "from: \(words(sources, 2))",
+      ]
+      if random.oneIn(6) { parts.append("because: \"some reason\"") }
+      return "{ \(parts.joined(separator: ", ")) }"
+    }
+    var allow: [String] = []
+    for _ in 0..<random.number(1...7) {
+      let line = grant()
+      allow.append(random.oneIn(8) ? line.dropLast(2) + ", until: \(random.oneIn(2) ? "2027-01-01" : "2026-11-24") }" : line)
+    }
+    sections = [("allow", allow)]
+    if random.oneIn(3), !listen.isEmpty { sections.append(("encrypt", ["{ between: \(words(["all", "pair"], 1)), tunnel: wg0 }"])) }
+    if random.oneIn(3) { sections.append(("block", ["bad"])) }
+    if random.oneIn(3) { sections.append(("failsafe", [grant()])) }
+    self.head = head
+  }
+
+  /// The policy of a text; nil where it is not valid.
+  static func policy(_ text: String, today: CalendarDate) -> Policy? {
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
+      .unreadable(reason: "no lists")
+    }
+    return decoded.isValid ? decoded.policy : nil
+  }
+
+  /// The diagnostics of a text, for a generator that makes too few valid policies.
+  static func problems(_ text: String, today: CalendarDate) -> [String] {
+    PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
+      .unreadable(reason: "no lists")
+    }.diagnostics.map { "\($0)" }
+  }
+
+  /// The same with as few lines as show what a test looks for.
+  func shrunk(while fails: (RandomSite) -> Bool) -> RandomSite {
+    var site = self
+    var goesOn = true
+    while goesOn {
+      goesOn = false
+      for section in site.sections.indices {
+        for line in site.sections[section].lines.indices.reversed() {
+          var smaller = site
+          smaller.sections[section].lines.remove(at: line)
+          if fails(smaller) {
+            site = smaller
+            goesOn = true
+          }
+        }
+      }
+    }
+    return site
+  }
+}
