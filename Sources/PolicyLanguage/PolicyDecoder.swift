@@ -44,6 +44,8 @@ public struct PolicyDecoder {
   /// Machines, groups and lists that some line names, directly or through a group or tunnel.
   var used: Set<String> = []
   var lists: [String: PrefixList] = [:]
+  /// How many addresses the lists have that some `from` names.
+  var listCounts: [String: AddressCount] = [:]
   var words: [String: Word] = [:]
   var checkedPairs: Set<WordPair> = []
   /// Where the lines of `allow`, `failsafe` and `tests` stand, by section.
