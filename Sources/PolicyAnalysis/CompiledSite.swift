@@ -19,6 +19,8 @@ public struct CompiledSite: Sendable {
   /// Machines that enforce nothing at all: every packet passes.
   public var bare: Set<String> = []
 
+  /// The addresses at which machines with `endpoint: live` were last heard.
+  let live: LiveEndpoints
   private let compiler: SiteCompiler
 
   /// The site of a policy on a day.
@@ -29,6 +31,7 @@ public struct CompiledSite: Sendable {
     self.policy = policy
     self.today = today
     self.replaced = replaced
+    self.live = live
     compiler = SiteCompiler(policy, today: today, live: live)
   }
 

@@ -15,6 +15,8 @@ public struct SiteView: Sendable {
   public let zones: [SiteZone]
   /// What the machine enforces.
   public let ruleset: Ruleset
+  /// The same, as the kernel has it.
+  let table: KernelTable
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
 
@@ -25,7 +27,8 @@ public struct SiteView: Sendable {
     self.machine = machine
     self.ruleset = ruleset
     zones = SiteZone.zones(of: machine, in: policy)
-    walk = PacketWalk([table ?? Lowering.table(ruleset)])
+    self.table = table ?? Lowering.table(ruleset)
+    walk = PacketWalk([self.table])
     counters = Dictionary(ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
