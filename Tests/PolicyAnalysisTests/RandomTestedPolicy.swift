@@ -28,10 +28,13 @@ struct RandomTestedPolicy: CustomStringConvertible {
     "ssh", "web", "postgres", "ping", "9050/tcp", "9000-9100/tcp", "9040-9060/tcp", "53/udp", "gre",
     "[9000-9049/tcp, 9051-9100/tcp]", "[ssh, web, ping]",
   ]
+  /// Sources of which some hold others, or parts of them.
   private static let sources = [
-    "internet", "wg0", "laptop", "pc", "hub", "fleet", "office.desks", "198.51.100.0/24", "198.51.100.128/25",
-    "198.51.100.77", "0.0.0.0/1", "\"2001:db8:5::/48\"", "partners", "lan", "192.168.7.9", "192.168.7.0/25",
-    "[\"0.0.0.0/0\", \"::/0\"]", "[198.51.100.0/25, 198.51.100.128/25]", "containers",
+    [
+      "internet", "198.51.100.0/24", "198.51.100.0/25", "198.51.100.128/25", "198.51.100.77", "partners",
+      "0.0.0.0/1", "\"2001:db8:5::/48\"", "[\"0.0.0.0/0\", \"::/0\"]", "[198.51.100.0/25, 198.51.100.128/25]",
+    ], ["wg0", "laptop", "pc", "hub", "fleet", "office.desks"],
+    ["lan", "192.168.7.9", "192.168.7.0/25", "containers"],
   ]
   private static let targets = [
     "server", "server", "hub", "office", "fleet", "server.lan", "office.desks", "192.168.7.16/28",
@@ -56,20 +59,24 @@ struct RandomTestedPolicy: CustomStringConvertible {
     ]
     if random.oneIn(2) { head.append("block: [bad]") }
     if random.oneIn(3) { head.append("encrypt: [{ between: [hub, server], tunnel: wg0 }]") }
-    grants = (0..<random.number(1...6)).map { _ in
-      Self.line(
-        random.one(of: Self.targets), random.one(of: Self.sources), "services",
-        random.one(of: Self.services))
+    let granted = (0..<random.number(1...6)).map { _ in
+      (
+        to: random.one(of: Self.targets), kind: random.number(0...Self.sources.count - 1),
+        from: random.number(0...9), services: random.one(of: Self.services)
+      )
     }
-    // Tests that nothing grants say little: half ask about the ends of some grant.
-    let ways = ["", "", "", ", over: internet", ", over: wg0", ", over: lan"]
+    grants = granted.map { grant in
+      let some = Self.sources[grant.kind]
+      return Self.line(grant.to, some[grant.from % some.count], "services", grant.services)
+    }
+    // Most tests ask about a part of some grant, or about more than it has: what nothing grants says little.
+    let asked = random.one(of: granted)
+    let ways = ["", "", "", "", "", ", over: internet", ", over: wg0", ", over: lan"]
     test = Self.line(
-      random.one(of: Self.targets), random.one(of: Self.sources), random.oneIn(2) ? "allow" : "deny",
-      random.one(of: Self.services), random.one(of: ways))
-    if random.oneIn(2), let granted = grants.first {
-      test = granted.replacing(
-        "services:", with: random.oneIn(2) ? "allow:" : "deny:")
-    }
+      random.oneIn(4) ? random.one(of: Self.targets) : asked.to,
+      random.one(of: random.oneIn(6) ? random.one(of: Self.sources) : Self.sources[asked.kind]),
+      random.oneIn(2) ? "allow" : "deny",
+      random.oneIn(3) ? random.one(of: Self.services) : asked.services, random.one(of: ways))
   }
 
   private static func line(

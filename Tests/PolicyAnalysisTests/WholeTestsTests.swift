@@ -92,7 +92,7 @@ import Testing
 
   /// `WGFENCE_TESTED_POLICIES` says how many.
   private static var policies: UInt64 {
-    unsafe getenv("WGFENCE_TESTED_POLICIES").flatMap { unsafe UInt64(String(cString: $0)) } ?? 150
+    unsafe getenv("WGFENCE_TESTED_POLICIES").flatMap { unsafe UInt64(String(cString: $0)) } ?? 250
   }
 
   @Test("no packet contradicts a test that holds, and the packet of one that fails shows it")
