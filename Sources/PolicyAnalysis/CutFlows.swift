@@ -108,7 +108,7 @@ public struct FlowJudge {
     var packet = flow.nextPacket
     packet.input = input
     packet.destinationType = surroundings.addressType(destination, on: nil) ?? .unicast
-    let zone = view.zone(of: input)
+    let zone = view.zone(of: input, from: source)
     return compare(
       before.arrival(packet, in: surroundings), after.arrival(packet, in: surroundings), flow,
       FlowEnds(

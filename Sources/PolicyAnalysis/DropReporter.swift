@@ -65,7 +65,10 @@ public struct DropReporter: Sendable {
     let isOwn = dropped.hook == NFT.hookOutput || dropped.hook == NFT.hookPostrouting
     let interface = (isOwn ? dropped.output : dropped.input) ?? dropped.input ?? dropped.output
     // An interface that is gone is nobody's zone.
-    let zone = interface.flatMap { view.zone(of: $0) }
+    let zone = interface.flatMap { interface in
+      isOwn || dropped.headers == nil
+        ? view.zone(of: interface) : dropped.headers.flatMap { view.zone(of: interface, from: $0.source) }
+    }
     let ending = endings[dropped.prefix]
     // A ruleset that was loaded by another version, or from another policy, may have chains that this one has not.
     let counter = ending?.counter ?? dropped.prefix

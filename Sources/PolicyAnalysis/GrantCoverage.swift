@@ -83,15 +83,16 @@ public struct GrantCoverage: Sendable {
       touched = Array(repeating: [], count: match.grants.count)
     }
 
-    /// Notes a packet that was let in all the way. `line` is the lines whose counter decided.
+    /// Notes packets that are let in all the way to a target, whose machine they reach by a zone.
     mutating func note(
-      _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: Journey,
-      decidedBy deciding: [Int]
+      _ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone
     ) {
-      for (grant, combinations) in match.combinations(source, target, port, journey) {
+      for (grant, combinations) in match.combinations(spaces, to: target, of: service, by: zone) {
         touched[grant].formUnion(combinations)
       }
-      lines.formUnion(match.grants(onLines: deciding))
     }
+
+    /// Notes the lines whose counter decided of a packet that is let in.
+    mutating func note(decidedBy lines: [Int]) { self.lines.formUnion(match.grants(onLines: lines)) }
   }
 }

@@ -5,7 +5,7 @@ internal import PolicyCompiler
 internal import PolicyLanguage
 internal import RulesetModel
 
-/// Which grants of a policy, and which of their parts, speak of a test's packet: by the policy's words alone.
+/// Which grants of a policy, and which of their parts, speak of packets: by the policy's words alone.
 struct GrantMatch {
   /// A source, a target and a service of a grant, by their places in it.
   struct Combination: Hashable {
@@ -17,68 +17,98 @@ struct GrantMatch {
   /// The lines of `allow`, then those of `failsafe`.
   let grants: [Grant]
   private let policy: Policy
+  private let machines: [String: Machine]
+  /// Lists that some grant names, by family.
+  private let lists: [String: [AddressFamily: IntervalSet]]
+  /// The packets of each grant's services.
+  private let numbers: [[IntervalSet]]
   private let byTarget: [GrantTarget: [Int]]
   private let byLine: [Int: [Int]]
 
   init(_ policy: Policy) {
     self.policy = policy
     grants = policy.grants + policy.failsafe
+    machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var byTarget: [GrantTarget: [Int]] = [:]
     var byLine: [Int: [Int]] = [:]
+    var lists: [String: [AddressFamily: IntervalSet]] = [:]
     // Nobody asks where there is no test, and apply is not to wait for it.
     for (index, grant) in grants.enumerated() where !policy.tests.isEmpty {
       for target in grant.to { byTarget[target, default: []].append(index) }
       byLine[grant.location.line, default: []].append(index)
+      for case .list(let name) in grant.from where lists[name] == nil {
+        let prefixes = policy.list(named: name)?.prefixes ?? []
+        lists[name] = Dictionary(
+          uniqueKeysWithValues: AddressFamily.allCases.map { ($0, PacketSpace.addresses(prefixes, $0)) })
+      }
     }
+    numbers =
+      policy.tests.isEmpty ? [] : grants.map { $0.services.map { RouteWalks.numbers([$0]) } }
     self.byTarget = byTarget
     self.byLine = byLine
+    self.lists = lists
   }
 
   /// The grants that begin on these lines.
   func grants(onLines lines: [Int]) -> [Int] { lines.flatMap { byLine[$0] ?? [] } }
 
-  /// The combinations of each grant that let in a source's packet to a target, by port, on the way that it takes.
-  func combinations(_ source: GrantSource, _ target: GrantTarget, _ port: ServicePort, _ journey: Journey)
+  /// The combinations of each grant that let in some of these packets to a target, which come to its machine by a zone.
+  func combinations(_ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone)
     -> [(grant: Int, combinations: [Combination])]
   {
     (byTarget[target] ?? []).compactMap { index in
       let grant = grants[index]
-      let services = grant.services.indices.filter { service in
-        grant.services[service].ports.contains { Self.covers($0, port) }
-      }
-      if services.isEmpty { return nil }
-      let sources = grant.from.indices.filter { covers(grant.from[$0], source, journey) }
-      guard !sources.isEmpty, let place = grant.to.firstIndex(of: target) else { return nil }
-      return (
-        index,
-        sources.flatMap { source in
-          services.map { Combination(source: source, target: place, service: $0) }
+      let services = grant.services.indices.filter { Self.overlaps(grant.services[$0], service) }
+      guard !services.isEmpty, let place = grant.to.firstIndex(of: target) else { return nil }
+      var found: [Combination] = []
+      for one in services {
+        let reached = spaces.filter { $0.mayHave(.service, numbers[index][one]) }
+        if reached.isEmpty { continue }
+        for source in grant.from.indices where letsIn(grant.from[source], reached, target.machine, zone) {
+          found.append(Combination(source: source, target: place, service: one))
         }
-      )
+      }
+      return found.isEmpty ? nil : (index, found)
     }
   }
 
-  /// Whether what a grant names is, or holds, a test's source that comes by this way.
-  private func covers(_ granted: GrantSource, _ source: GrantSource, _ journey: Journey) -> Bool {
-    let isTunnel = journey.zone.kind == .tunnel
-    return switch granted {
-    case .machine, .machineZone: granted == source && (isTunnel || Self.isOwnZone(source, journey.zone))
-    case .tunnel(let name): isTunnel && journey.zone.name == name.description
-    case .zone(let name): !isTunnel && journey.zone.name == name
-    case .prefix(let prefix): !isTunnel && prefix.contains(journey.packet.source)
+  /// Whether what a grant names has the source of some packet that comes to a machine by a zone.
+  private func letsIn(
+    _ granted: GrantSource, _ spaces: [PacketSpace], _ receiver: String, _ zone: SiteZone
+  ) -> Bool {
+    let isTunnel = zone.kind == .tunnel
+    func has(_ prefixes: [Prefix]) -> Bool {
+      spaces.contains { $0.mayHave(.source, PacketSpace.addresses(prefixes, $0.family)) }
+    }
+    switch granted {
+    case .machine(let name):
+      guard isTunnel, let machine = machines[name] else { return false }
+      return machine.addresses.contains { own in
+        own.tunnel.description == zone.name
+          && own.addresses.contains { address in
+            spaces.contains { $0.family == address.family && $0[.source].contains(address.bits) }
+          }
+      }
+    case .machineZone(receiver, let name), .zone(let name): return !isTunnel && zone.name == name
+    case .machineZone(let name, let home):
+      return isTunnel && has(machines[name]?.zone(named: home)?.prefixes ?? [])
+    case .tunnel(let name):
+      return isTunnel && zone.name == name.description
+        && has(policy.tunnel(named: zone.name)?.prefixes ?? [])
+    case .prefix(let prefix): return !isTunnel && has([prefix])
     case .list(let name):
-      !isTunnel && policy.list(named: name).map { $0.holds(journey.packet.source) } == true
+      return !isTunnel && spaces.contains { $0.mayHave(.source, lists[name]?[$0.family] ?? .empty) }
     }
   }
 
-  private static func isOwnZone(_ source: GrantSource, _ zone: SiteZone) -> Bool {
-    if case .machineZone(_, zone.name) = source { true } else { false }
+  private static func overlaps(_ one: Service, _ two: Service) -> Bool {
+    one.ports.contains { port in two.ports.contains { overlaps(port, $0) } }
   }
 
-  private static func covers(_ wide: ServicePort, _ narrow: ServicePort) -> Bool {
-    switch (wide, narrow) {
-    case (.ports(let one, let range), .ports(let two, let inner)):
-      one == two && range.lower <= inner.upper && inner.lower <= range.upper
+  private static func overlaps(_ one: ServicePort, _ two: ServicePort) -> Bool {
+    switch (one, two) {
+    case (.ports(let one, let range), .ports(let two, let other)):
+      one == two && range.lower <= other.upper && other.lower <= range.upper
     case (.protocol(let one), .protocol(let two)): one == two
     case (.echoRequest, .echoRequest): true
     case (.ports, _), (.protocol, _), (.echoRequest, _): false

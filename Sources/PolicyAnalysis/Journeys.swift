@@ -27,13 +27,26 @@ struct Journeys {
   /// A way into a machine, and the addresses that the source has there.
   struct Arrival {
     let zone: SiteZone
+    /// Some of its addresses, which stand for all where one packet is shown.
     let sources: [IPAddress]
+    /// All of them.
+    let addresses: Addresses
+    /// Addresses that are the source's own elsewhere, and that it may send from here too.
+    var spoofed: [Prefix] = []
+  }
+
+  /// The source addresses of an arrival.
+  enum Addresses {
+    case any
+    case prefixes([Prefix])
+    /// Those that a zone of the receiving machine can have.
+    case zone(SiteZone)
   }
 
   let policy: Policy
   /// The machines that packets may meet.
   let views: [String: SiteView]
-  private let machines: [String: Machine]
+  let machines: [String: Machine]
 
   /// The machines that the policy's tests meet.
   init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
@@ -53,7 +66,15 @@ struct Journeys {
     var names = Set(policy.tunnels.compactMap(\.hub))
     for test in policy.tests {
       names.formUnion(test.to.map(\.machine))
-      for case .machineZone(let name, _) in test.from { names.insert(name) }
+      for source in test.from {
+        switch source {
+        case .machineZone(let name, _): names.insert(name)
+        case .prefix(let prefix):
+          names.formUnion(
+            policy.machines.filter { $0.subnets.contains { $0.contains(prefix) } }.map(\.name))
+        case .machine, .tunnel, .zone, .list: break
+        }
+      }
     }
     return names
   }
@@ -67,13 +88,21 @@ struct Journeys {
         !machine.addresses(in: $0.name).isEmpty && !receiver.machine.addresses(in: $0.name).isEmpty
       }.compactMap { receiver.zone(named: $0.name.description) }
     }
-    func one(_ name: String, _ sources: (SiteZone) -> [IPAddress]) -> [Arrival] {
-      (forced ?? receiver.zone(named: name)).map { [Arrival(zone: $0, sources: sources($0))] } ?? []
-    }
-    func outside(_ sources: [IPAddress]) -> [Arrival] {
+    func outside(_ sources: [IPAddress], _ prefixes: [Prefix]) -> [Arrival] {
       (forced.map { [$0] } ?? receiver.zones.filter { $0.kind == .internet }).map {
-        Arrival(zone: $0, sources: sources)
+        Arrival(zone: $0, sources: sources, addresses: .prefixes(prefixes))
       }
+    }
+    /// Whatever arrives on a zone's interfaces; over another zone, the sources that the zone can have.
+    func own(_ name: String) -> [Arrival] {
+      guard let home = receiver.zone(named: name) else { return [] }
+      let zone = forced ?? home
+      return [
+        Arrival(
+          zone: zone, sources: receiver.anyone(in: zone),
+          // Other sources than those of a zone with prefixes are not of the zone, though they come by its interfaces.
+          addresses: zone == home && (home.kind != .network || home.prefixes.isEmpty) ? .any : .zone(home))
+      ]
     }
     switch source {
     case .machine(let name):
@@ -81,28 +110,38 @@ struct Journeys {
       return (forced.map { [$0] } ?? shared(machine)).map { zone in
         if zone.kind == .tunnel {
           let tunnel = policy.tunnel(named: zone.name)
-          return Arrival(zone: zone, sources: tunnel.map { machine.addresses(in: $0.name) } ?? [])
+          let own = tunnel.map { machine.addresses(in: $0.name) } ?? []
+          return Arrival(zone: zone, sources: own, addresses: .prefixes(own.map { Prefix($0) }))
         }
         // Outside the tunnel it has its public address, and whatever it claims to have.
-        if case .addresses(let own) = machine.endpoint { return Arrival(zone: zone, sources: own) }
-        return Arrival(zone: zone, sources: receiver.anyone(in: zone))
+        if case .addresses(let own) = machine.endpoint {
+          return Arrival(
+            zone: zone, sources: own, addresses: .prefixes(own.map { Prefix($0) }),
+            spoofed: machine.addresses.flatMap(\.addresses).map { Prefix($0) })
+        }
+        return Arrival(zone: zone, sources: receiver.anyone(in: zone), addresses: .any)
       }
     case .machineZone(let name, let zoneName):
-      if name == receiver.machine.name { return one(zoneName) { receiver.anyone(in: $0) } }
+      if name == receiver.machine.name { return own(zoneName) }
       guard let machine = machines[name], let home = machine.zone(named: zoneName) else { return [] }
       let hosts = home.prefixes.map { IPAddress(family: $0.family, bits: $0.last.bits - 1) }
-      return (forced.map { [$0] } ?? shared(machine)).map { Arrival(zone: $0, sources: hosts) }
-    case .tunnel(let name):
-      let last = policy.tunnel(named: name.description)?.prefixes.map {
-        IPAddress(family: $0.family, bits: $0.last.bits - 1)
+      return (forced.map { [$0] } ?? shared(machine)).map {
+        Arrival(zone: $0, sources: hosts, addresses: .prefixes(home.prefixes))
       }
-      return one(name.description) { _ in last ?? [] }
-    case .zone(let name): return one(name) { receiver.anyone(in: $0) }
-    case .prefix(let prefix): return outside([prefix.address])
+    case .tunnel(let name):
+      guard let zone = forced ?? receiver.zone(named: name.description) else { return [] }
+      let prefixes = policy.tunnel(named: name.description)?.prefixes ?? []
+      let last = prefixes.map { IPAddress(family: $0.family, bits: $0.last.bits - 1) }
+      return [Arrival(zone: zone, sources: last, addresses: .prefixes(prefixes))]
+    case .zone(let name): return own(name)
+    case .prefix(let prefix):
+      let homes = forced.map { [$0] } ?? receiver.zones(of: prefix)
+      return homes.map { Arrival(zone: $0, sources: [prefix.address], addresses: .prefixes([prefix])) }
     case .list(let name):
       let prefixes = policy.list(named: name)?.prefixes ?? []
       return outside(
-        AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address })
+        AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address },
+        prefixes)
     }
   }
 
@@ -113,15 +152,16 @@ struct Journeys {
     guard let receiver = views[target.machine] else { return [] }
     return arrivals.flatMap { way in
       way.sources.flatMap { address -> [Journey] in
-        guard let destination = destination(target, receiver, way.zone, address.family) else { return [] }
-        return Self.packets(port, address, destination).compactMap {
-          journey($0, source, target, receiver, way.zone)
-        }
+        guard let destination = destination(target, receiver, way.zone, address.family),
+          let legs = legs(source, target, way.zone, isHub(address, of: way.zone) ? .direct : .relayed)
+        else { return [] }
+        return Self.packets(port, address, destination).compactMap { journey($0, way.zone, legs) }
       }
     }
   }
 
-  private func destination(
+  /// An address of the target, which stands for all where one packet is shown.
+  func destination(
     _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone, _ family: AddressFamily
   ) -> IPAddress? {
     switch target {
@@ -157,57 +197,13 @@ struct Journeys {
     }
   }
 
-  private func journey(
-    _ packet: Packet, _ source: GrantSource, _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone
-  ) -> Journey? {
+  /// A packet on its way, by one interface of each zone.
+  private func journey(_ packet: Packet, _ zone: SiteZone, _ legs: [Leg]) -> Journey? {
     var stops: [Journey.Stop] = []
-    if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
-      // A source behind another machine is routed into the tunnel there.
-      if case .machineZone(let name, let zoneName) = source, name != receiver.machine.name,
-        let router = views[name],
-        let home = router.zone(named: zoneName), let input = router.interface(of: home)
-      {
-        stops.append(.init(machine: name, trace: router.passage(Self.routed(packet, input), to: tunnel.name)))
-      }
-      if let hub = tunnel.hub, hub != receiver.machine.name, hub != Self.machine(source),
-        let relay = views[hub]
-      {
-        let trace = relay.passage(Self.routed(packet, tunnel.name), to: tunnel.name)
-        stops.append(.init(machine: hub, trace: trace))
-      }
+    for leg in legs {
+      guard let view = views[leg.machine], let names = leg.names(view) else { return nil }
+      stops.append(.init(machine: leg.machine, trace: leg.trace(packet, names, view)))
     }
-    guard let input = receiver.interface(of: zone) else { return nil }
-    let exit: InterfaceName?
-    switch target {
-    case .machine:
-      var arriving = packet
-      arriving.input = input
-      stops.append(.init(machine: receiver.machine.name, trace: receiver.arrival(arriving)))
-      return Journey(packet: packet, zone: zone, stops: stops)
-    case .zone(_, let name): exit = receiver.zone(named: name).flatMap(receiver.interface)
-    case .subnet(_, let prefix):
-      let home =
-        receiver.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
-        ?? receiver.zone(named: Zone.internet)
-      exit = home.flatMap(receiver.interface)
-    }
-    guard let exit else { return nil }
-    stops.append(
-      .init(machine: receiver.machine.name, trace: receiver.passage(Self.routed(packet, input), to: exit)))
     return Journey(packet: packet, zone: zone, stops: stops)
-  }
-
-  private static func routed(_ packet: Packet, _ input: InterfaceName) -> Packet {
-    var packet = packet
-    packet.input = input
-    packet.destinationType = .unicast
-    return packet
-  }
-
-  private static func machine(_ source: GrantSource) -> String? {
-    switch source {
-    case .machine(let name), .machineZone(let name, _): name
-    case .tunnel, .zone, .prefix, .list: nil
-    }
   }
 }

@@ -43,9 +43,7 @@ public struct LivePackets: Sendable {
     }
     for source in question.sources where source != .machine(question.target.machine) {
       for arrival in journeys.arrivals(source, at: question.target, over: question.over) {
-        let own = host.interfaces.filter {
-          $0.name != .loopback && view.zone(of: $0.name)?.name == arrival.zone.name
-        }
+        let own = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
         guard let input = interface ?? own.first?.name ?? view.interface(of: arrival.zone) else { continue }
         if interface == nil, own.isEmpty {
           notes.append("no interface of \(arrival.zone.name) exists here: the packets come by \(input)")

@@ -58,17 +58,19 @@ struct MachineReach: Sendable {
   }
 
   /// Either family has an ICMP of its own, and no host answers the other's.
-  private static func services(_ family: AddressFamily) -> IntervalSet {
+  static func services(_ family: AddressFamily) -> IntervalSet {
     IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 
   /// What makes a packet the first of its flow. Answers of DHCP servers (RFC 2131 section 4.1, RFC 8415 section 7.2), which
   /// every host of ours takes, come from ports that nobody else sends from.
-  private static let opening: [(PacketSpace.Field, IntervalSet)] = [
+  static let opening: [(PacketSpace.Field, IntervalSet)] = [
     (
       .connection,
       PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
-    ), (.tcpFlags, IntervalSet(UInt128(TCPFlags.syn.rawValue))),
+    ),
+    // Of FIN, SYN, RST and ACK the SYN alone; others may be set (RFC 3168 section 6.1.1).
+    (.tcpFlags, IntervalSet((0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })),
     (.sourcePort, IntervalSet(0, 0xffff).subtracting(IntervalSet([67, 547] as [UInt128]))),
   ]
 

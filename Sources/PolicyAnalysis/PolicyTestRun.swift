@@ -5,8 +5,11 @@ internal import PolicyCompiler
 public import PolicyLanguage
 public import RulesetModel
 
-/// The policy's own tests, run on what the policy compiles to: each packet that a line speaks of, judged on each machine
-/// on its way, in both address families.
+/// The policy's own tests, run on what the policy compiles to: all packets that a line means, judged on each machine on
+/// their way, in both address families.
+///
+/// A `deny` holds where no packet passes every machine, whatever its source. An `allow` holds where each packet passes
+/// whose source belongs where it comes from.
 public struct PolicyTestRun: Sendable {
   /// A test that does not hold.
   public struct Failure: Sendable {
@@ -16,10 +19,14 @@ public struct PolicyTestRun: Sendable {
     public let expectation: String
     /// The packet that shows it; nil where no packet could be made.
     public let packet: Packet?
+    /// The zone of the target's machine by which the packet comes; nil where no packet could be made.
+    public let over: String?
     /// The machine that decided otherwise.
     public let machine: String
     /// The packet's way on that machine; nil where no packet could be made.
     public let trace: Trace?
+    /// Of an `allow`, which packets do not pass, in words; nil where none does, and of a `deny`.
+    public let part: String?
     /// The line that decided, or why there is no packet.
     public let because: String
     /// What would make the test hold.
@@ -30,7 +37,7 @@ public struct PolicyTestRun: Sendable {
   public private(set) var passed = 0
   /// What does not hold, in the order of the lines.
   public private(set) var failures: [Failure] = []
-  /// What the tests' packets went by.
+  /// Which grants let in packets of the tests.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
   /// What a machine that some test's packets met enforces; nil for others.
@@ -40,17 +47,64 @@ public struct PolicyTestRun: Sendable {
   private let packets: Journeys
   private var record: GrantCoverage.Record
 
+  /// One source and one target of a line.
+  private struct Pair {
+    let test: PolicyTest
+    let source: GrantSource
+    let target: GrantTarget
+    let routes: [TestRoute]
+
+    /// The routes that an `allow` is about, with the packets that it claims: where the policy excludes every source,
+    /// all of the first zone.
+    var claims: [(route: TestRoute, ends: TestRoute.Ends)] {
+      let claims = routes.filter { !$0.claimed.sources.isEmpty && !$0.claimed.destinations.isEmpty }
+      if !claims.isEmpty { return claims.map { ($0, $0.claimed) } }
+      return routes.filter { $0.zone == routes.first?.zone }.map { ($0, $0.whole) }
+    }
+
+    func words(_ expected: String, _ service: Service) -> String {
+      "\(PolicyWords.text(source)) \(expected) reach \(service.name) on \(PolicyWords.sentence(target))"
+    }
+  }
+
+  /// A service and its packets.
+  private struct Expected {
+    let service: Service
+    let numbers: IntervalSet
+
+    init(_ service: Service) {
+      self.service = service
+      numbers = RouteWalks.numbers([service])
+    }
+  }
+
   /// Runs the tests of a site's policy on what its machines enforce.
   public init(_ site: CompiledSite) {
     policy = site.policy
     packets = Journeys(site)
     record = GrantCoverage.Record(GrantMatch(policy))
+    var sources = ZoneSources(policy, live: site.live)
+    var walks = RouteWalks(packets)
     for test in policy.tests {
+      var pairs: [Pair] = []
       for source in test.from {
         for target in test.to where !Self.isSelf(source, target) {
-          let arrivals = packets.arrivals(source, at: target, over: test.over)
-          for service in test.allow { allow(service, test, source, target, arrivals) }
-          for service in test.deny { deny(service, test, source, target, arrivals) }
+          pairs.append(
+            Pair(
+              test: test, source: source, target: target,
+              routes: packets.routes(source, target, over: test.over, &sources)))
+        }
+      }
+      walks.walk(pairs.flatMap(\.routes), test.allow + test.deny)
+      let (allowed, denied) = (test.allow.map { Expected($0) }, test.deny.map { Expected($0) })
+      for pair in pairs {
+        if !allowed.isEmpty {
+          let asked = pair.claims.compactMap { walks.ask($0.route, $0.ends) }
+          for expected in allowed { allow(expected, pair, asked) }
+        }
+        if !denied.isEmpty {
+          let asked = pair.routes.compactMap { walks.ask($0, $0.whole) }
+          for expected in denied { deny(expected, pair, asked) }
         }
       }
     }
@@ -62,75 +116,102 @@ public struct PolicyTestRun: Sendable {
   }
 
   /// Every packet must be let in.
-  private mutating func allow(
-    _ service: Service, _ test: PolicyTest, _ source: GrantSource, _ target: GrantTarget,
-    _ arrivals: [Journeys.Arrival]
-  ) {
-    let words = "\(PolicyWords.text(source)) may reach \(service.name) on \(PolicyWords.sentence(target))"
-    var isEmpty = true
-    for port in service.ports {
-      for journey in packets.journeys(arrivals, source, target, port) {
-        isEmpty = false
-        guard let stop = journey.refusal else {
-          note(journey, source, target, port)
-          continue
-        }
-        let fix = TestFix(
-          policy: policy, match: record.match, source: source, target: target, service: service,
-          journey: journey)
-        fail(test, words, journey, stop) { fix.toAllow(port, stoppedBy: $0) }
-        return
-      }
+  private mutating func allow(_ expected: Expected, _ pair: Pair, _ routes: [RouteWalks.Asked]) {
+    var hasPackets = false
+    var parts: [MissingSources.Part] = []
+    var failing: (asked: RouteWalks.Asked, missing: RouteWalks.Asked.Missing)?
+    for asked in routes {
+      guard let packets = asked.packets(expected.numbers) else { continue }
+      hasPackets = true
+      let missing = asked.missing(expected.numbers)
+      let passing = missing.isEmpty ? [packets] : asked.through(expected.numbers).headers
+      note(passing, asked.route, pair, expected.service)
+      if failing == nil, let first = missing.first { failing = (asked, first) }
+      parts.append(
+        MissingSources.Part(
+          zone: asked.route.zone.name, family: asked.route.family, whole: asked.route.whole.sources,
+          claimed: packets.keeping(MissingSources.fields),
+          missing: missing.flatMap(\.spaces).map { $0.keeping(MissingSources.fields) }))
     }
-    if isEmpty {
-      failures.append(
-        Failure(
-          location: test.location, expectation: words, packet: nil, machine: target.machine, trace: nil,
-          because: "no packet can go this way: the two share no tunnel, or no address family on it",
-          fix: "give both an address of one family in a tunnel, or name the way with 'over'"))
-    } else {
+    let service = expected.service
+    guard hasPackets else { return failWithoutPacket(pair, pair.words("may", service)) }
+    guard let (asked, missing) = failing else {
       passed += 1
+      return
+    }
+    let sample = RouteSample(route: asked.route, service: service, packets: packets)
+    let journey = sample.packet(in: missing.spaces).map { sample.journey($0, [missing.leg: missing.spaces]) }
+    guard let journey, let stop = journey.refusal ?? journey.stops.last else {
+      return failWithoutPacket(pair, pair.words("may", service))
+    }
+    let fix = fix(pair, service, journey)
+    fail(pair, pair.words("may", service), journey, stop, MissingSources.text(parts, pair.source)) {
+      fix.toAllow(stoppedBy: $0)
     }
   }
 
   /// No packet may be let in.
-  private mutating func deny(
-    _ service: Service, _ test: PolicyTest, _ source: GrantSource, _ target: GrantTarget,
-    _ arrivals: [Journeys.Arrival]
-  ) {
-    for port in service.ports {
-      for journey in packets.journeys(arrivals, source, target, port) where journey.refusal == nil {
-        guard let last = journey.stops.last else { continue }
-        note(journey, source, target, port)
-        let words =
-          "\(PolicyWords.text(source)) may not reach \(service.name) on \(PolicyWords.sentence(target))"
-        let fix = TestFix(
-          policy: policy, match: record.match, source: source, target: target, service: service,
-          journey: journey)
-        fail(test, words, journey, last) { fix.toDeny(port, letInBy: $0) }
-        return
-      }
+  private mutating func deny(_ expected: Expected, _ pair: Pair, _ routes: [RouteWalks.Asked]) {
+    let service = expected.service
+    let words = pair.words("may not", service)
+    var hasPackets = false
+    for asked in routes {
+      guard asked.packets(expected.numbers) != nil else { continue }
+      hasPackets = true
+      let through = asked.through(expected.numbers)
+      let sample = RouteSample(route: asked.route, service: service, packets: packets)
+      guard let packet = sample.packet(in: through.headers) else { continue }
+      note(through.headers, asked.route, pair, service)
+      let legs = Dictionary(uniqueKeysWithValues: through.legs.enumerated().map { ($0.offset, $0.element) })
+      let journey = sample.journey(packet, legs)
+      guard let last = journey.stops.last else { return failWithoutPacket(pair, words) }
+      let fix = fix(pair, service, journey)
+      return fail(pair, words, journey, last, nil) { fix.toDeny(letInBy: $0) }
     }
-    passed += 1
+    if hasPackets { passed += 1 } else { failWithoutPacket(pair, words) }
   }
 
+  /// Notes packets that are let in.
   private mutating func note(
-    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
+    _ passing: [PacketSpace], _ route: TestRoute, _ pair: Pair, _ service: Service
   ) {
-    let decided = journey.stops.last.flatMap { stop in packets.views[stop.machine]?.decision(stop.trace) }
-    record.note(source, target, port, journey, decidedBy: decided?.lines ?? [])
+    if passing.isEmpty { return }
+    record.note(passing, to: pair.target, of: service, by: route.zone)
+    // What lies behind a machine may be granted as a part of a zone or subnet: what decided says by which line.
+    if case .machine = pair.target { return }
+    let sample = RouteSample(route: route, service: service, packets: packets)
+    guard let packet = sample.packet(in: passing), let stop = sample.journey(packet, [:]).stops.last,
+      let decided = packets.views[stop.machine]?.decision(stop.trace)
+    else { return }
+    record.note(decidedBy: decided.lines)
+  }
+
+  private func fix(_ pair: Pair, _ service: Service, _ journey: Journey) -> TestFix {
+    TestFix(
+      policy: policy, match: record.match, source: pair.source, target: pair.target, service: service,
+      journey: journey)
   }
 
   private mutating func fail(
-    _ test: PolicyTest, _ words: String, _ journey: Journey, _ stop: Journey.Stop,
+    _ pair: Pair, _ words: String, _ journey: Journey, _ stop: Journey.Stop, _ part: String?,
     _ fix: (SiteView.Decision) -> String
   ) {
-    guard let view = packets.views[stop.machine] else { return }
+    guard let view = packets.views[stop.machine] else { return failWithoutPacket(pair, words) }
     let (place, reason) = (view.because(stop.trace), view.reason(stop.trace))
     failures.append(
       Failure(
-        location: test.location, expectation: words, packet: journey.packet, machine: stop.machine,
-        trace: stop.trace, because: place.hasSuffix(reason) ? place : "\(place) \(reason)",
+        location: pair.test.location, expectation: words, packet: journey.packet, over: journey.zone.name,
+        machine: stop.machine, trace: stop.trace, part: part,
+        because: place.hasSuffix(reason) ? place : "\(place) \(reason)",
         fix: fix(view.decision(stop.trace))))
+  }
+
+  /// A test about no packet would hold whatever the policy says.
+  private mutating func failWithoutPacket(_ pair: Pair, _ words: String) {
+    let (because, fix) = packets.absence(pair.source, pair.target, over: pair.test.over)
+    failures.append(
+      Failure(
+        location: pair.test.location, expectation: words, packet: nil, over: nil,
+        machine: pair.target.machine, trace: nil, part: nil, because: because, fix: fix))
   }
 }

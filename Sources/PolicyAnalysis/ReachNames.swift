@@ -16,6 +16,7 @@ struct ReachNames {
   private let policy: Policy
   private let machine: Machine
   let zones: [SiteZone]
+  private let homes: [AddressHomes.Home]
 
   /// More prefixes than these say less than that there are many.
   private static let mostPrefixes = 32
@@ -27,6 +28,7 @@ struct ReachNames {
     self.policy = policy
     self.machine = machine
     zones = SiteZone.zones(of: machine, in: policy)
+    homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines).homes
   }
 
   /// The names of interfaces that make a zone.
@@ -40,6 +42,13 @@ struct ReachNames {
   }
 
   // MARK: Sources
+
+  /// Of the sources of packets that came by the interfaces of a zone, those of the zone: on a card of a zone with prefixes
+  /// the others are of `internet`, and said there.
+  func sources(_ addresses: IntervalSet, of zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
+    zone.kind == .network && !zone.prefixes.isEmpty
+      ? addresses.intersection(PacketSpace.addresses(zone.prefixes, family)) : addresses
+  }
 
   /// Names for sources of a zone, the widest first; what nothing names is told as prefixes.
   func sources(_ addresses: IntervalSet, _ family: AddressFamily, in zone: SiteZone) -> [Named] {
@@ -109,8 +118,10 @@ struct ReachNames {
       if case .addresses(let addresses) = machine.endpoint { addresses.map { Prefix($0) } } else { [] }
     }
     let lists = policy.lists.flatMap(\.prefixes)
-    let special = policy.tunnels.flatMap(\.prefixes) + endpoints + lists + granted
+    let elsewhere = homes.filter { !$0.zones.contains(zone.name) }.flatMap(\.prefixes)
+    let special = elsewhere + endpoints + lists + granted
     return all.subtracting(PacketSpace.addresses(special, family))
+      .subtracting(ZoneSources.neverSources(family))
   }
 
   /// The fewest prefixes that cover these addresses and no other.

@@ -24,7 +24,8 @@ extension SiteComparison {
       for (index, zone) in names.zones.enumerated()
       where !names.inputs(zone).isDisjoint(with: space[.input]) {
         let way = Way(zone: index, family: space.family, to: to)
-        ways[way, default: []].append((space[.source], space[.service]))
+        let sources = names.sources(space[.source], of: zone, space.family)
+        if !sources.isEmpty { ways[way, default: []].append((sources, space[.service])) }
       }
     }
     struct Row: Hashable {

@@ -15,8 +15,12 @@ public struct SiteView: Sendable {
   public let zones: [SiteZone]
   /// What the machine enforces.
   public let ruleset: Ruleset
+  /// The same, as the kernel has it.
+  let table: KernelTable
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
+  /// Where source addresses belong.
+  let homes: AddressHomes
 
   /// A view of a machine. The ruleset must be the one that the policy compiles to for it; `table` stands in place of what
   /// it is lowered to.
@@ -25,7 +29,9 @@ public struct SiteView: Sendable {
     self.machine = machine
     self.ruleset = ruleset
     zones = SiteZone.zones(of: machine, in: policy)
-    walk = PacketWalk([table ?? Lowering.table(ruleset)])
+    homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
+    self.table = table ?? Lowering.table(ruleset)
+    walk = PacketWalk([self.table])
     counters = Dictionary(ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -35,6 +41,37 @@ public struct SiteView: Sendable {
   /// The zone that an interface belongs to.
   public func zone(of interface: InterfaceName) -> SiteZone? {
     zones.first { $0.interfaces.contains { $0.matches(interface) } } ?? zones.first { $0.kind == .internet }
+  }
+
+  /// The zone of a packet that came by an interface: on one of a zone with prefixes, sources that are not the zone's are of
+  /// `internet`.
+  public func zone(of interface: InterfaceName, from source: IPAddress) -> SiteZone? {
+    guard let zone = zone(of: interface), zone.kind == .network, !zone.prefixes.isEmpty else {
+      return zone(of: interface)
+    }
+    let isOwn = zone.prefixes.contains { $0.contains(source) } || LinkAddress.isOfLink(source)
+    return isOwn ? zone : zones.first { $0.kind == .internet }
+  }
+
+  /// The interfaces by which packets of a zone come. Where no interface is left for `internet`, its packets come by the cards
+  /// of zones with prefixes.
+  func interfaces(of zone: SiteZone, among all: [NetworkInterface]) -> [NetworkInterface] {
+    let own = all.filter { self.zone(of: $0.name)?.name == zone.name }
+    guard own.isEmpty, zone.kind == .internet else { return own }
+    return all.filter { interface in
+      self.zone(of: interface.name).map { $0.kind == .network && !$0.prefixes.isEmpty } ?? false
+    }
+  }
+
+  /// The zones where the addresses of a prefix belong: of one without a home, every network that does not say what it has.
+  /// Containers may send from any address, and none is theirs.
+  func zones(of prefix: Prefix) -> [SiteZone] {
+    if let home = homes.home(of: prefix) {
+      return zones.filter { $0.kind != .containers && home.zones.contains($0.name) }
+    }
+    return zones.filter {
+      $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty && prefix.length > 0)
+    }
   }
 
   /// An interface of a zone, by a name that it may have.

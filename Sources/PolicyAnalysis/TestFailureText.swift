@@ -30,6 +30,7 @@ public struct TestFailureText: Sendable {
     for (index, step) in Self.steps(failure.trace).enumerated() {
       rows.append((index == 0 ? "steps" : "", step))
     }
+    if let part = failure.part { rows.append(("part", part)) }
     let verdict = failure.trace?.verdict.rawValue ?? "no packet"
     rows.append(("decided", "\(verdict) on \(failure.machine): \(failure.because)"))
     rows.append(("to pass", failure.fix))

@@ -14,9 +14,20 @@ struct TestFix {
   let service: Service
   let journey: Journey
 
+  /// The grants that speak of the packet, and their parts that do.
+  private var granting: [(grant: Int, combinations: [GrantMatch.Combination])] {
+    let packet = journey.packet
+    let space = PacketSpace(packet.family, input: .present, output: .present).narrowed([
+      (.source, IntervalSet(packet.source.bits)), (.destination, IntervalSet(packet.destination.bits)),
+      (.service, IntervalSet(PacketSpace.Service.number(packet))),
+    ])
+    return match.combinations(
+      space.map { [$0] } ?? [], to: target, of: service, by: journey.zone)
+  }
+
   /// For a packet that should be let in and is not. `decided` is where and why it was stopped.
-  func toAllow(_ port: ServicePort, stoppedBy decided: SiteView.Decision) -> String {
-    let granting = match.combinations(source, target, port, journey).map { match.grants[$0.grant] }
+  func toAllow(stoppedBy decided: SiteView.Decision) -> String {
+    let granting = granting.map { match.grants[$0.grant] }
     let add =
       "add to 'allow': "
       + PolicyWords.grant(to: PolicyWords.text(target), services: service.name, from: sourceOfGrant)
@@ -31,10 +42,10 @@ struct TestFix {
   }
 
   /// For a packet that should not be let in and is. `decided` is what let it in.
-  func toDeny(_ port: ServicePort, letInBy decided: SiteView.Decision) -> String {
+  func toDeny(letInBy decided: SiteView.Decision) -> String {
     var lines = Set(decided.lines)
     var grants: [Grant] = match.grants(onLines: decided.lines).map { match.grants[$0] }
-    for (index, _) in match.combinations(source, target, port, journey) {
+    for (index, _) in granting {
       let grant = match.grants[index]
       if lines.insert(grant.location.line).inserted { grants.append(grant) }
     }
@@ -48,14 +59,15 @@ struct TestFix {
       return
         "lines \(Self.list(grants.map(\.location.line))) let it in: each would have to go, or be narrowed"
     }
-    let narrower = narrowing(first, port)
+    let narrower = narrowing(first)
     return "line \(first.location.line) lets it in: take it out"
       + (narrower.isEmpty ? "" : ", or narrow it to leave out \(narrower.joined(separator: " or "))")
   }
 
   /// The words of a grant that could be left out of it, and others stay.
-  private func narrowing(_ grant: Grant, _ port: ServicePort) -> [String] {
-    let combinations = match.combinations(source, target, port, journey)
+  private func narrowing(_ grant: Grant) -> [String] {
+    let combinations =
+      granting
       .first { match.grants[$0.grant].location == grant.location }?.combinations
     guard let parts = combinations?.first else { return [] }
     var words: [String] = []

@@ -34,7 +34,8 @@ extension RulesetBuilder {
       let chain = grantChain(name, portClass.label, members)
       let origin = origin(of: members, portClass.label)
       for (number, range) in portClass.ports {
-        if range.count <= Self.longestExpansion {
+        // nft has no text for a map by the original port.
+        if judged == .current, range.count <= Self.longestExpansion {
           for port in range.lower...range.upper {
             records += SetKey.port(number, port) + [0]
             values.append(.verdict(.jump(chain: chain)))
@@ -58,13 +59,7 @@ extension RulesetBuilder {
       let elements = SetElements(
         keyLength: NamedSet.Key.transportAndPort.length, unsorted: records, values: values)
       add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
-      switch judged {
-      case .current:
-        rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
-      case .original:
-        rules.append(
-          Rule([], action: .byOriginalPort(map: map), origin: Origin(reason: "by protocol and original port")))
-      }
+      rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
     }
     add(RuleChain(name: name, rules: rules + ranges + others + rest))
   }

@@ -94,6 +94,7 @@ extension PolicyDecoder {
       parts.append((word, targets))
       Self.merge(targets, into: &result.to)
     }
+    var meanings: [(word: YamlText, meaning: Word)] = []
     for word in fromWords {
       if result.wordsFrom.contains(word.text) {
         warnTwice(word)
@@ -103,6 +104,7 @@ extension PolicyDecoder {
       guard let meaning = resolve(word, .from), let sources = sources(word, meaning, for: purpose) else {
         continue
       }
+      meanings.append((word, meaning))
       Self.merge(sources, into: &result.from)
       for (target, targets) in parts {
         let pair = WordPair(from: word.text, to: target.text)
@@ -111,6 +113,7 @@ extension PolicyDecoder {
         if over == nil { checkedPairs.insert(pair) }
       }
     }
+    if purpose == .grant { warnOfEveryAddress(meanings) }
     if case .machine(let name)? = result.from.first, result.from.count == 1, fromWords.count == 1,
       let word = fromWords.first,
       purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name })

@@ -44,6 +44,8 @@ public struct PolicyDecoder {
   /// Machines, groups and lists that some line names, directly or through a group or tunnel.
   var used: Set<String> = []
   var lists: [String: PrefixList] = [:]
+  /// How many addresses the lists have that some `from` names.
+  var listCounts: [String: AddressCount] = [:]
   var words: [String: Word] = [:]
   var checkedPairs: Set<WordPair> = []
   /// Where source addresses belong on the machines that prefixes were looked up for, by their place.

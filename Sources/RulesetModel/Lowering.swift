@@ -134,7 +134,10 @@ private struct RuleLowering {
       lookup(set, inverted: comparison == .equal ? .plain : .inverted)
     case .originalPort(let number, let range):
       require(number)
-      loadOriginalPort(to: Self.register)
+      load(
+        .ct(
+          key: NFT.ctDestinationPort, direction: ConnectionDirection.original.rawValue,
+          destination: Self.register))
       compare(
         range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
         [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
@@ -176,10 +179,6 @@ private struct RuleLowering {
     case .byPort(let map):
       loadPortKey()
       verdict(from: map)
-    case .byOriginalPort(let map):
-      load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: 0)))
-      loadOriginalPort(to: NFT.register(at: 4))
-      verdict(from: map)
     case .byDestination(let family, let map):
       loadAddress(family, .destination)
       verdict(from: map)
@@ -216,13 +215,6 @@ private struct RuleLowering {
 
   private mutating func loadDestinationType() {
     load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
-  }
-
-  /// `ct original proto-dst`: 2 bytes in network order.
-  private mutating func loadOriginalPort(to register: UInt32) {
-    load(
-      .ct(
-        key: NFT.ctDestinationPort, direction: ConnectionDirection.original.rawValue, destination: register))
   }
 
   /// `meta nfproto ipv4`, once a rule: a header field means nothing in the other family.

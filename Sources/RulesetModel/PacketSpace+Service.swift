@@ -13,14 +13,16 @@ extension PacketSpace {
       UInt128(transport.number) << 16 | UInt128(port)
     }
 
-    static func number(_ packet: Packet) -> UInt128 {
+    /// What a packet goes to.
+    package static func number(_ packet: Packet) -> UInt128 {
       let isICMP = packet.transport == .icmp || packet.transport == .icmpv6
       return number(
         packet.transport,
         port: isICMP ? UInt16(packet.icmpType) << 8 : packet.transport.hasPorts ? packet.destinationPort : 0)
     }
 
-    static func echoRequest(_ family: AddressFamily) -> UInt128 {
+    /// An echo request of a family.
+    package static func echoRequest(_ family: AddressFamily) -> UInt128 {
       family == .ipv4 ? number(.icmp, port: 8 << 8) : number(.icmpv6, port: 128 << 8)
     }
 

@@ -49,9 +49,6 @@ public enum Action: Sendable, Hashable {
   case byInputInterface(map: String)
   /// The verdict that a map holds for protocol and destination port: `meta l4proto . th dport vmap @wg0-ports`.
   case byPort(map: String)
-  /// The verdict that a map holds for protocol and destination port before any translation:
-  /// `meta l4proto . ct original proto-dst vmap @local-wg0/ports`.
-  case byOriginalPort(map: String)
   /// The verdict that a map holds for the destination address: `ip daddr vmap @relay-v4`.
   case byDestination(AddressFamily, map: String)
 }

@@ -153,7 +153,6 @@ public struct RulesetText {
     case .reset: words.append("reject with tcp reset")
     case .byInputInterface(let map): words.append("iifname vmap @\(map)")
     case .byPort(let map): words.append("meta l4proto . th dport vmap @\(map)")
-    case .byOriginalPort(let map): words.append("meta l4proto . ct original proto-dst vmap @\(map)")
     case .byDestination(let family, let map): words.append("\(word(family)) daddr vmap @\(map)")
     case nil: break
     }

@@ -86,6 +86,12 @@ public struct SourcePortClasses: Sendable {
         if destination.map(NFT.slot) == holder { holder = nil }
       case .metaSet(_, let source), .objectMap(_, let source):
         if touches(source) { return nil }
+      case .ct(NFT.ctDestinationPort, ConnectionDirection.original.rawValue, let destination):
+        // The source port of replies: what is compared with it is a cut, too.
+        guard holder == nil else { return nil }
+        holder = NFT.slot(destination)
+      case .opaque where expression.askedSourceRoute != nil:
+        if holder == NFT.slot(NFT.register1) { holder = nil }
       case .ct(NFT.ctSourcePort, _, _), .ct(NFT.ctDestinationPort, _, _), .opaque: return nil
       case .meta(_, let destination), .ct(_, _, let destination), .fib(_, _, let destination),
         .immediate(let destination, _):

@@ -24,13 +24,9 @@ extension SpaceRuleReader {
     let top: UInt128 =
       switch key {
       case .field(_, let load): Self.top(load)
-      case .service, .originalService: 0xff_ffff
+      case .service: 0xff_ffff
       }
     let outside = IntervalSet(0, top).subtracting(all)
-    // Without a connection there is no original port, and the rule ends.
-    if case .originalService = key {
-      add(.require(.connection, PacketSpace.Connection.set { $0.direction != nil }))
-    }
     switch use {
     case .membership(let inversion): add(.require(key.field, inversion == .plain ? all : outside))
     case .value:
@@ -73,14 +69,11 @@ extension SpaceRuleReader {
     case field(PacketSpace.Field, Load)
     /// `meta l4proto . th dport`
     case service
-    /// `meta l4proto . ct original proto-dst`
-    case originalService
 
     var field: PacketSpace.Field {
       switch self {
       case .field(let field, _): field
       case .service: .service
-      case .originalService: .originalService
       }
     }
   }
@@ -92,13 +85,10 @@ extension SpaceRuleReader {
     if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
     guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
       set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
-      let second = registers[start + 1], second.place == 0, second.mask == nil
+      let second = registers[start + 1],
+      case .destinationPort = second.part, second.place == 0, second.mask == nil
     else { return nil }
-    switch second.part {
-    case .destinationPort: return .service
-    case .originalPort: return .originalService
-    default: return nil
-    }
+    return .service
   }
 
   /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
@@ -112,7 +102,7 @@ extension SpaceRuleReader {
       let bytes = elements.key(index)
       let range: (UInt128, UInt128)
       switch key {
-      case .service, .originalService:
+      case .service:
         let start = bytes.startIndex
         let transport = IPProtocol(number: bytes[start])
         // No rule of ours looks for a port of ICMP, where these bytes are something else.

@@ -96,6 +96,7 @@ import Testing
       packet.direction = random.one(of: [.original, .reply])
       packet.status = random.one(of: [[], .destinationNAT, .sourceNAT])
     }
+    if packet.status == .destinationNAT { packet.direction = .original }
     packet.destinationType = random.one(of: [.local, .unicast, .multicast, .broadcast])
     packet.inputType = random.one(of: [.ethernet, .linkless])
     packet.outputType = random.one(of: [.ethernet, .linkless])

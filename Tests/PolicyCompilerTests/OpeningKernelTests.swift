@@ -146,11 +146,14 @@ import Testing
     from own: UInt16 = 40_000,
     in input: String? = nil, out output: String? = nil
   ) throws -> Packet {
-    Packet(
+    var packet = Packet(
       source: try #require(IPAddress(source)), destination: try #require(IPAddress(destination)),
       transport: transport, sourcePort: own, destinationPort: port,
       input: input.flatMap { InterfaceName($0) },
       output: output.flatMap { InterfaceName($0) }, destinationType: input == nil ? .unicast : .local)
+    func type(_ name: String?) -> LinkType { name?.hasPrefix("wg") == true ? .linkless : .ethernet }
+    (packet.inputType, packet.outputType) = (type(input), type(output))
+    return packet
   }
 
   @Test(arguments: Restriction.allCases) func `of the grants those of failsafe hold`(

@@ -52,7 +52,7 @@ public struct Approach: Sendable {
     var approaches: [Approach] = []
     var absent: [String] = []
     for zone in view.zones {
-      let own = entrances(of: host).filter { view.zone(of: $0.name)?.name == zone.name }
+      let own = view.interfaces(of: zone, among: entrances(of: host))
       if own.isEmpty {
         absent.append(zone.name)
         continue

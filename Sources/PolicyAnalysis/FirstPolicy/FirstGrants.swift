@@ -107,6 +107,7 @@ struct FirstGrants {
         "  # Your own session comes from \(session). Where that is not in a tunnel, apply refuses to cut it off:\n"
       text +=
         "  # - { to: \(own), services: [\(service)], from: \(FirstPolicy.quoted("\(Prefix(session))")) }\n"
+      text += "  # The last test then fails, as it should: take the port out of its 'deny'.\n"
     }
     return text
   }

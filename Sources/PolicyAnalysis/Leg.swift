@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A machine on the way of packets: the zone by which they come to it, and where they leave it.
+struct Leg: Hashable {
+  /// Where a machine sends what it forwards.
+  enum Exit {
+    case zone(SiteZone)
+    /// Any interface that is not a tunnel: the policy does not say which.
+    case anyNetwork(SiteZone)
+  }
+
+  /// The interfaces of one packet.
+  struct Names {
+    let input: InterfaceName
+    /// Nil where the packet is for the machine itself.
+    let output: InterfaceName?
+  }
+
+  let machine: String
+  let entry: SiteZone
+  /// Nil where the packets are for the machine itself.
+  let exit: Exit?
+
+  /// What the packets' destination is to the machine.
+  var destinationType: AddressType { exit == nil ? .local : .unicast }
+
+  /// The interfaces by which packets come, as numbers.
+  func inputs(_ names: ReachNames) -> IntervalSet { names.inputs(entry) }
+
+  /// The interfaces by which packets leave, as numbers; nil where they are for the machine itself.
+  func outputs(_ names: ReachNames) -> IntervalSet? {
+    switch exit {
+    case nil: nil
+    case .zone(let zone): names.inputs(zone)
+    case .anyNetwork:
+      IntervalSet(0, .max).subtracting(
+        IntervalSet.union(
+          names.zones.filter { $0.kind == .tunnel }.map { names.inputs($0) }
+            + [IntervalSet(PacketSpace.number(.loopback))]))
+    }
+  }
+
+  /// One interface of each side, by a name that it may have; nil where a zone has no interface.
+  func names(_ view: SiteView) -> Names? {
+    guard let input = view.interface(of: entry) else { return nil }
+    switch exit {
+    case nil: return Names(input: input, output: nil)
+    case .zone(let zone), .anyNetwork(let zone):
+      return view.interface(of: zone).map { Names(input: input, output: $0) }
+    }
+  }
+
+  /// What the machine does with a packet that comes and leaves by these interfaces.
+  func trace(_ packet: Packet, _ names: Names, _ view: SiteView) -> Trace {
+    var packet = packet
+    packet.input = names.input
+    packet.destinationType = destinationType
+    guard let output = names.output else { return view.arrival(packet) }
+    return view.passage(packet, to: output)
+  }
+
+  /// Legs of one machine between the same zones are the same.
+  static func == (left: Self, right: Self) -> Bool {
+    left.machine == right.machine && left.entry.name == right.entry.name && left.exitName == right.exitName
+  }
+
+  /// Takes in what makes two equal.
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(machine)
+    hasher.combine(entry.name)
+    hasher.combine(exitName)
+  }
+
+  /// Zones have no empty name.
+  private var exitName: String? {
+    switch exit {
+    case nil: nil
+    case .zone(let zone): zone.name
+    case .anyNetwork: ""
+    }
+  }
+}
+
+extension Journeys {
+  /// Whether packets in a tunnel come from its hub itself, or over it.
+  enum Relay {
+    case direct
+    case relayed
+  }
+
+  /// The machines between a source and a target, in order; nil where the receiver has no such zone. Where packets come in
+  /// a tunnel with a hub, the hub is among them for those that it relays.
+  func legs(_ source: GrantSource, _ target: GrantTarget, _ zone: SiteZone, _ relay: Relay) -> [Leg]? {
+    guard let receiver = views[target.machine] else { return nil }
+    var legs: [Leg] = []
+    if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+      // A source behind another machine is routed into the tunnel there.
+      if let (name, home) = router(of: source, to: receiver.machine) {
+        legs.append(Leg(machine: name, entry: home, exit: .zone(zone)))
+      }
+      if let hub = hub(of: tunnel, source, target), relay == .relayed, views[hub] != nil {
+        legs.append(Leg(machine: hub, entry: zone, exit: .zone(zone)))
+      }
+    }
+    let exit: Leg.Exit?
+    switch target {
+    case .machine: exit = nil
+    case .zone(_, let name):
+      guard let home = receiver.zone(named: name) else { return nil }
+      exit = .zone(home)
+    case .subnet(_, let prefix):
+      if let home = receiver.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
+        exit = .zone(home)
+      } else {
+        guard let internet = receiver.zone(named: Zone.internet) else { return nil }
+        exit = .anyNetwork(internet)
+      }
+    }
+    return legs + [Leg(machine: receiver.machine.name, entry: zone, exit: exit)]
+  }
+
+  /// The machine that routes a source into a tunnel, and the zone where it comes from; nil where it is none of the policy's,
+  /// or does not say.
+  private func router(of source: GrantSource, to receiver: Machine) -> (name: String, zone: SiteZone)? {
+    switch source {
+    case .machineZone(let name, let zone) where name != receiver.name:
+      return views[name]?.zone(named: zone).map { (name, $0) }
+    case .prefix(let prefix):
+      guard
+        let owner = policy.machines.first(where: { other in
+          other.name != receiver.name && other.subnets.contains { $0.contains(prefix) }
+        }),
+        let zone = views[owner.name]?.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
+      else { return nil }
+      return (owner.name, zone)
+    case .machineZone, .machine, .tunnel, .zone, .list: return nil
+    }
+  }
+
+  /// The hub that packets of a source to a target go over; nil where it is one of the two, or there is none.
+  func hub(of tunnel: Tunnel, _ source: GrantSource, _ target: GrantTarget) -> String? {
+    guard let hub = tunnel.hub, hub != target.machine, hub != source.machine else { return nil }
+    return hub
+  }
+
+  /// Whether an address is one of the hub's own in the tunnel that a zone is.
+  func isHub(_ address: IPAddress, of zone: SiteZone) -> Bool {
+    hubAddresses(zone).contains(address)
+  }
+
+  /// The addresses of a tunnel's hub in it; empty where the zone is no tunnel, or has no hub.
+  func hubAddresses(_ zone: SiteZone) -> [IPAddress] {
+    guard zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name), let hub = tunnel.hub else {
+      return []
+    }
+    return machines[hub]?.addresses(in: tunnel.name) ?? []
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// Picks one packet out of classes, to be shown with its way: a plain one where they have one.
+struct RouteSample {
+  let route: TestRoute
+  let service: Service
+  let packets: Journeys
+
+  /// A packet out of these classes; nil where there are none. Sources that belong where they come from are tried first,
+  /// then the first ports of the service, then the addresses that people know.
+  func packet(in spaces: [PacketSpace]) -> Packet? {
+    let believed = spaces.compactMap { $0.narrowed(.source, to: route.claimed.sources) }
+    return plain(believed.isEmpty ? spaces : believed)
+  }
+
+  private func plain(_ spaces: [PacketSpace]) -> Packet? {
+    let numbers = wishes
+    var best: (rank: [Int], space: PacketSpace)?
+    for space in spaces {
+      var space = space
+      let port = numbers.firstIndex { space.mayHave(.service, IntervalSet($0)) }
+      space = narrowed(space, .service, port.map { numbers[$0] } ?? space[.service].first)
+      let source = route.typicalSources.map(\.bits).first { space.mayHave(.source, IntervalSet($0)) }
+      space = narrowed(space, .source, source)
+      let destination = route.typicalDestination.map(\.bits).flatMap {
+        space.mayHave(.destination, IntervalSet($0)) ? $0 : nil
+      }
+      space = narrowed(space, .destination, destination ?? space[.destination].first)
+      let rank = [port ?? numbers.count, source == nil ? 1 : 0, destination == nil ? 1 : 0]
+      if best.map({ rank.lexicographicallyPrecedes($0.rank) }) ?? true { best = (rank, space) }
+    }
+    guard var packet = best?.space.sample() else { return nil }
+    // How it comes and leaves is said for each machine on its way.
+    packet.input = nil
+    packet.output = nil
+    return packet
+  }
+
+  private func narrowed(_ space: PacketSpace, _ field: PacketSpace.Field, _ value: UInt128?) -> PacketSpace {
+    value.flatMap { space.narrowed(field, to: IntervalSet($0)) } ?? space
+  }
+
+  /// The ends of the service's port ranges, in their order.
+  private var wishes: [UInt128] {
+    service.ports.flatMap { port -> [UInt128] in
+      switch port {
+      case .ports(let transport, let range):
+        [range.lower, range.upper].map { PacketSpace.Service.number(transport, port: $0) }
+      case .protocol(let transport): [PacketSpace.Service.number(transport, port: 0)]
+      case .echoRequest: [PacketSpace.Service.echoRequest(route.family)]
+      }
+    }
+  }
+
+  /// A packet's way. `spaces` are for some machines of the route, by their places, classes of which the packet has the
+  /// headers, and some of which it is there; other machines it passes by any interface.
+  func journey(_ packet: Packet, _ spaces: [Int: [PacketSpace]]) -> Journey {
+    var stops: [Journey.Stop] = []
+    for (place, leg) in route.legs.enumerated() {
+      guard let view = packets.views[leg.machine], let usual = leg.names(view) else { break }
+      let names = names(packet, usual, spaces[place] ?? [])
+      stops.append(.init(machine: leg.machine, trace: leg.trace(packet, names, view)))
+      if stops.last?.trace.verdict != .accept { break }
+    }
+    return Journey(packet: packet, zone: route.zone, stops: stops)
+  }
+
+  /// Interfaces by which a packet is in one of the classes: the usual ones where it is by these.
+  private func names(_ packet: Packet, _ usual: Leg.Names, _ spaces: [PacketSpace]) -> Leg.Names {
+    let headers: [(PacketSpace.Field, IntervalSet)] = [
+      (.source, IntervalSet(packet.source.bits)), (.destination, IntervalSet(packet.destination.bits)),
+      (.service, IntervalSet(PacketSpace.Service.number(packet))),
+    ]
+    let own = spaces.compactMap { $0.narrowed(headers) }
+    let input = IntervalSet(PacketSpace.number(usual.input))
+    let output = usual.output.map { IntervalSet(PacketSpace.number($0)) }
+    let plain = own.contains { space in
+      space.mayHave(.input, input) && (output.map { space.mayHave(.output, $0) } ?? true)
+    }
+    guard !plain, let sample = own.first?.sample() else { return usual }
+    return Leg.Names(input: sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
+  }
+}

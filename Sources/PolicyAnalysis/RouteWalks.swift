@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What the machines on the routes of a test let on, as classes: each machine is walked once for all packets of a line.
+struct RouteWalks {
+  private struct Place: Hashable {
+    let leg: Leg
+    let family: AddressFamily
+  }
+
+  /// What a machine lets on.
+  private struct Passed {
+    let spaces: [PacketSpace]
+    /// Nil where there are few.
+    let index: RelayIndex?
+  }
+
+  /// What the machines read of a packet is the same on all of them, but for these: how it comes, leaves and is routed.
+  fileprivate static let headers: [PacketSpace.Field] = [
+    .source, .destination, .service, .sourcePort, .tcpFlags,
+  ]
+
+  /// Fewer classes than these are looked through.
+  private static let fewClasses = 16
+
+  private let packets: Journeys
+  private var walks: [String: SpaceWalk] = [:]
+  private var names: [String: ReachNames] = [:]
+  private var openings: [Place: PacketSpace] = [:]
+  private var passed: [Place: Passed] = [:]
+
+  init(_ packets: Journeys) { self.packets = packets }
+
+  /// Walks the machines of these routes, for these services alone. What was known of others is forgotten.
+  mutating func walk(_ routes: [TestRoute], _ services: [Service]) {
+    passed = [:]
+    var asked: [Place: (sources: [IntervalSet], destinations: [IntervalSet])] = [:]
+    for route in routes {
+      for leg in route.legs {
+        let place = Place(leg: leg, family: route.family)
+        asked[place, default: ([], [])].sources.append(route.whole.sources)
+        asked[place, default: ([], [])].destinations.append(route.whole.destinations)
+      }
+    }
+    let numbers = Self.numbers(services)
+    for (place, ends) in asked {
+      let ends = TestRoute.Ends(
+        sources: IntervalSet.union(Set(ends.sources)),
+        destinations: IntervalSet.union(Set(ends.destinations)))
+      guard let view = packets.views[place.leg.machine] else { continue }
+      let asked = opening(place)?.narrowed([
+        (.source, ends.sources), (.destination, ends.destinations), (.service, numbers),
+      ])
+      let spaces = walk(view, place.leg, asked)
+      passed[place] = Passed(spaces: spaces, index: spaces.count > Self.fewClasses ? RelayIndex(spaces) : nil)
+    }
+  }
+
+  /// The packets of some services.
+  static func numbers(_ services: [Service]) -> IntervalSet {
+    IntervalSet.union(services.flatMap(\.ports).map(SpecificationWriter.services))
+  }
+
+  /// The first packets of flows between any ends, as one machine meets them; nil where there are none.
+  private mutating func opening(_ place: Place) -> PacketSpace? {
+    if let known = openings[place] { return known }
+    guard let own = names(place.leg.machine) else { return nil }
+    let type = IntervalSet(UInt128(place.leg.destinationType.rawValue))
+    var conditions = [
+      (PacketSpace.Field.destinationType, type), (.input, place.leg.inputs(own)),
+      (.service, MachineReach.services(place.family)),
+    ]
+    let outputs = place.leg.outputs(own)
+    if let outputs { conditions.append((.output, outputs)) }
+    let space = PacketSpace(place.family, input: .present, output: outputs == nil ? .absent : .present)
+      .narrowed(MachineReach.opening + conditions)
+    openings[place] = space
+    return space
+  }
+
+  private mutating func names(_ machine: String) -> ReachNames? {
+    if let known = names[machine] { return known }
+    guard let view = packets.views[machine] else { return nil }
+    let own = ReachNames(packets.policy, view.machine)
+    names[machine] = own
+    return own
+  }
+
+  /// Of some packets those that a machine lets on: judged as they come, then for itself or on their way out.
+  private mutating func walk(_ view: SiteView, _ leg: Leg, _ asked: PacketSpace?) -> [PacketSpace] {
+    guard let asked else { return [] }
+    let walk = walks[view.machine.name] ?? SpaceWalk(view.table)
+    walks[view.machine.name] = walk
+    func accepted(_ spaces: [PacketSpace], _ hook: UInt32) -> [PacketSpace] {
+      spaces.isEmpty ? [] : walk.ends(of: spaces, hook: hook, .accepted).map(\.space)
+    }
+    func leaving(_ space: PacketSpace, _ outputs: IntervalSet) -> PacketSpace {
+      var space = space
+      space[.output] = outputs
+      return space
+    }
+    // Before it is routed a packet has no output.
+    let arriving = accepted([leaving(asked, IntervalSet(0))], NFT.hookPrerouting)
+    if leg.exit == nil { return accepted(arriving, NFT.hookInput) }
+    return accepted(
+      accepted(arriving.map { leaving($0, asked[.output]) }, NFT.hookForward), NFT.hookPostrouting)
+  }
+
+  /// The packets between some ends of a route, as its machines meet them, and what these let on.
+  struct Asked {
+    let route: TestRoute
+    /// In the order of the route's legs.
+    fileprivate let legs: [(asked: PacketSpace, passing: [PacketSpace])]
+    let ends: TestRoute.Ends
+  }
+
+  /// All packets between some ends of a route; nil where there are none.
+  mutating func ask(_ route: TestRoute, _ ends: TestRoute.Ends) -> Asked? {
+    var legs: [(asked: PacketSpace, passing: [PacketSpace])] = []
+    for leg in route.legs {
+      let place = Place(leg: leg, family: route.family)
+      guard let known = passed[place],
+        let asked = opening(place)?.narrowed([(.source, ends.sources), (.destination, ends.destinations)])
+      else { return nil }
+      var spaces = known.spaces
+      if let index = known.index {
+        let prefixes = ReachNames.prefixes(ends.destinations, route.family)
+        spaces = index.places(towards: prefixes).map { known.spaces[$0] }
+      }
+      let passing = spaces.compactMap {
+        $0.narrowed(.source, to: ends.sources)?.narrowed(.destination, to: ends.destinations)
+      }
+      legs.append((asked, passing))
+    }
+    return Asked(route: route, legs: legs, ends: ends)
+  }
+}
+
+extension RouteWalks.Asked {
+  /// Packets that pass every machine of a route, with what each machine lets on of them.
+  struct Through {
+    /// By their headers; how they come and leave is said for each machine.
+    let headers: [PacketSpace]
+    /// In the order of the route's legs, up to the first behind which nothing is left.
+    let legs: [[PacketSpace]]
+  }
+
+  /// What a machine of a route does not let on.
+  struct Missing {
+    /// Its place among the route's legs.
+    let leg: Int
+    let spaces: [PacketSpace]
+  }
+
+  /// The packets of some services, as the target's machine meets them; nil where there are none: an ICMP of the other
+  /// family is none.
+  func packets(_ services: IntervalSet) -> PacketSpace? {
+    legs.last?.asked.narrowed(.service, to: services)
+  }
+
+  /// The packets of some services that pass every machine.
+  func through(_ services: IntervalSet) -> Through {
+    var headers: [PacketSpace] = []
+    var result: [[PacketSpace]] = []
+    for leg in legs {
+      let passing = leg.passing.compactMap { $0.narrowed(.service, to: services) }
+      let own = PacketSpace.coalesced(passing.map { $0.keeping(RouteWalks.headers) })
+      headers =
+        result.isEmpty
+        ? own
+        : PacketSpace.coalesced(headers.flatMap { header in own.compactMap { header.intersection($0) } })
+      result.append(passing)
+      if headers.isEmpty { break }
+    }
+    return Through(headers: headers, legs: result)
+  }
+
+  /// The packets of some services that the machines do not all let on, by machine. Empty where each passes, by each
+  /// interface of its zone.
+  func missing(_ services: IntervalSet) -> [Missing] {
+    var result: [Missing] = []
+    for (place, leg) in legs.enumerated() {
+      guard let asked = leg.asked.narrowed(.service, to: services) else { continue }
+      var rest = [asked]
+      for passing in leg.passing {
+        if rest.isEmpty { break }
+        rest = rest.flatMap { $0.subtracting(passing) }
+      }
+      if !rest.isEmpty { result.append(Missing(leg: place, spaces: rest)) }
+    }
+    return result
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// A way from a source to a target in one address family, with all the packets that a test means by it.
+struct TestRoute {
+  /// The addresses at both ends.
+  struct Ends {
+    let sources: IntervalSet
+    let destinations: IntervalSet
+  }
+
+  /// The zone of the receiving machine by which they come.
+  let zone: SiteZone
+  let legs: [Leg]
+  let family: AddressFamily
+  /// What a `deny` is about: whatever the source may send, spoofed or not.
+  let whole: Ends
+  /// What an `allow` is about: the sources that belong in the zone. Empty where none does.
+  let claimed: Ends
+  /// Addresses that are shown where they can be.
+  let typicalSources: [IPAddress]
+  let typicalDestination: IPAddress?
+}
+
+extension Journeys {
+  /// Every way from a source to a target, in the order in which they are asked about; none where no packet can go.
+  func routes(
+    _ source: GrantSource, _ target: GrantTarget, over: String?, _ zoneSources: inout ZoneSources
+  ) -> [TestRoute] {
+    guard let receiver = views[target.machine] else { return [] }
+    var routes: [TestRoute] = []
+    for way in ways(source, target, over) {
+      for family in AddressFamily.allCases {
+        routes += self.routes(way, family, source, target, receiver, &zoneSources)
+      }
+    }
+    return routes
+  }
+
+  /// The arrivals that a test is about: a list may come by each zone that is not a tunnel.
+  func ways(_ source: GrantSource, _ target: GrantTarget, _ over: String?) -> [Arrival] {
+    let usual = arrivals(source, at: target, over: over)
+    guard over == nil, let first = usual.first, let receiver = views[target.machine] else { return usual }
+    switch source {
+    case .list: break
+    case .machine, .machineZone, .tunnel, .zone, .prefix: return usual
+    }
+    let others = receiver.zones.filter { zone in
+      // Hosts of the zone that is the target reach it without the machine.
+      zone.kind == .network
+        && target != .zone(machine: target.machine, zone: zone.name)
+    }
+    return usual
+      + others.map { Arrival(zone: $0, sources: first.sources, addresses: first.addresses) }
+  }
+
+  private func routes(
+    _ way: Arrival, _ family: AddressFamily, _ source: GrantSource, _ target: GrantTarget,
+    _ receiver: SiteView, _ zoneSources: inout ZoneSources
+  ) -> [TestRoute] {
+    let destinations = destinations(target, receiver.machine, way.zone, family)
+    let own =
+      switch way.addresses {
+      case .any: ZoneSources.all(family)
+      case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
+      case .zone(let zone): zoneSources.addresses(in: zone, family, on: receiver.machine)
+      }
+    let whole = own.union(PacketSpace.addresses(way.spoofed, family))
+    if destinations.isEmpty || whole.isEmpty { return [] }
+    let claimed = own.intersection(zoneSources.addresses(in: way.zone, family, on: receiver.machine))
+    let reachable =
+      way.zone.kind == .tunnel || target != .machine(target.machine)
+      ? destinations
+      : destinations.subtracting(
+        PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes), family).union(
+          ZoneSources.neverSources(family)))
+    let hub = IntervalSet(hubAddresses(way.zone).filter { $0.family == family }.map(\.bits))
+    let parts: [(Relay, (IntervalSet) -> IntervalSet)] =
+      hub.isEmpty
+      ? [(.direct, { $0 })] : [(.relayed, { $0.subtracting(hub) }), (.direct, { $0.intersection(hub) })]
+    return parts.compactMap { relay, part in
+      let sources = part(whole)
+      guard !sources.isEmpty, let legs = legs(source, target, way.zone, relay) else { return nil }
+      return TestRoute(
+        zone: way.zone, legs: legs, family: family,
+        whole: .init(sources: sources, destinations: destinations),
+        claimed: .init(sources: part(claimed), destinations: reachable),
+        typicalSources: way.sources.filter { $0.family == family },
+        typicalDestination: destination(target, receiver, way.zone, family))
+    }
+  }
+
+  /// Every address of a target that packets by a zone may be for.
+  private func destinations(
+    _ target: GrantTarget, _ receiver: Machine, _ zone: SiteZone, _ family: AddressFamily
+  ) -> IntervalSet {
+    switch target {
+    case .machine:
+      if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
+        return PacketSpace.addresses(receiver.addresses(in: tunnel.name).map { Prefix($0) }, family)
+      }
+      return ZoneSources.all(family)
+    case .zone(_, let name):
+      return PacketSpace.addresses(receiver.zone(named: name)?.prefixes ?? [], family)
+    case .subnet(_, let prefix): return PacketSpace.addresses([prefix], family)
+    }
+  }
+
+  /// Why no packet goes from a source to a target, and what would let a test ask about one.
+  func absence(_ source: GrantSource, _ target: GrantTarget, over: String?) -> (because: String, fix: String)
+  {
+    let (from, to) = (PolicyWords.text(source), PolicyWords.sentence(target))
+    let ways = ways(source, target, over)
+    guard let way = ways.first, let receiver = views[target.machine] else {
+      return (
+        "\(from) and \(target.machine) share no tunnel, and \(target.machine) has no zone by which \(from) comes",
+        "give both an address in one tunnel, or name the zone with 'over'"
+      )
+    }
+    if case .list(let name) = source, policy.list(named: name)?.prefixes.isEmpty != false {
+      return ("the list \(name) is empty", "give the list addresses, or take the test out")
+    }
+    func words(_ families: [AddressFamily]) -> String {
+      guard let family = families.first else { return "no address" }
+      return families.count > 1 ? "IPv4 and IPv6" : family == .ipv4 ? "IPv4 only" : "IPv6 only"
+    }
+    let sources = AddressFamily.allCases.filter { family in
+      switch way.addresses {
+      case .any, .zone: true
+      case .prefixes(let prefixes): (prefixes + way.spoofed).contains { $0.family == family }
+      }
+    }
+    let destinations = AddressFamily.allCases.filter {
+      !self.destinations(target, receiver.machine, way.zone, $0).isEmpty
+    }
+    if sources.contains(where: destinations.contains) {
+      return (
+        "no interface of \(target.machine) leads from \(way.zone.name) to \(to)",
+        "give the zones interfaces, or name another way with 'over'"
+      )
+    }
+    return (
+      "no packet can go this way: over \(way.zone.name), \(from) has \(words(sources)) and \(to) has "
+        + words(destinations),
+      "give both an address of one family, or take the test out"
+    )
+  }
+}
