@@ -59,7 +59,9 @@ public struct PolicyTestRun: Sendable {
     var claims: [(route: TestRoute, ends: TestRoute.Ends)] {
       let claims = routes.filter { !$0.claimed.sources.isEmpty && !$0.claimed.destinations.isEmpty }
       if !claims.isEmpty { return claims.map { ($0, $0.claimed) } }
-      return routes.filter { $0.zone == routes.first?.zone }.map { ($0, $0.whole) }
+      return routes.filter { $0.zone == routes.first?.zone }.map { route in
+        (route, .init(sources: route.whole.sources, destinations: route.claimed.destinations))
+      }
     }
 
     func words(_ expected: String, _ service: Service) -> String {

@@ -36,8 +36,8 @@ struct RouteSample {
     }
     guard var packet = best?.space.sample() else { return nil }
     // How it comes and leaves is said for each machine on its way.
-    packet.input = nil
-    packet.output = nil
+    (packet.input, packet.inputType) = (nil, nil)
+    (packet.output, packet.outputType) = (nil, nil)
     return packet
   }
 

@@ -74,6 +74,13 @@ struct RouteWalks {
       (PacketSpace.Field.destinationType, type), (.input, place.leg.inputs(own)),
       (.service, MachineReach.services(place.family)),
     ]
+    // Tunnels are tunnels' interfaces, and senders leave the way to the routers.
+    let linkless = IntervalSet(UInt128(LinkType.linkless.rawValue))
+    conditions.append((.sourceRoute, IntervalSet(0)))
+    if place.leg.entry.kind == .tunnel { conditions.append((.inputType, linkless)) }
+    if case .zone(let zone)? = place.leg.exit, zone.kind == .tunnel {
+      conditions.append((.outputType, linkless))
+    }
     let outputs = place.leg.outputs(own)
     if let outputs { conditions.append((.output, outputs)) }
     let space = PacketSpace(place.family, input: .present, output: outputs == nil ? .absent : .present)

@@ -90,7 +90,14 @@ struct TestFix {
       }
       return journey.zone.name
     case .tunnel where !isTunnel: return journey.zone.name
-    case .machine, .machineZone, .tunnel, .zone, .prefix, .list: return PolicyWords.text(source)
+    // Inside a tunnel machines are known by name.
+    case .prefix(let prefix):
+      guard let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) else {
+        return PolicyWords.text(source)
+      }
+      let owner = policy.machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
+      return owner?.name ?? tunnel.name.description
+    case .machine, .machineZone, .tunnel, .zone, .list: return PolicyWords.text(source)
     }
   }
 
@@ -104,7 +111,8 @@ struct TestFix {
       return
         "line \(tunnel.location.line) stands in the way (an address of \(tunnel.name) is believed on it alone)"
     }
-    if let line = zone.line, !zone.prefixes.isEmpty, !zone.prefixes.contains(where: { $0.contains(address) })
+    if let line = zone.line, zone.kind == .containers, !zone.prefixes.isEmpty,
+      !zone.prefixes.contains(where: { $0.contains(address) })
     {
       return "line \(line) stands in the way (source that zone \(zone.name) does not have)"
     }

@@ -170,7 +170,7 @@ public struct RulesetText {
     case .interface(let side, let comparison, let pattern):
       return "\(word(side)) \(word(comparison))\"\(pattern)\""
     case .interfaceType(let side, let comparison, let type):
-      let name = type == .linkless ? "none" : type == .ethernet ? "ether" : "\(type.rawValue)"
+      let name = type == .ethernet ? "ether" : "\(type.rawValue)"
       return "\(side == .input ? "iiftype" : "oiftype") \(word(comparison))\(name)"
     case .interfaceSet(let side, let comparison, let set): return "\(word(side)) \(word(comparison))@\(set)"
     case .address(let side, let comparison, let prefix):

@@ -59,7 +59,6 @@ import Testing
       new: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/24 }",
       gained: [
         "server 9443/tcp/9443 198.51.100.128/25 internet",
-        "server 9443/tcp/9443 198.51.100.128/25 containers",
       ]),
     Case(
       testDescription: "from the internet, and a range of ports",

@@ -54,10 +54,10 @@ struct TestedPackets {
       zoneName = over ?? (name == target.machine ? home : tunnel.name.description)
       own = name == target.machine ? nil : site.policy.machine(named: name)?.zone(named: home)?.prefixes
     case .prefix(let prefix):
-      zoneName = over ?? random.one(of: networks)
+      zoneName = over ?? random.one(of: homes(prefix, view))
       own = [prefix]
     case .list(let name):
-      zoneName = over ?? random.one(of: networks)
+      zoneName = over ?? random.one(of: networks.filter { $0 != Zone.containers })
       own = site.policy.list(named: name)?.prefixes
     }
     guard let zone = view.zone(named: zoneName) else { return nil }
@@ -86,6 +86,17 @@ struct TestedPackets {
         source: from, destination: to, transport: family == .ipv4 ? .icmp : .icmpv6, input: nil)
     }
     return Tested(packet: packet, zone: zone, isClaimed: isClaimed(packet, zone, target))
+  }
+
+  /// The zones where a prefix of these policies belongs.
+  private func homes(_ prefix: Prefix, _ view: SiteView) -> [String] {
+    if let tunnel, tunnel.prefixes.contains(where: { $0.contains(prefix) }) { return [tunnel.name.description] }
+    if let own = view.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) { return [own.name] }
+    let isRemote = site.policy.machines.contains { other in
+      other.name != view.machine.name && other.subnets.contains { $0.contains(prefix) }
+    }
+    if isRemote, let tunnel { return [tunnel.name.description] }
+    return view.zones.filter { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty) }.map(\.name)
   }
 
   /// Addresses at which the random policies change their mind.
@@ -140,8 +151,9 @@ struct TestedPackets {
     for other in machine.zones where other.name != zone.name { elsewhere += other.prefixes }
     for list in site.policy.block { elsewhere += site.policy.list(named: list.name)?.prefixes ?? [] }
     let never = [
-      "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::/127", "ff00::/8",
+      "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::/127", "::ffff:0.0.0.0/96", "ff00::/8",
     ]
+    elsewhere += site.policy.machines.filter { $0.name != machine.name }.flatMap(\.subnets)
     elsewhere += never.compactMap { Prefix($0) }
     if elsewhere.contains(where: { $0.contains(address) }) { return false }
     let encrypted = site.policy.encryptions.filter { $0.machines.contains(machine.name) }.flatMap(\.machines)
@@ -176,6 +188,14 @@ struct TestedPackets {
         sender = name
         let router = views[name]
         pass(name, router?.zone(named: home).flatMap { router?.interface(of: $0) }, tunnel.name)
+      }
+      if case .prefix(let prefix) = source,
+        let owner = site.policy.machines.first(where: { other in
+          other.name != target.machine && other.subnets.contains { $0.contains(prefix) }
+        }), let router = views[owner.name],
+        let home = router.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
+      {
+        pass(owner.name, router.interface(of: home), tunnel.name)
       }
       let hub = tunnel.hub.flatMap { site.policy.machine(named: $0) }
       if let hub, hub.name != target.machine, hub.name != sender,
