@@ -67,6 +67,17 @@ public struct Connection: ~Copyable {
     return number >= 0 && csys_peer_in_group(descriptor, UInt32(number)) == 1
   }
 
+  /// Whether the other side still has the socket open for sending: false once it has closed it, or ended. What it sent
+  /// before is read first.
+  public var isPeerConnected: Bool {
+    var byte: UInt8 = 0
+    while true {
+      let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+      if count < 0, errno == EINTR { continue }
+      return count > 0 || (count < 0 && errno == EAGAIN)
+    }
+  }
+
   /// What came of an attempt to receive.
   public enum Received: Sendable {
     case bytes([UInt8], files: [Int32])
