@@ -248,6 +248,21 @@ struct HostileReportTests {
     }
   }
 
+  @Test("metrics hold no such character either")
+  func metrics() {
+    var metrics = Metrics()
+    metrics.counters = ["drop-x": CounterState(packets: 1, bytes: 1)]
+    metrics.named = [
+      NamedCounter(
+        name: "drop-x", purpose: .drop, origin: Origin(file: Hostile.text, lines: [1], reason: Hostile.text))
+    ]
+    metrics.peers = [
+      Metrics.Peer(machine: Hostile.text, tunnel: InterfaceName("wg0")!, handshakeAge: 1)
+    ]
+    Hostile.expectSafe(metrics.text, "metrics")
+    #expect(metrics.text.contains("forged"))
+  }
+
   private static func strings(in value: Any) -> [String] {
     switch value {
     case let text as String: [text]

@@ -134,8 +134,8 @@ try:
     client.settimeout(5)
     client.connect(path)
     text = "version=1\nverb=panic\n"
-    if how != "bare":
-        text += f"deadline={time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(seconds * 1e9)}\n"
+    deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(seconds * 1e9)
+    text += "deadline=soon\n" if how == "none" else f"deadline={deadline}\n"
     client.sendall(struct.pack(">I", len(text)) + b"Q" + text.encode())
     if how == "gone":
         client.close()
@@ -159,7 +159,7 @@ seen "gets no panic afterwards" open to_onprem 5432
 verdict "which the journal says" yes "$(has "$journal" "'panic' by root was not carried out: its client is gone")"
 verdict "a request that is too late" yes "$(asked late 0.2 | grep -c 'too late: nothing was changed' | sed 's/1/yes/')"
 seen "is not carried out either" open to_onprem 5432
-verdict "nor is one without a deadline" yes "$(asked bare 0 | grep -c 'no deadline: nothing was changed' | sed 's/1/yes/')"
+verdict "nor is one whose deadline is none" yes "$(asked none 0 | grep -c 'no number: nothing was changed' | sed 's/1/yes/')"
 seen "which changes nothing" open to_onprem 5432
 node onprem kill -STOP "$(cat "$LAB/onprem/daemon.pid")"
 ends "the program itself, while the daemon is stopped" 1 panic

@@ -114,10 +114,13 @@ public struct ControlRequest: Sendable, Hashable {
   public var isChange: Bool { !["status", "log"].contains(verb) }
 
   /// Why it may not be carried out at a moment (nanoseconds since boot); nil where it may. A request that waited too
-  /// long for a daemon that was stopped or busy must not take effect after its client has said that it failed.
+  /// long for a daemon that was stopped or busy must not take effect after its client has said that it failed. One
+  /// without a deadline may be carried out as long as its client is connected.
   public func expiry(at now: Int64) -> Refusal? {
-    guard isChange else { return nil }
-    guard let deadline else { return Refusal("the request has no deadline: nothing was changed") }
+    guard isChange, let text = lines["deadline"] else { return nil }
+    guard let deadline = Int64(text) else {
+      return Refusal("the request's deadline is no number: nothing was changed")
+    }
     guard deadline < now else { return nil }
     return Refusal("the request came \((now - deadline) / 1_000_000_000) s too late: nothing was changed")
   }

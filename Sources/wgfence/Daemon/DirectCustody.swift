@@ -70,8 +70,19 @@ enum DirectCustody {
     if let warning = report.warning { throw Refusal(warning) }
   }
 
+  /// What is stored. A state that cannot be read is as none, which is said.
+  private static func state(_ directory: StateDirectory?) -> KeptState {
+    switch directory?.state() {
+    case .whole(let state): return state
+    case .damaged(let why):
+      Console.note("wgfence: warning: \(why): what was stored of a panic or a trial is not known\n")
+      return KeptState()
+    case .absent, nil: return KeptState()
+    }
+  }
+
   static func custody(_ directory: StateDirectory?) throws -> Custody<KernelRuleset> {
-    let state = directory?.state().value ?? KeptState()
+    let state = state(directory)
     let found = state.inForce.flatMap { directory?.ruleset($0).value?.provenance }
     do throws(StoreError) {
       return Custody(
