@@ -67,15 +67,12 @@ public struct Connection: ~Copyable {
     return number >= 0 && csys_peer_in_group(descriptor, UInt32(number)) == 1
   }
 
-  /// Whether the other side still has the socket open for sending: false once it has closed it, or ended. What it sent
-  /// before is read first.
+  /// Whether the other side still has the socket, whatever it sent and whether it means to send more: false once it has
+  /// closed it, or ended (`POLLHUP` of poll(2)).
   public var isPeerConnected: Bool {
-    var byte: UInt8 = 0
-    while true {
-      let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-      if count < 0, errno == EINTR { continue }
-      return count > 0 || (count < 0 && errno == EAGAIN)
-    }
+    var state = pollfd(fd: descriptor, events: 0, revents: 0)
+    while poll(&state, 1, 0) < 0, errno == EINTR {}
+    return state.revents & Int16(POLLHUP | POLLERR) == 0
   }
 
   /// What came of an attempt to receive.
