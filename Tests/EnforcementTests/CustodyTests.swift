@@ -220,6 +220,19 @@ struct CustodyTests {
     #expect(folder.state.state().value?.panic == nil)
   }
 
+  @Test("a panic that the kernel refuses is not hidden from whoever asks what is stored")
+  func refusedPanicOnFullDisk() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    folder.breakState()
+    custody.store.isRefusing = true
+    let failure = try #require(Self.panic(candidate, &custody))
+    #expect(failure.contains("no memory") && failure.contains("could not be written"))
+    folder.mendState()
+  }
+
   @Test("what the kernel refuses changes neither kernel nor disk")
   func refusal() throws {
     let (folder, quiet) = (try Folder(), Quiet())

@@ -59,7 +59,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     resort = lastResort
   }
 
-  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed.
+  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed,
+  /// with what could not be stored besides. Where nothing failed, `unkept` says what could not be stored.
   @discardableResult
   public mutating func perform(_ actions: [Keeper.Action]) -> String? {
     var failure: String?
@@ -84,7 +85,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .storePanic: storePanic()
       }
     }
-    return failure
+    guard let failure, let unkept else { return failure }
+    return "\(failure). What is stored may differ, as it could not be written: \(unkept)"
   }
 
   /// Tries once more to store what is in force, where that failed before.

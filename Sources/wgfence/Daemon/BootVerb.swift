@@ -28,7 +28,7 @@ struct BootVerb: Verb {
     try namespace.check()
     let journal = Journal()
     var kernel = try openKernel()
-    if let standing = RulesetStanding(reading: &kernel), standing.holder == .process {
+    if case .found(let standing) = RulesetStanding.look(at: &kernel), standing.holder == .process {
       return journal.say(.notice, "nothing was loaded: \(standing.sentence(storedIn: places.directory))")
     }
     if let directory = places.directory {
@@ -55,10 +55,14 @@ struct BootVerb: Verb {
       return
     }
     // What is there now, whoever put it there, decides what is true.
-    if let standing = RulesetStanding(reading: &kernel) {
+    switch RulesetStanding.look(at: &kernel) {
+    case .found(let standing):
       Console.error("no ruleset could be loaded: \(standing.sentence(storedIn: places.directory))")
-    } else {
-      Console.error("no ruleset could be loaded: THIS MACHINE IS NOT PROTECTED")
+    case .nothing: Console.error("no ruleset could be loaded: THIS MACHINE IS NOT PROTECTED")
+    case .unknown(let why):
+      Console.error(
+        "no ruleset could be loaded, and what is in force is not known (\(why)): THIS MACHINE MAY NOT BE PROTECTED"
+      )
     }
     throw ExitCode(1)
   }

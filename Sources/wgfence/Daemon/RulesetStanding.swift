@@ -17,14 +17,26 @@ struct RulesetStanding {
     case nobody
   }
 
-  /// Reads it. Nil where there is none, where it cannot be read, and where it filters nothing: it is dormant
-  /// (`NFT_TABLE_F_DORMANT`), or has no chain at a hook.
-  init?<Store: RulesetStore & ~Copyable>(reading store: inout Store) {
-    guard let table = (try? store.read())?.table else { return nil }
-    self.init(table)
+  /// What was seen in the kernel.
+  enum Look {
+    case found(RulesetStanding)
+    /// There is no table, or it filters nothing.
+    case nothing
+    /// The kernel could not be asked: why.
+    case unknown(String)
   }
 
-  /// What a table is that was read; likewise.
+  /// Reads the kernel's table.
+  static func look<Store: RulesetStore & ~Copyable>(at store: inout Store) -> Look {
+    do throws(StoreError) {
+      return try store.read().table.flatMap { RulesetStanding($0) }.map { .found($0) } ?? .nothing
+    } catch {
+      return .unknown("\(EnforcementError(error))")
+    }
+  }
+
+  /// A table that was read. Nil where it filters nothing: it is dormant (`NFT_TABLE_F_DORMANT`), or has no chain at a
+  /// hook.
   init?(_ table: KernelTable) {
     guard table.flags & NFT.tableDormant == 0, table.chains.contains(where: { $0.base != nil }) else {
       return nil
