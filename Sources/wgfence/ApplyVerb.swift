@@ -122,7 +122,7 @@ struct ApplyVerb: Verb {
     }
     _ = consume lock
     let report = StoredReport(
-      done: "", deed: .apply, unkept: custody.unkept, remedy: "Then run the same command again")
+      done: "", change: .apply, unkept: custody.unkept, remedy: "Then run the same command again")
     if let warning = report.warning { Console.error(warning) }
     return Applied(
       operations: custody.sent, generation: custody.observed?.generation ?? 0, unkept: custody.unkept)

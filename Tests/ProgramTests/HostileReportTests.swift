@@ -183,10 +183,10 @@ enum HostileReports {
       .description,
     ],
     "ProofReport": [ProofReport.text(Proof(CompiledSite(policy, today: Today.date)), path: x).description],
-    "StoredReport": [StoredReport.Deed.apply, .confirm, .rollback, .panic, .endPanic, .unload].flatMap {
-      deed in
+    "StoredReport": [StoredReport.Change.apply, .confirm, .rollback, .panic, .endPanic, .unload].flatMap {
+      change in
       [nil, x].flatMap { unkept in
-        let report = StoredReport(done: "\(x)", deed: deed, unkept: unkept, remedy: "\(x)")
+        let report = StoredReport(done: "\(x)", change: change, unkept: unkept, remedy: "\(x)")
         return [report.text.description, report.warning?.description ?? ""]
       }
     },

@@ -10,18 +10,18 @@ import Testing
 
 @Suite("What is said of something that is in force")
 struct StoredReportTests {
-  static let deeds: [StoredReport.Deed] = [.apply, .confirm, .rollback, .panic, .endPanic, .unload]
+  static let changes: [StoredReport.Change] = [.apply, .confirm, .rollback, .panic, .endPanic, .unload]
 
-  @Test("where it is stored there is nothing to warn of", arguments: deeds)
-  func stored(deed: StoredReport.Deed) {
-    let report = StoredReport(done: "Done", deed: deed, unkept: nil, remedy: "")
+  @Test("where it is stored there is nothing to warn of", arguments: changes)
+  func stored(change: StoredReport.Change) {
+    let report = StoredReport(done: "Done", change: change, unkept: nil, remedy: "")
     #expect(report.warning == nil)
   }
 
-  @Test("where it is not, nothing promises that it lasts, and the reason is said", arguments: deeds)
-  func notStored(deed: StoredReport.Deed) throws {
+  @Test("where it is not, nothing promises that it lasts, and the reason is said", arguments: changes)
+  func notStored(change: StoredReport.Change) throws {
     let report = StoredReport(
-      done: "Done", deed: deed, unkept: "No space left on device", remedy: "Then try again")
+      done: "Done", change: change, unkept: "No space left on device", remedy: "Then try again")
     #expect(report.text.description == "Done.\n")
     let warning = try #require(report.warning).description
     #expect(warning.contains("No space left on device") && warning.hasSuffix("Then try again"))
@@ -31,37 +31,37 @@ struct StoredReportTests {
   @Test("a panic that is stored is said to hold over a restart")
   func panic() {
     let done = PanicWish.begin.report(nil)
-    let kept = StoredReport(done: done, deed: .panic, unkept: nil, remedy: "")
+    let kept = StoredReport(done: done, change: .panic, unkept: nil, remedy: "")
     #expect(kept.text.description.contains("It holds over a restart"))
-    let lost = StoredReport(done: done, deed: .panic, unkept: "full", remedy: "")
+    let lost = StoredReport(done: done, change: .panic, unkept: "full", remedy: "")
     #expect(!lost.text.description.contains("It holds over a restart"))
     #expect(lost.warning?.description.contains("does not survive a restart") == true)
   }
 }
 
 @Suite("What is in force, whoever put it there")
-struct RulesetStandingTests {
+struct LoadedRulesetTests {
   static let table = Lowering.table(PolicyCompiler.lastResort)
 
   @Test("a table that filters nothing protects nothing")
   func nothing() {
     var dormant = Self.table
     dormant.flags |= NFT.tableDormant
-    #expect(RulesetStanding(dormant) == nil)
-    #expect(RulesetStanding(KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
+    #expect(LoadedRuleset(dormant) == nil)
+    #expect(LoadedRuleset(KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
   }
 
   @Test("a table that a process owns is held by it, and is compared without regard to that")
   func held() throws {
     var owned = Self.table
     owned.flags |= NFT.tableOwnership
-    let standing = try #require(RulesetStanding(owned))
-    #expect(standing.holder == .process)
-    #expect(standing.difference(from: Self.table) == 0)
-    #expect(standing.sentence(storedIn: nil).description.contains("a running daemon holds"))
+    let loaded = try #require(LoadedRuleset(owned))
+    #expect(loaded.holder == .process)
+    #expect(loaded.difference(from: Self.table) == 0)
+    #expect(loaded.sentence(storedIn: nil).description.contains("a running daemon holds"))
     var other = Self.table
     other.chains[0].rules.removeLast()
-    #expect(standing.difference(from: other) > 0)
-    #expect(try #require(RulesetStanding(Self.table)).holder == .nobody)
+    #expect(loaded.difference(from: other) > 0)
+    #expect(try #require(LoadedRuleset(Self.table)).holder == .nobody)
   }
 }

@@ -119,8 +119,8 @@ verdict "until it is stored" yes "$(until_true 15 stored && echo yes)"
 
 # --- a request that nobody waits for any more -----------------------------------------------------------------------
 
-# goes_on: nsenter stops itself with what it started, and does not go on with it.
-goes_on() { kill -CONT "$(child_of "${TASK[onprem.daemon]}")"; }
+# resume_nsenter: nsenter stops itself with its child, and does not continue with it.
+resume_nsenter() { kill -CONT "$(child_of "${TASK[onprem.daemon]}")"; }
 
 # asked HOW DEADLINE: sends a request for a panic to the daemon, which is stopped, and prints what comes back once it
 # runs again. DEADLINE is in seconds from now; with `gone`, the client ends before the daemon runs again.
@@ -151,7 +151,7 @@ if how != "gone":
     print(answer.decode(errors="replace").replace("\n", " "))
 time.sleep(0.5)
 PYTHON
-  goes_on
+  resume_nsenter
 }
 ends "a policy for what follows" 0 apply "$live" --machine onprem --force
 seen "a client that is gone" "" asked gone 30
@@ -165,7 +165,7 @@ node onprem kill -STOP "$(cat "$LAB/onprem/daemon.pid")"
 ends "the program itself, while the daemon is stopped" 1 panic
 verdict "says that it takes no effect later" yes "$(has "$err" 'takes no effect later')"
 node onprem kill -CONT "$(cat "$LAB/onprem/daemon.pid")"
-goes_on
+resume_nsenter
 sleep 1
 seen "which is so" open to_onprem 5432
 ends "a request in time is carried out" 0 panic

@@ -28,8 +28,8 @@ struct BootVerb: Verb {
     try namespace.check()
     let journal = Journal()
     var kernel = try openKernel()
-    if case .found(let standing) = RulesetStanding.look(at: &kernel), standing.holder == .process {
-      return journal.say(.notice, "nothing was loaded: \(standing.sentence(storedIn: places.directory))")
+    if case .found(let loaded) = LoadedRuleset.read(from: &kernel), loaded.holder == .process {
+      return journal.say(.notice, "nothing was loaded: \(loaded.sentence(storedIn: places.directory))")
     }
     if let directory = places.directory {
       for slot in [StateDirectory.Slot.boot, .lockDown] {
@@ -55,9 +55,9 @@ struct BootVerb: Verb {
       return
     }
     // What is there now, whoever put it there, decides what is true.
-    switch RulesetStanding.look(at: &kernel) {
-    case .found(let standing):
-      Console.error("no ruleset could be loaded: \(standing.sentence(storedIn: places.directory))")
+    switch LoadedRuleset.read(from: &kernel) {
+    case .found(let loaded):
+      Console.error("no ruleset could be loaded: \(loaded.sentence(storedIn: places.directory))")
     case .nothing: Console.error("no ruleset could be loaded: THIS MACHINE IS NOT PROTECTED")
     case .unknown(let why):
       Console.error(

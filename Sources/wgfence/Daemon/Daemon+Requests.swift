@@ -53,9 +53,9 @@ extension Daemon {
   }
 
   /// What was done, with whether it is stored.
-  private func report(_ done: PrintableText, _ deed: StoredReport.Deed) -> StoredReport {
+  private func report(_ done: PrintableText, _ change: StoredReport.Change) -> StoredReport {
     StoredReport(
-      done: done, deed: deed, unkept: custody.unkept,
+      done: done, change: change, unkept: custody.unkept,
       remedy:
         "The daemon tries again every \(Self.storingInterval / 1_000_000_000) s; wgfence status says when it is stored"
     )
@@ -184,7 +184,7 @@ extension Daemon {
       }
     if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
     policyWasRead()
-    return conclude(client, report(wish.report(custody.keeper.inForce), wish.deed))
+    return conclude(client, report(wish.report(custody.keeper.inForce), wish.change))
   }
 
   private func unload(_ client: ControlClient) throws(Refusal) -> UInt8 {

@@ -107,7 +107,8 @@ struct RollbackVerb: Verb {
       }
       try DirectCustody.conclude(
         StoredReport(
-          done: HistoryReport.rolledBack(to: custody.keeper.inForce), deed: .rollback, unkept: custody.unkept,
+          done: HistoryReport.rolledBack(to: custody.keeper.inForce), change: .rollback,
+          unkept: custody.unkept,
           remedy: "Then run wgfence rollback --to \(number)"))
     }
   }
@@ -146,7 +147,7 @@ struct PanicVerb: Verb {
       if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
       try DirectCustody.conclude(
         StoredReport(
-          done: wish.report(custody.keeper.inForce), deed: wish.deed, unkept: custody.unkept,
+          done: wish.report(custody.keeper.inForce), change: wish.change, unkept: custody.unkept,
           remedy: "Then run the same command again"))
     }
   }

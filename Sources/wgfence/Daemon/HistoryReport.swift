@@ -64,7 +64,7 @@ enum PanicWish {
   }
 
   /// What it is for a report.
-  var deed: StoredReport.Deed {
+  var change: StoredReport.Change {
     switch self {
     case .begin: .panic
     case .end: .endPanic

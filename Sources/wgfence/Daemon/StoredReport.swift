@@ -6,14 +6,14 @@ import NetworkModel
 struct StoredReport {
   /// What was done, as a sentence without its full stop.
   let done: PrintableText
-  let deed: Deed
+  let change: Change
   /// Why it could not be stored; nil where it was.
   let unkept: String?
   /// What leads to its being stored after all, as a sentence without its full stop.
   let remedy: PrintableText
 
   /// What was asked for.
-  enum Deed {
+  enum Change {
     case apply
     case confirm
     case rollback
@@ -25,7 +25,7 @@ struct StoredReport {
   /// The report: nothing in it promises what is not so.
   var text: PrintableText {
     guard unkept == nil else { return "\(done).\n" }
-    switch deed {
+    switch change {
     case .panic: return "\(done). It holds over a restart, until wgfence panic --end.\n"
     case .confirm: return "\(done): it stays.\n"
     case .apply, .rollback, .endPanic, .unload: return "\(done).\n"
@@ -36,7 +36,7 @@ struct StoredReport {
   var warning: PrintableText? {
     guard let unkept else { return nil }
     let restart: PrintableText =
-      switch deed {
+      switch change {
       case .panic: "The panic is in force now, but does not survive a restart of the daemon or the machine"
       case .endPanic:
         "The panic is over now, but may be in force again after a restart of the daemon or the machine"

@@ -5,7 +5,7 @@ import NetworkModel
 import RulesetModel
 
 /// The table `inet wgfence` as the kernel has it, whoever put it there.
-struct RulesetStanding {
+struct LoadedRuleset {
   let table: KernelTable
   let holder: Holder
 
@@ -18,8 +18,8 @@ struct RulesetStanding {
   }
 
   /// What was seen in the kernel.
-  enum Look {
-    case found(RulesetStanding)
+  enum Reading {
+    case found(LoadedRuleset)
     /// There is no table, or it filters nothing.
     case nothing
     /// The kernel could not be asked: why.
@@ -27,9 +27,9 @@ struct RulesetStanding {
   }
 
   /// Reads the kernel's table.
-  static func look<Store: RulesetStore & ~Copyable>(at store: inout Store) -> Look {
+  static func read<Store: RulesetStore & ~Copyable>(from store: inout Store) -> Reading {
     do throws(StoreError) {
-      return try store.read().table.flatMap { RulesetStanding($0) }.map { .found($0) } ?? .nothing
+      return try store.read().table.flatMap { LoadedRuleset($0) }.map { .found($0) } ?? .nothing
     } catch {
       return .unknown("\(EnforcementError(error))")
     }
