@@ -92,6 +92,13 @@ let package = Package(
       ],
       swiftSettings: house),
     .testTarget(
+      name: "ProgramTests",
+      dependencies: [
+        "wgfence", "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
+        "LinuxKernel", "Enforcement",
+      ],
+      swiftSettings: house),
+    .testTarget(
       name: "EnforcementTests",
       dependencies: [
         "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",

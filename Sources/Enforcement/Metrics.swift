@@ -111,10 +111,13 @@ extension Metrics {
     return text
   }
 
-  /// A label's value as the format has it: backslash, quote and line feed escaped.
+  /// A label's value as the format has it: backslash, quote and line feed escaped. Other unsafe characters are shown, as
+  /// in every other report.
   private static func escaped(_ value: String) -> String {
     var text = ""
-    for scalar in value.unicodeScalars {
+    let shown = value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { PrintableText.of(String($0)) }.joined(separator: "\n")
+    for scalar in shown.unicodeScalars {
       switch scalar {
       case "\\": text += "\\\\"
       case "\"": text += "\\\""

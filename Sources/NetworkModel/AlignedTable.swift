@@ -2,8 +2,8 @@
 
 /// Rows of cells, written in columns that line up on a terminal.
 ///
-/// Widths count columns of a terminal: combining marks 0, East Asian wide characters and emoji 2. Control characters in
-/// a cell (a process may be named anything) are written as `\u{1b}`, so no cell can drive the terminal or break a row.
+/// Widths count columns of a terminal: combining marks 0, East Asian wide characters and emoji 2. Unsafe characters
+/// in a cell (a process may be named anything) are written as `\u{1b}`, so no cell can drive the terminal or break a row.
 public struct AlignedTable: Sendable {
   /// A column's heading and side.
   public struct Column: Sendable, Hashable {
@@ -39,7 +39,12 @@ public struct AlignedTable: Sendable {
 
   /// The table as lines, each with a line feed and without spaces at its end. Columns stand `gap` spaces apart, and the
   /// whole stands `indent` spaces from the left. Without rows, nothing.
-  public func text(indent: Int = 0, gap: Int = 2) -> String {
+  public func text(indent: Int = 0, gap: Int = 2) -> PrintableText {
+    PrintableText(lines: joined(indent: indent, gap: gap))
+  }
+
+  /// The same. Its line feeds are its own: cells have none.
+  private func joined(indent: Int, gap: Int) -> String {
     if rows.isEmpty { return "" }
     let headings = columns.map { PrintableText.of($0.heading) }
     let lines = headings.allSatisfy(\.isEmpty) ? rows : [headings] + rows

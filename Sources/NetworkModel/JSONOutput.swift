@@ -65,32 +65,42 @@ public struct JSONOutput: Sendable {
 
   mutating func number(_ digits: String) { bytes.append(contentsOf: digits.utf8) }
 
-  /// Quotes a text: what RFC 8259 section 7 demands is escaped, and DEL, which no terminal should be sent.
+  /// Quotes a text. Escaped is what RFC 8259 section 7 demands, and every other character that is not safe on a
+  /// terminal (`UnsafeCharacters`): the value that a reader gets is the same.
   mutating func string(_ text: some StringProtocol) {
     bytes.append(UInt8(ascii: "\""))
     // Most texts have nothing to escape, and are copied whole.
     func isPlain(_ byte: UInt8) -> Bool {
-      byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7f
+      byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
     if text.utf8.allSatisfy(isPlain) {
       bytes.append(contentsOf: text.utf8)
       bytes.append(UInt8(ascii: "\""))
       return
     }
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): bytes.append(contentsOf: #"\""#.utf8)
-      case UInt8(ascii: "\\"): bytes.append(contentsOf: #"\\"#.utf8)
-      case UInt8(ascii: "\n"): bytes.append(contentsOf: #"\n"#.utf8)
-      case UInt8(ascii: "\r"): bytes.append(contentsOf: #"\r"#.utf8)
-      case UInt8(ascii: "\t"): bytes.append(contentsOf: #"\t"#.utf8)
-      case 0..<0x20, 0x7f:
-        bytes.append(contentsOf: (byte < 0x10 ? #"\u000"# : #"\u00"#).utf8)
-        bytes.append(contentsOf: String(byte, radix: 16).utf8)
-      default: bytes.append(byte)
+    var previous: Unicode.Scalar?
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": bytes.append(contentsOf: #"\""#.utf8)
+      case "\\": bytes.append(contentsOf: #"\\"#.utf8)
+      case "\n": bytes.append(contentsOf: #"\n"#.utf8)
+      case "\r": bytes.append(contentsOf: #"\r"#.utf8)
+      case "\t": bytes.append(contentsOf: #"\t"#.utf8)
+      case _ where UnsafeCharacters.contains(scalar, after: previous):
+        for unit in String(scalar).utf16 { escape(unit) }
+      default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
+      previous = scalar
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// `\u001b`: a UTF-16 code unit in four digits (a character beyond U+FFFF takes two).
+  private mutating func escape(_ unit: UInt16) {
+    let digits = String(unit, radix: 16)
+    bytes.append(contentsOf: #"\u"#.utf8)
+    bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
+    bytes.append(contentsOf: digits.utf8)
   }
 }
 

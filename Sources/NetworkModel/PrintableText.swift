@@ -1,25 +1,99 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Text of others (names that processes choose, comments of rules) made fit for a terminal or a page.
-public enum PrintableText {
-  /// The text on one line, with what a terminal would obey, and what would turn the writing's direction, as `\u{1b}`.
-  public static func of(_ text: String) -> String {
-    func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-      switch scalar.properties.generalCategory {
-      // Line and paragraph separators; format characters but the joiner of emoji can turn the text's direction.
-      case .control, .lineSeparator, .paragraphSeparator: true
-      case .format: scalar.value != 0x200d
-      default: false
-      }
+/// Text that is safe to write to a terminal, a journal or a page.
+///
+/// What stands in a literal is the program's own and is kept as it is, line feeds and colours included. Every value that
+/// is interpolated is escaped, since it may come from elsewhere: a policy, the command line, a process, another
+/// firewall's rules. So it stays on its line and cannot drive a terminal, start a journal entry of its own or turn the
+/// direction of the text:
+///
+///     let text: PrintableText = "\(process.name) listens\n"   // "eve\u{1b}[2J\u{a} listens" and one line feed
+///
+/// Everything that writes for people (`Console`, `Journal`, `ControlFrame`) takes this type, so a report that is built
+/// from it cannot forget to escape.
+public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
+  /// The text as it is written.
+  public private(set) var description: String
+
+  private init(written text: String) { description = text }
+
+  /// A text of several lines whose origin is not known any more, such as a document or another process's output: its
+  /// line feeds and tabs are kept, every other unsafe character is escaped.
+  public init(lines text: String) { description = UnsafeCharacters.escaped(text, .lines) }
+
+  /// One line of a text: what is unsafe in it is escaped, line feeds and tabs included.
+  public static func of(_ text: String) -> String { UnsafeCharacters.escaped(text, .oneLine) }
+
+  /// Whether there is nothing in it.
+  public var isEmpty: Bool { description.isEmpty }
+
+  /// Its lines, each without its line feed; empty lines are left out.
+  public var lines: [String] { description.unicodeScalars.split(separator: "\n").map { String($0) } }
+
+  /// The text in a colour, with the escape sequences of ECMA-48 (SGR).
+  public static func coloured(_ text: PrintableText, _ colour: Colour) -> PrintableText {
+    PrintableText(written: "\u{1b}[\(colour.rawValue)m\(text.description)\u{1b}[0m")
+  }
+
+  /// The colours that the program uses, by their SGR parameters.
+  public enum Colour: String, Sendable {
+    case bold = "1"
+    case boldRed = "31;1"
+    case boldGreen = "32;1"
+    case boldMagenta = "35;1"
+    case green = "32"
+    case yellow = "33"
+    case blue = "34"
+    case cyan = "36"
+  }
+
+  /// Both, one behind the other.
+  public static func + (left: PrintableText, right: PrintableText) -> PrintableText {
+    PrintableText(written: left.description + right.description)
+  }
+
+  /// Appends a text.
+  public static func += (left: inout PrintableText, right: PrintableText) {
+    left.description += right.description
+  }
+}
+
+extension PrintableText: ExpressibleByStringInterpolation {
+  /// A literal: the program's own words.
+  public init(stringLiteral text: StaticString) { description = text.description }
+
+  /// A literal with values in it.
+  public init(stringInterpolation parts: Interpolation) { description = parts.text }
+
+  /// Collects a literal's parts: its own words as they are, values escaped.
+  public struct Interpolation: StringInterpolationProtocol {
+    fileprivate var text = ""
+
+    /// An empty collection.
+    public init(literalCapacity: Int, interpolationCount: Int) {
+      text.reserveCapacity(literalCapacity + 16 * interpolationCount)
     }
-    guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isUnsafe(scalar) {
-        result += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
+
+    /// The program's own words.
+    public mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
+
+    /// A text that is safe already.
+    public mutating func appendInterpolation(_ value: PrintableText) { text += value.description }
+
+    /// A value of any origin, on one line.
+    public mutating func appendInterpolation<Value>(_ value: Value) {
+      text += UnsafeCharacters.escaped(String(describing: value), .oneLine)
+    }
+  }
+}
+
+extension Sequence<PrintableText> {
+  /// All of them, one behind the other, with a separator between two.
+  public func joined(separator: PrintableText = "") -> PrintableText {
+    var result: PrintableText = ""
+    for (place, text) in enumerated() {
+      if place > 0 { result += separator }
+      result += text
     }
     return result
   }

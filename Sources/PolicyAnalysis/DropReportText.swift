@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 internal import PolicyLanguage
 
 /// Dropped packets as lines: for a journal, for a terminal, for programs.
 public enum DropReportText {
   /// One line without a line feed, which says all; the time is the journal's own.
-  public static func journal(_ report: DropReport) -> String {
+  public static func journal(_ report: DropReport) -> PrintableText {
     let place = report.place.hasSuffix(":") ? "built in" : report.place
     return "dropped \(what(report)), from \(report.zone): \(report.reason) (\(place)); \(way(report.remedy))"
   }
 
   /// Lines in columns, with a line feed at each end; nothing where there are none.
-  public static func aligned(_ reports: [DropReport]) -> String {
+  public static func aligned(_ reports: [DropReport]) -> PrintableText {
     var table = AlignedTable([
       .left("TIME"), .left("ZONE"), .left("FROM"), .left("TO"), .left("SERVICE"), .left("WHY"), .left("LINE"),
       .left("TO ALLOW"),

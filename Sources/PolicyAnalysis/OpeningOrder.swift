@@ -82,10 +82,10 @@ public struct OpeningOrder: Sendable {
     return sets
   }
 
-  /// One line without what nft's comments cannot hold.
+  /// One line without what nft's comments cannot hold, and safe on a terminal: `nft list ruleset` prints it as it is.
   private static func line(_ text: String) -> String {
     let kept = String(
-      String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
+      String.UnicodeScalarView(PrintableText.of(text).unicodeScalars.map { $0 == "\"" ? "'" : $0 }))
     return kept.split(separator: " ").joined(separator: " ")
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 public import PolicyLanguage
 internal import RulesetModel
 
@@ -17,11 +17,11 @@ public struct TestFailureText: Sendable {
   }
 
   /// All of these, one after another, each line ended.
-  public func render(_ failures: [PolicyTestRun.Failure]) -> String {
+  public func render(_ failures: [PolicyTestRun.Failure]) -> PrintableText {
     failures.map { render($0) }.joined()
   }
 
-  private func render(_ failure: PolicyTestRun.Failure) -> String {
+  private func render(_ failure: PolicyTestRun.Failure) -> PrintableText {
     let place = Diagnostic(
       severity: .error, location: failure.location, message: "test failed: \(failure.expectation)", help: nil,
       sourceLine: nil, length: 1)
@@ -34,15 +34,16 @@ public struct TestFailureText: Sendable {
     let verdict = failure.trace?.verdict.rawValue ?? "no packet"
     rows.append(("decided", "\(verdict) on \(failure.machine): \(failure.because)"))
     rows.append(("to pass", failure.fix))
-    return DiagnosticText(style: style).render(lines?.showing(place) ?? place)
-      + rows.map { "    \(label($0.label))\($0.text)\n" }.joined()
+    var text = DiagnosticText(style: style).render(lines?.showing(place) ?? place)
+    for row in rows { text += "    \(label(row.label))\(row.text)\n" }
+    return text
   }
 
-  private func label(_ label: String) -> String {
+  private func label(_ label: String) -> PrintableText {
     let padding = String(repeating: " ", count: max(1, 10 - label.utf8.count))
-    if style == .plain || label.isEmpty { return label + padding }
+    if style == .plain || label.isEmpty { return "\(label)\(padding)" }
     // The way out is what one looks for.
-    return "\u{1b}[\(label == "to pass" ? "32;1" : "34")m\(label)\u{1b}[0m\(padding)"
+    return "\(PrintableText.coloured("\(label)", label == "to pass" ? .boldGreen : .blue))\(padding)"
   }
 
   /// A way, step by step, in columns.
@@ -51,6 +52,6 @@ public struct TestFailureText: Sendable {
     for step in trace?.steps ?? [] {
       table.append([step.chain, WalkText.text(step.outcome), step.comment ?? ""])
     }
-    return table.text().split(separator: "\n").map { String($0) }
+    return table.text().lines
   }
 }

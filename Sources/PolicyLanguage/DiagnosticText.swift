@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
+
 /// Writes diagnostics for people: the place, the message, the line with what is meant underlined, the help.
 public struct DiagnosticText: Sendable {
   /// Whether terminal colours are written.
@@ -18,38 +20,35 @@ public struct DiagnosticText: Sendable {
   public init(style: Style = .plain) { self.style = style }
 
   /// All of these, one after another, each line ended.
-  public func render(_ diagnostics: [Diagnostic]) -> String {
+  public func render(_ diagnostics: [Diagnostic]) -> PrintableText {
     diagnostics.map { render($0) }.joined()
   }
 
   /// One diagnostic, each line ended.
-  public func render(_ diagnostic: Diagnostic) -> String {
-    let place = "\(diagnostic.location.file):\(diagnostic.location.line):\(diagnostic.location.column)"
-    let colour = diagnostic.severity == .error ? "31;1" : "35;1"
-    var result =
-      "\(paint(Self.escaped(place), "1")): \(paint("\(diagnostic.severity.rawValue):", colour)) "
-      + "\(paint(Self.escaped(diagnostic.message), "1"))\n"
+  public func render(_ diagnostic: Diagnostic) -> PrintableText {
+    let location = diagnostic.location
+    let place = paint("\(location.file):\(location.line):\(location.column)", .bold)
+    let colour: PrintableText.Colour = diagnostic.severity == .error ? .boldRed : .boldMagenta
+    var result: PrintableText =
+      "\(place): \(paint("\(diagnostic.severity.rawValue):", colour)) \(paint("\(diagnostic.message)", .bold))\n"
     let number = String(diagnostic.location.line)
     let margin = String(repeating: " ", count: number.utf8.count + 2)
     if let line = diagnostic.sourceLine {
       let (shown, indent, carets) = Self.window(
         line, from: diagnostic.location.column - 1, count: diagnostic.length)
-      result += "  \(paint("\(number) |", "34")) \(shown)\n"
-      result += "\(margin) \(paint("|", "34")) \(String(repeating: " ", count: indent))"
-      result += "\(paint("^" + String(repeating: "~", count: carets - 1), colour))\n"
+      result += "  \(paint("\(number) |", .blue)) \(shown)\n"
+      result += "\(margin) \(paint("|", .blue)) \(String(repeating: " ", count: indent))"
+      result += "\(paint("^\(String(repeating: "~", count: carets - 1))", colour))\n"
     }
     if let help = diagnostic.help {
-      result += "\(margin) \(paint("=", "34")) help: \(Self.escaped(help))\n"
+      result += "\(margin) \(paint("=", .blue)) help: \(help)\n"
     }
     return result
   }
 
-  private func paint(_ text: String, _ code: String) -> String {
-    style == .plain ? text : "\u{1b}[\(code)m\(text)\u{1b}[0m"
+  private func paint(_ text: PrintableText, _ colour: PrintableText.Colour) -> PrintableText {
+    style == .plain ? text : PrintableText.coloured(text, colour)
   }
-
-  /// The text with control characters, and those that turn the writing direction, shown as escapes.
-  private static func escaped(_ text: String) -> String { text.unicodeScalars.map { cell($0).text }.joined() }
 
   /// The part of a line around `count` characters from `start` on, the cells before them, and the cells they take.
   private static func window(_ line: String, from start: Int, count: Int) -> (
@@ -62,8 +61,10 @@ public struct DiagnosticText: Sendable {
     let first = max(0, start - width)
     var place =
       scalars.index(scalars.startIndex, offsetBy: first, limitedBy: scalars.endIndex) ?? scalars.endIndex
+    var previous: Unicode.Scalar?
     while place < scalars.endIndex, cells.count < 2 * width + 1 {
-      cells.append(cell(scalars[place]))
+      cells.append(cell(scalars[place], after: previous))
+      previous = scalars[place]
       place = scalars.index(after: place)
     }
     let mark = min(start - first, cells.count)
@@ -95,14 +96,13 @@ public struct DiagnosticText: Sendable {
   }
 
   /// A character as it is shown, and the cells it takes on a terminal.
-  private static func cell(_ scalar: Unicode.Scalar) -> (text: String, width: Int) {
-    switch scalar.value {
-    case 0x09: return ("    ", 4)
-    case 0..<0x20, 0x7f...0x9f, 0x200b...0x200f, 0x2028...0x202e, 0x2066...0x2069, 0xfeff:
-      let digits = String(scalar.value, radix: 16, uppercase: true)
-      let text = "\\u{\(digits)}"
+  private static func cell(
+    _ scalar: Unicode.Scalar, after previous: Unicode.Scalar?
+  ) -> (text: String, width: Int) {
+    if scalar == "\t" { return ("    ", 4) }
+    if UnsafeCharacters.contains(scalar, after: previous) {
+      let text = UnsafeCharacters.shown(scalar)
       return (text, text.utf8.count)
-    default: break
     }
     switch scalar.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .format: return (String(scalar), 0)

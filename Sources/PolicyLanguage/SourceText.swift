@@ -80,12 +80,19 @@ struct SourceText: Sendable {
         guard bytes[index + next] & 0xc0 == 0x80 else { return (index, .invalidUTF8) }
         value = value << 6 | UInt32(bytes[index + next] & 0x3f)
       }
-      switch value {
-      case 0x80...0x9f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff, 0xfffe, 0xffff:
-        return (index, .character(value))
-      default: index += length
-      }
+      if Self.isRefused(value) { return (index, .character(value)) }
+      index += length
     }
     return nil
+  }
+
+  /// Whether a character may not stand in a policy, neither as it is nor as an escape of YAML (`"\e"`): a carriage
+  /// return is allowed in a line's ending alone.
+  static func isRefused(_ value: UInt32) -> Bool {
+    switch value {
+    case 0x09, 0x0a: false
+    case 0..<0x20, 0x7f...0x9f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff, 0xfffe, 0xffff: true
+    default: false
+    }
   }
 }

@@ -24,9 +24,7 @@ struct YamlReader: ~Copyable {
       switch flaw {
       case .invalidUTF8: log.error(mark, "this is not UTF-8", help: "save the file as UTF-8")
       case .character(let value):
-        let digits = String(value, radix: 16, uppercase: true)
-        let padded = String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
-        log.error(mark, "the character U+\(padded) is not allowed in a policy", help: "take it out")
+        log.error(mark, "the character \(codePoint(value)) is not allowed in a policy", help: "take it out")
       }
       return nil
     }
@@ -44,6 +42,8 @@ struct YamlReader: ~Copyable {
   /// Whether the bytes that begin anchors and tags are there at all. libyaml drops the tag `!` without a trace, so
   /// events alone do not tell.
   private let mayHoldProperties: Bool
+  /// Whether a backslash is there at all.
+  private let mayHoldEscapes: Bool
   /// How far properties were looked for: a number of characters, and the bytes they take.
   private var cursor = (index: 0, offset: 0)
   /// Where properties were last reported.
@@ -54,6 +54,7 @@ struct YamlReader: ~Copyable {
     unsafe events = YamlEvents(buffer)
     self.source = source
     self.log = log
+    mayHoldEscapes = source.bytes.contains(UInt8(ascii: "\\"))
     mayHoldProperties = source.bytes.contains(UInt8(ascii: "!")) || source.bytes.contains(UInt8(ascii: "&"))
   }
 
@@ -99,7 +100,18 @@ struct YamlReader: ~Copyable {
   private mutating func node(_ event: YamlEvents.Event, depth: Int) -> YamlNode? {
     if mayHoldProperties, event.kind != .alias { refuseProperties(of: event) }
     switch event.kind {
-    case .scalar: return YamlNode(content: .text(event.text), mark: event.mark)
+    case .scalar:
+      // The file has none of them, but a quoted text can spell them: "\e", "\u202e".
+      if mayHoldEscapes,
+        let refused = event.text.unicodeScalars.first(where: { SourceText.isRefused($0.value) })
+      {
+        log.error(
+          event.mark,
+          "the character \(Self.codePoint(refused.value)) is not allowed in a policy, also as an escape",
+          help: "take it out")
+        return YamlNode(content: .refused, mark: event.mark)
+      }
+      return YamlNode(content: .text(event.text), mark: event.mark)
     case .alias:
       log.error(
         event.mark, "YAML aliases are not allowed in a policy", help: "write the value out, or define a group"
@@ -114,6 +126,12 @@ struct YamlReader: ~Copyable {
       return event.kind == .listStart ? list(event, depth: depth) : map(event, depth: depth)
     case .streamStart, .documentStart, .end, .other: return nil
     }
+  }
+
+  /// `U+202E`
+  private static func codePoint(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return "U+\(String(repeating: "0", count: max(0, 4 - digits.utf8.count)))\(digits)"
   }
 
   private mutating func list(_ start: YamlEvents.Event, depth: Int) -> YamlNode? {

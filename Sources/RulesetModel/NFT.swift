@@ -102,6 +102,8 @@ public enum NFT {
   public static let familyInet: UInt8 = 1
   /// The table belongs to the socket that made it (`NFT_TABLE_F_OWNER`, Linux 5.12): others may not change it.
   public static let tableOwner: UInt32 = 0x2
+  /// `NFT_TABLE_F_DORMANT`
+  public static let tableDormant: UInt32 = 0x1
   /// The table outlives its owner, and may be taken over then (`NFT_TABLE_F_PERSIST`, Linux 6.9).
   public static let tablePersist: UInt32 = 0x4
   /// The flags that say who holds a table, not what it does.

@@ -77,7 +77,8 @@ public struct Origin: Sendable, Hashable {
     return "\(file):\(shown)\(lines.count > 3 ? "+\(lines.count - 3)" : "")"
   }
 
-  /// The comment of the rule: place and reason, cut to what nft reads. A path too long for it loses its front.
+  /// The comment of the rule: place and reason on one line, unsafe characters as `PrintableText` shows them, cut to what
+  /// nft reads. A path too long for it loses its front.
   public var comment: String {
     let limit = Userdata.commentLimit - 1
     var text = "\(place) \(reason)"
@@ -85,10 +86,10 @@ public struct Origin: Sendable, Hashable {
       let short = Origin(file: "…\(file[slash...])", lines: lines, reason: reason)
       text = "\(short.place) \(reason)"
     }
-    // nft quotes comments and knows no escape for a quote.
-    if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") }) {
-      text = String(
-        String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0 == "\"" ? "'" : $0 }))
+    // nft quotes comments and knows no escape for a quote. `nft list ruleset` prints the rest as it is.
+    text = PrintableText.of(text)
+    if text.utf8.contains(UInt8(ascii: "\"")) {
+      text = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\"" ? "'" : $0 }))
     }
     if text.utf8.count > limit {
       var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)

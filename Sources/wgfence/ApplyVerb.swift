@@ -21,8 +21,8 @@ struct ApplyVerb: Verb {
 
       Needs root, or CAP_NET_ADMIN in its network namespace; in the machine's own, --host.
 
-      Exit status: 0 the kernel equals the policy; 1 it does not, and was not changed; 2 the policy is not valid or a \
-      test of it failed, and nothing was changed.
+      Exit status: 0 the kernel equals the policy; 1 it does not, and was not changed, or it does, but that could not be \
+      stored for a restart; 2 the policy is not valid or a test of it failed, and nothing was changed.
       """)
 
   @OptionGroup var options: PolicyOptions
@@ -70,17 +70,18 @@ struct ApplyVerb: Verb {
     let desired = Lowering.table(ruleset)
     let cut = try connectionsCut(by: ruleset, desired, loaded.policy)
     if format == .text { Console.print(cut.text) }
-    if let daemon {
-      report(try hand(loaded, to: daemon), cut, loaded)
-    } else {
-      report(try applyDirectly(loaded), cut, loaded)
-    }
+    let applied: Applied
+    if let daemon { applied = try hand(loaded, to: daemon) } else { applied = try applyDirectly(loaded) }
+    report(applied, cut, loaded)
+    if applied.unkept != nil { throw ExitCode(1) }
   }
 
   /// What was sent, and the generation since.
   private struct Applied {
     var operations: Int
     var generation: UInt32
+    /// Why it could not be stored; nil where it was.
+    var unkept: String?
   }
 
   /// Lets the daemon do it: the policy and its lists are handed over as they were read here.
@@ -97,6 +98,7 @@ struct ApplyVerb: Verb {
       result in
       applied.operations = result["operations"].flatMap { Int($0) } ?? 0
       applied.generation = result["generation"].flatMap { UInt32($0) } ?? 0
+      applied.unkept = result["unkept"]
     }
     if status != 0 { throw ExitCode(status) }
     return applied
@@ -104,7 +106,7 @@ struct ApplyVerb: Verb {
 
   private func applyDirectly(_ loaded: LoadedPolicy) throws -> Applied {
     let directory = places.directory
-    let lock = try directory.map { try DirectCustody.lock($0) }
+    let lock = try directory.flatMap { try DirectCustody.lock($0) }
     var custody = try DirectCustody.custody(directory)
     do {
       let candidate = try Candidate(
@@ -121,7 +123,11 @@ struct ApplyVerb: Verb {
       throw ExitCode(1)
     }
     _ = consume lock
-    return Applied(operations: custody.sent, generation: custody.observed?.generation ?? 0)
+    let report = StoredReport(
+      done: "", change: .apply, unkept: custody.unkept, remedy: "Then run the same command again")
+    if let warning = report.warning { Console.error(warning) }
+    return Applied(
+      operations: custody.sent, generation: custody.observed?.generation ?? 0, unkept: custody.unkept)
   }
 
   /// The live connections that the change ends. They are looked for, and told, before it: the caller's own may be one.
@@ -222,12 +228,13 @@ struct ApplyVerb: Verb {
       }
     case .json:
       Console.print(
-        JSONWriter.object { object in
+        document: JSONWriter.object { object in
           object.put("schema", "wgfence/apply/1")
           object.put("machine", options.machine.name(in: loaded.policy))
           object.put("digest", loaded.digest)
           object.put("operations", applied.operations)
           object.put("generation", applied.generation)
+          object.put("stored", applied.unkept == nil)
           cut.put(in: &object)
         })
     }

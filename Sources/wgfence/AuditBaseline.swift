@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FoundationEssentials
+import NetworkModel
 import PolicyLanguage
 
 /// The findings of an earlier audit, by what they are known again.

@@ -38,7 +38,7 @@ struct AuditReport {
   // MARK: Text
 
   /// For people: a line a socket and side; who is let in first, who is not behind it. Then the findings.
-  func text(_ style: FindingText.Style) -> String {
+  func text(_ style: FindingText.Style) -> PrintableText {
     var table = AlignedTable([
       .left("SOCKET"), .left("SERVICE"), .left("WHO"), .left(policy == nil ? "INTERFACE" : "ZONE"),
       .left("FROM"),
@@ -52,7 +52,7 @@ struct AuditReport {
         head = ["", "", ""]
       }
     }
-    var text = ""
+    var text: PrintableText = ""
     if let policy, drift != .none {
       text +=
         "NOT ENFORCED: the kernel does not hold what \(policy.path) says. The verdicts are what packets meet now.\n\n"
@@ -61,18 +61,18 @@ struct AuditReport {
     let exposed = exposures.count(where: \.isExposed)
     text +=
       "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
-    for opening in openings { text += "open for a time: \(PrintableText.of(opening.line))\n" }
+    for opening in openings { text += "open for a time: \(opening.line)\n" }
     if let policy, let machine, isEnforced {
       text += "The kernel holds what \(policy.path) says for \(machine).\n"
     }
     if !findings.isEmpty { text += "\n" }
     for finding in findings {
       let severity = FindingText.severity(finding.severity, style)
-      text += "\(severity): \(PrintableText.of(finding.found)) [\(finding.check.rawValue)]\n"
-      text += "  fix: \(PrintableText.of(finding.fix))\n"
+      text += "\(severity): \(finding.found) [\(finding.check.rawValue)]\n"
+      text += "  fix: \(finding.fix)\n"
     }
     if known > 0 { text += "\(known) finding\(known == 1 ? "" : "s") of the baseline not shown.\n" }
-    for note in notes { text += "note: \(PrintableText.of(note))\n" }
+    for note in notes { text += "note: \(note)\n" }
     return text
   }
 

@@ -48,9 +48,9 @@ struct AuditVerb: Verb {
     let report = try look(role, &notes).leavingOut(known)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
-    case .json: Console.print(report.json)
-    case .sarif: Console.print(report.sarif)
-    case .html: Console.print(report.page(at: Today.time))
+    case .json: Console.print(document: report.json)
+    case .sarif: Console.print(document: report.sarif)
+    case .html: Console.print(document: report.page(at: Today.time))
     }
     if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
   }

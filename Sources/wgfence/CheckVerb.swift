@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
 import RulesetModel
@@ -60,7 +61,7 @@ struct CheckVerb: Verb {
           + "\(run.failures.count) fail\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
       )
     }
-    if format == .json { Console.print(report.json) }
+    if format == .json { Console.print(document: report.json) }
     let isWarned = report.diagnostics.contains { $0.severity == .warning }
     if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
       || report.proofs.contains(where: { !$0.proof.counterExamples.isEmpty })
@@ -70,7 +71,7 @@ struct CheckVerb: Verb {
   }
 
   /// Prints what is for people.
-  private func say(_ text: String) { if format == .text { Console.print(text) } }
+  private func say(_ text: PrintableText) { if format == .text { Console.print(text) } }
 
   /// The rules of every machine, counted, and where it is asked for what is found out about them.
   private func machineParts(

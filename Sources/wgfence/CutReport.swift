@@ -52,9 +52,9 @@ struct CutReport {
   // MARK: Text
 
   /// A section for people; empty where there is nothing to say.
-  var text: String {
+  var text: PrintableText {
     guard let found else { return "" }
-    var text = ""
+    var text: PrintableText = ""
     if !found.cut.isEmpty {
       text += found.cut.count == 1 ? "This live connection will end:\n" : "These live connections will end:\n"
       text += table(found.cut)
@@ -72,7 +72,7 @@ struct CutReport {
     return text
   }
 
-  private func table(_ flows: [CutFlow]) -> String {
+  private func table(_ flows: [CutFlow]) -> PrintableText {
     var table = AlignedTable([.left("FROM"), .left("TO"), .left("SERVICE"), .right("AGE")])
     for cut in flows.prefix(Self.mostLines) {
       let original = cut.flow.original

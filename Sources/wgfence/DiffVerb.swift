@@ -55,8 +55,8 @@ struct DiffVerb: Verb {
     let report = live ? try compareLive() : try compareFiles()
     switch format {
     case .text: Console.print(report.text)
-    case .json: Console.print(report.json)
-    case .markdown: Console.print(report.markdown)
+    case .json: Console.print(document: report.json)
+    case .markdown: Console.print(document: report.markdown)
     }
     if !report.difference.isEmpty { throw ExitCode(2) }
   }

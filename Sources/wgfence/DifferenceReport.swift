@@ -82,16 +82,16 @@ struct DifferenceReport {
 
   // MARK: Text
 
-  var text: String {
+  var text: PrintableText {
     if difference.isEmpty {
       return "Nothing that passes changes between \(old) and \(new).\n"
     }
-    var text = ""
+    var text: PrintableText = ""
     text += Self.section("Gained", Self.lines(difference.gained), mark: "!")
     text += Self.clear("May now leave in the clear", difference.clearTextGained, mark: "!")
     text += Self.section("Lost", Self.lines(difference.lost), mark: " ")
     text += Self.clear("Leaves in the clear no more", difference.clearTextLost, mark: " ")
-    text += summary + ".\n"
+    text += "\(summary).\n"
     if hasDanger { text += "! comes from outside every tunnel, or leaves one.\n" }
     return text
   }
@@ -107,7 +107,7 @@ struct DifferenceReport {
       + "from \(old) to \(new)"
   }
 
-  private static func section(_ title: String, _ lines: [Line], mark: String) -> String {
+  private static func section(_ title: String, _ lines: [Line], mark: String) -> PrintableText {
     if lines.isEmpty { return "" }
     var table = AlignedTable([.left(), .left("MACHINE"), .left("SERVICE"), .left("FROM"), .left("OVER")])
     for line in lines {
@@ -119,7 +119,9 @@ struct DifferenceReport {
     return "\(title)\n\(table.text())\n"
   }
 
-  private static func clear(_ title: String, _ lines: [SiteDifference.ClearText], mark: String) -> String {
+  private static func clear(
+    _ title: String, _ lines: [SiteDifference.ClearText], mark: String
+  ) -> PrintableText {
     if lines.isEmpty { return "" }
     var table = AlignedTable([.left(), .left("MACHINE"), .left("TO"), .left("SERVICE"), .left("OVER")])
     for line in lines {
@@ -179,18 +181,19 @@ struct DifferenceReport {
     return text
   }
 
-  /// A name in a table: nothing in it is markup.
+  /// A name in a table: nothing in it is markup (CommonMark 0.31, sections 2.4 and 2.5).
   private static func cell(_ text: String) -> String {
-    var result = ""
-    for character in text {
-      if "|\\`*_<>[]".contains(character) { result += "\\" }
-      result.append(character == "\n" ? " " : character)
+    var result = String.UnicodeScalarView()
+    for scalar in PrintableText.of(text).unicodeScalars {
+      if "|\\`*_<>[]&~".unicodeScalars.contains(scalar) { result.append("\\") }
+      result.append(scalar)
     }
-    return result
+    return String(result)
   }
 
+  /// A name in a code span, which knows no escapes.
   private static func code(_ text: String) -> String {
-    String(text.map { $0 == "`" || $0 == "\n" ? "'" : $0 })
+    String(String.UnicodeScalarView(PrintableText.of(text).unicodeScalars.map { $0 == "`" ? "'" : $0 }))
   }
 
   // MARK: JSON

@@ -13,31 +13,32 @@ struct DoctorReport {
   let notes: [String]
 
   /// For people: the worst first, each with its fix on the next line; then what is well, then what was not looked at.
-  func text(_ style: FindingText.Style) -> String {
+  func text(_ style: FindingText.Style) -> PrintableText {
     let width = DoctorCheck.allCases.map(\.rawValue.count).max() ?? 0
-    func line(_ word: String, _ check: DoctorCheck?, _ text: String, colour: String? = nil) -> String {
-      let head = word + String(repeating: " ", count: max(0, 11 - word.count))
+    func line(
+      _ word: String, _ check: DoctorCheck?, _ text: String, colour: PrintableText.Colour? = nil
+    ) -> PrintableText {
+      var head: PrintableText = "\(word)\(String(repeating: " ", count: max(0, 11 - word.count)))"
+      if style == .coloured, let colour { head = PrintableText.coloured(head, colour) }
       let name = check?.rawValue ?? ""
-      let painted = style == .coloured ? colour.map { "\u{1b}[\($0)m\(head)\u{1b}[0m" } ?? head : head
-      return
-        "\(painted)  \(name)\(String(repeating: " ", count: width - name.count))  \(PrintableText.of(text))\n"
+      return "\(head)  \(name)\(String(repeating: " ", count: width - name.count))  \(text)\n"
     }
-    var text = ""
+    var text: PrintableText = ""
     for finding in diagnosis.findings {
       text += line(
         finding.severity.rawValue, finding.check, finding.found, colour: FindingText.colour(finding.severity))
       text += line("", nil, "fix: \(finding.fix)")
     }
-    for result in diagnosis.passed { text += line("ok", result.check, result.lookedAt, colour: "32") }
+    for result in diagnosis.passed { text += line("ok", result.check, result.lookedAt, colour: .green) }
     for gap in diagnosis.notMade { text += line("not made", gap.check, gap.why) }
     let counts = FindingSeverity.allCases.map { severity in
       let count = diagnosis.count(severity)
       return "\(count) \(severity.rawValue)\(count == 1 || severity == .information ? "" : "s")"
     }
+    let role = machine.map { ", as \($0) of \(policy ?? "")" } ?? ""
     text +=
-      "\n\(counts.joined(separator: ", ")); \(diagnosis.passed.count) ok, \(notMadeCount) not made"
-      + (machine.map { ", as \($0) of \(policy ?? "")" } ?? "") + ".\n"
-    for note in notes { text += "note: \(PrintableText.of(note))\n" }
+      "\n\(counts.joined(separator: ", ")); \(diagnosis.passed.count) ok, \(notMadeCount) not made\(role).\n"
+    for note in notes { text += "note: \(note)\n" }
     return text
   }
 

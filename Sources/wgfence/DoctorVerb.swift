@@ -61,7 +61,7 @@ struct DoctorVerb: Verb {
       diagnosis: Diagnosis(subject, walks: walks), notes: notes)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
-    case .json: Console.print(report.json)
+    case .json: Console.print(document: report.json)
     }
     if report.diagnosis.isIll { throw ExitCode(2) }
   }

@@ -67,7 +67,7 @@ struct ExplainVerb: Verb {
         loaded.policy, machine: machine, from: from, to: to, destination: destination,
         over: interface == nil ? over : nil)
     } catch {
-      Console.error(error.description)
+      Console.error("\(error.description)")
       throw ExitCode(1)
     }
     if question.sources == [.machine(name)] {
@@ -84,16 +84,15 @@ struct ExplainVerb: Verb {
     let report = ExplanationReport(
       machine: name, question: question, explanation: explanation, notes: notes, isLive: live)
     guard !explanation.ways.isEmpty else {
-      Console.error(
-        "no packet can go this way: "
-          + (notes.isEmpty
-            ? "\(from) and \(name) share no tunnel, zone or address family there"
-            : notes.joined(separator: "; ")))
+      let why =
+        notes.isEmpty
+        ? "\(from) and \(name) share no tunnel, zone or address family there" : notes.joined(separator: "; ")
+      Console.error("no packet can go this way: \(why)")
       throw ExitCode(1)
     }
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
-    case .json: Console.print(report.json)
+    case .json: Console.print(document: report.json)
     }
     if explanation.verdict != .accept { throw ExitCode(2) }
   }

@@ -15,8 +15,8 @@ struct ExplanationReport {
 
   // MARK: Text
 
-  func text(_ style: DiagnosticText.Style) -> String {
-    var text = ""
+  func text(_ style: DiagnosticText.Style) -> PrintableText {
+    var text: PrintableText = ""
     var told: [(key: [String], packet: String)] = []
     for way in explanation.ways {
       let packet = "\(WalkText.text(way.packet)), from \(way.source) over \(way.zone)"
@@ -54,10 +54,10 @@ struct ExplanationReport {
     return "\(stop.because) \(stop.reason)"
   }
 
-  private func verdict(_ verdict: TraceVerdict, _ style: DiagnosticText.Style) -> String {
-    let word = verdict == .undetermined ? "cannot be determined" : verdict.rawValue
-    guard case .coloured = style else { return word.uppercased() }
-    return "\u{1b}[\(verdict == .accept ? "32" : "31");1m\(word.uppercased())\u{1b}[0m"
+  private func verdict(_ verdict: TraceVerdict, _ style: DiagnosticText.Style) -> PrintableText {
+    let name = verdict == .undetermined ? "cannot be determined" : verdict.rawValue
+    let word: PrintableText = "\(name.uppercased())"
+    return style == .plain ? word : PrintableText.coloured(word, verdict == .accept ? .boldGreen : .boldRed)
   }
 
   /// Whether a stop's steps stand under the name of its machine.
@@ -66,8 +66,8 @@ struct ExplanationReport {
     case without
   }
 
-  private func text(_ stop: Explanation.Stop, _ heading: Heading) -> String {
-    var text = heading == .without ? "" : "  \(Self.role(stop)) \(stop.machine)"
+  private func text(_ stop: Explanation.Stop, _ heading: Heading) -> PrintableText {
+    var text: PrintableText = heading == .without ? "" : "  \(Self.role(stop)) \(stop.machine)"
     if stop.role == .tunnel {
       return text + ": \(stop.verdict == .accept ? "" : "refused, ")\(Self.because(stop))\n"
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import NetworkModel
 import PolicyAnalysis
 
 /// How findings are shown on a terminal.
@@ -12,16 +13,17 @@ enum FindingText {
   }
 
   /// The severity's word.
-  static func severity(_ severity: FindingSeverity, _ style: Style) -> String {
-    style == .coloured ? "\u{1b}[\(colour(severity))m\(severity.rawValue)\u{1b}[0m" : severity.rawValue
+  static func severity(_ severity: FindingSeverity, _ style: Style) -> PrintableText {
+    let word: PrintableText = "\(severity.rawValue)"
+    return style == .coloured ? PrintableText.coloured(word, colour(severity)) : word
   }
 
-  /// The parameters of the escape sequence for a severity's colour.
-  static func colour(_ severity: FindingSeverity) -> String {
+  /// A severity's colour.
+  static func colour(_ severity: FindingSeverity) -> PrintableText.Colour {
     switch severity {
-    case .error: "1;31"
-    case .warning: "33"
-    case .information: "36"
+    case .error: .boldRed
+    case .warning: .yellow
+    case .information: .cyan
     }
   }
 }

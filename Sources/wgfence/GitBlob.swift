@@ -4,6 +4,10 @@ import Glibc
 import PolicyLanguage
 
 /// A file as a revision of a git repository has it.
+///
+/// A repository's own configuration can name commands that git runs, so git is run in a way that leaves it none to run:
+/// `cat-file blob` knows no hooks, filters, text conversions or pagers, every transport is forbidden (a missing object
+/// is not fetched), and git sees none of this process's `GIT_*` variables and none of the user's configuration.
 struct GitBlob {
   /// The revision, in git's words (`main`, `HEAD~3`, a commit).
   let revision: String
@@ -29,57 +33,65 @@ struct GitBlob {
       if name.hasPrefix("/") { return .unreadable(reason: "an absolute path is in no revision") }
       file = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + name
     }
-    return Self.run(["git", "cat-file", "blob", "\(revision):\(file)"], limit: limit)
-  }
-
-  /// What a program prints, or its own words where it fails.
-  private static func run(_ arguments: [String], limit: Int) -> ListFile {
-    var output: [Int32] = [-1, -1]
-    var errors: [Int32] = [-1, -1]
-    guard pipe(&output) == 0 else { return .unreadable(reason: String(cString: strerror(errno))) }
-    defer { for file in output where file >= 0 { close(file) } }
-    guard pipe(&errors) == 0 else { return .unreadable(reason: String(cString: strerror(errno))) }
-    defer { for file in errors where file >= 0 { close(file) } }
-    for file in output + errors { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO)
-    posix_spawn_file_actions_adddup2(&actions, errors[1], STDERR_FILENO)
-    var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-    words.append(nil)
-    defer { for word in words { free(word) } }
-    var process = pid_t()
-    let code = posix_spawnp(&process, arguments[0], &actions, nil, words, environ)
-    for pipe in [output[1], errors[1]] { close(pipe) }
-    (output[1], errors[1]) = (-1, -1)
-    guard code == 0 else { return .unreadable(reason: "\(arguments[0]): \(String(cString: strerror(code)))") }
-    // What git says of an error is a line or two, and fits into the pipe while the file is read.
-    let bytes = contents(output[0], limit: limit + 1)
-    let complaint = contents(errors[0], limit: 4096)
-    close(output[0])
-    output[0] = -1
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-    if bytes.count > limit { return .bytes(bytes) }
-    guard status == 0 else {
-      let text = String(decoding: complaint, as: UTF8.self)
+    let repository: GitRepository
+    switch GitRepository.ofCurrentFolder() {
+    case .found(let found): repository = found
+    case .none: return .unreadable(reason: "this folder is in no git repository")
+    case .foreign(let reason):
       return .unreadable(
-        reason: text.isEmpty ? "git failed" : text.split(separator: "\n").joined(separator: "; "))
+        reason: "\(reason); its configuration could run commands as you. Let its owner write the file: "
+          + "git show \(revision):\(file) > FILE")
     }
-    return .bytes(bytes)
+    guard let program = Self.program else { return .unreadable(reason: "git is not installed") }
+    let run = BoundedProcess(
+      program, ["git"] + Self.options + ["cat-file", "blob", "\(revision):\(file)"],
+      environment: Self.environment(in: repository), milliseconds: Self.patience, limit: limit + 1)
+    switch run.outcome {
+    case .notStarted(let code): return .unreadable(reason: "\(program): \(String(cString: strerror(code)))")
+    case .timedOut: return .unreadable(reason: "git did not answer within \(Self.patience / 1000) s")
+    case .tooLarge: return .bytes(run.output)
+    case .ended(let status):
+      if status == 0 { return .bytes(run.output) }
+      let words = String(decoding: run.errors, as: UTF8.self).split(separator: "\n").joined(separator: "; ")
+      return .unreadable(reason: words.isEmpty ? "git failed" : words)
+    }
   }
 
-  private static func contents(_ file: Int32, limit: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while bytes.count < limit {
-      let count = Glibc.read(file, &chunk, min(chunk.count, limit - bytes.count))
-      if count < 0, errno == EINTR { continue }
-      if count <= 0 { break }
-      bytes += chunk[..<count]
-    }
-    return bytes
+  /// How long git may take, in milliseconds.
+  private static let patience: Int32 = 20_000
+
+  /// Settings of the command line stand above those of the repository.
+  private static let options = [
+    "--no-pager", "--no-replace-objects", "--literal-pathspecs",
+    "-c", "protocol.allow=never",
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.sshCommand=/bin/false",
+    "-c", "core.gitProxy=/bin/false",
+    "-c", "core.askPass=/bin/false",
+    "-c", "core.alternateRefsCommand=/bin/false",
+    "-c", "credential.helper=",
+    // What is larger is streamed, not held in memory.
+    "-c", "core.bigFileThreshold=1m",
+  ]
+
+  /// All that git gets of an environment. Newer versions than 2.45 know `GIT_NO_LAZY_FETCH`; `GIT_ALLOW_PROTOCOL`, the
+  /// list of transports that are allowed, keeps all of them from fetching.
+  private static func environment(in repository: GitRepository) -> [String] {
+    [
+      "PATH=\(folders.joined(separator: ":"))", "HOME=/nonexistent", "LC_ALL=C",
+      "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null",
+      "GIT_ATTR_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_PROTOCOL_FROM_USER=0",
+      "GIT_SSH_COMMAND=/bin/false", "GIT_PROXY_COMMAND=/bin/false", "GIT_ASKPASS=/bin/false",
+      "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+      // No other repository than the one whose owner was checked.
+      "GIT_CEILING_DIRECTORIES=\(repository.parent)",
+    ]
   }
+
+  /// The folders of `PATH`, without those that depend on where this runs.
+  private static let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")
+    .split(separator: ":").map { String($0) }.filter { $0.hasPrefix("/") }
+
+  private static let program = folders.first { access("\($0)/git", X_OK) == 0 }.map { "\($0)/git" }
 }

@@ -44,7 +44,7 @@ struct InitVerb: Verb {
       throw ExitCode(1)
     }
     guard let output else {
-      Console.print(text)
+      Console.print(document: text)
       return
     }
     let file = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)

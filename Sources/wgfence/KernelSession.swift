@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Enforcement
+import NetworkModel
 
 /// The kernel's ruleset as verbs use it: failures end the verb with status 1 and say what to do.
 enum KernelSession {
@@ -13,7 +14,7 @@ enum KernelSession {
       var store = try open()
       return try body(&store)
     } catch {
-      Console.error(error.description)
+      Console.error("\(error.description)")
       throw ExitCode(1)
     }
   }

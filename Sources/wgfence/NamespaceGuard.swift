@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import LinuxKernel
+import NetworkModel
 
 /// Keeps rules out of the machine's own network namespace unless that is what was asked for.
 struct NamespaceGuard: ParsableArguments {

@@ -34,9 +34,9 @@ struct PlanVerb: Verb {
     switch format {
     case .text:
       let ends = cut.text
-      Console.print(
-        PlanReport.text(outcome.plan, before: outcome.before) + (ends.isEmpty ? "" : "\n" + ends))
-    case .json: Console.print(json(outcome, cut))
+      Console.print(PlanReport.text(outcome.plan, before: outcome.before))
+      if !ends.isEmpty { Console.print("\n\(ends)") }
+    case .json: Console.print(document: json(outcome, cut))
     }
     if !outcome.plan.isEmpty { throw ExitCode(2) }
   }
@@ -63,7 +63,7 @@ struct PlanVerb: Verb {
 
 /// A plan for people.
 enum PlanReport {
-  static func text(_ plan: Plan, before: KernelTable?) -> String {
+  static func text(_ plan: Plan, before: KernelTable?) -> PrintableText {
     if plan.isEmpty { return "The kernel equals the policy: nothing to change.\n" }
     var table = AlignedTable([.left(), .left(), .left()])
     for operation in plan.operations {

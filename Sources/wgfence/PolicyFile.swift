@@ -3,6 +3,7 @@
 import ArgumentParser
 import Enforcement
 import Glibc
+import NetworkModel
 import PolicyLanguage
 
 /// A policy file on disk, with the files of its lists.

@@ -39,7 +39,7 @@ struct PolicyOptions: ParsableArguments {
     do throws(CompileError) {
       return try PolicyCompiler.compile(policy, machine: machine, today: Today.date, live: live)
     } catch {
-      Console.error(error.description)
+      Console.error("\(error.description)")
       throw ExitCode(1)
     }
   }

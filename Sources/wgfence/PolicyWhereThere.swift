@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
 import RulesetModel

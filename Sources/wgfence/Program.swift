@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import Glibc
+import NetworkModel
 
 /// The program: finds the verb and runs it.
 @main
@@ -18,9 +20,29 @@ enum Program {
     let arguments = Array(CommandLine.arguments.dropFirst())
     // A verb parses its own arguments: taking all of them apart at each start would cost more than most verbs do.
     if let name = arguments.first, let verb = verbs.first(where: { $0.name == name }) {
-      verb.main(Array(arguments.dropFirst()))
+      run(verb, Array(arguments.dropFirst()))
     } else {
-      Overview.main(arguments)
+      run(Overview.self, arguments)
+    }
+  }
+
+  /// Parses and runs, and ends the process where it fails. What ArgumentParser says repeats the arguments as they were
+  /// given, so it does not write itself.
+  private static func run(_ command: any ParsableCommand.Type, _ arguments: [String]) {
+    do {
+      var command = try command.parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      let code = command.exitCode(for: error)
+      var message = command.fullMessage(for: error)
+      for argument in arguments where PrintableText.of(argument) != argument {
+        message = message.replacing(argument, with: PrintableText.of(argument))
+      }
+      if !message.isEmpty {
+        let text: PrintableText = "\(PrintableText(lines: message))\n"
+        code == .success ? Console.print(text) : Console.note(text)
+      }
+      exit(code.rawValue)
     }
   }
 }

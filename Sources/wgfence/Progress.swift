@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import NetworkModel
 
 /// How far long work has come, on a terminal, where it takes more than a second. Nothing is written anywhere else.
 struct Progress {

@@ -6,9 +6,9 @@ import RulesetModel
 
 /// A proof, as text and as JSON.
 enum ProofReport {
-  static func text(_ proof: Proof, path: String) -> String {
+  static func text(_ proof: Proof, path: String) -> PrintableText {
     var text = proof.counterExamples.map { example in
-      var text =
+      var text: PrintableText =
         "\(path): not proved: \(example.claim.rawValue)\n"
         + "    on       \(example.machine), at \(example.chain)\n"
         + "    packet   \(WalkText.full(example.packet))\n"

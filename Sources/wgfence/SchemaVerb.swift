@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import NetworkModel
 import PolicyLanguage
 
 /// `wgfence schema`: the JSON Schema of the policy language.
@@ -16,5 +17,5 @@ struct SchemaVerb: Verb {
       Needs no root and reads nothing. Exit status: 0.
       """)
 
-  func run() { Console.print(PolicySchema.text) }
+  func run() { Console.print(document: PolicySchema.text) }
 }

@@ -25,9 +25,9 @@ struct ShowVerb: Verb {
     let loaded = try options.load()
     let ruleset = try options.compile(loaded.policy)
     switch format {
-    case .text: Console.print(RulesetText.text(ruleset))
-    case .expressions: Console.print(ExpressionText.text(Lowering.table(ruleset)))
-    case .json: Console.print(json(ruleset, loaded))
+    case .text: Console.print(document: RulesetText.text(ruleset))
+    case .expressions: Console.print(document: ExpressionText.text(Lowering.table(ruleset)))
+    case .json: Console.print(document: json(ruleset, loaded))
     }
   }
 

@@ -2,6 +2,7 @@
 
 import Enforcement
 import Glibc
+import NetworkModel
 import PolicyCompiler
 import RulesetModel
 import Testing
@@ -33,7 +34,7 @@ struct CustodyTests {
     var reading = KeeperTests.refused
     func readPolicy() -> PolicyReading { reading }
     func now() -> Moment { KeeperTests.now }
-    func say(_ severity: Keeper.Severity, _ text: String) { said.append(text) }
+    func say(_ severity: Keeper.Severity, _ text: PrintableText) { said.append(text.description) }
   }
 
   /// A directory that is gone at the end, whatever was put into it.
@@ -45,7 +46,7 @@ struct CustodyTests {
     }
     deinit {
       let state = StateDirectory("\(path)/state")
-      for number in state.numbers() { state.remove(number: number) }
+      for number in state.numbers() { try? state.remove(number: number) }
       for name in ["state", "boot", "lock-down", "panic", "lock"] { unlink("\(path)/state/\(name)") }
       unlink("\(path)/state")
       for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
@@ -157,6 +158,81 @@ struct CustodyTests {
     #expect(custody.keeper.state.inForce == 2)
   }
 
+  /// Declares a panic while a candidate holds.
+  static func panic(_ candidate: Candidate, _ custody: inout Custody<Memory>) -> String? {
+    // The policy file says the same, so that nothing has to be read from the disk.
+    _ = custody.keeper.read(.accepted(candidate), at: KeeperTests.now)
+    custody.store.plans = [candidate.table(.panic)]
+    return custody.perform(custody.keeper.panic(by: "eric", at: KeeperTests.now))
+  }
+
+  @Test("a panic on a full disk takes effect, is not said to be stored, and is stored once it can be")
+  func panicOnFullDisk() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    folder.breakState()
+    #expect(Self.panic(candidate, &custody) == nil)
+    #expect(custody.store.table == candidate.table(.panic))
+    #expect(custody.unkept != nil)
+    #expect(quiet.said.count { $0.contains("not stored") } == 2)
+    folder.mendState()
+    custody.keepAgain()
+    #expect(custody.unkept == nil)
+    #expect(folder.state.state().value?.panic != nil)
+    #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
+  }
+
+  @Test("a state that is stored does not hide that the ruleset for boot is not")
+  func partlyStored() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    // A directory where the file should be: only this one cannot be replaced.
+    unlink("\(folder.state.path)/boot")
+    mkdir("\(folder.state.path)/boot", 0o700)
+    #expect(Self.panic(candidate, &custody) == nil)
+    #expect(folder.state.state().value?.panic != nil)
+    #expect(custody.unkept != nil)
+    rmdir("\(folder.state.path)/boot")
+    custody.keepAgain()
+    #expect(custody.unkept == nil)
+    #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
+  }
+
+  @Test("the end of a panic that cannot be stored is said not to be")
+  func endOfPanicOnFullDisk() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    _ = Self.panic(candidate, &custody)
+    #expect(custody.unkept == nil)
+    folder.breakState()
+    custody.store.plans = [candidate.table(.policy)]
+    #expect(custody.perform(try custody.keeper.endPanic(by: "eric")) == nil)
+    #expect(custody.unkept != nil)
+    folder.mendState()
+    #expect(folder.state.state().value?.panic != nil)
+    custody.keepAgain()
+    #expect(folder.state.state().value?.panic == nil)
+  }
+
+  @Test("a panic that the kernel refuses is not hidden from whoever asks what is stored")
+  func refusedPanicOnFullDisk() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var custody = Self.custody(folder, quiet)
+    let candidate = try KeeperTests.candidate("a")
+    _ = try Self.apply(candidate, &custody)
+    folder.breakState()
+    custody.store.isRefusing = true
+    let failure = try #require(Self.panic(candidate, &custody))
+    #expect(failure.contains("no memory") && failure.contains("could not be written"))
+    folder.mendState()
+  }
+
   @Test("what the kernel refuses changes neither kernel nor disk")
   func refusal() throws {
     let (folder, quiet) = (try Folder(), Quiet())
@@ -179,7 +255,7 @@ struct CustodyTests {
     let first = try KeeperTests.candidate("a")
     _ = try Self.apply(first, &custody)
     _ = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
-    folder.state.remove(number: 1)
+    try folder.state.remove(number: 1)
     custody.store.plans = [first.table(.policy)]
     custody.perform(custody.keeper.ring(at: KeeperTests.later(60)))
     #expect(custody.store.table == first.table(.policy))

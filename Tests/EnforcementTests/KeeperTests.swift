@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
+import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
 import RulesetModel

@@ -53,6 +53,39 @@ struct KeptFilesTests {
     }
   }
 
+  @Test("what a person may read with head holds no character that drives a terminal")
+  func printable() throws {
+    var provenance = Self.provenance
+    provenance.by = "\u{1b}[2J\u{85}\u{202e}\u{e0041}\r\n\\u{41}"
+    let stored = try StoredRuleset(Self.table, provenance)
+    #expect(try #require(StoredRuleset(stored.bytes)).provenance == provenance)
+    let words = stored.bytes.dropLast(stored.batch.count)
+    #expect(words.allSatisfy { $0 == 0x0a || (0x20..<0x7f).contains($0) })
+  }
+
+  @Test("a request that came too late, or whose deadline is none, may change nothing")
+  func deadline() {
+    var request = ControlRequest("panic")
+    #expect(request.expiry(at: 1) == nil)
+    request["deadline"] = "soon"
+    #expect(request.expiry(at: 1) != nil)
+    request.deadline = 5
+    let read = ControlRequest(payload: request.frame.payload)
+    #expect(read.deadline == 5)
+    #expect(read.expiry(at: 5) == nil)
+    #expect(read.expiry(at: 6)?.description.contains("nothing was changed") == true)
+    for verb in ["apply", "confirm", "rollback", "open", "unload", "what comes later"] {
+      var request = ControlRequest(verb)
+      request.deadline = 0
+      #expect(request.expiry(at: 1) != nil)
+    }
+    for verb in ["status", "log"] {
+      var request = ControlRequest(verb)
+      request.deadline = 0
+      #expect(request.expiry(at: 1) == nil)
+    }
+  }
+
   @Test("ten rulesets before the one in force are kept, and none that is needed goes")
   func history() throws {
     var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
@@ -68,7 +101,7 @@ struct KeptFilesTests {
     guard let lock = try directory.lock() else { throw CancellationError() }
     if try directory.lock() != nil { Issue.record("the lock was given twice") }
     _ = consume lock
-    for number in directory.numbers() { directory.remove(number: number) }
+    for number in directory.numbers() { try? directory.remove(number: number) }
     for name in ["state/state", "state/lock"] { unlink("\(path)/\(name)") }
     for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
   }

@@ -54,7 +54,7 @@ import Testing
     #expect(report.counter == "drop-not-granted-wg0" && report.place == "policy.yaml:3")
     #expect(report.remedy == .grant("- { to: gateway, services: [postgres], from: laptop }"))
     #expect(
-      DropReportText.journal(report)
+      DropReportText.journal(report).description
         == "dropped tcp laptop (10.13.0.2) -> 10.13.0.1 port 5432 [postgres], from wg0: no grant lets it in from "
         + "zone wg0 (policy.yaml:3); to allow: - { to: gateway, services: [postgres], from: laptop }")
   }
@@ -117,7 +117,7 @@ import Testing
     let report = reporter.report(
       try dropped("drop/clear-text-in", "eth0", [203, 0, 113, 20], [203, 0, 113, 10]))
     #expect(report.sender == .endpoint("server"))
-    #expect(DropReportText.journal(report).contains("203.0.113.20 (an address of server)"))
+    #expect(DropReportText.journal(report).description.contains("203.0.113.20 (an address of server)"))
   }
 
   @Test func `packets alike are worked out once, each with its own address`() throws {
@@ -155,6 +155,6 @@ import Testing
         "allow": "- { to: gateway, services: [postgres], from: laptop }", "no_allow": null}
 
         """)
-    #expect(DropReportText.aligned([report]).split(separator: "\n").count == 2)
+    #expect(DropReportText.aligned([report]).lines.count == 2)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
 import Testing
@@ -36,7 +37,7 @@ struct FailingTestGoldenTests {
     let report =
       DiagnosticText(style: style).render(run.coverage.warnings.map { lines.showing($0) })
       + TestFailureText(style: style, lines: lines).render(run.failures)
-    return (report, run)
+    return (report.description, run)
   }
 
   @Test("is recorded", arguments: FailingPolicy.all)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import NetworkModel
 import PolicyLanguage
 import Testing
 
@@ -62,7 +63,7 @@ struct GoldenDiagnosticsTests {
   func rejected(golden: GoldenCase) throws {
     let decoded = try golden.decoded()
     #expect(!decoded.isValid)
-    try golden.expect(DiagnosticText().render(decoded.diagnostics))
+    try golden.expect(DiagnosticText().render(decoded.diagnostics).description)
   }
 
   @Test("a doubtful policy is accepted with these warnings", arguments: GoldenCase.all("warned"))
@@ -70,7 +71,7 @@ struct GoldenDiagnosticsTests {
     let decoded = try golden.decoded()
     #expect(decoded.isValid)
     #expect(!decoded.diagnostics.isEmpty)
-    try golden.expect(DiagnosticText().render(decoded.diagnostics))
+    try golden.expect(DiagnosticText().render(decoded.diagnostics).description)
   }
 
   @Test("there are at least a hundred broken policies")

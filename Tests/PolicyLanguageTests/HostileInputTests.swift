@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import NetworkModel
 import PolicyLanguage
 import Testing
 
@@ -18,7 +19,7 @@ struct HostileInputTests {
     for end in 0..<bytes.count {
       let decoded = decode(Array(bytes[..<end]))
       #expect(decoded.policy != nil || !decoded.diagnostics.isEmpty, "cut at \(end)")
-      #expect(DiagnosticText().render(decoded.diagnostics).utf8.count < 1 << 20)
+      #expect(DiagnosticText().render(decoded.diagnostics).description.utf8.count < 1 << 20)
     }
     #expect(ContinuousClock.now - start < .seconds(60))
   }
@@ -53,7 +54,7 @@ struct HostileInputTests {
     let decoded = decode(Array(String(repeating: piece, count: count).utf8))
     #expect(decoded.policy == nil)
     #expect((1...501).contains(decoded.diagnostics.count))
-    #expect(DiagnosticText().render(decoded.diagnostics).utf8.count < 1 << 20)
+    #expect(DiagnosticText().render(decoded.diagnostics).description.utf8.count < 1 << 20)
     #expect(ContinuousClock.now - start < .seconds(20))
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
+
 /// What goes over the daemon's socket: frames of a kind and a payload.
 ///
 /// A frame is the length of its payload in 4 bytes, in network order, a byte for its kind, and the payload. A client
@@ -38,8 +40,11 @@ public struct ControlFrame: Sendable, Hashable {
     self.payload = payload
   }
 
-  /// A frame of text.
-  public init(_ kind: Kind, text: String) { self.init(kind, Array(text.utf8)) }
+  /// A frame of text for people.
+  public init(_ kind: Kind, text: PrintableText) { self.init(kind, Array(text.description.utf8)) }
+
+  /// A frame of text for programs: a JSON document, or `key=value` lines.
+  public init(_ kind: Kind, document: String) { self.init(kind, Array(document.utf8)) }
 
   /// Its bytes.
   public var bytes: [UInt8] {
@@ -98,8 +103,30 @@ public struct ControlRequest: Sendable, Hashable {
   /// The verb.
   public var verb: String { lines["verb"] ?? "" }
 
+  /// Until when it may be carried out: nanoseconds since boot, by `CLOCK_BOOTTIME`, which client and daemon share. Its
+  /// client waits somewhat longer, and reports a failure afterwards.
+  public var deadline: Int64? {
+    get { lines[number: "deadline"] }
+    set { lines["deadline"] = newValue.map { String($0) } }
+  }
+
+  /// Whether it can change what is in force. Verbs that are not known can.
+  public var isChange: Bool { !["status", "log"].contains(verb) }
+
+  /// Why it may not be carried out at a moment (nanoseconds since boot); nil where it may. A request that waited too
+  /// long for a daemon that was stopped or busy must not take effect after its client has said that it failed. One
+  /// without a deadline may be carried out as long as its client is connected.
+  public func expiry(at now: Int64) -> Refusal? {
+    guard isChange, let text = lines["deadline"] else { return nil }
+    guard let deadline = Int64(text) else {
+      return Refusal("the request's deadline is no number: nothing was changed")
+    }
+    guard deadline < now else { return nil }
+    return Refusal("the request came \((now - deadline) / 1_000_000_000) s too late: nothing was changed")
+  }
+
   /// The frame to be sent.
-  public var frame: ControlFrame { ControlFrame(.request, text: lines.text) }
+  public var frame: ControlFrame { ControlFrame(.request, document: lines.text) }
 }
 
 /// What came of a request, as `key=value` lines.
@@ -119,5 +146,5 @@ public struct ControlResult: Sendable, Hashable {
   }
 
   /// The frame to be sent.
-  public var frame: ControlFrame { ControlFrame(.result, text: lines.text) }
+  public var frame: ControlFrame { ControlFrame(.result, document: lines.text) }
 }

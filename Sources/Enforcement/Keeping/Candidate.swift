@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
 public import PolicyCompiler
 public import PolicyLanguage
 public import RulesetModel
@@ -77,10 +78,10 @@ public struct PolicyRefusal: Sendable, Hashable {
   /// One line.
   public let reason: String
   /// The diagnostics or failed tests as text, each with its place; empty where the reason says all.
-  public let report: String
+  public let report: PrintableText
 
   /// A refusal of these parts.
-  public init(digest: String, reason: String, report: String) {
+  public init(digest: String, reason: String, report: PrintableText) {
     self.digest = digest
     self.reason = reason
     self.report = report

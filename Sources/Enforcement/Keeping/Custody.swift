@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
 public import RulesetModel
 
 /// Does what a `Keeper` decides: the kernel's table, the state directory and the journal in one hand.
@@ -18,8 +19,10 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   public private(set) var ownership: Ownership
   /// Operations that the last enforcement sent.
   public private(set) var sent = 0
-  /// What could not be kept on disk; nil where all is.
-  public private(set) var unkept: String?
+  /// What could not be stored on disk, and why; nil where all is. What is in force does not survive a restart then.
+  public var unkept: String? { failures[.state] ?? failures[.rulesets] }
+  /// Why each part is not stored as it should be. One that is does not hide that another is not.
+  private var failures: [Part: String] = [:]
   /// The number under which what is in force is stored; nil where it is not.
   private var storedNumber: Int?
 
@@ -35,6 +38,14 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     case shared
   }
 
+  /// What is stored.
+  private enum Part {
+    /// The state.
+    case state
+    /// The rulesets: those with a number, and those for boot, lock-down and panic.
+    case rulesets
+  }
+
   /// Takes charge of a store. Without a directory nothing survives.
   public init(
     _ keeper: Keeper, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
@@ -48,7 +59,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     resort = lastResort
   }
 
-  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed.
+  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed,
+  /// with what could not be stored besides. Where nothing failed, `unkept` says what could not be stored.
   @discardableResult
   public mutating func perform(_ actions: [Keeper.Action]) -> String? {
     var failure: String?
@@ -58,7 +70,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .say(let severity, let text): surroundings.say(severity, text)
       case .readPolicy:
         rest = (keeper.read(surroundings.readPolicy(), at: surroundings.now()) + rest)[...]
-      case .discard(let number): directory?.remove(number: number)
+      case .discard(let number): discard(number)
       case .save: save()
       case .promise:
         guard save() == .kept else {
@@ -73,21 +85,28 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .storePanic: storePanic()
       }
     }
-    return failure
+    guard let failure, let unkept else { return failure }
+    return "\(failure). What is stored may differ, as it could not be written: \(unkept)"
   }
 
-  /// Tries once more to keep what is in force, where that failed before.
+  /// Tries once more to store what is in force, where that failed before.
   public mutating func keepAgain() {
-    guard unkept != nil, desired != nil, keeper.state.panic == nil, keeper.state.pending == nil else {
-      return
+    guard unkept != nil else { return }
+    if desired == nil {
+      perform([.save])
+    } else if keeper.state.panic != nil {
+      perform([.storePanic, .save])
+    } else {
+      perform([.store(keeper.state.pending == nil ? .settled : .pending), .save])
     }
-    perform([.store(.settled), .save])
   }
 
-  /// Takes the table out, and enforces nothing until something is asked for.
+  /// Takes the table out, and enforces nothing until something is asked for. `unkept` says whether the state that goes
+  /// with that is stored.
   public mutating func release() throws(StoreError) {
     try store.removeTable()
     (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+    failures[.rulesets] = nil
     perform(keeper.released())
   }
 
@@ -225,7 +244,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   > {
     switch content {
     case .absent: return .failure(Refusal("\(what) is not there"))
-    case .damaged(let why): return .failure(Refusal(why))
+    case .damaged(let why): return .failure(Refusal("\(why)"))
     case .whole(let ruleset):
       guard let table = ruleset.table else { return .failure(Refusal("\(what) cannot be read")) }
       return .success((table, ruleset.provenance, nil))
@@ -242,7 +261,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       $0
     }
     let candidate = candidate
-    let kept = keep { (directory) throws(StateError) in
+    let kept = keep(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
       if known == nil { try directory.write(ruleset, number: number, holding: held) }
       guard settlement == .settled else { return }
@@ -260,7 +279,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   private mutating func storePanic() {
     guard let desired, let provenance = keeper.inForce else { return }
-    keep { (directory) throws(StateError) in
+    keep(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
       try directory.write(ruleset, .panic)
       try directory.write(ruleset, .boot)
@@ -285,21 +304,33 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   @discardableResult
   private mutating func save() -> Keeping {
     let state = keeper.state
-    return keep { (directory) throws(StateError) in try directory.write(state) }
+    return keep(.state) { (directory) throws(StateError) in try directory.write(state) }
   }
 
+  /// A stored trial that cannot be removed can be rolled back to: that is said, and changes nothing else.
+  private func discard(_ number: Int) {
+    do throws(StateError) {
+      try directory?.remove(number: number)
+    } catch {
+      surroundings.say(.warning, "the ruleset \(number), which was on trial, is still stored: \(error)")
+    }
+  }
+
+  /// Stores a part. A failure is said once as long as its reason stays the same.
   @discardableResult
-  private mutating func keep(_ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
+  private mutating func keep(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
     guard let directory else { return .kept }
     do throws(StateError) {
       try body(directory)
-      if unkept != nil { surroundings.say(.notice, "what is in force is kept on disk again") }
-      unkept = nil
+      if failures.removeValue(forKey: part) != nil, failures.isEmpty {
+        surroundings.say(.notice, "what is in force is stored on disk again")
+      }
       return .kept
     } catch {
-      unkept = error.description
-      surroundings.say(
-        .error, "what is in force is not kept for the next boot: \(error); the kernel holds it all the same")
+      if failures.updateValue(error.description, forKey: part) != error.description {
+        surroundings.say(
+          .error, "what is in force is not stored for the next restart: \(error); the kernel still holds it")
+      }
       return .failed
     }
   }
@@ -312,7 +343,7 @@ public protocol CustodySurroundings {
   /// The time.
   func now() -> Moment
   /// Tells the journal.
-  func say(_ severity: Keeper.Severity, _ text: String)
+  func say(_ severity: Keeper.Severity, _ text: PrintableText)
 }
 
 extension Keeper.Purpose {

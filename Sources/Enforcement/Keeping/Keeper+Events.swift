@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
+
 extension Keeper {
   /// The daemon begins: what held before it holds again, before anything is read. `isTableThere` says whether the
   /// kernel has a table already.
@@ -39,7 +41,7 @@ extension Keeper {
       let isNews = if case .refused(let known) = file { known != refusal } else { true }
       file = .refused(refusal)
       guard isNews else { return [] }
-      let report = refusal.report.isEmpty ? "" : "\n\(refusal.report)"
+      let report: PrintableText = refusal.report.isEmpty ? "" : "\n\(refusal.report)"
       return [
         .say(.error, "the policy was not accepted, what is in force stays: \(refusal.reason)\(report)")
       ]
@@ -168,10 +170,12 @@ extension Keeper {
   }
 }
 
-/// A request that cannot be met: a sentence that says what to do.
+/// A request that cannot be met: a sentence that says what to do, and a report behind it where there is one.
 public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The sentence.
-  public let description: String
+  /// The sentence and the report.
+  public let text: PrintableText
   /// Refuses with a sentence.
-  public init(_ description: String) { self.description = description }
+  public init(_ text: PrintableText) { self.text = text }
+  /// The text.
+  public var description: String { text.description }
 }

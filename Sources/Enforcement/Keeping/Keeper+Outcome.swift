@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import NetworkModel
+
 extension Keeper {
   /// What came of making the kernel equal to a target.
   public enum Enforcement: Sendable {
@@ -91,7 +93,7 @@ extension Keeper {
     _ purpose: Purpose, _ target: Target, _ reason: String, at now: Moment
   ) -> [Action] {
     tally.failures += 1
-    let what =
+    let what: PrintableText =
       switch purpose {
       case .begin: "the last ruleset could not be put in force"
       case .policyFile, .recompile, .apply: "the policy could not be put in force, what was stays"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+public import NetworkModel
+
 /// Decides what the kernel is to hold: from what happens to what is to be done. It does nothing itself, so every
 /// decision is tested on values.
 ///
@@ -137,7 +139,7 @@ public struct Keeper: Sendable {
     /// Read the policy file and tell `read`.
     case readPolicy
     /// Tell the journal.
-    case say(Severity, String)
+    case say(Severity, PrintableText)
   }
 
   /// Whether a ruleset is what is loaded at boot from now on.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// `key=value` lines, the form of what is kept on disk beside rulesets. A value may hold any text: line ends and
-/// backslashes are written `\n` and `\\`.
+internal import NetworkModel
+
+/// `key=value` lines, the form of what is kept on disk beside rulesets, and of requests. A value may hold any text: line
+/// feeds and backslashes are written `\n` and `\\`, other characters that are not safe on a terminal `\u{1b}`.
 struct LabelledLines: Sendable, Hashable {
   private(set) var fields: [(key: String, value: String)] = []
 
@@ -36,29 +38,44 @@ struct LabelledLines: Sendable, Hashable {
 
   private static func escape(_ value: String) -> String {
     var result = String.UnicodeScalarView()
+    var previous: Unicode.Scalar?
     for scalar in value.unicodeScalars {
       switch scalar {
       case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
       case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      case _ where UnsafeCharacters.contains(scalar, after: previous):
+        result.append(contentsOf: UnsafeCharacters.shown(scalar).unicodeScalars)
       default: result.append(scalar)
       }
+      previous = scalar
     }
     return String(result)
   }
 
   private static func unescape(_ value: Substring.UnicodeScalarView) -> String {
     var result = String.UnicodeScalarView()
-    var isEscaped = false
-    for scalar in value {
-      if isEscaped {
-        result.append(scalar == "n" ? "\n" : scalar)
-        isEscaped = false
-      } else if scalar == "\\" {
-        isEscaped = true
-      } else {
-        result.append(scalar)
+    var rest = value
+    while let scalar = rest.popFirst() {
+      guard scalar == "\\", let escaped = rest.popFirst() else {
+        if scalar != "\\" { result.append(scalar) }
+        continue
+      }
+      switch escaped {
+      case "n": result.append("\n")
+      case "u": result.append(character(&rest) ?? escaped)
+      default: result.append(escaped)
       }
     }
     return String(result)
+  }
+
+  /// The character of `{1b}`; nil, and nothing is taken, where there is none.
+  private static func character(_ rest: inout Substring.UnicodeScalarView) -> Unicode.Scalar? {
+    guard rest.first == "{", let end = rest.prefix(8).firstIndex(of: "}"),
+      let value = UInt32(String(rest[rest.index(after: rest.startIndex)..<end]), radix: 16),
+      let scalar = Unicode.Scalar(value)
+    else { return nil }
+    rest = rest[rest.index(after: end)...]
+    return scalar
   }
 }

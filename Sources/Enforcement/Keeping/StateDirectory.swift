@@ -98,12 +98,19 @@ public struct StateDirectory: Sendable {
       try DurableFile.replace("\(path)/rulesets/\(number)", ruleset.bytes)
     }
     for old in numbers().filter({ !held.contains($0) && $0 != number }).dropLast(Self.historyLength) {
-      DurableFile.remove("\(path)/rulesets/\(old)")
+      // What is not removed now is removed after the next one.
+      try? DurableFile.remove("\(path)/rulesets/\(old)")
     }
   }
 
-  /// Removes a stored ruleset.
-  public func remove(number: Int) { DurableFile.remove("\(path)/rulesets/\(number)") }
+  /// Removes a stored ruleset. One that is not there is no error.
+  public func remove(number: Int) throws(StateError) {
+    do throws(SystemError) {
+      try DurableFile.remove("\(path)/rulesets/\(number)")
+    } catch {
+      throw StateError(error.description)
+    }
+  }
 
   private func read<Value>(_ name: String, limit: Int, _ decode: ([UInt8]) -> Value?) -> Content<Value> {
     do throws(SystemError) {

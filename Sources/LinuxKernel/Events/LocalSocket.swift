@@ -67,6 +67,14 @@ public struct Connection: ~Copyable {
     return number >= 0 && csys_peer_in_group(descriptor, UInt32(number)) == 1
   }
 
+  /// Whether the other side still has the socket, whatever it sent and whether it means to send more: false once it has
+  /// closed it, or ended (`POLLHUP` of poll(2)).
+  public var isPeerConnected: Bool {
+    var state = pollfd(fd: descriptor, events: 0, revents: 0)
+    while poll(&state, 1, 0) < 0, errno == EINTR {}
+    return state.revents & Int16(POLLHUP | POLLERR) == 0
+  }
+
   /// What came of an attempt to receive.
   public enum Received: Sendable {
     case bytes([UInt8], files: [Int32])

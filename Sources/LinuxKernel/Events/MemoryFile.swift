@@ -111,7 +111,9 @@ public enum DurableFile {
   }
 
   /// Removes a file; one that is not there is no error.
-  public static func remove(_ path: String) { unlink(path) }
+  public static func remove(_ path: String) throws(SystemError) {
+    if unlink(path) != 0, errno != ENOENT { throw SystemError("removing \(path)", code: errno) }
+  }
 }
 
 /// A file that one process at a time holds: flock(2). It is let go with the value, or when the process ends.

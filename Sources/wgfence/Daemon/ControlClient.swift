@@ -3,6 +3,7 @@
 import Enforcement
 import Glibc
 import LinuxKernel
+import NetworkModel
 import PolicyAnalysis
 
 /// Who is connected to the control socket.
@@ -137,12 +138,12 @@ extension Daemon {
         client.outbox += ControlFrame(.note, text: "\(client.missed) lines were not read in time\n").bytes
         client.missed = 0
       }
-      let line =
+      let frame =
         switch format {
-        case .text: "\(DropReportText.journal(report))\n"
-        case .json: DropReportText.json(report)
+        case .text: ControlFrame(.output, text: "\(DropReportText.journal(report))\n")
+        case .json: ControlFrame(.output, document: DropReportText.json(report))
         }
-      client.outbox += ControlFrame(.output, text: line.hasSuffix("\n") ? line : "\(line)\n").bytes
+      client.outbox += frame.bytes
       flush(client, token)
     }
   }

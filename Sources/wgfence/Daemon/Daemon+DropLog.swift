@@ -2,6 +2,7 @@
 
 import Enforcement
 import LinuxKernel
+import NetworkModel
 import PolicyAnalysis
 
 /// The log of dropped packets: to the journal, and to those who follow it.
@@ -26,7 +27,7 @@ extension Daemon {
       dropLogRefusal = nil
     } catch {
       let refusal = "dropped packets are counted but not logged: \(error)"
-      if refusal != dropLogRefusal { journal.say(.warning, refusal) }
+      if refusal != dropLogRefusal { journal.say(.warning, "\(refusal)") }
       dropLogRefusal = refusal
     }
   }

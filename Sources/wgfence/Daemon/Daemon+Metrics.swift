@@ -2,6 +2,7 @@
 
 import Enforcement
 import LinuxKernel
+import NetworkModel
 
 /// A connection that wants metrics.
 final class MetricsScrape {
@@ -35,7 +36,7 @@ extension Daemon {
 
   /// Says why metrics are not served, once: another policy may let them be.
   private func refuseMetrics(_ refusal: String) {
-    if refusal != metricsRefusal { journal.say(.error, refusal) }
+    if refusal != metricsRefusal { journal.say(.error, "\(refusal)") }
     metricsRefusal = refusal
   }
 

@@ -22,14 +22,43 @@ extension Daemon {
         throw Refusal(
           "this daemon keeps another network namespace than yours: name the right --socket, or none")
       }
+      try refuseLate(request, client)
       status = try dispatch(request, client)
     } catch {
-      client.outbox += ControlFrame(.note, text: "wgfence: error: \(error)\n").bytes
+      client.outbox += ControlFrame(.note, text: "wgfence: error: \(error.text)\n").bytes
       finish(client, 1)
       return
     }
     if case .following = client.mode { return }
     finish(client, status)
+  }
+
+  /// Refuses a request whose client waits no more: it has reported a failure, so nothing may take effect.
+  private func refuseLate(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
+    guard request.isChange else { return }
+    let refusal =
+      request.expiry(at: Clock.sinceBoot)
+      ?? (client.connection.isPeerConnected ? nil : Refusal("its client is gone: nothing was changed"))
+    guard let refusal else { return }
+    journal.say(.warning, "'\(request.verb)' by \(client.name) was not carried out: \(refusal.text)")
+    throw refusal
+  }
+
+  /// Adds what came of it. Where that is in force and could not be stored, it says so; returns the exit status.
+  private func conclude(_ client: ControlClient, _ report: StoredReport) -> UInt8 {
+    client.outbox += ControlFrame(.output, text: report.text).bytes
+    guard let warning = report.warning else { return 0 }
+    client.outbox += ControlFrame(.note, text: "wgfence: error: \(warning)\n").bytes
+    return 1
+  }
+
+  /// What was done, with whether it is stored.
+  private func report(_ done: PrintableText, _ change: StoredReport.Change) -> StoredReport {
+    StoredReport(
+      done: done, change: change, unkept: custody.unkept,
+      remedy:
+        "The daemon tries again every \(Self.storingInterval / 1_000_000_000) s; wgfence status says when it is stored"
+    )
   }
 
   private func finish(_ client: ControlClient, _ status: UInt8) {
@@ -63,14 +92,19 @@ extension Daemon {
       guard (5...86_400).contains(seconds) else { throw Refusal("--confirm takes 5 s to 24 h") }
       confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all())
     }
+    // Checking a policy takes time.
+    try refuseLate(request, client)
     let actions = try custody.keeper.apply(
       candidate, by: client.name, confirm: confirm, at: surroundings.now())
-    if let failure = custody.perform(actions) { throw Refusal(failure) }
+    if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
     policyWasRead()
     var result = ControlResult()
     result["generation"] = custody.observed.map { String($0.generation) }
     result["operations"] = String(custody.sent)
+    result["unkept"] = custody.unkept
     client.outbox += result.frame.bytes
+    guard let warning = report("", .apply).warning else { return 0 }
+    client.outbox += ControlFrame(.note, text: "wgfence: error: \(warning)\n").bytes
     return 0
   }
 
@@ -120,10 +154,11 @@ extension Daemon {
         throw Refusal("the kernel knows no live connection \(session): confirm from the session itself")
       }
     }
-    custody.perform(try custody.keeper.confirm(by: client.name))
+    if let failure = custody.perform(try custody.keeper.confirm(by: client.name)) {
+      throw Refusal("\(failure)")
+    }
     policyWasRead()
-    client.outbox += ControlFrame(.output, text: "Confirmed: it stays.\n").bytes
-    return 0
+    return conclude(client, report("Confirmed", .confirm))
   }
 
   private func rollback(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
@@ -134,12 +169,10 @@ extension Daemon {
     }
     let number = try directory.number(asked: request.number("to").map { Int($0) }, custody.keeper.state)
     if let failure = custody.perform(try custody.keeper.rollback(to: number, by: client.name)) {
-      throw Refusal(failure)
+      throw Refusal("\(failure)")
     }
     policyWasRead()
-    client.outbox +=
-      ControlFrame(.output, text: HistoryReport.rolledBack(to: custody.keeper.inForce)).bytes
-    return 0
+    return conclude(client, report(HistoryReport.rolledBack(to: custody.keeper.inForce), .rollback))
   }
 
   private func panic(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
@@ -149,11 +182,9 @@ extension Daemon {
       case .begin: custody.keeper.panic(by: client.name, at: surroundings.now())
       case .end: try custody.keeper.endPanic(by: client.name)
       }
-    if let failure = custody.perform(actions) { throw Refusal(failure) }
+    if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
     policyWasRead()
-    let text = wish.report(custody.keeper.inForce)
-    client.outbox += ControlFrame(.output, text: text).bytes
-    return 0
+    return conclude(client, report(wish.report(custody.keeper.inForce), wish.change))
   }
 
   private func unload(_ client: ControlClient) throws(Refusal) -> UInt8 {
@@ -165,7 +196,7 @@ extension Daemon {
     journal.say(
       .warning,
       "the ruleset was taken out by \(client.name): nothing is enforced until the next apply or restart")
-    return 0
+    return conclude(client, report("inet wgfence is out of the kernel: nothing is protected", .unload))
   }
 
   // MARK: open
@@ -219,7 +250,7 @@ extension Daemon {
     if let lastError { throw Refusal("\(EnforcementError(lastError))") }
     custody.forgetObserved()
     let what = "\(request["service"] ?? "") from \(request["from"] ?? "")"
-    let said =
+    let said: PrintableText =
       isEnd
       ? "closed \(what), by \(client.name)"
       : "opened \(what) for \(request["for"] ?? ""), by \(client.name): \(request["because"] ?? "")"
@@ -227,7 +258,7 @@ extension Daemon {
     for warning in order.warnings {
       client.outbox += ControlFrame(.note, text: "wgfence: warning: \(warning)\n").bytes
     }
-    client.outbox += ControlFrame(.output, text: "\(said.prefix(1).uppercased())\(said.dropFirst()).\n").bytes
+    client.outbox += ControlFrame(.output, text: "\(said).\n").bytes
     refresh = .wanted
     return 0
   }
@@ -235,7 +266,7 @@ extension Daemon {
   // MARK: status
 
   /// One line for the service manager.
-  var statusLine: String {
+  var statusLine: PrintableText {
     let keeper = custody.keeper
     if keeper.isReleased { return "unloaded: nothing is enforced" }
     if let panic = keeper.state.panic { return "panic, declared by \(panic.by)" }
@@ -243,13 +274,16 @@ extension Daemon {
     if case .refused(let refusal) = keeper.file {
       return "policy not accepted, the last good one holds: \(refusal.reason)"
     }
-    return keeper.inForce.map { "enforcing \($0.path) as \($0.machine)" } ?? "nothing in force"
+    guard let inForce = keeper.inForce else { return "nothing in force" }
+    return "enforcing \(inForce.path) as \(inForce.machine)"
   }
 
   private func status(_ request: ControlRequest, _ client: ControlClient) -> UInt8 {
     let report = StatusReport(self)
-    let text = request["format"] == "json" ? report.json : report.text
-    client.outbox += ControlFrame(.output, text: text).bytes
+    let frame =
+      request["format"] == "json"
+      ? ControlFrame(.output, document: report.json) : ControlFrame(.output, text: report.text)
+    client.outbox += frame.bytes
     return report.isFine ? 0 : 2
   }
 }

@@ -73,6 +73,8 @@ final class Daemon {
     var endpoints: Int64?
     var metrics: Int64?
     var watchdog: Int64?
+    /// When storing is tried again, where it failed.
+    var storing: Int64 = 0
   }
 
   enum TunnelState {
@@ -190,8 +192,10 @@ final class Daemon {
 
   private var nextMoment: Int64? {
     let clients = (Array(clients.all.values.compactMap(\.deadline)) + scrapes.values.map(\.deadline)).min()
+    let storing = custody.unkept == nil ? nil : schedule.storing
     return [
-      custody.keeper.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics, schedule.watchdog,
+      storing, custody.keeper.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
+      schedule.watchdog,
       settle,
       clients,
     ].compactMap { $0 }.min()
@@ -311,6 +315,9 @@ final class Daemon {
 
   // MARK: Time
 
+  /// How often storing what is in force is tried again, in nanoseconds.
+  static let storingInterval: Int64 = 10_000_000_000
+
   private func tick() {
     let now = surroundings.now()
     if custody.keeper.alarm.map({ $0 <= now.sinceBoot }) == true {
@@ -323,6 +330,10 @@ final class Daemon {
       ServiceManager.tell("WATCHDOG=1")
     }
     if schedule.fullRead <= now.sinceBoot { lookAtEverything(now) }
+    if custody.unkept != nil, schedule.storing <= now.sinceBoot {
+      schedule.storing = now.sinceBoot + Self.storingInterval
+      custody.keepAgain()
+    }
     for (token, client) in clients.all where client.deadline.map({ $0 <= now.sinceBoot }) == true {
       drop(client, token)
     }
@@ -334,7 +345,6 @@ final class Daemon {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !custody.isUnchanged() { custody.verify(author: nil) }
     if signatures.contains(where: { FileSignature($0.key) != $0.value }) { readPolicy() }
-    custody.keepAgain()
     if let known = policyInForce?.candidate, known.today != Today.date {
       let today = known.again(today: Today.date, live: known.live)
       custody.perform(custody.keeper.recompiled(today, because: "a new day"))

@@ -4,11 +4,16 @@ import ArgumentParser
 import Enforcement
 import Glibc
 import LinuxKernel
+import NetworkModel
 
 /// A verb's side of the control socket.
 final class DaemonConnection {
   private let connection: Connection
   private let path: String
+
+  /// How much longer than the request is valid the answer is waited for, in milliseconds: what the daemon begins just in
+  /// time is still heard of.
+  private static let grace: Int32 = 10_000
 
   /// Connects. Nil where there is no daemon; one that does not take the connection ends the verb with status 1.
   init?(path: String) throws {
@@ -34,6 +39,9 @@ final class DaemonConnection {
   ) throws -> Int32 {
     var request = request
     request["namespace"] = NetworkNamespace.identity.map { String($0) }
+    if let patience {
+      request.deadline = Clock.sinceBoot + Int64(max(patience - Self.grace, 0)) * 1_000_000
+    }
     var descriptors: [Int32] = []
     defer { for descriptor in descriptors { close(descriptor) } }
     do throws(SystemError) {
@@ -58,8 +66,8 @@ final class DaemonConnection {
         inbox.removeFirst(length)
         let text = String(decoding: frame.payload, as: UTF8.self)
         switch frame.kind {
-        case .output: Console.print(text)
-        case .note: Console.note(text)
+        case .output: Console.print(PrintableText(lines: text))
+        case .note: Console.note(PrintableText(lines: text))
         case .result: result(ControlResult(payload: frame.payload))
         case .exit: return Int32(frame.payload.first ?? 1)
         case .request: throw broken()
@@ -68,7 +76,10 @@ final class DaemonConnection {
       case .incomplete: break
       }
       guard connection.wait(.reading, milliseconds: patience) else {
-        Console.error("the daemon at \(path) does not answer")
+        Console.error(
+          request.isChange
+            ? "the daemon at \(path) does not answer: is it stopped? The request has expired, so it takes no effect later"
+            : "the daemon at \(path) does not answer: is it stopped?")
         throw ExitCode(1)
       }
       switch connection.receive(atMost: 64 << 10) {

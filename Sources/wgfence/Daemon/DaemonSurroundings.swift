@@ -3,17 +3,18 @@
 import Enforcement
 import Glibc
 import LinuxKernel
+import NetworkModel
 
 /// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
 final class DaemonSurroundings: CustodySurroundings {
   private let path: String
   private let reader: PolicyReader
-  private let journal: (Keeper.Severity, String) -> Void
+  private let journal: (Keeper.Severity, PrintableText) -> Void
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
 
-  init(path: String, machine: MachineOptions, say: @escaping (Keeper.Severity, String) -> Void) {
+  init(path: String, machine: MachineOptions, say: @escaping (Keeper.Severity, PrintableText) -> Void) {
     self.path = path
     reader = PolicyReader(machine: machine)
     journal = say
@@ -24,14 +25,14 @@ final class DaemonSurroundings: CustodySurroundings {
     lists = reading.lists
     if reading.gaps != gaps {
       gaps = reading.gaps
-      for gap in gaps { say(.warning, gap) }
+      for gap in gaps { say(.warning, "\(gap)") }
     }
     return reading.reading
   }
 
   func now() -> Moment { Moment.now }
 
-  func say(_ severity: Keeper.Severity, _ text: String) { journal(severity, text) }
+  func say(_ severity: Keeper.Severity, _ text: PrintableText) { journal(severity, text) }
 }
 
 extension Moment {

@@ -39,7 +39,7 @@ struct ConfirmVerb: Verb {
       Counts only from a connection that was opened after the apply: that one can be opened is what it shows. Over SSH \
       it is the session's own connection, looked up in the kernel's connection tracking.
 
-      Exit status: 0 it stays; 1 it was not confirmed.
+      Exit status: 0 it stays; 1 it was not confirmed, or is in force but could not be stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
@@ -78,7 +78,7 @@ struct RollbackVerb: Verb {
     discussion: """
       The last ten are kept. The policy file does not hold until it changes again, or is applied.
 
-      Exit status: 0 it holds; 1 it could not be done.
+      Exit status: 0 it holds; 1 it could not be done, or is in force but could not be stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
@@ -103,9 +103,13 @@ struct RollbackVerb: Verb {
       if list { return Console.print(HistoryReport.text(directory, state)) }
       let number = try directory.number(asked: to, state)
       if let failure = custody.perform(try custody.keeper.rollback(to: number, by: DirectCustody.caller)) {
-        throw Refusal(failure)
+        throw Refusal("\(failure)")
       }
-      Console.print(HistoryReport.rolledBack(to: custody.keeper.inForce))
+      try DirectCustody.conclude(
+        StoredReport(
+          done: HistoryReport.rolledBack(to: custody.keeper.inForce), change: .rollback,
+          unkept: custody.unkept,
+          remedy: "Then run wgfence rollback --to \(number)"))
     }
   }
 }
@@ -118,7 +122,7 @@ struct PanicVerb: Verb {
       Also ends what this host and its containers opened outward. Holds over restarts of the daemon and the machine, \
       until wgfence panic --end.
 
-      Exit status: 0 it holds, or is over; 1 it could not be done.
+      Exit status: 0 it holds, or is over; 1 it could not be done, or is in force but could not be stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
@@ -133,15 +137,18 @@ struct PanicVerb: Verb {
       if end { request["end"] = "yes" }
       return try daemon.run(request)
     }
-    try DirectCustody.run(places, namespace, .writing) { (custody, _) throws(Refusal) in
+    try DirectCustody.run(places, namespace, end ? .writing : .mustWrite) { (custody, _) throws(Refusal) in
       let (caller, wish) = (DirectCustody.caller, end ? PanicWish.end : .begin)
       let actions =
         switch wish {
         case .begin: custody.keeper.panic(by: caller, at: Moment.now)
         case .end: try custody.keeper.endPanic(by: caller)
         }
-      if let failure = custody.perform(actions) { throw Refusal(failure) }
-      Console.print(wish.report(custody.keeper.inForce))
+      if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
+      try DirectCustody.conclude(
+        StoredReport(
+          done: wish.report(custody.keeper.inForce), change: wish.change, unkept: custody.unkept,
+          remedy: "Then run the same command again"))
     }
   }
 }
@@ -257,7 +264,7 @@ struct UnloadVerb: Verb {
       }
     }
     if let daemon {
-      try daemon.run(ControlRequest("unload"))
+      return try daemon.run(ControlRequest("unload"))
     } else {
       try KernelSession.run { store throws(EnforcementError) in
         do throws(StoreError) {

@@ -4,6 +4,7 @@ import ArgumentParser
 import Enforcement
 import Glibc
 import LinuxKernel
+import NetworkModel
 import PolicyCompiler
 import RulesetModel
 
@@ -12,6 +13,8 @@ enum DirectCustody {
   enum Purpose {
     case reading
     case writing
+    /// To the kernel, whatever the disk says: a panic must take effect where nothing can be stored.
+    case mustWrite
   }
 
   /// Who runs this program.
@@ -25,39 +28,61 @@ enum DirectCustody {
     _ places: StateOptions, _ namespace: NamespaceGuard, _ purpose: Purpose,
     _ body: (inout Custody<KernelRuleset>, StateDirectory) throws(Refusal) -> Void
   ) throws {
-    if purpose == .writing { try namespace.check() }
+    if purpose != .reading { try namespace.check() }
     guard let directory = places.directory else {
       Console.error(
         "in a network namespace of its own nothing is kept: name the --state-dir that this is about")
       throw ExitCode(1)
     }
     do {
-      let lock = purpose == .writing ? try lock(directory) : nil
+      let lock = purpose == .reading ? nil : try lock(directory, purpose)
       var custody = try custody(directory)
       try body(&custody, directory)
       _ = consume lock
     } catch let code as ExitCode {
       throw code
     } catch {
-      Console.error("\(error)")
+      Console.error("\((error as? Refusal)?.text ?? "\(error)")")
       throw ExitCode(1)
     }
   }
 
   /// The right to write in the state directory.
-  static func lock(_ directory: StateDirectory) throws -> StateLock {
+  /// nil where it cannot be taken and `purpose` goes on all the same.
+  static func lock(_ directory: StateDirectory, _ purpose: Purpose = .writing) throws -> StateLock? {
     do throws(StateError) {
       if let lock = try directory.lock() { return lock }
       Console.error(
         "a daemon keeps \(directory.path), but does not answer here: name its --socket, or restart it")
     } catch {
+      if purpose == .mustWrite {
+        Console.note("wgfence: warning: \(error)\n")
+        return nil
+      }
       Console.error("\(error)")
     }
     throw ExitCode(1)
   }
 
+  /// Says what was done. Where it could not be stored, that ends the verb with status 1.
+  static func conclude(_ report: StoredReport) throws(Refusal) {
+    Console.print(report.text)
+    if let warning = report.warning { throw Refusal(warning) }
+  }
+
+  /// What is stored. A state that cannot be read is as none, which is said.
+  private static func state(_ directory: StateDirectory?) -> KeptState {
+    switch directory?.state() {
+    case .whole(let state): return state
+    case .damaged(let why):
+      Console.note("wgfence: warning: \(why): what was stored of a panic or a trial is not known\n")
+      return KeptState()
+    case .absent, nil: return KeptState()
+    }
+  }
+
   static func custody(_ directory: StateDirectory?) throws -> Custody<KernelRuleset> {
-    let state = directory?.state().value ?? KeptState()
+    let state = state(directory)
     let found = state.inForce.flatMap { directory?.ruleset($0).value?.provenance }
     do throws(StoreError) {
       return Custody(
@@ -79,7 +104,7 @@ private struct DirectSurroundings: CustodySurroundings {
 
   func now() -> Moment { Moment.now }
 
-  func say(_ severity: Keeper.Severity, _ text: String) {
+  func say(_ severity: Keeper.Severity, _ text: PrintableText) {
     switch severity {
     case .error, .warning: Console.note("wgfence: \(severity == .error ? "error" : "warning"): \(text)\n")
     case .notice, .info: return

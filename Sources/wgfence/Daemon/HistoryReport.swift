@@ -5,7 +5,7 @@ import NetworkModel
 
 /// The stored rulesets, for people.
 enum HistoryReport {
-  static func text(_ directory: StateDirectory, _ state: KeptState) -> String {
+  static func text(_ directory: StateDirectory, _ state: KeptState) -> PrintableText {
     var table = AlignedTable([.right(), .left(), .left(), .left(), .left()])
     for number in directory.numbers().reversed() {
       let mark =
@@ -34,7 +34,7 @@ enum HistoryReport {
   }
 
   /// What a rollback says of itself.
-  static func rolledBack(to provenance: Provenance?) -> String { "Rolled back: \(line(provenance)).\n" }
+  static func rolledBack(to provenance: Provenance?) -> PrintableText { "Rolled back: \(line(provenance))" }
 }
 
 extension StateDirectory {
@@ -56,12 +56,18 @@ enum PanicWish {
   case end
 
   /// What it says of itself when it was met.
-  func report(_ inForce: Provenance?) -> String {
+  func report(_ inForce: Provenance?) -> PrintableText {
     switch self {
-    case .begin:
-      "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants. "
-        + "It holds over a restart, until wgfence panic --end.\n"
-    case .end: "The panic is over: \(HistoryReport.line(inForce)).\n"
+    case .begin: "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants"
+    case .end: "The panic is over: \(HistoryReport.line(inForce))"
+    }
+  }
+
+  /// What it is for a report.
+  var change: StoredReport.Change {
+    switch self {
+    case .begin: .panic
+    case .end: .endPanic
     }
   }
 }

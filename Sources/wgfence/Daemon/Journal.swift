@@ -2,19 +2,26 @@
 
 import Enforcement
 import Glibc
+import NetworkModel
 
 /// Where the daemon says what happens: standard error, with `<N>` before each line where the journal reads it
-/// (sd-daemon(3)), else with the time.
+/// (sd-daemon(3)), else with the time. Every line is an entry of the severity given: a value inside the text can neither
+/// end its line nor start another.
 struct Journal {
+  /// How entries are written.
+  enum Form {
+    /// For the journal, which adds the time.
+    case journal
+    /// For a person at a terminal, with this time.
+    case terminal(time: String)
+  }
+
   private let isForJournal = getenv("JOURNAL_STREAM") != nil
 
-  func say(_ severity: Keeper.Severity, _ text: String) {
-    var lines = ""
-    for line in text.split(separator: "\n", omittingEmptySubsequences: true) {
-      lines += isForJournal ? "<\(severity.rawValue)>\(line)\n" : "\(Self.time) \(word(severity)): \(line)\n"
-    }
+  func say(_ severity: Keeper.Severity, _ text: PrintableText) {
+    let entries = Self.entries(severity, text, isForJournal ? .journal : .terminal(time: Self.time))
     // A journal that cannot be written is no reason to end.
-    var rest = Array(lines.utf8)[...]
+    var rest = Array(entries.utf8)[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
@@ -23,7 +30,17 @@ struct Journal {
     }
   }
 
-  private func word(_ severity: Keeper.Severity) -> String {
+  /// The entries of a text, a line each.
+  static func entries(_ severity: Keeper.Severity, _ text: PrintableText, _ form: Form) -> String {
+    let head =
+      switch form {
+      case .journal: "<\(severity.rawValue)>"
+      case .terminal(let time): "\(time) \(word(severity)): "
+      }
+    return text.lines.map { "\(head)\($0)\n" }.joined()
+  }
+
+  private static func word(_ severity: Keeper.Severity) -> String {
     switch severity {
     case .error: "error"
     case .warning: "warning"

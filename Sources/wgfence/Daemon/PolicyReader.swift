@@ -81,7 +81,9 @@ struct PolicyReader {
     }
   }
 
-  private func refused(_ digest: String, _ reason: String, _ report: String, _ lists: [String]) -> Reading {
+  private func refused(
+    _ digest: String, _ reason: String, _ report: PrintableText, _ lists: [String]
+  ) -> Reading {
     Reading(
       reading: .refused(PolicyRefusal(digest: digest, reason: reason, report: report)), lists: lists, gaps: []
     )

@@ -4,6 +4,7 @@ import ArgumentParser
 import Enforcement
 import Glibc
 import LinuxKernel
+import NetworkModel
 
 /// Where the daemon is reached and where rulesets survive.
 struct StateOptions: ParsableArguments {

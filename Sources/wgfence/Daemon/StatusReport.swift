@@ -51,7 +51,7 @@ struct StatusReport {
 
   // MARK: Text
 
-  var text: String {
+  var text: PrintableText {
     var table = AlignedTable([.left(), .left()])
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
     table.append(["policy", policyLine])
@@ -148,7 +148,8 @@ struct StatusReport {
         object.put("path", daemon.settings.policy)
         object.put("digest", keeper.file.digest)
         object.put("accepted", refusal == nil)
-        object.put("error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report)" })
+        object.put(
+          "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
         object.put("superseded", keeper.state.superseded != nil)
       }
       object.object("ruleset") { object in

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+import Testing
+
+@testable import wgfence
+
+@Suite("A program that is run within limits")
+struct BoundedProcessTests {
+  private func shell(_ script: String, milliseconds: Int32 = 20_000, limit: Int = 1 << 20) -> BoundedProcess {
+    BoundedProcess(
+      "/bin/sh", ["sh", "-c", script], environment: ["PATH=/usr/bin:/bin", "GIVEN=yes"],
+      milliseconds: milliseconds, limit: limit)
+  }
+
+  @Test("gives what it wrote, and its status")
+  func output() {
+    let run = shell("echo out; echo err >&2; exit 3")
+    #expect(run.outcome == .ended(3 << 8))
+    #expect(String(decoding: run.output, as: UTF8.self) == "out\n")
+    #expect(String(decoding: run.errors, as: UTF8.self) == "err\n")
+  }
+
+  @Test("has no input, and no variable but those that it is given")
+  func surroundings() {
+    let run = shell("cat; env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD='")
+    #expect(
+      String(decoding: run.output, as: UTF8.self).split(separator: "\n").sorted() == [
+        "GIVEN=yes", "PATH=/usr/bin:/bin",
+      ])
+  }
+
+  @Test("is ended with all that it started when the time is over")
+  func time() {
+    let began = time_t(Glibc.time(nil))
+    #expect(shell("sleep 60 & sleep 60", milliseconds: 200).outcome == .timedOut)
+    #expect(Glibc.time(nil) - began < 30)
+  }
+
+  @Test("is ended when it writes more than is taken")
+  func size() {
+    let run = shell("while :; do echo more; done", limit: 1000)
+    #expect(run.outcome == .tooLarge)
+    #expect(run.output.count == 1000)
+  }
+
+  @Test("may write much to standard error before its output, of which little is kept")
+  func errors() {
+    let run = shell("head -c 300000 /dev/zero >&2; echo out")
+    #expect(run.outcome == .ended(0))
+    #expect(run.errors.count == 4096)
+    #expect(run.output.count == 4)
+  }
+
+  @Test("that is not there says so")
+  func missing() {
+    let run = BoundedProcess("/nonexistent", ["x"], environment: [], milliseconds: 1000, limit: 1)
+    #expect(run.outcome == .notStarted(ENOENT))
+  }
+}
+
+@Suite("Whose repository it is", .enabled(if: geteuid() == 0, "chown(2) needs root"))
+struct GitRepositoryTests {
+  /// A folder that is gone at the end.
+  final class Folder {
+    let path: String
+    init() throws {
+      var template = Array("/tmp/wgfence-git-XXXXXX".utf8CString)
+      path = String(cString: try #require(mkdtemp(&template)))
+      for name in ["tree", "tree/sub", "tree/.git", "other", "other/git", "pointing"] {
+        mkdir("\(path)/\(name)", 0o755)
+      }
+      for name in ["tree/.git/config", "other/git/config"] {
+        close(open("\(path)/\(name)", O_CREAT | O_WRONLY, 0o644))
+      }
+      let text = Array("gitdir: ../other/git\n".utf8)
+      let file = open("\(path)/pointing/.git", O_CREAT | O_WRONLY, 0o644)
+      _ = write(file, text, text.count)
+      close(file)
+    }
+    deinit {
+      _ = BoundedProcess(
+        "/bin/rm", ["rm", "-rf", path], environment: [], milliseconds: 10_000, limit: 1)
+    }
+  }
+
+  private func isFound(_ path: String) -> Bool {
+    if case .found = GitRepository.around(path) { true } else { false }
+  }
+
+  private func isForeign(_ path: String) -> Bool {
+    if case .foreign = GitRepository.around(path) { true } else { false }
+  }
+
+  @Test("one of one's own is found from a folder in it, and nothing above it is looked at")
+  func own() throws {
+    let folder = try Folder()
+    guard case .found(let repository) = GitRepository.around("\(folder.path)/tree/sub") else {
+      Issue.record("it is not found")
+      return
+    }
+    #expect(repository.parent == folder.path)
+    #expect(isFound("\(folder.path)/pointing"))
+    #expect(!isFound("\(folder.path)/other") && !isForeign("\(folder.path)/other"))
+  }
+
+  @Test(
+    "one of which a part is another user's is not read", arguments: ["tree", "tree/.git", "tree/.git/config"])
+  func foreign(part: String) throws {
+    let folder = try Folder()
+    chown("\(folder.path)/\(part)", 65534, 65534)
+    #expect(isForeign("\(folder.path)/tree/sub"))
+  }
+
+  @Test("nor one to which a file or a link of one's own points")
+  func pointed() throws {
+    let folder = try Folder()
+    chown("\(folder.path)/other/git", 65534, 65534)
+    #expect(isForeign("\(folder.path)/pointing"))
+    rmdir("\(folder.path)/tree/sub")
+    mkdir("\(folder.path)/linking", 0o755)
+    symlink("\(folder.path)/other/git", "\(folder.path)/linking/.git")
+    #expect(isForeign("\(folder.path)/linking"))
+  }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// swift-format-ignore-file: NeverForceUnwrap
+
+import Foundation
+import LinuxKernel
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+import Testing
+
+@testable import Enforcement
+@testable import PolicyAnalysis
+@testable import RulesetModel
+@testable import wgfence
+
+/// Every report with hostile text in every field that can come from outside.
+enum HostileReports {
+  static let x = Hostile.text
+  static let folder = "\(NSTemporaryDirectory())/wgfence-history-\(getpid())"
+  static let address = IPAddress("192.0.2.1")!
+  static let packet = Packet(
+    source: address, destination: address, transport: .tcp, sourcePort: 1, destinationPort: 22, input: nil)
+
+  static let policy = policy("allow:\n  - { to: hub, services: [ssh], from: internet }\n")
+  static let closed = policy("")
+
+  static func policy(_ sections: String) -> Policy {
+    let text = "version: 1\nmachines:\n  hub: {}\n\(sections)"
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: x, today: Today.date) { _ in
+      .unreadable(reason: "none")
+    }
+    return decoded.policy!
+  }
+
+  static let rule = KernelRule(
+    expressions: [], userdata: Userdata.text(String(x.prefix(60)), type: 0), handle: 7)
+
+  static let trace: Trace = {
+    var trace = Trace()
+    let outcomes: [TraceOutcome] = [
+      .counted(x), .opened(x), .verdict(.jump(chain: x)), .assumed(x), .unroutable(x),
+      .undetermined(expression: x),
+    ]
+    trace.steps = outcomes.map {
+      TraceStep(
+        table: x, family: NFT.familyInet, chain: x, base: nil, rule: 1, source: rule, sets: [], outcome: $0)
+    }
+    return trace
+  }()
+
+  static let listener = Listener(
+    protocol: .tcp, address: address, port: 80,
+    process: ProcessIdentity(pid: 1, name: x, userID: 0, unit: x, container: x), inode: 1)
+
+  static var exposure: Exposure {
+    let reach = Exposure.Reach(
+      zone: x, from: [x, x], verdict: .accept, because: x, reason: x, standing: .ungranted)
+    let container = ContainerIdentity(
+      id: x, name: x, image: x, composeProject: x, composeService: x, swarmService: x)
+    return Exposure(
+      listener: listener, place: .named(x), container: container, network: x, service: x, reachable: [reach])
+  }
+
+  static let finding = AuditFinding(check: .exposed, severity: .error, subject: x, found: x, fix: x)
+
+  static let audit = AuditReport(
+    machine: x, policy: AuditPage.PolicyName(path: x, digest: x), drift: .operations(3),
+    audit: Audit(exposures: [exposure], notes: [x]), findings: [finding], openings: [], notes: [x])
+
+  static let differences: [SiteDifference] = {
+    let (one, other) = (CompiledSite(policy, today: Today.date), CompiledSite(closed, today: Today.date))
+    return [(one, one), (one, other), (other, one)].map { SiteDifference(from: $0.0, to: $0.1) }
+  }()
+
+  static let diagnostic = Diagnostic(
+    severity: .error, location: PolicyLanguage.SourceLocation(file: x, line: 1, column: 3), message: x,
+    help: x,
+    sourceLine: x, length: 4)
+
+  static let failure = PolicyTestRun.Failure(
+    location: diagnostic.location, expectation: x, packet: packet, machine: x, trace: trace, because: x,
+    fix: x)
+
+  static let explanation = Explanation(ways: [
+    Explanation.Way(
+      packet: packet, zone: x, source: x,
+      stops: [
+        Explanation.Stop(machine: x, role: .sender, trace: trace, verdict: .accept, because: x, reason: x),
+        Explanation.Stop(machine: x, role: .receiver, trace: trace, verdict: .drop, because: x, reason: x),
+      ])
+  ])
+
+  static let table: KernelTable = {
+    let chain = KernelChain(
+      name: x, base: BaseChain(hook: 1, priority: 0, policy: .drop), rules: [rule])
+    return KernelTable(
+      family: NFT.familyInet, name: "wgfence", chains: [chain],
+      objects: [KernelObject(name: x, type: NFT.objectCounter)])
+  }()
+
+  static let drop = DropReport(
+    time: 1_000_000, zone: x, interface: nil, source: address, destination: address, transport: .tcp, port: 1,
+    sender: .machine(x), services: [x], counter: x, reason: x, place: x, remedy: .grant(x))
+
+  static let cut = CutFlow(
+    LiveFlow(
+      transport: .tcp,
+      original: FlowTuple(source: address, destination: address, sourcePort: 1, destinationPort: 2),
+      reply: FlowTuple(source: address, destination: address, sourcePort: 2, destinationPort: 1)),
+    FlowAnswer(
+      .unknown(x), service: x, FlowEnds(way: .in, machine: x, zone: x, interface: nil), because: x, refusal: x
+    ))
+
+  /// What each report writes, in every form. A report that is not here fails the test that counts them.
+  static let all: [String: [String]] = [
+    "AuditReport": [
+      audit.text(.plain).description, audit.text(.coloured).description, audit.json, audit.sarif,
+      audit.page(at: 0),
+    ],
+    "AuditPage": [audit.page(at: 0)],
+    "CheckReport": [
+      {
+        var report = CheckReport()
+        report.diagnostics = [diagnostic]
+        report.failures = [failure]
+        return report.json
+      }()
+    ],
+    "CutReport": {
+      var flows = CutFlows()
+      flows.cut = [cut, cut]
+      flows.undetermined = [cut]
+      let report = CutReport(found: flows, now: 0)
+      return [report.text.description, JSONWriter.object { report.put(in: &$0) }]
+    }(),
+    "DiagnosticText": [
+      DiagnosticText().render([diagnostic]).description,
+      DiagnosticText(style: .coloured).render([diagnostic]).description,
+    ],
+    "DifferenceReport": differences.flatMap { difference in
+      let report = DifferenceReport(old: x, new: x, difference: difference)
+      return [report.text.description, report.json, report.markdown]
+    },
+    "DoctorReport": {
+      var result = CheckResult(.handshake, lookedAt: x)
+      result.find(.error, x, fix: x)
+      result.miss(x)
+      let report = DoctorReport(
+        machine: x, policy: x, digest: x,
+        diagnosis: Diagnosis(results: [result, CheckResult(.mtu, lookedAt: x)]), notes: [x])
+      return [report.text(.plain).description, report.text(.coloured).description, report.json]
+    }(),
+    "DropReport": [DropReportText.json(drop)],
+    "DropReportText": [
+      DropReportText.journal(drop).description, DropReportText.aligned([drop]).description,
+      DropReportText.json(drop),
+      Journal.entries(.info, DropReportText.journal(drop), .journal).replacing("<6>", with: ""),
+    ],
+    "ExplanationReport": {
+      let target = Question(
+        sources: [.machine(x)], target: .machine(x), service: Service(name: x, ports: []), over: x)
+      let report = ExplanationReport(
+        machine: x, question: target, explanation: explanation, notes: [x], isLive: true)
+      return [report.text(.plain).description, report.text(.coloured).description, report.json]
+    }(),
+    "FindingText": [FindingText.severity(.error, .coloured).description],
+    "HistoryReport": {
+      let from = Provenance(kind: .policy, path: x, digest: x, machine: x, by: x, since: 0)
+      let directory = StateDirectory(folder)
+      try? directory.write(
+        StoredRuleset(Lowering.table(PolicyCompiler.lastResort), from), number: 1, holding: [])
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      return [
+        HistoryReport.rolledBack(to: from).description, PanicWish.end.report(from).description,
+        HistoryReport.text(directory, KeptState()).description,
+      ]
+    }(),
+    "PlanReport": [
+      PlanReport.text(Plan(desired: table, observed: nil), before: nil).description,
+      PlanReport.text(
+        Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table), before: table
+      )
+      .description,
+    ],
+    "ProofReport": [ProofReport.text(Proof(CompiledSite(policy, today: Today.date)), path: x).description],
+    "StoredReport": [StoredReport.Change.apply, .confirm, .rollback, .panic, .endPanic, .unload].flatMap {
+      change in
+      [nil, x].flatMap { unkept in
+        let report = StoredReport(done: "\(x)", change: change, unkept: unkept, remedy: "\(x)")
+        return [report.text.description, report.warning?.description ?? ""]
+      }
+    },
+    "TestFailureText": [
+      TestFailureText(lines: nil).render([failure]).description,
+      TestFailureText(style: .coloured, lines: nil).render([failure]).description,
+    ],
+    // Of rules: what `show` prints is a document in nft's own language.
+    "RulesetText": {
+      let origin = Origin(file: x, lines: [1], reason: x)
+      let rule = Rule([], action: .drop, origin: origin)
+      return [RulesetText.text(rule), origin.comment]
+    }(),
+  ]
+
+  /// Types with such a name that write nothing themselves: their texts are values inside other reports.
+  static let parts: Set<String> = [
+    "ClearText", "ExpressionText", "MapText", "OperationText", "PrefixText", "PrintableText", "RuleText",
+    "SourceText", "WalkText",
+    "XtablesText", "YamlText",
+    // Needs a running daemon: the lab has it (`lab/cases/hostile.sh`).
+    "StatusReport",
+  ]
+}
+
+@Suite("Hostile text in reports")
+struct HostileReportTests {
+  @Test(
+    "no report writes a control or bidirectional character, or a line that a value began",
+    arguments: HostileReports.all.keys.sorted())
+  func safe(report: String) throws {
+    let written = try #require(HostileReports.all[report])
+    #expect(!written.isEmpty)
+    for text in written { Hostile.expectSafe(text, report) }
+    #expect(
+      written.contains { $0.contains("forged") } || report == "FindingText", "the text is not there at all")
+  }
+
+  @Test("every report is among them")
+  func complete() throws {
+    let pattern = try Regex(
+      "^ *(?:public )?(?:struct|enum|final class|class) ([A-Z][A-Za-z]*(?:Report|Text|Page))\\b"
+    )
+    .anchorsMatchLineEndings()
+    var found: Set<String> = []
+    for file in Sources.all {
+      for match in file.text.matches(of: pattern) { found.insert(String(match.output[1].substring ?? "")) }
+    }
+    #expect(found.subtracting(HostileReports.parts) == Set(HostileReports.all.keys))
+  }
+
+  @Test("JSON stays valid, and gives back what was put in")
+  func validJSON() throws {
+    for (report, written) in HostileReports.all {
+      for text in written where text.hasPrefix("{") {
+        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        #expect(Self.strings(in: value).contains { $0.contains(Hostile.text) }, "\(report)")
+      }
+    }
+  }
+
+  @Test("metrics hold no such character either")
+  func metrics() {
+    var metrics = Metrics()
+    metrics.counters = ["drop-x": CounterState(packets: 1, bytes: 1)]
+    metrics.named = [
+      NamedCounter(
+        name: "drop-x", purpose: .drop, origin: Origin(file: Hostile.text, lines: [1], reason: Hostile.text))
+    ]
+    metrics.peers = [
+      Metrics.Peer(machine: Hostile.text, tunnel: InterfaceName("wg0")!, handshakeAge: 1)
+    ]
+    Hostile.expectSafe(metrics.text, "metrics")
+    #expect(metrics.text.contains("forged"))
+  }
+
+  private static func strings(in value: Any) -> [String] {
+    switch value {
+    case let text as String: [text]
+    case let list as [Any]: list.flatMap { strings(in: $0) }
+    case let object as [String: Any]: object.values.flatMap { strings(in: $0) }
+    default: []
+    }
+  }
+
+  @Test("a journal entry is one line, and its severity is the program's")
+  func journal() {
+    let text: PrintableText = "opened, by eve: \(Hostile.text)\nreport"
+    #expect(
+      Journal.entries(.notice, text, .journal).unicodeScalars.split(separator: "\n").map {
+        String($0.prefix(3))
+      }
+        == ["<5>", "<5>"])
+    for line in Journal.entries(.notice, text, .terminal(time: "T")).unicodeScalars.split(separator: "\n") {
+      #expect(String(line).hasPrefix("T notice: "))
+    }
+    Hostile.expectSafe(Journal.entries(.notice, text, .terminal(time: "T")), "the journal")
+  }
+}
+
+@Suite("Where the program writes")
+struct SinkTests {
+  @Test("nothing but the console and the journal writes to standard output or error")
+  func sinks() {
+    let users = Sources.all.filter { file in
+      [
+        "write(STDOUT", "write(STDERR", "fputs(", "fwrite(", "perror(", "FileHandle", "Swift.print",
+        "debugPrint(",
+      ]
+      .contains { file.text.contains($0) }
+        || file.text.contains(try! Regex("(?m)^\\s*print\\("))
+    }
+    #expect(Set(users.map(\.name)) == ["Journal.swift"])
+  }
+
+  @Test("text whose origin is lost is taken as a whole only in the places named here")
+  func wholes() {
+    let users = Sources.all.filter { $0.text.contains("PrintableText(lines:") }.map(\.name)
+    #expect(
+      Set(users) == ["Console.swift", "Program.swift", "DaemonConnection.swift", "AlignedTable.swift"])
+  }
+
+  @Test("a document for programs comes from a writer that escapes")
+  func documents() {
+    let pattern = try! Regex("document: ([A-Za-z.]+)")
+    var found: Set<String> = []
+    // These two have documents of another kind.
+    for file in Sources.all where !["JSONTree.swift", "YamlReader.swift"].contains(file.name) {
+      for match in file.text.matches(of: pattern) {
+        found.insert("\(file.name) \(match.output[1].substring ?? "")")
+      }
+    }
+    #expect(
+      found == [
+        "ApplyVerb.swift JSONWriter.object", "AuditVerb.swift report.json", "AuditVerb.swift report.page",
+        "AuditVerb.swift report.sarif", "CheckVerb.swift report.json",
+        "ControlClient.swift DropReportText.json",
+        "ControlFrame.swift String", "ControlFrame.swift lines.text", "Daemon+Requests.swift report.json",
+        "DiffVerb.swift report.json", "DiffVerb.swift report.markdown", "DoctorVerb.swift report.json",
+        "ExplainVerb.swift report.json", "InitVerb.swift text", "PlanVerb.swift json",
+        "SchemaVerb.swift PolicySchema.text", "ShowVerb.swift ExpressionText.text",
+        "ShowVerb.swift RulesetText.text", "ShowVerb.swift json",
+      ])
+  }
+}
+
+/// The program's own source files.
+enum Sources {
+  struct File {
+    let name: String
+    let text: String
+  }
+
+  static let all: [File] = {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/Sources"
+    let names = FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []
+    return names.filter { $0.hasSuffix(".swift") }.compactMap { path in
+      guard let data = FileManager.default.contents(atPath: "\(root)/\(path)") else { return nil }
+      return File(
+        name: String(path.split(separator: "/").last ?? ""), text: String(decoding: data, as: UTF8.self))
+    }
+  }()
+}
