@@ -52,6 +52,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"],
       path: "Tests/TestSupport", swiftSettings: house),
+    .target(
+      name: "PolicyTestSupport",
+      dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyAnalysis", "TestSupport"],
+      path: "Tests/PolicyTestSupport", swiftSettings: house),
+    .executableTarget(
+      name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport"], path: "Tests/RandomProofs",
+      swiftSettings: house),
     .testTarget(
       name: "LinuxKernelTests",
       dependencies: ["LinuxKernel", "RulesetModel", "CSys", "CMnl", "CNftnl", "TestSupport"],
@@ -81,6 +88,7 @@ let package = Package(
       name: "PolicyAnalysisTests",
       dependencies: [
         "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "TestSupport",
+        "PolicyTestSupport",
       ],
       swiftSettings: house),
     .testTarget(

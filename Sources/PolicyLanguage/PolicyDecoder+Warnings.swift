@@ -9,6 +9,7 @@ extension PolicyDecoder {
     warnOfUnused(policy)
     warnOfClosedTwins(policy)
     warnOfBlockedEndpoints(policy)
+    warnOfEndpointsOfOneFamily(policy)
     for (key, grants) in [("allow", policy.grants), ("failsafe", policy.failsafe)] {
       let marks = lineMarks[key] ?? []
       for (index, by) in CoveredGrants.find(in: grants, of: policy) {
@@ -86,6 +87,21 @@ extension PolicyDecoder {
           help: prefix.map { "give it one in \($0)" })
       }
       if suspects.isEmpty { return }
+    }
+  }
+
+  /// A machine of `encrypt` of which one family of public addresses is named alone: what goes to the other is not covered.
+  private mutating func warnOfEndpointsOfOneFamily(_ policy: Policy) {
+    let encrypted = Set(policy.encryptions.flatMap(\.machines))
+    for machine in policy.machines where encrypted.contains(machine.name) {
+      guard case .addresses(let addresses) = machine.endpoint, Set(addresses.map(\.family)).count == 1,
+        let family = addresses.first?.family
+      else { continue }
+      let (named, other) = family == .ipv4 ? ("IPv4", "IPv6") : ("IPv6", "IPv4")
+      log.warning(
+        mark(machine.location, machine.name),
+        "the endpoint of '\(machine.name)' is \(named) only: 'encrypt' does not stop clear text to an \(other) address of it",
+        help: "name its \(other) address in 'endpoint' too, if it has one")
     }
   }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import NetworkModel
-import PolicyLanguage
-import TestSupport
+internal import NetworkModel
+public import PolicyLanguage
+internal import TestSupport
 
 /// A random policy of a site, with every key of the language, as lines that can be left out one by one.
-struct RandomSite {
+public struct RandomSite: Sendable {
   /// Everything but the lines of `allow`, `encrypt`, `block`, `failsafe`.
-  var head: [String]
+  public var head: [String]
   /// The lines of each section.
-  var sections: [(name: String, lines: [String])]
+  public var sections: [(name: String, lines: [String])]
 
   /// The policy's text.
-  var text: String {
+  public var text: String {
     var lines = head
     for (name, own) in sections where !own.isEmpty { lines += ["\(name):"] + own.map { "  - \($0)" } }
     return lines.joined(separator: "\n") + "\n"
@@ -23,7 +23,8 @@ struct RandomSite {
     "ip/89", "5000-5010/sctp", "both", "dns",
   ]
 
-  init(seed: UInt64) {
+  /// The policy of a seed; not every one is valid.
+  public init(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let hasSecond = random.oneIn(3)
     let hubs = [nil, "m0", "m1"][random.number(0...2)]
@@ -119,7 +120,7 @@ struct RandomSite {
   }
 
   /// The policy of a text; nil where it is not valid.
-  static func policy(_ text: String, today: CalendarDate) -> Policy? {
+  public static func policy(_ text: String, today: CalendarDate) -> Policy? {
     let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
       .unreadable(reason: "no lists")
     }
@@ -127,14 +128,14 @@ struct RandomSite {
   }
 
   /// The diagnostics of a text, for a generator that makes too few valid policies.
-  static func problems(_ text: String, today: CalendarDate) -> [String] {
+  public static func problems(_ text: String, today: CalendarDate) -> [String] {
     PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
       .unreadable(reason: "no lists")
     }.diagnostics.map { "\($0)" }
   }
 
   /// The same with as few lines as show what a test looks for.
-  func shrunk(while fails: (RandomSite) -> Bool) -> RandomSite {
+  public func shrunk(while fails: (RandomSite) -> Bool) -> RandomSite {
     var site = self
     var goesOn = true
     while goesOn {
