@@ -162,9 +162,9 @@ capture wire onprem
 columns
 try "onprem|10.13.13.1:9100         node-exporter, through the tunnel" open tcp onprem 10.13.13.1 9100
 try "ec2|10.13.13.2:5432         PostgreSQL, through the tunnel" 42 query ec2 10.13.13.2 'select 6 * 7'
-try "onprem|203.0.113.10:8080       ec2 in clear text: refused at once" rejected tcp onprem 203.0.113.10 8080
-try "container|203.0.113.10:8080       from a container, likewise" rejected tcp container 203.0.113.10 8080
-try "ec2|198.51.100.7:5432       onprem in clear text" rejected tcp ec2 198.51.100.7 5432
+try "onprem|203.0.113.10:8080       ec2 in clear text: refused at once" refused tcp onprem 203.0.113.10 8080
+try "container|203.0.113.10:8080       from a container, likewise" refused tcp container 203.0.113.10 8080
+try "ec2|198.51.100.7:5432       onprem in clear text" refused tcp ec2 198.51.100.7 5432
 settle
 end_task internet wire-wire -INT
 between='host 203.0.113.10 and host 198.51.100.7'

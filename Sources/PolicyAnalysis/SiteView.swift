@@ -21,10 +21,15 @@ public struct SiteView: Sendable {
   private let counters: [String: NamedCounter]
   /// Where source addresses belong.
   let homes: AddressHomes
+  private let live: LiveEndpoints
 
   /// A view of a machine. The ruleset must be the one that the policy compiles to for it; `table` stands in place of what
   /// it is lowered to.
-  public init(policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil) {
+  public init(
+    policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil,
+    live: LiveEndpoints = LiveEndpoints()
+  ) {
+    self.live = live
     self.policy = policy
     self.machine = machine
     self.ruleset = ruleset
@@ -40,7 +45,10 @@ public struct SiteView: Sendable {
 
   /// The zone that an interface belongs to.
   public func zone(of interface: InterfaceName) -> SiteZone? {
-    zones.first { $0.interfaces.contains { $0.matches(interface) } } ?? zones.first { $0.kind == .internet }
+    zones.first { zone in
+      zone.interfaces.contains { $0.matches(interface) }
+        && !(zone.kind == .containers && live.sharedBridges.contains(interface))
+    } ?? zones.first { $0.kind == .internet }
   }
 
   /// The zone of a packet that came by an interface: on one of a zone with prefixes, sources that are not the zone's are of

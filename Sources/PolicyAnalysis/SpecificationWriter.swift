@@ -57,7 +57,10 @@ struct SpecificationWriter {
     var inputs: [String: IntervalSet] = [:]
     var claimed = Self.loopback
     for zone in traffic.zones where zone.kind != .internet {
-      let names = IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
+      var names = IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
+      if zone.kind == .containers {
+        names = names.subtracting(IntervalSet(live.sharedBridges.map { PacketSpace.number($0) }.sorted()))
+      }
       inputs[zone.name] = names
       claimed = claimed.union(names)
     }

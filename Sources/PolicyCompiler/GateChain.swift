@@ -80,9 +80,13 @@ extension RulesetBuilder {
     // A router on the link sets addresses and routes: there is none in a tunnel, nor among containers.
     let noRouter = Origin(reason: "no router is to be found by this interface")
     for pattern in site.zones.filter({ $0.kind == .tunnel || $0.kind == .containers }).flatMap(\.interfaces) {
+      let others = sharedBridges.filter { pattern.matches($0) }.map {
+        Match.interface(.input, .notEqual, .exact($0))
+      }
       rules.append(
         drop(
-          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)], "router-advertisement", noRouter))
+          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)] + others, "router-advertisement",
+          noRouter))
     }
     // RFC 4890 section 4.4.1. Hop limit 255: from this very link (RFC 4861 section 11.2).
     rules.append(

@@ -142,9 +142,16 @@ struct RulesetBuilder {
     var patterns: [Rule] = []
     var rest: [Rule] = []
     for (zone, (action, origin)) in actions {
-      if zone.kind == .internet { rest.append(Rule([], action: Action(action), origin: origin)) }
+      if zone.kind == .internet {
+        rest.append(Rule([], action: Action(action), origin: origin))
+        for interface in sharedBridges {
+          records += SetKey.interface(interface) + [0]
+          values.append(.verdict(action))
+        }
+      }
       for pattern in zone.interfaces {
         switch pattern {
+        case .exact(let interface) where zone.kind == .containers && sharedBridges.contains(interface): break
         case .exact(let interface):
           records += SetKey.interface(interface) + [0]
           values.append(.verdict(action))
@@ -161,6 +168,12 @@ struct RulesetBuilder {
       rules.append(Rule([], action: .byInputInterface(map: name), origin: Origin(reason: "by interface")))
     }
     return rules + patterns + rest
+  }
+
+  /// Bridges that the zone of containers names and that have other ports than guests', in order.
+  var sharedBridges: [InterfaceName] {
+    let containers = site.zones.filter { $0.kind == .containers }.flatMap(\.interfaces)
+    return live.sharedBridges.filter { bridge in containers.contains { $0.matches(bridge) } }.sorted()
   }
 
   /// The conditions under which a source address lies in one of these prefixes, each a rule's own: one for a prefix

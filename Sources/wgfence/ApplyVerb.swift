@@ -66,7 +66,7 @@ struct ApplyVerb: Verb {
     let ruleset = try options.compile(loaded.policy, live: live)
     try runTests(loaded.policy)
     try prove(loaded.policy, ruleset, live)
-    try refuseLockOut(loaded.policy, ruleset)
+    try refuseLockOut(loaded.policy, ruleset, live)
     let desired = Lowering.table(ruleset)
     let cut = try connectionsCut(by: ruleset, desired, loaded.policy)
     if format == .text { Console.print(cut.text) }
@@ -169,10 +169,10 @@ struct ApplyVerb: Verb {
   }
 
   /// Ends the verb with status 1 where the caller would be locked out. Where it cannot be told, that is said.
-  private func refuseLockOut(_ policy: Policy, _ ruleset: Ruleset) throws {
+  private func refuseLockOut(_ policy: Policy, _ ruleset: Ruleset, _ live: LiveEndpoints) throws {
     if force { return }
     guard let machine = policy.machine(named: options.machine.name(in: policy)) else { return }
-    let view = SiteView(policy: policy, machine: machine, ruleset: ruleset)
+    let view = SiteView(policy: policy, machine: machine, ruleset: ruleset, live: live)
     let way: (session: RemoteSession, interface: InterfaceName?)?
     do throws(HostReadError) {
       way = try Self.ownSession()

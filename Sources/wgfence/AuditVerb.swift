@@ -58,10 +58,10 @@ struct AuditVerb: Verb {
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
     let look = try HostLook.take()
     let view = try role.map { role in
-      SiteView(
+      let live = LiveEndpoints.heard(by: role.loaded.policy)
+      return SiteView(
         policy: role.loaded.policy, machine: role.machine,
-        ruleset: try PolicyOptions.compile(
-          role.loaded.policy, as: role.machine.name, live: LiveEndpoints.heard(by: role.loaded.policy)))
+        ruleset: try PolicyOptions.compile(role.loaded.policy, as: role.machine.name, live: live), live: live)
     }
     let audit = Audit(of: look.host, by: view)
     let own = look.host.tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }

@@ -4,6 +4,7 @@ import LinuxKernel
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
+import RulesetModel
 
 extension LiveEndpoints {
   /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
@@ -14,10 +15,46 @@ extension LiveEndpoints {
     return live
   }
 
+  /// What to say of bridges that some zone `containers` of the policy names.
+  private static func sharedBridges(
+    _ shared: [InterfaceName: SharedBridges.Reason], _ policy: Policy
+  ) -> [String] {
+    let patterns = policy.machines.flatMap(\.zones).filter { $0.name == Zone.containers }.flatMap(\.interfaces)
+    return shared.sorted { $0.key < $1.key }.compactMap { bridge, reason in
+      guard patterns.contains(where: { $0.matches(bridge) }) else { return nil }
+      let why =
+        switch reason {
+        case .port(let port): "has the port \(port)"
+        case .defaultRoute: "carries the default route"
+        }
+      return "the bridge \(bridge) \(why): its packets are treated as internet, not as containers. "
+        + "Give it a zone of its own: zones: { lan: { interfaces: [\(bridge)] } }, and list the other bridges in 'containers'"
+    }
+  }
+
+  /// What to say of interfaces that have a tunnel's name and are none.
+  private static func wrongLinks(_ interfaces: [NetworkInterface], _ policy: Policy) -> [String] {
+    policy.tunnels.compactMap { tunnel in
+      guard let interface = interfaces.first(where: { $0.name == tunnel.name }),
+        interface.linkType != LinkType.linkless.rawValue
+      else { return nil }
+      return "\(tunnel.name) is not a tunnel's interface (\(interface.kind ?? "hardware"), link type \(interface.linkType)): "
+        + "everything that comes by it is dropped. Find out who made it, and delete it: ip link delete \(tunnel.name)"
+    }
+  }
+
   /// The same, with what is not known as sentences.
   static func read(for policy: Policy) -> (live: LiveEndpoints, gaps: [String]) {
     let machines = policy.machines.filter { $0.endpoint == .live }
     var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
+    do throws(HostReadError) {
+      let interfaces = try LinkTable.read().interfaces
+      let shared = try SharedBridges().reasons
+      live.sharedBridges = Set(shared.keys)
+      gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
+    } catch {
+      gaps.append("which bridges have guests alone is not known: \(error)")
+    }
     if machines.isEmpty { return (live, gaps) }
     do throws(HostReadError) {
       let found = try WireGuardDevices.read()

@@ -38,10 +38,10 @@ wire_up both
 try46 "through the tunnel a granted service is open" open tcp ec2 10.13.13.2 fd13:13::2 5432
 try46 "in both directions" open tcp onprem 10.13.13.1 fd13:13::1 9100
 try46 "and into the subnet behind" open tcp ec2 192.168.1.20 fd68:1::20 9100
-try46 "onprem to ec2's endpoint is refused at once" rejected tcp onprem 203.0.113.10 2001:db8:203::10 80
-try46 "ec2 to onprem's endpoint is refused at once" rejected tcp ec2 198.51.100.7 2001:db8:198::7 8888
+try46 "onprem to ec2's endpoint is refused at once" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
+try46 "ec2 to onprem's endpoint is refused at once" refused tcp ec2 198.51.100.7 2001:db8:198::7 8888
 try46 "for UDP as well" rejected udp onprem 203.0.113.10 2001:db8:203::10 5005
-try46 "for a container as well" rejected tcp container 203.0.113.10 2001:db8:203::10 80
+try46 "for a container as well" refused tcp container 203.0.113.10 2001:db8:203::10 80
 try46 "others reach the same service in the clear" open tcp laptop-eric 203.0.113.10 2001:db8:203::10 80
 try46 "and onprem reaches others in the clear" open tcp onprem 203.0.113.66 2001:db8:203::66 7
 settle
@@ -61,21 +61,21 @@ try "clear UDP from ec2's endpoint does not arrive at onprem (IPv6)" nothing \
   received onprem servers clear-six udp ec2 2001:db8:198::7 5005
 try "a forged WireGuard source port opens nothing" nothing \
   received onprem servers clear-port udp ec2 198.51.100.7 5005 --source-port 51821
-try46 "onprem by itself keeps to the tunnel" rejected tcp onprem 203.0.113.10 2001:db8:203::10 80
+try46 "onprem by itself keeps to the tunnel" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
 settle
 
 # The tunnel is gone: nothing falls back to the clear.
 wire_up down
 wireguard_down onprem
-try46 "without the tunnel, its addresses are refused at once" rejected tcp onprem 10.13.13.1 fd13:13::1 9100
+try46 "without the tunnel, its addresses are refused at once" refused tcp onprem 10.13.13.1 fd13:13::1 9100
 try46 "for UDP as well" rejected udp onprem 10.13.13.1 fd13:13::1 5005
-try46 "and the endpoint stays refused" rejected tcp onprem 203.0.113.10 2001:db8:203::10 80
-try46 "for a container as well" rejected tcp container 10.13.13.1 fd13:13::1 9100
+try46 "and the endpoint stays refused" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
+try46 "for a container as well" refused tcp container 10.13.13.1 fd13:13::1 9100
 settle
 # A policy applied while there is no tunnel guards the same.
 unload onprem
 enforce encrypt onprem
-try46 "a policy applied without a tunnel refuses as well" rejected tcp onprem 10.13.13.1 fd13:13::1 9100
+try46 "a policy applied without a tunnel refuses as well" refused tcp onprem 10.13.13.1 fd13:13::1 9100
 settle
 wire_down down
 verdict "the wire carried no address from inside" nothing "$(on_wire down "$inside")"
@@ -84,7 +84,7 @@ verdict "and nothing in the clear between the two" nothing "$(on_wire down "($be
 # The same on the other side, towards the subnet behind onprem.
 enforce encrypt ec2
 wireguard_down ec2
-try46 "without the tunnel, the subnet behind a machine is refused at once" rejected tcp ec2 192.168.1.20 fd68:1::20 9100
+try46 "without the tunnel, the subnet behind a machine is refused at once" refused tcp ec2 192.168.1.20 fd68:1::20 9100
 settle
 unload onprem ec2
 try46 "which without a policy goes out in the clear and is lost or worse" open tcp ec2 192.168.1.20 fd68:1::20 9100

@@ -244,3 +244,43 @@ forget_connections ec2
 try46 "granted relayed traffic is not turned to a port of the hub that is not granted" silent tcp laptop-eric 10.13.13.2 fd13:13::2 5432
 try46 "what is granted by its original port may be turned to another" open tcp laptop-eric 10.13.13.1 fd13:13::1 80
 settle
+
+# --- a bridge that only looks like one of containers -------------------------------------------------------------------
+policy bridged <<'YAML'
+allow:
+  - { to: onprem, services: [postgres], from: laptop-eric }
+YAML
+unload onprem ec2
+node onprem sh -c 'ip link add br-lan type bridge; ip link set br-lan up; ip addr flush dev gst0; ip link set gst0 master br-lan'
+address onprem br-lan 192.168.7.1/24 fd68:7::1/64
+try "without a policy whoever is on the bridge reaches the LAN" open tcp guest 192.168.1.20 22
+settle
+enforce bridged onprem
+try "with guests alone on it, the bridge is one of containers" open tcp guest 192.168.1.20 22
+settle
+# The default route leads by it: there is more behind it than guests.
+node onprem sh -c 'ip route add 203.0.113.0/24 via 198.51.100.1; ip route replace default via 192.168.7.9 dev br-lan'
+enforce bridged onprem
+verdict "apply says that the bridge is not treated as one of containers" yes \
+  "$(grep -q 'the bridge br-lan carries the default route: its packets are treated as internet' "$LAB/onprem/apply.log" && echo yes || echo no)"
+forget_connections onprem
+try46 "and whoever is on it does not reach the LAN" silent tcp guest 192.168.1.20 fd68:1::20 22
+try "nor a peer of the tunnel" silent tcp guest 10.13.13.1 22
+settle
+# A port that is no guest's comes later, and the daemon sees it.
+node onprem sh -c 'ip route replace default via 198.51.100.1'
+enforce bridged onprem
+try "with the default route back it is one of containers again" open tcp guest 192.168.1.20 22
+settle
+cp "$LAB/bridged.yaml" "$LAB/onprem/bridged.yaml"
+task onprem daemon env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+  "$WGFENCE" daemon "$LAB/onprem/bridged.yaml" --machine onprem
+until_true 20 wgfence_in onprem status || true
+ip link add uplink netns onprem type veth peer name far netns guest
+node onprem sh -c 'ip link add link uplink name up0 type macvlan mode bridge && ip link set up0 master br-lan && ip link set up0 up'
+said() { grep -q 'the bridge br-lan has the port up0' "$LAB/onprem/daemon.log"; }
+verdict "a port that is no guest's is seen by the daemon" yes "$(until_true 10 said && echo yes || echo no)"
+forget_connections onprem
+try "and whoever is on the bridge does not reach the LAN any more" silent tcp guest 192.168.1.20 22
+settle
+end_task onprem daemon

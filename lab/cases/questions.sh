@@ -105,8 +105,8 @@ question "onprem from its LAN" open onprem lan 2049/tcp lan 2049
 question "onprem from its LAN, ungranted" silent onprem lan postgres lan 5432
 question "into the LAN behind onprem" open onprem laptop-eric 9100/tcp laptop-eric 9100 --destination lan
 question "into the LAN behind onprem, ungranted" silent onprem laptop-ryan 9100/tcp laptop-ryan 9100 --destination lan
-question "what encrypt keeps off the wire" "rejected drop reject" onprem ec2 9090/tcp ec2 9090 --over internet
-question "and in the other direction" "rejected drop reject" ec2 onprem http onprem 80 --over internet
+question "what encrypt keeps off the wire" "refused drop reject" onprem ec2 9090/tcp ec2 9090 --over internet
+question "and in the other direction" "refused drop reject" ec2 onprem http onprem 80 --over internet
 settle
 
 verdict "of what is let in, the receiver is last" "receiver onprem accept" "$(refuses onprem laptop-eric postgres)"
@@ -117,7 +117,7 @@ verdict "a hub that is asked itself refuses as receiver" "receiver ec2 drop" "$(
 # Each by itself: the others have no rules.
 unload onprem
 try46 "the hub refuses it indeed" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 5432
-try46 "and the sender" rejected tcp ec2 198.51.100.7 2001:db8:198::7 9090
+try46 "and the sender" refused tcp ec2 198.51.100.7 2001:db8:198::7 9090
 settle
 
 # --- diff ---

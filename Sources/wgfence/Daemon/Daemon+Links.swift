@@ -24,7 +24,24 @@ extension Daemon {
       }
       tunnels[tunnel.name] = state
     }
-    if schedule.endpoints != nil { refreshEndpoints() }
+    if schedule.endpoints != nil {
+      refreshEndpoints()
+    } else {
+      refreshBridges()
+    }
+  }
+
+  /// A bridge may have got a port that is no guest's: it leaves the zone of containers at once.
+  private func refreshBridges() {
+    guard let known = policyInForce?.candidate else { return }
+    let (live, gaps) = LiveEndpoints.read(for: known.policy)
+    guard live.sharedBridges != known.live.sharedBridges else { return }
+    for gap in gaps { journal.say(.warning, "\(gap)") }
+    var changed = known.live
+    changed.sharedBridges = live.sharedBridges
+    custody.perform(
+      custody.keeper.recompiled(
+        known.again(today: Today.date, live: changed), because: "the ports of a bridge changed"))
   }
 
   func refreshEndpoints() {
