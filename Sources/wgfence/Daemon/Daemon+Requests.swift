@@ -12,24 +12,24 @@ import RulesetModel
 extension Daemon {
   /// Answers a request: everything that goes into the client's outbox.
   func answer(_ request: ControlRequest, _ client: ControlClient) {
-    let status: UInt8
     do throws(Refusal) {
       guard request["version"] == ControlRequest.version else {
         throw Refusal("the daemon is of another version of wgfence: restart it (systemctl restart wgfence)")
       }
       // Another namespace has another firewall: who asks there does not mean this one.
-      if let theirs = request["namespace"], let own = NetworkNamespace.identity, theirs != String(own) {
+      if client.home == .otherNamespace {
         throw Refusal(
           "this daemon keeps another network namespace than yours: name the right --socket, or none")
       }
-      status = try dispatch(request, client)
+      if let status = try dispatch(request, client) { finish(client, status) }
     } catch {
-      client.outbox += ControlFrame(.note, text: "wgfence: error: \(error)\n").bytes
-      finish(client, 1)
-      return
+      refuse(client, error)
     }
-    if case .following = client.mode { return }
-    finish(client, status)
+  }
+
+  private func refuse(_ client: ControlClient, _ refusal: Refusal) {
+    client.outbox += ControlFrame(.note, text: "wgfence: error: \(refusal)\n").bytes
+    finish(client, 1)
   }
 
   private func finish(_ client: ControlClient, _ status: UInt8) {
@@ -37,10 +37,13 @@ extension Daemon {
     client.mode = .ending
   }
 
-  private func dispatch(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+  /// Does what is asked. Returns the exit status; nil where the answer goes on, or comes later.
+  private func dispatch(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8? {
     switch request.verb {
     case "status": return status(request, client)
-    case "apply": return try apply(request, client)
+    case "apply":
+      try beginApply(request, client)
+      return nil
     case "confirm": return try confirm(request, client)
     case "rollback": return try rollback(request, client)
     case "panic": return try panic(request, client)
@@ -49,20 +52,73 @@ extension Daemon {
     case "log":
       client.mode = .following(request["format"] == "json" ? .json : .text)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
-      return 0
+      return nil
     default: throw Refusal("the daemon knows no verb '\(request.verb)': is it older than this program?")
     }
   }
 
   // MARK: apply
 
-  private func apply(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    let candidate = try handedOver(request, client)
-    var confirm: Keeper.Confirm?
+  /// Has the policy that a client handed over checked beside the loop; `endApply` goes on with it.
+  private func beginApply(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
+    let names = (request["lists"] ?? "").split(separator: "\n").map { String($0) }
+    let lengths = (request["lengths"] ?? "").split(separator: " ").map { Int($0) ?? -1 }
+    guard let file = client.file, lengths.count == names.count + 1, let path = request["path"] else {
+      throw Refusal("the policy was not handed over whole")
+    }
+    guard lengths[0] <= PolicyFile.policyLimit,
+      lengths.dropFirst().allSatisfy({ (0...PolicyDecoder.listBytesLimit).contains($0) }),
+      lengths.dropFirst().reduce(0, +) <= PolicyDecoder.listBytesLimit
+    else {
+      throw Refusal(
+        "the policy is larger than \(PolicyFile.policyLimit >> 20) MiB, or its lists together than "
+          + "\(PolicyDecoder.listBytesLimit >> 20) MiB")
+    }
+    var confirm: Int64?
     if let seconds = request.number("confirm") {
       guard (5...86_400).contains(seconds) else { throw Refusal("--confirm takes 5 s to 24 h") }
-      confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all())
+      confirm = seconds
     }
+    guard client.owner == .root || !checks.isBusy(for: client.owner) else {
+      throw Refusal("another policy of yours is being checked: wait until that has ended")
+    }
+    var machine = settings.machine
+    if let named = request["machine"] { machine.given = named }
+    let reader = PolicyReader(machine: machine, extent: client.owner == .root ? .any : .bounded)
+    client.mode = .checking(confirm: confirm)
+    client.deadline = nil
+    checks.add(.client(client.token, client.owner)) {
+      do throws(SystemError) {
+        let parts = try MemoryFile.read(file.descriptor, lengths: lengths)
+        let lists = Dictionary(zip(names, parts.dropFirst()), uniquingKeysWith: { first, _ in first })
+        return reader.read(path, .bytes(parts[0])) { name in
+          (name, lists[name].map { .bytes($0) } ?? .unreadable(reason: "not handed over"))
+        }
+      } catch {
+        return reader.refused("", "\(error)", "", [])
+      }
+    }
+  }
+
+  /// A policy was checked for a client: it is put in force, or the client is told why not.
+  func endApply(_ client: ControlClient, _ reading: PolicyReading) {
+    guard case .checking(let confirm) = client.mode else { return }
+    client.deadline = Clock.sinceBoot + ControlClient.patience
+    do throws(Refusal) {
+      switch reading {
+      case .accepted(let candidate): try apply(candidate, confirm, client)
+      case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
+      }
+      finish(client, 0)
+    } catch {
+      refuse(client, error)
+    }
+    flush(client, client.token)
+  }
+
+  private func apply(_ candidate: Candidate, _ seconds: Int64?, _ client: ControlClient) throws(Refusal) {
+    var confirm: Keeper.Confirm?
+    if let seconds { confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all()) }
     let actions = try custody.keeper.apply(
       candidate, by: client.name, confirm: confirm, at: surroundings.now())
     if let failure = custody.perform(actions) { throw Refusal(failure) }
@@ -71,34 +127,6 @@ extension Daemon {
     result["generation"] = custody.observed.map { String($0.generation) }
     result["operations"] = String(custody.sent)
     client.outbox += result.frame.bytes
-    return 0
-  }
-
-  /// The policy that a client handed over, in files in memory: the policy, then its lists in the order of their names.
-  private func handedOver(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> Candidate {
-    let names = (request["lists"] ?? "").split(separator: "\n").map { String($0) }
-    guard client.files.count == names.count + 1, let path = request["path"] else {
-      throw Refusal("the policy was not handed over whole")
-    }
-    var contents: [ListFile] = []
-    do throws(SystemError) {
-      for (index, file) in client.files.enumerated() {
-        let limit = index == 0 ? PolicyFile.policyLimit : PolicyFile.listLimit
-        contents.append(.bytes(try MemoryFile.read(file, limit: limit)))
-      }
-    } catch {
-      throw Refusal("\(error)")
-    }
-    var machine = settings.machine
-    if let named = request["machine"] { machine.given = named }
-    let lists = Dictionary(zip(names, contents.dropFirst()), uniquingKeysWith: { first, _ in first })
-    let reading = PolicyReader(machine: machine).read(path, contents[0]) { name in
-      (name, lists[name] ?? .unreadable(reason: "not handed over"))
-    }
-    switch reading.reading {
-    case .accepted(let candidate): return candidate
-    case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
-    }
   }
 
   private func confirm(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {

@@ -2,13 +2,25 @@
 
 import Enforcement
 import Glibc
+import LinuxKernel
 
 /// Where the daemon says what happens: standard error, with `<N>` before each line where the journal reads it
-/// (sd-daemon(3)), else with the time.
-struct Journal {
+/// (sd-daemon(3)), else with the time. What is more than `LineBudget` allows is counted and left out.
+///
+/// A class, since what was written belongs to the process. It is used by the daemon's loop alone.
+final class Journal {
   private let isForJournal = getenv("JOURNAL_STREAM") != nil
+  private var budget = LineBudget()
 
-  func say(_ severity: Keeper.Severity, _ text: String) {
+  func say(_ severity: Keeper.Severity, _ text: String, about topic: LineBudget.Topic = .state) {
+    guard case .say(let leftOut) = budget.verdict(on: text, topic, now: Clock.sinceBoot) else { return }
+    if leftOut > 0 {
+      put(.warning, "\(leftOut) messages like the next one were left out, as there were too many")
+    }
+    put(severity, text)
+  }
+
+  private func put(_ severity: Keeper.Severity, _ text: String) {
     var lines = ""
     for line in text.split(separator: "\n", omittingEmptySubsequences: true) {
       lines += isForJournal ? "<\(severity.rawValue)>\(line)\n" : "\(Self.time) \(word(severity)): \(line)\n"

@@ -8,9 +8,18 @@ import PolicyLanguage
 import RulesetModel
 
 /// Reads and checks a policy all through, as what the daemon may put in force.
-struct PolicyReader {
+struct PolicyReader: Sendable {
   /// The machine as which it is enforced.
   let machine: MachineOptions
+  /// How much work a policy may be.
+  var extent = Extent.any
+
+  /// How much work a policy may be.
+  enum Extent {
+    case any
+    /// What `PolicyWork` says of it is looked at before it is compiled and its tests are run.
+    case bounded
+  }
 
   /// A reading, and the files that it was made of.
   struct Reading {
@@ -56,6 +65,9 @@ struct PolicyReader {
         digest.text, "\(path) is not valid: \(errors.count) error\(errors.count == 1 ? "" : "s")",
         DiagnosticText(style: .plain).render(errors), paths)
     }
+    if extent == .bounded, let refusal = PolicyWork(policy).refusal {
+      return refused(digest.text, "\(path) is too much work: \(refusal)", "", paths)
+    }
     let (live, gaps) = LiveEndpoints.read(for: policy)
     do throws(CompileError) {
       let candidate = try Candidate(
@@ -72,7 +84,7 @@ struct PolicyReader {
     }
   }
 
-  private func refused(_ digest: String, _ reason: String, _ report: String, _ lists: [String]) -> Reading {
+  func refused(_ digest: String, _ reason: String, _ report: String, _ lists: [String]) -> Reading {
     Reading(
       reading: .refused(PolicyRefusal(digest: digest, reason: reason, report: report)), lists: lists, gaps: []
     )
