@@ -42,12 +42,12 @@ if ! compgen -G "$resources/lib/clang/*/lib/*/libclang_rt.fuzzer*" >/dev/null; t
   exit 0
 fi
 
-WGFENCE_FUZZ=1 "$swift" build -c release --scratch-path $folder --product wgfence-fuzz >$folder.log 2>&1 || {
-  tail -20 $folder.log >&2
+mkdir -p $folder
+WGFENCE_FUZZ=1 "$swift" build -c release --scratch-path $folder --product wgfence-fuzz >$folder/build.log 2>&1 || {
+  tail -20 $folder/build.log >&2
   echo "fuzz: the program could not be built" >&2
   exit 1
 }
-mv $folder.log $folder/build.log
 # The crash handler of Swift can hang for minutes.
 export SWIFT_BACKTRACE=enable=no
 

@@ -457,6 +457,8 @@ static int release_segments(struct dl_phdr_info *info, size_t size, void *unused
   return 1; /* the program itself comes first; libraries are shared with others */
 }
 
+void csys_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
+
 void csys_release_memory(void) {
   malloc_trim(0);
   dl_iterate_phdr(release_segments, NULL);

@@ -121,6 +121,8 @@ int csys_lock_file(const char *path);
 /* Gives back memory that is not in use: freed heap, and pages of the program itself, which the kernel maps again from
    its cache where they are needed. */
 void csys_release_memory(void);
+/* Has all threads allocate from one heap from now on: what a thread freed is room for the others. */
+void csys_share_heap(void);
 
 /* Tells the service manager (sd_notify(3)). Does nothing without NOTIFY_SOCKET. */
 int csys_notify(const char *state);

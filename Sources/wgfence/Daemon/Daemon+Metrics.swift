@@ -46,7 +46,7 @@ extension Daemon {
   /// Serves metrics where the policy in force lets them be served.
   func openMetrics() {
     guard metricsListener == nil, let place = settings.metrics else { return }
-    if let refusal = place.refusal(by: policyInForce?.candidate) { return refuseMetrics(refusal) }
+    if let refusal = refusal(of: place) { return refuseMetrics(refusal) }
     do throws(SystemError) {
       let listener = try place.listen()
       try poller.add(listener.descriptor, .reading, token: Token.metrics)
@@ -55,6 +55,17 @@ extension Daemon {
     } catch {
       refuseMetrics("metrics: \(error)")
     }
+  }
+
+  /// Why metrics are not served at a place. A policy is asked once, however many connect.
+  private func refusal(of place: MetricsPlace) -> String? {
+    guard let candidate = policyInForce?.candidate else { return place.refusal(by: nil) }
+    if let known = metricsJudgement, known.holds(for: candidate) { return known.refusal }
+    let refusal = place.refusal(by: candidate)
+    metricsJudgement = MetricsPlace.Judgement(
+      digest: candidate.digest, machine: candidate.machine, today: candidate.today, live: candidate.live,
+      refusal: refusal)
+    return refusal
   }
 
   /// Says why metrics are not served, once: another policy may let them be.
@@ -66,7 +77,7 @@ extension Daemon {
   func acceptScrapes() {
     do throws(SystemError) {
       while let connection = try metricsListener?.accept() {
-        guard settings.metrics?.refusal(by: policyInForce?.candidate) == nil else { continue }
+        guard let place = settings.metrics, refusal(of: place) == nil else { continue }
         let token = takeToken()
         if let ended = scrapePlaces.admit(token, of: ScrapeSource(connection)), let scrape = scrapes[ended] {
           end(scrape, ended)

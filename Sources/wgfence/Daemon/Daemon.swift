@@ -62,6 +62,8 @@ final class Daemon {
   var accepting = Accepting.open
   /// Why metrics are not served, as it was last told; nil where they are, or were not asked for.
   var metricsRefusal: String?
+  /// Why metrics are not served by the policy that this was last asked of.
+  var metricsJudgement: MetricsPlace.Judgement?
   /// Why dropped packets are not logged, as it was last told.
   var dropLogRefusal: String?
   var schedule = Schedule()
@@ -273,7 +275,10 @@ final class Daemon {
     switch asker {
     case .file:
       custody.perform(custody.keeper.read(surroundings.take(reading), at: surroundings.now()))
+      signatures.merge(reading.signatures) { _, read in read }
       policyWasRead()
+      // A list that the policy did not name before was not watched while it was checked.
+      if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
       if isReloading {
         isReloading = false
         ServiceManager.tell("READY=1")
@@ -286,6 +291,8 @@ final class Daemon {
     signatures = [:]
     for path in [settings.policy] + surroundings.lists { signatures[path] = FileSignature(path) }
   }
+
+  private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
   /// What hangs on the policy that is in force.
   func policyWasRead() {
@@ -367,7 +374,7 @@ final class Daemon {
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !custody.isUnchanged() { custody.verify(author: nil) }
-    if signatures.contains(where: { FileSignature($0.key) != $0.value }) { readPolicy() }
+    if isAnyFileChanged { readPolicy() }
     custody.keepAgain()
     if let known = policyInForce?.candidate, known.today != Today.date {
       let today = known.again(today: Today.date, live: known.live)

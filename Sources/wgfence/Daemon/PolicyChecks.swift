@@ -29,7 +29,10 @@ final class PolicyChecks {
     var reading: PolicyReader.Reading?
   }
 
-  init() throws(SystemError) { done = try WakeUp() }
+  init() throws(SystemError) {
+    Memory.share()
+    done = try WakeUp()
+  }
 
   /// Plans a check. The file's comes first, then root's, then others'. A check of the file that waits already is enough.
   func add(_ asker: Asker, _ work: @escaping Work) {

@@ -28,15 +28,21 @@ struct PolicyReader: Sendable {
     let lists: [String]
     /// What is not known of live endpoints.
     let gaps: [String]
+    /// The files on disk as they were right before they were read, by path.
+    var signatures: [String: FileSignature] = [:]
   }
 
   /// Reads a policy file and its lists from the disk.
   func read(_ path: String) -> Reading {
     let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    return read(path, FileContent.read(path, limit: PolicyFile.policyLimit)) { list in
+    var signatures = [path: FileSignature(path)]
+    var reading = read(path, FileContent.read(path, limit: PolicyFile.policyLimit)) { list in
       let place = list.hasPrefix("/") ? list : folder + list
+      signatures[place] = FileSignature(place)
       return (place, FileContent.read(place, limit: PolicyFile.listLimit))
     }
+    reading.signatures = signatures
+    return reading
   }
 
   /// Checks a policy of these bytes, whose lists' files `list` gives, with their paths, by the names in the policy.
