@@ -223,6 +223,15 @@ class Trial:
         self.answers_meanwhile("a member's policy is checked", begin, lambda: member.running())
         self.verdicts.say("it is put in force then", "generation=" in (answer := member.text()), answer[:200])
 
+    def failing_tests(self):
+        text = "".join(line for line in large(MACHINES).splitlines(True) if not re.match("allow:|.*services:", line))
+        before = self.peak()
+        answer = Member(lambda: len(self.apply(text.encode()))).text()
+        grown = self.peak() - before
+        self.verdicts.say("tens of thousands of failed tests are an answer of some kilobytes",
+                          answer.isdigit() and int(answer) < 200_000, answer)
+        self.verdicts.say("and cost the daemon little memory", grown < 100, f"{grown} MiB more at the most")
+
     def large_file(self):
         def waiting():
             return self.log().count("the policy file: in force") + self.log().count("not accepted") == before
@@ -328,6 +337,7 @@ class Trial:
         self.slow_scrapes()
         self.too_much_work()
         self.large_work()
+        self.failing_tests()
         self.large_file()
         self.large_lists()
         self.few_descriptors()

@@ -28,8 +28,10 @@ public struct PolicyTestRun: Sendable {
 
   /// Expectations that hold: one for each source, target and service of a line.
   public private(set) var passed = 0
-  /// What does not hold, in the order of the lines.
+  /// What does not hold, in the order of the lines: the first of them, where fewer are kept.
   public private(set) var failures: [Failure] = []
+  /// How many expectations do not hold.
+  public private(set) var failed = 0
   /// What the tests' packets went by.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
@@ -39,9 +41,12 @@ public struct PolicyTestRun: Sendable {
   private let policy: Policy
   private let packets: Journeys
   private var record: GrantCoverage.Record
+  private let mostFailures: Int
 
-  /// Runs the tests of a site's policy on what its machines enforce.
-  public init(_ site: CompiledSite) {
+  /// Runs the tests of a site's policy on what its machines enforce. Each failure that is kept takes some kilobytes of
+  /// memory; those beyond `mostFailures` are counted.
+  public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
+    self.mostFailures = mostFailures
     policy = site.policy
     packets = Journeys(site)
     record = GrantCoverage.Record(GrantMatch(policy))
@@ -83,6 +88,8 @@ public struct PolicyTestRun: Sendable {
       }
     }
     if isEmpty {
+      failed += 1
+      guard failures.count < mostFailures else { return }
       failures.append(
         Failure(
           location: test.location, expectation: words, packet: nil, machine: target.machine, trace: nil,
@@ -126,6 +133,8 @@ public struct PolicyTestRun: Sendable {
     _ fix: (SiteView.Decision) -> String
   ) {
     guard let view = packets.views[stop.machine] else { return }
+    failed += 1
+    guard failures.count < mostFailures else { return }
     let (place, reason) = (view.because(stop.trace), view.reason(stop.trace))
     failures.append(
       Failure(

@@ -51,4 +51,14 @@ struct PolicyWorkTests {
       """)
     #expect(PolicyWork(policy).refusal == nil)
   }
+
+  @Test("of tests that fail only so many are kept, and all are counted", arguments: [0, 3, Int.max])
+  func failures(most: Int) throws {
+    let policy = try policy(
+      machines: 5, "tests:\n  - { from: all-machines, to: all-machines, allow: [ssh, 8000/tcp] }\n")
+    let run = PolicyTestRun(
+      CompiledSite(policy, today: CalendarDate(secondsSince1970: 0)), keeping: most)
+    #expect(run.failed == 40 && run.passed == 0)
+    #expect(run.failures.count == min(most, 40))
+  }
 }

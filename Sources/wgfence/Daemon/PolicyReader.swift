@@ -14,6 +14,9 @@ struct PolicyReader: Sendable {
   /// How much work a policy may be.
   var extent = Extent.any
 
+  /// Failed tests that are reported of a policy; others are counted.
+  static let mostFailures = 100
+
   /// How much work a policy may be.
   enum Extent {
     case any
@@ -78,11 +81,13 @@ struct PolicyReader: Sendable {
     do throws(CompileError) {
       let candidate = try Candidate(
         policy, machine: machine.name(in: policy), digest: digest.text, today: today, live: live)
-      let run = PolicyTestRun(CompiledSite(policy, today: today, live: live))
-      guard run.failures.isEmpty else {
+      let run = PolicyTestRun(CompiledSite(policy, today: today, live: live), keeping: Self.mostFailures)
+      guard run.failed == 0 else {
+        let more = run.failed - run.failures.count
         return refused(
-          digest.text, "\(run.failures.count) of the tests of \(path) failed",
-          TestFailureText(style: .plain, lines: nil).render(run.failures), paths)
+          digest.text, "\(run.failed) of the tests of \(path) failed",
+          TestFailureText(style: .plain, lines: nil).render(run.failures)
+            + (more > 0 ? "\(more) more are not shown: run wgfence check\n" : ""), paths)
       }
       return Reading(reading: .accepted(candidate), lists: paths, gaps: gaps)
     } catch {
