@@ -316,7 +316,12 @@ class Trial:
         written = len(self.log())
 
         # As root, for whom there are the most places.
-        held = [self.connect() for _ in range(24)]
+        held = []
+        for _ in range(24):
+            try:
+                held.append(self.connect())
+            except BlockingIOError:  # The queue of the socket is full.
+                break
         time.sleep(0.5)
         before = self.processor()
         time.sleep(3)
