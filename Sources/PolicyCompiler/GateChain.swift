@@ -61,7 +61,8 @@ extension RulesetBuilder {
     let types: [(AddressFamily, ClosedRange<UInt8>)] = [(.ipv4, 3...3), (.ipv4, 11...12), (.ipv6, 1...4)]
     return types.map { family, types in
       Rule(
-        [.icmpType(family, types), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors"))
+        [.icmpType(family, types), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors")
+      )
     }
   }
 
@@ -82,7 +83,8 @@ extension RulesetBuilder {
     for pattern in site.zones.filter({ $0.kind == .tunnel || $0.kind == .containers }).flatMap(\.interfaces) {
       rules.append(
         drop(
-          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)], "router-advertisement", noRouter))
+          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)], "router-advertisement", noRouter
+        ))
     }
     // RFC 4890 section 4.4.1. Hop limit 255: from this very link (RFC 4861 section 11.2).
     rules.append(
@@ -228,7 +230,9 @@ extension RulesetBuilder {
       byPrefix[prefix].map { label, exit, entries in
         (
           TransitDestination(
-            label: destinations.contains { $0.destination.label == label && $0.destination.prefixes == [prefix] }
+            label: destinations.contains {
+              $0.destination.label == label && $0.destination.prefixes == [prefix]
+            }
               ? label : Identifier.clean("\(label)-\(prefix)"), prefixes: [prefix], exit: exit), entries
         )
       }

@@ -94,7 +94,8 @@ struct PolicyReader: Sendable {
           candidate.ruleset, of: machine, in: CompiledSite(policy, today: today, live: live))
         guard proof.counterExamples.isEmpty else {
           return refused(
-            digest.text, ProofReport.refusal(proof, machine: machine.name), ProofReport.text(proof, path: path),
+            digest.text, ProofReport.refusal(proof, machine: machine.name),
+            ProofReport.text(proof, path: path),
             paths)
         }
       }
