@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test soak proof boot-proof siege unrest audit-proof lint bench clean
+.PHONY: help setup build install demo test fuzz sanitize soak proof boot-proof siege unrest audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ demo: build ## show the promise on a site of network namespaces with real WireGu
 test: build ## all Swift tests, then all lab tests with real packets (root)
 	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" scripts/test.sh
+
+fuzz: setup ## give 10 million random inputs to everything that reads bytes of others (hours; FUZZ_INPUTS changes the number)
+	@SWIFT="$(SWIFT)" scripts/fuzz.sh inputs $(FUZZ_INPUTS)
+
+FUZZ_INPUTS ?= 10000000
+
+sanitize: setup ## all Swift tests under the address and the thread sanitizer (root, minutes)
+	@SWIFT="$(SWIFT)" scripts/sanitize.sh
 
 soak: setup ## send 100,000 real packets through random rulesets and compare with the walk (root)
 	@SWIFT="$(SWIFT)" scripts/soak.sh

@@ -3,14 +3,19 @@
 
 import PackageDescription
 
+/// Set by scripts/fuzz.sh alone: all is built for libFuzzer, and the program that runs it is there. Such a build is no use for
+/// anything else.
+let isFuzzing = Context.environment["WGFENCE_FUZZ"] == "1"
+
 /// What every target is held to: Swift 6, no warning left standing, existentials and imports spelt out.
-let house: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .treatAllWarnings(as: .error),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-]
+let house: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])] : [])
 
 /// The pure modules work on values alone: no unsafe construct goes unmarked.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
@@ -116,3 +121,15 @@ let package = Package(
       swiftSettings: house),
   ]
 )
+
+if isFuzzing {
+  package.targets.append(
+    .executableTarget(
+      name: "wgfence-fuzz",
+      dependencies: [
+        "NetworkModel", "PolicyLanguage", "RulesetModel", "LinuxKernel", "Enforcement", "CSys", "CNftnl",
+        "TestSupport",
+      ],
+      path: "Tests/Fuzz", swiftSettings: house + [.unsafeFlags(["-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

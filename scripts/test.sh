@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, then 2,000 proofs of random policies, the tests of the review snippets and of the audit's page, the daemon under a flood and among random
-# events, and the lab's tests with real packets. Fails when any fails; the last line sums up the lab.
+# All Swift tests, 2,000 proofs of random policies, random inputs for each parser, then the tests of the review snippets and of
+# the audit's page, the daemon under a flood, among random events and under attack from its group, and the lab's tests with
+# real packets. Fails when any fails; the last line sums up the lab.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -28,6 +29,9 @@ prove_random() {
 }
 prove_random || status=1
 
+# A minute for each target, two at a time. The whole of it: make fuzz.
+SWIFT="$swift" scripts/fuzz.sh 60 || status=1
+
 scripts/test-review.sh || status=1
 scripts/test-page.sh || status=1
 
@@ -36,8 +40,9 @@ scripts/test-page.sh || status=1
 if [ "$(id -u)" = 0 ]; then
   scripts/siege.sh 60 10 || status=1
   scripts/unrest.sh 60 || status=1
+  scripts/limits.sh || status=1
 else
-  echo "skip the flood and the random events: they need root"
+  echo "skip the flood, the random events and the limits: they need root"
 fi
 
 lab/run-tests.sh || status=1

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -28,6 +30,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 
 #define SAME(name) _Static_assert(CSYS_##name == (int)(name), #name)
 SAME(IN_CREATE);
@@ -260,23 +263,22 @@ long csys_group_number(const char *name) {
   return number;
 }
 
-long csys_send(int fd, const void *bytes, size_t length, const int *descriptors, int count) {
+long csys_send(int fd, const void *bytes, size_t length, int descriptor) {
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(64 * sizeof(int))];
+    char space[CMSG_SPACE(sizeof(int))];
   } control;
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (count > 64) return -EINVAL;
-  if (count > 0) {
+  if (descriptor >= 0) {
     memset(&control, 0, sizeof control);
     message.msg_control = &control;
-    message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+    message.msg_controllen = sizeof control;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(header), descriptors, (size_t)count * sizeof(int));
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   }
   ssize_t sent;
   do sent = sendmsg(fd, &message, MSG_NOSIGNAL);
@@ -284,32 +286,94 @@ long csys_send(int fd, const void *bytes, size_t length, const int *descriptors,
   return sent < 0 ? -errno : sent;
 }
 
-long csys_receive(int fd, void *bytes, size_t size, int *descriptors, int most, int *count) {
+long csys_receive(int fd, void *bytes, size_t size, int *descriptor) {
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(64 * sizeof(int))];
+    char space[CMSG_SPACE(sizeof(int))];
   } control;
   struct iovec part = {.iov_base = bytes, .iov_len = size};
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   ssize_t got;
-  *count = 0;
+  if (descriptor != NULL) {
+    *descriptor = -1;
+    message.msg_control = &control;
+    /* Not CMSG_SPACE: its padding is room for a second descriptor, which the kernel would use. */
+    message.msg_controllen = CMSG_LEN(sizeof(int));
+  }
   do got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   if (got < 0) return -errno;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    size_t number = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < number; i++) {
-      int descriptor;
-      memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
-      if (*count < most)
-        descriptors[(*count)++] = descriptor;
-      else
-        close(descriptor);
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len >= CMSG_LEN(sizeof(int)))
+      memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+  }
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    if (descriptor != NULL && *descriptor >= 0) {
+      close(*descriptor);
+      *descriptor = -1;
     }
+    return -EBADMSG;
   }
   return got;
+}
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+/* The network namespace in which a socket was made, by its file. Needs CAP_NET_ADMIN over it. */
+static int namespace_file(int fd, struct stat *status) {
+  int file = ioctl(fd, SIOCGSKNS);
+  if (file < 0) return -errno;
+  int error = fstat(file, status) == 0 ? 0 : -errno;
+  close(file);
+  return error;
+}
+
+int csys_same_network(int fd, int other) {
+  uint64_t cookies[2];
+  socklen_t length = sizeof cookies[0];
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookies[0], &length) == 0 &&
+      getsockopt(other, SOL_SOCKET, SO_NETNS_COOKIE, &cookies[1], &length) == 0)
+    return cookies[0] == cookies[1];
+  if (errno != ENOPROTOOPT) return -errno;
+  /* Before Linux 5.14. */
+  struct stat files[2];
+  int error = namespace_file(fd, &files[0]);
+  if (error == 0) error = namespace_file(other, &files[1]);
+  /* A kernel without network namespaces. */
+  if (error == -EOPNOTSUPP) return 1;
+  if (error != 0) return error;
+  return files[0].st_ino == files[1].st_ino && files[0].st_dev == files[1].st_dev;
+}
+
+int csys_peer_address(int fd, uint8_t address[16]) {
+  struct sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) return -errno;
+  if (peer.ss_family == AF_INET) {
+    memcpy(address, &((struct sockaddr_in *)&peer)->sin_addr, 4);
+    return 4;
+  }
+  if (peer.ss_family == AF_INET6) {
+    memcpy(address, &((struct sockaddr_in6 *)&peer)->sin6_addr, 16);
+    return 16;
+  }
+  return 0;
+}
+
+int csys_event_open(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+void csys_event_raise(int fd) {
+  uint64_t one = 1;
+  /* It fails only where it was raised already. */
+  (void)!write(fd, &one, sizeof one);
+}
+
+void csys_event_take(int fd) {
+  uint64_t count;
+  (void)!read(fd, &count, sizeof count);
 }
 
 int csys_memory_file(void) { return result(memfd_create("wgfence", MFD_CLOEXEC | MFD_ALLOW_SEALING)); }
@@ -392,6 +456,8 @@ static int release_segments(struct dl_phdr_info *info, size_t size, void *unused
   }
   return 1; /* the program itself comes first; libraries are shared with others */
 }
+
+void csys_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
 
 void csys_release_memory(void) {
   malloc_trim(0);

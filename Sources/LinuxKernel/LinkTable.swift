@@ -60,7 +60,8 @@ public struct LinkTable: Sendable {
         NetworkInterface(
           name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
           state: link.flags & UInt32(CSYS_IFF_UP) != 0 ? .up : .down, kind: link.kind,
-          linkType: link.type, isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu, master: link.master))
+          linkType: link.type, isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu,
+          master: link.master))
       if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
         farEnds.append(
           FarEnd(interface: name, kind: kind, index: index, namespaceNumber: link.farNamespace))

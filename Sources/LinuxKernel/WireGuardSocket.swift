@@ -61,7 +61,9 @@ enum WireGuardSocket {
       switch (key, peers.indices.last) {
       case ("errno", _):
         let code: Int32 = try number(value)
-        if code != 0 { throw .refused("WireGuard device \(name)", errno: abs(code), words: nil) }
+        if code != 0 {
+          throw .refused("WireGuard device \(name)", errno: Int32(clamping: code.magnitude), words: nil)
+        }
       case ("listen_port", nil): port = try number(value)
       case ("fwmark", nil): mark = try number(value)
       case ("endpoint", let last?):

@@ -99,7 +99,8 @@ struct GrantedTraffic {
   /// Whether some packet can have a source and a destination of the passage: both of one family.
   private static func isPossible(_ passage: Passage) -> Bool {
     guard case .prefixes(let sources) = passage.sources else { return !passage.destinations.isEmpty }
-    return passage.destinations.contains { destination in sources.contains { $0.family == destination.family } }
+    return passage.destinations.contains { destination in sources.contains { $0.family == destination.family }
+    }
   }
 
   /// The sources of each zone together, in the order of the zones.

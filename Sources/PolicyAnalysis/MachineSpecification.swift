@@ -47,7 +47,8 @@ struct MachineSpecification {
   private static let hooks: [String: (hook: UInt32, priorities: ClosedRange<Int32>)] = [
     // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
     // NF_IP_PRI_CONNTRACK_DEFRAG is -400.
-    "sources": (NFT.hookPrerouting, .min ... -401), "raw": (NFT.hookPrerouting, .min ... -201), "gate": (NFT.hookPrerouting, -199 ... -101),
+    "sources": (NFT.hookPrerouting, .min ... -401), "raw": (NFT.hookPrerouting, .min ... -201),
+    "gate": (NFT.hookPrerouting, -199 ... -101),
     "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
     "output": (NFT.hookOutput, .min ... .max),
     // Behind NF_IP_PRI_NAT_SRC (100), when the source is what leaves.

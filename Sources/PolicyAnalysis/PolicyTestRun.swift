@@ -35,8 +35,10 @@ public struct PolicyTestRun: Sendable {
 
   /// Expectations that hold: one for each source, target and service of a line.
   public private(set) var passed = 0
-  /// What does not hold, in the order of the lines.
+  /// What does not hold, in the order of the lines: the first of them, where fewer are kept.
   public private(set) var failures: [Failure] = []
+  /// How many expectations do not hold.
+  public private(set) var failed = 0
   /// Which grants let in packets of the tests.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
@@ -46,6 +48,7 @@ public struct PolicyTestRun: Sendable {
   private let policy: Policy
   private let packets: Journeys
   private var record: GrantCoverage.Record
+  private let mostFailures: Int
 
   /// One source and one target of a line.
   private struct Pair {
@@ -80,8 +83,10 @@ public struct PolicyTestRun: Sendable {
     }
   }
 
-  /// Runs the tests of a site's policy on what its machines enforce.
-  public init(_ site: CompiledSite) {
+  /// Runs the tests of a site's policy on what its machines enforce. Each failure that is kept takes some kilobytes of
+  /// memory; those beyond `mostFailures` are counted.
+  public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
+    self.mostFailures = mostFailures
     policy = site.policy
     packets = Journeys(site)
     record = GrantCoverage.Record(GrantMatch(policy))
@@ -199,6 +204,8 @@ public struct PolicyTestRun: Sendable {
     _ fix: (SiteView.Decision) -> String
   ) {
     guard let view = packets.views[stop.machine] else { return failWithoutPacket(pair, words) }
+    failed += 1
+    guard failures.count < mostFailures else { return }
     let (place, reason) = (view.because(stop.trace), view.reason(stop.trace))
     failures.append(
       Failure(
@@ -210,6 +217,8 @@ public struct PolicyTestRun: Sendable {
 
   /// A test about no packet would hold whatever the policy says.
   private mutating func failWithoutPacket(_ pair: Pair, _ words: String) {
+    failed += 1
+    guard failures.count < mostFailures else { return }
     let (because, fix) = packets.absence(pair.source, pair.target, over: pair.test.over)
     failures.append(
       Failure(

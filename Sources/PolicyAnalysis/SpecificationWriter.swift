@@ -77,7 +77,8 @@ struct SpecificationWriter {
       if others.isEmpty { return nil }
       return Encrypted(
         tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
-        own: PacketSpace.Service.ports(.udp, listen...listen), endpoints: others.flatMap { endpoints(of: $0) })
+        own: PacketSpace.Service.ports(.udp, listen...listen), endpoints: others.flatMap { endpoints(of: $0) }
+      )
     }
     self.endpoints = policy.machines.flatMap { endpoints(of: $0) }
     var homes = policy.tunnels.map {

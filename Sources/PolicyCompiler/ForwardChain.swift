@@ -34,7 +34,9 @@ extension RulesetBuilder {
 
   /// What containers send outward, but for connections in their middle and for what only hosts say to each other.
   private mutating func outwardRules() -> [Rule] {
-    [midstream] + hostServiceRules() + [Rule([], action: .accept, origin: Origin(reason: "containers outward"))]
+    [midstream] + hostServiceRules() + [
+      Rule([], action: .accept, origin: Origin(reason: "containers outward"))
+    ]
   }
 
   /// The ways by which packets of a zone leave. What the gate judged as a packet for this host is dropped: it would leave
@@ -87,7 +89,8 @@ extension RulesetBuilder {
       guard case .ports(let transport, let range) = port else { continue }
       rules.append(
         drop(
-          [.port(transport, .destination, range)], "host-service", origin, by: transport == .tcp ? .reset : .reject))
+          [.port(transport, .destination, range)], "host-service", origin,
+          by: transport == .tcp ? .reset : .reject))
     }
     let chain = "host-services"
     add(RuleChain(name: chain, rules: rules))

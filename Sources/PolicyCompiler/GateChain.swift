@@ -61,7 +61,8 @@ extension RulesetBuilder {
     let types: [(AddressFamily, ClosedRange<UInt8>)] = [(.ipv4, 3...3), (.ipv4, 11...12), (.ipv6, 1...4)]
     return types.map { family, types in
       Rule(
-        [.icmpType(family, types), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors"))
+        [.icmpType(family, types), .ctState(.related)], action: .accept, origin: Origin(reason: "ICMP errors")
+      )
     }
   }
 
@@ -232,7 +233,9 @@ extension RulesetBuilder {
       byPrefix[prefix].map { label, exit, entries in
         (
           TransitDestination(
-            label: destinations.contains { $0.destination.label == label && $0.destination.prefixes == [prefix] }
+            label: destinations.contains {
+              $0.destination.label == label && $0.destination.prefixes == [prefix]
+            }
               ? label : Identifier.clean("\(label)-\(prefix)"), prefixes: [prefix], exit: exit), entries
         )
       }

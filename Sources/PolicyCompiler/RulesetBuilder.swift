@@ -112,7 +112,8 @@ struct RulesetBuilder {
   /// On an interface of a zone with prefixes, sources in them belong to that zone, link-local and unspecified ones too;
   /// others belong to `internet`. Every zone has an action: one without would share that of `internet`, whose rule has
   /// no condition. `name` is the map's, and begins the names of the chains that look at sources.
-  mutating func dispatch(map name: String, _ action: (inout RulesetBuilder, SiteZone) -> ZoneAction) -> [Rule] {
+  mutating func dispatch(map name: String, _ action: (inout RulesetBuilder, SiteZone) -> ZoneAction) -> [Rule]
+  {
     let own = site.zones.map { zone in (zone: zone, decision: action(&self, zone)) }
     let internet = own.first { $0.zone.kind == .internet }?.decision
     return dispatch(
@@ -136,7 +137,9 @@ struct RulesetBuilder {
 
   /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their
   /// beginning, and the rule for all interfaces that no zone claims.
-  mutating func dispatch(byInterface name: String, _ actions: [(zone: SiteZone, decision: ZoneAction)]) -> [Rule] {
+  mutating func dispatch(byInterface name: String, _ actions: [(zone: SiteZone, decision: ZoneAction)])
+    -> [Rule]
+  {
     var records: [UInt8] = []
     var values: [ElementValue] = []
     var patterns: [Rule] = []

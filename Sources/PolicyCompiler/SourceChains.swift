@@ -40,7 +40,9 @@ extension RulesetBuilder {
   /// Addresses that no packet on a wire has: what a host believes of them it believes of itself.
   private mutating func impossibleAddressRules() -> [Rule] {
     let origin = Origin(reason: "addresses that no packet on a wire has")
-    return ImpossibleAddresses.sources.map { drop([.address(.source, .equal, $0)], "impossible-source", origin) }
+    return ImpossibleAddresses.sources.map {
+      drop([.address(.source, .equal, $0)], "impossible-source", origin)
+    }
       + ImpossibleAddresses.destinations.map {
         drop([.address(.destination, .equal, $0)], "impossible-destination", origin)
       }
@@ -74,7 +76,8 @@ extension RulesetBuilder {
     var rules: [Rule] = []
     let origin = site.origin(zone.line, "zone \(zone.name)")
     if zone.kind == .tunnel {
-      let wrong = site.origin(zone.line, "\(zone.name) is not a tunnel's interface: its link type is not none")
+      let wrong = site.origin(
+        zone.line, "\(zone.name) is not a tunnel's interface: its link type is not none")
       rules.append(
         drop([.interfaceType(.input, .notEqual, .linkless)], "link-type-\(zone.identifier)", wrong))
     } else {

@@ -6,17 +6,25 @@ import NetworkModel
 enum ListFileReader {
   /// How many diagnostics are told of one file.
   static let diagnosticLimit = 20
-  /// The largest file, in bytes: a million prefixes and more.
-  static let sizeLimit = 64 << 20
 
-  /// The prefixes of a file, merged. What is no prefix is reported, and passed over.
-  static func read(_ source: SourceText, log: inout DiagnosticLog) -> [Prefix] {
+  /// What a file holds.
+  struct Content: Equatable {
+    /// The prefixes, merged; none where there are more than were asked for.
+    var prefixes: [Prefix]
+    /// The prefixes as they are written, one a line.
+    var written: Int
+  }
+
+  /// The prefixes of a file. What is no prefix is reported, and passed over. Beyond `limit` prefixes are counted and not
+  /// kept.
+  static func read(_ source: SourceText, atMost limit: Int = .max, log: inout DiagnosticLog) -> Content {
     var merge = PrefixMerge()
+    var written = 0
     var flaws: [(line: Int, start: Int, end: Int)] = []
     var flawCount = 0
     let bytes = source.bytes.span
     let count = bytes.count
-    merge.reserve(count / 16)
+    merge.reserve(min(count / 16, limit))
     var line = 0
     var index = 0
     // A byte order mark, as some editors leave one.
@@ -34,14 +42,15 @@ enum ListFileReader {
       index += 1
       if start == end { continue }
       if let prefix = PrefixScanner.scan(bytes, start, end), prefix.length > 0 {
-        merge.add(prefix)
+        written += 1
+        if written <= limit { merge.add(prefix) }
       } else {
         flawCount += 1
         if flawCount <= diagnosticLimit { flaws.append((line, start, end)) }
       }
     }
     if flawCount > 0 { report(flaws, of: flawCount, in: source, log: &log) }
-    return merge.merged()
+    return Content(prefixes: written <= limit ? merge.merged() : [], written: written)
   }
 
   private static func isBlank(_ byte: UInt8) -> Bool {

@@ -31,6 +31,9 @@ public struct Policy: Sendable {
   /// The lines of `tests`, as written.
   public let tests: [PolicyTest]
 
+  /// Where machines are in `machines`, by name: a site may have thousands.
+  private let machineIndices: [String: Int]
+
   package init(
     path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service],
     lists: [PrefixList],
@@ -39,6 +42,8 @@ public struct Policy: Sendable {
     self.path = path
     self.tunnels = tunnels
     self.machines = machines
+    machineIndices = Dictionary(
+      machines.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     self.groups = groups
     self.services = services
     self.lists = lists
@@ -50,7 +55,7 @@ public struct Policy: Sendable {
   }
 
   /// The machine of this name, if the policy has it.
-  public func machine(named name: String) -> Machine? { machines.first { $0.name == name } }
+  public func machine(named name: String) -> Machine? { machineIndices[name].map { machines[$0] } }
 
   /// The tunnel of this name, if the policy has it.
   public func tunnel(named name: String) -> Tunnel? { tunnels.first { $0.name.description == name } }

@@ -4,9 +4,21 @@ import NetworkModel
 
 /// The sections `lists` and `block`.
 extension PolicyDecoder {
+  /// The bytes of all list files of a policy together, each counted once.
+  public static let listBytesLimit = 64 << 20
+  /// The prefixes of all lists of a policy together, as they are written. A kernel's set takes about 100 bytes for each.
+  public static let listPrefixLimit = 2_000_000
+
+  /// What the lists read so far hold together.
+  struct ListTotals {
+    var bytes = 0
+    var prefixes = 0
+  }
+
   /// Reads the lists, in place and in files.
   mutating func decodeLists(_ entries: [YamlEntry], _ readList: (String) -> ListFile) {
-    var read: [String: [Prefix]] = [:]
+    var read: [String: ListFileReader.Content] = [:]
+    var totals = ListTotals()
     for entry in entries {
       var prefixes: [Prefix] = []
       var file: String?
@@ -15,22 +27,10 @@ extension PolicyDecoder {
           let node = required(fields, "file"), let path = text(node, "'file'", is: "a path"), checkPath(path)
         else { continue }
         file = path.text
-        if let known = read[path.text] {
-          prefixes = known
-        } else {
-          switch readList(path.text) {
-          case .unreadable(let reason):
-            log.error(
-              path.mark, "cannot read '\(path.text)': \(reason)",
-              help: "the path begins at the policy's folder")
-          case .bytes(let bytes) where bytes.count > ListFileReader.sizeLimit:
-            log.error(path.mark, "'\(path.text)' is larger than \(ListFileReader.sizeLimit >> 20) MiB")
-          case .bytes(let bytes):
-            prefixes = ListFileReader.read(
-              SourceText(path: besidePolicy(path.text), bytes: bytes), log: &log)
-          }
-          read[path.text] = prefixes
-        }
+        let content = read[path.text] ?? readFile(path, &totals, readList)
+        read[path.text] = content
+        prefixes = content.prefixes
+        count(content.written, at: path.mark, &totals)
       } else {
         if case .list(let nodes) = entry.value.content, nodes.isEmpty {
           // A list that holds nobody yet is no mistake.
@@ -42,6 +42,7 @@ extension PolicyDecoder {
               log.error(word.mark, "\(prefix) is every address", help: "the zone 'internet' is a word for it")
             }
             merge.add(prefix)
+            count(1, at: word.mark, &totals)
           }
           prefixes = merge.merged()
         }
@@ -49,6 +50,43 @@ extension PolicyDecoder {
       lists[entry.key.text] = PrefixList(
         name: entry.key.text, prefixes: prefixes, file: file, location: location(entry.key.mark))
     }
+  }
+
+  /// The content of a list's file; empty where it cannot be used, which is reported.
+  private mutating func readFile(
+    _ path: YamlText, _ totals: inout ListTotals, _ readList: (String) -> ListFile
+  ) -> ListFileReader.Content {
+    let limit = Self.listBytesLimit
+    // Beyond the limit nothing more is read: what has no use need not be held.
+    guard totals.bytes <= limit else { return ListFileReader.Content(prefixes: [], written: 0) }
+    switch readList(path.text) {
+    case .unreadable(let reason):
+      log.error(
+        path.mark, "cannot read '\(path.text)': \(reason)", help: "the path begins at the policy's folder")
+    case .bytes(let bytes):
+      totals.bytes += bytes.count
+      if totals.bytes <= limit {
+        return ListFileReader.read(
+          SourceText(path: besidePolicy(path.text), bytes: bytes),
+          atMost: max(Self.listPrefixLimit - totals.prefixes, 0), log: &log)
+      }
+      log.error(
+        path.mark,
+        "the list files have \(totals.bytes) bytes together with '\(path.text)', and may have \(limit) (\(limit >> 20) MiB)",
+        help: "merge neighbouring prefixes, or leave lists out; files after this one were not read")
+    }
+    return ListFileReader.Content(prefixes: [], written: 0)
+  }
+
+  /// Counts prefixes of a list. The first that go beyond the limit are reported.
+  private mutating func count(_ prefixes: Int, at mark: Mark, _ totals: inout ListTotals) {
+    let before = totals.prefixes
+    totals.prefixes += prefixes
+    guard before <= Self.listPrefixLimit, totals.prefixes > Self.listPrefixLimit else { return }
+    log.error(
+      mark,
+      "the lists have \(totals.prefixes) prefixes together with this, and may have \(Self.listPrefixLimit)",
+      help: "merge neighbouring prefixes, or leave lists out")
   }
 
   /// A list file lies beside the policy, where it is reviewed with it.

@@ -100,7 +100,8 @@ extension PolicyDecoder {
     if let home = homes.home(of: prefix) {
       guard home.kind == .zone, home.zones == [Zone.containers] else { return true }
       log.error(
-        word.mark, "\(prefix) is in the zone 'containers' of '\(machine.name)', where any source can be forged",
+        word.mark,
+        "\(prefix) is in the zone 'containers' of '\(machine.name)', where any source can be forged",
         help: "write 'containers'")
       return false
     }

@@ -27,7 +27,8 @@ extension Expression {
 
   /// The source route that the expression asks for; nil where it asks for something else.
   var askedSourceRoute: SourceRoute? {
-    guard case .opaque("exthdr", let data) = self, let type = AttributeBytes(data).value(NFT.Attribute.extensionType),
+    guard case .opaque("exthdr", let data) = self,
+      let type = AttributeBytes(data).value(NFT.Attribute.extensionType),
       let route = type.first.flatMap(SourceRoute.init(rawValue:)), self == .extensionHeader(route)
     else { return nil }
     return route

@@ -96,7 +96,9 @@ struct SpaceRuleReader {
       add(.reject)
       isOver = true
     case .opaque where expression.askedSourceRoute != nil:
-      if let route = expression.askedSourceRoute { put(Load(part: .sourceRoute(route), length: 1), NFT.register1) }
+      if let route = expression.askedSourceRoute {
+        put(Load(part: .sourceRoute(route), length: 1), NFT.register1)
+      }
     case .counter, .log: break
     case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .limit, .opaque:
       stop(ExpressionText.text(expression))

@@ -94,8 +94,10 @@ struct ApplyVerb: Verb {
       request["confirm"] = String(duration.milliseconds / 1000)
     }
     var applied = Applied(operations: 0, generation: 0)
-    let status = try daemon.ask(request, files: [loaded.file.bytes] + loaded.file.lists.map(\.bytes)) {
-      result in
+    // A large policy is checked for as long as that takes; this process has checked it before.
+    let status = try daemon.ask(
+      request, files: [loaded.file.bytes] + loaded.file.lists.map(\.bytes), patience: 600_000
+    ) { result in
       applied.operations = result["operations"].flatMap { Int($0) } ?? 0
       applied.generation = result["generation"].flatMap { UInt32($0) } ?? 0
       applied.unkept = result["unkept"]

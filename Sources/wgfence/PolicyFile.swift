@@ -34,7 +34,7 @@ struct PolicyFile {
   }
 
   static let policyLimit = 4 << 20
-  static let listLimit = 64 << 20
+  static let listLimit = PolicyDecoder.listBytesLimit
 
   private static func decode(
     _ path: String, _ content: ListFile, list read: (String) -> ListFile

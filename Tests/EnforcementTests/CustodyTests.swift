@@ -32,7 +32,7 @@ struct CustodyTests {
   final class Quiet: CustodySurroundings {
     var said: [String] = []
     var reading = KeeperTests.refused
-    func readPolicy() -> PolicyReading { reading }
+    func readPolicy() -> PolicyReading? { reading }
     func now() -> Moment { KeeperTests.now }
     func say(_ severity: Keeper.Severity, _ text: PrintableText) { said.append(text.description) }
   }

@@ -58,6 +58,7 @@ struct WireGuardReadingTests {
     arguments: [
       "listen_port", "listen_port=65536\n", "public_key=12\n", "public_key=\(hex)\nallowed_ip=10.0.0.1/24\n",
       "public_key=\(hex)\nendpoint=nowhere\n", "public_key=\(hex)\nlast_handshake_time_sec=x\n", "errno=1\n",
+      "errno=-2147483648\n",
       "errno=x\n",
     ])
   func malformed(text: String) {

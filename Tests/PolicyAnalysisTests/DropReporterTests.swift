@@ -97,7 +97,8 @@ import Testing
     }
     let gateway: [UInt8] = [203, 0, 113, 10]
     #expect(
-      remedy(try dropped("drop/spoofed-source-wg0", "eth0", [10, 13, 0, 2], gateway)).hasPrefix("an address is"))
+      remedy(try dropped("drop/spoofed-source-wg0", "eth0", [10, 13, 0, 2], gateway)).hasPrefix(
+        "an address is"))
     #expect(
       remedy(try dropped("drop/blocked-bad", "eth0", [198, 51, 100, 7], gateway)).hasPrefix("the list"))
     #expect(remedy(try dropped("drop/invalid", "eth0", [9, 9, 9, 9], gateway)).hasPrefix("only packets"))

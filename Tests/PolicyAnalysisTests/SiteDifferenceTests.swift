@@ -58,7 +58,7 @@ import Testing
       old: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/25 }",
       new: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/24 }",
       gained: [
-        "server 9443/tcp/9443 198.51.100.128/25 internet",
+        "server 9443/tcp/9443 198.51.100.128/25 internet"
       ]),
     Case(
       testDescription: "from the internet, and a range of ports",

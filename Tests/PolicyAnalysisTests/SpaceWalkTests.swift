@@ -11,7 +11,8 @@ import Testing
 /// The walk over classes against the walk of single packets: two ways to the same answer.
 @Suite("A walk over classes of packets") struct SpaceWalkTests {
   private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
-    ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent), ("gate", NFT.hookPrerouting, .present, .absent),
+    ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent),
+    ("gate", NFT.hookPrerouting, .present, .absent),
     ("input", NFT.hookInput, .present, .absent), ("forward", NFT.hookForward, .present, .present),
     ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),
   ]

@@ -90,13 +90,18 @@ struct TestedPackets {
 
   /// The zones where a prefix of these policies belongs.
   private func homes(_ prefix: Prefix, _ view: SiteView) -> [String] {
-    if let tunnel, tunnel.prefixes.contains(where: { $0.contains(prefix) }) { return [tunnel.name.description] }
-    if let own = view.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) { return [own.name] }
+    if let tunnel, tunnel.prefixes.contains(where: { $0.contains(prefix) }) {
+      return [tunnel.name.description]
+    }
+    if let own = view.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
+      return [own.name]
+    }
     let isRemote = site.policy.machines.contains { other in
       other.name != view.machine.name && other.subnets.contains { $0.contains(prefix) }
     }
     if isRemote, let tunnel { return [tunnel.name.description] }
-    return view.zones.filter { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty) }.map(\.name)
+    return view.zones.filter { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty) }.map(
+      \.name)
   }
 
   /// Addresses at which the random policies change their mind.

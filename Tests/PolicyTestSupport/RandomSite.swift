@@ -41,7 +41,9 @@ public struct RandomSite: Sendable {
     for number in 0..<count {
       let name = "m\(number)"
       var keys: [String] = []
-      var own = ["wg0: [10.13.0.\(number + 1)\(six.isEmpty || random.oneIn(4) ? "" : ", \"fd13::\(number + 1)\"")]"]
+      var own = [
+        "wg0: [10.13.0.\(number + 1)\(six.isEmpty || random.oneIn(4) ? "" : ", \"fd13::\(number + 1)\"")]"
+      ]
       if hasSecond, random.oneIn(2) { own.append("wg1: [10.14.0.\(number + 1), \"fd14::\(number + 1)\"]") }
       keys.append("addresses: { \(own.joined(separator: ", ")) }")
       switch random.number(0...3) {
@@ -78,7 +80,8 @@ public struct RandomSite: Sendable {
       }
       if random.oneIn(4) {
         parts.append(
-          "containers: { interfaces: [docker0, \"br-*\"]\(random.oneIn(2) ? ", prefixes: [172.17.0.0/16]" : "") }")
+          "containers: { interfaces: [docker0, \"br-*\"]\(random.oneIn(2) ? ", prefixes: [172.17.0.0/16]" : "") }"
+        )
       }
       if !parts.isEmpty { keys.append("zones: { \(parts.joined(separator: ", ")) }") }
       head.append("  \(name): { \(keys.joined(separator: ", ")) }")
@@ -98,7 +101,10 @@ public struct RandomSite: Sendable {
     let sources =
       machines + ["all", "pair", "wg0", "internet", "internet", "containers", "hooks"] + routed
       + (hasSecond ? ["wg1"] : []) + zones.map(\.zone) + subnets.map(\.prefix)
-      + ["198.51.100.7", "198.51.100.0/24", "\"2001:db8:5::1\"", "192.168.0.80", "172.20.3.0/24", "10.99.0.0/16"]
+      + [
+        "198.51.100.7", "198.51.100.0/24", "\"2001:db8:5::1\"", "192.168.0.80", "172.20.3.0/24",
+        "10.99.0.0/16",
+      ]
     func grant() -> String {
       var parts = [
         "to: \(words(targets, 2))", "services: [\(words(Self.services, 3).filter { !"[]".contains($0) })]",
@@ -110,10 +116,14 @@ public struct RandomSite: Sendable {
     var allow: [String] = []
     for _ in 0..<random.number(1...7) {
       let line = grant()
-      allow.append(random.oneIn(8) ? line.dropLast(2) + ", until: \(random.oneIn(2) ? "2027-01-01" : "2026-11-24") }" : line)
+      allow.append(
+        random.oneIn(8)
+          ? line.dropLast(2) + ", until: \(random.oneIn(2) ? "2027-01-01" : "2026-11-24") }" : line)
     }
     sections = [("allow", allow)]
-    if random.oneIn(3), !listen.isEmpty { sections.append(("encrypt", ["{ between: \(words(["all", "pair"], 1)), tunnel: wg0 }"])) }
+    if random.oneIn(3), !listen.isEmpty {
+      sections.append(("encrypt", ["{ between: \(words(["all", "pair"], 1)), tunnel: wg0 }"]))
+    }
     if random.oneIn(3) { sections.append(("block", ["bad"])) }
     if random.oneIn(3) { sections.append(("failsafe", [grant()])) }
     self.head = head

@@ -78,8 +78,8 @@ enum HostileReports {
     sourceLine: x, length: 4)
 
   static let failure = PolicyTestRun.Failure(
-    location: diagnostic.location, expectation: x, packet: packet, machine: x, trace: trace, because: x,
-    fix: x)
+    location: diagnostic.location, expectation: x, packet: packet, over: x, machine: x, trace: trace, part: x,
+    because: x, fix: x)
 
   static let explanation = Explanation(ways: [
     Explanation.Way(

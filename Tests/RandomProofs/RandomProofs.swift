@@ -10,7 +10,8 @@ import PolicyTestSupport
 enum RandomProofs {
   static func main() {
     let words = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-    guard words.count == 2, let count = Int(exactly: words[0]), count > 0, let today = CalendarDate("2026-11-28")
+    guard words.count == 2, let count = Int(exactly: words[0]), count > 0,
+      let today = CalendarDate("2026-11-28")
     else {
       note("usage: random-proofs COUNT SEED\n")
       exit(64)
@@ -24,7 +25,9 @@ enum RandomProofs {
       print(failure)
       exit(1)
     }
-    print("proved \(proof.proved) random policies from seed \(words[1]) on; \(proof.rejected) texts were not valid")
+    print(
+      "proved \(proof.proved) random policies from seed \(words[1]) on; \(proof.rejected) texts were not valid"
+    )
   }
 
   /// Writes to standard error.

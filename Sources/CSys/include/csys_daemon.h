@@ -89,10 +89,23 @@ int csys_peer_in_group(int fd, unsigned group);
 /* The number of a group by name, -ENOENT where there is none. */
 long csys_group_number(const char *name);
 
-/* Sends bytes, and descriptors with the first of them. Returns how many bytes were sent. */
-long csys_send(int fd, const void *bytes, size_t length, const int *descriptors, int count);
-/* Receives bytes and up to `most` descriptors; more are closed. Returns how many bytes; *count is set. 0 is the end. */
-long csys_receive(int fd, void *bytes, size_t size, int *descriptors, int most, int *count);
+/* Whether the sockets of both descriptors were made in one network namespace: 1 or 0. For an accepted unix socket that is
+   the namespace of the socket that connected: the kernel knows it, whatever the client says. SO_NETNS_COOKIE, or before
+   Linux 5.14 SIOCGSKNS, which needs CAP_NET_ADMIN. */
+int csys_same_network(int fd, int other);
+/* The address of who connected by TCP, in network order. Returns its length: 4, 16, or 0 where it has none. */
+int csys_peer_address(int fd, uint8_t address[16]);
+
+/* Sends bytes, and with the first of them a descriptor unless it is negative. Returns how many bytes were sent. */
+long csys_send(int fd, const void *bytes, size_t length, int descriptor);
+/* Receives bytes, and a descriptor into *descriptor (-1 where none came), for which NULL says that none is taken. The
+   kernel closes what is not taken; -EBADMSG where there was such a one. Returns how many bytes; 0 is the end. */
+long csys_receive(int fd, void *bytes, size_t size, int *descriptor);
+
+/* Something for one thread to wait on until another raises it: eventfd(2). */
+int csys_event_open(void);
+void csys_event_raise(int fd);
+void csys_event_take(int fd);
 
 /* A file in memory that can be filled, and then not changed any more. */
 int csys_memory_file(void);
@@ -108,6 +121,8 @@ int csys_lock_file(const char *path);
 /* Gives back memory that is not in use: freed heap, and pages of the program itself, which the kernel maps again from
    its cache where they are needed. */
 void csys_release_memory(void);
+/* Has all threads allocate from one heap from now on: what a thread freed is room for the others. */
+void csys_share_heap(void);
 
 /* Tells the service manager (sd_notify(3)). Does nothing without NOTIFY_SOCKET. */
 int csys_notify(const char *state);

@@ -5,8 +5,8 @@ public import NetworkModel
 /// What goes over the daemon's socket: frames of a kind and a payload.
 ///
 /// A frame is the length of its payload in 4 bytes, in network order, a byte for its kind, and the payload. A client
-/// sends one request, with files in memory attached to its first byte; the daemon answers with frames and ends with an
-/// exit status.
+/// sends one request, with one file in memory attached to its first byte where it hands anything over; the daemon answers
+/// with frames and ends with an exit status.
 public struct ControlFrame: Sendable, Hashable {
   /// What a frame is.
   public enum Kind: UInt8, Sendable {
@@ -78,7 +78,7 @@ public struct ControlFrame: Sendable, Hashable {
 /// What is asked of the daemon: a verb and its arguments, as `key=value` lines.
 public struct ControlRequest: Sendable, Hashable {
   /// The version of the protocol. The daemon refuses others: the program was renewed and the daemon was not.
-  public static let version = "1"
+  public static let version = "2"
 
   private var lines = LabelledLines()
 

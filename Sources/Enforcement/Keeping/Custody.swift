@@ -69,7 +69,9 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       switch action {
       case .say(let severity, let text): surroundings.say(severity, text)
       case .readPolicy:
-        rest = (keeper.read(surroundings.readPolicy(), at: surroundings.now()) + rest)[...]
+        if let reading = surroundings.readPolicy() {
+          rest = (keeper.read(reading, at: surroundings.now()) + rest)[...]
+        }
       case .discard(let number): discard(number)
       case .save: save()
       case .promise:
@@ -338,8 +340,8 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
 
 /// What a custody is surrounded by: the policy file, the clock and the journal.
 public protocol CustodySurroundings {
-  /// Reads the policy file and checks it.
-  func readPolicy() -> PolicyReading
+  /// Reads the policy file and checks it. Nil where that takes its time: the reading is given to the keeper later.
+  func readPolicy() -> PolicyReading?
   /// The time.
   func now() -> Moment
   /// Tells the journal.

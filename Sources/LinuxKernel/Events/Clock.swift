@@ -72,4 +72,8 @@ public enum Memory {
   /// Gives back what is not in use: freed heap, and the program's own pages, which come back where they are needed. For
   /// a process that goes to sleep.
   public static func release() { csys_release_memory() }
+
+  /// Has all threads share one heap: a thread that works now and then leaves none of its own behind. Call it before the
+  /// first is made.
+  public static func share() { csys_share_heap() }
 }

@@ -40,6 +40,11 @@ public struct ListeningSocket: ~Copyable {
   }
 }
 
+extension SystemError {
+  /// Whether the process (`EMFILE`) or the system (`ENFILE`) has no descriptor left.
+  public var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
+}
+
 /// A connection, closed with the value.
 public struct Connection: ~Copyable {
   /// To wait on.
@@ -75,38 +80,61 @@ public struct Connection: ~Copyable {
     return state.revents & Int16(POLLHUP | POLLERR) == 0
   }
 
+  /// Whether the other side's socket was made in the network namespace of a listening one. The kernel says so; what the
+  /// other side says of itself does not count. Source: `SO_NETNS_COOKIE` of socket(7), since Linux 5.14; before that
+  /// `SIOCGSKNS`, which needs `CAP_NET_ADMIN`.
+  public func isPeer(inNamespaceOf listener: borrowing ListeningSocket) throws(SystemError) -> Bool {
+    try SystemError.check(
+      csys_same_network(descriptor, listener.descriptor), "asking for the client's network namespace") == 1
+  }
+
+  /// The address of who connected by TCP; nil for a local socket.
+  public var peerAddress: IPAddress? {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let length = csys_peer_address(descriptor, &bytes)
+    return length > 0 ? IPAddress(bytes: bytes.prefix(Int(length))) : nil
+  }
+
   /// What came of an attempt to receive.
   public enum Received: Sendable {
-    case bytes([UInt8], files: [Int32])
+    /// Bytes, and the descriptor that came with them, which is the caller's to close.
+    case bytes([UInt8], file: Int32?)
     /// Nothing is there yet.
     case nothing
-    /// The other side is gone.
+    /// The other side is gone, or sent descriptors that were not asked for. None of these was taken.
     case end
   }
 
-  /// Receives at most so many bytes, with files (whose descriptors are the caller's to close).
-  public func receive(atMost limit: Int, files most: Int = 0) -> Received {
+  /// How many descriptors the other side may hand over with some bytes. The kernel closes what is beyond.
+  public enum Files: Sendable {
+    case none
+    case one
+  }
+
+  /// Receives at most so many bytes.
+  public func receive(atMost limit: Int, files: Files = .none) -> Received {
     var bytes = [UInt8](repeating: 0, count: limit)
-    var files = [Int32](repeating: -1, count: most)
-    var count: Int32 = 0
+    var file: Int32 = -1
     let got = bytes.withUnsafeMutableBytes { space in
-      csys_receive(descriptor, space.baseAddress, space.count, &files, Int32(most), &count)
+      switch files {
+      case .none: csys_receive(descriptor, space.baseAddress, space.count, nil)
+      case .one: csys_receive(descriptor, space.baseAddress, space.count, &file)
+      }
     }
     if got == -Int(EAGAIN) { return .nothing }
     guard got > 0 else {
-      for file in files.prefix(Int(count)) { close(file) }
+      if file >= 0 { close(file) }
       return .end
     }
     bytes.removeSubrange(got...)
-    return .bytes(bytes, files: Array(files.prefix(Int(count))))
+    return .bytes(bytes, file: file >= 0 ? file : nil)
   }
 
-  /// Sends as much as can be sent now. Returns how many bytes that was; nil where the other side is gone.
-  public func send(_ bytes: ArraySlice<UInt8>, files: [Int32] = []) -> Int? {
+  /// Sends as much as can be sent now, and a descriptor with the first byte. Returns how many bytes that was; nil where the
+  /// other side is gone.
+  public func send(_ bytes: ArraySlice<UInt8>, file: Int32? = nil) -> Int? {
     if bytes.isEmpty { return 0 }
-    let sent = bytes.withUnsafeBytes {
-      csys_send(descriptor, $0.baseAddress, $0.count, files, Int32(files.count))
-    }
+    let sent = bytes.withUnsafeBytes { csys_send(descriptor, $0.baseAddress, $0.count, file ?? -1) }
     if sent == -Int(EAGAIN) { return 0 }
     return sent < 0 ? nil : sent
   }

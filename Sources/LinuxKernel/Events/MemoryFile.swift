@@ -5,47 +5,58 @@ internal import Glibc
 
 /// Content in memory that is handed to another process and cannot be changed afterwards: memfd_create(2) with all seals.
 public enum MemoryFile {
-  /// Makes one. The descriptor is the caller's to close.
-  public static func make(_ bytes: [UInt8]) throws(SystemError) -> Int32 {
+  /// Makes one of these parts, one behind the other. The descriptor is the caller's to close.
+  public static func make(_ parts: [[UInt8]]) throws(SystemError) -> Int32 {
     let file = try SystemError.check(csys_memory_file(), "making a file in memory")
+    do throws(SystemError) {
+      for part in parts { try fill(file, part) }
+      _ = try SystemError.check(csys_seal(file), "sealing a file in memory")
+      return file
+    } catch {
+      close(file)
+      throw error
+    }
+  }
+
+  private static func fill(_ file: Int32, _ bytes: [UInt8]) throws(SystemError) {
     var done = 0
     while done < bytes.count {
       let count = bytes[done...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        let code = errno
-        close(file)
-        throw SystemError("filling a file in memory", code: code)
-      }
+      guard count > 0 else { throw SystemError("filling a file in memory", code: errno) }
       done += count
     }
-    let sealed = csys_seal(file)
-    guard sealed >= 0 else {
-      close(file)
-      throw SystemError("sealing a file in memory", code: -sealed)
-    }
-    return file
   }
 
-  /// Reads one that another process sent. Anything that could still change or block (a pipe, a file on a disk) is
-  /// refused, as is one of more bytes than the limit.
-  public static func read(_ file: Int32, limit: Int) throws(SystemError) -> [UInt8] {
+  /// Reads the parts of one that another process sent, which must be all of it. Anything that could still change or block (a
+  /// pipe, a file on a disk) is refused, as are other lengths.
+  public static func read(_ file: Int32, lengths: [Int]) throws(SystemError) -> [[UInt8]] {
+    let what = "reading a file that was handed over"
     let size = csys_sealed_size(file)
-    guard size >= 0 else { throw SystemError("reading a file that was handed over", code: Int32(-size)) }
-    guard size <= Int64(limit) else {
-      throw SystemError("reading a file that was handed over", code: EFBIG)
+    guard size >= 0 else { throw SystemError(what, code: Int32(-size)) }
+    var left = Int(size)
+    for length in lengths {
+      guard length >= 0, length <= left else { throw SystemError(what, code: EINVAL) }
+      left -= length
     }
-    var bytes = [UInt8](repeating: 0, count: Int(size))
-    var done = 0
-    while done < bytes.count {
-      let count = bytes[done...].withUnsafeMutableBytes {
-        pread(file, $0.baseAddress, $0.count, off_t(done))
+    guard left == 0 else { throw SystemError(what, code: EINVAL) }
+    var parts: [[UInt8]] = []
+    var start = 0
+    for length in lengths {
+      var bytes = [UInt8](repeating: 0, count: length)
+      var done = 0
+      while done < length {
+        let count = bytes[done...].withUnsafeMutableBytes {
+          pread(file, $0.baseAddress, $0.count, off_t(start + done))
+        }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw SystemError(what, code: EIO) }
+        done += count
       }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw SystemError("reading a file that was handed over", code: EIO) }
-      done += count
+      parts.append(bytes)
+      start += length
     }
-    return bytes
+    return parts
   }
 }
 

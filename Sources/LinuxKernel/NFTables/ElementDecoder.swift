@@ -23,9 +23,13 @@ struct ElementDecoder {
   /// What could not be read, of the first element with which this was so.
   private var malformed: String?
 
+  /// The longest key that the kernel has, in bytes: `NFT_DATA_VALUE_MAXLEN` of `linux/netfilter/nf_tables.h`.
+  private static let keyLimit: UInt32 = 64
+
   /// A decoder for this set's elements. Only a set of concatenated ranges has a key's end.
   init(of set: KernelSet) {
-    keyLength = Int(set.keyLength)
+    keyLength = Int(min(set.keyLength, Self.keyLimit))
+    if set.keyLength > Self.keyLimit { malformed = "keys of \(set.keyLength) bytes" }
     let ranges = NFT_SET_INTERVAL.rawValue
     hasKeyEnd = set.flags & ranges != 0 && (set.flags & NFT_SET_CONCAT.rawValue != 0 || set.fields.count > 1)
   }

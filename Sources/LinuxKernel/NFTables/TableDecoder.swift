@@ -144,7 +144,7 @@ struct TableDecoder {
   /// Whether a limit, a quota or a count of connections matches above its limit: the flag of that meaning is 1 in all.
   private static func isInverted(_ type: UInt32, _ data: AttributeList) -> Bool {
     let place: UInt16? =
-      switch Int32(type) {
+      switch Int32(bitPattern: type) {
       case NFT_OBJECT_LIMIT: UInt16(NFTA_LIMIT_FLAGS.rawValue)
       case NFT_OBJECT_QUOTA: UInt16(NFTA_QUOTA_FLAGS.rawValue)
       case NFT_OBJECT_CONNLIMIT: UInt16(NFTA_CONNLIMIT_FLAGS.rawValue)

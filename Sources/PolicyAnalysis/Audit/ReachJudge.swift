@@ -235,6 +235,7 @@ final class ReachJudge {
     _ judge: (PacketFates.Question) -> Judged
   ) -> [Exposure.Reach] {
     var reaches: [Exposure.Reach] = []
+    var senders: [[String]] = []
     let interfaces = approach.interfaces.filter { interface in
       other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
     }
@@ -256,13 +257,22 @@ final class ReachJudge {
       let same = reaches.lastIndex {
         $0.verdict == most.verdict && $0.because == most.because && $0.standing == most.standing
       }
+      if let same {
+        senders[same].append(source.name)
+      } else {
+        senders.append([source.name])
+      }
+      // What the last of them met is what is said of all.
       let reach = Exposure.Reach(
-        zone: approach.name, from: (same.map { reaches[$0].from } ?? []) + [source.name],
-        verdict: most.verdict,
-        because: most.because, reason: most.reason, standing: most.standing)
+        zone: approach.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
+        standing: most.standing)
       if let same { reaches[same] = reach } else { reaches.append(reach) }
     }
-    return reaches
+    return zip(reaches, senders).map { reach, from in
+      Exposure.Reach(
+        zone: reach.zone, from: from, verdict: reach.verdict, because: reach.because, reason: reach.reason,
+        standing: reach.standing)
+    }
   }
 
   /// The addresses by which the socket can be called: its own, or those of its namespace.

@@ -75,6 +75,9 @@ public struct CheckResult: Sendable, Hashable {
   public private(set) var findings: [DoctorFinding] = []
   /// What it could not look at, and why: sentences without a full stop. A check with gaps is never passed.
   public private(set) var gaps: [String] = []
+  /// The same again, to be looked up: each of thousands of peers may have a finding.
+  private var found: Set<DoctorFinding> = []
+  private var missed: Set<String> = []
 
   /// A check that has found nothing yet.
   init(_ check: DoctorCheck, lookedAt: String) {
@@ -92,11 +95,11 @@ public struct CheckResult: Sendable, Hashable {
   /// Adds a finding, once.
   mutating func find(_ severity: FindingSeverity, _ found: String, fix: String) {
     let finding = DoctorFinding(check, severity, lookedAt: lookedAt, found: found, fix: fix)
-    if !findings.contains(finding) { findings.append(finding) }
+    if self.found.insert(finding).inserted { findings.append(finding) }
   }
 
   /// Adds what could not be looked at, once.
   mutating func miss(_ why: String) {
-    if !gaps.contains(why) { gaps.append(why) }
+    if missed.insert(why).inserted { gaps.append(why) }
   }
 }

@@ -26,17 +26,17 @@ extension DoctorSubject {
   /// those with whom traffic is to be encrypted.
   func insideTargets(of tunnel: DoctorTunnel) -> [(address: IPAddress, what: String)] {
     guard let role, tunnel.policy != nil else { return [] }
+    let encrypted = Set(
+      role.policy.encryptions.filter {
+        $0.tunnel == tunnel.name && $0.machines.contains(role.machine.name)
+      }.flatMap(\.machines))
     var targets: [(IPAddress, String)] = []
     for machine in role.partners(in: tunnel.name) {
       for address in machine.addresses(in: tunnel.name)
       where tunnel.addresses.contains(where: { $0.family == address.family }) {
         targets.append((address, "\(machine.name) (\(address))"))
       }
-      let isEncrypted = role.policy.encryptions.contains {
-        $0.tunnel == tunnel.name && $0.machines.contains(machine.name)
-          && $0.machines.contains(role.machine.name)
-      }
-      for prefix in isEncrypted ? machine.subnets : [] {
+      for prefix in encrypted.contains(machine.name) ? machine.subnets : [] {
         targets.append((prefix.someone, "\(prefix) behind \(machine.name)"))
       }
     }

@@ -79,10 +79,9 @@ extension DoctorSubject {
       ?? []
     let peers = tunnel.device?.peers ?? []
     return inside.map { ($0, "\(tunnel.name)'s own") }
-      + peers.flatMap { peer in
-        peer.allowedIPs.filter { !inside.contains($0) }.map {
-          ($0, "\(name(of: peer, in: tunnel))'s in \(tunnel.name)")
-        }
+      + peers.flatMap { peer -> [(Prefix, String)] in
+        let whose = "\(name(of: peer, in: tunnel))'s in \(tunnel.name)"
+        return peer.allowedIPs.filter { !inside.contains($0) }.map { ($0, whose) }
       }
   }
 
@@ -186,11 +185,11 @@ extension DoctorSubject {
   /// Machines of the policy whose addresses no peer has: WireGuard sends nothing to them, and takes nothing from them.
   private func addUnreached(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     guard let role else { return }
-    let allowed = device.peers.flatMap(\.allowedIPs)
+    let allowed = CoveredAddresses(device.peers.lazy.flatMap(\.allowedIPs))
     for machine in role.partners(in: tunnel.name) {
       let missing = machine.addresses(in: tunnel.name).filter { address in
         tunnel.addresses.contains { $0.family == address.family }
-          && !allowed.contains { $0.contains(address) }
+          && !allowed.contains(address)
       }
       guard !missing.isEmpty else { continue }
       let via = role.policy.tunnel(named: tunnel.name.description)?.hub

@@ -46,20 +46,20 @@ extension DoctorSubject {
     _ targets: [(address: IPAddress, what: String)], _ severity: FindingSeverity, _ tunnel: DoctorTunnel,
     _ result: inout CheckResult
   ) {
-    var astray: [String: [String]] = [:]
+    var astray: [String: [(address: IPAddress, what: String)]] = [:]
     for target in targets {
       switch way(target.address) {
       case .leaves(tunnel.name, _): break
-      case .leaves(let other, _): astray["by \(other)", default: []].append(target.what)
-      case .local: astray["to this host itself", default: []].append(target.what)
-      case .nowhere: astray["nowhere", default: []].append(target.what)
+      case .leaves(let other, _): astray["by \(other)", default: []].append(target)
+      case .local: astray["to this host itself", default: []].append(target)
+      case .nowhere: astray["nowhere", default: []].append(target)
       case .unknown(let why): result.miss(why)
       }
     }
-    for (way, whats) in astray.sorted(by: { $0.key < $1.key }) {
-      let example = targets.first { whats.contains($0.what) }?.address.description ?? ""
+    for (way, strays) in astray.sorted(by: { $0.key < $1.key }) {
+      let example = strays.first?.address.description ?? ""
       result.find(
-        severity, "what is to go through \(tunnel.name) goes \(way): \(enumerated(whats))",
+        severity, "what is to go through \(tunnel.name) goes \(way): \(enumerated(strays.map(\.what)))",
         fix: "put it into the peer's AllowedIPs and restart wg-quick@\(tunnel.name), which makes the routes; "
           + "ip route get \(example) shows the route that is in the way")
     }

@@ -12,6 +12,8 @@ public struct DoctorSubject: Sendable {
   public let role: Role?
   /// The tunnels that should be here: the policy's for this machine, then others that WireGuard has, by name.
   public let tunnels: [DoctorTunnel]
+  /// The machines that the peers of the policy's tunnels are.
+  private let peerMachines: [InterfaceName: PeerMachines]
 
   /// A machine of a policy.
   public struct Role: Sendable {
@@ -55,17 +57,20 @@ public struct DoctorSubject: Sendable {
     self.facts = facts
     self.role = role
     var named: [DoctorTunnel] = []
+    var peerMachines: [InterfaceName: PeerMachines] = [:]
     if let role {
       for tunnel in role.policy.tunnels where !role.machine.addresses(in: tunnel.name).isEmpty {
         named.append(
           DoctorTunnel(
             tunnel.name, facts, policy: tunnel, addresses: role.machine.addresses(in: tunnel.name)))
+        peerMachines[tunnel.name] = PeerMachines(role, in: tunnel)
       }
     }
     let live =
       facts.wireGuard.devices.map(\.name) + facts.wireGuard.unread.keys
       + facts.host.interfaces.filter { $0.kind == "wireguard" }.map(\.name)
     let others = Set(live).subtracting(named.map(\.name)).sorted()
+    self.peerMachines = peerMachines
     tunnels = named + others.map { DoctorTunnel($0, facts, policy: nil, addresses: []) }
   }
 
@@ -98,20 +103,7 @@ public struct DoctorSubject: Sendable {
 
   /// The machine that a peer is: by its key, else by having one of its addresses, exactly, in its AllowedIPs.
   func machine(of peer: WireGuardPeer, in tunnel: DoctorTunnel) -> Machine? {
-    guard let role, tunnel.policy != nil else { return nil }
-    let others = role.others(in: tunnel.name)
-    let key = peer.publicKey.description
-    return others.first { $0.key == key }
-      ?? others.first { machine in
-        machine.addresses(in: tunnel.name).contains { peer.allowedIPs.contains(Prefix($0)) }
-      }
-      // A peer behind which the whole tunnel lies is its hub.
-      ?? others.first { machine in
-        machine.name == tunnel.policy?.hub
-          && machine.addresses(in: tunnel.name).contains { address in
-            peer.allowedIPs.contains { $0.contains(address) }
-          }
-      }
+    peerMachines[tunnel.name]?.machine(of: peer)
   }
 
   static let noTunnel = "this host has no WireGuard interface, and no policy names one for it"

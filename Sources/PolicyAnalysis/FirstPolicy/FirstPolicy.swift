@@ -151,6 +151,8 @@ public struct FirstPolicy: Sendable {
 /// Names for machines and zones, each given once.
 struct FirstPolicyNames {
   private var taken: Set<String> = ["internet", "containers"]
+  /// The number that a name got last: thousands may be called the same.
+  private var numbers: [String: Int] = [:]
 
   /// The name as a policy can write it, with a number behind it where it is given already.
   mutating func take(_ wanted: String, or fallback: String) -> String {
@@ -165,11 +167,12 @@ struct FirstPolicyNames {
     while name.hasSuffix("-") { name.removeLast() }
     if name.isEmpty { name = fallback }
     var unique = name
-    var number = 2
+    var number = numbers[name, default: 1]
     while !taken.insert(unique).inserted {
-      unique = "\(name)-\(number)"
       number += 1
+      unique = "\(name)-\(number)"
     }
+    numbers[name] = number
     return unique
   }
 }

@@ -8,16 +8,11 @@ import PolicyAnalysis
 
 /// Who is connected to the control socket.
 struct ControlClients {
-  /// More at once are turned away.
-  static let limit = 32
-  /// What of these members of the group may take: they do not keep root out.
-  static let memberLimit = 24
   var all: [UInt64: ControlClient] = [:]
 
-  /// Whether one more of this user's is taken.
-  func hasRoom(for peer: Peer) -> Bool {
-    guard all.count < Self.limit else { return false }
-    return peer.user == 0 || all.values.count { $0.peer.user != 0 } < Self.memberLimit
+  /// Why one more of this owner's is not taken; nil where it is.
+  func refusal(of owner: ControlPlaces.Owner) -> String? {
+    ControlPlaces.refusal(of: owner, among: all.values.lazy.map(\.owner))
   }
 }
 
@@ -29,13 +24,15 @@ final class ControlClient {
   static let patience: Int64 = 10_000_000_000
   /// Bytes that wait for a follower who does not read; lines beyond are not sent.
   static let followerLimit = 256 << 10
-  /// Files of a request: a policy and its lists.
-  static let mostFiles = 64
 
   let connection: Connection
+  let token: UInt64
   let peer: Peer
+  let home: Home
   var inbox: [UInt8] = []
-  var files: [Int32] = []
+  var input = Input.open
+  /// What was handed over with the request: a policy and its lists.
+  var file: HandedFile?
   var outbox: [UInt8] = []
   /// When it is given up; nil: it may stay.
   var deadline: Int64?
@@ -45,10 +42,19 @@ final class ControlClient {
 
   enum Mode {
     case asking
+    /// The policy of its request is being checked, to be put in force on trial for so many seconds, or for good.
+    case checking(ControlRequest, confirm: Int64?)
     /// It is told of every dropped packet.
     case following(FollowFormat)
     /// The answer is complete: it ends when it is sent.
     case ending
+  }
+
+  /// What more can come from it.
+  enum Input {
+    case open
+    /// It sends no more, and still waits for its answer.
+    case ended
   }
 
   enum FollowFormat {
@@ -56,18 +62,23 @@ final class ControlClient {
     case json
   }
 
-  init(_ connection: consuming Connection, _ peer: Peer, deadline: Int64) {
+  /// Where its socket was made.
+  enum Home {
+    /// In the network namespace that the daemon keeps.
+    case here
+    case otherNamespace
+  }
+
+  init(_ connection: consuming Connection, token: UInt64, _ peer: Peer, _ home: Home, deadline: Int64) {
     self.connection = connection
+    self.token = token
     self.peer = peer
+    self.home = home
     self.deadline = deadline
   }
 
-  deinit { closeFiles() }
-
-  func closeFiles() {
-    for file in files { close(file) }
-    files = []
-  }
+  /// Whose it is.
+  var owner: ControlPlaces.Owner { peer.user == 0 && home == .here ? .root : .user(peer.user) }
 
   /// Who it is, for the journal and for what is kept.
   private(set) lazy var name = UserNames.name(of: peer.user)
@@ -82,14 +93,23 @@ extension Daemon {
 
   private func receive(_ client: ControlClient, _ token: UInt64) {
     let room = ControlFrame.requestLimit + ControlFrame.headerSize - client.inbox.count
-    switch client.connection.receive(atMost: max(min(room, 64 << 10), 1), files: ControlClient.mostFiles) {
+    switch client.connection.receive(atMost: max(min(room, 64 << 10), 1), files: .one) {
     case .nothing: return
-    case .end: return drop(client, token)
-    case .bytes(let bytes, let files):
-      client.files += files
-      guard case .asking = client.mode, client.files.count <= ControlClient.mostFiles else {
+    case .end:
+      // Who only stopped sending is still there while its policy is checked, and so gets the answer.
+      if case .checking = client.mode, client.connection.isPeerConnected {
+        client.input = .ended
+      } else {
+        clientIsGone(client)
+        drop(client, token)
+      }
+      return
+    case .bytes(let bytes, let file):
+      let handed = file.map { HandedFile($0) }
+      guard case .asking = client.mode, handed == nil || client.file == nil else {
         return drop(client, token)
       }
+      client.file = client.file ?? handed
       client.inbox += bytes
     }
     switch ControlFrame.parse(client.inbox[...], limit: ControlFrame.requestLimit) {
@@ -100,7 +120,8 @@ extension Daemon {
       client.inbox = []
       client.deadline = Clock.sinceBoot + ControlClient.patience
       answer(ControlRequest(payload: frame.payload), client)
-      client.closeFiles()
+      // Who checks what was handed over holds it for as long as it takes.
+      client.file = nil
     }
   }
 
@@ -112,18 +133,21 @@ extension Daemon {
       if sent == 0 { break }
       client.outbox.removeFirst(sent)
     }
+    let reading: Poller.Interest = client.input == .open ? .reading : []
     if client.outbox.isEmpty {
       if case .ending = client.mode { return drop(client, token) }
       if case .following = client.mode { client.deadline = nil }
-      try? poller.change(client.connection.descriptor, .reading, token: token)
+      try? poller.change(client.connection.descriptor, reading, token: token)
     } else {
-      try? poller.change(client.connection.descriptor, [.reading, .writing], token: token)
+      try? poller.change(client.connection.descriptor, reading.union(.writing), token: token)
     }
   }
 
   func drop(_ client: ControlClient, _ token: UInt64) {
     poller.remove(client.connection.descriptor)
     clients.all[token] = nil
+    checks.forget(token)
+    acceptAgain()
   }
 
   /// Tells those who follow the log of a dropped packet.

@@ -36,7 +36,7 @@ extension Daemon {
     do throws(NetlinkError) {
       guard let reports = try drops?.read() else { return }
       for report in reports {
-        journal.say(.info, DropReportText.journal(report))
+        journal.say(.info, DropReportText.journal(report), about: .drops)
         follow(report)
       }
     } catch {

@@ -4,8 +4,31 @@ import Enforcement
 import LinuxKernel
 import NetworkModel
 
+/// From where metrics are asked for.
+enum ScrapeSource: Hashable {
+  /// An IPv4 address, or the /64 of an IPv6 address, which one host may have all of.
+  case network(Prefix)
+  /// A user of this host, at a socket of a path; nil where the kernel does not tell.
+  case user(UInt32?)
+
+  init(_ connection: borrowing Connection) {
+    if let address = connection.peerAddress?.unmapped {
+      self = .network(Prefix(containing: address, length: address.family == .ipv4 ? 32 : 64))
+    } else {
+      self = .user((try? connection.peer())?.user)
+    }
+  }
+}
+
 /// A connection that wants metrics.
 final class MetricsScrape {
+  /// Connections at once: for another one the oldest of the source that has the most is ended.
+  static let limit = 16
+  /// Connections at once from one source.
+  static let sourceLimit = 4
+  /// How long a connection may take, in nanoseconds.
+  static let patience: Int64 = 5_000_000_000
+
   let connection: Connection
   var inbox: [UInt8] = []
   var outbox: ArraySlice<UInt8> = []
@@ -23,7 +46,7 @@ extension Daemon {
   /// Serves metrics where the policy in force lets them be served.
   func openMetrics() {
     guard metricsListener == nil, let place = settings.metrics else { return }
-    if let refusal = place.refusal(by: policyInForce?.candidate) { return refuseMetrics(refusal) }
+    if let refusal = refusal(of: place) { return refuseMetrics(refusal) }
     do throws(SystemError) {
       let listener = try place.listen()
       try poller.add(listener.descriptor, .reading, token: Token.metrics)
@@ -32,6 +55,17 @@ extension Daemon {
     } catch {
       refuseMetrics("metrics: \(error)")
     }
+  }
+
+  /// Why metrics are not served at a place. A policy is asked once, however many connect.
+  private func refusal(of place: MetricsPlace) -> String? {
+    guard let candidate = policyInForce?.candidate else { return place.refusal(by: nil) }
+    if let known = metricsJudgement, known.holds(for: candidate) { return known.refusal }
+    let refusal = place.refusal(by: candidate)
+    metricsJudgement = MetricsPlace.Judgement(
+      digest: candidate.digest, machine: candidate.machine, today: candidate.today, live: candidate.live,
+      refusal: refusal)
+    return refusal
   }
 
   /// Says why metrics are not served, once: another policy may let them be.
@@ -43,15 +77,21 @@ extension Daemon {
   func acceptScrapes() {
     do throws(SystemError) {
       while let connection = try metricsListener?.accept() {
-        guard scrapes.count < 16, settings.metrics?.refusal(by: policyInForce?.candidate) == nil else {
-          continue
-        }
+        guard let place = settings.metrics, refusal(of: place) == nil else { continue }
         let token = takeToken()
-        try poller.add(connection.descriptor, .reading, token: token)
-        scrapes[token] = MetricsScrape(connection, deadline: Clock.sinceBoot + 10_000_000_000)
+        if let ended = scrapePlaces.admit(token, of: ScrapeSource(connection)), let scrape = scrapes[ended] {
+          end(scrape, ended)
+        }
+        do throws(SystemError) {
+          try poller.add(connection.descriptor, .reading, token: token)
+        } catch {
+          scrapePlaces.leave(token)
+          throw error
+        }
+        scrapes[token] = MetricsScrape(connection, deadline: Clock.sinceBoot + MetricsScrape.patience)
       }
     } catch {
-      journal.say(.warning, "metrics: \(error)")
+      acceptFailed(error)
     }
   }
 
@@ -60,7 +100,7 @@ extension Daemon {
       switch scrape.connection.receive(atMost: MetricsResponder.mostBytes + 1) {
       case .end: return end(scrape, token)
       case .nothing: return
-      case .bytes(let bytes, _): scrape.inbox += bytes
+      case .bytes(let bytes, file: _): scrape.inbox += bytes
       }
       guard let answer = MetricsResponder.answer(scrape.inbox, metrics: { metrics().text }) else { return }
       scrape.outbox = answer[...]
@@ -74,6 +114,8 @@ extension Daemon {
   func end(_ scrape: MetricsScrape, _ token: UInt64) {
     poller.remove(scrape.connection.descriptor)
     scrapes[token] = nil
+    scrapePlaces.leave(token)
+    acceptAgain()
   }
 
   /// Puts `--metrics-file` in place.

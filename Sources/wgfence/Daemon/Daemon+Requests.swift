@@ -12,25 +12,25 @@ import RulesetModel
 extension Daemon {
   /// Answers a request: everything that goes into the client's outbox.
   func answer(_ request: ControlRequest, _ client: ControlClient) {
-    let status: UInt8
     do throws(Refusal) {
       guard request["version"] == ControlRequest.version else {
         throw Refusal("the daemon is of another version of wgfence: restart it (systemctl restart wgfence)")
       }
       // Another namespace has another firewall: who asks there does not mean this one.
-      if let theirs = request["namespace"], let own = NetworkNamespace.identity, theirs != String(own) {
+      if client.home == .otherNamespace {
         throw Refusal(
           "this daemon keeps another network namespace than yours: name the right --socket, or none")
       }
       try refuseLate(request, client)
-      status = try dispatch(request, client)
+      if let status = try dispatch(request, client) { finish(client, status) }
     } catch {
-      client.outbox += ControlFrame(.note, text: "wgfence: error: \(error.text)\n").bytes
-      finish(client, 1)
-      return
+      refuse(client, error)
     }
-    if case .following = client.mode { return }
-    finish(client, status)
+  }
+
+  private func refuse(_ client: ControlClient, _ refusal: Refusal) {
+    client.outbox += ControlFrame(.note, text: "wgfence: error: \(refusal.text)\n").bytes
+    finish(client, 1)
   }
 
   /// Refuses a request whose client waits no more: it has reported a failure, so nothing may take effect.
@@ -38,11 +38,25 @@ extension Daemon {
     guard request.isChange else { return }
     let refusal =
       request.expiry(at: Clock.sinceBoot)
-      ?? (client.connection.isPeerConnected ? nil : Refusal("its client is gone: nothing was changed"))
+      ?? (client.connection.isPeerConnected ? nil : Self.clientGone)
     guard let refusal else { return }
-    journal.say(.warning, "'\(request.verb)' by \(client.name) was not carried out: \(refusal.text)")
+    sayNotCarriedOut(request, client, refusal)
     throw refusal
   }
+
+  /// A request was refused since its client waits no more.
+  private func sayNotCarriedOut(_ request: ControlRequest, _ client: ControlClient, _ refusal: Refusal) {
+    journal.say(
+      .warning, "'\(request.verb)' by \(client.name) was not carried out: \(refusal.text)", about: .clients)
+  }
+
+  /// A client closed its connection while its policy was checked: the policy is not put in force.
+  func clientIsGone(_ client: ControlClient) {
+    guard case .checking(let request, _) = client.mode else { return }
+    sayNotCarriedOut(request, client, Self.clientGone)
+  }
+
+  private static let clientGone = Refusal("its client is gone: nothing was changed")
 
   /// Adds what came of it. Where that is in force and could not be stored, it says so; returns the exit status.
   private func conclude(_ client: ControlClient, _ report: StoredReport) -> UInt8 {
@@ -66,10 +80,13 @@ extension Daemon {
     client.mode = .ending
   }
 
-  private func dispatch(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
+  /// Does what is asked. Returns the exit status; nil where the answer goes on, or comes later.
+  private func dispatch(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8? {
     switch request.verb {
     case "status": return status(request, client)
-    case "apply": return try apply(request, client)
+    case "apply":
+      try beginApply(request, client)
+      return nil
     case "confirm": return try confirm(request, client)
     case "rollback": return try rollback(request, client)
     case "panic": return try panic(request, client)
@@ -78,22 +95,76 @@ extension Daemon {
     case "log":
       client.mode = .following(request["format"] == "json" ? .json : .text)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
-      return 0
+      return nil
     default: throw Refusal("the daemon knows no verb '\(request.verb)': is it older than this program?")
     }
   }
 
   // MARK: apply
 
-  private func apply(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    let candidate = try handedOver(request, client)
-    var confirm: Keeper.Confirm?
+  /// Has the policy that a client handed over checked beside the loop; `endApply` goes on with it.
+  private func beginApply(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
+    let names = (request["lists"] ?? "").split(separator: "\n").map { String($0) }
+    let lengths = (request["lengths"] ?? "").split(separator: " ").map { Int($0) ?? -1 }
+    guard let file = client.file, lengths.count == names.count + 1, let path = request["path"] else {
+      throw Refusal("the policy was not handed over whole")
+    }
+    guard lengths[0] <= PolicyFile.policyLimit,
+      lengths.dropFirst().allSatisfy({ (0...PolicyDecoder.listBytesLimit).contains($0) }),
+      lengths.dropFirst().reduce(0, +) <= PolicyDecoder.listBytesLimit
+    else {
+      throw Refusal(
+        "the policy is larger than \(PolicyFile.policyLimit >> 20) MiB, or its lists together than "
+          + "\(PolicyDecoder.listBytesLimit >> 20) MiB")
+    }
+    var confirm: Int64?
     if let seconds = request.number("confirm") {
       guard (5...86_400).contains(seconds) else { throw Refusal("--confirm takes 5 s to 24 h") }
-      confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all())
+      confirm = seconds
     }
-    // Checking a policy takes time.
-    try refuseLate(request, client)
+    guard client.owner == .root || !checks.isBusy(for: client.owner) else {
+      throw Refusal("another policy of yours is being checked: wait until that has ended")
+    }
+    var machine = settings.machine
+    if let named = request["machine"] { machine.given = named }
+    let reader = PolicyReader(machine: machine, extent: client.owner == .root ? .any : .bounded)
+    client.mode = .checking(request, confirm: confirm)
+    client.deadline = nil
+    checks.add(.client(client.token, client.owner)) {
+      do throws(SystemError) {
+        let parts = try MemoryFile.read(file.descriptor, lengths: lengths)
+        let lists = Dictionary(zip(names, parts.dropFirst()), uniquingKeysWith: { first, _ in first })
+        return reader.read(path, .bytes(parts[0])) { name in
+          (name, lists[name].map { .bytes($0) } ?? .unreadable(reason: "not handed over"))
+        }
+      } catch {
+        return reader.refused("", "\(error)", "", [])
+      }
+    }
+  }
+
+  /// A policy was checked for a client: it is put in force, or the client is told why not.
+  func endApply(_ client: ControlClient, _ reading: PolicyReading) {
+    guard case .checking(let request, let confirm) = client.mode else { return }
+    client.deadline = Clock.sinceBoot + ControlClient.patience
+    do throws(Refusal) {
+      switch reading {
+      case .accepted(let candidate):
+        // Checking a policy takes time.
+        try refuseLate(request, client)
+        try apply(candidate, confirm, client)
+      case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
+      }
+      finish(client, 0)
+    } catch {
+      refuse(client, error)
+    }
+    flush(client, client.token)
+  }
+
+  private func apply(_ candidate: Candidate, _ seconds: Int64?, _ client: ControlClient) throws(Refusal) {
+    var confirm: Keeper.Confirm?
+    if let seconds { confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all()) }
     let actions = try custody.keeper.apply(
       candidate, by: client.name, confirm: confirm, at: surroundings.now())
     if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
@@ -103,35 +174,8 @@ extension Daemon {
     result["operations"] = String(custody.sent)
     result["unkept"] = custody.unkept
     client.outbox += result.frame.bytes
-    guard let warning = report("", .apply).warning else { return 0 }
-    client.outbox += ControlFrame(.note, text: "wgfence: error: \(warning)\n").bytes
-    return 0
-  }
-
-  /// The policy that a client handed over, in files in memory: the policy, then its lists in the order of their names.
-  private func handedOver(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> Candidate {
-    let names = (request["lists"] ?? "").split(separator: "\n").map { String($0) }
-    guard client.files.count == names.count + 1, let path = request["path"] else {
-      throw Refusal("the policy was not handed over whole")
-    }
-    var contents: [ListFile] = []
-    do throws(SystemError) {
-      for (index, file) in client.files.enumerated() {
-        let limit = index == 0 ? PolicyFile.policyLimit : PolicyFile.listLimit
-        contents.append(.bytes(try MemoryFile.read(file, limit: limit)))
-      }
-    } catch {
-      throw Refusal("\(error)")
-    }
-    var machine = settings.machine
-    if let named = request["machine"] { machine.given = named }
-    let lists = Dictionary(zip(names, contents.dropFirst()), uniquingKeysWith: { first, _ in first })
-    let reading = PolicyReader(machine: machine).read(path, contents[0]) { name in
-      (name, lists[name] ?? .unreadable(reason: "not handed over"))
-    }
-    switch reading.reading {
-    case .accepted(let candidate): return candidate
-    case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
+    if let warning = report("", .apply).warning {
+      client.outbox += ControlFrame(.note, text: "wgfence: error: \(warning)\n").bytes
     }
   }
 

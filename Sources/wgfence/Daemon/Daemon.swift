@@ -33,6 +33,8 @@ final class Daemon {
   var custody: Custody<KernelRuleset>
   /// What connects.
   var clients = ControlClients()
+  /// Policies that are read and checked.
+  let checks: PolicyChecks
   var drops: DropLogReader?
   var isEnding = false
   /// Whether the table is to be read once what waits is answered.
@@ -50,11 +52,18 @@ final class Daemon {
   private var files: FileEvents
   private var rulesetEvents: RulesetEvents
   private var linkEvents: LinkEvents
-  private let control: ListeningSocket
+  let control: ListeningSocket
   var metricsListener: ListeningSocket?
   var scrapes: [UInt64: MetricsScrape] = [:]
+  var scrapePlaces = ConnectionPlaces<ScrapeSource>(
+    total: MetricsScrape.limit, perOwner: MetricsScrape.sourceLimit)
+  /// For when there is no descriptor left.
+  var spare = SpareDescriptor()
+  var accepting = Accepting.open
   /// Why metrics are not served, as it was last told; nil where they are, or were not asked for.
   var metricsRefusal: String?
+  /// Why metrics are not served by the policy that this was last asked of.
+  var metricsJudgement: MetricsPlace.Judgement?
   /// Why dropped packets are not logged, as it was last told.
   var dropLogRefusal: String?
   var schedule = Schedule()
@@ -63,6 +72,8 @@ final class Daemon {
   private var lastPolicyRead: Int64 = 0
   /// The policy's files as they were before they were last read: what changes from then on is not lost.
   private var signatures: [String: FileSignature] = [:]
+  /// Whether the service manager waits for the policy file to be read.
+  private var isReloading = false
   /// Whether there is memory to give back before the next sleep.
   private var isFat = false
   var tunnels: [InterfaceName: TunnelState] = [:]
@@ -75,6 +86,8 @@ final class Daemon {
     var watchdog: Int64?
     /// When storing is tried again, where it failed.
     var storing: Int64 = 0
+    /// When connections are accepted again that could not be.
+    var accept: Int64?
   }
 
   enum TunnelState {
@@ -91,6 +104,7 @@ final class Daemon {
     static let control: UInt64 = 6
     static let drops: UInt64 = 7
     static let metrics: UInt64 = 8
+    static let checks: UInt64 = 9
     static let firstConnection: UInt64 = 100
   }
   private var nextToken = Token.firstConnection
@@ -115,6 +129,7 @@ final class Daemon {
       rulesetEvents = try RulesetEvents(table: Ruleset.tableName)
       linkEvents = try LinkEvents()
       control = try ListeningSocket(path: settings.socket, mode: 0o660)
+      checks = try PolicyChecks()
       let (state, found) = Self.kept(settings.stateDirectory, journal)
       custody = Custody(
         Keeper(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
@@ -126,6 +141,7 @@ final class Daemon {
       try poller.add(rulesetEvents.descriptor, .reading, token: Token.ruleset)
       try poller.add(linkEvents.descriptor, .reading, token: Token.links)
       try poller.add(control.descriptor, .reading, token: Token.control)
+      try poller.add(checks.done.descriptor, .reading, token: Token.checks)
     } catch let error as DaemonError {
       throw error
     } catch {
@@ -166,6 +182,8 @@ final class Daemon {
     noteFiles()
     custody.perform(custody.keeper.begin(at: now, isTableThere: (try? custody.store.read())?.table != nil))
     policyWasRead()
+    // Asked for in the middle of what the custody does: the loop begins it when that is done.
+    surroundings.readLater = { [unowned self] in settle = Clock.sinceBoot }
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
     if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
@@ -195,8 +213,7 @@ final class Daemon {
     let storing = custody.unkept == nil ? nil : schedule.storing
     return [
       storing, custody.keeper.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
-      schedule.watchdog,
-      settle,
+      schedule.watchdog, schedule.accept, settle,
       clients,
     ].compactMap { $0 }.min()
   }
@@ -210,9 +227,9 @@ final class Daemon {
         case .reload:
           ServiceManager.tell("RELOADING=1\nMONOTONIC_USEC=\(Clock.sinceBoot / 1000)")
           journal.say(.info, "reading everything again, as asked")
+          isReloading = true
           readPolicy()
           custody.verify(author: nil)
-          ServiceManager.tell("READY=1")
         }
       }
     case Token.timer:
@@ -224,6 +241,7 @@ final class Daemon {
     case Token.control: acceptClients()
     case Token.drops: readDrops()
     case Token.metrics: acceptScrapes()
+    case Token.checks: policyWasChecked()
     default:
       if let client = clients.all[ready.token] {
         serve(client, ready)
@@ -249,14 +267,35 @@ final class Daemon {
     // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
     rulesetChanged()
     noteFiles()
-    custody.perform([.readPolicy])
-    policyWasRead()
+    let (reader, path) = (surroundings.reader, settings.policy)
+    checks.add(.file) { reader.read(path) }
+  }
+
+  /// A check has ended: the daemon's own file, or what a client handed over.
+  private func policyWasChecked() {
+    guard let (asker, reading) = checks.take() else { return }
+    isFat = true
+    switch asker {
+    case .file:
+      custody.perform(custody.keeper.read(surroundings.take(reading), at: surroundings.now()))
+      signatures.merge(reading.signatures) { _, read in read }
+      policyWasRead()
+      // A list that the policy did not name before was not watched while it was checked.
+      if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
+      if isReloading {
+        isReloading = false
+        ServiceManager.tell("READY=1")
+      }
+    case .client(let token, _): if let client = clients.all[token] { endApply(client, reading.reading) }
+    }
   }
 
   private func noteFiles() {
     signatures = [:]
     for path in [settings.policy] + surroundings.lists { signatures[path] = FileSignature(path) }
   }
+
+  private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
   /// What hangs on the policy that is in force.
   func policyWasRead() {
@@ -334,6 +373,7 @@ final class Daemon {
       schedule.storing = now.sinceBoot + Self.storingInterval
       custody.keepAgain()
     }
+    if schedule.accept.map({ $0 <= now.sinceBoot }) == true { acceptAgain() }
     for (token, client) in clients.all where client.deadline.map({ $0 <= now.sinceBoot }) == true {
       drop(client, token)
     }
@@ -344,7 +384,7 @@ final class Daemon {
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !custody.isUnchanged() { custody.verify(author: nil) }
-    if signatures.contains(where: { FileSignature($0.key) != $0.value }) { readPolicy() }
+    if isAnyFileChanged { readPolicy() }
     if let known = policyInForce?.candidate, known.today != Today.date {
       let today = known.again(today: Today.date, live: known.live)
       custody.perform(custody.keeper.recompiled(today, because: "a new day"))
@@ -352,25 +392,6 @@ final class Daemon {
   }
 
   // MARK: Connections
-
-  private func acceptClients() {
-    do throws(SystemError) {
-      while let connection = try control.accept() {
-        let peer = try connection.peer()
-        guard peer.user == 0 || connection.isPeer(inGroup: "wgfence") else {
-          journal.say(.warning, "user \(peer.user) (pid \(peer.pid)) may not speak to the daemon")
-          continue
-        }
-        guard clients.hasRoom(for: peer) else { continue }
-        let token = takeToken()
-        try poller.add(connection.descriptor, .reading, token: token)
-        clients.all[token] = ControlClient(
-          connection, peer, deadline: Clock.sinceBoot + ControlClient.patience)
-      }
-    } catch {
-      journal.say(.warning, "\(error)")
-    }
-  }
 
   func takeToken() -> UInt64 {
     nextToken += 1

@@ -30,32 +30,33 @@ final class DaemonConnection {
     }
   }
 
-  /// Sends a request, with files in memory, and passes on what the daemon says until it ends: text to standard output
-  /// and error, results to `result`. Returns the exit status. `patience` is how long the daemon may be silent, in
-  /// milliseconds; nil: for ever.
+  /// Sends a request, with files one behind the other in one file in memory, and passes on what the daemon says until it
+  /// ends: text to standard output and error, results to `result`. Returns the exit status. `patience` is how long the
+  /// daemon may be silent, in milliseconds; nil: for ever.
   func ask(
     _ request: ControlRequest, files: [[UInt8]] = [], patience: Int32? = 60_000,
     result: (ControlResult) -> Void = { _ in }
   ) throws -> Int32 {
     var request = request
-    request["namespace"] = NetworkNamespace.identity.map { String($0) }
     if let patience {
       request.deadline = Clock.sinceBoot + Int64(max(patience - Self.grace, 0)) * 1_000_000
     }
-    var descriptors: [Int32] = []
-    defer { for descriptor in descriptors { close(descriptor) } }
+    var handed: HandedFile?
     do throws(SystemError) {
-      for file in files { descriptors.append(try MemoryFile.make(file)) }
+      if !files.isEmpty {
+        handed = HandedFile(try MemoryFile.make(files))
+        request["lengths"] = files.map { String($0.count) }.joined(separator: " ")
+      }
     } catch {
       Console.error("\(error)")
       throw ExitCode(1)
     }
     var rest = request.frame.bytes[...]
     while !rest.isEmpty {
-      guard connection.wait(.writing, milliseconds: 10_000),
-        let sent = connection.send(rest, files: descriptors)
-      else { throw broken() }
-      if sent > 0 { descriptors.removeAll { close($0) == 0 } }
+      guard connection.wait(.writing, milliseconds: 10_000) else { throw broken() }
+      // Where the daemon hung up, it may have said why.
+      guard let sent = connection.send(rest, file: handed?.descriptor) else { break }
+      if sent > 0 { handed = nil }
       rest = rest.dropFirst(sent)
     }
     var inbox: [UInt8] = []
@@ -83,7 +84,7 @@ final class DaemonConnection {
         throw ExitCode(1)
       }
       switch connection.receive(atMost: 64 << 10) {
-      case .bytes(let bytes, _): inbox += bytes
+      case .bytes(let bytes, file: _): inbox += bytes
       case .nothing: continue
       case .end: throw broken()
       }

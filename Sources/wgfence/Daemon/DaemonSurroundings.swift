@@ -8,11 +8,13 @@ import NetworkModel
 /// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
 final class DaemonSurroundings: CustodySurroundings {
   private let path: String
-  private let reader: PolicyReader
+  let reader: PolicyReader
   private let journal: (Keeper.Severity, PrintableText) -> Void
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
+  /// Has the policy file read beside the daemon's loop; nil while there is no loop yet, and the file is read at once.
+  var readLater: (() -> Void)?
 
   init(path: String, machine: MachineOptions, say: @escaping (Keeper.Severity, PrintableText) -> Void) {
     self.path = path
@@ -20,8 +22,16 @@ final class DaemonSurroundings: CustodySurroundings {
     journal = say
   }
 
-  func readPolicy() -> PolicyReading {
-    let reading = reader.read(path)
+  func readPolicy() -> PolicyReading? {
+    if let readLater {
+      readLater()
+      return nil
+    }
+    return take(reader.read(path))
+  }
+
+  /// Takes note of what was read.
+  func take(_ reading: PolicyReader.Reading) -> PolicyReading {
     lists = reading.lists
     if reading.gaps != gaps {
       gaps = reading.gaps

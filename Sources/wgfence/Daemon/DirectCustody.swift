@@ -98,7 +98,7 @@ enum DirectCustody {
 
 /// What surrounds a verb: it says warnings and errors, and reads no policy but the one it was given.
 private struct DirectSurroundings: CustodySurroundings {
-  func readPolicy() -> PolicyReading {
+  func readPolicy() -> PolicyReading? {
     .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
   }
 

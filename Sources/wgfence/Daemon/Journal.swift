@@ -2,12 +2,15 @@
 
 import Enforcement
 import Glibc
+import LinuxKernel
 import NetworkModel
 
 /// Where the daemon says what happens: standard error, with `<N>` before each line where the journal reads it
 /// (sd-daemon(3)), else with the time. Every line is an entry of the severity given: a value inside the text can neither
-/// end its line nor start another.
-struct Journal {
+/// end its line nor start another. What is more than `LineBudget` allows is counted and left out.
+///
+/// A class, since what was written belongs to the process. It is used by the daemon's loop alone.
+final class Journal {
   /// How entries are written.
   enum Form {
     /// For the journal, which adds the time.
@@ -17,8 +20,18 @@ struct Journal {
   }
 
   private let isForJournal = getenv("JOURNAL_STREAM") != nil
+  private var budget = LineBudget()
 
-  func say(_ severity: Keeper.Severity, _ text: PrintableText) {
+  func say(_ severity: Keeper.Severity, _ text: PrintableText, about topic: LineBudget.Topic = .state) {
+    let verdict = budget.verdict(on: text.description, topic, now: Clock.sinceBoot)
+    guard case .say(let leftOut) = verdict else { return }
+    if leftOut > 0 {
+      put(.warning, "\(leftOut) messages like the next one were left out, as there were too many")
+    }
+    put(severity, text)
+  }
+
+  private func put(_ severity: Keeper.Severity, _ text: PrintableText) {
     let entries = Self.entries(severity, text, isForJournal ? .journal : .terminal(time: Self.time))
     // A journal that cannot be written is no reason to end.
     var rest = Array(entries.utf8)[...]

@@ -32,6 +32,20 @@ enum MetricsPlace: ExpressibleByArgument {
     }
   }
 
+  /// What a policy says of a place: it is the same for every connection until the policy changes.
+  struct Judgement {
+    let digest: String
+    let machine: String
+    let today: CalendarDate
+    let live: LiveEndpoints
+    let refusal: String?
+
+    func holds(for candidate: Candidate) -> Bool {
+      digest == candidate.digest && machine == candidate.machine && today == candidate.today
+        && live == candidate.live
+    }
+  }
+
   /// Why metrics are not served there: an address must be granted by the policy in force, and not to the internet.
   func refusal(by candidate: Candidate?) -> String? {
     guard case .address(let address, let port) = self, !address.isLoopback else { return nil }

@@ -8,9 +8,21 @@ import PolicyLanguage
 import RulesetModel
 
 /// Reads and checks a policy all through, as what the daemon may put in force.
-struct PolicyReader {
+struct PolicyReader: Sendable {
   /// The machine as which it is enforced.
   let machine: MachineOptions
+  /// How much work a policy may be.
+  var extent = Extent.any
+
+  /// Failed tests that are reported of a policy; others are counted.
+  static let mostFailures = 100
+
+  /// How much work a policy may be.
+  enum Extent {
+    case any
+    /// What `PolicyWork` says of it is looked at before it is compiled and its tests are run.
+    case bounded
+  }
 
   /// A reading, and the files that it was made of.
   struct Reading {
@@ -19,15 +31,21 @@ struct PolicyReader {
     let lists: [String]
     /// What is not known of live endpoints.
     let gaps: [String]
+    /// The files on disk as they were right before they were read, by path.
+    var signatures: [String: FileSignature] = [:]
   }
 
   /// Reads a policy file and its lists from the disk.
   func read(_ path: String) -> Reading {
     let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    return read(path, FileContent.read(path, limit: PolicyFile.policyLimit)) { list in
+    var signatures = [path: FileSignature(path)]
+    var reading = read(path, FileContent.read(path, limit: PolicyFile.policyLimit)) { list in
       let place = list.hasPrefix("/") ? list : folder + list
+      signatures[place] = FileSignature(place)
       return (place, FileContent.read(place, limit: PolicyFile.listLimit))
     }
+    reading.signatures = signatures
+    return reading
   }
 
   /// Checks a policy of these bytes, whose lists' files `list` gives, with their paths, by the names in the policy.
@@ -56,22 +74,28 @@ struct PolicyReader {
         digest.text, "\(path) is not valid: \(errors.count) error\(errors.count == 1 ? "" : "s")",
         DiagnosticText(style: .plain).render(errors), paths)
     }
+    if extent == .bounded, let refusal = PolicyWork(policy).refusal {
+      return refused(digest.text, "\(path) is too much work: \(refusal)", "", paths)
+    }
     let (live, gaps) = LiveEndpoints.read(for: policy)
     do throws(CompileError) {
       let candidate = try Candidate(
         policy, machine: machine.name(in: policy), digest: digest.text, today: today, live: live)
-      let run = PolicyTestRun(CompiledSite(policy, today: today, live: live))
-      guard run.failures.isEmpty else {
+      let run = PolicyTestRun(CompiledSite(policy, today: today, live: live), keeping: Self.mostFailures)
+      guard run.failed == 0 else {
+        let more = run.failed - run.failures.count
         return refused(
-          digest.text, "\(run.failures.count) of the tests of \(path) failed",
-          TestFailureText(style: .plain, lines: nil).render(run.failures), paths)
+          digest.text, "\(run.failed) of the tests of \(path) failed",
+          TestFailureText(style: .plain, lines: nil).render(run.failures)
+            + (more > 0 ? "\(more) more are not shown: run wgfence check\n" : ""), paths)
       }
       if let machine = policy.machine(named: candidate.machine) {
         let proof = Proof.prove(
           candidate.ruleset, of: machine, in: CompiledSite(policy, today: today, live: live))
         guard proof.counterExamples.isEmpty else {
           return refused(
-            digest.text, ProofReport.refusal(proof, machine: machine.name), ProofReport.text(proof, path: path),
+            digest.text, ProofReport.refusal(proof, machine: machine.name),
+            ProofReport.text(proof, path: path),
             paths)
         }
       }
@@ -81,7 +105,7 @@ struct PolicyReader {
     }
   }
 
-  private func refused(
+  func refused(
     _ digest: String, _ reason: String, _ report: PrintableText, _ lists: [String]
   ) -> Reading {
     Reading(

@@ -97,7 +97,8 @@ struct Patient {
       addresses: addresses.map { text in
         let parts = text.split(separator: "/")
         return InterfaceAddress(ip(String(parts[0])), prefixLength: Int(parts[1])!)!
-      }, state: state, kind: kind, linkType: text.hasPrefix("wg") ? 0xfffe : 1, isLoopback: isLoopback, mtu: mtu)
+      }, state: state, kind: kind, linkType: text.hasPrefix("wg") ? 0xfffe : 1, isLoopback: isLoopback,
+      mtu: mtu)
   }
 
   static func peer(

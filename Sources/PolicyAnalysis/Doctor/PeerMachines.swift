@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// Which machine of a policy each peer of a tunnel is: looked up, since a hub has thousands of both.
+struct PeerMachines: Sendable {
+  private let machines: [Machine]
+  private let byKey: [String: Int]
+  private let byAddress: [Prefix: Int]
+  private let hub: Machine?
+  private let hubAddresses: [IPAddress]
+
+  /// For a tunnel of a role's policy.
+  init(_ role: DoctorSubject.Role, in tunnel: Tunnel) {
+    let machines = role.others(in: tunnel.name)
+    var (byKey, byAddress): ([String: Int], [Prefix: Int]) = ([:], [:])
+    for (index, machine) in machines.enumerated() {
+      if let key = machine.key, byKey[key] == nil { byKey[key] = index }
+      for address in machine.addresses(in: tunnel.name) where byAddress[Prefix(address)] == nil {
+        byAddress[Prefix(address)] = index
+      }
+    }
+    let hub = machines.first { $0.name == tunnel.hub }
+    (self.machines, self.byKey, self.byAddress, self.hub) = (machines, byKey, byAddress, hub)
+    hubAddresses = hub?.addresses(in: tunnel.name) ?? []
+  }
+
+  /// The machine that a peer is: by its key, else by having one of its addresses, exactly, in its AllowedIPs.
+  func machine(of peer: WireGuardPeer) -> Machine? {
+    if let index = byKey[peer.publicKey.description] { return machines[index] }
+    if let index = peer.allowedIPs.compactMap({ byAddress[$0] }).min() { return machines[index] }
+    // A peer behind which the whole tunnel lies is its hub.
+    let isHub = hubAddresses.contains { address in peer.allowedIPs.contains { $0.contains(address) } }
+    return isHub ? hub : nil
+  }
+}
+
+/// The addresses that some prefixes cover, asked one at a time: a look for each length that occurs, however many there are.
+struct CoveredAddresses {
+  private var prefixes: Set<Prefix> = []
+  private var lengths: [AddressFamily: Set<Int>] = [:]
+
+  init(_ all: some Sequence<Prefix>) {
+    for prefix in all where prefixes.insert(prefix).inserted {
+      lengths[prefix.family, default: []].insert(prefix.length)
+    }
+  }
+
+  /// Whether one of the prefixes has the address in it.
+  func contains(_ address: IPAddress) -> Bool {
+    lengths[address.family, default: []].contains {
+      prefixes.contains(Prefix(containing: address, length: $0))
+    }
+  }
+}

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attacks a daemon from its group, its metrics and its policy file. Started by limits.sh in namespaces of its own."""
+
+import array
+import fcntl
+import os
+import re
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from trial import Site, Verdicts, put
+
+GROUP, MEMBER = 65000, 65534
+SMALL = """version: 1
+machines: { host: {} }
+allow:
+  - { to: host, services: [ssh], from: internet }
+"""
+# All to all of so many is seconds of work.
+MACHINES = int(os.environ.get("WGFENCE_LIMITS_MACHINES", "300"))
+F_ADD_SEALS, ALL_SEALS = 1033, 0xF
+
+
+def large(machines):
+    """A policy of few bytes whose tests send a packet between all and all."""
+    names = [f"m{number}" for number in range(machines)]
+    text = "version: 1\ntunnels: { wg0: { prefixes: [10.0.0.0/16], listen: 51820 } }\nmachines:\n"
+    text += "  host: { addresses: { wg0: [10.0.255.1] } }\n"
+    for number, name in enumerate(names):
+        text += f"  {name}: {{ addresses: {{ wg0: [10.0.{number // 250}.{number % 250 + 1}] }} }}\n"
+    text += f"groups: {{ everyone: [{', '.join(names)}] }}\n"
+    text += "allow:\n  - { to: everyone, services: [ssh], from: everyone }\n"
+    return text + "tests:\n  - { from: everyone, to: everyone, allow: [ssh] }\n"
+
+
+def frame(text):
+    return struct.pack(">IB", len(text), ord("Q")) + text.encode()
+
+
+def sealed(parts):
+    file = os.memfd_create("policy", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(file, rest):]
+    fcntl.fcntl(file, F_ADD_SEALS, ALL_SEALS)
+    return file
+
+
+def descriptors(files):
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files).tobytes())]
+
+
+class Member:
+    """A process of another user whose groups have the daemon's: runs a function, and gives what that gave as text."""
+
+    def __init__(self, work):
+        self.read, write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setgroups([GROUP])
+            os.setgid(MEMBER)
+            os.setuid(MEMBER)
+            try:
+                text = str(work())
+            except Exception as error:  # pylint: disable=broad-except
+                text = repr(error)
+            os.write(write, text.encode()[:60000])
+            os._exit(0)
+        os.close(write)
+
+    def running(self):
+        return os.waitpid(self.pid, os.WNOHANG)[0] == 0
+
+    def text(self):
+        parts = []
+        while part := os.read(self.read, 65536):
+            parts.append(part)
+        os.close(self.read)
+        return b"".join(parts).decode(errors="replace")
+
+    def end(self):
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+
+
+class Trial:
+    """A daemon, and what is claimed of it."""
+
+    def __init__(self, program, state):
+        self.verdicts, self.site = Verdicts(), Site(program, state)
+        put(self.site.policy, SMALL)
+        os.chmod(state, 0o711)
+
+    def start(self, *options):
+        self.daemon = self.site.start("--metrics", "127.0.0.1:9586", "--ownership", "off", *options)
+        os.chown(f"{self.site.state}/socket", 0, GROUP)
+
+    def stop(self):
+        self.daemon.terminate()
+        self.verdicts.say("the daemon ends when it is told to", self.daemon.wait(30) == 0, self.daemon.returncode)
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(120)
+        client.connect(f"{self.site.state}/socket")
+        return client
+
+    def ask(self, text, parts=()):
+        """Asks and gives the whole answer."""
+        client = self.connect()
+        if parts:
+            text += f"lengths={' '.join(str(len(part)) for part in parts)}\n"
+            client.sendmsg([frame(text)], descriptors([sealed(parts)]))
+        else:
+            client.sendall(frame(text))
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+        return "".join(sign if sign.isprintable() else " " for sign in answer.decode(errors="replace"))
+
+    def apply(self, *parts, lists=()):
+        names = "\\n".join(lists)
+        return self.ask(f"version=2\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlists={names}\n", parts)
+
+    def status(self):
+        """How long root waits for `wgfence status`."""
+        start = time.monotonic()
+        done = self.site.wgfence("status")
+        return time.monotonic() - start if done.returncode in (0, 2) else 1000.0
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
+
+    def peak(self):
+        """The most memory that the daemon ever had, in MiB."""
+        with open(f"/proc/{self.daemon.pid}/status") as file:
+            return int(re.search(r"VmHWM:\s*(\d+)", file.read())[1]) // 1024
+
+    def processor(self):
+        with open(f"/proc/{self.daemon.pid}/stat") as file:
+            words = file.read().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def log(self):
+        with open(f"{self.site.state}/log") as file:
+            return file.read()
+
+    # What is claimed.
+
+    def floods_of_descriptors(self):
+        before, written = self.open_files(), len(self.log())
+
+        def attack():
+            files, held = [os.open("/dev/null", os.O_RDONLY) for _ in range(64)], []
+            for _ in range(24):
+                try:
+                    client = self.connect()
+                    client.sendmsg([frame("x" * 256)[:5]], descriptors(files))
+                    held.append(client)
+                except OSError:
+                    pass
+            time.sleep(30)
+
+        member = Member(attack)
+        time.sleep(1)
+        worst = max(self.status() for _ in range(5))
+        files = self.open_files() - before
+        member.end()
+        self.verdicts.say("1,536 descriptors of a member are not taken", files <= 16, f"{files} more are open")
+        self.verdicts.say("root's status is answered meanwhile", worst < 1, f"{worst:.2f} s at worst")
+        grown = len(self.log()) - written
+        self.verdicts.say("they are hardly a line of the journal", grown < 4000, f"{grown} bytes")
+
+    def floods_of_connections(self):
+        def attack():
+            held = [self.connect() for _ in range(40)]
+            held[-1].settimeout(2)
+            answer = held[-1].recv(65536)
+            time.sleep(30)
+            return answer
+
+        member = Member(attack)
+        time.sleep(1)
+        worst = max(self.status() for _ in range(5))
+        member.end()
+        self.verdicts.say("a member's 40 connections do not keep root out", worst < 1, f"{worst:.2f} s at worst")
+        self.verdicts.say("they are told in one line of the journal",
+                          self.log().count("you have 8 connections to it already") == 1)
+
+    def too_much_work(self):
+        member = Member(lambda: self.apply(large(700).encode()))
+        answer = member.text()
+        self.verdicts.say("a member's policy of 980,000 tests is refused at once, with the limit",
+                          "980000 packets, and the daemon checks at most 200000" in answer, answer[-200:].strip())
+
+    def answers_meanwhile(self, name, begin, running):
+        """Statuses, and a repaired table, while something takes its time."""
+        whole = len(self.site.table())
+        begin()
+        worst, count, repaired = 0.0, 0, None
+        while running() and count < 500:
+            worst, count = max(worst, self.status()), count + 1
+            if repaired is None:
+                self.site.run("nft", "flush", "table", "inet", "wgfence")
+                time.sleep(0.5)
+                repaired = running() and len(self.site.table()) > 0.9 * whole
+        self.verdicts.say(f"status is answered while {name}", 0 < count and worst < 1,
+                          f"{count} times, {worst:.2f} s at worst")
+        self.verdicts.say(f"drift is repaired while {name}", repaired is True)
+
+    def large_work(self):
+        member = None
+
+        def begin():
+            nonlocal member
+            member = Member(lambda: self.apply(large(MACHINES).encode()))
+
+        self.answers_meanwhile("a member's policy is checked", begin, lambda: member.running())
+        self.verdicts.say("it is put in force then", "generation=" in (answer := member.text()), answer[:200])
+
+    def failing_tests(self):
+        text = "".join(line for line in large(MACHINES).splitlines(True) if not re.match("allow:|.*services:", line))
+        before = self.peak()
+        answer = Member(lambda: len(self.apply(text.encode()))).text()
+        grown = self.peak() - before
+        self.verdicts.say("tens of thousands of failed tests are an answer of some kilobytes",
+                          answer.isdigit() and int(answer) < 200_000, answer)
+        self.verdicts.say("and cost the daemon little memory", grown < 100, f"{grown} MiB more at the most")
+
+    def large_file(self):
+        def waiting():
+            return self.log().count("the policy file: in force") + self.log().count("not accepted") == before
+
+        before = self.log().count("the policy file: in force") + self.log().count("not accepted")
+        self.answers_meanwhile("a large policy file is checked",
+                               lambda: (put(self.site.policy, large(MACHINES + MACHINES // 3)), time.sleep(0.1)), waiting)
+        put(self.site.policy, SMALL)
+        time.sleep(1)
+
+    def large_lists(self):
+        names = [f"l{number}" for number in range(12)]
+        text = SMALL + "lists:\n" + "".join(f"  {name}: {{ file: {name} }}\n" for name in names[:4])
+        line = b"192.0.2.1\n"
+        few = [text.encode()] + [line * (1 << 20)] * 4
+        before = self.peak()
+        member = Member(lambda: self.apply(*few, lists=names[:4]))
+        answer = member.text()
+        self.verdicts.say("a member's lists of 4 million prefixes are refused with the limit",
+                          "may have 2000000" in answer, answer[-300:].strip())
+        # What has lengths that are too large is not even read.
+        claimed = " ".join([str(len(text))] + [str(60 << 20)] * 12)
+        names = "\\n".join(names)
+        member = Member(lambda: self.ask(f"version=2\nverb=apply\npath=/p\nmachine=host\nlists={names}\n"
+                                         f"lengths={claimed}\n"))
+        member.text()
+        grown = self.peak() - before
+        self.verdicts.say("they cost the daemon little memory", grown < 200, f"{grown} MiB more at the most")
+
+    def foreign_namespaces(self):
+        said = subprocess.run(["unshare", "-n", self.site.program, "status"], env=self.site.environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+        self.verdicts.say("root of another network namespace is refused", said.returncode == 1
+                          and "another network namespace" in said.stdout, said.stdout.strip())
+        own = os.stat("/proc/self/ns/net").st_ino
+        code = ("import sys; sys.path.insert(0, 'scripts'); from limits import Trial; "
+                f"t = Trial.__new__(Trial); t.site = type('S', (), dict(state={self.site.state!r})); "
+                f"print(t.ask('version=2\\nverb=status\\nnamespace={own}\\n'))")
+        said = subprocess.run(["unshare", "-n", sys.executable, "-c", code], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+        self.verdicts.say("it is refused also when it says that it is here",
+                          "another network namespace" in said.stdout, said.stdout.strip()[-200:])
+
+    def slow_scrapes(self):
+        held = []
+        for number in range(60):
+            client = socket.socket()
+            client.bind((f"127.0.0.{2 + number % 30 if number >= 20 else 2}", 0))
+            client.connect(("127.0.0.1", 9586))
+            client.send(b"GET /metr")
+            held.append(client)
+        worst, whole = 0.0, True
+        for _ in range(5):
+            start = time.monotonic()
+            client = socket.socket()
+            client.settimeout(5)
+            try:
+                client.connect(("127.0.0.1", 9586))
+                client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+                answer = b""
+                while part := client.recv(65536):
+                    answer += part
+            except OSError:
+                answer = b""
+            whole = whole and b"200 OK" in answer
+            worst = max(worst, time.monotonic() - start)
+        self.verdicts.say("slow clients from 30 addresses do not keep a scrape out", whole and worst < 1,
+                          f"{worst:.2f} s at worst")
+        self.verdicts.say("they have 16 places at most", self.open_files() < 60, self.open_files())
+        for client in held:
+            client.close()
+
+    def few_descriptors(self):
+        """A daemon that may open hardly more than it needs."""
+        self.stop()
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, limits[1]))
+        try:
+            self.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        written = len(self.log())
+
+        # As root, for whom there are the most places.
+        held = []
+        for _ in range(24):
+            try:
+                held.append(self.connect())
+            except BlockingIOError:  # The queue of the socket is full.
+                break
+        time.sleep(0.5)
+        before = self.processor()
+        time.sleep(3)
+        spent = self.processor() - before
+        self.verdicts.say("without a descriptor left it does not spin", spent < 0.5, f"{spent:.2f} s of 3")
+        grown = len(self.log()) - written
+        self.verdicts.say("and says so once", grown < 1000 and "Too many open files" in self.log(), f"{grown} bytes")
+        for client in held:
+            client.close()
+        time.sleep(1.5)
+        self.verdicts.say("it answers again when they are closed", (took := self.status()) < 1, f"{took:.2f} s")
+
+    def run(self):
+        self.start()
+        self.floods_of_descriptors()
+        self.floods_of_connections()
+        self.foreign_namespaces()
+        self.slow_scrapes()
+        self.too_much_work()
+        self.large_work()
+        self.failing_tests()
+        self.large_file()
+        self.large_lists()
+        self.few_descriptors()
+        self.stop()
+        print(f"limits: {self.verdicts.failed} claims did not hold")
+        return self.verdicts.failed
+
+
+if __name__ == "__main__":
+    sys.exit(1 if Trial(sys.argv[1], sys.argv[2]).run() else 0)
