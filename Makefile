@@ -38,10 +38,10 @@ test: build ## all Swift tests, then all lab tests with real packets (root)
 	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" scripts/test.sh
 
-fuzz: setup ## give 10 million random inputs to everything that reads bytes of others (hours; FUZZ_INPUTS changes the number)
-	@SWIFT="$(SWIFT)" scripts/fuzz.sh inputs $(FUZZ_INPUTS)
+fuzz: setup ## give random inputs to everything that reads bytes of others (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)
+	@SWIFT="$(SWIFT)" scripts/fuzz.sh $(if $(FUZZ_INPUTS),inputs $(FUZZ_INPUTS),$(FUZZ_SECONDS))
 
-FUZZ_INPUTS ?= 10000000
+FUZZ_SECONDS ?= 60
 
 sanitize: setup ## all Swift tests under the address and the thread sanitizer (root, minutes)
 	@SWIFT="$(SWIFT)" scripts/sanitize.sh

@@ -223,6 +223,44 @@ class Trial:
         self.answers_meanwhile("a member's policy is checked", begin, lambda: member.running())
         self.verdicts.say("it is put in force then", "generation=" in (answer := member.text()), answer[:200])
 
+    def clients_that_leave(self):
+        """What becomes of a policy whose client closes, or stops sending, or waits no more, while it is checked."""
+        policy = (large(MACHINES) + "# a digest of its own\n").encode()
+        text = f"version=2\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlengths={len(policy)}\n"
+
+        def begin(more=""):
+            client = self.connect()
+            client.sendmsg([frame(text + more)], descriptors([sealed([policy])]))
+            time.sleep(0.3)
+            return client
+
+        def rest(client):
+            answer = b""
+            while part := client.recv(65536):
+                answer += part
+            return answer.decode(errors="replace")
+
+        before, lines = self.site.wgfence("status", "--format", "json").stdout, len(self.log())
+        begin().close()
+        # Root's next policy is checked after this one: with its answer, the first one is done as well.
+        answer = self.apply(b"version: [")
+        said = self.log()[lines:]
+        self.verdicts.say("a policy whose client closed while it was checked is not put in force",
+                          "not valid" in answer and "generation=" not in answer and "'apply' by root was not "
+                          "carried out: its client is gone" in said, said[-300:])
+        after = self.site.wgfence("status", "--format", "json").stdout
+        digests = [re.search(r'"ruleset":.*?"digest": *"([^"]*)"', one, re.S) for one in (before, after)]
+        self.verdicts.say("which changes nothing", all(digests) and digests[0][1] == digests[1][1],
+                          [one and one[1][:12] for one in digests])
+        deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 500_000_000
+        answer = rest(begin(f"deadline={deadline}\n"))
+        self.verdicts.say("nor is one whose deadline passed while it was checked",
+                          "too late: nothing was changed" in answer and "generation=" not in answer, answer[-200:])
+        client = begin()
+        client.shutdown(socket.SHUT_WR)
+        answer = rest(client)
+        self.verdicts.say("who only stopped sending gets its answer", "generation=" in answer, answer[-200:])
+
     def failing_tests(self):
         text = "".join(line for line in large(MACHINES).splitlines(True) if not re.match("allow:|.*services:", line))
         before = self.peak()
@@ -342,6 +380,7 @@ class Trial:
         self.slow_scrapes()
         self.too_much_work()
         self.large_work()
+        self.clients_that_leave()
         self.failing_tests()
         self.large_file()
         self.large_lists()

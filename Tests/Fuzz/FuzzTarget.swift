@@ -63,7 +63,8 @@ enum FuzzTarget: String, CaseIterable {
       .bytes(Array("192.0.2.0/24\n2001:db8::/32\n".utf8))
     }
     precondition(decoded.policy != nil || !decoded.diagnostics.isEmpty, "no policy, and no reason")
-    precondition(DiagnosticText().render(decoded.diagnostics).utf8.count < 4 << 20, "a flood of words")
+    precondition(
+      DiagnosticText().render(decoded.diagnostics).description.utf8.count < 4 << 20, "a flood of words")
   }
 
   private static func list(_ bytes: [UInt8]) {

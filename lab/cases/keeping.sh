@@ -26,7 +26,7 @@ cp "$LAB/keeping.yaml" "$live"
 
 # A small file system of its own, which full and roomy fill and empty.
 mkdir -p "$state"
-node onprem mount -t tmpfs -o size=2m,mode=700 tmpfs "$state"
+node onprem mount -t tmpfs -o size=4m,mode=700 tmpfs "$state"
 full() { node onprem sh -c 'cat /dev/zero >"$1/fill"' _ "$state" 2>/dev/null; }
 roomy() { node onprem rm -f "$state/fill"; }
 
