@@ -6,7 +6,7 @@ public import NetworkModel
 public enum SettingReader {
   /// Those of the namespace, and of these interfaces. One that cannot be read is left out.
   public static func read(_ interfaces: [NetworkInterface]) -> [NetworkSetting: Int] {
-    var settings: [NetworkSetting] = [.sourceValidMark, .reversePathFilter(nil)]
+    var settings: [NetworkSetting] = [.sourceValidMark, .arpIgnore, .reversePathFilter(nil)]
     settings += AddressFamily.allCases.flatMap { [.forwarding($0), .nonLocalBind($0)] }
     settings += interfaces.map { .reversePathFilter($0.name) }
     var values: [NetworkSetting: Int] = [:]

@@ -13,6 +13,10 @@ public enum NetworkSetting: Sendable, Hashable {
   /// Whether a socket may be bound to an address that this host does not have.
   case nonLocalBind(AddressFamily)
 
+  /// Whether ARP requests are answered for addresses of other interfaces than the one by which they came (IPv4): 0 yes, 1
+  /// and above no. Of all interfaces.
+  case arpIgnore
+
   /// Its path below `/proc/sys/net`.
   public var path: String {
     switch self {
@@ -20,6 +24,7 @@ public enum NetworkSetting: Sendable, Hashable {
     case .forwarding(.ipv6): "ipv6/conf/all/forwarding"
     case .reversePathFilter(let interface): "ipv4/conf/\(interface?.description ?? "all")/rp_filter"
     case .sourceValidMark: "ipv4/conf/all/src_valid_mark"
+    case .arpIgnore: "ipv4/conf/all/arp_ignore"
     case .nonLocalBind(.ipv4): "ipv4/ip_nonlocal_bind"
     case .nonLocalBind(.ipv6): "ipv6/ip_nonlocal_bind"
     }

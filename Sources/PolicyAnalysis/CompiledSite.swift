@@ -56,6 +56,8 @@ public struct CompiledSite: Sendable {
 
   /// A machine's view, ready to be asked about packets.
   public func view(of machine: Machine) -> SiteView {
-    SiteView(policy: policy, machine: machine, ruleset: ruleset(of: machine), table: replaced[machine.name], live: live)
+    SiteView(
+      policy: policy, machine: machine, ruleset: ruleset(of: machine), table: replaced[machine.name],
+      live: live)
   }
 }

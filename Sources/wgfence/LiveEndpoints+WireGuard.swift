@@ -19,15 +19,11 @@ extension LiveEndpoints {
   private static func sharedBridges(
     _ shared: [InterfaceName: SharedBridges.Reason], _ policy: Policy
   ) -> [String] {
-    let patterns = policy.machines.flatMap(\.zones).filter { $0.name == Zone.containers }.flatMap(\.interfaces)
+    let patterns = policy.machines.flatMap(\.zones).filter { $0.name == Zone.containers }.flatMap(
+      \.interfaces)
     return shared.sorted { $0.key < $1.key }.compactMap { bridge, reason in
       guard patterns.contains(where: { $0.matches(bridge) }) else { return nil }
-      let why =
-        switch reason {
-        case .port(let port): "has the port \(port)"
-        case .defaultRoute: "carries the default route"
-        }
-      return "the bridge \(bridge) \(why): its packets are treated as internet, not as containers. "
+      return "the bridge \(bridge) \(reason.words): its packets are treated as internet, not as containers. "
         + "Give it a zone of its own: zones: { lan: { interfaces: [\(bridge)] } }, and list the other bridges in 'containers'"
     }
   }
@@ -38,7 +34,8 @@ extension LiveEndpoints {
       guard let interface = interfaces.first(where: { $0.name == tunnel.name }),
         interface.linkType != LinkType.linkless.rawValue
       else { return nil }
-      return "\(tunnel.name) is not a tunnel's interface (\(interface.kind ?? "hardware"), link type \(interface.linkType)): "
+      return
+        "\(tunnel.name) is not a tunnel's interface (\(interface.kind ?? "hardware"), link type \(interface.linkType)): "
         + "everything that comes by it is dropped. Find out who made it, and delete it: ip link delete \(tunnel.name)"
     }
   }
@@ -49,7 +46,7 @@ extension LiveEndpoints {
     var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
     do throws(HostReadError) {
       let interfaces = try LinkTable.read().interfaces
-      let shared = try SharedBridges().reasons
+      let shared = try SharedBridges.read().reasons
       live.sharedBridges = Set(shared.keys)
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
     } catch {

@@ -4,6 +4,7 @@ import Enforcement
 import Glibc
 import NetworkModel
 import PolicyCompiler
+import PolicyLanguage
 import RulesetModel
 import Testing
 
@@ -94,6 +95,41 @@ struct CustodyTests {
     }
     let boot = try #require(folder.state.ruleset(.boot).value?.table)
     #expect(Plan(desired: candidate.table(.policy), observed: boot).isEmpty)
+  }
+
+  @Test("a grant whose time is over stays over where the clock is set back")
+  func clockSetBack() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    let (before, after) = (try #require(CalendarDate("2026-11-20")), try #require(CalendarDate("2026-11-28")))
+    let text = """
+      version: 1
+      tunnels:
+        wg0: { prefixes: [10.0.0.0/24], listen: 51820 }
+      machines:
+        server: { addresses: { wg0: 10.0.0.1 } }
+        laptop: { addresses: { wg0: 10.0.0.2 } }
+      allow:
+        - { to: server, services: [ssh], from: laptop }
+        - { to: server, services: [redis], from: laptop, until: 2026-11-25 }
+      """
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "p.yaml", today: before) { _ in
+      .unreadable(reason: "none")
+    }
+    let candidate = try Candidate(
+      try #require(decoded.policy), machine: "server", digest: "a", today: before, live: LiveEndpoints())
+    let ended = candidate.again(today: after, live: LiveEndpoints())
+    #expect(ended.table(.policy) != candidate.table(.policy))
+    let inForce = Provenance(
+      kind: .policy, path: "p.yaml", digest: "a", machine: "server", by: "eric",
+      since: Int64(after.dayNumber) * 86_400)
+    var custody = Custody(
+      Keeper(KeptState(), inForce: inForce), store: Memory(), directory: folder.state, ownership: .shared,
+      lastResort: Self.resort, surroundings: quiet)
+    custody.store.plans = [ended.table(.policy)]
+    #expect(
+      custody.perform(
+        try custody.keeper.apply(candidate, by: "eric", confirm: nil, at: KeeperTests.now)) == nil)
+    #expect(custody.candidate?.today == after)
   }
 
   @Test("a trial is not loaded at boot, and its confirmation makes no second copy of it")

@@ -21,7 +21,8 @@ import Testing
       try Self.interface("virbr0", 5, kind: "bridge"), try Self.interface("vnet0", 6, kind: "tun", master: 5),
       try Self.interface("br-vlan", 7, kind: "bridge"),
       try Self.interface("eth1.5", 8, kind: "vlan", master: 7),
-      try Self.interface("br-wan", 9, kind: "bridge"), try Self.interface("veth2", 10, kind: "veth", master: 9),
+      try Self.interface("br-wan", 9, kind: "bridge"),
+      try Self.interface("veth2", 10, kind: "veth", master: 9),
       try Self.interface("docker0", 11, kind: "bridge"), try Self.interface("eth2", 12),
     ]
     let found = SharedBridges(interfaces, outward: [try #require(InterfaceName("br-wan"))]).reasons

@@ -24,8 +24,10 @@ struct OpenedDoors {
           let input = view.interface(of: zone)
         else { continue }
         func packet(_ port: UInt16) -> Packet {
-          Packet(
+          var packet = Packet(
             source: source, destination: destination, transport: .tcp, destinationPort: port, input: input)
+          packet.inputType = zone.kind == .tunnel ? .linkless : .ethernet
+          return packet
         }
         let range = OpenedRange(
           family: family, sources: source.bits...source.bits, transport: .tcp, ports: Self.port...Self.port,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
+internal import PolicyLanguage
 public import RulesetModel
 
 /// Does what a `Keeper` decides: the kernel's table, the state directory and the journal in one hand.
@@ -205,12 +206,21 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
+  /// A candidate for the day of what is in force, where the clock has been set back since: a grant whose time is over stays
+  /// over.
+  private func notBefore(_ candidate: Candidate) -> Candidate {
+    guard let since = keeper.inForce?.since else { return candidate }
+    let day = CalendarDate(secondsSince1970: Int(clamping: since))
+    return candidate.today < day ? candidate.again(today: day, live: candidate.live) : candidate
+  }
+
   private func resolve(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Result<
     (KernelTable, Provenance, Candidate?), Refusal
   > {
     let now = surroundings.now().sinceEpoch
     switch target {
-    case .candidate(let candidate, let kind):
+    case .candidate(let asked, let kind):
+      let candidate = notBefore(asked)
       return .success(
         (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
     case .same:

@@ -34,6 +34,12 @@ public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
   case otherFirewall = "other-firewall"
   /// A socket is bound to an address that is not there, or may not be at boot.
   case boundAddress = "bound-address"
+  /// This host has a public address that its `endpoint` lacks: what is sent to it is not refused in the clear.
+  case endpointLeftOut = "endpoint-left-out"
+  /// A bridge of the zone `containers` has other ports than guests'.
+  case sharedBridge = "shared-bridge"
+  /// Other links are told who has a tunnel's address.
+  case arpForTunnel = "arp-for-tunnel"
   /// The host speaks IPv6 and the tunnel does not.
   case ipv6LeftOut = "ipv6-left-out"
   /// WireGuard runs as a process.

@@ -35,11 +35,14 @@ extension DoctorSubject {
       if case .leaves(let interface, _) = way(address) { outward.insert(interface) }
     }
     let shared = SharedBridges(facts.host.interfaces, outward: outward).reasons
-    for (bridge, reason) in shared.sorted(by: { $0.key < $1.key }) where patterns.contains(where: { $0.matches(bridge) }) {
+    for (bridge, reason) in shared.sorted(by: { $0.key < $1.key })
+    where patterns.contains(where: { $0.matches(bridge) }) {
       result.find(
         .warning,
         "the bridge \(bridge) \(reason.words), and the zone 'containers' names it: its packets are treated as internet",
-        fix: "give it a zone of its own, and list the other bridges in 'containers' of \(role?.machine.name ?? "the machine")")
+        fix:
+          "give it a zone of its own, and list the other bridges in 'containers' of \(role?.machine.name ?? "the machine")"
+      )
     }
     return result
   }
@@ -49,7 +52,9 @@ extension DoctorSubject {
     guard !tunnels.isEmpty else { return .notMade(.arpForTunnel, Self.noTunnel) }
     var result = CheckResult(.arpForTunnel, lookedAt: NetworkSetting.arpIgnore.name)
     let addresses = tunnels.flatMap(\.addresses).filter { $0.family == .ipv4 }
-    guard let first = addresses.first, let value = setting(.arpIgnore, &result), value == 0 else { return result }
+    guard let first = addresses.first, let value = setting(.arpIgnore, &result), value == 0 else {
+      return result
+    }
     result.find(
       .information,
       "this host answers ARP requests for \(first) on every link: neighbours learn that it has the tunnel's address. What they "
@@ -64,7 +69,10 @@ extension IPAddress {
   /// unspecified address.
   fileprivate var isPublic: Bool {
     if family == .ipv6 { return isGlobalIPv6 }
-    let others = ["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"]
+    let others = [
+      "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+      "192.168.0.0/16", "224.0.0.0/3",
+    ]
     return !others.compactMap { Prefix($0) }.contains { $0.contains(self) }
   }
 }

@@ -385,7 +385,7 @@ final class Daemon {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !custody.isUnchanged() { custody.verify(author: nil) }
     if isAnyFileChanged { readPolicy() }
-    if let known = policyInForce?.candidate, known.today != Today.date {
+    if let known = policyInForce?.candidate, known.today < Today.date {
       let today = known.again(today: Today.date, live: known.live)
       custody.perform(custody.keeper.recompiled(today, because: "a new day"))
     }

@@ -58,7 +58,8 @@ enum MetricsPlace: ExpressibleByArgument {
         if case .ports(.tcp, let range) = $0 { range.contains(port) } else { false }
       }
     guard isGranted else { return "\(place): no line of the policy grants \(port)/tcp" }
-    let view = SiteView(policy: candidate.policy, machine: machine, ruleset: candidate.ruleset, live: candidate.live)
+    let view = SiteView(
+      policy: candidate.policy, machine: machine, ruleset: candidate.ruleset, live: candidate.live)
     for zone in view.zones where zone.kind == .internet {
       guard let anyone = IPAddress(address.family == .ipv4 ? "192.0.2.1" : "2001:db8::1") else { continue }
       let packet = Packet(

@@ -50,7 +50,7 @@ import Testing
       try patient.subject(), walks: DoctorWalks(unknown: "rules are told to root alone"))
     let needed: Set<DoctorCheck> = [
       .tunnelInContainer, .handshake, .listenPort, .allowedIPsOverlap, .allowedIPsPolicy, .route, .mtu,
-      .reversePathFilter, .sourceValidMark, .forwarding, .swarmAddress, .otherFirewall,
+      .reversePathFilter, .sourceValidMark, .forwarding, .swarmAddress, .otherFirewall, .arpForTunnel,
     ]
     #expect(Set(diagnosis.notMade.map(\.check)) == needed)
     #expect(needed.isDisjoint(with: diagnosis.passed.map(\.check)))

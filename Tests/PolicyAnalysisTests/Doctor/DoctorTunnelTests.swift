@@ -96,6 +96,21 @@ import Testing
         $0.machine = nil
         $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["fe80::1/64"], kind: "wireguard", mtu: 1420)
       },
+      DoctorCase("other links are told who has its address", .arpForTunnel, .information, ["10.13.13.2"]) {
+        $0.settings[.arpIgnore] = 0
+      },
+      DoctorCase("a public address is no endpoint", .endpointLeftOut, .warning, ["2001:db8:198::99"]) {
+        $0.interfaces["eth0"] = Patient.interface(
+          "eth0", 2, ["198.51.100.7/24", "2001:db8:198::7/64", "2001:db8:198::99/64"])
+      },
+      DoctorCase("private addresses are no endpoints", .endpointLeftOut, nil) {
+        $0.interfaces["docker0"] = Patient.interface(
+          "docker0", 5, ["172.17.0.1/16", "fd17::1/64"], kind: "bridge")
+      },
+      DoctorCase("a bridge of containers has a card", .sharedBridge, .warning, ["br-lan", "eth9"]) {
+        $0.interfaces["br-lan"] = Patient.interface("br-lan", 7, [], kind: "bridge")
+        $0.interfaces["eth9"] = Patient.interface("eth9", 8, [], master: 7)
+      },
       DoctorCase("it is IPv4's alone", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
         $0.policyText = Patient.siteWithoutIPv6
         $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)

@@ -34,7 +34,7 @@ struct Patient {
   var settings: [NetworkSetting: Int] = [
     .forwarding(.ipv4): 1, .forwarding(.ipv6): 1, .sourceValidMark: 0, .reversePathFilter(nil): 0,
     .reversePathFilter(name("wg0")): 0, .reversePathFilter(name("eth0")): 0, .nonLocalBind(.ipv4): 0,
-    .nonLocalBind(.ipv6): 0,
+    .nonLocalBind(.ipv6): 0, .arpIgnore: 1,
   ]
   /// Ways that are not those of the interfaces' networks or of the default route; with a mark, `MARK:ADDRESS`.
   var ways: [String: RouteFact] = [:]
@@ -90,7 +90,7 @@ struct Patient {
 
   static func interface(
     _ text: String, _ index: UInt32, _ addresses: [String], kind: String? = nil, mtu: UInt32 = 1500,
-    state: NetworkInterface.State = .up, isLoopback: Bool = false
+    state: NetworkInterface.State = .up, isLoopback: Bool = false, master: UInt32? = nil
   ) -> NetworkInterface {
     NetworkInterface(
       name: name(text), index: index,
@@ -98,7 +98,7 @@ struct Patient {
         let parts = text.split(separator: "/")
         return InterfaceAddress(ip(String(parts[0])), prefixLength: Int(parts[1])!)!
       }, state: state, kind: kind, linkType: text.hasPrefix("wg") ? 0xfffe : 1, isLoopback: isLoopback,
-      mtu: mtu)
+      mtu: mtu, master: master)
   }
 
   static func peer(

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import NetworkModel
-
 /// Bridges that do not only have guests: what a zone of containers must not take for its own.
 public struct SharedBridges: Sendable {
   /// Why a bridge is not one of guests alone.
@@ -10,6 +8,14 @@ public struct SharedBridges: Sendable {
     case port(InterfaceName)
     /// Packets to the rest of the world leave by it.
     case defaultRoute
+
+    /// What there is to say of the bridge, as a verb and its object.
+    public var words: String {
+      switch self {
+      case .port(let port): "has the port \(port)"
+      case .defaultRoute: "carries the default route"
+      }
+    }
   }
 
   /// The bridges, each with the first reason.
@@ -18,22 +24,8 @@ public struct SharedBridges: Sendable {
   /// Kinds of ports that guests have (`IFLA_INFO_KIND`): containers veth and netkit, virtual machines tun.
   private static let guestKinds: Set<String> = ["veth", "netkit", "tun", "macvtap"]
 
-  /// Addresses far away, to which the default route leads unless some other does.
-  private static let farAway = ["9.9.9.9", "2620:fe::9"].compactMap { IPAddress($0) }
-
-  /// The bridges of this thread's network namespace.
-  public init() throws(HostReadError) {
-    let links = try LinkTable.read()
-    let routes = Routes(links: links)
-    var outward: Set<InterfaceName> = []
-    for address in Self.farAway {
-      if let interface = try routes.interface(towards: address) { outward.insert(interface) }
-    }
-    self.init(links.interfaces, outward: outward)
-  }
-
   /// The bridges among these interfaces; `outward` are those by which packets to the rest of the world leave.
-  init(_ interfaces: [NetworkInterface], outward: Set<InterfaceName>) {
+  public init(_ interfaces: [NetworkInterface], outward: Set<InterfaceName>) {
     var reasons: [InterfaceName: Reason] = [:]
     for bridge in interfaces where bridge.kind == "bridge" {
       let port = interfaces.first {
