@@ -65,3 +65,6 @@ user=()
 [ "$(id -u)" = 0 ] || user=(--map-root-user)
 # shellcheck disable=SC2016 # words for the inner shell
 WGFENCE_MUTATIONS=all unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build --filter MutationTests' _ "$swift"
+
+# Forged packets with real sockets, 25 rounds with other numbers each.
+WGFENCE_FORGED_ROUNDS=25 lab/run-tests.sh forged

@@ -18,8 +18,10 @@ struct MachineSpecification {
     case granted
     /// Is dropped without an answer, and counted.
     case drop
-    /// Is refused with an answer, and counted.
+    /// Is refused with an ICMP error, and counted.
     case reject
+    /// Is refused with a TCP reset, and counted.
+    case reset
   }
 
   /// Packets that fare alike for one reason.
@@ -77,7 +79,9 @@ struct MachineSpecification {
   }
 
   /// The places where grants and addresses decide: they differ from machine to machine.
-  var gates: [Place] { [writer.sources(), writer.raw(), writer.gate()] }
+  var gates: [(chain: String, place: () -> Place)] {
+    [("sources", writer.sources), ("raw", writer.raw), ("gate", writer.gate)]
+  }
 
   /// The base chains behind the gate, each with what is specified of it.
   var chainsBehind: [(chain: String, place: () -> Place)] {

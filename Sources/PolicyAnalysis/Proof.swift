@@ -82,7 +82,17 @@ public struct Proof: Sendable {
     /// proved once.
     private var proved: [Alike: Int] = [:]
 
-    /// What the proof of a chain hangs on.
+    /// The same for chains that differ from machine to machine, of the machine that was proved last: it may be proved again
+    /// with another table.
+    private var provedGates: [AlikeGate: Int] = [:]
+    private var lastMachine = ""
+
+    private struct AlikeGate: Hashable {
+      let chain: String
+      let rules: KernelTable.Reachable
+    }
+
+    /// What the proof of a chain depends on.
     private struct Alike: Hashable {
       let signature: SpecificationWriter.Signature
       let chain: String
@@ -113,12 +123,17 @@ public struct Proof: Sendable {
           }
         )
       }
-      let gates = specification.gates
-      let walk = SpaceWalk(table, only: gates.map(\.chain))
-      for place in gates {
-        let (count, found) = prove(place, walk)
+      if lastMachine != machine.name { (provedGates, lastMachine) = ([:], machine.name) }
+      for (chain, place) in specification.gates {
+        let alike = AlikeGate(chain: chain, rules: table.reachable(from: chain))
+        if let known = provedGates[alike] {
+          classes += known
+          continue
+        }
+        let (count, found) = prove(place(), SpaceWalk(table, only: [chain]))
         classes += count
         counterExamples += found
+        if found.isEmpty { provedGates[alike] = count }
       }
       let signature = specification.signature
       for (chain, place) in specification.chainsBehind {
@@ -199,7 +214,8 @@ extension MachineSpecification.Outcome {
     case .accept: end.verdict == .accept
     case .granted: end.verdict == .accept && end.counter != nil
     case .drop: end.verdict == .drop && end.counter != nil
-    case .reject: end.verdict == .reject && end.counter != nil
+    case .reject: end.verdict == .reject && end.counter != nil && !end.isReset
+    case .reset: end.verdict == .reject && end.counter != nil && end.isReset
     }
   }
 
@@ -209,7 +225,8 @@ extension MachineSpecification.Outcome {
     case .accept: "accept"
     case .granted: "accept, counted for its grant"
     case .drop: "drop, counted"
-    case .reject: "reject, counted"
+    case .reject: "reject with an ICMP error, counted"
+    case .reset: "reject with a TCP reset, counted"
     }
   }
 }

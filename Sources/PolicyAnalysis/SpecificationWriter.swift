@@ -416,18 +416,19 @@ struct SpecificationWriter {
       let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
       for family in AddressFamily.allCases {
         let endpoints = PacketSpace.addresses(part.endpoints, family)
-        draft.say(.encrypted, .reject, [(.destination, endpoints), outside], family)
+        refuse(&draft, .encrypted, .reject, [[(.destination, endpoints), outside]], family)
       }
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
     draft.say(.forwarded, .drop, [(.input, Self.loopback)])
     let containers = (PacketSpace.Field.input, input(.containers))
-    draft.say(.midstream, .reject, Self.midstream + [containers])
+    draft.say(.midstream, .reset, Self.midstream + [containers])
     for family in AddressFamily.allCases {
       let hosts = PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes) + endpoints, family)
-      draft.say(
-        .hostServices, .reject, [containers, (.destination, hosts), (.service, hostServices)], family)
+      let toHosts: Conditions = [containers, (.destination, hosts), (.service, hostServices)]
+      draft.say(.hostServices, .reset, toHosts + [(.service, PacketSpace.Service.all(.tcp))], family)
+      draft.say(.hostServices, .reject, toHosts, family)
     }
     draft.say(.works, .accept, [containers])
     draft.say(.granted, .accept, [(.connection, Self.translated)])
@@ -476,7 +477,7 @@ struct SpecificationWriter {
       ]
       clearText(&draft, part, .reject, others)
     }
-    draft.say(.midstream, .reject, Self.midstream)
+    draft.say(.midstream, .reset, Self.midstream)
     return draft.finished(.works, .accept)
   }
 
@@ -501,9 +502,9 @@ struct SpecificationWriter {
         if home.kind == .behind {
           inside = inside.subtracting(PacketSpace.addresses(own + policy.tunnels.flatMap(\.prefixes), family))
         }
-        draft.say(
-          .tunnelOnly, outcome,
-          any: [
+        refuse(
+          &draft, .tunnelOnly, outcome,
+          [
             [(.destination, inside), (.output, elsewhere)],
             [
               (.destination, inside), (.output, tunnels),
@@ -521,8 +522,19 @@ struct SpecificationWriter {
     let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
     for family in AddressFamily.allCases {
       let endpoints = PacketSpace.addresses(part.endpoints, family)
-      draft.say(
-        .encrypted, outcome, any: refused.map { [(.destination, endpoints), outside] + $0 }, family)
+      refuse(&draft, .encrypted, outcome, refused.map { [(.destination, endpoints), outside] + $0 }, family)
     }
+  }
+
+  /// Says that packets are refused: those with an answer by a reset where they begin a TCP connection.
+  private func refuse(
+    _ draft: inout SpecificationDraft, _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+    _ groups: [Conditions], _ family: AddressFamily
+  ) {
+    if outcome == .reject {
+      let first: Conditions = [(.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, Self.firstFlags)]
+      draft.say(claim, .reset, any: groups.map { $0 + first }, family)
+    }
+    draft.say(claim, outcome, any: groups, family)
   }
 }

@@ -19,8 +19,11 @@ extension RulesetBuilder {
         origin: Origin(reason: "loopback is not forwarded")))
     let own = dispatch(map: "routes") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
-      let chain = "routes-\(zone.identifier)"
       let isOutward = zone.kind == .containers && builder.restriction == .none
+      // Zones out of which nothing is routed are alike.
+      let isRouted = isOutward || entries.transit[zone.name] != nil
+      let chain = isRouted ? "routes-\(zone.identifier)" : "routes-none"
+      if builder.hasChain(chain) { return (.goto(chain: chain), origin) }
       let rules = isOutward ? builder.outwardRules() : builder.routeRules(zone, entries)
       builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + [notForwarded]))
       return (.goto(chain: chain), origin)
@@ -44,11 +47,14 @@ extension RulesetBuilder {
   private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
     var rules = [
       Rule(
-        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port")),
-      drop(
-        [.destinationTypeSet(.equal, set: localTypes())], "unjudged",
-        Origin(reason: "judged as a packet for this host, and forwarded")),
+        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
     ]
+    if entries.transit[zone.name] != nil {
+      rules.append(
+        drop(
+          [.destinationTypeSet(.equal, set: localTypes())], "unjudged",
+          Origin(reason: "judged as a packet for this host, and forwarded")))
+    }
     var order: [TransitDestination.Exit] = []
     var byExit: [TransitDestination.Exit: (prefixes: [Prefix], lines: [Int])] = [:]
     for (destination, entries) in entries.transit[zone.name] ?? [] {

@@ -130,8 +130,8 @@ struct RulesetBuilder {
         let others = Rule(
           [], action: Action(internet.action),
           origin: site.origin(zone.line, "other sources than those of zone \(zone.name)"))
-        add(RuleChain(name: chain, rules: rules + [others]))
-        return (zone, (.goto(chain: chain), origin))
+        add(RuleChain(name: chain, rules: internet.action == .return ? rules : rules + [others]))
+        return (zone, (internet.action == .return ? .jump(chain: chain) : .goto(chain: chain), origin))
       })
   }
 
@@ -144,10 +144,16 @@ struct RulesetBuilder {
     var values: [ElementValue] = []
     var patterns: [Rule] = []
     var rest: [Rule] = []
+    // What no rule is for has the action of `internet`, which stands last; where that is to return, at the end of the chain.
+    let usual = actions.first { $0.zone.kind == .internet }?.decision.action
     for (zone, (action, origin)) in actions {
+      if zone.kind != .internet, action == usual { continue }
       if zone.kind == .internet {
-        rest.append(Rule([], action: Action(action), origin: origin))
-        for interface in sharedBridges {
+        if action != .return { rest.append(Rule([], action: Action(action), origin: origin)) }
+        let isContainersAlike = actions.contains {
+          $0.zone.kind == .containers && $0.decision.action == action
+        }
+        for interface in isContainersAlike ? [] : sharedBridges {
           records += SetKey.interface(interface) + [0]
           values.append(.verdict(action))
         }

@@ -21,8 +21,13 @@ extension RulesetBuilder {
     rules += dispatch(
       byInterface: "sources",
       site.zones.map { zone in
-        let chain = "sources-\(zone.identifier)"
-        add(RuleChain(name: chain, rules: sourceRules(zone, homes)))
+        // Zones that have no sources of their own are alike.
+        let isLikeInternet = zone.kind != .tunnel && zone.prefixes.isEmpty
+        let chain = "sources-\(isLikeInternet ? Zone.internet : zone.identifier)"
+        if !hasChain(chain) {
+          let rules = sourceRules(zone, homes)
+          add(RuleChain(name: chain, rules: rules))
+        }
         return (zone, (.goto(chain: chain), site.origin(zone.line, "zone \(zone.name)")))
       })
     add(
@@ -89,7 +94,14 @@ extension RulesetBuilder {
       let set = "home-\(home.identifier)\(home.kind == .remoteSubnets ? "-subnets" : "")"
       let matches = memberships(of: home.prefixes, .source, set: set)
       if home.zones.contains(zone.name) {
-        rules += matches.map { Rule([$0], action: .accept, origin: origin) }
+        // Behind all homes every source is accepted: those that a later home holds too are accepted before it.
+        let isHeldLater = homes.homes[(place + 1)...].contains { other in
+          !other.zones.contains(zone.name)
+            && other.prefixes.contains { one in home.prefixes.contains { $0.overlaps(one) } }
+        }
+        if isHeldLater || (zone.kind == .containers && !zone.prefixes.isEmpty) {
+          rules += matches.map { Rule([$0], action: .accept, origin: origin) }
+        }
         continue
       }
       let overlaps = homes.homes[place...].contains { other in

@@ -17,7 +17,8 @@ struct SpaceRule: Sendable {
     case requireAny([Box])
     case count(String)
     case verdict(VerdictCode)
-    case reject
+    /// `nft_reject_types`
+    case reject(UInt32)
     /// What cannot be told of any packet that comes so far.
     case undetermined(String)
   }

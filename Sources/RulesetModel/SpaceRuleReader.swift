@@ -92,8 +92,8 @@ struct SpaceRuleReader {
     case .verdict(let verdict):
       add(.verdict(verdict))
       isOver = true
-    case .reject:
-      add(.reject)
+    case .reject(let type, _):
+      add(.reject(type))
       isOver = true
     case .opaque where expression.askedSourceRoute != nil:
       if let route = expression.askedSourceRoute {

@@ -113,6 +113,8 @@ public struct SpaceWalk: Sendable {
     public let chain: String
     /// The expression that the walk does not speak, where the verdict is undetermined.
     public let unknown: String?
+    /// Whether a rejected packet is answered with a TCP reset, not with an ICMP error.
+    public var isReset = false
   }
 
   /// The base chain of this name is asked alone. One that the table does not have lets everything through.
@@ -175,10 +177,13 @@ public struct SpaceWalk: Sendable {
     }
 
     private mutating func end(
-      _ space: PacketSpace, _ verdict: TraceVerdict, _ counter: String?, unknown: String? = nil
+      _ space: PacketSpace, _ verdict: TraceVerdict, _ counter: String?, unknown: String? = nil,
+      isReset: Bool = false
     ) {
       if interest == .accepted, verdict != .accept { return }
-      ends.append(End(space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown))
+      ends.append(
+        End(
+          space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown, isReset: isReset))
     }
 
     /// What comes to the end of the chain, or returns from it.
@@ -258,7 +263,7 @@ public struct SpaceWalk: Sendable {
           return
         case .count(let name): counter = name
         case .verdict(let verdict): return decide(verdict, space, counter, context, &next, &returned)
-        case .reject: return end(space, .reject, counter)
+        case .reject(let type): return end(space, .reject, counter, isReset: type == NFT.rejectReset)
         case .undetermined(let why): return end(space, .undetermined, counter, unknown: why)
         }
       }

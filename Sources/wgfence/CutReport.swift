@@ -14,6 +14,8 @@ struct CutReport {
   let found: CutFlows?
   /// The time of the reading, in nanoseconds since 1970.
   let now: UInt64
+  /// UDP servers whose sessions may go on, where nothing tracked connections until now.
+  var untracked: [Listener] = []
 
   /// The most lines that the text has.
   static let mostLines = 20
@@ -31,7 +33,11 @@ struct CutReport {
     }
     do throws(HostReadError) {
       let view = SiteView(policy: policy, machine: machine, ruleset: ruleset)
-      return CutReport(found: try LiveCut.read(view, from: observed, to: desired), now: now)
+      let isFirst = observed == nil && Conntrack.isEmpty
+      return CutReport(
+        found: try LiveCut.read(view, from: observed, to: desired), now: now,
+        untracked: isFirst
+          ? UntrackedServers.find(among: try HostReader.snapshot().listeners, on: name, of: policy) : [])
     } catch {
       Console.note(
         "wgfence: warning: which live connections this ends is not known: \(why(error))\n")
@@ -68,6 +74,16 @@ struct CutReport {
       text += "Of these it cannot be told:\n" + table(found.undetermined)
       let reasons = Set(found.undetermined.compactMap(\.unknown)).sorted()
       for reason in reasons.prefix(3) { text += "  because \(reason)\n" }
+    }
+    if !untracked.isEmpty {
+      if !text.isEmpty { text += "\n" }
+      text +=
+        "Nothing tracked connections here until now. Sessions of these UDP servers go on if the server sends first, "
+      text += "though no line grants them; a restart of the server ends them:\n"
+      for listener in untracked.prefix(Self.mostLines) {
+        text += "  \(listener.port)/udp \(listener.process?.name ?? "")\n"
+      }
+      if untracked.count > Self.mostLines { text += "  and \(untracked.count - Self.mostLines) more\n" }
     }
     return text
   }
@@ -113,6 +129,15 @@ struct CutReport {
       object.null("cut")
       object.null("undetermined")
       return
+    }
+    object.array("untracked") { array in
+      for listener in untracked {
+        array.object { object in
+          object.put("protocol", listener.protocol.description)
+          object.put("port", Int(listener.port))
+          object.put("process", listener.process?.name)
+        }
+      }
     }
     put("cut", found.cut, in: &object)
     put("undetermined", found.undetermined, in: &object)

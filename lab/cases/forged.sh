@@ -40,9 +40,9 @@ lands() {
 
 # fragments NODE TEXT SOURCE TARGET: a first fragment from the internet's side, the real last one through the tunnel
 fragments() {
-  local text=$2 source=$3 target=$4
-  forge internet onprem "$onprem_wan" fragment "$source" "$target" --part first --text "$text" --other "end-$text"
-  forge laptop-eric wg0 - fragment "$source" "$target" --part last --text "$text" --other "end-$text"
+  local text=$2 source=$3 target=$4 ident=${5:-777}
+  forge internet onprem "$onprem_wan" fragment "$source" "$target" --part first --text "$text" --other "end-$text" --ident "$ident"
+  forge laptop-eric wg0 - fragment "$source" "$target" --part last --text "$text" --other "end-$text" --ident "$ident"
   sleep 0.4
   reached onprem servers "$text"
 }
@@ -152,6 +152,16 @@ disagreed closed silent
 redirects closed nothing
 advertised_by closed nothing container eth0 docker0 2001:db8:cccc::
 settle
+# make proof asks for many rounds, each with other numbers.
+for ((round = 1; round < ${WGFENCE_FORGED_ROUNDS:-1}; round++)); do
+  port=$((40000 + round))
+  verdict "round $round: fragments (IPv4)" nothing "$(fragments x "r4-$round-" 10.13.13.10 10.13.13.2 "$((RANDOM + 1))")"
+  verdict "round $round: fragments (IPv6)" nothing "$(fragments x "r6-$round-" fd13:13::10 fd13:13::2 "$((RANDOM * 32768 + RANDOM))")"
+  verdict "round $round: the LAN's source from a container" nothing "$(lands onprem servers "rc-$round-" container eth0 "$onprem_docker" \
+    udp 192.168.1.50 198.51.100.7 --sport $port)"
+  verdict "round $round: a tunnel's source outside the tunnel" nothing "$(lands onprem servers "rt-$round-" internet onprem "$onprem_wan" \
+    udp "10.13.13.$((round % 254 + 1))" 198.51.100.7 --sport $port)"
+done
 
 # --- an interface with the tunnel's name ----------------------------------------------------------------------------
 # While wg0 is missing, somebody who may makes a pair of its name: the other end is his.

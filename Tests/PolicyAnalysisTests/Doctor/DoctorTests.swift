@@ -22,7 +22,7 @@ import Testing
     patient.machine = nil
     let diagnosis = try patient.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
-    #expect(Set(diagnosis.notMade.map(\.check)) == [.allowedIPsPolicy, .otherFirewall])
+    #expect(Set(diagnosis.notMade.map(\.check)) == [.allowedIPsPolicy, .otherFirewall, .endpointLeftOut])
   }
 
   @Test("says of a host without tunnel and policy what it could not look at, and finds nothing")
@@ -33,7 +33,8 @@ import Testing
     patient.docker = .unknown("there is no socket")
     let diagnosis = try patient.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
-    #expect(Set(diagnosis.passed.map(\.check)) == [.tunnelInContainer, .forwarding, .boundAddress])
+    #expect(
+      Set(diagnosis.passed.map(\.check)) == [.tunnelInContainer, .forwarding, .boundAddress, .sharedBridge])
     #expect(
       Set(diagnosis.notMade.map(\.check)).union(diagnosis.passed.map(\.check)) == Set(DoctorCheck.allCases))
   }

@@ -59,12 +59,12 @@ struct Patient {
     machines:
       ec2:
         addresses: { wg0: [10.13.13.1, "fd13:13::1"] }
-        endpoint: [203.0.113.10]
+        endpoint: [203.0.113.10, "2001:db8:203::10"]
         key: "\(ec2Key)"
         subnets: [10.50.0.0/16]
       onprem:
         addresses: { wg0: [10.13.13.2, "fd13:13::2"] }
-        endpoint: [198.51.100.7]
+        endpoint: [198.51.100.7, "2001:db8:198::7"]
         subnets: [192.168.1.0/24]
         zones: { lan: { interfaces: [enp5s0], prefixes: [192.168.1.0/24] } }
       laptop-eric:
