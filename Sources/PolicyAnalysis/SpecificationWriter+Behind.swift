@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What is received, forwarded and sent, behind translation and routing.
+extension SpecificationWriter {
+  /// What this host receives behind every translation.
+  func input() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "input", input: .present, output: .absent)
+    draft.splitByTransport()
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    draft.say(.works, .accept, [(.connection, Self.replies)])
+    draft.say(.works, .accept, Self.errors)
+    // Translated from the address of another to one of this host: granted for this host by its original port, or not.
+    for zone in traffic.zones where mayPassThrough(zone) {
+      let redirected: Conditions = [(.connection, Self.translated)]
+      for family in AddressFamily.allCases {
+        let granted = traffic.arrivals.filter { $0.zone.name == zone.name }.flatMap {
+          conditions(of: $0, .originalService, family)
+        }
+        draft.say(.granted, .granted, any: granted.map { $0 + redirected }, family)
+        draft.say(.ungranted, .drop, any: packets(of: zone, family).map { $0 + redirected }, family)
+      }
+    }
+    draft.say(.ungranted, .drop, [(.destinationType, Self.otherTypes)])
+    return draft.finished(.works, .accept)
+  }
+
+  /// What passes through this host.
+  func forward() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "forward", input: .present, output: .present)
+    tunnelOnly(&draft, .reject)
+    for part in encryptions {
+      let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+      for family in AddressFamily.allCases {
+        let endpoints = PacketSpace.addresses(part.endpoints, family)
+        refuse(&draft, .encrypted, .reject, [[(.destination, endpoints), outside]], family)
+      }
+    }
+    draft.say(.works, .accept, [(.connection, Self.replies)])
+    draft.say(.works, .accept, Self.errors)
+    draft.say(.forwarded, .drop, [(.input, Self.loopback)])
+    let containers = (PacketSpace.Field.input, input(.containers))
+    draft.say(.midstream, .reset, Self.midstream + [containers])
+    for family in AddressFamily.allCases {
+      let hosts = PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes) + endpoints, family)
+      let toHosts: Conditions = [containers, (.destination, hosts), (.service, hostServices)]
+      draft.say(.hostServices, .reset, toHosts + [(.service, PacketSpace.Service.all(.tcp))], family)
+      draft.say(.hostServices, .reject, toHosts, family)
+    }
+    draft.say(.works, .accept, [containers])
+    draft.say(.granted, .accept, [(.connection, Self.translated)])
+    draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
+    for family in AddressFamily.allCases {
+      var groups: [Conditions] = []
+      for passage in traffic.passages where !Self.sources(passage.sources, family).isEmpty {
+        let exit =
+          switch passage.exit {
+          case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
+          case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
+          }
+        let way: Conditions = [
+          (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit),
+        ]
+        groups += packets(of: passage.zone, family).map { $0 + way }
+      }
+      draft.say(.granted, .accept, any: groups, family)
+    }
+    return draft.finished(.forwarded, .drop)
+  }
+
+  /// WireGuard's ports, and those of Docker Swarm: 2377/tcp, 7946/tcp, 7946/udp, 4789/udp.
+  private var hostServices: IntervalSet {
+    let swarm: [(IPProtocol, UInt16)] = [(.tcp, 2377), (.tcp, 7946), (.udp, 7946), (.udp, 4789)]
+    let handshakes = policy.tunnels.compactMap(\.listen).map { (IPProtocol.udp, $0) }
+    return IntervalSet.union((swarm + handshakes).map { PacketSpace.Service.ports($0.0, $0.1...$0.1) })
+  }
+
+  /// TCP that neither opens a connection nor belongs to one.
+  private static let midstream: Conditions = [
+    (.connection, fresh),
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
+  ]
+
+  /// What this host sends.
+  func output() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "output", input: .absent, output: .present)
+    draft.say(.works, .accept, [(.output, Self.loopback)])
+    tunnelOnly(&draft, .reject)
+    for part in encryptions {
+      // WireGuard's own packets go from its port to its port.
+      let others: [Conditions] = [
+        [(.service, Self.everyService.subtracting(part.own))],
+        [(.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
+      ]
+      clearText(&draft, part, .reject, others)
+    }
+    draft.say(.midstream, .reset, Self.midstream)
+    return draft.finished(.works, .accept)
+  }
+
+  /// What leaves, when every other table has had its say on the way.
+  func postrouting() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "postrouting", input: .absent, output: .present)
+    tunnelOnly(&draft, .drop)
+    for part in encryptions {
+      clearText(&draft, part, .drop, [[(.service, Self.everyService.subtracting(part.own))]])
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// Destinations inside tunnels and behind them leave by the tunnel, or to this host itself.
+  private func tunnelOnly(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
+    let own = homes.filter { $0.kind == .zone }.flatMap(\.prefixes) + machine.subnets
+    for home in homes where home.kind != .zone {
+      let tunnels = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
+      let elsewhere = IntervalSet(0, .max).subtracting(tunnels).subtracting(Self.loopback)
+      for family in AddressFamily.allCases {
+        var inside = PacketSpace.addresses(home.prefixes, family)
+        if home.kind == .behind {
+          inside = inside.subtracting(PacketSpace.addresses(own + policy.tunnels.flatMap(\.prefixes), family))
+        }
+        refuse(
+          &draft, .tunnelOnly, outcome,
+          [
+            [(.destination, inside), (.output, elsewhere)],
+            [
+              (.destination, inside), (.output, tunnels),
+              (.outputType, IntervalSet(0, 0xffff).subtracting(Self.noLinkLayer)),
+            ],
+          ], family)
+      }
+    }
+  }
+
+  private func clearText(
+    _ draft: inout SpecificationDraft, _ part: Encrypted, _ outcome: MachineSpecification.Outcome,
+    _ refused: [Conditions]
+  ) {
+    let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
+    for family in AddressFamily.allCases {
+      let endpoints = PacketSpace.addresses(part.endpoints, family)
+      refuse(&draft, .encrypted, outcome, refused.map { [(.destination, endpoints), outside] + $0 }, family)
+    }
+  }
+
+  /// Says that packets are refused: those with an answer by a reset where they begin a TCP connection.
+  private func refuse(
+    _ draft: inout SpecificationDraft, _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
+    _ groups: [Conditions], _ family: AddressFamily
+  ) {
+    if outcome == .reject {
+      let first: Conditions = [(.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, Self.firstFlags)]
+      draft.say(claim, .reset, any: groups.map { $0 + first }, family)
+    }
+    draft.say(claim, outcome, any: groups, family)
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyCompiler
+internal import PolicyLanguage
+internal import RulesetModel
+
+/// What arrives, before it is translated and routed.
+extension SpecificationWriter {
+
+  /// Before fragments are put together: addresses and interfaces.
+  func sources() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "sources", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    let mapped = IntervalSet(UInt128(0xffff) << 32, UInt128(0xffff) << 32 | 0xffff_ffff)
+    let own = IntervalSet(0x7f00_0000, 0x7fff_ffff)
+    let never =
+      own.union(IntervalSet(0xe000_0000, 0xefff_ffff)).union(IntervalSet(0xffff_ffff))
+    let never6 = mapped.union(IntervalSet(1)).union(IntervalSet(UInt128(0xff) << 120, .max))
+    draft.say(.impossible, .drop, any: [[(.source, never)], [(.destination, own)]], .ipv4)
+    draft.say(
+      .impossible, .drop, any: [[(.source, never6)], [(.destination, mapped.union(IntervalSet(1)))]], .ipv6)
+    draft.say(.sourceRoutes, .drop, [(.sourceRoute, IntervalSet(1, 0xff))])
+    let outside = IntervalSet(0, .max).subtracting(input(.tunnel))
+    for tunnel in traffic.zones where tunnel.kind == .tunnel {
+      draft.say(
+        .linkTypes, .drop,
+        [(.input, input(tunnel)), (.inputType, IntervalSet(0, 0xffff).subtracting(Self.noLinkLayer))])
+    }
+    for family in AddressFamily.allCases {
+      let inside = machine.addresses.flatMap(\.addresses).map { Prefix($0) }
+      draft.say(
+        .tunnelAddresses, .drop,
+        [(.destination, PacketSpace.addresses(inside, family)), (.input, outside)], family)
+      for list in policy.block {
+        let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
+        draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)
+      }
+      for home in homes {
+        let sources = PacketSpace.addresses(home.prefixes, family)
+        let there = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
+        draft.say(
+          home.kind == .tunnel ? .tunnelAddresses : .zoneSources, .drop,
+          [(.source, sources), (.input, IntervalSet(0, .max).subtracting(there))], family)
+        draft.say(.works, .accept, [(.source, sources)], family)
+      }
+      for zone in traffic.zones where zone.kind == .containers && !zone.prefixes.isEmpty {
+        draft.say(
+          .zoneSources, .drop,
+          [(.input, input(zone)), (.source, IntervalSet(0, .max).subtracting(Self.ofLink(family)))], family)
+      }
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// Before conntrack: what needs no connection to be recognised.
+  func raw() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "raw", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    for zone in traffic.zones where zone.kind == .network || zone.kind == .internet {
+      let closed: Conditions = [
+        (.tcpFlags, Self.firstFlags),
+        (.service, PacketSpace.Service.all(.tcp).subtracting(openPorts(zone))),
+      ]
+      for family in AddressFamily.allCases {
+        draft.say(.closedPorts, .drop, any: packets(of: zone, family).map { $0 + closed }, family)
+      }
+    }
+    return draft.finished(.works, .accept)
+  }
+
+  /// TCP ports that some grant opens for packets that arrive in the zone.
+  private func openPorts(_ zone: SiteZone) -> IntervalSet {
+    let ports =
+      traffic.arrivals.filter { $0.zone.name == zone.name }.flatMap(\.ports)
+      + traffic.passages.filter { $0.zone.name == zone.name }.flatMap(\.ports)
+    return IntervalSet.union(
+      ports.map { port in
+        if case .ports(.tcp, let range) = port {
+          PacketSpace.Service.ports(.tcp, range.lower...range.upper)
+        } else {
+          .empty
+        }
+      })
+  }
+
+  /// Behind conntrack, before any translation: where grants decide.
+  func gate() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "gate", input: .present, output: .absent)
+    draft.say(.works, .accept, [(.input, Self.loopback)])
+    for part in encryptions {
+      for family in AddressFamily.allCases {
+        let sources = PacketSpace.addresses(part.endpoints, family)
+        let outside: [(PacketSpace.Field, IntervalSet)] = [
+          (.source, sources), (.input, elsewhere(part.tunnel)),
+        ]
+        // WireGuard's own packets go on: to this machine's port, or from the other's in answer to it.
+        let foreign = Self.everyService.subtracting(part.own)
+        draft.say(
+          .encrypted, .drop,
+          any: [
+            outside + [(.service, foreign.subtracting(PacketSpace.Service.all(.udp)))],
+            outside + [(.service, foreign), (.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
+            outside + [
+              (.service, foreign), (.connection, Self.notReplies),
+            ],
+          ], family)
+      }
+    }
+    draft.say(.works, .accept, [(.connection, Self.replies)])
+    draft.say(
+      .midstream, .drop, [(.connection, Self.invalid)])
+    draft.say(.works, .accept, Self.errors)
+    draft.say(.redirects, .drop, [(.service, Self.redirects)])
+    draft.say(
+      .redirects, .drop,
+      [(.service, PacketSpace.Service.types(.icmpv6, 134...134)), (.input, input(.tunnel, .containers))])
+    let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
+    let listeners = PacketSpace.Service.types(.icmpv6, 130...132)
+      .union(PacketSpace.Service.types(.icmpv6, 143...143))
+    draft.say(
+      .works, .accept,
+      any: [
+        [(.service, discovery), (.hopLimit, IntervalSet(255))],
+        [(.service, listeners), (.source, Self.linkLocal)],
+      ], .ipv6)
+    draft.say(.works, .accept, [(.destinationType, Self.otherTypes), (.input, input(.containers))])
+    return MachineSpecification.Place(
+      chain: draft.chain, everything: draft.everything, clauses: draft.clauses,
+      granted: (.granted, granted(draft)), rest: draft.rest)
+  }
+
+  /// What grants let through at the gate, whatever else is said of it.
+  private func granted(_ draft: SpecificationDraft) -> [PacketSpace] {
+    var result: [PacketSpace] = []
+    for space in draft.everything {
+      for arrival in traffic.arrivals {
+        for conditions in conditions(of: arrival, .service, space.family) {
+          add(space, conditions + [(.destinationType, Self.localTypes)], to: &result)
+        }
+      }
+      for passage in traffic.passages {
+        let conditions: Conditions = [
+          (.destinationType, Self.otherTypes),
+          (.destination, PacketSpace.addresses(passage.destinations, space.family)),
+          (.source, Self.sources(passage.sources, space.family)),
+          (.service, IntervalSet.union(passage.ports.map(Self.services))),
+        ]
+        for own in packets(of: passage.zone, space.family) { add(space, own + conditions, to: &result) }
+      }
+    }
+    return result
+  }
+
+  private func add(_ space: PacketSpace, _ conditions: Conditions, to result: inout [PacketSpace]) {
+    if let inside = space.narrowed(conditions) { result.append(inside) }
+  }
+
+  /// What a packet that some grant lets in must be; `ports` is the field that holds the port which its sender wrote.
+  func conditions(
+    of arrival: GrantedTraffic.Arrival, _ ports: PacketSpace.Field, _ family: AddressFamily
+  ) -> [Conditions] {
+    var conditions: Conditions = [(.source, Self.sources(arrival.sources, family))]
+    switch arrival.condition {
+    case .none: break
+    case .dhcp: conditions.append((.sourcePort, IntervalSet(67)))
+    case .dhcpv6:
+      if family == .ipv4 { return [] }
+      conditions += [(.sourcePort, IntervalSet(547)), (.source, Self.linkLocal)]
+    }
+    let (withPorts, others) = (
+      arrival.ports.filter { if case .ports = $0 { true } else { false } },
+      arrival.ports.filter { if case .ports = $0 { false } else { true } }
+    )
+    return packets(of: arrival.zone, family).flatMap { own -> [Conditions] in
+      [
+        own + conditions + [(ports, IntervalSet.union(withPorts.map(Self.services)))],
+        own + conditions + [(.service, IntervalSet.union(others.map(Self.services)))],
+      ]
+    }
+  }
+
+  static func sources(_ sources: GrantedTraffic.Sources, _ family: AddressFamily) -> IntervalSet {
+    switch sources {
+    case .anyone: IntervalSet(0, .max)
+    case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
+    }
+  }
+
+  /// The packets that belong to a service.
+  static func services(_ port: ServicePort) -> IntervalSet {
+    switch port {
+    case .ports(let transport, let range): PacketSpace.Service.ports(transport, range.lower...range.upper)
+    case .protocol(let transport): PacketSpace.Service.all(transport)
+    case .echoRequest:
+      // RFC 792 type 8, RFC 4443 type 128.
+      PacketSpace.Service.types(.icmp, 8...8).union(PacketSpace.Service.types(.icmpv6, 128...128))
+    }
+  }
+}
