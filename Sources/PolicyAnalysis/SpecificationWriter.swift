@@ -87,13 +87,17 @@ struct SpecificationWriter {
     homes += traffic.zones.filter { $0.kind != .tunnel && !$0.prefixes.isEmpty }.map {
       Home(kind: .zone, zones: [$0.name], prefixes: $0.prefixes)
     }
+    // The tunnels' own packets go to the endpoints, wherever those lie.
+    let endpoints = policy.machines.flatMap(\.endpoint.prefixes)
     for other in policy.machines where other.name != machine.name && !other.subnets.isEmpty {
       let tunnels = policy.tunnels.filter {
         !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
       }
       if tunnels.isEmpty { continue }
       homes.append(
-        Home(kind: .behind, zones: tunnels.map(\.name.description), prefixes: other.subnets))
+        Home(
+          kind: .behind, zones: tunnels.map(\.name.description),
+          prefixes: Prefix.subtract(endpoints, from: other.subnets)))
     }
     self.homes = homes
   }

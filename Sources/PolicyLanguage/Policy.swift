@@ -171,6 +171,12 @@ public enum Endpoint: Sendable, Hashable {
   case addresses([IPAddress])
   /// Wherever WireGuard last heard the peer.
   case live
+
+  /// The addresses that the policy names, each as a prefix.
+  package var prefixes: [Prefix] {
+    guard case .addresses(let addresses) = self else { return [] }
+    return addresses.map { Prefix($0) }
+  }
 }
 
 /// Interfaces of a machine that are treated alike.
