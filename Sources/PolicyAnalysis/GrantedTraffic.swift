@@ -261,6 +261,7 @@ struct GrantedTraffic {
 }
 
 /// The grants of a policy by the machines that they concern, so that a thousand machines need not read all of them each.
+/// The compiler has an index of its own: a proof that shared it would not find a grant that the index leaves out.
 struct GrantIndex {
   private let all: [Grant]
   private let byMachine: [String: [Int]]

@@ -26,7 +26,7 @@ public struct PolicyWork: Sendable, Hashable {
   /// What is done for whoever is not root of the host.
   public static let memberLimit = (packets: 200_000, pairs: 200_000)
 
-  /// Why this is too much for somebody who is not root of the host; nil where it is not.
+  /// Why this is too much work for a client that is not root of the host; nil where it is not.
   public var refusal: String? {
     if packets > Self.memberLimit.packets {
       return

@@ -88,7 +88,7 @@ struct SpecificationWriter {
       Home(kind: .zone, zones: [$0.name], prefixes: $0.prefixes)
     }
     // The tunnels' own packets go to the endpoints, wherever those lie.
-    let endpoints = policy.machines.flatMap(\.endpoint.prefixes)
+    let outside = policy.machines.flatMap(\.endpoint.prefixes)
     for other in policy.machines where other.name != machine.name && !other.subnets.isEmpty {
       let tunnels = policy.tunnels.filter {
         !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
@@ -97,7 +97,7 @@ struct SpecificationWriter {
       homes.append(
         Home(
           kind: .behind, zones: tunnels.map(\.name.description),
-          prefixes: Prefix.subtract(endpoints, from: other.subnets)))
+          prefixes: Prefix.subtract(outside, from: other.subnets)))
     }
     self.homes = homes
   }

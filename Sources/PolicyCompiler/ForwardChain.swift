@@ -108,12 +108,9 @@ extension RulesetBuilder {
 
   /// The public addresses of the policy's machines, as far as they are known.
   private var endpoints: [Prefix] {
-    site.policy.machines.flatMap { machine -> [IPAddress] in
-      switch machine.endpoint {
-      case .roaming: []
-      case .addresses(let addresses): addresses
-      case .live: live.addresses[machine.name] ?? []
-      }
-    }.map { Prefix($0) }
+    site.policy.machines.flatMap { machine in
+      machine.endpoint == .live
+        ? (live.addresses[machine.name] ?? []).map { Prefix($0) } : machine.endpoint.prefixes
+    }
   }
 }

@@ -53,7 +53,7 @@ extension RulesetBuilder {
       }
   }
 
-  /// A packet that is sent on to an address that stands behind its header was not judged for that address.
+  /// A source route names the next destination outside the fixed header, and no rule judges that destination.
   private mutating func sourceRouteRules() -> [Rule] {
     let origin = Origin(reason: "source routes: the way is the sender's choice")
     return SourceRoute.allCases.map { drop([.sourceRoute($0)], "source-route", origin) }

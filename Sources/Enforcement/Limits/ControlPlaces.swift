@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Who may have how many connections to the control socket at once. A connection is not taken away again: somebody may
-/// follow the log for days.
+/// Who may have how many connections to the control socket at once. A connection is not closed to make room: a
+/// client may follow the log for days.
 public enum ControlPlaces {
   /// Connections in all.
   public static let total = 32

@@ -130,7 +130,7 @@ final class Daemon {
       linkEvents = try LinkEvents()
       control = try ListeningSocket(path: settings.socket, mode: 0o660)
       checks = try PolicyChecks()
-      let (state, found) = Self.kept(settings.stateDirectory, journal)
+      let (state, found) = Self.storedState(settings.stateDirectory, journal)
       custody = Custody(
         Keeper(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
         ownership: settings.ownership, lastResort: Lowering.table(PolicyCompiler.lastResort),
@@ -147,30 +147,6 @@ final class Daemon {
     } catch {
       throw DaemonError("\(error)")
     }
-  }
-
-  /// What survived. A state that is damaged is as none: the ruleset for boot is what is known then.
-  private static func kept(_ directory: StateDirectory, _ journal: Journal) -> (KeptState, Provenance?) {
-    var state = KeptState()
-    switch directory.state() {
-    case .whole(let found): state = found
-    case .absent: break
-    case .damaged(let why):
-      journal.say(.error, "\(why): going on from the newest ruleset that is whole")
-      state.inForce = directory.numbers().last { directory.ruleset($0).value != nil }
-    }
-    if let number = state.inForce, directory.ruleset(number).value == nil {
-      journal.say(.error, "the stored ruleset \(number) is damaged or gone")
-      state.inForce = directory.numbers().last { $0 != number && directory.ruleset($0).value != nil }
-    }
-    if let pending = state.pending, directory.ruleset(pending.back).value == nil,
-      directory.ruleset(.boot).value == nil,
-      let other = directory.numbers().last(where: { $0 < pending.back && directory.ruleset($0).value != nil })
-    {
-      journal.say(.error, "the ruleset to go back to is damaged or gone: it will be the one before")
-      state.pending?.back = other
-    }
-    return (state, state.inForce.flatMap { directory.ruleset($0).value?.provenance })
   }
 
   // MARK: The loop
