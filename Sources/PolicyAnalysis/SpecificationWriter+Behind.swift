@@ -114,15 +114,11 @@ extension SpecificationWriter {
 
   /// Destinations inside tunnels and behind them leave by the tunnel, or to this host itself.
   private func tunnelOnly(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
-    let own = homes.filter { $0.kind == .zone }.flatMap(\.prefixes) + machine.subnets
     for home in homes where home.kind != .zone {
       let tunnels = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
       let elsewhere = IntervalSet(0, .max).subtracting(tunnels).subtracting(Self.loopback)
       for family in AddressFamily.allCases {
-        var inside = PacketSpace.addresses(home.prefixes, family)
-        if home.kind == .behind {
-          inside = inside.subtracting(PacketSpace.addresses(own + policy.tunnels.flatMap(\.prefixes), family))
-        }
+        let inside = PacketSpace.addresses(home.prefixes, family)
         refuse(
           &draft, .tunnelOnly, outcome,
           [

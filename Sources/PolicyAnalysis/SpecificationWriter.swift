@@ -87,8 +87,8 @@ struct SpecificationWriter {
     homes += traffic.zones.filter { $0.kind != .tunnel && !$0.prefixes.isEmpty }.map {
       Home(kind: .zone, zones: [$0.name], prefixes: $0.prefixes)
     }
-    // The tunnels' own packets go to the endpoints, wherever those lie.
-    let outside = policy.machines.flatMap(\.endpoint.prefixes)
+    // The tunnels' own packets go to the endpoints, wherever those lie; a zone's own addresses are on a link.
+    let outside = policy.machines.flatMap(\.endpoint.prefixes) + machine.zones.flatMap(\.prefixes)
     for other in policy.machines where other.name != machine.name && !other.subnets.isEmpty {
       let tunnels = policy.tunnels.filter {
         !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty

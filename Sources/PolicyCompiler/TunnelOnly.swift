@@ -21,19 +21,10 @@ struct TunnelDestinations {
   let groups: [Group]
 
   init(site: Site) {
-    let homes = site.homes.homes
-    let own = homes.filter { $0.kind == .zone }.flatMap(\.prefixes) + site.machine.subnets
-    let inside = site.policy.tunnels.flatMap(\.prefixes)
-    groups = homes.compactMap { home in
-      let tunnels = home.zones.compactMap { site.policy.tunnel(named: $0) }
-      switch home.kind {
-      case .zone: return nil
-      case .tunnel: return Group(tunnels: tunnels, prefixes: home.prefixes, line: home.line)
-      case .remoteSubnets:
-        // What the machine has on a link of its own is not behind a tunnel.
-        let prefixes = Prefix.subtract(own + inside, from: home.prefixes)
-        return prefixes.isEmpty ? nil : Group(tunnels: tunnels, prefixes: prefixes, line: home.line)
-      }
+    groups = site.homes.homes.filter { $0.kind != .zone }.map { home in
+      Group(
+        tunnels: home.zones.compactMap { site.policy.tunnel(named: $0) }, prefixes: home.prefixes,
+        line: home.line)
     }
   }
 }

@@ -6,8 +6,9 @@ public import NetworkModel
 /// interfaces alone; an address that is in none belongs to every interface that is not a tunnel.
 ///
 /// The first home that holds an address is its home: the tunnels' own prefixes, then the prefixes of the machine's
-/// zones, then the subnets of other machines, which lie behind the tunnels over which those machines are reached. The
-/// endpoints of machines are outside of tunnels even where a subnet holds them: the tunnels' own packets go there.
+/// zones, then the subnets of other machines, which lie behind the tunnels over which those machines are reached. Between
+/// a zone and a subnet the longer prefix wins, as in routing, and the zone where both are the same. The endpoints of
+/// machines are outside of tunnels even where a subnet holds them: the tunnels' own packets go there.
 public struct AddressHomes: Sendable {
   /// Addresses that belong to the same interfaces.
   public struct Home: Sendable {
@@ -54,10 +55,10 @@ public struct AddressHomes: Sendable {
       if behind[shared] == nil { order.append(shared) }
       behind[shared, default: ([], other.location.line)].prefixes += other.subnets
     }
-    let endpoints = machines.flatMap(\.endpoint.prefixes)
+    let outside = machines.flatMap(\.endpoint.prefixes) + machine.zones.flatMap(\.prefixes)
     homes += order.compactMap { tunnels in
       guard let (prefixes, line) = behind[tunnels] else { return nil }
-      let rest = Prefix.subtract(endpoints, from: prefixes).sorted()
+      let rest = Prefix.subtract(outside, from: prefixes).sorted()
       return rest.isEmpty ? nil : Home(zones: tunnels, kind: .remoteSubnets, prefixes: rest, line: line)
     }
     self.homes = homes

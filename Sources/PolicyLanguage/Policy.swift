@@ -123,7 +123,7 @@ public struct Machine: Sendable {
   /// Prefixes behind it, reached through the tunnel; sorted.
   public let subnets: [Prefix]
   /// Its own zones, by name. `containers` is always among them; `internet` never is: it is what no other claims.
-  public let zones: [Zone]
+  public internal(set) var zones: [Zone]
   /// Where it is defined: its name.
   public let location: SourceLocation
 
@@ -190,8 +190,9 @@ public struct Zone: Sendable {
   public let name: String
   /// Sorted; at least one.
   public let interfaces: [InterfacePattern]
-  /// The sources that may appear there; empty where the policy does not say.
-  public let prefixes: [Prefix]
+  /// The sources that may appear there, sorted: the prefixes that the policy writes, without the subnets of other machines
+  /// inside them, which lie behind a tunnel. Empty where the policy does not say.
+  public internal(set) var prefixes: [Prefix]
   /// Where it was written; nil for the built-in `containers`.
   public let location: SourceLocation?
 

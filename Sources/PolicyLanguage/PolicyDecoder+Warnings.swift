@@ -10,7 +10,6 @@ extension PolicyDecoder {
     warnOfClosedTwins(policy)
     warnOfBlockedEndpoints(policy)
     warnOfEndpointsOfOneFamily(policy)
-    warnOfZonesAroundSubnets(policy)
     for (key, grants) in [("allow", policy.grants), ("failsafe", policy.failsafe)] {
       let marks = lineMarks[key] ?? []
       for (index, by) in CoveredGrants.find(in: grants, of: policy) {
@@ -34,7 +33,7 @@ extension PolicyDecoder {
     }
   }
 
-  private func mark(_ location: SourceLocation, _ name: String) -> Mark {
+  func mark(_ location: SourceLocation, _ name: String) -> Mark {
     Mark(line: location.line, column: location.column, length: name.unicodeScalars.count)
   }
 
@@ -103,27 +102,6 @@ extension PolicyDecoder {
         mark(machine.location, machine.name),
         "the endpoint of '\(machine.name)' is \(named) only: 'encrypt' does not stop clear text to an \(other) address of it",
         help: "name its \(other) address in 'endpoint' too, if it has one")
-    }
-  }
-
-  /// A zone with a prefix that holds a subnet of another machine and more: the subnet then belongs to the zone's interfaces.
-  private mutating func warnOfZonesAroundSubnets(_ policy: Policy) {
-    for machine in policy.machines {
-      for zone in machine.zones {
-        guard let location = zone.location else { continue }
-        for other in policy.machines where other.name != machine.name {
-          guard
-            let subnet = other.subnets.first(where: { subnet in
-              zone.prefixes.contains { $0 != subnet && $0.contains(subnet) }
-            })
-          else { continue }
-          log.warning(
-            mark(location, zone.name),
-            "the zone '\(zone.name)' of '\(machine.name)' holds \(subnet), a subnet of '\(other.name)': "
-              + "on '\(machine.name)' its addresses belong to '\(zone.name)', and packets to them may leave outside the tunnel",
-            help: "write prefixes for '\(zone.name)' that leave \(subnet) out, if it is behind the tunnel")
-        }
-      }
     }
   }
 

@@ -104,4 +104,36 @@ extension PolicyDecoder {
     }
     return true
   }
+
+  /// Takes the subnets of other machines out of wider prefixes of zones: they lie behind the tunnel to their machine.
+  mutating func takeSubnetsOutOfZones() {
+    guard log.errorCount == 0 else { return }
+    let subnets = machines.indices.flatMap { owner in
+      machines[owner].subnets.map { (prefix: $0, owner: owner) }
+    }
+    let endpoints = machines.flatMap(\.endpoint.prefixes)
+    for index in machines.indices {
+      for place in machines[index].zones.indices {
+        let zone = machines[index].zones[place]
+        let inside = subnets.filter { subnet in
+          zone.prefixes.contains { $0 != subnet.prefix && $0.contains(subnet.prefix) }
+            && subnet.owner != index && shareTunnel(subnet.owner, index)
+        }.map(\.prefix)
+        if inside.isEmpty { continue }
+        let rest = Prefix.subtract(Prefix.subtract(endpoints, from: inside), from: zone.prefixes).sorted()
+        if rest.isEmpty, let location = zone.location {
+          log.error(
+            mark(location, zone.name),
+            "the zone '\(zone.name)' of '\(machines[index].name)' has no address left: "
+              + "subnets of other machines cover its prefixes",
+            help: "leave 'prefixes' out if any source may appear there, or correct the subnets")
+        }
+        machines[index].zones[place].prefixes = rest
+      }
+    }
+  }
+
+  private func shareTunnel(_ one: Int, _ other: Int) -> Bool {
+    machineTunnels[one].contains { machineTunnels[other].contains($0) }
+  }
 }

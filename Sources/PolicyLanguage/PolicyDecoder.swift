@@ -70,6 +70,7 @@ public struct PolicyDecoder {
     decodeMachines(sections.machines)
     finishTunnels(sections.tunnels)
     checkMachines(sections.machines)
+    takeSubnetsOutOfZones()
     decodeGroups(sections.groups)
     decodeServices(section(top, "services"))
     decodeLists(sections.lists, readList)

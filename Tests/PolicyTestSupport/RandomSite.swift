@@ -71,9 +71,13 @@ public struct RandomSite: Sendable {
       }
       if random.oneIn(3) {
         // A zone may hold a tunnel's prefixes, and networks that another machine has too.
-        let prefix = ["", "", ", prefixes: [10.0.0.0/8]", ", prefixes: [192.168.0.0/25, 172.20.0.0/16]"]
+        let prefix = [
+          "", "", ", prefixes: [10.0.0.0/8]", ", prefixes: [192.168.0.0/16]",
+          ", prefixes: [192.168.0.0/25, 172.20.0.0/16]",
+        ]
         let own = number == 0 ? prefix[random.number(0...2)] : random.one(of: prefix)
-        if !own.contains("192.168") || !parts.contains(where: { $0.contains("192.168.0.") }) {
+        let taken = own.contains("192.168.0.0/16") ? "192.168." : own.contains("192.168") ? "192.168.0." : nil
+        if taken.map({ taken in parts.contains { $0.contains(taken) } }) != true {
           parts.append("guest: { interfaces: [gst0, \"guest*\"]\(own) }")
           zones.append((name, "guest", !own.isEmpty))
         }
