@@ -62,7 +62,7 @@ struct ApplyVerb: Verb {
       if confirm != nil { _ = try places.requiredDaemon("apply --confirm") }
     }
     let loaded = try options.load()
-    let live = LiveEndpoints.heard(by: loaded.policy)
+    let live = LiveEndpoints.heard(by: loaded.policy, on: options.machine.name(in: loaded.policy))
     let ruleset = try options.compile(loaded.policy, live: live)
     try runTests(loaded.policy)
     try prove(loaded.policy, ruleset, live)

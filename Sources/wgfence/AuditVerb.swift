@@ -58,7 +58,7 @@ struct AuditVerb: Verb {
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
     let look = try HostLook.take()
     let view = try role.map { role in
-      let live = LiveEndpoints.heard(by: role.loaded.policy)
+      let live = LiveEndpoints.heard(by: role.loaded.policy, on: role.machine.name)
       return SiteView(
         policy: role.loaded.policy, machine: role.machine,
         ruleset: try PolicyOptions.compile(role.loaded.policy, as: role.machine.name, live: live), live: live)

@@ -2,6 +2,7 @@
 
 import LinuxKernel
 import NetworkModel
+import PolicyAnalysis
 import PolicyCompiler
 import PolicyLanguage
 import RulesetModel
@@ -9,8 +10,9 @@ import RulesetModel
 extension LiveEndpoints {
   /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
   /// by their keys. WireGuard is not asked where there is no such machine; what it does not tell is said.
-  static func heard(by policy: Policy) -> LiveEndpoints {
-    let (live, gaps) = read(for: policy)
+  /// `machine` is the one that this host is; without it, nothing is said of this host's own addresses.
+  static func heard(by policy: Policy, on machine: String? = nil) -> LiveEndpoints {
+    let (live, gaps) = read(for: policy, on: machine)
     for gap in gaps { Console.note("wgfence: warning: \(gap)\n") }
     return live
   }
@@ -41,7 +43,7 @@ extension LiveEndpoints {
   }
 
   /// The same, with what is not known as sentences.
-  static func read(for policy: Policy) -> (live: LiveEndpoints, gaps: [String]) {
+  static func read(for policy: Policy, on machine: String? = nil) -> (live: LiveEndpoints, gaps: [String]) {
     let machines = policy.machines.filter { $0.endpoint == .live }
     var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
     do throws(HostReadError) {
@@ -49,6 +51,11 @@ extension LiveEndpoints {
       let shared = try SharedBridges.read().reasons
       live.sharedBridges = Set(shared.keys)
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
+      if let machine = machine.flatMap({ policy.machine(named: $0) }) {
+        gaps += MisplacedAddresses(interfaces, on: machine, of: policy).findings.map {
+          "\($0.found). To mend it, \($0.fix)"
+        }
+      }
     } catch {
       gaps.append("which bridges have guests alone is not known: \(error)")
     }

@@ -23,7 +23,8 @@ struct PlanVerb: Verb {
 
   func run() throws {
     let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy, live: LiveEndpoints.heard(by: loaded.policy))
+    let live = LiveEndpoints.heard(by: loaded.policy, on: options.machine.name(in: loaded.policy))
+    let ruleset = try options.compile(loaded.policy, live: live)
     let desired = Lowering.table(ruleset)
     let outcome = try KernelSession.run { store throws(EnforcementError) in
       try Enforcer.plan(desired, in: &store)

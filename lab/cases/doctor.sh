@@ -54,6 +54,20 @@ verdict "without root it finds nothing wrong" 0 $?
 verdict "and says what it could not look at" yes \
   "$(grep -qE '^not made +handshake ' "$LAB/said" && grep -qE '^not made +other-firewall .*root' "$LAB/said" && echo yes)"
 
+# A laptop in a network that another machine has as a subnet: the policy places that network in the tunnel.
+misplaced='lan0 has the address 192.168.1.50/24, which is in 192.168.1.0/24, a subnet of onprem'
+ip -n laptop-ryan link add lan0 type bridge
+ip -n laptop-ryan addr add 192.168.1.50/24 dev lan0
+ip -n laptop-ryan link set lan0 up
+verdict "a laptop in another machine's subnet" "2 yes" "$(outcome laptop-ryan misplaced-address "$misplaced")"
+wgfence_in laptop-ryan plan "$LAB/doctor.yaml" --machine laptop-ryan >/dev/null 2>"$LAB/said"
+verdict "plan says so too, with the line to write" yes \
+  "$(grep -F "$misplaced" "$LAB/said" | grep -qF 'zones: { lan: { interfaces: [lan0], prefixes: [192.168.1.0/24] } }' && echo yes)"
+sed 's|laptop-ryan: { |&zones: { lan: { interfaces: [lan0], prefixes: [192.168.1.0/24] } }, |' "$LAB/doctor.yaml" >"$LAB/doctor-lan.yaml"
+wgfence_in laptop-ryan plan "$LAB/doctor-lan.yaml" --machine laptop-ryan >/dev/null 2>"$LAB/said"
+verdict "and nothing once it is written" no "$(grep -qF "$misplaced" "$LAB/said" && echo yes || echo no)"
+ip -n laptop-ryan link delete lan0
+
 # The tunnel.
 ip -n onprem addr del 10.13.13.2/24 dev wg0
 verdict "an address that is gone" "2 yes" "$(outcome onprem tunnel-without-address 10.13.13.2)"

@@ -21,7 +21,8 @@ public struct Diagnosis: Sendable {
         subject.route(), subject.mtu(), subject.reversePathFilter(), subject.sourceValidMark(),
         subject.forwarding(),
         subject.swarmAddress(), subject.otherFirewall(walks.granted), subject.boundAddress(),
-        subject.endpointLeftOut(), subject.sharedBridge(), subject.arpForTunnel(),
+        subject.endpointLeftOut(), subject.misplacedAddress(), subject.sharedBridge(),
+        subject.arpForTunnel(),
         subject.ipv6LeftOut(),
         subject.userspace(),
       ])

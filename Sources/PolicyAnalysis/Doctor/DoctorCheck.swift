@@ -36,6 +36,8 @@ public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
   case boundAddress = "bound-address"
   /// This host has a public address that its `endpoint` lacks: what is sent to it is not refused in the clear.
   case endpointLeftOut = "endpoint-left-out"
+  /// An interface stands in a network that the policy places elsewhere: the rules drop its packets.
+  case misplacedAddress = "misplaced-address"
   /// A bridge of the zone `containers` has other ports than guests'.
   case sharedBridge = "shared-bridge"
   /// Other links are told who has a tunnel's address.

@@ -24,6 +24,17 @@ extension DoctorSubject {
     return result
   }
 
+  /// The networks of this host's interfaces are where the policy places them.
+  func misplacedAddress() -> CheckResult {
+    guard let role else { return .notMade(.misplacedAddress, "there is no policy to compare with") }
+    var result = CheckResult(
+      .misplacedAddress, lookedAt: "addresses of this host, and where \(role.machine.name) has them in the policy")
+    for finding in MisplacedAddresses(facts.host.interfaces, on: role.machine, of: role.policy).findings {
+      result.find(.warning, finding.found, fix: finding.fix)
+    }
+    return result
+  }
+
   /// The bridges of the zone `containers` have guests alone.
   func sharedBridge() -> CheckResult {
     var result = CheckResult(

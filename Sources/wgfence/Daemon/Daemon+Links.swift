@@ -34,9 +34,9 @@ extension Daemon {
   /// A bridge may have got a port that is no guest's: it leaves the zone of containers at once.
   private func refreshBridges() {
     guard let known = policyInForce?.candidate else { return }
-    let (live, gaps) = LiveEndpoints.read(for: known.policy)
+    let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
+    surroundings.note(gaps)
     guard live.sharedBridges != known.live.sharedBridges else { return }
-    for gap in gaps { journal.say(.warning, "\(gap)") }
     var changed = known.live
     changed.sharedBridges = live.sharedBridges
     custody.perform(
@@ -47,7 +47,8 @@ extension Daemon {
   func refreshEndpoints() {
     schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
     guard let known = policyInForce?.candidate else { return }
-    var live = LiveEndpoints.read(for: known.policy).live
+    var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
+    surroundings.note(gaps)
     // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
       live.addresses[machine] = addresses

@@ -33,11 +33,14 @@ final class DaemonSurroundings: CustodySurroundings {
   /// Takes note of what was read.
   func take(_ reading: PolicyReader.Reading) -> PolicyReading {
     lists = reading.lists
-    if reading.gaps != gaps {
-      gaps = reading.gaps
-      for gap in gaps { say(.warning, "\(gap)") }
-    }
+    note(reading.gaps)
     return reading.reading
+  }
+
+  /// Writes what is not known or not as the policy says to the journal, each sentence once while it holds.
+  func note(_ found: [String]) {
+    for gap in found where !gaps.contains(gap) { say(.warning, "\(gap)") }
+    gaps = found
   }
 
   func now() -> Moment { Moment.now }

@@ -77,7 +77,7 @@ struct PolicyReader: Sendable {
     if extent == .bounded, let refusal = PolicyWork(policy).refusal {
       return refused(digest.text, "\(path) is too much work: \(refusal)", "", paths)
     }
-    let (live, gaps) = LiveEndpoints.read(for: policy)
+    let (live, gaps) = LiveEndpoints.read(for: policy, on: machine.name(in: policy))
     do throws(CompileError) {
       let candidate = try Candidate(
         policy, machine: machine.name(in: policy), digest: digest.text, today: today, live: live)

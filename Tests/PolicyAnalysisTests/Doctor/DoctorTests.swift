@@ -22,7 +22,7 @@ import Testing
     patient.machine = nil
     let diagnosis = try patient.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
-    #expect(Set(diagnosis.notMade.map(\.check)) == [.allowedIPsPolicy, .otherFirewall, .endpointLeftOut])
+    #expect(Set(diagnosis.notMade.map(\.check)) == [.allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress])
   }
 
   @Test("says of a host without tunnel and policy what it could not look at, and finds nothing")

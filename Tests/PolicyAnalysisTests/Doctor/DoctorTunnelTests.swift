@@ -107,6 +107,15 @@ import Testing
         $0.interfaces["docker0"] = Patient.interface(
           "docker0", 5, ["172.17.0.1/16", "fd17::1/64"], kind: "bridge")
       },
+      DoctorCase(
+        "a card stands in a subnet of another machine", .misplacedAddress, .warning,
+        ["eth0 has the address 10.50.3.9/24", "10.50.0.0/16, a subnet of ec2", "over wg0"],
+        fix: "zones: { lan: { interfaces: [eth0], prefixes: [10.50.3.0/24] } }"
+      ) { $0.interfaces["eth0"] = Patient.interface("eth0", 2, ["198.51.100.7/24", "10.50.3.9/24"]) },
+      DoctorCase(
+        "a card stands in another zone's network", .misplacedAddress, .warning,
+        ["eth1 has the address 192.168.1.77/24", "the zone 'lan' of onprem"], fix: "add eth1 to 'interfaces'"
+      ) { $0.interfaces["eth1"] = Patient.interface("eth1", 8, ["192.168.1.77/24"]) },
       DoctorCase("a bridge of containers has a card", .sharedBridge, .warning, ["br-lan", "eth9"]) {
         $0.interfaces["br-lan"] = Patient.interface("br-lan", 7, [], kind: "bridge")
         $0.interfaces["eth9"] = Patient.interface("eth9", 8, [], master: 7)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+import PolicyTestSupport
+import RulesetModel
+import TestSupport
+import Testing
+
+@testable import PolicyAnalysis
+
+@Suite("Addresses in networks that the policy places elsewhere") struct MisplacedAddressesTests {
+  @Test("are found exactly where the ruleset drops what comes from them, on random policies")
+  func agreesWithRuleset() throws {
+    var random = SeededGenerator(seed: 11)
+    var (misplaced, placed) = (0, 0)
+    let today = try #require(CalendarDate("2026-11-28"))
+    for seed in 0..<120 as Range<UInt64> {
+      let site = RandomSite(seed: seed)
+      let decoded = PolicyDecoder.decode(
+        bytes: Array(site.text.utf8), path: "policy.yaml", today: today
+      ) { _ in .unreadable(reason: "no lists here") }
+      guard let policy = decoded.policy, let machine = policy.machines.first else { continue }
+      let view = CompiledSite(policy, today: today).view(of: machine)
+      for _ in 0..<30 {
+        let name = try #require(
+          InterfaceName(["eth0", "enp5s0", "gst0", "docker0", "wlan0"][Int.random(in: 0..<5, using: &random)]))
+        let prefixes = policy.machines.flatMap { $0.subnets + $0.zones.flatMap(\.prefixes) }
+          + policy.tunnels.flatMap(\.prefixes) + [try #require(Prefix("198.18.7.0/24"))]
+        let prefix = prefixes[Int.random(in: 0..<prefixes.count, using: &random)]
+        let source = IPAddress(family: prefix.family, bits: prefix.address.bits + 77)
+        guard prefix.contains(source), let address = InterfaceAddress(source, prefixLength: prefix.length),
+          !machine.addresses.flatMap(\.addresses).contains(source)
+        else { continue }
+        let interface = NetworkInterface(name: name, index: 7, addresses: [address], state: .up)
+        let findings = MisplacedAddresses([interface], on: machine, of: policy).findings
+        let counter = dropping(source, name, view)
+        let isDropped = counter.hasPrefix("drop-spoofed-source") || counter.hasPrefix("drop-zone-source")
+        #expect(
+          !findings.isEmpty == isDropped, "seed \(seed): \(name) \(source)/\(prefix.length) on \(machine.name): \(findings.map(\.found)) \(counter)")
+        if isDropped { misplaced += 1 } else { placed += 1 }
+      }
+    }
+    #expect(misplaced > 100 && placed > 100, "\(misplaced) misplaced, \(placed) placed")
+  }
+
+  /// The counter of what decides on a packet with this source that comes by this interface.
+  private func dropping(_ source: IPAddress, _ interface: InterfaceName, _ view: SiteView) -> String {
+    let destination = IPAddress(
+      family: source.family, bits: source.family == .ipv4 ? 0xc612_6363 : 0x2001_0db8_9999 << 80 | 1)
+    let packet = Packet(
+      source: source, destination: destination, transport: .tcp, destinationPort: 9, input: interface)
+    return view.decision(view.arrival(packet)).counter
+  }
+}
