@@ -66,7 +66,8 @@ audit-proof: build ## the audit against nmap with real servers, all ports from e
 	@scripts/setup.sh test
 	@scripts/audit-proof.sh
 
-lint: ## check the formatting of the Swift sources, and the shell scripts where shellcheck is installed
+lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
+	@scripts/check-modules.sh
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
 	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run lab/*.sh lab/cases/*.sh scripts/*.sh; fi
 

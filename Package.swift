@@ -20,6 +20,12 @@ let house: [SwiftSetting] =
 /// The pure modules work on values alone: no unsafe construct goes unmarked.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 
+/// Values: networks, policies, rulesets, and packets in them, one by one and as sets.
+let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
+
+/// Questions about these values, and the answers as reports.
+let questions = values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis", "Reports"]
+
 let package = Package(
   name: "wgfence",
   products: [
@@ -36,88 +42,87 @@ let package = Package(
 
     .target(name: "NetworkModel", swiftSettings: pure),
     .target(name: "PolicyLanguage", dependencies: ["NetworkModel", "CYaml"], swiftSettings: pure),
-    .target(name: "RulesetModel", dependencies: ["NetworkModel"], swiftSettings: pure),
+    .target(name: "Ruleset", dependencies: ["NetworkModel"], swiftSettings: pure),
+    .target(name: "PacketWalk", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: pure),
     .target(
-      name: "PolicyCompiler", dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel"],
+      name: "PacketSets", dependencies: ["NetworkModel", "Ruleset", "PacketWalk"], swiftSettings: pure),
+    .target(
+      name: "PolicyCompiler", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset"], swiftSettings: pure
+    ),
+    .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
+    .target(
+      name: "HostAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
+    .target(
+      name: "Reports", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
       swiftSettings: pure),
     .target(
-      name: "PolicyAnalysis",
-      dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler"],
-      swiftSettings: pure),
-    .target(
-      name: "LinuxKernel", dependencies: ["NetworkModel", "RulesetModel", "CMnl", "CNftnl", "CSys"],
+      name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
       swiftSettings: house),
     .target(
-      name: "Enforcement",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
-        "LinuxKernel",
-      ],
+      name: "LinuxHost", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "Netlink", "CSys"],
       swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["LinuxKernel", "RulesetModel", "CNftnl", "CSys"],
-      path: "Tests/TestSupport", swiftSettings: house),
-    .target(
-      name: "PolicyTestSupport",
-      dependencies: ["NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyAnalysis", "TestSupport"],
-      path: "Tests/PolicyTestSupport", swiftSettings: house),
-    .executableTarget(
-      name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport"], path: "Tests/RandomProofs",
+      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink", "CSys"],
       swiftSettings: house),
-    .testTarget(
-      name: "LinuxKernelTests",
-      dependencies: ["LinuxKernel", "RulesetModel", "CSys", "CMnl", "CNftnl", "TestSupport"],
+    .target(
+      name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],
+      swiftSettings: house),
+    .target(
+      name: "DaemonService",
+      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles"],
       swiftSettings: house),
     .executableTarget(
       name: "wgfence",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
-        "LinuxKernel", "Enforcement",
+      dependencies: questions + [
+        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
 
-    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel"], swiftSettings: house),
+    .target(
+      name: "TestSupport", dependencies: values + ["Netlink", "LinuxHost", "CNftnl", "CSys"],
+      path: "Tests/TestSupport", swiftSettings: house),
+    .target(
+      name: "PolicyTestSupport", dependencies: questions + ["TestSupport"], path: "Tests/PolicyTestSupport",
+      swiftSettings: house),
+    .executableTarget(
+      name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport"],
+      path: "Tests/RandomProofs",
+      swiftSettings: house),
+
+    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel", "Reports"], swiftSettings: house),
     .testTarget(
-      name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel"], swiftSettings: house),
+      name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel", "Reports"],
+      swiftSettings: house),
+    .testTarget(name: "RulesetTests", dependencies: values, swiftSettings: house),
     .testTarget(
-      name: "RulesetModelTests", dependencies: ["NetworkModel", "RulesetModel"], swiftSettings: house),
-    .testTarget(
-      name: "PolicyCompilerTests",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "LinuxKernel",
-        "Enforcement", "TestSupport",
-      ],
+      name: "PolicyCompilerTests", dependencies: questions + ["Netlink", "Enforcement", "TestSupport"],
       swiftSettings: house),
     .testTarget(
-      name: "PolicyAnalysisTests",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis", "TestSupport",
-        "PolicyTestSupport",
-      ],
+      name: "PolicyAnalysisTests", dependencies: questions + ["TestSupport", "PolicyTestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "WalkTests",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",
-        "CSys",
-        "TestSupport",
+      dependencies: values + [
+        "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "CSys", "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(
-      name: "ProgramTests",
-      dependencies: [
-        "wgfence", "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "PolicyAnalysis",
-        "LinuxKernel", "Enforcement",
-      ],
+      name: "NetlinkTests",
+      dependencies: values + ["Netlink", "LinuxHost", "CSys", "CMnl", "CNftnl", "TestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["NetworkModel", "Netlink", "LinuxHost", "CSys", "TestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "EnforcementTests",
-      dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "PolicyCompiler", "LinuxKernel", "Enforcement",
-      ], swiftSettings: house),
+      dependencies: values + ["PolicyCompiler", "Netlink", "LinuxHost", "Enforcement"],
+      swiftSettings: house),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["NetworkModel", "LinuxKernel", "CSys", "TestSupport"],
+      name: "ProgramTests",
+      dependencies: questions + [
+        "wgfence", "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
+      ],
       swiftSettings: house),
   ]
 )
@@ -127,7 +132,8 @@ if isFuzzing {
     .executableTarget(
       name: "wgfence-fuzz",
       dependencies: [
-        "NetworkModel", "PolicyLanguage", "RulesetModel", "LinuxKernel", "Enforcement", "CSys", "CNftnl",
+        "NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets", "Netlink", "LinuxHost",
+        "Enforcement", "CSys", "CNftnl",
         "TestSupport",
       ],
       path: "Tests/Fuzz", swiftSettings: house + [.unsafeFlags(["-parse-as-library"])],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Holds the offsets by which the pure modules read iptables' structures (RulesetModel, Walk/Xtables*.swift and
+/* Holds the offsets by which the pure modules read iptables' structures (PacketWalk, Xtables*.swift and
    Walk/TranslationOrder.swift) against the headers. It exports nothing. */
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import RulesetModel
+public import Ruleset
 
 /// Makes a store equal to a ruleset, in one transaction, and proves it by reading back.
 public enum Enforcer {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import LinuxKernel
-public import RulesetModel
+internal import Netlink
+public import Ruleset
 
 /// The own table in the running kernel, in the network namespace of the thread that opened it.
 public struct KernelRuleset: RulesetStore, ~Copyable {
@@ -61,7 +61,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
   }
 
   /// Sends the operations as one batch.
-  public mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError) {
+  public mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
     do throws(CommitError) {
       try socket.commit(operations, family: NFT.familyInet, table: name, generation: generation)
     } catch {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
-public import RulesetModel
+public import Ruleset
 
 /// What a monitoring system is told of a firewall, at one moment. `text` writes it.
 public struct Metrics: Sendable {

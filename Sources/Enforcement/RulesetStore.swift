@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import RulesetModel
+public import Ruleset
 
 /// Where a ruleset is kept: the kernel, or in a test something that behaves like it.
 public protocol RulesetStore: ~Copyable {
@@ -15,7 +15,7 @@ public protocol RulesetStore: ~Copyable {
 
   /// Sends the operations as one transaction, which fails as a whole or not at all, and fails as `stale` where the
   /// ruleset is not of this generation any more.
-  mutating func commit(_ operations: [Operation], generation: UInt32) throws(StoreError)
+  mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError)
 }
 
 extension RulesetStore where Self: ~Copyable {

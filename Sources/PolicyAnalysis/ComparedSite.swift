@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketSets
 
 /// One of two sites that are compared, with what was worked out of it.
 struct ComparedSite {
   let site: CompiledSite
   let machines: [String: Machine]
-  let services: ServiceNames
+  package let services: ServiceNames
   var tables: [String: KernelTable] = [:]
   var reaches: [String: MachineReach] = [:]
   private var relays: [String: RelayIndex] = [:]

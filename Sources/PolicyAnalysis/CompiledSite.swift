@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-public import PolicyCompiler
+internal import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 /// A policy and what each of its machines enforces: the value that tests, differences and proofs are asked of.
 ///

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-public import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+internal import Ruleset
+public import PacketWalk
 
 /// Tells of dropped packets in a policy's words. What would let one in is worked out once for packets alike, so a flood of
 /// lines is cheap.
@@ -13,9 +13,9 @@ public struct DropReporter: Sendable {
     let prefix: String
     let zone: String
     let target: GrantTarget?
-    let sender: DropReport.Sender
+    package let sender: DropReport.Sender
     let family: AddressFamily
-    let service: String
+    package let service: String
     let isInTunnel: Bool
     let isInZone: Bool
     let blocked: Int?

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-public import RulesetModel
+public import PacketWalk
 
 /// The answer to a question: packets, the machines that they meet, and what each of them does, step by step.
 public struct Explanation: Sendable {
@@ -174,7 +173,7 @@ public struct Explanation: Sendable {
 
 extension GrantSource {
   /// The machine that it is, or that routes it.
-  var machine: String? {
+  package var machine: String? {
     switch self {
     case .machine(let name), .machineZone(let name, _): name
     case .tunnel, .zone, .prefix, .list: nil

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import PolicyCompiler
 public import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// Which grants the packets of a policy's tests went by. What no test goes by may be taken out, or widened, and every
 /// test still holds.

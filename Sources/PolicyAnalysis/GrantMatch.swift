@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// Which grants of a policy, and which of their parts, speak of packets: by the policy's words alone.
 struct GrantMatch {
@@ -11,7 +10,7 @@ struct GrantMatch {
   struct Combination: Hashable {
     let source: Int
     let target: Int
-    let service: Int
+    package let service: Int
   }
 
   /// The lines of `allow`, then those of `failsafe`.

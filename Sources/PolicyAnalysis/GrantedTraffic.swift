@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// What the grants of a policy open on one machine, read from the policy's words alone: nothing of the compiler is used,
 /// so that its work can be held against this.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PolicyCompiler
-internal import PolicyLanguage
-internal import RulesetModel
+package import NetworkModel
+package import PolicyLanguage
+package import PacketWalk
 
 /// A packet and the machines that judge it, in the order in which it meets them.
 struct Journey {
@@ -15,20 +14,20 @@ struct Journey {
 
   let packet: Packet
   /// The zone of the receiving machine by which it comes.
-  let zone: SiteZone
+  package let zone: SiteZone
   let stops: [Stop]
 
   /// The first machine that does not let it on.
-  var refusal: Stop? { stops.first { $0.trace.verdict != .accept } }
+  package var refusal: Stop? { stops.first { $0.trace.verdict != .accept } }
 }
 
 /// The packets between the ends that a test or a question names: each, in both address families, is sent along its way.
-struct Journeys {
+package struct Journeys {
   /// A way into a machine, and the addresses that the source has there.
-  struct Arrival {
-    let zone: SiteZone
+  package struct Arrival {
+    package let zone: SiteZone
     /// Some of its addresses, which stand for all where one packet is shown.
-    let sources: [IPAddress]
+    package let sources: [IPAddress]
     /// All of them.
     let addresses: Addresses
     /// Addresses that are the source's own elsewhere, and that it may send from here too.
@@ -36,7 +35,7 @@ struct Journeys {
   }
 
   /// The source addresses of an arrival.
-  enum Addresses {
+  package enum Addresses {
     case any
     case prefixes([Prefix])
     /// Those that a zone of the receiving machine can have.
@@ -45,14 +44,14 @@ struct Journeys {
 
   let policy: Policy
   /// The machines that packets may meet.
-  let views: [String: SiteView]
+  package let views: [String: SiteView]
   let machines: [String: Machine]
 
   /// The machines that the policy's tests meet.
   init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
 
   /// These machines.
-  init(_ site: CompiledSite, judges: Set<String>) {
+  package init(_ site: CompiledSite, judges: Set<String>) {
     policy = site.policy
     views = Dictionary(
       site.policy.machines.filter { judges.contains($0.name) }.map { ($0.name, site.view(of: $0)) },
@@ -80,7 +79,7 @@ struct Journeys {
   }
 
   /// The ways by which a source comes to a target, over what the test names or else by its own.
-  func arrivals(_ source: GrantSource, at target: GrantTarget, over: String?) -> [Arrival] {
+  package func arrivals(_ source: GrantSource, at target: GrantTarget, over: String?) -> [Arrival] {
     guard let receiver = views[target.machine] else { return [] }
     let forced = over.flatMap(receiver.zone)
     func shared(_ machine: Machine) -> [SiteZone] {
@@ -184,7 +183,8 @@ struct Journeys {
     }
   }
 
-  static func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet] {
+  package static func packets(_ port: ServicePort, _ source: IPAddress, _ destination: IPAddress) -> [Packet]
+  {
     func packet(_ transport: IPProtocol, _ port: UInt16 = 0) -> Packet {
       Packet(
         source: source, destination: destination, transport: transport, destinationPort: port, input: nil)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketWalk
+internal import PacketSets
 
 /// A machine on the way of packets: the zone by which they come to it, and where they leave it.
 struct Leg: Hashable {
@@ -70,7 +71,7 @@ struct Leg: Hashable {
   }
 
   /// Takes in what makes two equal.
-  func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(machine)
     hasher.combine(entry.name)
     hasher.combine(exitName)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import RulesetModel
+package import NetworkModel
+internal import PacketSets
 
 /// Source addresses that belong to the zone of the interface by which they come, whatever its prefixes are.
-enum LinkAddress {
+package enum LinkAddress {
   /// 169.254.0.0/16 (RFC 3927 section 2.1), fe80::/10 (RFC 4291 section 2.5.6), and the unspecified addresses.
   static func all(_ family: AddressFamily) -> IntervalSet {
     let unspecified = IntervalSet(0)
@@ -15,5 +15,5 @@ enum LinkAddress {
   }
 
   /// Whether an address is one of them.
-  static func isOfLink(_ address: IPAddress) -> Bool { all(address.family).contains(address.bits) }
+  package static func isOfLink(_ address: IPAddress) -> Bool { all(address.family).contains(address.bits) }
 }

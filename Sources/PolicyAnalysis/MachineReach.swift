@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import RulesetModel
+internal import PacketSets
+internal import PolicyLanguage
+internal import Ruleset
 
 /// Who reaches what through one machine's table: the first packets of flows that it lets pass, all of them, as classes.
 struct MachineReach: Sendable {
   /// For the machine itself: input, source and service count.
-  let arrivals: [PacketSpace]
+  package let arrivals: [PacketSpace]
   /// Through it: input, output, source, destination and service count.
   let passages: [PacketSpace]
   /// From it: output, destination and service count.
@@ -58,7 +60,7 @@ struct MachineReach: Sendable {
   }
 
   /// Either family has an ICMP of its own, and no host answers the other's.
-  static func services(_ family: AddressFamily) -> IntervalSet {
+  package static func services(_ family: AddressFamily) -> IntervalSet {
     IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 

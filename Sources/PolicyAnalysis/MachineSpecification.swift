@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketSets
 
 /// What a machine's ruleset has to do with every packet there can be, at each place where it sees them: the policy
 /// language's meaning, said once more in classes of packets. A ruleset is right where it does the same.

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// The part of an `allow` that does not hold, in a line.
 struct MissingSources {
@@ -36,7 +36,7 @@ struct MissingSources {
   }
 
   /// What does not pass, where that is not everything; nil where it is.
-  static func text(_ parts: [Part], _ source: GrantSource) -> String? {
+  package static func text(_ parts: [Part], _ source: GrantSource) -> String? {
     let parts = merged(parts)
     let isWhole = parts.allSatisfy { part in
       part.missing.reduce([part.claimed]) { rest, one in rest.flatMap { $0.subtracting(one) } }.isEmpty

@@ -3,7 +3,7 @@
 public import NetworkModel
 internal import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 /// What is open for a time on a machine, as its kernel has it.
 public struct Opening: Sendable, Hashable {
@@ -44,7 +44,7 @@ public struct Opening: Sendable, Hashable {
   }
 
   /// One batch that ends it before its time, in the table that it was read from.
-  public func endingOperations(on table: KernelTable) -> [Operation] {
+  public func endingOperations(on table: KernelTable) -> [TableOperation] {
     OpenedSets.all(in: table).filter { $0.zone == key }.flatMap { sets in
       sets.removing(sets.ranges.filter { range in ranges.contains { $0.isSame(as: range) } })
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-public import PolicyCompiler
+internal import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 /// What a person wants opened on a machine for a time, understood in the names of its policy.
 public struct OpeningOrder: Sendable {
@@ -60,15 +60,15 @@ public struct OpeningOrder: Sendable {
   }
 
   /// One batch that puts it into a table as it was read; nothing where all of it is open for longer already.
-  public func operations(on table: KernelTable) throws(OpeningError) -> [Operation] {
-    var operations: [Operation] = []
+  public func operations(on table: KernelTable) throws(OpeningError) -> [TableOperation] {
+    var operations: [TableOperation] = []
     for part in parts { operations += try sets(part.zone, table).adding(part.ranges) }
     return operations
   }
 
   /// One batch that ends before their time what it names, whoever opened it; nothing where none of it is open.
-  public func endingOperations(on table: KernelTable) throws(OpeningError) -> [Operation] {
-    var operations: [Operation] = []
+  public func endingOperations(on table: KernelTable) throws(OpeningError) -> [TableOperation] {
+    var operations: [TableOperation] = []
     for part in parts { operations += try sets(part.zone, table).removing(part.ranges) }
     return operations
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
+public import PacketWalk
+internal import PacketSets
 
 /// The policy's own tests, run on what the policy compiles to: all packets that a line means, judged on each machine on
 /// their way, in both address families.
@@ -74,7 +75,7 @@ public struct PolicyTestRun: Sendable {
 
   /// A service and its packets.
   private struct Expected {
-    let service: Service
+    package let service: Service
     let numbers: IntervalSet
 
     init(_ service: Service) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyLanguage
+package import PolicyLanguage
 
 /// Parts of a policy in the policy's own words.
-enum PolicyWords {
-  static func text(_ source: GrantSource) -> String {
+package enum PolicyWords {
+  package static func text(_ source: GrantSource) -> String {
     switch source {
     case .machine(let name), .zone(let name), .list(let name): name
     case .tunnel(let name): name.description
@@ -14,7 +14,7 @@ enum PolicyWords {
     }
   }
 
-  static func text(_ target: GrantTarget) -> String {
+  package static func text(_ target: GrantTarget) -> String {
     switch target {
     case .machine(let name): name
     case .zone(let machine, let zone): "\(machine).\(zone)"
@@ -23,7 +23,7 @@ enum PolicyWords {
   }
 
   /// A target for a sentence: of a prefix, also where it is.
-  static func sentence(_ target: GrantTarget) -> String {
+  package static func sentence(_ target: GrantTarget) -> String {
     if case .subnet(let machine, let prefix) = target { "\(prefix) behind \(machine)" } else { text(target) }
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
+public import PacketWalk
+internal import PacketSets
 
 /// A proof that what machines enforce is what the policy says: every packet there can be, in as many classes as the
 /// rulesets tell apart, at every place where they see packets.

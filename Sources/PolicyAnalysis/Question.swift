@@ -15,7 +15,7 @@ public struct Question: Sendable {
   public let over: String?
 
   /// A question of these parts.
-  init(sources: [GrantSource], target: GrantTarget, service: Service, over: String? = nil) {
+  package init(sources: [GrantSource], target: GrantTarget, service: Service, over: String? = nil) {
     self.sources = sources
     self.target = target
     self.service = service

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// A policy's names for addresses and services, as one of its machines meets them.
 struct ReachNames {
@@ -45,13 +44,13 @@ struct ReachNames {
 
   /// Of the sources of packets that came by the interfaces of a zone, those of the zone: on a card of a zone with prefixes
   /// the others are of `internet`, and said there.
-  func sources(_ addresses: IntervalSet, of zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
+  package func sources(_ addresses: IntervalSet, of zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
     zone.kind == .network && !zone.prefixes.isEmpty
       ? addresses.intersection(PacketSpace.addresses(zone.prefixes, family)) : addresses
   }
 
   /// Names for sources of a zone, the widest first; what nothing names is told as prefixes.
-  func sources(_ addresses: IntervalSet, _ family: AddressFamily, in zone: SiteZone) -> [Named] {
+  package func sources(_ addresses: IntervalSet, _ family: AddressFamily, in zone: SiteZone) -> [Named] {
     var rest = addresses
     var result: [Named] = []
     func take(_ name: String, _ prefixes: [Prefix]) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import RulesetModel
+internal import PacketSets
 
 /// What a hub passes on, found by the address that it is for: a hub of a thousand machines passes on much that is not for
 /// the one that is asked about.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketWalk
+internal import PacketSets
 
 /// Picks one packet out of classes, to be shown with its way: a plain one where they have one.
 struct RouteSample {
   let route: TestRoute
-  let service: Service
-  let packets: Journeys
+  package let service: Service
+  package let packets: Journeys
 
   /// A packet out of these classes; nil where there are none. Sources that belong where they come from are tried first,
   /// then the first ports of the service, then the addresses that people know.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketSets
 
 /// What the machines on the routes of a test let on, as classes: each machine is walked once for all packets of a line.
 struct RouteWalks {
@@ -165,7 +165,7 @@ extension RouteWalks.Asked {
 
   /// The packets of some services, as the target's machine meets them; nil where there are none: an ICMP of the other
   /// family is none.
-  func packets(_ services: IntervalSet) -> PacketSpace? {
+  package func packets(_ services: IntervalSet) -> PacketSpace? {
     legs.last?.asked.narrowed(.service, to: services)
   }
 

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// Names for sets of services: the policy's, then the catalogue's, then ports as they are written.
 struct ServiceNames {

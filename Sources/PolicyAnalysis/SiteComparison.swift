@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketSets
 
 /// Two sites while they are compared: machine by machine, those alone that enforce something else, or that lie behind a
 /// hub that does.

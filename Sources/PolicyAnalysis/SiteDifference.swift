@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// Who can newly reach what, and who no longer can, when one site becomes another: exact, over every first packet that
 /// there can be, whatever the texts look like.

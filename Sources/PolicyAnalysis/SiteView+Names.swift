@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PolicyCompiler
-internal import PolicyLanguage
+package import NetworkModel
+package import PolicyLanguage
 
 extension SiteView {
   /// The service that a port belongs to: of the policy's and the catalogue's the narrowest, which says most.
-  func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
+  package func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
     ServiceIndex(policy.services + ServiceCatalogue.services).name(transport, port)
   }
 
   /// Who sends from an address by a zone: in a tunnel the machine whose address it is, or that has it behind it, with its
   /// name in the policy; else the zone.
-  func sender(_ address: IPAddress, in zone: SiteZone) -> String {
+  package func sender(_ address: IPAddress, in zone: SiteZone) -> String {
     guard zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) else { return zone.name }
     let peers = policy.machines.filter { !$0.addresses(in: tunnel.name).isEmpty && $0.name != machine.name }
     if let owner = peers.first(where: { $0.addresses(in: tunnel.name).contains(address) }) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
-public import PolicyCompiler
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
+public import PacketWalk
 
 /// A machine of a policy with its compiled ruleset, ready to be asked about packets.
 public struct SiteView: Sendable {
@@ -63,7 +63,7 @@ public struct SiteView: Sendable {
 
   /// The interfaces by which packets of a zone come. Where no interface is left for `internet`, its packets come by the cards
   /// of zones with prefixes.
-  func interfaces(of zone: SiteZone, among all: [NetworkInterface]) -> [NetworkInterface] {
+  package func interfaces(of zone: SiteZone, among all: [NetworkInterface]) -> [NetworkInterface] {
     let own = all.filter { self.zone(of: $0.name)?.name == zone.name }
     guard own.isEmpty, zone.kind == .internet else { return own }
     return all.filter { interface in
@@ -199,7 +199,7 @@ public struct SiteView: Sendable {
   }
 
   /// Whether some prefix of the policy holds the address.
-  func isNamed(_ address: IPAddress) -> Bool {
+  package func isNamed(_ address: IPAddress) -> Bool {
     policy.tunnels.contains { $0.prefixes.contains { $0.contains(address) } }
       || policy.lists.contains { list in list.prefixes.contains { $0.contains(address) } }
       || (policy.grants + policy.failsafe).contains { grant in

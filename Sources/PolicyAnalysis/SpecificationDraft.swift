@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// What is specified so far of a place, and what is not yet.
 struct SpecificationDraft {
@@ -30,7 +29,7 @@ struct SpecificationDraft {
   }
 
   /// Says what becomes of the packets of which nothing is said yet that meet these conditions.
-  mutating func say(
+  package mutating func say(
     _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     _ conditions: [(PacketSpace.Field, IntervalSet)],
     _ family: AddressFamily? = nil
@@ -39,7 +38,7 @@ struct SpecificationDraft {
   }
 
   /// The same, where they meet any of these groups of conditions.
-  mutating func say(
+  package mutating func say(
     _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     any groups: [[(PacketSpace.Field, IntervalSet)]], _ family: AddressFamily? = nil
   ) {

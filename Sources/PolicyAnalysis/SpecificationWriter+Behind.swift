@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// What is received, forwarded and sent, behind translation and routing.
 extension SpecificationWriter {

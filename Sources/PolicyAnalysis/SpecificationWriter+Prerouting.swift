@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// What arrives, before it is translated and routed.
 extension SpecificationWriter {
 
   /// Before fragments are put together: addresses and interfaces.
-  func sources() -> MachineSpecification.Place {
+  package func sources() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "sources", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     let mapped = IntervalSet(UInt128(0xffff) << 32, UInt128(0xffff) << 32 | 0xffff_ffff)
@@ -180,7 +179,7 @@ extension SpecificationWriter {
     }
   }
 
-  static func sources(_ sources: GrantedTraffic.Sources, _ family: AddressFamily) -> IntervalSet {
+  package static func sources(_ sources: GrantedTraffic.Sources, _ family: AddressFamily) -> IntervalSet {
     switch sources {
     case .anyone: IntervalSet(0, .max)
     case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
@@ -188,7 +187,7 @@ extension SpecificationWriter {
   }
 
   /// The packets that belong to a service.
-  static func services(_ port: ServicePort) -> IntervalSet {
+  package static func services(_ port: ServicePort) -> IntervalSet {
     switch port {
     case .ports(let transport, let range): PacketSpace.Service.ports(transport, range.lower...range.upper)
     case .protocol(let transport): PacketSpace.Service.all(transport)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
+internal import PacketSets
 
 /// Writes a machine's specification, place by place.
 struct SpecificationWriter {
@@ -149,7 +149,7 @@ struct SpecificationWriter {
 
   /// The packets of a zone: what comes by its interfaces. Of an interface of a zone with prefixes, these are the zone's
   /// and the rest is of `internet`.
-  func packets(of zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
+  package func packets(of zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
     func own(_ zone: SiteZone) -> IntervalSet {
       PacketSpace.addresses(zone.prefixes, family).union(Self.ofLink(family))
     }

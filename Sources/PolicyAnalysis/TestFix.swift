@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
+internal import PacketSets
+internal import PacketWalk
 internal import PolicyLanguage
-internal import RulesetModel
 
 /// What would make a test hold that does not: which line to add, which one stands in the way, which one to take out.
 struct TestFix {
@@ -11,7 +11,7 @@ struct TestFix {
   let match: GrantMatch
   let source: GrantSource
   let target: GrantTarget
-  let service: Service
+  package let service: Service
   let journey: Journey
 
   /// The grants that speak of the packet, and their parts that do.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyCompiler
 internal import PolicyLanguage
-internal import RulesetModel
+internal import PacketSets
 
 /// A way from a source to a target in one address family, with all the packets that a test means by it.
 struct TestRoute {
@@ -14,7 +13,7 @@ struct TestRoute {
   }
 
   /// The zone of the receiving machine by which they come.
-  let zone: SiteZone
+  package let zone: SiteZone
   let legs: [Leg]
   let family: AddressFamily
   /// What a `deny` is about: whatever the source may send, spoofed or not.

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import RulesetModel
+internal import Ruleset
+package import PacketWalk
 
 /// What decided a trace, in the words of the tables themselves: those of the own one are in its rules' comments.
-enum TraceWords {
+package enum TraceWords {
   /// The line of the policy, what is built in, or the place of another table's rule.
-  static func because(_ trace: Trace) -> String {
+  package static func because(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "nothing objects" }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
     return comment.hasPrefix("built in") ? comment : String(comment.prefix { $0 != " " })
   }
 
   /// What that is about.
-  static func reason(_ trace: Trace) -> String {
+  package static func reason(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "" }
     if case .unroutable(let why) = step.outcome { return why }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }

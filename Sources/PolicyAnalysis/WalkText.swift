@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-public import RulesetModel
+internal import Ruleset
+public import PacketWalk
 
 /// Packets and what befalls them, in a line each.
 public enum WalkText {

@@ -25,7 +25,7 @@ struct CompilerInput: Hashable {
 
   private struct ZoneInput: Hashable {
     let name: String
-    let interfaces: [InterfacePattern]
+    package let interfaces: [InterfacePattern]
     let prefixes: [Prefix]
   }
 

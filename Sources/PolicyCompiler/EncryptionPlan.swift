@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The public addresses of machines that are to be reached through a tunnel or not at all, as far as one machine is
 /// concerned. Addresses inside tunnels need no line of `encrypt`: see `TunnelDestinations`.

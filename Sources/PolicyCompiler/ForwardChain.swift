@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain for packets that pass through this host: they leave on the way for which the gate let them in.
 extension RulesetBuilder {

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain that judges: behind conntrack, before any address translation, every packet in its flow's original
 /// direction, by the port that its sender wrote. What passes here is let through by the chains behind it.

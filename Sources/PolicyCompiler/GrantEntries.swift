@@ -2,17 +2,17 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// A grant as far as one zone of the machine is concerned: which ports it opens there, and to whom.
 struct GrantEntry: Hashable {
   /// What every entry of the grant shares: its counter, and where it is written.
   let counter: String
   let origin: Origin
-  let services: [Service]
-  var sources: Sources
+  package let services: [Service]
+  package var sources: Sources
   /// Told apart by it: entries of one number are the same.
-  var number = 0
+  package var number = 0
   /// What a packet must meet beside the port.
   var condition: Condition = .none
   /// Whether it is built in, the same for every zone.

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The grants of a policy with all that does not depend on the machine worked out, and the machines that each concerns:
 /// a thousand machines need not read all of them each.

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain for packets that this host receives, behind every address translation.
 extension RulesetBuilder {

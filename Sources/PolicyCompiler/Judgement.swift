@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain that judges packets by port, then by source: what a zone may reach of one place.
 ///

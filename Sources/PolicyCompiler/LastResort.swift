@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 extension PolicyCompiler {
   /// The ruleset of a machine of which nothing is known: no policy, and nothing kept of an earlier one. Loopback,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import RulesetModel
+internal import PolicyLanguage
+internal import Ruleset
 
 /// Sets that every ruleset carries for what is opened for a time: empty as compiled, filled beside the policy.
 extension RulesetBuilder {

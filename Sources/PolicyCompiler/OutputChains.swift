@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chains for what this host sends, and for all that leaves it.
 extension RulesetBuilder {

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 /// Turns a policy into what one of its machines enforces.
 public enum PolicyCompiler {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import RulesetModel
+internal import Ruleset
 
 /// How prefixes of one family are laid out in sets: a hash for each length, looked up by the masked address, where the
 /// lengths are few; else one interval set.

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain at raw priority: what needs no connection to be recognised, before one is tracked for it.
 extension RulesetBuilder {
@@ -65,7 +65,7 @@ extension RulesetBuilder {
   }
 
   /// The rule for packets that no grant lets in from this zone.
-  mutating func refusal(_ zone: SiteZone) -> Rule {
+  package mutating func refusal(_ zone: SiteZone) -> Rule {
     drop([], "not-granted-\(zone.identifier)", site.origin(zone.line, "no grant for zone \(zone.name)"))
   }
 }

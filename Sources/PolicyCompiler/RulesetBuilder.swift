@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// A ruleset while it is put together. What each base chain does is in a file of its own.
 struct RulesetBuilder {
@@ -34,7 +34,7 @@ struct RulesetBuilder {
       counters: counters.values.sorted { $0.name < $1.name })
   }
 
-  mutating func add(_ chain: RuleChain) {
+  package mutating func add(_ chain: RuleChain) {
     chains.append(chain)
     chainNames.insert(chain.name)
   }
@@ -42,7 +42,7 @@ struct RulesetBuilder {
   /// Whether there is a chain of this name.
   func hasChain(_ name: String) -> Bool { chainNames.contains(name) }
 
-  mutating func add(_ set: NamedSet) { sets[set.name] = set }
+  package mutating func add(_ set: NamedSet) { sets[set.name] = set }
 
   /// The counter of a grant, known from now on.
   mutating func count(_ entry: GrantEntry) -> Count {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import NetworkModel
-public import PolicyLanguage
-internal import RulesetModel
+internal import NetworkModel
+internal import PolicyLanguage
+internal import Ruleset
 
 /// The policy as one machine of it sees it.
 struct Site {
@@ -28,7 +28,7 @@ struct Site {
 
   func machine(named name: String) -> Machine? { machines[name] }
 
-  func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
+  package func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
 
   /// The tunnels in which both machines have an address.
   func tunnels(shared one: Machine, _ other: Machine) -> [Tunnel] {
@@ -42,45 +42,9 @@ struct Site {
   }
 }
 
-/// Interfaces of a machine that are judged alike: a tunnel, a zone, or all the rest.
-public struct SiteZone: Sendable, Hashable {
-  /// What its interfaces are.
-  public enum Kind: Sendable, Hashable {
-    case tunnel
-    case containers
-    case network
-    /// Every interface that no other zone claims.
-    case internet
-  }
-
-  /// The tunnel's or the zone's name.
-  public let name: String
-  /// What its interfaces are.
-  public let kind: Kind
-  /// Empty for `internet`.
-  public let interfaces: [InterfacePattern]
-  /// The sources that may appear there; empty where the policy does not say.
-  public let prefixes: [Prefix]
-  /// The line of the policy that defines it; nil where it is built in.
-  public let line: Int?
-
+extension SiteZone {
   /// The name as part of a chain's or set's: nft's identifiers hold letters, digits, `-`, `_`, `.` and `/`.
-  public var identifier: String { Identifier.clean(name) }
-
-  /// The zones of a machine: the tunnels by name, then its own zones by name, `internet` last.
-  public static func zones(of machine: Machine, in policy: Policy) -> [SiteZone] {
-    policy.tunnels.map { tunnel in
-      SiteZone(
-        name: tunnel.name.description, kind: .tunnel, interfaces: [.exact(tunnel.name)], prefixes: [],
-        line: tunnel.location.line)
-    }
-      + machine.zones.map { zone in
-        SiteZone(
-          name: zone.name, kind: zone.name == Zone.containers ? .containers : .network,
-          interfaces: zone.interfaces,
-          prefixes: zone.prefixes, line: zone.location?.line)
-      } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
-  }
+  package var identifier: String { Identifier.clean(name) }
 }
 
 extension AddressHomes.Home {

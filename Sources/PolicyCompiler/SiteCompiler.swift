@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import PolicyLanguage
-public import RulesetModel
+public import Ruleset
 
 /// Compiles one policy for many machines: what does not depend on the machine is worked out once.
 public struct SiteCompiler: Sendable {

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// The chain that checks addresses and interfaces, before fragments are put together.
 ///
@@ -131,7 +131,7 @@ enum ImpossibleAddresses {
   /// As sources: loopback (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3), IPv4-mapped IPv6 addresses, which sockets
   /// of both families take for IPv4's (RFC 4291 section 2.5.5.2), multicast groups (RFC 1112 section 7.2, RFC 4291
   /// section 2.7) and the limited broadcast (RFC 919 section 7).
-  static let sources = prefixes([
+  package static let sources = prefixes([
     "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::1", "::ffff:0.0.0.0/96", "ff00::/8",
   ])
 

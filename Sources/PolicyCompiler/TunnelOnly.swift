@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import RulesetModel
+internal import Ruleset
 
 /// Destinations that are reached by a tunnel or not at all: the addresses inside every tunnel, and the subnets of
 /// machines behind it.

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
+import Netlink
 import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence apply`: makes the kernel equal to a policy.
 struct ApplyVerb: Verb {

@@ -2,12 +2,14 @@
 
 import ArgumentParser
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
 import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence audit`: who can reach what answers here.
 struct AuditVerb: Verb {
@@ -43,7 +45,7 @@ struct AuditVerb: Verb {
 
   func run() throws {
     var notes: [String] = []
-    let known = try baseline.map { try AuditBaseline.read($0) }
+    let known = try baseline.map { try Self.readBaseline($0) }
     let role = try options.find(&notes)
     let report = try look(role, &notes).leavingOut(known)
     switch format {
@@ -53,6 +55,17 @@ struct AuditVerb: Verb {
     case .html: Console.print(document: report.page(at: Today.time))
     }
     if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
+  }
+
+  /// What is no report ends the verb with status 1.
+  private static func readBaseline(_ path: String) throws -> AuditBaseline {
+    switch FileContent.read(path, limit: AuditBaseline.limit) {
+    case .bytes(let bytes):
+      if let baseline = AuditBaseline(json: bytes) { return baseline }
+      Console.error("\(path) is no report of wgfence audit --format json")
+    case .unreadable(let reason): Console.error("\(path): \(reason)")
+    }
+    throw ExitCode(1)
   }
 
   private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {

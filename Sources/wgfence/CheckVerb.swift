@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Glibc
+import LinuxHost
 import NetworkModel
 import PolicyAnalysis
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence check`: whether a policy is one.
 struct CheckVerb: Verb {
@@ -36,7 +40,7 @@ struct CheckVerb: Verb {
     let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
     var report = CheckReport()
     for path in policies {
-      let file = try PolicyFile.load(path)
+      let file = try PolicyFile.read(path)
       report.diagnostics += file.decoded.diagnostics
       report.isValid = report.isValid && file.decoded.isValid
       say(DiagnosticText(style: style).render(file.decoded.diagnostics))

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
+import Netlink
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// The live connections that a change ends, as `plan` and `apply` report them.
 struct CutReport {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
-import LinuxKernel
+import Netlink
 import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence diff`: what an edit of a policy means.
 struct DiffVerb: Verb {
@@ -62,8 +64,8 @@ struct DiffVerb: Verb {
   }
 
   private func compareFiles() throws -> DifferenceReport {
-    let old = try PolicyFile.load(fileOrRevision: policies[0]).validPolicy(policies[0])
-    let new = try PolicyFile.load(fileOrRevision: policies[1]).validPolicy(policies[1])
+    let old = try PolicyFile.read(fileOrRevision: policies[0]).validPolicy(policies[0])
+    let new = try PolicyFile.read(fileOrRevision: policies[1]).validPolicy(policies[1])
     if let machine, old.machine(named: machine) == nil, new.machine(named: machine) == nil {
       Console.error("neither policy has a machine '\(machine)'")
       throw ExitCode(1)
@@ -80,8 +82,8 @@ struct DiffVerb: Verb {
   /// The kernel's own table is the old side; where there is none, everything passes.
   private func compareLive() throws -> DifferenceReport {
     let path = policies.first ?? PolicyOptions.defaultPath
-    let policy = try PolicyFile.load(path).validPolicy(path)
-    let options = try MachineOptions.parse(machine.map { ["--machine", $0] } ?? [])
+    let policy = try PolicyFile.read(path).validPolicy(path)
+    let options = MachineChoice(given: machine)
     let name = options.name(in: policy)
     guard let own = policy.machine(named: name) else {
       Console.error("\(path) has no machine '\(name)': name one of it with --machine")

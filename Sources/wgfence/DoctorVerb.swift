@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
+import Netlink
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
 
 /// `wgfence doctor`: what makes a tunnel look fine and not work.
 struct DoctorVerb: Verb {

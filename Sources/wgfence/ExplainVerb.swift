@@ -2,12 +2,16 @@
 
 import ArgumentParser
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
+import Netlink
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence explain`: why a packet gets through, or why not.
 struct ExplainVerb: Verb {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import LinuxKernel
+import Netlink
+import LinuxHost
 import NetworkModel
 import PolicyAnalysis
-import RulesetModel
+import HostAnalysis
+import PacketWalk
 
 /// One look at this whole host: what is on it, and what its kernel would do with a packet.
 struct HostLook {

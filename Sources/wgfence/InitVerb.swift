@@ -2,11 +2,13 @@
 
 import ArgumentParser
 import Glibc
-import LinuxKernel
+import HostAnalysis
+import LinuxHost
 import NetworkModel
 import PolicyAnalysis
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 
 /// `wgfence init`: a first policy.
 struct InitVerb: Verb {
@@ -82,7 +84,7 @@ struct InitVerb: Verb {
     }
     let session = try? RemoteSessionFinder.find(environment: { getenv($0).map { String(cString: $0) } })
     return FirstPolicy.Basis(
-      name: machine ?? String(MachineOptions.hostName.prefix { $0 != "." }), today: "\(Today.date)",
+      name: machine ?? String(MachineChoice.hostName.prefix { $0 != "." }), today: "\(Today.date)",
       audit: Audit(of: look.host, by: nil), interfaces: facts.host.interfaces,
       devices: facts.wireGuard.devices,
       peerNames: WireGuardNames.read(directory: wireguardDir), uplinks: Set(uplinks),

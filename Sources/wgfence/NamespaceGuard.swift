@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import LinuxKernel
+import LinuxHost
 import NetworkModel
 
 /// Keeps rules out of the machine's own network namespace unless that is what was asked for.

@@ -3,8 +3,9 @@
 import ArgumentParser
 import Enforcement
 import NetworkModel
-import PolicyCompiler
-import RulesetModel
+import Reports
+import PolicyLanguage
+import Ruleset
 
 /// `wgfence plan`: what `apply` would change.
 struct PlanVerb: Verb {

@@ -4,8 +4,9 @@ import ArgumentParser
 import Glibc
 import NetworkModel
 import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 
 /// The policy that a verb works on, and the machine as which it does.
 struct PolicyOptions: ParsableArguments {
@@ -18,7 +19,7 @@ struct PolicyOptions: ParsableArguments {
 
   /// Reads the policy. Its diagnostics go to standard error; an invalid one ends the verb with status 2.
   func load() throws -> LoadedPolicy {
-    let loaded = try PolicyFile.load(policy)
+    let loaded = try PolicyFile.read(policy)
     let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
     Console.note(DiagnosticText(style: style).render(loaded.decoded.diagnostics))
     guard loaded.decoded.isValid, let policy = loaded.decoded.policy else {
@@ -52,19 +53,11 @@ struct MachineOptions: ParsableArguments {
   )
   var given: String?
 
-  /// The machine's name: as given, else the host name, whole or up to its first dot, whichever the policy knows.
-  func name(in policy: Policy) -> String {
-    if let given { return given }
-    let host = Self.hostName
-    return policy.machine(named: host) == nil ? String(host.prefix { $0 != "." }) : host
-  }
+  /// The choice that the options make.
+  var choice: MachineChoice { MachineChoice(given: given) }
 
-  /// The host's own name; empty where the kernel does not tell.
-  static var hostName: String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
+  /// The machine's name in a policy.
+  package func name(in policy: Policy) -> String { choice.name(in: policy) }
 }
 
 /// A policy and the digest of its file.
@@ -72,13 +65,6 @@ struct LoadedPolicy {
   let policy: Policy
   let digest: String
   let file: PolicyFile
-}
-
-/// The day on which the program runs.
-enum Today {
-  static var date: CalendarDate { CalendarDate(secondsSince1970: time) }
-  /// Seconds since 1970-01-01T00:00:00Z.
-  static var time: Int { Glibc.time(nil) }
 }
 
 /// How a report is written.

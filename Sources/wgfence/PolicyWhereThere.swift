@@ -3,9 +3,9 @@
 import ArgumentParser
 import Glibc
 import NetworkModel
-import PolicyCompiler
+import PolicyFiles
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 
 /// The policy argument and `--machine` of verbs that also have an answer without a policy.
 struct PolicyWhereThere: ParsableArguments {
@@ -37,7 +37,7 @@ struct PolicyWhereThere: ParsableArguments {
       notes.append("no policy was looked at: \(path): \(reason)")
       return nil
     }
-    let file = try PolicyFile.load(path)
+    let file = try PolicyFile.read(path)
     let loaded = LoadedPolicy(policy: try file.validPolicy(path), digest: file.digest, file: file)
     let name = machine.name(in: loaded.policy)
     if let found = loaded.policy.machine(named: name) {

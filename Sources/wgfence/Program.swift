@@ -51,7 +51,7 @@ enum Program {
 protocol Verb: ParsableCommand {}
 
 extension Verb {
-  static var name: String { configuration.commandName ?? "" }
+  package static var name: String { configuration.commandName ?? "" }
 
   /// What every verb's configuration has in common.
   static func verb(_ name: String, _ abstract: String, discussion: String) -> CommandConfiguration {
@@ -73,9 +73,4 @@ struct Overview: ParsableCommand {
       """,
     version: Version.text,
     subcommands: Program.verbs.map { $0 as any ParsableCommand.Type })
-}
-
-/// The version of the program.
-enum Version {
-  static let text = "0.1.0"
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import NetworkModel
 import PolicyLanguage
+import Reports
 
 /// `wgfence schema`: the JSON Schema of the policy language.
 struct SchemaVerb: Verb {

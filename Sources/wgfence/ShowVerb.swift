@@ -2,7 +2,8 @@
 
 import ArgumentParser
 import NetworkModel
-import RulesetModel
+import Reports
+import Ruleset
 
 /// `wgfence show`: what a policy compiles to.
 struct ShowVerb: Verb {

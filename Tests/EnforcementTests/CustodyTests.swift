@@ -5,7 +5,7 @@ import Glibc
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("Doing what was decided")
@@ -22,7 +22,7 @@ struct CustodyTests {
     mutating func generation() throws(StoreError) -> UInt32 { number }
     mutating func counters() throws(StoreError) -> [String: CounterState] { [:] }
 
-    mutating func commit(_ operations: [RulesetModel.Operation], generation: UInt32) throws(StoreError) {
+    mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
       if isRefusing { throw .refused(operation: 0, reason: "no memory") }
       guard generation == number else { throw .stale }
       if operations == [.deleteTable] { table = nil } else { table = plans.removeFirst() }

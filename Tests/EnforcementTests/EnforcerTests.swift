@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("Making a store equal to a ruleset")
@@ -15,7 +15,7 @@ struct EnforcerTests {
     /// What a commit leaves instead of what was meant.
     var leaves: KernelTable??
     var desired: KernelTable
-    var sent: [[RulesetModel.Operation]] = []
+    var sent: [[TableOperation]] = []
 
     mutating func read() throws(StoreError) -> StoredTable {
       StoredTable(table: table, generation: current)
@@ -25,7 +25,7 @@ struct EnforcerTests {
       ["hits": CounterState(packets: 3, bytes: 4)]
     }
 
-    mutating func commit(_ operations: [RulesetModel.Operation], generation: UInt32) throws(StoreError) {
+    mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
       sent.append(operations)
       if !commits.isEmpty, let error = commits.removeFirst() {
         if case .uncertain = error {

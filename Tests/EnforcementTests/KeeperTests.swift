@@ -2,9 +2,8 @@
 
 import Enforcement
 import NetworkModel
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("Deciding what the kernel is to hold")

@@ -3,7 +3,7 @@
 import Enforcement
 import Glibc
 import PolicyCompiler
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("What is kept on disk")

@@ -2,7 +2,7 @@
 
 import Enforcement
 import Glibc
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("Metrics")

@@ -2,9 +2,10 @@
 
 import CNftnl
 import NetworkModel
-import RulesetModel
+import Ruleset
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 /// What the kernel answers.
 extension FuzzTarget {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
 
 @testable import Enforcement
-@testable import LinuxKernel
+@testable import LinuxHost
 @testable import PolicyLanguage
 
 /// Everything of the program that reads bytes which somebody else wrote.

@@ -3,11 +3,12 @@
 import CSys
 import Glibc
 import NetworkModel
-import RulesetModel
+import Ruleset
 import TestSupport
 
 @testable import Enforcement
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 /// The first inputs of the targets whose inputs are no text: made by the project's own encoders. Those of the others are
 /// policies/ and Tests/Golden as they are, and the small files in Tests/Corpus that were written by hand.

@@ -3,11 +3,13 @@
 import CSys
 import Glibc
 import NetworkModel
-import RulesetModel
+import Ruleset
+import PacketWalk
 import TestSupport
 import Testing
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 @Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
 struct BlindSpotTests {

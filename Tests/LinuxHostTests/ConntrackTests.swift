@@ -6,7 +6,8 @@ import NetworkModel
 import TestSupport
 import Testing
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 // The connections of a namespace in which a rule asks for their state, without which the kernel follows none.
 @Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))

@@ -3,7 +3,7 @@
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 private let one = String(repeating: "0123456789abcdef", count: 4)
 private let two = String(repeating: "fedcba9876543210", count: 4)

@@ -4,7 +4,7 @@ import Glibc
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 struct DockerReaderTests {
   private static func facts(_ info: String, _ networks: String = "[]") -> DockerFacts? {

@@ -3,7 +3,7 @@
 import Glibc
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 struct DockerSocketTests {
   @Test(

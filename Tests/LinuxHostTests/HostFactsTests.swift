@@ -6,7 +6,7 @@ import NetworkModel
 import TestSupport
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 @Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
 struct HostFactsTests {

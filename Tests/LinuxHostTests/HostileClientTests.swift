@@ -3,7 +3,8 @@
 
 import CSys
 import Glibc
-import LinuxKernel
+import Netlink
+import LinuxHost
 import Testing
 
 /// A listening socket at a path of its own, and what connects to it.

@@ -4,7 +4,7 @@ import Glibc
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 @Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
 struct LinkAndRouteTests {

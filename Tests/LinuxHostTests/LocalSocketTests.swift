@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
-import LinuxKernel
+import LinuxHost
 import Testing
 
 @Suite("Connections to a local socket")

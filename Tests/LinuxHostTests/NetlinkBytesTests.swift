@@ -4,7 +4,8 @@ import CSys
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 private func attribute(_ type: some BinaryInteger, _ value: [UInt8]) -> [UInt8] {
   AttributeReader.encode(Int(type), value)

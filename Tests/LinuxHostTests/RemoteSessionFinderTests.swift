@@ -4,7 +4,8 @@ import Glibc
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 @Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
 struct RemoteSessionFinderTests {

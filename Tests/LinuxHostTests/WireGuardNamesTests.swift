@@ -3,7 +3,7 @@
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import LinuxHost
 
 struct WireGuardNamesTests {
   private static let key = "Q" + String(repeating: "A", count: 42) + "="

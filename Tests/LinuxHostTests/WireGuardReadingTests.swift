@@ -4,7 +4,8 @@ import Glibc
 import NetworkModel
 import Testing
 
-@testable import LinuxKernel
+@testable import Netlink
+@testable import LinuxHost
 
 struct WireGuardReadingTests {
   private static let hex = "1c8828f7137324c58b2804928624ea2326f1674537c062e251e2753ca7fcca4c"

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import NetworkModel
+import Reports
 import Testing
 
 struct JSONWriterTests {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import Reports
 import Testing
 
 @Suite("Text that is safe to print")

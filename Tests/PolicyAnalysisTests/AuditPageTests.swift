@@ -2,10 +2,12 @@
 
 import Glibc
 import NetworkModel
+@testable import Reports
 import TestSupport
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite struct AuditPageTests {
   // MARK: What is shown

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
+import PacketSets
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// A host with wg0, eth0, enp5s0 and docker0, behind which is a container.
 private struct Host: Surroundings {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+@testable import Reports
+import Ruleset
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
+import PacketWalk
 
 extension AuditedSites {
   /// A research machine: a tunnel, a network, the internet and containers.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+@testable import Reports
+import PacketWalk
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// Audits as values, for the tests of the page.
 enum AuditedSites {

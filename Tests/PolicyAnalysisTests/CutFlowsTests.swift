@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// A host with wg0 (10.13.13.2 and fd13:13::2), eth0 (198.51.100.7) and docker0 (172.17.0.1).
 private struct Host: Surroundings {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PolicyCompiler
+@testable import Reports
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis

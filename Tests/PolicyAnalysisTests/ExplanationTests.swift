@@ -3,7 +3,7 @@
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
-import RulesetModel
+import PacketWalk
 import Testing
 
 @Suite("An explanation") struct ExplanationTests {

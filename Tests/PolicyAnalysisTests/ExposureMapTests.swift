@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+@testable import Reports
+import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite struct ExposureMapTests {
   struct Case: Sendable, CustomTestStringConvertible {

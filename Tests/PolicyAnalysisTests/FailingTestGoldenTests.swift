@@ -2,6 +2,7 @@
 
 import Glibc
 import NetworkModel
+import Reports
 import PolicyAnalysis
 import PolicyLanguage
 import Testing

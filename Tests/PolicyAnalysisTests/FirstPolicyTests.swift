@@ -2,10 +2,11 @@
 
 import NetworkModel
 import PolicyLanguage
-import RulesetModel
+import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite("A first policy")
 struct FirstPolicyTests {

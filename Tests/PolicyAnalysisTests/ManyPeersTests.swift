@@ -4,10 +4,12 @@
 import Glibc
 import NetworkModel
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// A hub with so many peers, each a machine of its policy. Four times the peers must take no more than nine times the time
 /// of the processor: what is quadratic takes sixteen times.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PolicyCompiler
 import PolicyLanguage
 import PolicyTestSupport
-import RulesetModel
+import PacketWalk
 import TestSupport
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite("Addresses in networks that the policy places elsewhere") struct MisplacedAddressesTests {
   @Test("are found exactly where the ruleset drops what comes from them, on random policies")
@@ -25,8 +25,10 @@ import Testing
       let view = CompiledSite(policy, today: today).view(of: machine)
       for _ in 0..<30 {
         let name = try #require(
-          InterfaceName(["eth0", "enp5s0", "gst0", "docker0", "wlan0"][Int.random(in: 0..<5, using: &random)]))
-        let prefixes = policy.machines.flatMap { $0.subnets + $0.zones.flatMap(\.prefixes) }
+          InterfaceName(
+            ["eth0", "enp5s0", "gst0", "docker0", "wlan0"][Int.random(in: 0..<5, using: &random)]))
+        let prefixes =
+          policy.machines.flatMap { $0.subnets + $0.zones.flatMap(\.prefixes) }
           + policy.tunnels.flatMap(\.prefixes) + [try #require(Prefix("198.18.7.0/24"))]
         let prefix = prefixes[Int.random(in: 0..<prefixes.count, using: &random)]
         let source = IPAddress(family: prefix.family, bits: prefix.address.bits + 77)
@@ -38,7 +40,9 @@ import Testing
         let counter = dropping(source, name, view)
         let isDropped = counter.hasPrefix("drop-spoofed-source") || counter.hasPrefix("drop-zone-source")
         #expect(
-          !findings.isEmpty == isDropped, "seed \(seed): \(name) \(source)/\(prefix.length) on \(machine.name): \(findings.map(\.found)) \(counter)")
+          !findings.isEmpty == isDropped,
+          "seed \(seed): \(name) \(source)/\(prefix.length) on \(machine.name): \(findings.map(\.found)) \(counter)"
+        )
         if isDropped { misplaced += 1 } else { placed += 1 }
       }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import RulesetModel
+import Ruleset
 
 /// One rule of a table that was made wrong, to see whether anything notices.
 struct Mutation: Sendable {

@@ -3,9 +3,9 @@
 import Glibc
 import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketSets
 import Testing
 
 /// The policy's tests and the proof, together, notice every single mistake in a ruleset. Of the rules about openings, which

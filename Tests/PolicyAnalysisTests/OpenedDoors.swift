@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
 import PolicyCompiler
-import RulesetModel
+import PolicyLanguage
+import Ruleset
 
 /// Whether a table lets in what is opened in each zone, and nothing beside it. As compiled nothing is open, so that no
 /// rule about openings decides any packet: here one is in place for each zone and family.

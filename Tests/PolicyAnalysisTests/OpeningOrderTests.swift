@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import PacketSets
+import PacketWalk
 import PolicyAnalysis
 import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite struct OpeningOrderTests {

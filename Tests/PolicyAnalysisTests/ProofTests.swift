@@ -2,9 +2,10 @@
 
 import Glibc
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("A proof") struct ProofTests {

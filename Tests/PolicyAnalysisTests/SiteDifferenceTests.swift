@@ -3,7 +3,7 @@
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 @Suite("A difference of two policies") struct SiteDifferenceTests {

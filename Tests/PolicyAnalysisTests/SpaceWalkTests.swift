@@ -2,9 +2,10 @@
 
 import NetworkModel
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
+import PacketSets
 import TestSupport
 import Testing
 

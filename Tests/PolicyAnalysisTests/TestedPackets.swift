@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import TestSupport
 
 /// Single packets of a line of tests, each walked machine by machine: what the classes of a test run are held against. It

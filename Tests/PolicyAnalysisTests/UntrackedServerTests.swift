@@ -2,6 +2,7 @@
 
 import NetworkModel
 import PolicyAnalysis
+import HostAnalysis
 import Testing
 
 @Suite("UDP servers whose sessions may outlast the first apply") struct UntrackedServerTests {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 /// Tests of a policy on machines of which one has other rules than the policy says: what each machine on the way adds.

@@ -2,10 +2,10 @@
 
 import Glibc
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import TestSupport
 import Testing
 

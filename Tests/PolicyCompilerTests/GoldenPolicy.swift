@@ -4,7 +4,7 @@ import Glibc
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import Testing
 
 /// A policy on disk whose compilation is recorded beside it.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
-import LinuxKernel
+import Netlink
 import NetworkModel
-import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import TestSupport
 import Testing
 

@@ -2,12 +2,13 @@
 
 import Enforcement
 import Glibc
-import LinuxKernel
+import Netlink
 import NetworkModel
+import PacketWalk
 import PolicyAnalysis
 import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import TestSupport
 import Testing
 

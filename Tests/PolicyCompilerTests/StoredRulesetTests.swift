@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
-import LinuxKernel
+import LinuxHost
 import PolicyCompiler
-import RulesetModel
+import Ruleset
 import TestSupport
 import Testing
 

@@ -51,7 +51,9 @@ import Testing
     /// The home of an address, by the table of the language: the tunnel first, and of the rest the longest prefix.
     func home(of address: IPAddress) -> [String] {
       if Prefix(Self.tunnel).map({ $0.contains(address) }) == true { return ["wg0"] }
-      let zone = zones.indices.filter { zones[$0].contains(address) }.max { zones[$0].length < zones[$1].length }
+      let zone = zones.indices.filter { zones[$0].contains(address) }.max {
+        zones[$0].length < zones[$1].length
+      }
       let isEndpoint = endpoints.contains(Prefix(address))
       let subnet = isEndpoint ? nil : subnets.filter { $0.contains(address) }.max { $0.length < $1.length }
       switch (zone, subnet) {
@@ -63,7 +65,9 @@ import Testing
     }
   }
 
-  @Test("of a zone and a subnet of another machine the longer prefix has an address, and no address has two homes")
+  @Test(
+    "of a zone and a subnet of another machine the longer prefix has an address, and no address has two homes"
+  )
   func longestPrefix() throws {
     var random = FixedGenerator(state: 4)
     var inBoth = 0
@@ -79,13 +83,16 @@ import Testing
       let homes = AddressHomes(on: home, tunnels: policy.tunnels, machines: policy.machines)
       for prefix in site.zones + site.subnets + site.endpoints + [try #require(Prefix(Site.tunnel))] {
         for _ in 0..<4 {
-          let bits = prefix.address.bits + UInt128(random.next() % UInt64(prefix.last.bits - prefix.address.bits + 1))
+          let bits =
+            prefix.address.bits + UInt128(random.next() % UInt64(prefix.last.bits - prefix.address.bits + 1))
           let address = IPAddress(family: .ipv4, bits: bits)
           let expected = site.home(of: address)
           let holding = homes.homes.filter { $0.prefixes.contains { $0.contains(address) } }
           #expect(holding.first?.zones ?? [] == expected, "\(address)\n\(site)")
           // A zone's prefix may hold a tunnel's, which is asked first. Otherwise homes share no address.
-          #expect(holding.count <= (expected == ["wg0"] && holding.first?.kind == .tunnel ? 2 : 1), "\(address)\n\(site)")
+          #expect(
+            holding.count <= (expected == ["wg0"] && holding.first?.kind == .tunnel ? 2 : 1),
+            "\(address)\n\(site)")
           if site.zones.contains(where: { $0.contains(address) }),
             site.subnets.contains(where: { $0.contains(address) })
           {

@@ -4,6 +4,7 @@ import Glibc
 import Testing
 
 @testable import PolicyLanguage
+import Reports
 
 @Suite("The schema for editors")
 struct PolicySchemaTests {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import PolicyLanguage
+import PacketWalk
 internal import PolicyAnalysis
-internal import RulesetModel
+public import PolicyLanguage
+internal import Ruleset
 
 /// Proofs of random policies, one after another, up to the first that does not hold.
 public struct RandomProof {

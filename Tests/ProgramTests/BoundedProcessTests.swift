@@ -4,6 +4,7 @@ import Glibc
 import Testing
 
 @testable import wgfence
+@testable import PolicyFiles
 
 @Suite("A program that is run within limits")
 struct BoundedProcessTests {

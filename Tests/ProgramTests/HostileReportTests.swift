@@ -2,16 +2,21 @@
 // swift-format-ignore-file: NeverForceUnwrap
 
 import Foundation
-import LinuxKernel
+import LinuxHost
 import NetworkModel
-import PolicyCompiler
+@testable import Reports
 import PolicyLanguage
 import Testing
 
 @testable import Enforcement
 @testable import PolicyAnalysis
-@testable import RulesetModel
+@testable import HostAnalysis
+@testable import Ruleset
+@testable import PacketWalk
 @testable import wgfence
+@testable import PolicyFiles
+@testable import DaemonService
+import PolicyCompiler
 
 /// Every report with hostile text in every field that can come from outside.
 enum HostileReports {
@@ -228,7 +233,7 @@ struct HostileReportTests {
   @Test("every report is among them")
   func complete() throws {
     let pattern = try Regex(
-      "^ *(?:public )?(?:struct|enum|final class|class) ([A-Z][A-Za-z]*(?:Report|Text|Page))\\b"
+      "^ *(?:public |package )?(?:struct|enum|final class|class) ([A-Z][A-Za-z]*(?:Report|Text|Page))\\b"
     )
     .anchorsMatchLineEndings()
     var found: Set<String> = []

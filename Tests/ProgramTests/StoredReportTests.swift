@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PolicyCompiler
 import Testing
 
 @testable import Enforcement
-@testable import RulesetModel
+@testable import Ruleset
 @testable import wgfence
+@testable import DaemonService
+import PolicyCompiler
 
 @Suite("What is said of something that is in force")
 struct StoredReportTests {

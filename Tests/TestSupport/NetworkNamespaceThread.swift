@@ -2,7 +2,7 @@
 
 import CSys
 import Glibc
-public import LinuxKernel
+public import LinuxHost
 
 /// Why a test could not get a network namespace of its own.
 public enum NamespaceFailure: Error, CustomStringConvertible {

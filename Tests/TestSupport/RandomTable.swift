@@ -2,7 +2,7 @@
 
 import CNftnl
 import CSys
-public import RulesetModel
+public import Ruleset
 
 /// Random tables that the kernel accepts, with all that the model can write: every kind of expression and of set.
 public struct RandomTable {

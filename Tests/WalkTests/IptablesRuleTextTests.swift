@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import LinuxKernel
-import RulesetModel
+import Netlink
+import PacketWalk
+import Ruleset
 import TestSupport
 import Testing
 

@@ -3,7 +3,7 @@
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
-import RulesetModel
+import Ruleset
 import TestSupport
 
 /// A policy for the world's host, of a seed.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import PacketWalk
+import Ruleset
 
 /// Whether the kernel did what the walk said.
 extension Sender {

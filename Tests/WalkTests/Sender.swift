@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
-import LinuxKernel
+import LinuxHost
 import NetworkModel
-import RulesetModel
+import Ruleset
+import PacketWalk
 import TestSupport
 
 /// Sends packets through a world, asks the walk about each first, and compares.

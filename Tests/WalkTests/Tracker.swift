@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
+import PacketWalk
 
 /// What conntrack knows, kept beside it: so that each packet can state its connection before it is sent.
 struct Tracker {

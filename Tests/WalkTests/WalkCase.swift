@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
+import PacketWalk
 import Testing
 
 /// What a kernel does in one point, and what the walk must say of it: a few rules, a few packets.

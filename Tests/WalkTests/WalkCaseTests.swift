@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import LinuxKernel
+import Netlink
 import NetworkModel
-import RulesetModel
+import PacketWalk
 import TestSupport
 import Testing
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
-import LinuxKernel
+import Netlink
 import NetworkModel
-import RulesetModel
+import PacketWalk
+import Ruleset
 import TestSupport
 
 /// One ruleset of ours and of others in a world of its own, and the packets that are sent through it.

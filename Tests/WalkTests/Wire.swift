@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
+import PacketWalk
 
 /// Packets as bytes: made from their description, and read back when they are seen. Every packet carries a number of its
 /// own by which it is known again: TCP in its sequence number, all others in their payload.

@@ -95,6 +95,7 @@ enum {
 
   /* linux/netfilter/nfnetlink_conntrack.h */
   CSYS_NFNL_SUBSYS_CTNETLINK = 1,
+  CSYS_NFNL_SUBSYS_NFTABLES = 10,
   CSYS_IPCTNL_MSG_CT_NEW = 0,
   CSYS_IPCTNL_MSG_CT_GET = 1,
   CSYS_CTA_TUPLE_ORIG = 1,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import Netlink
 import NetworkModel
 import PolicyCompiler
-import RulesetModel
+import Ruleset
 
 /// `wgfence boot`: loads the last proven ruleset.
 struct BootVerb: Verb {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import LinuxHost
+import Netlink
 import NetworkModel
 
 /// A verb's side of the control socket.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import ArgumentParser
+public import ArgumentParser
+public import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import Netlink
 import NetworkModel
-import PolicyCompiler
-import RulesetModel
+import Ruleset
 
 /// `wgfence daemon`: keeps the kernel equal to the policy.
 struct DaemonVerb: Verb {
@@ -68,7 +68,7 @@ struct DaemonVerb: Verb {
     do throws(DaemonError) {
       let daemon = try Daemon(
         Daemon.Settings(
-          policy: Self.absolute(options.policy), machine: options.machine, socket: socket,
+          policy: Self.absolute(options.policy), machine: options.machine.choice, socket: socket,
           stateDirectory: directory, ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
           metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
       try daemon.run()
@@ -84,4 +84,9 @@ struct DaemonVerb: Verb {
     defer { free(folder) }
     return "\(String(cString: folder))/\(path)"
   }
+}
+
+extension MetricsPlace: ExpressibleByArgument {
+  /// A place from the command line.
+  public init?(argument: String) { self.init(argument) }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import LinuxHost
+import Netlink
 import NetworkModel
 import PolicyAnalysis
-import RulesetModel
+import PolicyLanguage
+import Ruleset
 
 /// `wgfence status`: how the firewall is.
 struct StatusVerb: Verb {
@@ -165,7 +168,7 @@ struct OpenVerb: Verb {
       """)
 
   @Argument(help: "A service of the policy, or PORT/PROTOCOL.")
-  var service: String
+  package var service: String
 
   @Option(help: "Who: a machine, group, tunnel or zone of the policy, a prefix or an address.")
   var from: String

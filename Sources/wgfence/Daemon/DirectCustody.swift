@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import Glibc
-import LinuxKernel
+import LinuxHost
 import NetworkModel
 import PolicyCompiler
-import RulesetModel
+import PolicyLanguage
+import Ruleset
 
 /// The kernel and the state directory in the hands of a verb, where there is no daemon.
 enum DirectCustody {

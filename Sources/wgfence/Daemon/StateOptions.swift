@@ -3,7 +3,7 @@
 import ArgumentParser
 import Enforcement
 import Glibc
-import LinuxKernel
+import LinuxHost
 import NetworkModel
 
 /// Where the daemon is reached and where rulesets survive.

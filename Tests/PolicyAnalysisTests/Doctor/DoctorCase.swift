@@ -4,6 +4,7 @@ import NetworkModel
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// One thing that is done to a healthy host, and what has to be found then: nothing where `severity` is nil.
 struct DoctorCase: Sendable, CustomTestStringConvertible {

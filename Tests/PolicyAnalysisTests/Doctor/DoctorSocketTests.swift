@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite("The doctor, of sockets,") struct DoctorSocketTests {
   private static func process(_ name: String, unit: String? = nil) -> ProcessIdentity {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import RulesetModel
+import Ruleset
 import Testing
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 @Suite("The doctor") struct DoctorTests {
   @Test("has nothing to say of a healthy host, and has looked at all of it")
@@ -22,7 +23,10 @@ import Testing
     patient.machine = nil
     let diagnosis = try patient.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
-    #expect(Set(diagnosis.notMade.map(\.check)) == [.allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress])
+    #expect(
+      Set(diagnosis.notMade.map(\.check)) == [
+        .allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress,
+      ])
   }
 
   @Test("says of a host without tunnel and policy what it could not look at, and finds nothing")

@@ -3,9 +3,11 @@
 
 import NetworkModel
 import PolicyLanguage
-import RulesetModel
+import Ruleset
+import PacketWalk
 
 @testable import PolicyAnalysis
+@testable import HostAnalysis
 
 /// A host in the best of health, whose parts tests spoil one at a time.
 struct Patient {

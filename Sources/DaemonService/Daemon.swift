@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+internal import Glibc
+internal import LinuxHost
+internal import Netlink
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import PolicyCompiler
+package import PolicyFiles
+internal import PolicyLanguage
+internal import Ruleset
+
+/// The daemon: one thread that sleeps until something happens, and then lets the keeper decide.
+///
+/// A class, since it is the one place where the process's state lives.
+package final class Daemon {
+  /// What the command line says.
+  package struct Settings {
+    var policy: String
+    var machine: MachineChoice
+    var socket: String
+    var stateDirectory: StateDirectory
+    var ownership: Custody<KernelRuleset>.Ownership
+    var metrics: MetricsPlace?
+    var metricsFile: String?
+    /// Between two looks at everything, in nanoseconds.
+    var fullReadInterval: Int64
+
+    /// A value of these parts.
+    package init(
+      policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory,
+      ownership: Custody<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil, metricsFile: String? = nil,
+      fullReadInterval: Int64
+    ) {
+      self.policy = policy
+      self.machine = machine
+      self.socket = socket
+      self.stateDirectory = stateDirectory
+      self.ownership = ownership
+      self.metrics = metrics
+      self.metricsFile = metricsFile
+      self.fullReadInterval = fullReadInterval
+    }
+  }
+
+  let settings: Settings
+  let surroundings: DaemonSurroundings
+  let journal = Journal()
+  let since = Int64(time(nil))
+  var custody: Custody<KernelRuleset>
+  /// What connects.
+  var clients = ControlClients()
+  /// Policies that are read and checked.
+  let checks: PolicyChecks
+  var drops: DropLogReader?
+  var isEnding = false
+  /// Whether the table is to be read once what waits is answered.
+  var refresh = Refresh.none
+
+  enum Refresh {
+    case none
+    case wanted
+  }
+
+  let poller: Poller
+  private let lock: StateLock
+  private let signals: SignalReader
+  private let timer: AlarmClock
+  private var files: FileEvents
+  private var rulesetEvents: RulesetEvents
+  private var linkEvents: LinkEvents
+  let control: ListeningSocket
+  var metricsListener: ListeningSocket?
+  var scrapes: [UInt64: MetricsScrape] = [:]
+  var scrapePlaces = ConnectionPlaces<ScrapeSource>(
+    total: MetricsScrape.limit, perOwner: MetricsScrape.sourceLimit)
+  /// For when there is no descriptor left.
+  var spare = SpareDescriptor()
+  var accepting = Accepting.open
+  /// Why metrics are not served, as it was last told; nil where they are, or were not asked for.
+  var metricsRefusal: String?
+  /// Why metrics are not served by the policy that this was last asked of.
+  var metricsJudgement: MetricsPlace.Judgement?
+  /// Why dropped packets are not logged, as it was last told.
+  var dropLogRefusal: String?
+  var schedule = Schedule()
+  /// When the policy file is to be read; nil: nothing changed.
+  private var settle: Int64?
+  private var lastPolicyRead: Int64 = 0
+  /// The policy's files as they were before they were last read: what changes from then on is not lost.
+  private var signatures: [String: FileSignature] = [:]
+  /// Whether the service manager waits for the policy file to be read.
+  private var isReloading = false
+  /// Whether there is memory to give back before the next sleep.
+  private var isFat = false
+  var tunnels: [InterfaceName: TunnelState] = [:]
+
+  /// Moments that come round, in nanoseconds since boot.
+  struct Schedule {
+    var fullRead: Int64 = 0
+    var endpoints: Int64?
+    var metrics: Int64?
+    var watchdog: Int64?
+    /// When storing is tried again, where it failed.
+    var storing: Int64 = 0
+    /// When connections are accepted again that could not be.
+    var accept: Int64?
+  }
+
+  enum TunnelState {
+    case there
+    case missing
+  }
+
+  enum Token {
+    static let signals: UInt64 = 1
+    static let timer: UInt64 = 2
+    static let files: UInt64 = 3
+    static let ruleset: UInt64 = 4
+    static let links: UInt64 = 5
+    static let control: UInt64 = 6
+    static let drops: UInt64 = 7
+    static let metrics: UInt64 = 8
+    static let checks: UInt64 = 9
+    static let firstConnection: UInt64 = 100
+  }
+  private var nextToken = Token.firstConnection
+
+  /// Takes hold of everything that is needed. Nothing is written to the kernel yet.
+  package init(_ settings: Settings) throws(DaemonError) {
+    self.settings = settings
+    let journal = journal
+    surroundings = DaemonSurroundings(path: settings.policy, machine: settings.machine) { severity, text in
+      journal.say(severity, text)
+    }
+    do {
+      guard let lock = try settings.stateDirectory.lock() else {
+        throw DaemonError(
+          "another process keeps \(settings.stateDirectory.path): is a daemon running already?")
+      }
+      self.lock = lock
+      poller = try Poller()
+      signals = try SignalReader()
+      timer = try AlarmClock()
+      files = try FileEvents()
+      rulesetEvents = try RulesetEvents(table: Ruleset.tableName)
+      linkEvents = try LinkEvents()
+      control = try ListeningSocket(path: settings.socket, mode: 0o660)
+      checks = try PolicyChecks()
+      let (state, found) = Self.storedState(settings.stateDirectory, journal)
+      custody = Custody(
+        Keeper(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
+        ownership: settings.ownership, lastResort: Lowering.table(PolicyCompiler.lastResort),
+        surroundings: surroundings)
+      try poller.add(signals.descriptor, .reading, token: Token.signals)
+      try poller.add(timer.descriptor, .reading, token: Token.timer)
+      try poller.add(files.descriptor, .reading, token: Token.files)
+      try poller.add(rulesetEvents.descriptor, .reading, token: Token.ruleset)
+      try poller.add(linkEvents.descriptor, .reading, token: Token.links)
+      try poller.add(control.descriptor, .reading, token: Token.control)
+      try poller.add(checks.done.descriptor, .reading, token: Token.checks)
+    } catch let error as DaemonError {
+      throw error
+    } catch {
+      throw DaemonError("\(error)")
+    }
+  }
+
+  // MARK: The loop
+
+  /// Runs until a signal ends it. The rules stay.
+  package func run() throws(DaemonError) {
+    let now = surroundings.now()
+    files.watch([settings.policy])
+    noteFiles()
+    custody.perform(custody.keeper.begin(at: now, isTableThere: (try? custody.store.read())?.table != nil))
+    policyWasRead()
+    // Asked for in the middle of what the custody does: the loop begins it when that is done.
+    surroundings.readLater = { [unowned self] in settle = Clock.sinceBoot }
+    schedule.fullRead = now.sinceBoot + settings.fullReadInterval
+    if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
+    if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
+    ServiceManager.tell("READY=1\nSTATUS=\(statusLine)")
+    journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
+    while !isEnding {
+      timer.arm(nextMoment)
+      if isFat {
+        isFat = false
+        Memory.release()
+      }
+      let ready: [Poller.Ready]
+      do throws(SystemError) { ready = try poller.wait() } catch { throw DaemonError("\(error)") }
+      for one in ready { take(one) }
+      if refresh == .wanted {
+        refresh = .none
+        custody.verify(author: nil)
+      }
+      if let settle, settle <= Clock.sinceBoot { readPolicy() }
+    }
+    ServiceManager.tell("STOPPING=1")
+    journal.say(.info, "ending; the rules stay")
+  }
+
+  private var nextMoment: Int64? {
+    let clients = (Array(clients.all.values.compactMap(\.deadline)) + scrapes.values.map(\.deadline)).min()
+    let storing = custody.unkept == nil ? nil : schedule.storing
+    return [
+      storing, custody.keeper.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
+      schedule.watchdog, schedule.accept, settle,
+      clients,
+    ].compactMap { $0 }.min()
+  }
+
+  private func take(_ ready: Poller.Ready) {
+    switch ready.token {
+    case Token.signals:
+      while let request = signals.next() {
+        switch request {
+        case .end: isEnding = true
+        case .reload:
+          ServiceManager.tell("RELOADING=1\nMONOTONIC_USEC=\(Clock.sinceBoot / 1000)")
+          journal.say(.info, "reading everything again, as asked")
+          isReloading = true
+          readPolicy()
+          custody.verify(author: nil)
+        }
+      }
+    case Token.timer:
+      timer.acknowledge()
+      tick()
+    case Token.files: if files.changed() { policyMayHaveChanged() }
+    case Token.ruleset: rulesetChanged()
+    case Token.links: if (try? linkEvents.read()) != false { linksChanged() }
+    case Token.control: acceptClients()
+    case Token.drops: readDrops()
+    case Token.metrics: acceptScrapes()
+    case Token.checks: policyWasChecked()
+    default:
+      if let client = clients.all[ready.token] {
+        serve(client, ready)
+      } else if let scrape = scrapes[ready.token] {
+        serve(scrape, ready.token)
+      }
+    }
+  }
+
+  // MARK: The policy file
+
+  /// A policy of one file is read at once. With lists beside it, or soon after another change, what belongs together
+  /// is awaited for 20 ms, so that a burst is one apply.
+  private func policyMayHaveChanged() {
+    let now = Clock.sinceBoot
+    let isAlone = surroundings.lists.isEmpty && now - lastPolicyRead > 100_000_000
+    settle = max(settle ?? 0, now + (isAlone ? 0 : 20_000_000))
+  }
+
+  private func readPolicy() {
+    settle = nil
+    lastPolicyRead = Clock.sinceBoot
+    // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
+    rulesetChanged()
+    noteFiles()
+    let (reader, path) = (surroundings.reader, settings.policy)
+    checks.add(.file) { reader.read(path) }
+  }
+
+  /// A check has ended: the daemon's own file, or what a client handed over.
+  private func policyWasChecked() {
+    guard let (asker, reading) = checks.take() else { return }
+    isFat = true
+    switch asker {
+    case .file:
+      custody.perform(custody.keeper.read(surroundings.take(reading), at: surroundings.now()))
+      signatures.merge(reading.signatures) { _, read in read }
+      policyWasRead()
+      // A list that the policy did not name before was not watched while it was checked.
+      if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
+      if isReloading {
+        isReloading = false
+        ServiceManager.tell("READY=1")
+      }
+    case .client(let token, _): if let client = clients.all[token] { endApply(client, reading.reading) }
+    }
+  }
+
+  private func noteFiles() {
+    signatures = [:]
+    for path in [settings.policy] + surroundings.lists { signatures[path] = FileSignature(path) }
+  }
+
+  private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
+
+  /// What hangs on the policy that is in force.
+  func policyWasRead() {
+    files.watch([settings.policy] + surroundings.lists)
+    for path in [settings.policy] + surroundings.lists where signatures[path] == nil {
+      signatures[path] = FileSignature(path)
+    }
+    let isLive = policyInForce?.policy.machines.contains { $0.endpoint == .live } == true
+    schedule.endpoints = isLive ? Clock.sinceBoot + Self.endpointInterval : nil
+    openDropLog()
+    openMetrics()
+    ServiceManager.tell("STATUS=\(statusLine)")
+    isFat = true
+  }
+
+  /// The policy in force, as who asks about it needs it.
+  var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
+    guard let candidate = custody.candidate ?? custody.keeper.accepted,
+      let machine = candidate.policy.machine(named: candidate.machine)
+    else { return nil }
+    return (candidate.policy, machine, candidate)
+  }
+
+  // MARK: The kernel
+
+  private func rulesetChanged() {
+    let news: RulesetEvents.News
+    do throws(SystemError) {
+      news = try rulesetEvents.read()
+    } catch {
+      journal.say(.warning, "\(error)")
+      return
+    }
+    if news.isLossy {
+      custody.verify(author: nil)
+      return
+    }
+    var culprit: RulesetEvents.Author?
+    var isTouched = false
+    for change in news.changes {
+      // What came before the last reading is in it.
+      guard let known = custody.observed?.generation, Int32(bitPattern: change.generation &- known) > 0 else {
+        continue
+      }
+      if change.touchesTable {
+        isTouched = true
+        culprit = change.author ?? culprit
+      } else if !isTouched {
+        custody.passed(generation: change.generation)
+      }
+    }
+    if isTouched || (custody.observed == nil && !news.changes.isEmpty) {
+      custody.verify(author: culprit?.description)
+    }
+  }
+
+  // MARK: Time
+
+  /// How often storing what is in force is tried again, in nanoseconds.
+  static let storingInterval: Int64 = 10_000_000_000
+
+  private func tick() {
+    let now = surroundings.now()
+    if custody.keeper.alarm.map({ $0 <= now.sinceBoot }) == true {
+      custody.perform(custody.keeper.ring(at: now))
+    }
+    if schedule.endpoints.map({ $0 <= now.sinceBoot }) == true { refreshEndpoints() }
+    if schedule.metrics.map({ $0 <= now.sinceBoot }) == true { writeMetricsFile() }
+    if let watchdog = ServiceManager.watchdog, let moment = schedule.watchdog, moment <= now.sinceBoot {
+      schedule.watchdog = now.sinceBoot + watchdog / 2
+      ServiceManager.tell("WATCHDOG=1")
+    }
+    if schedule.fullRead <= now.sinceBoot { lookAtEverything(now) }
+    if custody.unkept != nil, schedule.storing <= now.sinceBoot {
+      schedule.storing = now.sinceBoot + Self.storingInterval
+      custody.keepAgain()
+    }
+    if schedule.accept.map({ $0 <= now.sinceBoot }) == true { acceptAgain() }
+    for (token, client) in clients.all where client.deadline.map({ $0 <= now.sinceBoot }) == true {
+      drop(client, token)
+    }
+    for (token, scrape) in scrapes where scrape.deadline <= now.sinceBoot { end(scrape, token) }
+  }
+
+  /// Whatever no event told of.
+  private func lookAtEverything(_ now: Moment) {
+    schedule.fullRead = now.sinceBoot + settings.fullReadInterval
+    if !custody.isUnchanged() { custody.verify(author: nil) }
+    if isAnyFileChanged { readPolicy() }
+    if let known = policyInForce?.candidate, known.today < Today.date {
+      let today = known.again(today: Today.date, live: known.live)
+      custody.perform(custody.keeper.recompiled(today, because: "a new day"))
+    }
+  }
+
+  // MARK: Connections
+
+  func takeToken() -> UInt64 {
+    nextToken += 1
+    return nextToken
+  }
+}
+
+/// Why the daemon could not begin or go on.
+package struct DaemonError: Error, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+internal import Glibc
+internal import LinuxHost
+internal import NetworkModel
+internal import PolicyFiles
+
+/// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
+final class DaemonSurroundings: CustodySurroundings {
+  private let path: String
+  let reader: PolicyReader
+  private let journal: (Keeper.Severity, PrintableText) -> Void
+  /// The list files of the policy as it was last read.
+  private(set) var lists: [String] = []
+  private var gaps: [String] = []
+  /// Has the policy file read beside the daemon's loop; nil while there is no loop yet, and the file is read at once.
+  var readLater: (() -> Void)?
+
+  init(path: String, machine: MachineChoice, say: @escaping (Keeper.Severity, PrintableText) -> Void) {
+    self.path = path
+    reader = PolicyReader(machine: machine)
+    journal = say
+  }
+
+  func readPolicy() -> PolicyReading? {
+    if let readLater {
+      readLater()
+      return nil
+    }
+    return take(reader.read(path))
+  }
+
+  /// Takes note of what was read.
+  func take(_ reading: PolicyReader.Reading) -> PolicyReading {
+    lists = reading.lists
+    note(reading.gaps)
+    return reading.reading
+  }
+
+  /// Writes what is not known or not as the policy says to the journal, each sentence once while it holds.
+  func note(_ found: [String]) {
+    for gap in found where !gaps.contains(gap) { say(.warning, "\(gap)") }
+    gaps = found
+  }
+
+  package func now() -> Moment { Moment.now }
+
+  package func say(_ severity: Keeper.Severity, _ text: PrintableText) { journal(severity, text) }
+}
+
+extension Moment {
+  private static let boot = Clock.bootIdentity
+
+  /// By the machine's clocks.
+  package static var now: Moment {
+    Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: boot)
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+package import NetworkModel
+internal import PolicyCompiler
+internal import Reports
+
+/// The stored rulesets, for people.
+package enum HistoryReport {
+  package static func text(_ directory: StateDirectory, _ state: KeptState) -> PrintableText {
+    var table = AlignedTable([.right(), .left(), .left(), .left(), .left()])
+    for number in directory.numbers().reversed() {
+      let mark =
+        number == state.inForce
+        ? (state.pending == nil ? "in force" : "on trial")
+        : number == state.pending?.back ? "goes back to" : ""
+      switch directory.ruleset(number) {
+      case .whole(let ruleset):
+        let from = ruleset.provenance
+        table.append(["\(number)", Timestamp.text(from.since), from.by, "\(from.path) \(from.digest)", mark])
+      case .damaged(let why): table.append(["\(number)", "", "", why, mark])
+      case .absent: continue
+      }
+    }
+    let text = table.text()
+    return text.isEmpty ? "No ruleset is stored.\n" : text
+  }
+
+  static func line(_ provenance: Provenance?) -> String {
+    guard let provenance else { return "nothing is in force" }
+    switch provenance.kind {
+    case .policy, .found: return "\(provenance.path) of \(Timestamp.text(provenance.since)) holds"
+    case .lockDown: return "a lock-down holds"
+    case .panic: return "a panic holds"
+    }
+  }
+
+  /// What a rollback says of itself.
+  package static func rolledBack(to provenance: Provenance?) -> PrintableText {
+    "Rolled back: \(line(provenance))"
+  }
+}
+
+extension StateDirectory {
+  /// The number of the ruleset to roll back to: the one that was asked for, else the newest before the one in force.
+  package func number(asked: Int?, _ state: KeptState) throws(Refusal) -> Int {
+    let known = numbers()
+    guard let number = asked ?? known.last(where: { number in state.inForce.map { number < $0 } ?? true })
+    else { throw Refusal("there is no ruleset before this one") }
+    guard state.pending != nil || known.contains(number) else {
+      throw Refusal("there is no stored ruleset \(number): see wgfence rollback --list")
+    }
+    return number
+  }
+}
+
+/// What is asked of a panic.
+package enum PanicWish {
+  case begin
+  case end
+
+  /// What it says of itself when it was met.
+  package func report(_ inForce: Provenance?) -> PrintableText {
+    switch self {
+    case .begin: "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants"
+    case .end: "The panic is over: \(HistoryReport.line(inForce))"
+    }
+  }
+
+  /// What it is for a report.
+  package var change: StoredReport.Change {
+    switch self {
+    case .begin: .panic
+    case .end: .endPanic
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Netlink
+internal import LinuxHost
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import HostAnalysis
+package import PolicyLanguage
+internal import Ruleset
+
+extension LiveEndpoints {
+  /// What to say of bridges that some zone `containers` of the policy names.
+  private static func sharedBridges(
+    _ shared: [InterfaceName: SharedBridges.Reason], _ policy: Policy
+  ) -> [String] {
+    let patterns = policy.machines.flatMap(\.zones).filter { $0.name == Zone.containers }.flatMap(
+      \.interfaces)
+    return shared.sorted { $0.key < $1.key }.compactMap { bridge, reason in
+      guard patterns.contains(where: { $0.matches(bridge) }) else { return nil }
+      return "the bridge \(bridge) \(reason.words): its packets are treated as internet, not as containers. "
+        + "Give it a zone of its own: zones: { lan: { interfaces: [\(bridge)] } }, and list the other bridges in 'containers'"
+    }
+  }
+
+  /// What to say of interfaces that have a tunnel's name and are none.
+  private static func wrongLinks(_ interfaces: [NetworkInterface], _ policy: Policy) -> [String] {
+    policy.tunnels.compactMap { tunnel in
+      guard let interface = interfaces.first(where: { $0.name == tunnel.name }),
+        interface.linkType != LinkType.linkless.rawValue
+      else { return nil }
+      return
+        "\(tunnel.name) is not a tunnel's interface (\(interface.kind ?? "hardware"), link type \(interface.linkType)): "
+        + "everything that comes by it is dropped. Find out who made it, and delete it: ip link delete \(tunnel.name)"
+    }
+  }
+
+  /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
+  /// by their keys, and bridges with other ports than guests'; with what is not known or not as the policy says, as
+  /// sentences. WireGuard is not asked where there is no such machine. `machine` is the one that this host is; without
+  /// it, nothing is said of this host's own addresses.
+  package static func read(for policy: Policy, on machine: String? = nil) -> (
+    live: LiveEndpoints, gaps: [String]
+  ) {
+    let machines = policy.machines.filter { $0.endpoint == .live }
+    var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
+    do throws(HostReadError) {
+      let interfaces = try LinkTable.read().interfaces
+      let shared = try SharedBridges.read().reasons
+      live.sharedBridges = Set(shared.keys)
+      gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
+      if let machine = machine.flatMap({ policy.machine(named: $0) }) {
+        gaps += MisplacedAddresses(interfaces, on: machine, of: policy).findings.map {
+          "\($0.found). To mend it, \($0.fix)"
+        }
+      }
+    } catch {
+      gaps.append("which bridges have guests alone is not known: \(error)")
+    }
+    if machines.isEmpty { return (live, gaps) }
+    do throws(HostReadError) {
+      let found = try WireGuardDevices.read()
+      for machine in machines {
+        let key = machine.key.flatMap { WireGuardKey(base64: $0) }
+        let peers = found.devices.flatMap(\.peers).filter { $0.publicKey == key }
+        let addresses = Set(peers.compactMap(\.endpoint?.address)).sorted()
+        if addresses.isEmpty {
+          gaps.append("WireGuard has not heard \(machine.name) yet: its endpoint is not known")
+        }
+        live.addresses[machine.name] = addresses
+      }
+    } catch {
+      gaps.append("live endpoints are not known: \(error)")
+    }
+    return (live, gaps)
+  }
+}

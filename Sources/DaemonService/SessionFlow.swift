@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+internal import LinuxHost
+internal import Netlink
+package import NetworkModel
+internal import PolicyCompiler
+
+/// A TCP connection to this host as its two ends, in the form in which it is kept: `CLIENT,PORT>SERVER,PORT`, the server's
+/// own address and port, behind any address translation.
+package enum SessionFlow {
+  /// More connections than these are not remembered: then an apply is not made on trial.
+  static let limit = 65_536
+
+  package static func text(_ session: RemoteSession) -> String {
+    "\(session.client),\(session.clientPort)>\(session.server),\(session.serverPort)"
+  }
+
+  /// All connections that the kernel tracks now.
+  static func all() throws(Refusal) -> [String] {
+    var found: [String] = []
+    do throws(HostReadError) {
+      _ = try Conntrack.list { flow in
+        guard flow.transport == .tcp, found.count <= limit else { return }
+        let reply = flow.reply
+        found.append("\(reply.destination),\(reply.destinationPort)>\(reply.source),\(reply.sourcePort)")
+      }
+    } catch {
+      throw Refusal(
+        "the connections of this moment are not known (\(error)), so none could be told from a new one")
+    }
+    guard found.count <= limit else {
+      throw Refusal("there are more than \(limit) connections: a new one could not be told from these")
+    }
+    return found.sorted()
+  }
+
+  /// Whether the kernel tracks this connection, with packets in both directions.
+  static func isLive(_ text: String) throws(Refusal) -> Bool {
+    let ends = text.split(separator: ">").map { $0.split(separator: ",") }
+    guard ends.count == 2, ends.allSatisfy({ $0.count == 2 }), let client = IPAddress(String(ends[0][0])),
+      let clientPort = UInt16(ends[0][1]), let server = IPAddress(String(ends[1][0])),
+      let serverPort = UInt16(ends[1][1])
+    else { return false }
+    do throws(HostReadError) {
+      let reply = FlowTuple(
+        source: server, destination: client, sourcePort: serverPort, destinationPort: clientPort)
+      return try Conntrack.flow(reply: reply, transport: .tcp).map { $0.isAlive } ?? false
+    } catch {
+      throw Refusal("whether this connection is new is not known: \(error)")
+    }
+  }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+internal import Glibc
+internal import LinuxHost
+internal import NetworkModel
+internal import Reports
+internal import PolicyAnalysis
+internal import PolicyLanguage
+internal import Ruleset
+
+/// How the firewall is, as the daemon sees it at one moment.
+struct StatusReport {
+  private let daemon: Daemon
+  private let now: Int64
+  private let table: KernelTable?
+  private let drift: Int
+  private let counters: [String: CounterState]
+  private let openings: [Opening]
+  private let devices: [WireGuardDevice]
+  private let isOwner: Bool
+
+  /// Asks the kernel.
+  init(_ daemon: Daemon) {
+    self.daemon = daemon
+    now = Int64(time(nil))
+    let read = try? daemon.custody.store.read()
+    table = read?.table
+    drift = daemon.custody.driftCount(of: table)
+    counters = (try? daemon.custody.store.counters()) ?? [:]
+    if let table, let (policy, machine, _) = daemon.policyInForce {
+      openings = Opening.inForce(in: table, policy: policy, machine: machine)
+    } else {
+      openings = []
+    }
+    devices = (try? WireGuardDevices.read().devices) ?? []
+    isOwner = table.map { $0.flags & NFT.tableOwner != 0 } ?? false
+  }
+
+  private var keeper: Keeper { daemon.custody.keeper }
+
+  /// Whether there is nothing to look after.
+  var isFine: Bool {
+    guard case .accepted = keeper.file else { return false }
+    return drift == 0 && table != nil && keeper.state.panic == nil && keeper.state.pending == nil
+      && daemon.custody.unkept == nil && !keeper.isReleased && keeper.state.superseded == nil
+  }
+
+  private var refusal: PolicyRefusal? {
+    if case .refused(let refusal) = keeper.file { refusal } else { nil }
+  }
+
+  // MARK: Text
+
+  package var text: PrintableText {
+    var table = AlignedTable([.left(), .left()])
+    table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
+    table.append(["policy", policyLine])
+    if let refusal { table.append(["", "NOT ACCEPTED, the last good one holds: \(refusal.reason)"]) }
+    if keeper.state.superseded != nil {
+      table.append([
+        "", "the file does not hold: somebody's apply or rollback stands above it until it changes",
+      ])
+    }
+    table.append(["in force", inForceLine])
+    if let pending = keeper.state.pending {
+      let left = max(0, (pending.deadline - Clock.sinceBoot) / 1_000_000_000)
+      table.append(["", "ON TRIAL by \(pending.by): goes back in \(left) s unless confirmed"])
+    }
+    if let panic = keeper.state.panic {
+      table.append(["", "PANIC since \(Timestamp.text(panic.since)), declared by \(panic.by)"])
+    }
+    table.append(["kernel", kernelLine])
+    if let unkept = daemon.custody.unkept { table.append(["disk", "NOT KEPT for the next boot: \(unkept)"]) }
+    for opening in openings {
+      table.append(["open", opening.line])
+    }
+    for tunnel in tunnels {
+      for peer in tunnel.peers {
+        let heard =
+          peer.handshakeAge.map { "last handshake \(Timestamp.age(Int64($0))) ago" } ?? "no handshake yet"
+        table.append(["tunnel", "\(tunnel.name): \(peer.machine), \(heard)"])
+      }
+      if tunnel.peers.isEmpty { table.append(["tunnel", "\(tunnel.name): \(tunnel.words)"]) }
+    }
+    let drops = counters.filter { $0.key.hasPrefix("drop-") && $0.value.packets > 0 }
+    for (name, state) in drops.sorted(by: { $0.value.packets > $1.value.packets }).prefix(8) {
+      table.append(["dropped", "\(state.packets) packets: \(name.dropFirst(5))"])
+    }
+    return table.text()
+  }
+
+  private var policyLine: String {
+    let path = daemon.settings.policy
+    return keeper.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
+  }
+
+  private var inForceLine: String {
+    if keeper.isReleased { return "NOTHING: the ruleset was taken out" }
+    guard let from = keeper.inForce else { return "nothing yet" }
+    let kind =
+      switch from.kind {
+      case .policy, .found: "\(from.path) (\(from.digest)) as \(from.machine)"
+      case .lockDown: "lock-down (\(from.path))"
+      case .panic: "panic (\(from.path))"
+      }
+    return "\(kind), by \(from.by), \(Timestamp.text(from.since))"
+  }
+
+  private var kernelLine: String {
+    guard let table else { return "NO TABLE: nothing is enforced" }
+    let held = isOwner ? "held against others" : "not held: changes by others are repaired"
+    let state = drift == 0 ? "equal" : "DRIFTED by \(drift)"
+    let rules = table.chains.reduce(0) { $0 + $1.rules.count }
+    return "\(state), \(rules) rules, \(held); \(keeper.tally.repairs) repairs since the daemon began"
+  }
+
+  // MARK: Tunnels
+
+  private struct TunnelStatus {
+    let name: InterfaceName
+    let words: String
+    let peers: [Metrics.Peer]
+  }
+
+  private var tunnels: [TunnelStatus] {
+    guard let (policy, machine, _) = daemon.policyInForce else { return [] }
+    return policy.tunnels.filter { !machine.addresses(in: $0.name).isEmpty }.map { tunnel in
+      guard let device = devices.first(where: { $0.name == tunnel.name }) else {
+        return TunnelStatus(
+          name: tunnel.name, words: "its WireGuard does not answer or is not there", peers: [])
+      }
+      return TunnelStatus(
+        name: tunnel.name, words: "no peers", peers: daemon.peers(of: device, policy, tunnel.name, at: now))
+    }
+  }
+
+  // MARK: JSON
+
+  package var json: String {
+    JSONWriter.object { object in
+      object.put("schema", "wgfence/status/1")
+      object.object("daemon") { object in
+        object.put("pid", Int(getpid()))
+        object.put("since", Timestamp.text(daemon.since))
+        object.put("version", Version.text)
+      }
+      object.object("policy") { object in
+        object.put("path", daemon.settings.policy)
+        object.put("digest", keeper.file.digest)
+        object.put("accepted", refusal == nil)
+        object.put(
+          "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
+        object.put("superseded", keeper.state.superseded != nil)
+      }
+      object.object("ruleset") { object in
+        object.put("digest", keeper.inForce?.digest)
+        object.put("kind", keeper.inForce?.kind.rawValue)
+        object.put("path", keeper.inForce?.path)
+        object.put("by", keeper.inForce?.by)
+        object.put("since", keeper.inForce.map { Timestamp.text($0.since) })
+        object.put("loaded", table != nil)
+        object.put("generation", Int(daemon.custody.observed?.generation ?? 0))
+        object.put("drift", drift)
+        object.put("repairs", keeper.tally.repairs)
+        object.put("applies", keeper.tally.applies)
+        object.put("failures", keeper.tally.failures)
+        object.put("owner", isOwner)
+        object.put("kept", daemon.custody.unkept == nil)
+      }
+      if let pending = keeper.state.pending {
+        object.object("pending") { object in
+          object.put("by", pending.by)
+          object.put("seconds_left", Int(max(0, (pending.deadline - Clock.sinceBoot) / 1_000_000_000)))
+        }
+      }
+      if let panic = keeper.state.panic {
+        object.object("panic") { object in
+          object.put("by", panic.by)
+          object.put("since", Timestamp.text(panic.since))
+        }
+      }
+      object.array("openings") { array in
+        for opening in openings { array.object { opening.put(in: &$0) } }
+      }
+      object.array("tunnels") { array in
+        for tunnel in tunnels {
+          array.object { object in
+            object.put("name", tunnel.name.description)
+            object.array("peers") { array in
+              for peer in tunnel.peers {
+                array.object { object in
+                  object.put("machine", peer.machine)
+                  object.put("handshake_age", peer.handshakeAge.map { Int($0) })
+                }
+              }
+            }
+          }
+        }
+      }
+      object.object("counters") { object in
+        for (name, state) in counters.sorted(by: { $0.key < $1.key }) {
+          object.object(name) { object in
+            object.put("packets", Int(clamping: state.packets))
+            object.put("bytes", Int(clamping: state.bytes))
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Daemon {
+  /// A device's peers by their names in the policy; the beginning of the key for those it does not know.
+  func peers(of device: WireGuardDevice, _ policy: Policy, _ tunnel: InterfaceName, at now: Int64) -> [Metrics
+    .Peer]
+  {
+    device.peers.map { peer in
+      let key = peer.publicKey
+      let machine =
+        policy.machines.first { $0.key.flatMap { WireGuardKey(base64: $0) } == key }
+        ?? policy.machines.first { machine in
+          let own = machine.addresses(in: tunnel)
+          return !own.isEmpty && own.contains { address in peer.allowedIPs.contains { $0.contains(address) } }
+        }
+      return Metrics.Peer(
+        machine: machine?.name ?? "key \(key.description.prefix(8))…", tunnel: tunnel,
+        handshakeAge: peer.latestHandshake.map { UInt64(max(0, now - $0)) })
+    }
+  }
+
+  /// The metrics of this moment.
+  func metrics() -> Metrics {
+    var metrics = Metrics()
+    let keeper = custody.keeper
+    metrics.counters = (try? custody.store.counters()) ?? [:]
+    metrics.named = custody.candidate?.ruleset.counters ?? []
+    metrics.repairs = UInt64(keeper.tally.repairs)
+    metrics.applies = UInt64(keeper.tally.applies)
+    metrics.failures = UInt64(keeper.tally.failures)
+    metrics.lastSuccess = keeper.tally.lastSuccess.map { UInt64(max(0, $0)) }
+    if case .refused = keeper.file { metrics.policy = .refused }
+    metrics.rules = UInt64(custody.observed?.table?.chains.reduce(0) { $0 + $1.rules.count } ?? 0)
+    metrics.listeners = UInt64((try? SocketDiagnostics.listeners().listeners.count) ?? 0)
+    metrics.lostLogLines = drops?.lost ?? 0
+    if let (policy, machine, _) = policyInForce, let devices = try? WireGuardDevices.read().devices {
+      let now = Int64(time(nil))
+      for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+        guard let device = devices.first(where: { $0.name == tunnel.name }) else { continue }
+        metrics.peers += peers(of: device, policy, tunnel.name, at: now)
+      }
+    }
+    return metrics
+  }
+}

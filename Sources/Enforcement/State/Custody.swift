@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PolicyLanguage
+public import Ruleset
+
+/// Does what a `Keeper` decides: the kernel's table, the state directory and the journal in one hand.
+public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
+  /// What decides.
+  public var keeper: Keeper
+  /// Where the ruleset is.
+  public var store: Store
+  /// What the store held when it was last read or written; its handles are the store's.
+  public private(set) var observed: StoredTable?
+  /// What is to be held, as expressions.
+  public private(set) var desired: KernelTable?
+  /// The policy behind what is in force; nil where only a stored ruleset is known.
+  public private(set) var candidate: Candidate?
+  /// Whether the table is asked to belong to this process.
+  public private(set) var ownership: Ownership
+  /// Operations that the last enforcement sent.
+  public private(set) var sent = 0
+  /// What could not be stored on disk, and why; nil where all is. What is in force does not survive a restart then.
+  public var unkept: String? { failures[.state] ?? failures[.rulesets] }
+  /// Why each part is not stored as it should be. One that is does not hide that another is not.
+  private var failures: [Part: String] = [:]
+  /// The number under which what is in force is stored; nil where it is not.
+  private var storedNumber: Int?
+
+  private let directory: StateDirectory?
+  private let surroundings: any CustodySurroundings
+  private let resort: KernelTable
+
+  /// Who holds the table.
+  public enum Ownership: Sendable {
+    /// This process asks for it.
+    case asked
+    /// It does not: a verb that ends at once, an older kernel, or switched off.
+    case shared
+  }
+
+  /// What is stored.
+  private enum Part {
+    /// The state.
+    case state
+    /// The rulesets: those with a number, and those for boot, lock-down and panic.
+    case rulesets
+  }
+
+  /// Takes charge of a store. Without a directory nothing survives.
+  public init(
+    _ keeper: Keeper, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
+    lastResort: KernelTable, surroundings: any CustodySurroundings
+  ) {
+    self.keeper = keeper
+    self.store = store
+    self.directory = directory
+    self.ownership = ownership
+    self.surroundings = surroundings
+    resort = lastResort
+  }
+
+  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed,
+  /// with what could not be stored besides. Where nothing failed, `unkept` says what could not be stored.
+  @discardableResult
+  public mutating func perform(_ actions: [Keeper.Action]) -> String? {
+    var failure: String?
+    var rest = actions[...]
+    while let action = rest.popFirst() {
+      switch action {
+      case .say(let severity, let text): surroundings.say(severity, text)
+      case .readPolicy:
+        if let reading = surroundings.readPolicy() {
+          rest = (keeper.read(reading, at: surroundings.now()) + rest)[...]
+        }
+      case .discard(let number): discard(number)
+      case .save: save()
+      case .promise:
+        guard save() == .kept else {
+          keeper.abandoned()
+          return failure ?? "the way back could not be written, so nothing was changed: \(unkept ?? "")"
+        }
+      case .enforce(let target, let purpose):
+        let outcome = enforce(target, purpose)
+        if case .failed(let reason) = outcome { failure = failure ?? reason }
+        rest = (keeper.enforced(purpose, target, outcome, at: surroundings.now()) + rest)[...]
+      case .store(let settlement): store(settlement)
+      case .storePanic: storePanic()
+      }
+    }
+    guard let failure, let unkept else { return failure }
+    return "\(failure). What is stored may differ, as it could not be written: \(unkept)"
+  }
+
+  /// Tries once more to store what is in force, where that failed before.
+  public mutating func keepAgain() {
+    guard unkept != nil else { return }
+    if desired == nil {
+      perform([.save])
+    } else if keeper.state.panic != nil {
+      perform([.storePanic, .save])
+    } else {
+      perform([.store(keeper.state.pending == nil ? .settled : .pending), .save])
+    }
+  }
+
+  /// Takes the table out, and enforces nothing until something is asked for. `unkept` says whether the state that goes
+  /// with that is stored.
+  public mutating func release() throws(StoreError) {
+    try store.removeTable()
+    (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+    failures[.rulesets] = nil
+    perform(keeper.released())
+  }
+
+  /// Takes note of a change that was made to the table beside a plan: an opening.
+  public mutating func forgetObserved() { observed = nil }
+
+  /// Whether the store holds what it should; who changed it is told to the keeper, where it does not.
+  public mutating func verify(author: String?) {
+    guard let desired else { return }
+    do throws(StoreError) {
+      let now = try store.read()
+      observed = now
+      if Plan(desired: held(desired), observed: now.table).isEmpty { return }
+    } catch {
+      surroundings.say(.warning, "the ruleset could not be read: \(EnforcementError(error))")
+    }
+    perform(keeper.drifted(by: author))
+  }
+
+  /// Whether the ruleset is of the generation that was last seen to be equal: then nothing needs to be read.
+  public mutating func isUnchanged() -> Bool {
+    guard let observed, let generation = try? store.generation() else { return false }
+    return observed.generation == generation
+  }
+
+  /// The table as it is now, read only where something changed since it was.
+  public mutating func current() throws(StoreError) -> StoredTable {
+    if let observed, try store.generation() == observed.generation { return observed }
+    let now = try store.read()
+    observed = now
+    return now
+  }
+
+  /// A commit of somebody else's that did not touch the table: what was read holds for its generation, too.
+  public mutating func passed(generation: UInt32) {
+    if let known = observed?.generation, Int32(bitPattern: generation &- known) > 0 {
+      observed?.generation = generation
+    }
+  }
+
+  /// How many changes a table is away from what is to be held.
+  public func driftCount(of table: KernelTable?) -> Int {
+    guard let desired else { return 0 }
+    return Plan(desired: held(desired), observed: table).operations.count
+  }
+
+  private func held(_ table: KernelTable) -> KernelTable {
+    var table = table
+    if case .asked = ownership { table.flags |= NFT.tableOwnership }
+    return table
+  }
+
+  private mutating func enforce(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Keeper.Enforcement {
+    let (table, provenance, candidate): (KernelTable, Provenance, Candidate?)
+    switch resolve(target, purpose) {
+    case .failure(let refusal): return .failed(refusal.description)
+    case .success(let found): (table, provenance, candidate) = found
+    }
+    let outcome: Enforcer.Outcome
+    do throws(EnforcementError) {
+      outcome = try apply(table)
+    } catch {
+      observed = nil
+      return .failed(error.description)
+    }
+    observed = StoredTable(table: outcome.table, generation: outcome.generation)
+    // What was read back is equal, and one copy of it is enough.
+    desired = outcome.table?.lasting ?? table
+    sent = outcome.plan.operations.count
+    switch (target, purpose) {
+    case (.same, _): break
+    case (.stored(let number), .begin), (.stored(let number), .goBack):
+      (self.candidate, storedNumber) = (candidate, number)
+    case (.candidate, _), (.stored, _), (.storedPanic, _), (.lastResort, _):
+      (self.candidate, storedNumber) = (candidate, nil)
+    }
+    return .equal(changes: sent, provenance)
+  }
+
+  private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
+    do throws(EnforcementError) {
+      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+    } catch {
+      // A kernel before Linux 6.9 does not know what it is asked for: then events alone tell of who meddles.
+      guard case .asked = ownership, case .refused(let what, let reason) = error,
+        what?.hasPrefix("table") == true,
+        !reason.contains("EPERM")
+      else { throw error }
+      ownership = .shared
+      surroundings.say(
+        .notice,
+        "this kernel does not let a table be held (\(reason)): changes by others are repaired instead")
+      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+    }
+  }
+
+  /// A candidate for the day of what is in force, where the clock has been set back since: a grant whose time is over stays
+  /// over.
+  private func notBefore(_ candidate: Candidate) -> Candidate {
+    guard let since = keeper.inForce?.since else { return candidate }
+    let day = CalendarDate(secondsSince1970: Int(clamping: since))
+    return candidate.today < day ? candidate.again(today: day, live: candidate.live) : candidate
+  }
+
+  private func resolve(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Result<
+    (KernelTable, Provenance, Candidate?), Refusal
+  > {
+    let now = surroundings.now().sinceEpoch
+    switch target {
+    case .candidate(let asked, let kind):
+      let candidate = notBefore(asked)
+      return .success(
+        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
+    case .same:
+      guard let desired, let provenance = keeper.inForce else {
+        return .failure(Refusal("nothing is in force yet"))
+      }
+      return .success((desired, provenance, candidate))
+    case .lastResort:
+      let provenance = Provenance(
+        kind: .lockDown, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
+      return .success((resort, provenance, nil))
+    case .stored(let number):
+      let found = stored(directory?.ruleset(number) ?? .absent, "the stored ruleset \(number)")
+      // What is loaded at boot is the same ruleset once more: what was in force before a trial, or before a restart.
+      if case .failure = found, purpose.isReturn {
+        let twin = stored(directory?.ruleset(.boot) ?? .absent, "the stored ruleset for boot")
+        if case .success = twin { return twin }
+      }
+      return found
+    case .storedPanic:
+      let found = stored(directory?.ruleset(.panic) ?? .absent, "the stored ruleset for a panic")
+      if case .failure = found {
+        let provenance = Provenance(
+          kind: .panic, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
+        return .success((resort, provenance, nil))
+      }
+      return found
+    }
+  }
+
+  private func stored(_ content: StateDirectory.Content<StoredRuleset>, _ what: String) -> Result<
+    (KernelTable, Provenance, Candidate?), Refusal
+  > {
+    switch content {
+    case .absent: return .failure(Refusal("\(what) is not there"))
+    case .damaged(let why): return .failure(Refusal("\(why)"))
+    case .whole(let ruleset):
+      guard let table = ruleset.table else { return .failure(Refusal("\(what) cannot be read")) }
+      return .success((table, ruleset.provenance, nil))
+    }
+  }
+
+  /// Keeps what is in force under a number of its own, and where it is settled for the next boot, with what holds in a
+  /// lock-down and a panic.
+  private mutating func store(_ settlement: Keeper.Settlement) {
+    guard let directory, let desired, let provenance = keeper.inForce else { return }
+    let known = storedNumber
+    let number = known ?? (directory.numbers().last ?? 0) + 1
+    let held = [keeper.state.inForce, keeper.state.pending?.back, keeper.state.panic?.behind].compactMap {
+      $0
+    }
+    let candidate = candidate
+    let kept = keep(.rulesets) { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      if known == nil { try directory.write(ruleset, number: number, holding: held) }
+      guard settlement == .settled else { return }
+      try directory.write(ruleset, .boot)
+      guard let candidate else { return }
+      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
+        var provenance = provenance
+        provenance.kind = kind
+        try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
+      }
+    }
+    storedNumber = kept == .kept ? number : nil
+    keeper.kept(storedNumber)
+  }
+
+  private mutating func storePanic() {
+    guard let desired, let provenance = keeper.inForce else { return }
+    keep(.rulesets) { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      try directory.write(ruleset, .panic)
+      try directory.write(ruleset, .boot)
+    }
+  }
+
+  private static func stored(_ table: KernelTable, _ provenance: Provenance) throws(StateError)
+    -> StoredRuleset
+  {
+    do throws(StoreError) {
+      return try StoredRuleset(table, provenance)
+    } catch {
+      throw StateError("\(EnforcementError(error))")
+    }
+  }
+
+  private enum Keeping {
+    case kept
+    case failed
+  }
+
+  @discardableResult
+  private mutating func save() -> Keeping {
+    let state = keeper.state
+    return keep(.state) { (directory) throws(StateError) in try directory.write(state) }
+  }
+
+  /// A stored trial that cannot be removed can be rolled back to: that is said, and changes nothing else.
+  private func discard(_ number: Int) {
+    do throws(StateError) {
+      try directory?.remove(number: number)
+    } catch {
+      surroundings.say(.warning, "the ruleset \(number), which was on trial, is still stored: \(error)")
+    }
+  }
+
+  /// Stores a part. A failure is said once as long as its reason stays the same.
+  @discardableResult
+  private mutating func keep(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
+    guard let directory else { return .kept }
+    do throws(StateError) {
+      try body(directory)
+      if failures.removeValue(forKey: part) != nil, failures.isEmpty {
+        surroundings.say(.notice, "what is in force is stored on disk again")
+      }
+      return .kept
+    } catch {
+      if failures.updateValue(error.description, forKey: part) != error.description {
+        surroundings.say(
+          .error, "what is in force is not stored for the next restart: \(error); the kernel still holds it")
+      }
+      return .failed
+    }
+  }
+}
+
+/// What a custody is surrounded by: the policy file, the clock and the journal.
+public protocol CustodySurroundings {
+  /// Reads the policy file and checks it. Nil where that takes its time: the reading is given to the keeper later.
+  func readPolicy() -> PolicyReading?
+  /// The time.
+  func now() -> Moment
+  /// Tells the journal.
+  func say(_ severity: Keeper.Severity, _ text: PrintableText)
+}
+
+extension Keeper.Purpose {
+  /// Who stands behind it.
+  var author: String {
+    switch self {
+    case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
+    case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
+    }
+  }
+
+  /// Whether it returns to what was settled before.
+  fileprivate var isReturn: Bool {
+    switch self {
+    case .begin, .goBack: true
+    case .policyFile, .recompile, .apply, .rollback, .panic, .endPanic, .repair: false
+    }
+  }
+}
+
+extension KernelTable {
+  /// A table as it was read, without what ends by itself, and without who holds it.
+  fileprivate var lasting: KernelTable {
+    var table = self
+    table.flags &= ~NFT.tableOwnership
+    for index in table.sets.indices where table.sets[index].flags & NFT.setTimeout != 0 {
+      table.sets[index].elements = table.sets[index].elements.lasting
+    }
+    return table
+  }
+}

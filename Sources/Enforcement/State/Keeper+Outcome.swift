@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import Ruleset
+
+extension Keeper {
+  /// What came of making the kernel equal to a target.
+  public enum Enforcement: Sendable {
+    /// The kernel holds it, read back. `changes` operations were sent; 0: it held it already.
+    case equal(changes: Int, Provenance)
+    /// It does not; what it held before, it holds still. The reason in a sentence.
+    case failed(String)
+  }
+
+  /// The kernel was made equal to a target, or refused.
+  public mutating func enforced(
+    _ purpose: Purpose, _ target: Target, _ outcome: Enforcement, at now: Moment
+  ) -> [Action] {
+    switch outcome {
+    case .failed(let reason): return failed(purpose, target, reason, at: now)
+    case .equal(let changes, let provenance):
+      (isHeld, isReleased) = (true, false)
+      // What stands in for a stored ruleset does so until that one, or a policy, can be put in force.
+      if case .lastResort = target, case .begin = purpose {} else { isStandIn = false }
+      if !isStandIn { retry = nil }
+      tally.lastSuccess = now.sinceEpoch
+      if changes > 0 { tally.applies += 1 }
+      return succeeded(purpose, target, changes, provenance)
+    }
+  }
+
+  /// What is in force is stored under this number; nil: it could not be, so that nobody can go back to it.
+  public mutating func kept(_ number: Int?) { state.inForce = number }
+
+  private mutating func succeeded(
+    _ purpose: Purpose, _ target: Target, _ changes: Int, _ provenance: Provenance
+  ) -> [Action] {
+    let before = inForce
+    if case .same = target {} else { inForce = provenance }
+    let count = changes == 1 ? "1 change" : "\(changes) changes"
+    switch purpose {
+    case .begin:
+      return changes == 0
+        ? [] : [.say(.notice, "the ruleset of \(provenance.path) is in force again: \(count)")]
+    case .repair(let author):
+      guard changes > 0 else { return [] }
+      tally.repairs += 1
+      let who = author.map { " by \($0)" } ?? ""
+      return [.say(.warning, "the ruleset was changed\(who): repaired, \(count)")]
+    case .policyFile(let reason):
+      state.superseded = nil
+      guard changes > 0 || before?.digest != provenance.digest || state.inForce == nil else { return [] }
+      if state.panic != nil {
+        return [.storePanic, .say(.notice, "the panic holds, with the new policy's failsafe grants")]
+      }
+      return Self.keep + [.say(.notice, "\(reason): in force, \(count)")]
+    case .recompile(let reason):
+      return changes == 0 ? [] : Self.keep + [.say(.notice, "\(reason): in force, \(count)")]
+    case .apply(let by, let confirm):
+      supersede(unless: provenance)
+      guard let confirm else { return Self.keep + [.say(.notice, "applied by \(by): \(count)")] }
+      return [
+        .store(.pending), .save,
+        .say(.notice, "applied by \(by), to be confirmed within \(confirm.seconds) s: \(count)"),
+      ]
+    case .rollback(let by):
+      supersede(unless: provenance)
+      return Self.keep + [.say(.notice, "rolled back by \(by): \(count)")]
+    case .goBack(let reason):
+      let settled = state.pending.map { settleBack($0) } ?? [.save]
+      supersede(unless: provenance)
+      return settled + [.say(.warning, "\(reason): went back, \(count)"), .readPolicy]
+    case .panic(let by):
+      let settled = state.pending.map { settleBack($0) } ?? []
+      return settled + [
+        .storePanic, .save, .say(.warning, "panic declared by \(by): nothing but the failsafe grants"),
+      ]
+    case .endPanic(let by):
+      state.panic = nil
+      return Self.keep + [.say(.notice, "the panic was ended by \(by)")]
+    }
+  }
+
+  /// What is in force now is kept, and loaded at boot from now on.
+  private static let keep: [Action] = [.store(.settled), .save]
+
+  /// What somebody asked for stands above the policy file, unless the file says the same.
+  private mutating func supersede(unless provenance: Provenance) {
+    state.superseded = file.digest == provenance.digest ? nil : file.digest
+  }
+
+  /// Nothing was changed. What must become true is tried again, ever less often; what a person asked for is not.
+  private mutating func failed(
+    _ purpose: Purpose, _ target: Target, _ reason: String, at now: Moment
+  ) -> [Action] {
+    tally.failures += 1
+    let what: PrintableText =
+      switch purpose {
+      case .begin: "the last ruleset could not be put in force"
+      case .policyFile, .recompile, .apply: "the policy could not be put in force, what was stays"
+      case .rollback: "could not roll back"
+      case .goBack: "could not go back"
+      case .panic: "the panic's ruleset could not be put in force"
+      case .endPanic: "the panic could not be ended"
+      case .repair: "the ruleset has drifted and could not be repaired"
+      }
+    var actions: [Action] = [.say(.error, "\(what): \(reason)")]
+    switch purpose {
+    case .begin:
+      again(at: now)
+      // Nothing protects the machine: the least that can is put there meanwhile.
+      if case .lastResort = target {
+      } else if !isHeld, !wasTableThere {
+        isStandIn = true
+        actions.append(.enforce(.lastResort, .begin))
+      }
+    case .policyFile, .recompile, .repair: again(at: now)
+    case .goBack:
+      let pause = again(at: now)
+      state.pending?.deadline = now.sinceBoot + pause
+    case .apply(_, .some):
+      state.pending = nil
+      actions.append(.save)
+    case .panic:
+      // One that holds already goes on to hold.
+      if inForce?.kind != .panic { state.panic = nil }
+      actions.append(.save)
+    case .apply(_, nil), .rollback, .endPanic: break
+    }
+    return actions
+  }
+
+  /// Plans another attempt: in 0.1 s, twice as late after each failure, a minute at most. Returns the pause.
+  @discardableResult
+  private mutating func again(at now: Moment) -> Int64 {
+    let failures = (retry?.failures ?? 0) + 1
+    let pause: Int64 = min(100_000_000 << Int64(min(failures - 1, 10)), 60_000_000_000)
+    retry = Retry(moment: now.sinceBoot + pause, failures: failures)
+    return pause
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import PolicyAnalysis
+internal import PolicyLanguage
+
+/// A side from which packets come to a host: a zone of its policy, or, where there is no policy, one of its interfaces.
+public struct Approach: Sendable {
+  /// What is trusted of it.
+  public enum Kind: Sendable, Hashable {
+    /// A tunnel: what comes is authenticated.
+    case tunnel
+    /// The host's own containers.
+    case containers
+    /// Any other.
+    case network
+  }
+
+  /// Somebody who may send from there.
+  public struct Source: Sendable {
+    /// The policy's name for it; `anyone` for whom nothing names.
+    public let name: String
+    /// Addresses that it may have, wherever it is.
+    public let addresses: [IPAddress]
+    /// Addresses that it may have next door, by the interface.
+    let nearby: [InterfaceName: [IPAddress]]
+
+    init(name: String, addresses: [IPAddress], nearby: [InterfaceName: [IPAddress]] = [:]) {
+      self.name = name
+      self.addresses = addresses
+      self.nearby = nearby
+    }
+
+    /// The addresses from which it may send by an interface.
+    func senders(by interface: InterfaceName) -> [IPAddress] { addresses + (nearby[interface] ?? []) }
+  }
+
+  /// The zone's or the interface's name.
+  public let name: String
+  /// What is trusted of it.
+  public let kind: Kind
+  /// The host's interfaces by which it comes, those that are up.
+  public let interfaces: [NetworkInterface]
+  /// Who may send: `anyone` first, the others by name.
+  public let sources: [Source]
+
+  /// The sides of a host by the zones of its policy. A zone without an interface that is up is no side: its name is in
+  /// `absent`.
+  public static func all(of host: HostSnapshot, by view: SiteView) -> (
+    approaches: [Approach], absent: [String]
+  ) {
+    var approaches: [Approach] = []
+    var absent: [String] = []
+    for zone in view.zones {
+      let own = view.interfaces(of: zone, among: entrances(of: host))
+      if own.isEmpty {
+        absent.append(zone.name)
+        continue
+      }
+      let kind: Kind =
+        switch zone.kind {
+        case .tunnel: .tunnel
+        case .containers: .containers
+        case .network, .internet: .network
+        }
+      approaches.append(
+        Approach(name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view)))
+    }
+    return (approaches, absent)
+  }
+
+  /// The sides of a host by its interfaces; `tunnels` are those that WireGuard made.
+  public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Approach] {
+    entrances(of: host).map { interface in
+      let isBridge = interface.kind == "bridge"
+      return Approach(
+        name: interface.name.description,
+        kind: tunnels.contains(interface.name) || interface.kind == "wireguard"
+          ? .tunnel : isBridge ? .containers : .network,
+        interfaces: [interface],
+        sources: [
+          Source(name: "anyone", addresses: strangers, nearby: [interface.name: neighbours(on: interface)])
+        ])
+    }
+  }
+
+  /// Interfaces by which packets enter: up, not the loopback, and not a part of a bridge or bond, which enters for them.
+  private static func entrances(of host: HostSnapshot) -> [NetworkInterface] {
+    host.interfaces.filter { $0.state == .up && !$0.isLoopback && $0.master == nil }
+  }
+
+  /// Addresses that are nobody's (RFC 2544, RFC 3849): somebody far away.
+  private static let strangers = [
+    IPAddress(family: .ipv4, bits: 0xc612_0001), IPAddress(family: .ipv6, bits: 0x2001_0db8_ffff << 80 | 1),
+  ]
+
+  /// Somebody next door: one address in each network of the interface that is not the host's own.
+  private static func neighbours(on interface: NetworkInterface) -> [IPAddress] {
+    interface.addresses.compactMap { own -> IPAddress? in
+      let network = own.network
+      let first = network.address.bits
+      return [6, 5, 9, 2, 1].map { IPAddress(family: network.family, bits: first + $0) }.first {
+        network.contains($0) && !interface.owns($0) && $0 != network.last
+      }
+    }
+  }
+
+  /// Who may send from a zone: in a tunnel its machines and the networks behind them, elsewhere those whom a grant names,
+  /// and anyone, far and near.
+  private static func sources(in zone: SiteZone, _ interfaces: [NetworkInterface], _ view: SiteView)
+    -> [Source]
+  {
+    if zone.kind == .tunnel { return peers(in: zone, view) }
+    var nearby: [InterfaceName: [IPAddress]] = [:]
+    for interface in interfaces {
+      nearby[interface.name] = neighbours(on: interface).filter { address in
+        !view.isNamed(address)
+          && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) })
+      }
+    }
+    var sources = [Source(name: "anyone", addresses: view.anyone(in: zone), nearby: nearby)]
+    for source in Set((view.policy.grants + view.policy.failsafe).flatMap(\.from)) {
+      switch source {
+      case .prefix(let prefix): sources.append(Source(name: prefix.description, addresses: [prefix.address]))
+      case .list(let name):
+        let prefixes = view.policy.list(named: name)?.prefixes ?? []
+        sources.append(
+          Source(
+            name: name,
+            addresses: AddressFamily.allCases.compactMap { family in
+              prefixes.first { $0.family == family }?.address
+            }))
+      case .machine, .tunnel, .zone, .machineZone: break
+      }
+    }
+    // Where a zone says which sources may appear in it, others are not asked about.
+    let possible = sources.compactMap { source -> Source? in
+      let own = source.addresses.filter { address in
+        zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }
+      }
+      return own.isEmpty && source.nearby.values.allSatisfy(\.isEmpty)
+        ? nil : Source(name: source.name, addresses: own, nearby: source.nearby)
+    }
+    return possible.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
+  }
+
+  private static func peers(in zone: SiteZone, _ view: SiteView) -> [Source] {
+    guard let tunnel = view.policy.tunnel(named: zone.name),
+      !view.machine.addresses(in: tunnel.name).isEmpty
+    else { return [Source(name: "anyone", addresses: view.anyone(in: zone))] }
+    var sources = view.policy.machines.compactMap { machine -> Source? in
+      let addresses = machine.addresses(in: tunnel.name)
+      return machine.name == view.machine.name || addresses.isEmpty
+        ? nil : Source(name: machine.name, addresses: addresses)
+    }
+    for case .machineZone(let name, let zoneName) in Set(view.policy.grants.flatMap(\.from))
+    where name != view.machine.name {
+      guard let prefixes = view.policy.machine(named: name)?.zone(named: zoneName)?.prefixes else { continue }
+      sources.append(
+        Source(
+          name: "\(name).\(zoneName)",
+          addresses: prefixes.map(\.last).map { IPAddress(family: $0.family, bits: $0.bits - 1) }))
+    }
+    return sources.sorted { $0.name < $1.name }
+  }
+}

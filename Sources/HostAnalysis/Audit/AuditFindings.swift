@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PacketWalk
+public import PolicyAnalysis
+internal import PolicyLanguage
+public import Ruleset
+
+extension Audit {
+  /// What is worth telling of the host, the gravest first. `drift` is what lies between the kernel and the policy,
+  /// `blindSpots` what no walk sees, and `health` what the settings and WireGuard say.
+  public func findings(
+    drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil
+  ) -> [AuditFinding] {
+    var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) }
+    switch drift {
+    case .none: break
+    case .operations(let count):
+      findings.append(
+        AuditFinding(
+          check: .drift, severity: .error, subject: view?.machine.name ?? "",
+          found: "the kernel differs from the policy by \(count) operation\(count == 1 ? "" : "s")",
+          fix: "look at wgfence plan, then wgfence apply"))
+    case .notLoaded:
+      findings.append(
+        AuditFinding(
+          check: .drift, severity: .error, subject: view?.machine.name ?? "",
+          found: "no ruleset of wgfence is loaded in this kernel: what is closed is closed by others",
+          fix: "wgfence apply puts the policy in force"))
+    }
+    if let view { findings += unusedGrants(view) }
+    findings += blindSpots.map(Self.finding(of:))
+    if let health { findings += Self.findings(of: health) }
+    var told: Set<String> = []
+    return findings.filter { told.insert($0.fingerprint).inserted }.sorted {
+      ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
+    }
+  }
+
+  /// What lies between the kernel and the policy.
+  public enum Drift: Sendable, Hashable {
+    /// Nothing, or there is no policy.
+    case none
+    /// So many operations.
+    case operations(Int)
+    /// The kernel does not have the table at all.
+    case notLoaded
+
+    /// What lies between the table as it was read (nil: there is none) and as it is to be.
+    public init(from observed: KernelTable?, to desired: KernelTable) {
+      guard let observed else {
+        self = .notLoaded
+        return
+      }
+      let operations = Plan(desired: desired, observed: observed).operations.count
+      self = operations == 0 ? .none : .operations(operations)
+    }
+  }
+
+  private func finding(of exposure: Exposure, drift: Drift, view: SiteView?) -> [AuditFinding] {
+    var findings: [AuditFinding] = []
+    let open = exposure.reachable.filter { $0.verdict == .accept && $0.standing == .ungranted }
+    if let first = open.first {
+      let sides = open.map { "\($0.zone) (\($0.from.joined(separator: ", ")))" }.unique
+      let reason = first.reason.isEmpty ? first.because : "\(first.because): \(first.reason)"
+      findings.append(
+        AuditFinding(
+          check: .exposed, severity: .error, subject: exposure.subject,
+          found: "\(exposure.title) is reached from \(sides.joined(separator: " and ")): \(reason)",
+          fix: Self.closing(exposure, open, drift, view)))
+    }
+    let unknown = exposure.reachable.filter { $0.verdict == .undetermined }
+    if let first = unknown.first {
+      findings.append(
+        AuditFinding(
+          check: .undetermined, severity: .warning, subject: exposure.subject,
+          found: "whether \(exposure.title) is reached from "
+            + unknown.map(\.zone).unique.joined(separator: " and ")
+            + " hangs on what the walk does not speak: \(first.because)",
+          fix: "ask wgfence explain --live, and look at that rule yourself"))
+    }
+    if let wide = wildcard(exposure, view) { findings.append(wide) }
+    return findings
+  }
+
+  private static func finding(of spot: BlindSpot) -> AuditFinding {
+    let severity: FindingSeverity
+    let fix: String
+    switch spot {
+    case .bridgedPastRules, .bridgedThroughRules:
+      (severity, fix) = (.information, "nothing, if what is on one bridge may talk to each other")
+    case .unseen: (severity, fix) = (.information, "look as root, with all its capabilities")
+    case .legacyTable:
+      (severity, fix) = (
+        .warning, "list it with that program, and move its rules to nf_tables or take them away"
+      )
+    case .expressDataPath, .trafficControl, .interfacePrograms, .socketLookup, .netfilterProgram,
+      .hookFunction,
+      .virtualServices, .flowtable:
+      (severity, fix) = (.warning, "find out whose it is: no verdict of this audit takes it into account")
+    }
+    return AuditFinding(
+      check: .blindSpot, severity: severity, subject: spot.description, found: spot.description, fix: fix)
+  }
+
+  /// What a doctor finds that also says who reaches what.
+  private static func findings(of health: DoctorSubject) -> [AuditFinding] {
+    let results: [(AuditCheck, CheckResult)] = [
+      (.allowedIPs, health.allowedIPsPolicy()), (.setting, health.reversePathFilter()),
+      (.setting, health.sourceValidMark()), (.setting, health.forwarding()),
+      (.ipv6LeftOut, health.ipv6LeftOut()),
+    ]
+    return results.flatMap { check, result in
+      result.findings.map {
+        AuditFinding(check: check, severity: $0.severity, subject: $0.found, found: $0.found, fix: $0.fix)
+      }
+    }
+  }
+
+  private static func closing(
+    _ exposure: Exposure, _ open: [Exposure.Reach], _ drift: Drift, _ view: SiteView?
+  ) -> String {
+    guard let view else {
+      return "bind it to the address of the tunnel, or write a policy (wgfence init) and put it in force"
+    }
+    if drift != .none { return "wgfence apply closes it" }
+    let zones = open.map(\.zone).unique.joined(separator: ", ")
+    return "bind it elsewhere or stop it, or grant it: - { to: \(view.machine.name), services: "
+      + "[\(exposure.listener.port)/\(exposure.listener.protocol)], from: [\(zones)] }"
+  }
+
+  /// A socket on every address of the host that grants let only tunnels come to.
+  private func wildcard(_ exposure: Exposure, _ view: SiteView?) -> AuditFinding? {
+    guard let view, exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
+      exposure.published == nil, exposure.place == .host, !exposure.isExposed
+    else { return nil }
+    let reached = exposure.reachable.filter { $0.verdict == .accept }.map(\.zone).unique
+    let tunnels = approaches.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
+    guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
+    let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
+      .flatMap { view.machine.addresses(in: $0.name) }
+    // A program often has one socket for each family.
+    let port = "\(exposure.listener.port)/\(exposure.listener.protocol)"
+    let who = exposure.listener.process?.name ?? exposure.service ?? "somebody"
+    return AuditFinding(
+      check: .wildcard, severity: .information, subject: "\(port) of \(who)",
+      found:
+        "\(who) listens on every address for \(port), though only \(tunnels.joined(separator: ", ")) needs it",
+      fix:
+        "have it listen on \(addresses.map(\.description).joined(separator: ", ")) alone: then it is closed twice"
+    )
+  }
+
+  /// Grants to this machine's own services that nobody listens for.
+  private func unusedGrants(_ view: SiteView) -> [AuditFinding] {
+    let listeners = exposures.filter { $0.place == .host && !$0.listener.isLoopbackOnly }.map(\.listener)
+    var findings: [AuditFinding] = []
+    for grant in view.policy.grants where grant.to.contains(.machine(view.machine.name)) {
+      for service in grant.services {
+        let ports = service.ports.compactMap { port -> (IPProtocol, PortRange)? in
+          if case .ports(let transport, let range) = port { (transport, range) } else { nil }
+        }
+        let isUsed = ports.contains { transport, range in
+          listeners.contains {
+            $0.protocol == transport && range.lower <= $0.port && $0.port <= range.upper
+          }
+        }
+        if ports.isEmpty || isUsed { continue }
+        let text = ports.map { "\($0.1)/\($0.0)" }.joined(separator: ", ")
+        let name = service.name == text ? text : "\(service.name) (\(text))"
+        findings.append(
+          AuditFinding(
+            check: .unusedGrant, severity: .information,
+            subject: "\(service.name) from \(grant.wordsFrom.joined(separator: ", "))",
+            found: "line \(grant.location.line) grants \(name), and nobody listens there",
+            fix: "start the service, or take it out of the line", line: grant.location.line))
+      }
+    }
+    return findings
+  }
+}
+
+extension Exposure {
+  /// The socket as `0.0.0.0:5432/tcp`; `*` for both families.
+  public var socket: String {
+    let address =
+      listener.isDualStack
+      ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
+    return
+      "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+  }
+
+  /// By what it is known from one audit to the next: no process numbers.
+  public var subject: String { place == .host ? socket : "\(socket) in \(stablePlace)" }
+
+  private var stablePlace: String {
+    if case .process(let process) = place { return "process \(process.name)" }
+    return "\(place)"
+  }
+
+  /// The service's name, where it says more than the port.
+  public var serviceName: String? { service == "\(listener.port)/\(listener.protocol)" ? nil : service }
+
+  /// The socket and who answers.
+  public var title: String {
+    let who = container.map { "container \($0)" } ?? listener.process?.name
+    let names = [serviceName, who].compactMap { $0 }
+    return socket + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))")
+      + (place == .host ? "" : " in \(stablePlace)")
+  }
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PacketSets
+internal import PacketWalk
+internal import PolicyAnalysis
+internal import PolicyLanguage
+internal import Ruleset
+
+/// Who reaches a socket: asks the walk for each side, each of its senders, and each address by which the socket is called.
+///
+/// A class, since it remembers what ports that no rule tells apart have in common.
+final class ReachJudge {
+  let host: AuditedHost
+  let approaches: [Approach]
+  let view: SiteView?
+  let fates: PacketFates
+  private let services: ServiceIndex
+  private var known: [Shape: [Exposure.Reach]] = [:]
+  /// Whether what is being judged hangs on the very port, and not on its class alone.
+  private var hangsOnPort = false
+  private let otherWalks: [UInt64: PacketWalk]
+
+  /// What sockets have in common that fare alike.
+  private struct Shape: Hashable {
+    let transport: IPProtocol
+    let address: IPAddress
+    let isDualStack: Bool
+    let boundInterface: InterfaceName?
+    let portClass: UInt16
+    let namespace: UInt64
+  }
+
+  /// What befalls a packet, and what it has to do with grants.
+  private struct Judged {
+    let verdict: TraceVerdict
+    let because: String
+    let reason: String
+    let standing: Exposure.Standing
+  }
+
+  init(_ host: AuditedHost, _ approaches: [Approach], _ view: SiteView?) {
+    self.host = host
+    self.approaches = approaches
+    self.view = view
+    fates = PacketFates(host.tables, order: host.order, surroundings: host.surroundings, view: view)
+    services = ServiceIndex((view?.policy.services ?? []) + ServiceCatalogue.services)
+    otherWalks = host.otherTables.mapValues { PacketWalk($0) }
+  }
+
+  // MARK: The host's own
+
+  /// A socket of the host. `published` is where packets for it go instead, by a translation that some side meets.
+  func exposure(of listener: Listener, published: PublishedTarget?) -> Exposure {
+    let container = published.flatMap(container(at:)) ?? listener.process.flatMap(host.survey.container(of:))
+    return Exposure(
+      listener: listener, published: published, container: container,
+      network: container != nil && published == nil ? "host network" : nil,
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
+  }
+
+  /// A port of the host that is published and that no socket of the host listens on.
+  func exposure(of port: PublishedPort) -> Exposure {
+    let behind = listener(at: port.target.address, port.target.port, port.transport)
+    let listener = Listener(
+      protocol: port.transport, address: port.address, port: port.port, process: behind?.process,
+      inode: behind?.inode ?? 0)
+    return Exposure(
+      listener: listener, published: port.target,
+      container: container(at: port.target) ?? behind?.process.flatMap(host.survey.container(of:)),
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
+  }
+
+  private func reaches(_ listener: Listener) -> [Exposure.Reach] {
+    reaches(listener, in: host.survey.host) { fate, question, approach in
+      guard fate.end == .host, fate.address == question.destination, fate.port == nil else {
+        return self.arrived(fate, question, approach)
+      }
+      guard self.isTunnelPort(question) else { return self.judged(fate, approach) }
+      self.hangsOnPort = true
+      return Judged(
+        verdict: .accept, because: fate.because, reason: "WireGuard's own port", standing: .unjudged)
+    }
+  }
+
+  /// What becomes of a packet that was translated: whether somebody answers where it goes.
+  private func arrived(_ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach) -> Judged {
+    hangsOnPort = true
+    let port = fate.port ?? question.port
+    let place = "\(fate.address) port \(port)"
+    if fate.end == .host {
+      guard listens(host.survey.host, fate.address, port, question.transport) else {
+        return silent("is translated to \(place), where nobody listens")
+      }
+      return judged(fate, approach)
+    }
+    guard let other = namespace(with: fate.address) else {
+      return judged(fate, approach, reason: "goes on to \(place), which is not on this host")
+    }
+    guard listens(other, fate.address, port, question.transport) else {
+      return silent("goes on to \(place) in \(other.kind), where nobody listens")
+    }
+    return inside(other, fate.address, port, question) ?? judged(fate, approach)
+  }
+
+  private func silent(_ reason: String) -> Judged {
+    Judged(verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
+  }
+
+  private func judged(_ fate: PacketFate, _ approach: Approach, reason: String? = nil) -> Judged {
+    let standing: Exposure.Standing =
+      fate.verdict != .accept
+      ? .unjudged : fate.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
+    return Judged(
+      verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
+      standing: standing)
+  }
+
+  /// Whether it is for WireGuard itself. A policy says so of its own tunnels.
+  private func isTunnelPort(_ question: PacketFates.Question) -> Bool {
+    view == nil && question.transport == .udp && host.tunnelPorts.contains(question.port)
+  }
+
+  // MARK: Other namespaces
+
+  /// A socket in another network namespace of the host.
+  func exposure(of listener: Listener, in other: NamespaceSnapshot) -> Exposure {
+    var container = listener.process.flatMap(host.survey.container(of:))
+    if container == nil, case .container(let own) = other.kind { container = own }
+    return Exposure(
+      listener: listener, place: other.kind, container: container, network: network(of: listener, in: other),
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener, other))
+  }
+
+  /// The interfaces of the host on which the namespace's own stand beside it.
+  private func network(of listener: Listener, in other: NamespaceSnapshot) -> String? {
+    let beside = other.attachments.filter { attachment in
+      attachment.kind == .parent && attachment.namespace == host.survey.host.identity
+        && (listener.isWildcard
+          || other.snapshot.interface(owning: listener.address)?.name == attachment.interface)
+    }
+    let words = beside.compactMap { attachment -> String? in
+      guard let link = attachment.link else { return nil }
+      let kind = other.snapshot.interface(named: attachment.interface)?.kind
+      return "\(kind ?? "an interface") on \(link)"
+    }
+    return words.isEmpty ? nil : words.joined(separator: ", ")
+  }
+
+  private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
+    reaches(listener, in: other) { fate, question, approach in self.arrived(fate, question, approach) }
+  }
+
+  /// What is said of a packet for another namespace that no rule of the host has a say in; nil where they have.
+  private func passed(
+    _ question: PacketFates.Question, to other: NamespaceSnapshot, _ approach: Approach
+  ) -> Judged? {
+    let open: Judged
+    if let parent = parent(of: question.destination, in: other, on: approach) {
+      open = Judged(
+        verdict: .accept, because: "nothing objects",
+        reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
+        standing: approach.kind == .tunnel ? .unjudged : .ungranted)
+    } else if fates.fate(question).end == .output(question.input) {
+      open = Judged(
+        verdict: .accept, because: "one bridge",
+        reason: "a neighbour on \(question.input): what it sends is not routed", standing: .unjudged)
+    } else {
+      return nil
+    }
+    return inside(other, question.destination, question.port, question) ?? open
+  }
+
+  /// What the rules of the namespace itself say of a packet that comes to it, where they do not let it in.
+  private func inside(
+    _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketFates.Question
+  ) -> Judged? {
+    guard let walk = otherWalks[other.identity] else { return nil }
+    // Ports are in classes by the host's rules, and not by these.
+    hangsOnPort = true
+    let packet = Packet(
+      source: question.source, destination: address, transport: question.transport, destinationPort: port,
+      input: other.snapshot.interface(owning: address)?.name)
+    let trace = walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
+    if trace.verdict == .accept { return nil }
+    return Judged(
+      verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule of \(other.kind)",
+      standing: .unjudged)
+  }
+
+  /// The interface of the host on which the address's own stands beside it (macvlan, ipvlan), where this side comes by it.
+  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Approach)
+    -> InterfaceName?
+  {
+    guard let interface = other.snapshot.interface(owning: address),
+      let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
+      attachment.namespace == host.survey.host.identity, let link = attachment.link,
+      approach.interfaces.contains(where: { $0.name == link })
+    else { return nil }
+    return link
+  }
+
+  // MARK: What both have in common
+
+  private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
+    Shape(
+      transport: listener.protocol, address: listener.address, isDualStack: listener.isDualStack,
+      boundInterface: listener.boundInterface, portClass: fates.classes.number(of: listener.port),
+      namespace: namespace)
+  }
+
+  /// The reaches of a socket from all sides, remembered where they are those of every port of its class. `arrive` says what
+  /// becomes of packets that nothing stops on the host.
+  private func reaches(
+    _ listener: Listener, in place: NamespaceSnapshot,
+    _ arrive: (PacketFate, PacketFates.Question, Approach) -> Judged
+  ) -> [Exposure.Reach] {
+    if listener.isLoopbackOnly { return [] }
+    let shape = shape(listener, place.identity)
+    if let reaches = known[shape] { return reaches }
+    hangsOnPort = false
+    let other = place.kind == .host ? nil : place
+    let found = approaches.flatMap { approach in
+      side(approach, listener, of: other) { question in
+        if let passed = other.flatMap({ self.passed(question, to: $0, approach) }) { return passed }
+        let fate = self.fates.fate(question)
+        return fate.verdict == .accept ? arrive(fate, question, approach) : self.judged(fate, approach)
+      }
+    }
+    if !hangsOnPort { known[shape] = found }
+    return found
+  }
+
+  /// The reaches of one side: for each sender the most that any of its ways lets through.
+  private func side(
+    _ approach: Approach, _ listener: Listener, of other: NamespaceSnapshot? = nil,
+    _ judge: (PacketFates.Question) -> Judged
+  ) -> [Exposure.Reach] {
+    var reaches: [Exposure.Reach] = []
+    var senders: [[String]] = []
+    let interfaces = approach.interfaces.filter { interface in
+      other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
+    }
+    for source in approach.sources {
+      var most: Judged?
+      search: for interface in interfaces {
+        for address in source.senders(by: interface.name) where listener.serves(address.family) {
+          for destination in destinations(of: listener, address.family, on: interface, of: other) {
+            let question = PacketFates.Question(
+              input: interface.name, source: address, destination: destination, transport: listener.protocol,
+              port: listener.port)
+            let judged = judge(question)
+            if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
+            if most?.verdict == .accept { break search }
+          }
+        }
+      }
+      guard let most else { continue }
+      let same = reaches.lastIndex {
+        $0.verdict == most.verdict && $0.because == most.because && $0.standing == most.standing
+      }
+      if let same {
+        senders[same].append(source.name)
+      } else {
+        senders.append([source.name])
+      }
+      // What the last of them met is what is said of all.
+      let reach = Exposure.Reach(
+        zone: approach.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
+        standing: most.standing)
+      if let same { reaches[same] = reach } else { reaches.append(reach) }
+    }
+    return zip(reaches, senders).map { reach, from in
+      Exposure.Reach(
+        zone: reach.zone, from: from, verdict: reach.verdict, because: reach.because, reason: reach.reason,
+        standing: reach.standing)
+    }
+  }
+
+  /// The addresses by which the socket can be called: its own, or those of its namespace.
+  private func destinations(
+    of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface,
+    of other: NamespaceSnapshot?
+  ) -> [IPAddress] {
+    if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
+    return (other ?? host.survey.host).snapshot.callableAddresses(family, on: other == nil ? interface : nil)
+  }
+
+  /// The other namespace of the host that has an address.
+  func namespace(with address: IPAddress) -> NamespaceSnapshot? {
+    host.survey.others.first { $0.snapshot.interface(owning: address) != nil }
+  }
+
+  private func container(at target: PublishedTarget) -> ContainerIdentity? {
+    if case .container(let container)? = target.place { return container }
+    return nil
+  }
+
+  private func listener(at address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Listener? {
+    namespace(with: address)?.snapshot.listeners.first { $0.answers(address, port, transport) }
+  }
+
+  private func listens(
+    _ namespace: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ transport: IPProtocol
+  ) -> Bool {
+    namespace.snapshot.listeners.contains { $0.answers(address, port, transport) }
+  }
+}
+
+extension Listener {
+  /// Whether it takes what comes for this address and port.
+  func answers(_ address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Bool {
+    self.port == port && self.protocol == transport && serves(address.family)
+      && (isWildcard || self.address == address)
+  }
+}
+
+extension HostSnapshot {
+  /// A socket on every address is called at so many of them, and of bridges at so many: a host with a hundred bridges has a
+  /// hundred addresses that hardly a rule tells apart.
+  static let (mostAddresses, mostBridges) = (16, 4)
+
+  /// The addresses of a family at which the host can be called from elsewhere: those of one interface first, then those of
+  /// interfaces that are no bridges, then a few of bridges, where the caller does not come by one itself.
+  func callableAddresses(_ family: AddressFamily, on interface: NetworkInterface?) -> [IPAddress] {
+    let others = interfaces.filter { !$0.isLoopback && $0.name != interface?.name }
+    let bridges =
+      interface?.kind == "bridge" ? [] : others.filter { $0.kind == "bridge" }.prefix(Self.mostBridges)
+    let ordered = [interface].compactMap { $0 } + others.filter { $0.kind != "bridge" } + bridges
+    var addresses: [IPAddress] = []
+    for address in ordered.flatMap(\.addresses).map(\.address)
+    where address.family == family && !address.isLinkLocal && !addresses.contains(address) {
+      addresses.append(address)
+      if addresses.count == Self.mostAddresses { break }
+    }
+    return addresses
+  }
+}

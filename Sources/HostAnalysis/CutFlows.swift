@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PacketSets
+public import PacketWalk
+public import PolicyAnalysis
+internal import PolicyLanguage
+public import Ruleset
+
+/// The live connections that a change of the ruleset ends.
+public struct CutFlows: Sendable {
+  /// Those that the ruleset lets on as it is, and would not let on as it is to be.
+  public var cut: [CutFlow] = []
+  /// Those of which that cannot be told.
+  public var undetermined: [CutFlow] = []
+  /// Connections that were looked at.
+  public var flows = 0
+  /// Different questions among them, each walked once.
+  public var questions = 0
+
+  /// Nothing looked at.
+  public init() {}
+}
+
+/// Finds the live connections that a change of the own table ends: of each, the next packet of its opener is walked
+/// through the table as it is and as it is to be, as the kernel would see that packet now. Replies ride on the opener's
+/// packets and are not asked about. Other programs' tables are taken to do the same before and after.
+///
+/// Connections that no rule can tell apart are judged once: those that differ in their opener's port alone.
+public struct FlowJudge {
+  private let view: SiteView
+  private let surroundings: any Surroundings
+  private let before: PacketWalk
+  private let after: PacketWalk
+  private let ports: SourcePortClasses
+  private var answers: [FlowQuestion: FlowAnswer] = [:]
+  private var found = CutFlows()
+
+  /// A judge of a change: `observed` is the own table as it is, nil where there is none and everything passes; `desired`
+  /// as it is to be. `surroundings` answer for the host's routes and addresses.
+  public init(
+    _ view: SiteView, from observed: KernelTable?, to desired: KernelTable,
+    in surroundings: any Surroundings
+  ) {
+    self.view = view
+    self.surroundings = surroundings
+    before = PacketWalk(observed.map { [$0] } ?? [])
+    after = PacketWalk([desired])
+    ports = SourcePortClasses((observed.map { [$0] } ?? []) + [desired])
+  }
+
+  /// Judges one more connection.
+  public mutating func take(_ flow: LiveFlow) {
+    guard flow.isAlive else { return }
+    found.flows += 1
+    let question = FlowQuestion(flow, ports)
+    let answer: FlowAnswer
+    if let known = answers[question] {
+      answer = known
+    } else {
+      answer = judge(flow)
+      answers[question] = answer
+    }
+    switch answer.fate {
+    case .goesOn: break
+    case .ends: found.cut.append(CutFlow(flow, answer))
+    case .unknown: found.undetermined.append(CutFlow(flow, answer))
+    }
+  }
+
+  /// What was found, in order of machine, service and source.
+  public func result() -> CutFlows {
+    var result = found
+    result.questions = answers.count
+    result.cut.sort()
+    result.undetermined.sort()
+    return result
+  }
+
+  // MARK: One connection
+
+  private func judge(_ flow: LiveFlow) -> FlowAnswer {
+    let (source, destination) = (flow.original.source, flow.original.destination)
+    let isOwn = surroundings.addressType(source, on: nil) == .local
+    if source.isLoopback || (isOwn && surroundings.addressType(destination, on: nil) == .local) {
+      return FlowAnswer(.goesOn)
+    }
+    if isOwn {
+      let route = surroundings.route(
+        RouteQuestion(destination: flow.reply.source, source: source, input: nil))
+      guard case .interface(let output) = route else { return FlowAnswer(.goesOn) }
+      var packet = flow.nextPacket
+      packet.output = nil
+      let zone = view.zone(of: output)?.name ?? output.description
+      return compare(
+        before.departure(packet, in: surroundings), after.departure(packet, in: surroundings), flow,
+        FlowEnds(way: .out, machine: view.machine.name, zone: zone, interface: output))
+    }
+    // The interface by which its answers leave is taken for the one by which it comes.
+    let isScoped = source.family == .ipv6 && source.bits >> 118 == 0x3fa
+    let route =
+      isScoped
+      ? RouteAnswer.unknown
+      : surroundings.route(RouteQuestion(destination: source, source: flow.reply.source, input: nil))
+    guard case .interface(let input) = route else {
+      return FlowAnswer(
+        .unknown("by which interface it comes is not known"), service: service(flow),
+        FlowEnds(way: .in, machine: source.description, zone: "", interface: nil))
+    }
+    var packet = flow.nextPacket
+    packet.input = input
+    packet.destinationType = surroundings.addressType(destination, on: nil) ?? .unicast
+    let zone = view.zone(of: input, from: source)
+    return compare(
+      before.arrival(packet, in: surroundings), after.arrival(packet, in: surroundings), flow,
+      FlowEnds(
+        way: .in, machine: zone.map { view.sender(source, in: $0) } ?? input.description,
+        zone: zone?.name ?? input.description, interface: input))
+  }
+
+  private func compare(_ old: Trace, _ new: Trace, _ flow: LiveFlow, _ ends: FlowEnds) -> FlowAnswer {
+    let fate: FlowFate
+    switch (old.verdict, new.verdict) {
+    case (.drop, _), (.reject, _), (_, .accept): return FlowAnswer(.goesOn)
+    case (.accept, .drop), (.accept, .reject):
+      fate =
+        flow.status.contains(.offloaded)
+        ? .unknown("a flowtable carries it past the rules") : .ends
+    case (.undetermined, _): fate = .unknown(Self.reason(old))
+    case (.accept, .undetermined): fate = .unknown(Self.reason(new))
+    }
+    return FlowAnswer(
+      fate, service: service(flow), ends,
+      because: old.verdict == .accept && old.steps.contains { !$0.table.isEmpty } ? view.because(old) : nil,
+      refusal: new.verdict == .undetermined ? nil : view.because(new))
+  }
+
+  private static func reason(_ trace: Trace) -> String {
+    guard let step = trace.steps.last else { return "" }
+    return "it hangs on \(step.place): \(WalkText.text(step.outcome))"
+  }
+
+  private func service(_ flow: LiveFlow) -> String {
+    let transport = flow.transport
+    if transport.hasPorts {
+      let port = flow.original.destinationPort
+      return view.service(transport, port) ?? "\(port)/\(transport)"
+    }
+    if let query = flow.query {
+      return query.type == 8 || query.type == 128 ? "ping" : "\(transport) type \(query.type)"
+    }
+    return "ip/\(transport.number)"
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PolicyAnalysis
+public import PolicyLanguage
+
+/// Addresses of a host's interfaces whose networks the policy places on other interfaces. The rules drop what comes from
+/// such a network, so the host loses its neighbours there, its router and its name server among them.
+///
+/// A policy file alone cannot show this: it does not say in which networks its machines stand.
+public struct MisplacedAddresses: Sendable {
+  /// One address of one interface.
+  public struct Finding: Sendable, Hashable {
+    /// What is wrong, as a sentence without a full stop.
+    public let found: String
+    /// What to write in the policy, as a sentence without a full stop.
+    public let fix: String
+  }
+
+  /// By interface and address.
+  public let findings: [Finding]
+
+  /// The addresses of these interfaces of a host that is this machine of the policy. Loopback, the policy's tunnels and
+  /// link-local addresses have their place by definition.
+  public init(_ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy) {
+    let homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
+    let zones = SiteZone.zones(of: machine, in: policy)
+    findings = interfaces.filter { !$0.isLoopback }.sorted { $0.name < $1.name }.flatMap { interface in
+      let zone = zones.first { $0.interfaces.contains { $0.matches(interface.name) } } ?? zones.last
+      guard let zone, zone.kind != .tunnel else { return [Finding]() }
+      return interface.addresses.filter { !LinkAddress.isOfLink($0.address) }.compactMap { address in
+        Self.finding(address, interface.name, zone, homes.home(of: Prefix(address.address)), machine, policy)
+      }
+    }
+  }
+
+  private static func finding(
+    _ address: InterfaceAddress, _ interface: InterfaceName, _ zone: SiteZone, _ home: AddressHomes.Home?,
+    _ machine: Machine, _ policy: Policy
+  ) -> Finding? {
+    let what = "\(interface) has the address \(address.address)/\(address.prefixLength)"
+    guard let home else {
+      guard zone.kind == .containers, !zone.prefixes.isEmpty else { return nil }
+      return Finding(
+        found: "\(what), which 'prefixes' of the zone 'containers' of \(machine.name) do not hold: "
+          + "everything from \(address.network) is dropped there",
+        fix: "add \(address.network) to 'prefixes' of the zone 'containers' of \(machine.name)")
+    }
+    if home.zones.contains(zone.name) { return nil }
+    let place = home.zones.joined(separator: " or ")
+    let holder = home.prefixes.first { $0.contains(address.address) } ?? Prefix(address.address)
+    switch home.kind {
+    case .tunnel:
+      return Finding(
+        found: "\(what), which is inside the tunnel \(place): everything from and to \(holder) is dropped on "
+          + "\(interface)",
+        fix: "use other addresses on \(interface) or in the tunnel: a network is in one place")
+    case .zone:
+      return Finding(
+        found:
+          "\(what), which is in \(holder) of the zone '\(place)' of \(machine.name): everything from \(holder) "
+          + "is dropped on \(interface)",
+        fix:
+          "add \(interface) to 'interfaces' of the zone '\(place)', or take \(address.network) out of its 'prefixes'"
+      )
+    case .remoteSubnets:
+      let owner = policy.machines.first { other in
+        other.name != machine.name && other.subnets.contains { $0.contains(address.address) }
+      }
+      let subnet = owner?.subnets.first { $0.contains(address.address) } ?? holder
+      // As long as the subnet, or longer: the zone wins.
+      let own = address.prefixLength >= subnet.length ? address.network : subnet
+      let fix =
+        zone.kind == .internet
+        ? "give \(interface) a zone with that network: zones: { lan: { interfaces: [\(interface)], prefixes: [\(own)] } }"
+        : "add \(own) to 'prefixes' of the zone '\(zone.name)' of \(machine.name)"
+      return Finding(
+        found:
+          "\(what), which is in \(subnet), a subnet of \(owner?.name ?? "another machine") that the policy reaches "
+          + "over \(place): everything from and to \(own) is dropped on \(interface), its router and its name server too",
+        fix: fix)
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+public import Netlink
+public import NetworkModel
+
+/// The connections that the kernel follows in this thread's network namespace, read by ctnetlink. It needs CAP_NET_ADMIN
+/// there. Source: `linux/netfilter/nfnetlink_conntrack.h`, `net/netfilter/nf_conntrack_netlink.c`.
+public enum Conntrack {
+  /// How a listing went.
+  public struct Listing: Sendable, Hashable {
+    /// Connections that were given to the closure.
+    public var flows = 0
+    /// Entries that could not be understood: of a family or a form that the headers do not describe.
+    public var unread = 0
+    /// False where the kernel says that the table changed its shape meanwhile: some may be missing, or given twice.
+    public var isConsistent = true
+  }
+
+  /// Whether there is none at all in this thread's network namespace, as its own count says: a listing looks through a table
+  /// of the whole machine (10 ms where it has 262,144 places), and need not then. False where the count cannot be read.
+  /// Source: `/proc/sys/net/netfilter/nf_conntrack_count`.
+  public static var isEmpty: Bool {
+    guard let text = try? ProcFile.text("/proc/sys/net/netfilter/nf_conntrack_count") else { return false }
+    return text.split(separator: "\n").first == "0"
+  }
+
+  /// Gives every connection of both families to `body`, one at a time; nothing is kept. Connections come and go
+  /// meanwhile, as they do.
+  public static func list(_ body: (LiveFlow) -> Void) throws(HostReadError) -> Listing {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
+    var listing = Listing()
+    // `struct nfgenmsg`: AF_UNSPEC lists both families.
+    listing.isConsistent = try netlink.stream(
+      "listing connections", type: messageType(Int(CSYS_IPCTNL_MSG_CT_GET)), body: [0, 0, 0, 0]
+    ) { (type, payload) throws(HostReadError) in
+      guard type == messageType(Int(CSYS_IPCTNL_MSG_CT_NEW)) else { return }
+      if let flow = flow(payload.dropFirst(4)) {
+        listing.flows += 1
+        body(flow)
+      } else {
+        listing.unread += 1
+      }
+    }
+    return listing
+  }
+
+  /// The connection whose answers are of this tuple, of a protocol with ports: what a server sees of a session that was
+  /// turned to it. Nil where there is none. `zone` is the conntrack zone.
+  public static func flow(reply: FlowTuple, transport: IPProtocol, zone: UInt16 = 0) throws(HostReadError)
+    -> LiveFlow?
+  {
+    var body: [UInt8] = [reply.source.family.rawValue, 0, 0, 0]
+    body += encode(reply, transport)
+    if zone != 0 { body += AttributeReader.encode(Int(CSYS_CTA_ZONE), network(zone)) }
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
+    do throws(HostReadError) {
+      return try netlink.get(
+        "looking up a connection", type: messageType(Int(CSYS_IPCTNL_MSG_CT_GET)), body: body
+      ) { (type, payload) throws(HostReadError) in
+        type == messageType(Int(CSYS_IPCTNL_MSG_CT_NEW)) ? flow(payload.dropFirst(4)) : nil
+      }.first
+    } catch .refused(_, let errno, _) where errno == ENOENT {
+      return nil
+    }
+  }
+
+  private static func messageType(_ number: Int) -> Int { Int(CSYS_NFNL_SUBSYS_CTNETLINK) << 8 | number }
+
+  private static func network(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
+
+  /// A `CTA_TUPLE_REPLY`.
+  private static func encode(_ tuple: FlowTuple, _ transport: IPProtocol) -> [UInt8] {
+    let isIPv4 = tuple.source.family == .ipv4
+    let addresses =
+      AttributeReader.encode(
+        Int(isIPv4 ? CSYS_CTA_IP_V4_SRC : CSYS_CTA_IP_V6_SRC), tuple.source.bytes)
+      + AttributeReader.encode(
+        Int(isIPv4 ? CSYS_CTA_IP_V4_DST : CSYS_CTA_IP_V6_DST), tuple.destination.bytes)
+    let ports =
+      AttributeReader.encode(Int(CSYS_CTA_PROTO_NUM), [transport.number])
+      + AttributeReader.encode(Int(CSYS_CTA_PROTO_SRC_PORT), network(tuple.sourcePort))
+      + AttributeReader.encode(Int(CSYS_CTA_PROTO_DST_PORT), network(tuple.destinationPort))
+    let nested = Int(CSYS_NLA_F_NESTED)
+    return AttributeReader.encode(
+      Int(CSYS_CTA_TUPLE_REPLY) | nested,
+      AttributeReader.encode(Int(CSYS_CTA_TUPLE_IP) | nested, addresses)
+        + AttributeReader.encode(Int(CSYS_CTA_TUPLE_PROTO) | nested, ports))
+  }
+
+  /// The connection of one `IPCTNL_MSG_CT_NEW`, behind its `struct nfgenmsg`. Nil where a tuple is missing or is of no
+  /// family that is spoken here. Numbers are in network order.
+  package static func flow(_ attributes: ArraySlice<UInt8>) -> LiveFlow? {
+    var (original, reply): (Tuple?, Tuple?)
+    var flow = LiveFlow(
+      transport: .tcp, original: Tuple.none, reply: Tuple.none, status: [])
+    for (type, value) in AttributeReader(attributes) {
+      switch type {
+      case Int(CSYS_CTA_TUPLE_ORIG): original = Tuple(value)
+      case Int(CSYS_CTA_TUPLE_REPLY): reply = Tuple(value)
+      case Int(CSYS_CTA_STATUS):
+        flow.status = FlowStatus(rawValue: value.networkNumber(UInt32.self, at: 0) ?? 0)
+      case Int(CSYS_CTA_TIMEOUT): flow.timeout = value.networkNumber(UInt32.self, at: 0)
+      case Int(CSYS_CTA_MARK): flow.mark = value.networkNumber(UInt32.self, at: 0) ?? 0
+      case Int(CSYS_CTA_ZONE): flow.zone = value.networkNumber(UInt16.self, at: 0) ?? 0
+      case Int(CSYS_CTA_PROTOINFO): flow.tcpState = tcpState(value)
+      case Int(CSYS_CTA_COUNTERS_ORIG), Int(CSYS_CTA_COUNTERS_REPLY):
+        var counters = flow.counters ?? FlowCounters()
+        let (packets, bytes) = counts(value)
+        if type == Int(CSYS_CTA_COUNTERS_ORIG) {
+          (counters.originalPackets, counters.originalBytes) = (packets, bytes)
+        } else {
+          (counters.replyPackets, counters.replyBytes) = (packets, bytes)
+        }
+        flow.counters = counters
+      case Int(CSYS_CTA_TIMESTAMP):
+        flow.start = AttributeReader(value).first { $0.type == Int(CSYS_CTA_TIMESTAMP_START) }?.value
+          .networkNumber(UInt64.self, at: 0)
+        // Of a connection from before timestamps were turned on.
+        if flow.start == 0 { flow.start = nil }
+      default: break
+      }
+    }
+    guard let original, let reply, original.transport == reply.transport else { return nil }
+    flow.transport = original.transport
+    (flow.original, flow.reply, flow.query) = (original.tuple, reply.tuple, original.query)
+    return flow
+  }
+
+  private static func tcpState(_ value: ArraySlice<UInt8>) -> TCPState? {
+    AttributeReader(value).first { $0.type == Int(CSYS_CTA_PROTOINFO_TCP) }.flatMap { found in
+      AttributeReader(found.value).first { $0.type == Int(CSYS_CTA_PROTOINFO_TCP_STATE) }
+    }?.value.first.flatMap { TCPState(rawValue: $0) }
+  }
+
+  private static func counts(_ value: ArraySlice<UInt8>) -> (packets: UInt64, bytes: UInt64) {
+    var (packets, bytes): (UInt64, UInt64) = (0, 0)
+    for (type, value) in AttributeReader(value) {
+      switch type {
+      case Int(CSYS_CTA_COUNTERS_PACKETS): packets = value.networkNumber(UInt64.self, at: 0) ?? 0
+      case Int(CSYS_CTA_COUNTERS_BYTES): bytes = value.networkNumber(UInt64.self, at: 0) ?? 0
+      default: break
+      }
+    }
+    return (packets, bytes)
+  }
+
+  /// One direction. Source: `enum ctattr_tuple`, `enum ctattr_ip`, `enum ctattr_l4proto`.
+  private struct Tuple {
+    static let none = FlowTuple(
+      source: IPAddress(family: .ipv4, bits: 0), destination: IPAddress(family: .ipv4, bits: 0))
+
+    let tuple: FlowTuple
+    let transport: IPProtocol
+    let query: ICMPQuery?
+
+    init?(_ value: ArraySlice<UInt8>) {
+      var (source, destination): (IPAddress?, IPAddress?)
+      var transport: IPProtocol?
+      var (sourcePort, destinationPort): (UInt16, UInt16) = (0, 0)
+      var (icmpType, icmpCode, icmpID): (UInt8?, UInt8, UInt16) = (nil, 0, 0)
+      for (part, value) in AttributeReader(value) {
+        switch part {
+        case Int(CSYS_CTA_TUPLE_IP):
+          for (type, value) in AttributeReader(value) {
+            switch type {
+            case Int(CSYS_CTA_IP_V4_SRC): source = value.address(.ipv4, at: 0)
+            case Int(CSYS_CTA_IP_V4_DST): destination = value.address(.ipv4, at: 0)
+            case Int(CSYS_CTA_IP_V6_SRC): source = value.address(.ipv6, at: 0)
+            case Int(CSYS_CTA_IP_V6_DST): destination = value.address(.ipv6, at: 0)
+            default: break
+            }
+          }
+        case Int(CSYS_CTA_TUPLE_PROTO):
+          for (type, value) in AttributeReader(value) {
+            switch type {
+            case Int(CSYS_CTA_PROTO_NUM): transport = value.first.map { IPProtocol(number: $0) }
+            case Int(CSYS_CTA_PROTO_SRC_PORT): sourcePort = value.networkNumber(UInt16.self, at: 0) ?? 0
+            case Int(CSYS_CTA_PROTO_DST_PORT): destinationPort = value.networkNumber(UInt16.self, at: 0) ?? 0
+            case Int(CSYS_CTA_PROTO_ICMP_ID), Int(CSYS_CTA_PROTO_ICMPV6_ID):
+              icmpID = value.networkNumber(UInt16.self, at: 0) ?? 0
+            case Int(CSYS_CTA_PROTO_ICMP_TYPE), Int(CSYS_CTA_PROTO_ICMPV6_TYPE): icmpType = value.first
+            case Int(CSYS_CTA_PROTO_ICMP_CODE), Int(CSYS_CTA_PROTO_ICMPV6_CODE): icmpCode = value.first ?? 0
+            default: break
+            }
+          }
+        default: break
+        }
+      }
+      guard let source, let destination, source.family == destination.family, let transport else {
+        return nil
+      }
+      self.transport = transport
+      query = icmpType.map { ICMPQuery(type: $0, code: icmpCode, identifier: icmpID) }
+      tuple = FlowTuple(
+        source: source, destination: destination, sourcePort: transport.hasPorts ? sourcePort : 0,
+        destinationPort: transport.hasPorts ? destinationPort : 0)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+public import Netlink
+
+/// Tells when one of some files may have another content: written in place, or replaced by rename as editors and git do.
+///
+/// Directories are watched, not files: a file that is replaced is another file. Where a path leads over symbolic links,
+/// wherever in it they stand, the directory of each link is watched for it. Where a directory is not there, the nearest one
+/// above is, for its coming. Source: inotify(7).
+public struct FileEvents: ~Copyable {
+  /// To wait on.
+  public let descriptor: Int32
+  /// Names of interest, by watch.
+  private var names: [Int32: Set<String>] = [:]
+  private var watches: [String: Int32] = [:]
+  private var paths: [String] = []
+
+  /// Watches nothing yet.
+  public init() throws(SystemError) {
+    descriptor = try SystemError.check(csys_inotify_open(), "watching files")
+  }
+
+  deinit { close(descriptor) }
+
+  /// Watches these files, which need not exist, and no others from now on.
+  public mutating func watch(_ paths: [String]) {
+    self.paths = paths
+    var wanted: [String: Set<String>] = [:]
+    for path in paths {
+      for (directory, name) in Self.places(path) { wanted[directory, default: []].insert(name) }
+    }
+    var found: [String: Int32] = [:]
+    names = [:]
+    for (directory, files) in wanted {
+      // A directory that was made anew under its name is another, with another number.
+      let watch = csys_inotify_watch(descriptor, directory)
+      guard watch >= 0 else { continue }
+      found[directory] = watch
+      names[watch, default: []].formUnion(files)
+    }
+    for watch in Set(watches.values).subtracting(found.values) { _ = csys_inotify_remove(descriptor, watch) }
+    watches = found
+  }
+
+  /// Reads what happened. Returns whether one of the files may have changed: a file that was only opened for writing
+  /// and not yet closed does not count, it is told when it is.
+  public mutating func changed() -> Bool {
+    var isChanged = false
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+      let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { break }
+      var rest = buffer[..<count]
+      while let watch = rest.number(UInt32.self, at: 0), let mask = rest.number(UInt32.self, at: 4),
+        let length = rest.number(UInt32.self, at: 12)
+      {
+        let name = rest.dropFirst(Int(CSYS_INOTIFY_EVENT_SIZE)).prefix(Int(length)).text
+        rest = rest.dropFirst(Int(CSYS_INOTIFY_EVENT_SIZE) + Int(length))
+        let bits = Int32(bitPattern: mask)
+        if bits & Int32(CSYS_IN_Q_OVERFLOW) != 0 {
+          isChanged = true
+        } else if bits & Int32(CSYS_IN_IGNORED) != 0 {
+          // The directory is gone.
+          let gone = Int32(bitPattern: watch)
+          for (directory, number) in watches where number == gone { watches[directory] = nil }
+          if names.removeValue(forKey: gone) != nil { isChanged = true }
+        } else if name.isEmpty || names[Int32(bitPattern: watch)]?.contains(name) == true {
+          // What is made is told once more when it is closed; links and directories are not.
+          if bits & Int32(CSYS_IN_CREATE) == 0 || !Self.isRegular(watch: watch, name, watches) {
+            isChanged = true
+          }
+        }
+      }
+    }
+    // Links may lead elsewhere now, directories may have come or gone.
+    if isChanged { watch(paths) }
+    return isChanged
+  }
+
+  private static func isRegular(watch: UInt32, _ name: String, _ watches: [String: Int32]) -> Bool {
+    guard let directory = watches.first(where: { $0.value == Int32(bitPattern: watch) })?.key else {
+      return false
+    }
+    var status = stat()
+    return lstat("\(directory)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+      && status.st_nlink == 1
+  }
+
+  /// Most links that a path leads over, as for the kernel (`MAXSYMLINKS`).
+  private static let mostLinks = 40
+
+  /// Where a path is decided: the directory and name of the file, of every link on the way to it, and of the first
+  /// component that is not there.
+  private static func places(_ path: String) -> [(directory: String, name: String)] {
+    var places: [(directory: String, name: String)] = []
+    var rest = path.split(separator: "/").map { String($0) }
+    var folder = path.hasPrefix("/") ? "/" : "."
+    var links = 0
+    while !rest.isEmpty {
+      let name = rest.removeFirst()
+      if name == "." { continue }
+      let whole = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
+      var status = stat()
+      guard name == ".." || lstat(whole, &status) == 0 else {
+        places.append((folder, name))
+        break
+      }
+      if status.st_mode & S_IFMT == S_IFLNK, let target = target(of: whole), links < mostLinks {
+        links += 1
+        places.append((folder, name))
+        if target.hasPrefix("/") { folder = "/" }
+        rest = target.split(separator: "/").map { String($0) } + rest
+        continue
+      }
+      if rest.isEmpty { places.append((folder, name)) }
+      folder = whole
+    }
+    return places
+  }
+
+  private static func target(of path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes { space -> Int in
+      guard let start = space.baseAddress else { return 0 }
+      return readlink(path, start.assumingMemoryBound(to: CChar.self), space.count)
+    }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+  }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+public import Netlink
+internal import Ruleset
+
+/// Tells of every change of the nftables ruleset in a network namespace: the multicast group `NFNLGRP_NFTABLES`.
+public struct RulesetEvents: ~Copyable {
+  /// To wait on.
+  public let descriptor: Int32
+  private let table: [UInt8]
+  private var buffer = [UInt8](repeating: 0, count: 128 << 10)
+  private var isTableTouched = false
+
+  /// One change: a transaction that somebody committed.
+  public struct Change: Sendable, Hashable {
+    /// The ruleset's generation since.
+    public let generation: UInt32
+    /// Whether it changed the table that is watched.
+    public let touchesTable: Bool
+    /// Who did it, where the kernel tells.
+    public let author: Author?
+
+    /// A change of these parts.
+    public init(generation: UInt32, touchesTable: Bool, author: Author?) {
+      self.generation = generation
+      self.touchesTable = touchesTable
+      self.author = author
+    }
+  }
+
+  /// The process that committed a change: `NFTA_GEN_PROC_PID`, `NFTA_GEN_PROC_NAME`.
+  public struct Author: Sendable, Hashable, CustomStringConvertible {
+    /// Its process id, as the initial pid namespace counts.
+    public let pid: UInt32
+    /// The first 15 bytes of its program's name.
+    public let name: String
+
+    /// A process.
+    public init(pid: UInt32, name: String) {
+      self.pid = pid
+      self.name = name
+    }
+
+    /// `nft[812]`
+    public var description: String { "\(name)[\(pid)]" }
+  }
+
+  /// What has happened since the last reading.
+  public struct News: Sendable {
+    /// In their order.
+    public var changes: [Change] = []
+    /// Whether some were lost: then everything may have changed.
+    public var isLossy = false
+  }
+
+  /// Large enough for the events of a whole ruleset being made.
+  private static let receiveBuffer: Int32 = 2 << 20
+
+  /// Listens in the network namespace of the calling thread for changes of this table of family inet. Needs
+  /// `CAP_NET_ADMIN`.
+  public init(table: String) throws(SystemError) {
+    self.table = Array(table.utf8)
+    descriptor = try SystemError.check(
+      csys_netlink_subscribe(
+        Int32(CSYS_NETLINK_NETFILTER), [Int32(CSYS_NFNLGRP_NFTABLES)], 1, Self.receiveBuffer),
+      "listening for changes of the ruleset")
+  }
+
+  deinit { close(descriptor) }
+
+  /// Reads all that has come, without waiting.
+  public mutating func read() throws(SystemError) -> News {
+    var news = News()
+    while true {
+      let count = buffer.withUnsafeMutableBytes { csys_netlink_receive(descriptor, $0.baseAddress, $0.count) }
+      if count == 0 { return news }
+      if count == -Int(ENOBUFS) || count == -Int(EMSGSIZE) {
+        news.isLossy = true
+        isTableTouched = false
+        continue
+      }
+      guard count > 0 else {
+        throw SystemError("listening for changes of the ruleset", code: Int32(-count))
+      }
+      take(buffer[..<count], &news)
+    }
+  }
+
+  /// Messages of what changed, the last of a transaction being `NFT_MSG_NEWGEN`.
+  private mutating func take(_ datagram: ArraySlice<UInt8>, _ news: inout News) {
+    var rest = datagram
+    while let length = rest.number(UInt32.self, at: 0), let type = rest.number(UInt16.self, at: 4),
+      length >= 20, Int(length) <= rest.count
+    {
+      let message = rest.prefix(Int(length)).dropFirst(16)
+      rest = rest.dropFirst((Int(length) + 3) & ~3)
+      guard type >> 8 == Self.subsystem else { continue }
+      let attributes = AttributeReader(message.dropFirst(4))
+      if type & 0xff == Self.newGeneration {
+        var (generation, pid, name): (UInt32?, UInt32?, String?) = (nil, nil, nil)
+        for (type, value) in attributes {
+          switch type {
+          case Int(CSYS_NFTA_GEN_ID): generation = value.networkNumber(UInt32.self, at: 0)
+          case Int(CSYS_NFTA_GEN_PROC_PID): pid = value.networkNumber(UInt32.self, at: 0)
+          case Int(CSYS_NFTA_GEN_PROC_NAME): name = value.text
+          default: break
+          }
+        }
+        if let generation {
+          news.changes.append(
+            Change(
+              generation: generation, touchesTable: isTableTouched,
+              author: pid.map { Author(pid: $0, name: name ?? "?") }))
+        }
+        isTableTouched = false
+      } else if message.first == UInt8(truncatingIfNeeded: NFT.familyInet), !isTableTouched {
+        // The table's name is attribute 1 of every kind of message.
+        isTableTouched = attributes.contains {
+          $0.type == 1 && $0.value.prefix { $0 != 0 }.elementsEqual(table)
+        }
+      }
+    }
+  }
+
+  /// `NFNL_SUBSYS_NFTABLES`
+  private static let subsystem: UInt16 = 10
+  /// `NFT_MSG_NEWGEN`
+  private static let newGeneration: UInt16 = 15
+}
+
+/// Tells that links or addresses of a network namespace changed: `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`,
+/// `RTNLGRP_IPV6_IFADDR`. What changed is asked of the kernel then.
+public struct LinkEvents: ~Copyable {
+  /// To wait on.
+  public let descriptor: Int32
+  private var buffer = [UInt8](repeating: 0, count: 32 << 10)
+
+  /// Listens in the network namespace of the calling thread.
+  public init() throws(SystemError) {
+    let groups = [
+      Int32(CSYS_RTNLGRP_LINK), Int32(CSYS_RTNLGRP_IPV4_IFADDR), Int32(CSYS_RTNLGRP_IPV6_IFADDR),
+    ]
+    descriptor = try SystemError.check(
+      csys_netlink_subscribe(Int32(CSYS_NETLINK_ROUTE), groups, Int32(groups.count), 256 << 10),
+      "listening for changes of links")
+  }
+
+  deinit { close(descriptor) }
+
+  /// Reads all that has come. Returns whether there was anything; lost events count.
+  public mutating func read() throws(SystemError) -> Bool {
+    var isAny = false
+    while true {
+      let count = buffer.withUnsafeMutableBytes { csys_netlink_receive(descriptor, $0.baseAddress, $0.count) }
+      if count == 0 { return isAny }
+      guard count > 0 || count == -Int(ENOBUFS) || count == -Int(EMSGSIZE) else {
+        throw SystemError("listening for changes of links", code: Int32(-count))
+      }
+      isAny = true
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+public import Netlink
+public import NetworkModel
+
+extension HostReader {
+  /// Reads every network namespace of this host that a process in the caller's `/proc` is in or that a file in the
+  /// caller's mount table keeps, and names the owners of all listening sockets by one walk over the processes. The host
+  /// is the namespace of the calling thread, which stays there: each other one is entered by a thread of its own.
+  ///
+  /// What could not be read of others is a note. Throws where the caller's own namespace or `/proc` cannot be read. A
+  /// namespace that only an open descriptor, or a thread that is not its process' first, keeps alive is not found.
+  ///
+  /// The names of containers are asked of the engines that have a socket at one of the paths, where there is a container.
+  public static func survey(engines: [String] = DockerContainers.paths) throws(HostReadError) -> HostSurvey {
+    guard let own = NetworkNamespace.identity else {
+      throw .file(path: "/proc/thread-self/ns/net", errno: errno)
+    }
+    let directory = try ProcessDirectory()
+    let members = NamespaceMembers(of: directory, kept: try NamespaceFiles.read(), own: own)
+    let readings = try NamespaceReadings(own: own, members: members)
+    let owners = ProcessTable.owners(of: readings.inodes, among: directory)
+
+    var notes: [HostNote] = []
+    let containers = DockerContainers.named(Set(members.containers.values.joined()), engines, &notes)
+    func snapshot(_ identity: UInt64, _ kind: NamespaceSnapshot.Kind) -> NamespaceSnapshot? {
+      readings.snapshot(identity, kind, owners, containers: members.containers[identity] ?? [])
+    }
+    guard let host = snapshot(own, .host) else { throw .malformed("reading the host's own namespace") }
+    if members.unreadableProcesses > 0 {
+      notes.append(.namespacesUnknown(processes: members.unreadableProcesses))
+    }
+    var others: [NamespaceSnapshot] = []
+    for identity in members.others {
+      // Nobody is in it any more, and no file keeps it.
+      guard let kind = members.kind(of: identity, names: containers) else { continue }
+      if let failure = readings.failures[identity] {
+        notes.append(.namespaceUnread(kind, identity: identity, reason: "\(failure)"))
+      } else if let other = snapshot(identity, kind) {
+        others.append(other)
+      }
+    }
+    return HostSurvey(host: host, others: others, containers: containers, notes: notes)
+  }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+internal import Netlink
+public import NetworkModel
+public import PacketWalk
+
+/// Looks in this thread's network namespace for what decides on packets beside the rules of nf_tables. It loads no module:
+/// what is not there is not asked for. What it may not see is in the list too.
+public enum BlindSpotReader {
+  /// Looks for all of it. `order` is the kernel's list of what is hooked in (`HookOrder.read`).
+  public static func read(order: HookOrder) -> [BlindSpot] {
+    var found = legacyTables()
+    let links: LinkTable
+    do throws(HostReadError) {
+      links = try LinkTable.read()
+    } catch {
+      return found + [.unseen("what is attached to interfaces", reason: "\(error)")]
+    }
+    let interfaces = links.interfaces
+    found += attempt("XDP programs and bridges") { () throws(HostReadError) in
+      try InterfaceSettings.blindSpots(interfaces)
+    }
+    found += attempt("filters of traffic control") { () throws(HostReadError) in
+      try TrafficControl.blindSpots(interfaces)
+    }
+    found += AttachedPrograms.blindSpots(interfaces)
+    found += attempt("flowtables") { () throws(HostReadError) in try flowtables() }
+    found += virtualServices()
+    return found + functions(order)
+  }
+
+  private static func attempt(
+    _ what: String, _ body: () throws(HostReadError) -> [BlindSpot]
+  ) -> [BlindSpot] {
+    do throws(HostReadError) {
+      return try body()
+    } catch {
+      return [.unseen(what, reason: "\(error)")]
+    }
+  }
+
+  // MARK: - Legacy tables
+
+  /// The tables that the kernel has of each family, with their rules. Source: `/proc/net/ip_tables_names`,
+  /// `IPT_SO_GET_INFO` of `linux/netfilter_ipv4/ip_tables.h`. A policy of `DROP` in a table without rules is not told.
+  static func legacyTables() -> [BlindSpot] {
+    BlindSpot.LegacyFamily.allCases.flatMap { family in
+      let file: String
+      let number: Int32
+      switch family {
+      case .ip: (file, number) = ("ip_tables_names", AF_INET)
+      case .ip6: (file, number) = ("ip6_tables_names", AF_INET6)
+      case .arp: (file, number) = ("arp_tables_names", AF_UNSPEC)
+      }
+      // Without the file there are no such tables in this kernel.
+      guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)") else { return [BlindSpot]() }
+      return text.split(separator: "\n").compactMap { name -> BlindSpot? in
+        let rules = csys_legacy_rules(number, String(name))
+        if rules > 0 { return .legacyTable(family, name: String(name), rules: rules) }
+        // It has gone meanwhile.
+        if rules == 0 || rules == -Int(ENOENT) { return nil }
+        return .unseen(
+          "rules of the legacy \(family.rawValue) table \(name)",
+          reason: words(Int32(truncatingIfNeeded: -rules)))
+      }
+    }
+  }
+
+  // MARK: - IPVS and flowtables
+
+  /// The services of `/proc/net/ip_vs`, which is there where the module is.
+  static func virtualServices() -> [BlindSpot] {
+    guard let text = try? ProcFile.text("/proc/thread-self/net/ip_vs") else { return [] }
+    let services = virtualServices(text)
+    return services.isEmpty ? [] : [.virtualServices(services)]
+  }
+
+  /// Reads lines of `TCP  C0000201:0050 wlc`, `TCP  [2001:db8:…]:0050 rr` and `FWM  00000001 rr`, numbers in hexadecimal.
+  /// Source: `ip_vs_info_seq_show` of `net/netfilter/ipvs/ip_vs_ctl.c`.
+  static func virtualServices(_ text: String) -> [String] {
+    text.split(separator: "\n").compactMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count >= 2,
+        let kind = ["TCP": "tcp", "UDP": "udp", "SCTP": "sctp", "FWM": "mark"][fields[0]]
+      else {
+        return nil
+      }
+      if kind == "mark" { return UInt32(fields[1], radix: 16).map { "mark \($0)" } }
+      guard let colon = fields[1].lastIndex(of: ":"),
+        let port = UInt16(fields[1][colon...].dropFirst(), radix: 16)
+      else { return nil }
+      let address = fields[1][..<colon]
+      if address.hasPrefix("[") { return "\(kind) \(address):\(port)" }
+      guard let bits = UInt32(address, radix: 16) else { return nil }
+      return "\(kind) \(IPAddress(family: .ipv4, bits: UInt128(bits))):\(port)"
+    }
+  }
+
+  /// The flowtables of all tables. Source: `NFT_MSG_GETFLOWTABLE` of `linux/netfilter/nf_tables.h`, Linux 4.16 and later.
+  static func flowtables() throws(HostReadError) -> [BlindSpot] {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
+    do throws(HostReadError) {
+      return try netlink.dump(
+        "listing flowtables", type: Int(CSYS_NFNL_SUBSYS_NFTABLES) << 8 | Int(CSYS_NFT_MSG_GETFLOWTABLE),
+        body: [0, 0, 0, 0]
+      ) { (_, payload) throws(HostReadError) in flowtable(payload) }
+    } catch .refused(_, let errno, _) where errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT {
+      return []  // a kernel without them, or without nf_tables
+    }
+  }
+
+  /// Reads `struct nfgenmsg` and the attributes of a flowtable.
+  static func flowtable(_ payload: ArraySlice<UInt8>) -> BlindSpot? {
+    var (table, name): (String?, String?)
+    for (type, value) in AttributeReader(payload.dropFirst(4)) {
+      switch type {
+      case Int(CSYS_NFTA_FLOWTABLE_TABLE): table = value.text
+      case Int(CSYS_NFTA_FLOWTABLE_NAME): name = value.text
+      default: break
+      }
+    }
+    guard let family = payload.first, let table, let name else { return nil }
+    return .flowtable(family: NetfilterNames.family(UInt32(family)), table: table, name: name)
+  }
+
+  // MARK: - Hooks
+
+  /// The functions in the hooks that are neither chains nor known to leave the verdict alone or to be told above:
+  /// conntrack, translation (nf_tables' own), defragmentation, the security modules' labels, legacy tables, IPVS.
+  static func functions(_ order: HookOrder) -> [BlindSpot] {
+    order.functions.filter { entry in
+      ![
+        "conntrack", "confirm", "nf_nat_", "defrag", "selinux_", "smack_", "apparmor_", "t_do_table",
+        "ip_vs_", "ip_sabotage_in",
+      ]
+      .contains { entry.function.contains($0) }
+    }.map {
+      .hookFunction(
+        $0.function, family: NetfilterNames.family(UInt32($0.family)), hook: NetfilterNames.hook($0.hook))
+    }
+  }
+
+  /// The C library's words for an error.
+  static func words(_ errno: Int32) -> String {
+    strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+  }
+}
+
+/// The names that `nft` gives to families and hooks. Source: `NFPROTO_*`, `NF_INET_*` of `linux/netfilter.h`.
+enum NetfilterNames {
+  /// `ip`, `ip6`, …; the number where it is none of them.
+  static func family(_ number: UInt32) -> String {
+    [1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"][number] ?? "family \(number)"
+  }
+
+  /// `prerouting`, …; the number where it is none of them.
+  static func hook(_ number: UInt32) -> String {
+    [0: "prerouting", 1: "input", 2: "forward", 3: "output", 4: "postrouting"][number] ?? "hook \(number)"
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+public import Netlink
+public import NetworkModel
+
+/// The interfaces and addresses of this thread's network namespace, read by rtnetlink.
+/// Source: `RTM_GETLINK`, `RTM_GETADDR` of `linux/rtnetlink.h`, `IFLA_*` of `linux/if_link.h`, `IFA_*` of
+/// `linux/if_addr.h`.
+public struct LinkTable: Sendable {
+  /// The interfaces, by index.
+  public let interfaces: [NetworkInterface]
+  /// The interfaces that a policy could not name.
+  public let notes: [HostNote]
+  /// What `IFLA_LINK` and `IFLA_LINK_NETNSID` say, of the interfaces that have the former and are of a kind whose
+  /// far end carries their packets.
+  let farEnds: [FarEnd]
+
+  /// Where an interface hangs, in numbers.
+  struct FarEnd: Sendable {
+    /// The interface.
+    let interface: InterfaceName
+    /// What the far end is to it.
+    let kind: InterfaceAttachment.Kind
+    /// The far end's index in its namespace.
+    let index: UInt32
+    /// The number that this namespace knows the far end's by; nil where it is the same.
+    let namespaceNumber: UInt32?
+  }
+
+  /// Reads all interfaces, then all addresses. Addresses of an interface that appears in between are left out.
+  public static func read() throws(HostReadError) -> LinkTable {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
+    let links = try netlink.dump(
+      "listing interfaces", type: Int(CSYS_RTM_GETLINK),
+      body: [UInt8](repeating: 0, count: Int(CSYS_IFINFOMSG_SIZE))
+    ) { (type, payload) throws(HostReadError) in
+      guard type == Int(CSYS_RTM_NEWLINK) else { return nil as Link? }
+      guard let link = Link(payload) else { throw .malformed("listing interfaces") }
+      return link
+    }
+    let addresses = try netlink.dump(
+      "listing addresses", type: Int(CSYS_RTM_GETADDR),
+      body: [UInt8](repeating: 0, count: Int(CSYS_IFADDRMSG_SIZE))
+    ) { (type, payload) throws(HostReadError) in
+      type == Int(CSYS_RTM_NEWADDR) ? address(payload) : nil
+    }
+    return LinkTable(links: links, addresses: Dictionary(grouping: addresses) { $0.index })
+  }
+
+  private init(links: [Link], addresses: [UInt32: [(index: UInt32, address: InterfaceAddress)]]) {
+    var interfaces: [NetworkInterface] = []
+    var notes: [HostNote] = []
+    var farEnds: [FarEnd] = []
+    for link in links {
+      guard let name = InterfaceName(link.name) else {
+        notes.append(.interfaceNameUnusable(link.name, index: link.index))
+        continue
+      }
+      interfaces.append(
+        NetworkInterface(
+          name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
+          state: link.flags & UInt32(CSYS_IFF_UP) != 0 ? .up : .down, kind: link.kind,
+          linkType: link.type, isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu,
+          master: link.master))
+      if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
+        farEnds.append(
+          FarEnd(interface: name, kind: kind, index: index, namespaceNumber: link.farNamespace))
+      }
+    }
+    self.interfaces = interfaces.sorted { $0.index < $1.index }
+    self.notes = notes
+    self.farEnds = farEnds
+  }
+
+  /// The kinds of interfaces whose `IFLA_LINK` is where their packets go.
+  private static let attachments: [String: InterfaceAttachment.Kind] = [
+    "veth": .pair, "netkit": .pair, "macvlan": .parent, "macvtap": .parent, "ipvlan": .parent,
+    "ipvtap": .parent, "vlan": .parent,
+  ]
+
+  /// The interface with this number.
+  public func interface(index: UInt32) -> NetworkInterface? { interfaces.first { $0.index == index } }
+
+  /// One `RTM_NEWLINK`.
+  struct Link {
+    let index: UInt32
+    let type: UInt16
+    let flags: UInt32
+    var name = ""
+    var kind: String?
+    var mtu: UInt32 = 0
+    var master: UInt32?
+    var farIndex: UInt32?
+    var farNamespace: UInt32?
+
+    /// Reads `struct ifinfomsg` and its attributes; nil where it is too short.
+    init?(_ payload: ArraySlice<UInt8>) {
+      guard let type = payload.number(UInt16.self, at: 2), let index = payload.number(UInt32.self, at: 4),
+        let flags = payload.number(UInt32.self, at: 8)
+      else {
+        return nil
+      }
+      self.type = type
+      self.index = index
+      self.flags = flags
+      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_IFINFOMSG_SIZE))) {
+        switch type {
+        case Int(CSYS_IFLA_IFNAME): name = value.text
+        case Int(CSYS_IFLA_MTU): mtu = value.number(UInt32.self, at: 0) ?? 0
+        case Int(CSYS_IFLA_MASTER): master = value.number(UInt32.self, at: 0)
+        case Int(CSYS_IFLA_LINK): farIndex = value.number(UInt32.self, at: 0)
+        case Int(CSYS_IFLA_LINK_NETNSID): farNamespace = value.number(UInt32.self, at: 0)
+        case Int(CSYS_IFLA_LINKINFO):
+          kind = AttributeReader(value).first { $0.type == Int(CSYS_IFLA_INFO_KIND) }?.value.text
+        default: break
+        }
+      }
+    }
+  }
+
+  /// Reads `struct ifaddrmsg` and its attributes. On a point-to-point interface `IFA_ADDRESS` is the far end and
+  /// `IFA_LOCAL` the own; elsewhere IPv6 has `IFA_ADDRESS` alone. Nil for other families.
+  static func address(_ payload: ArraySlice<UInt8>) -> (index: UInt32, address: InterfaceAddress)? {
+    guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
+      let length = payload.number(UInt8.self, at: 1), let index = payload.number(UInt32.self, at: 4)
+    else { return nil }
+    var local: IPAddress?
+    var other: IPAddress?
+    for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_IFADDRMSG_SIZE))) {
+      switch type {
+      case Int(CSYS_IFA_LOCAL): local = value.address(family, at: 0)
+      case Int(CSYS_IFA_ADDRESS): other = value.address(family, at: 0)
+      default: break
+      }
+    }
+    guard let own = local ?? other, let address = InterfaceAddress(own, prefixLength: Int(length)) else {
+      return nil
+    }
+    return (index, address)
+  }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import Netlink
+public import NetworkModel
+
+extension SharedBridges {
+  /// Addresses far away, to which the default route leads unless some other does.
+  private static let farAway = ["9.9.9.9", "2620:fe::9"].compactMap { IPAddress($0) }
+
+  /// The bridges of this thread's network namespace.
+  public static func read() throws(HostReadError) -> SharedBridges {
+    let links = try LinkTable.read()
+    let routes = Routes(links: links)
+    var outward: Set<InterfaceName> = []
+    for address in farAway {
+      if let interface = try routes.interface(towards: address) { outward.insert(interface) }
+    }
+    return SharedBridges(links.interfaces, outward: outward)
+  }
+}

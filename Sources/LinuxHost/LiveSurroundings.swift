@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+public import Netlink
+public import NetworkModel
+public import PacketWalk
+public import Ruleset
+
+/// The surroundings of packets in this thread's network namespace, as the kernel itself answers for them: its routing
+/// table with policy routing, and its interfaces as they were when this was made.
+///
+/// A class, because it keeps a socket and remembers what it asked. Answers are not asked for twice: make a new one where
+/// the routes may have changed. It is for the thread that made it.
+public final class LiveSurroundings: Surroundings {
+  private let links: LinkTable
+  private var netlink: NetlinkDump
+  private var routes: [RouteQuestion: RouteAnswer] = [:]
+  private var types: [TypeQuestion: AddressType] = [:]
+
+  private struct TypeQuestion: Hashable {
+    let address: IPAddress
+    let interface: InterfaceName?
+  }
+
+  /// Reads the interfaces, and opens a socket for the routes.
+  public init() throws(HostReadError) {
+    links = try LinkTable.read()
+    netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
+  }
+
+  /// The address's type. Of IPv4 it is what the host's own addresses say (`inet_addr_type`): whatever is none of them is
+  /// unicast, with a route or without. Of IPv6 it is the route's.
+  public func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
+    let question = TypeQuestion(address: address, interface: interface)
+    if let known = types[question] { return known }
+    let type = ask(address, on: interface)
+    if let type { types[question] = type }
+    return type
+  }
+
+  private func ask(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
+    switch address.family {
+    case .ipv4:
+      if address.bits >> 24 == 0 || address.bits == 0xffff_ffff { return .broadcast }
+      if address.bits >> 28 == 0xe { return .multicast }
+    case .ipv6:
+      if address.bits >> 120 == 0xff { return .multicast }
+    }
+    if let interface {
+      guard let own = links.interfaces.first(where: { $0.name == interface }) else { return .unicast }
+      if own.owns(address) { return .local }
+      let isBroadcast = own.addresses.contains {
+        address.family == .ipv4 && $0.prefixLength < 31 && $0.address.family == .ipv4
+          && $0.network.last == address
+      }
+      return isBroadcast ? .broadcast : .unicast
+    }
+    switch lookUp(RouteQuestion(destination: address, source: nil, input: nil)) {
+    case .found(let type, _):
+      return address.family == .ipv4 && type != .local && type != .broadcast ? .unicast : type
+    case .nowhere: return address.family == .ipv4 ? .unicast : .unreachable
+    case .failed: return nil
+    }
+  }
+
+  /// Where the packet goes: for one that arrived with the checks of its source (`rp_filter`, martians), for one of this
+  /// host by its output route.
+  public func route(_ question: RouteQuestion) -> RouteAnswer {
+    if let known = routes[question] { return known }
+    var found = lookUp(question)
+    // A source that is not this host's is not looked at on the way out.
+    if case .nowhere = found, question.input == nil, question.source != nil {
+      var open = question
+      open.source = nil
+      found = lookUp(open)
+    }
+    let answer: RouteAnswer =
+      switch found {
+      case .found(.local, _), .found(.broadcast, _), .found(.multicast, _), .found(.anycast, _): .local
+      case .found(_, let index): links.interface(index: index).map { .interface($0.name) } ?? .unknown
+      case .nowhere: .nowhere
+      case .failed: .unknown
+      }
+    routes[question] = answer
+    return answer
+  }
+
+  /// The interface's number and the type of its link.
+  public func facts(of interface: InterfaceName) -> InterfaceFacts? {
+    links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
+  }
+
+  /// The interface's only address of the family that is not of its link alone. None of the loopback interface: its own
+  /// are of this host alone, and the kernel takes another interface's for what is to be seen elsewhere.
+  public func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? {
+    if interface == .loopback { return nil }
+    let own = links.interfaces.first { $0.name == interface }?.addresses.map(\.address).filter {
+      $0.family == family && !($0.family == .ipv6 && $0.bits >> 118 == 0x3fa)
+    }
+    return own?.count == 1 ? own?.first : nil
+  }
+
+  private enum Found {
+    case found(AddressType, output: UInt32)
+    case nowhere
+    case failed
+  }
+
+  private func lookUp(_ question: RouteQuestion) -> Found {
+    let family = question.destination.family
+    let width = UInt8(family.bitWidth)
+    var body: [UInt8] = [family.rawValue, width, question.source == nil ? 0 : width, 0]
+    body += [UInt8](repeating: 0, count: Int(CSYS_RTMSG_SIZE) - body.count)
+    body += AttributeReader.encode(Int(CSYS_RTA_DST), question.destination.bytes)
+    if let source = question.source { body += AttributeReader.encode(Int(CSYS_RTA_SRC), source.bytes) }
+    if let input = question.input {
+      guard let facts = facts(of: input) else { return .failed }
+      body += AttributeReader.encode(Int(CSYS_RTA_IIF), Self.bytes(facts.index))
+    }
+    if question.mark != 0 { body += AttributeReader.encode(Int(CSYS_RTA_MARK), Self.bytes(question.mark)) }
+    do throws(HostReadError) {
+      let found = try netlink.get(
+        "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body
+      ) { (type, payload) throws(HostReadError) -> Found? in
+        guard type == Int(CSYS_RTM_NEWROUTE), let kind = payload.number(UInt8.self, at: 7),
+          let known = AddressType(rawValue: UInt32(kind))
+        else { return nil }
+        let output = AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))).first {
+          $0.type == Int(CSYS_RTA_OIF)
+        }
+        switch known {
+        case .blackhole, .unreachable, .prohibit: return .nowhere
+        default: return .found(known, output: output?.value.number(UInt32.self, at: 0) ?? 0)
+        }
+      }
+      return found.first ?? .failed
+    } catch {
+      if case .refused = error { return .nowhere }
+      return .failed
+    }
+  }
+
+  private static func bytes(_ number: UInt32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(number: number)
+    return bytes
+  }
+}

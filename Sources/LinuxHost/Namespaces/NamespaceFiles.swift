@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+internal import Netlink
+
+/// The network namespaces that a file keeps: bind mounts of nsfs, such as those of `ip netns` in `/run/netns`, Docker's
+/// in `/run/docker/netns`, and any elsewhere. Read from this thread's mount table, which opens none of them.
+/// Source: proc_pid_mountinfo(5); `ip netns` of ip-netns(8).
+struct NamespaceFiles: Sendable {
+  /// A file that keeps a namespace.
+  struct Kept: Sendable, Hashable {
+    /// The namespace's inode.
+    let identity: UInt64
+    /// The file's path.
+    let path: String
+
+    /// The file's name.
+    var name: String {
+      String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    }
+  }
+
+  /// By the namespace's identity. Where several files keep one, that in `/run/netns` or else the first.
+  let files: [UInt64: Kept]
+
+  /// Reads the mount table.
+  package static func read() throws(HostReadError) -> NamespaceFiles {
+    NamespaceFiles(mountinfo: try ProcFile.text("/proc/thread-self/mountinfo"))
+  }
+
+  /// Reads lines of `ID PARENT MAJOR:MINOR ROOT PATH OPTIONS … - TYPE SOURCE …`; the root of a namespace's file is
+  /// `net:[INODE]`.
+  init(mountinfo text: String) {
+    var files: [UInt64: Kept] = [:]
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+      guard fields.count == 6, fields[3].starts(with: "net:[".utf8), fields[3].last == UInt8(ascii: "]"),
+        let inode = UInt64(Substring(fields[3].dropFirst(5).dropLast()))
+      else { continue }
+      let kept = Kept(identity: inode, path: Self.unescaped(fields[4]))
+      if files[inode] == nil || (Self.isNamed(kept) && files[inode].map(Self.isNamed) == false) {
+        files[inode] = kept
+      }
+    }
+    self.files = files
+  }
+
+  private static func isNamed(_ kept: Kept) -> Bool {
+    kept.path.hasPrefix("/run/netns/") || kept.path.hasPrefix("/var/run/netns/")
+  }
+
+  /// Undoes the kernel's `\040` for a space and the like (`mangle_path` of `fs/seq_file.c`): three octal digits.
+  private static func unescaped(_ field: Substring.UTF8View) -> String {
+    var bytes: [UInt8] = []
+    var rest = field
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "\\"), rest.count >= 3, let code = UInt8(Substring(rest.prefix(3)), radix: 8) {
+        bytes.append(code)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

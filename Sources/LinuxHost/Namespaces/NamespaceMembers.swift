@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+internal import Netlink
+internal import NetworkModel
+
+/// The network namespaces of a host: which processes and containers are in each, and which files keep one.
+struct NamespaceMembers: Sendable {
+  /// The identities of all but the caller's own, ordered.
+  let others: [UInt64]
+  /// The processes whose namespace this user may not see.
+  let unreadableProcesses: Int
+  /// The ids of the containers that have a process in each namespace, in the order of the processes' numbers.
+  let containers: [UInt64: [String]]
+
+  private let processes: [UInt64: [UInt32]]
+  private let kept: [UInt64: NamespaceFiles.Kept]
+
+  /// Asks every process for its namespace and its container. The container that the caller itself runs in is left out:
+  /// it is where the caller stands, and tells nothing of what is in it.
+  init(of directory: borrowing ProcessDirectory, kept: NamespaceFiles, own: UInt64) {
+    let ownContainer = (try? ProcFile.text("/proc/thread-self/cgroup")).flatMap { ControlGroup($0).container }
+    var processes: [UInt64: [UInt32]] = [:]
+    var containers: [UInt64: [String]] = [:]
+    // Processes of one service have the same control groups.
+    var known: [[UInt8]: String?] = [:]
+    func container(of process: UInt32) -> String? {
+      guard let groups = try? ProcFile.bytes("/proc/\(process)/cgroup") else { return nil }
+      if let container = known[groups] { return container }
+      let container = ControlGroup(String(decoding: groups, as: UTF8.self)).container
+      known[groups] = .some(container)
+      return container
+    }
+    var unreadable = 0
+    for process in directory.processes {
+      switch directory.namespace(of: process) {
+      case .identity(let identity):
+        processes[identity, default: []].append(process)
+        if let container = container(of: process), container != ownContainer,
+          containers[identity]?.contains(container) != true
+        {
+          containers[identity, default: []].append(container)
+        }
+      case .forbidden: unreadable += 1
+      case .gone: continue
+      }
+    }
+    self.processes = processes
+    self.containers = containers
+    self.kept = kept.files
+    unreadableProcesses = unreadable
+    others = Set(processes.keys).union(kept.files.keys).subtracting([own]).sorted()
+  }
+
+  /// Opens a namespace: by the file that keeps it, else by its processes. What a path leads to by now is checked. The
+  /// descriptor is the caller's to close; nil where all that were in it have left and no file keeps it.
+  func open(_ identity: UInt64) throws(HostReadError) -> Int32? {
+    let processes = processes[identity, default: []].lazy.map { "/proc/\($0)/ns/net" }
+    var failure: HostReadError?
+    for path in [kept[identity]?.path].compactMap({ $0 }) + processes {
+      let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+      guard file >= 0 else {
+        if errno != ENOENT, errno != ESRCH { failure = .file(path: path, errno: errno) }
+        continue
+      }
+      var status = stat()
+      if fstat(file, &status) == 0, UInt64(status.st_ino) == identity { return file }
+      close(file)
+    }
+    if let failure { throw failure }
+    return nil
+  }
+
+  /// What a namespace is, the containers named by the table; nil where all that were in it have left.
+  func kind(of identity: UInt64, names: [String: ContainerIdentity]) -> NamespaceSnapshot.Kind? {
+    if let id = containers[identity]?.first { return .container(names[id] ?? ContainerIdentity(id: id)) }
+    if let file = kept[identity] { return .named(file.name) }
+    for process in processes[identity, default: []] {
+      if let process = ProcessTable.identity(of: process) { return .process(process) }
+    }
+    return nil
+  }
+}

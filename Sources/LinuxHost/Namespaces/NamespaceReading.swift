@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+internal import Netlink
+internal import NetworkModel
+
+/// What the kernel tells in one network namespace, before the owners of its sockets and the far ends of its interfaces
+/// are known.
+struct NamespaceReading: Sendable {
+  /// The listening sockets.
+  let sockets: SocketDiagnostics
+  /// The interfaces.
+  let links: LinkTable
+
+  /// Reads this thread's network namespace.
+  package static func read() throws(HostReadError) -> NamespaceReading {
+    NamespaceReading(sockets: try SocketDiagnostics.listeners(), links: try LinkTable.read())
+  }
+
+  /// The namespace with its sockets' owners.
+  func snapshot(_ processes: ProcessTable) -> HostSnapshot {
+    let names = Dictionary(links.interfaces.map { ($0.index, $0.name) }) { first, _ in first }
+    var notes = sockets.notes + links.notes
+    var unknown = 0
+    let listeners = sockets.listeners.map { socket in
+      let bound = socket.boundInterface == 0 ? nil : names[socket.boundInterface]
+      if socket.boundInterface != 0, bound == nil {
+        notes.append(
+          .boundInterfaceUnknown(index: socket.boundInterface, protocol: socket.protocol, port: socket.port))
+      }
+      let owner = processes.owner(of: socket.inode)
+      if socket.inode != 0, owner == nil { unknown += 1 }
+      return Listener(
+        protocol: socket.protocol, address: socket.address, isDualStack: socket.isDualStack,
+        boundInterface: bound, port: socket.port, process: owner, inode: socket.inode)
+    }
+    if unknown > 0 {
+      notes.append(.unknownOwners(listeners: unknown, unreadableProcesses: processes.unreadableProcesses))
+    }
+    return HostSnapshot(interfaces: links.interfaces, listeners: listeners, notes: notes)
+  }
+
+  /// The far ends of its interfaces. `numbers` are the identities of the namespaces by the numbers that this one knows
+  /// them by, `readings` what was read of each.
+  func attachments(
+    in own: UInt64, numbers: [UInt32: UInt64], readings: [UInt64: NamespaceReading]
+  ) -> [InterfaceAttachment] {
+    links.farEnds.map { end in
+      let namespace = end.namespaceNumber.map { numbers[$0] } ?? own
+      let table = namespace.flatMap { readings[$0]?.links }
+      let far = table?.interface(index: end.index)
+      return InterfaceAttachment(
+        interface: end.interface, kind: end.kind, namespace: namespace, link: far?.name,
+        master: far?.master.flatMap { table?.interface(index: $0)?.name })
+    }
+  }
+
+  /// The numbers that the far ends' namespaces are known by in this one.
+  var namespaceNumbers: Set<UInt32> { Set(links.farEnds.compactMap { $0.namespaceNumber }) }
+
+  /// The number that this thread's namespace knows another one by, given as an open nsfs file; nil where it has none.
+  /// Source: `RTM_GETNSID` and `NETNSA_NSID_NOT_ASSIGNED` (-1) of `linux/net_namespace.h`.
+  package static func number(of file: Int32) throws(HostReadError) -> UInt32? {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
+    var value: [UInt8] = []
+    value.append(number: UInt32(bitPattern: file))
+    let answers = try netlink.get(
+      "asking for a namespace's number", type: Int(CSYS_RTM_GETNSID),
+      body: [0, 0, 0, 0] + AttributeReader.encode(Int(CSYS_NETNSA_FD), value)
+    ) { (type, payload) throws(HostReadError) in
+      AttributeReader(payload.dropFirst(4)).first { $0.type == Int(CSYS_NETNSA_NSID) }?.value
+        .number(UInt32.self, at: 0)
+    }
+    return answers.first.flatMap { $0 == .max ? nil : $0 }
+  }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+internal import Netlink
+internal import NetworkModel
+
+/// What was read of each network namespace of a host, and by which numbers they know each other.
+struct NamespaceReadings: Sendable {
+  /// What stood in the way of reading a namespace.
+  private(set) var failures: [UInt64: HostReadError] = [:]
+
+  private let own: UInt64
+  private var readings: [UInt64: NamespaceReading] = [:]
+  /// For each namespace, the identities of others by the numbers that it knows them by.
+  private var numbers: [UInt64: [UInt32: UInt64]] = [:]
+
+  /// Reads the caller's own namespace on the calling thread, and each other one on a thread of its own, by one open file
+  /// at a time. Throws what stands in the way of the former.
+  init(own: UInt64, members: NamespaceMembers) throws(HostReadError) {
+    self.own = own
+    let ownReading = try NamespaceReading.read()
+    let ownFile = Glibc.open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
+    guard ownFile >= 0 else { throw .file(path: "/proc/thread-self/ns/net", errno: errno) }
+    defer { close(ownFile) }
+    readings[own] = ownReading
+
+    for identity in members.others {
+      do throws(HostReadError) {
+        guard let file = try members.open(identity) else { continue }
+        defer { close(file) }
+        let (reading, number) = try NamespaceThread.run(in: file) {
+          () throws(HostReadError) -> (NamespaceReading, UInt32?) in
+          let reading = try NamespaceReading.read()
+          return (reading, reading.namespaceNumbers.isEmpty ? nil : try NamespaceReading.number(of: ownFile))
+        }
+        readings[identity] = reading
+        if let number { numbers[identity, default: [:]][number] = own }
+        if !ownReading.namespaceNumbers.isEmpty, let number = try NamespaceReading.number(of: file) {
+          numbers[own, default: [:]][number] = identity
+        }
+      } catch {
+        failures[identity] = error
+      }
+    }
+    for (identity, reading) in readings where identity != own {
+      let missing = reading.namespaceNumbers.subtracting(numbers[identity, default: [:]].keys)
+      if missing.isEmpty { continue }
+      // Where these cannot be learnt, the far ends are of an unknown namespace, and say so.
+      guard let found = try? Self.neighbours(of: identity, missing, members) else { continue }
+      numbers[identity, default: [:]].merge(found) { one, _ in one }
+    }
+  }
+
+  /// Which namespaces one knows by these numbers, where that is not the caller's (a container inside a container).
+  private static func neighbours(
+    of identity: UInt64, _ wanted: Set<UInt32>, _ members: NamespaceMembers
+  ) throws(HostReadError) -> [UInt32: UInt64] {
+    guard let file = try members.open(identity) else { return [:] }
+    defer { close(file) }
+    return try NamespaceThread.run(in: file) { () throws(HostReadError) -> [UInt32: UInt64] in
+      var found: [UInt32: UInt64] = [:]
+      for other in members.others where other != identity && found.count < wanted.count {
+        // Those that cannot be opened have been reported.
+        guard let file = (try? members.open(other)) ?? nil else { continue }
+        defer { close(file) }
+        if let number = try NamespaceReading.number(of: file), wanted.contains(number) {
+          found[number] = other
+        }
+      }
+      return found
+    }
+  }
+
+  /// The inodes of all sockets that a process may hold.
+  var inodes: Set<UInt32> {
+    var all = Set<UInt32>(minimumCapacity: readings.values.reduce(0) { $0 + $1.sockets.listeners.count })
+    for reading in readings.values { for socket in reading.sockets.listeners { all.insert(socket.inode) } }
+    return all
+  }
+
+  /// A namespace as a value; nil where it was not read.
+  func snapshot(
+    _ identity: UInt64, _ kind: NamespaceSnapshot.Kind, _ owners: ProcessTable, containers: [String]
+  ) -> NamespaceSnapshot? {
+    readings[identity].map {
+      NamespaceSnapshot(
+        identity: identity, kind: kind, snapshot: $0.snapshot(owners),
+        attachments: $0.attachments(in: identity, numbers: numbers[identity] ?? [:], readings: readings),
+        containers: containers)
+    }
+  }
+}

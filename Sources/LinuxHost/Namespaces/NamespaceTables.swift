@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+public import Netlink
+public import NetworkModel
+public import Ruleset
+
+/// The nf_tables tables of other network namespaces of the host.
+public struct NamespaceTables: Sendable {
+  /// The tables by the namespace's identity; of those namespaces alone that have some.
+  public private(set) var tables: [UInt64: [KernelTable]] = [:]
+  /// What could not be read, as sentences.
+  public private(set) var gaps: [String] = []
+
+  /// Reads those of some namespaces, each on a thread of its own.
+  public static func read(of namespaces: [NamespaceSnapshot]) throws(HostReadError) -> NamespaceTables {
+    var result = NamespaceTables()
+    if namespaces.isEmpty { return result }
+    guard let own = NetworkNamespace.identity else {
+      throw .file(path: "/proc/thread-self/ns/net", errno: errno)
+    }
+    let members = NamespaceMembers(
+      of: try ProcessDirectory(), kept: try NamespaceFiles.read(), own: own)
+    for namespace in namespaces {
+      do throws(HostReadError) {
+        // One that is gone has no rules any more.
+        guard let file = try members.open(namespace.identity) else { continue }
+        defer { close(file) }
+        let found = try NamespaceThread.run(in: file) {
+          () throws(HostReadError) -> Result<[KernelTable], NetlinkError> in
+          do throws(NetlinkError) {
+            var socket = try NFTablesSocket()
+            return .success(try socket.readAll())
+          } catch {
+            return .failure(error)
+          }
+        }
+        switch found {
+        case .success(let tables): if !tables.isEmpty { result.tables[namespace.identity] = tables }
+        case .failure(let error): result.gaps.append("the rules of \(namespace.kind) were not read: \(error)")
+        }
+      } catch {
+        result.gaps.append("the rules of \(namespace.kind) were not read: \(error)")
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+public import Netlink
+public import NetworkModel
+
+/// Which process holds which socket, by the descriptors in `/proc/PID/fd` that point to `socket:[INODE]`.
+public struct ProcessTable: Sendable {
+  /// The numbers of the processes that hold the sockets, by inode.
+  private let holders: [UInt32: UInt32]
+  private let identities: [UInt32: ProcessIdentity]
+  /// The processes that this user may not look into.
+  public let unreadableProcesses: Int
+
+  /// The owner of a socket that was asked for; nil where none was found. Where several processes hold a socket, the one
+  /// with the lowest number; `init` (which opens sockets for its services) only where nobody else does.
+  public func owner(of inode: UInt32) -> ProcessIdentity? { holders[inode].flatMap { identities[$0] } }
+
+  /// Looks for the holders of these sockets. Processes that end meanwhile are passed over. Throws only where `/proc`
+  /// itself cannot be listed.
+  public static func owners(of inodes: Set<UInt32>) throws(HostReadError) -> ProcessTable {
+    owners(of: inodes, among: try ProcessDirectory())
+  }
+
+  /// The same among processes that are listed already.
+  static func owners(of inodes: Set<UInt32>, among directory: borrowing ProcessDirectory) -> ProcessTable {
+    var holders: [UInt32: UInt32] = [:]
+    var unreadable = 0
+    var missing = inodes
+    missing.remove(0)
+    holders.reserveCapacity(missing.count)
+    for process in directory.processes {
+      if missing.isEmpty { break }
+      let failure = directory.sockets(of: process) { inode in
+        if missing.remove(inode) != nil { holders[inode] = process }
+      }
+      if failure == EACCES || failure == EPERM { unreadable += 1 }
+    }
+
+    var identities: [UInt32: ProcessIdentity] = [:]
+    for process in Set(holders.values) { identities[process] = identity(of: process) }
+    return ProcessTable(holders: holders, identities: identities, unreadableProcesses: unreadable)
+  }
+
+  /// The sockets that a process holds, by descriptor, lowest first; empty where it may not be looked into.
+  static func sockets(of process: UInt32) -> [UInt32] {
+    let directory = open("/proc/\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { return [] }
+    defer { close(directory) }
+    var found: [(descriptor: UInt32, inode: UInt32)] = []
+    _ = ProcFile.numbers(in: directory) { descriptor in
+      if let inode = ProcessDirectory.socket(descriptor, in: directory) { found.append((descriptor, inode)) }
+    }
+    return found.sorted { $0.descriptor < $1.descriptor }.map { $0.inode }
+  }
+
+  /// The name, user and control group of a process; nil where it is gone.
+  static func identity(of process: UInt32) -> ProcessIdentity? {
+    guard let name = try? ProcFile.text("/proc/\(process)/comm") else { return nil }
+    let group = (try? ProcFile.text("/proc/\(process)/cgroup")).map { ControlGroup($0) }
+    return ProcessIdentity(
+      pid: Int32(bitPattern: process), name: String(name.hasSuffix("\n") ? name.dropLast() : name[...]),
+      userID: (try? ProcFile.text("/proc/\(process)/status")).flatMap { userID(status: $0) },
+      unit: group?.unit,
+      container: group?.container)
+  }
+
+  /// The effective user in `Uid: REAL EFFECTIVE SAVED FILESYSTEM` of `/proc/PID/status`.
+  static func userID(status: String) -> UInt32? {
+    for line in status.split(separator: "\n") where line.hasPrefix("Uid:") {
+      let fields = line.split { $0 == "\t" || $0 == " " }
+      return fields.count > 2 ? UInt32(fields[2]) : nil
+    }
+    return nil
+  }
+}

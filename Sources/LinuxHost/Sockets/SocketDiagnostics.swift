@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+public import Netlink
+public import NetworkModel
+
+/// The sockets of this thread's network namespace, as `sock_diag` lists them.
+/// Source: `struct inet_diag_req_v2` and `struct inet_diag_msg` of `linux/inet_diag.h`, sock_diag(7).
+public struct SocketDiagnostics: Sendable {
+  /// One socket, before its owner and its interface's name are known.
+  public struct Socket: Sendable, Hashable {
+    /// `tcp`, `udp` or `sctp`.
+    public let `protocol`: IPProtocol
+    /// Its own address, IPv4-mapped ones unmapped.
+    public let address: IPAddress
+    /// Its own port, in host order.
+    public let port: UInt16
+    /// The far end's address, IPv4-mapped ones unmapped; all zero where it has none.
+    public let remoteAddress: IPAddress
+    /// The far end's port, in host order; 0 where it has none.
+    public let remotePort: UInt16
+    /// Whether it is on `::` without `IPV6_V6ONLY`.
+    public let isDualStack: Bool
+    /// The index of the one interface that it is bound to; 0 for none.
+    public let boundInterface: UInt32
+    /// Its inode number; 0 for the kernel's own and for those that no process holds any more.
+    public let inode: UInt32
+  }
+
+  /// The sockets that take traffic from anyone: listening TCP, bound UDP that is connected to nobody, listening SCTP.
+  public let listeners: [Socket]
+  /// What the kernel did not tell.
+  public let notes: [HostNote]
+
+  /// Reads the listening sockets of both families. TCP and UDP must be readable; what is missing of SCTP is a note.
+  public static func listeners() throws(HostReadError) -> SocketDiagnostics {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
+    var found: [Socket] = []
+    var notes: [HostNote] = []
+    for family in AddressFamily.allCases {
+      try list(.tcp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
+      try list(.udp, family, states: [Int(CSYS_TCP_CLOSE)], &netlink, into: &found)
+    }
+    if isLoaded("SCTP") {
+      do throws(HostReadError) {
+        for family in AddressFamily.allCases {
+          try list(.sctp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
+        }
+      } catch .refused(_, let errno, _) {
+        notes.append(.protocolUnreadable(.sctp, errno: errno))
+      }
+    } else {
+      notes.append(.protocolNotLoaded(.sctp))
+    }
+    // A socket without a port is not bound.
+    found.removeAll { $0.port == 0 }
+    return SocketDiagnostics(listeners: found, notes: notes)
+  }
+
+  /// Reads the TCP connections that are established.
+  public static func connections() throws(HostReadError) -> [Socket] {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
+    var found: [Socket] = []
+    for family in AddressFamily.allCases {
+      try list(.tcp, family, states: [Int(CSYS_TCP_ESTABLISHED)], &netlink, into: &found)
+    }
+    return found
+  }
+
+  private static func list(
+    _ proto: IPProtocol, _ family: AddressFamily, states: [Int], _ netlink: inout NetlinkDump,
+    into sockets: inout [Socket]
+  ) throws(HostReadError) {
+    // NFPROTO_IPV4 and NFPROTO_IPV6 equal AF_INET and AF_INET6.
+    var body: [UInt8] = [family.rawValue, proto.number, 0, 0]
+    body.append(number: states.reduce(UInt32(0)) { $0 | 1 << UInt32($1) })
+    body += [UInt8](repeating: 0, count: Int(CSYS_INET_DIAG_REQ_SIZE) - body.count)
+    let what = "listing \(proto) sockets"
+    let found = try netlink.dump(what, type: Int(CSYS_SOCK_DIAG_BY_FAMILY), body: body) {
+      (_, payload) throws(HostReadError) in
+      guard let message = Message(proto, payload) else { throw .malformed(what) }
+      return message
+    }
+    for message in found { message.add(to: &sockets) }
+  }
+
+  /// One `struct inet_diag_msg` with its attributes.
+  struct Message {
+    /// The socket, with the address of the message itself.
+    let socket: Socket
+    /// All its addresses where it has a list of them: those of an SCTP socket.
+    let locals: [IPAddress]
+
+    /// Reads a message; nil where it is too short or of another family.
+    init?(_ proto: IPProtocol, _ payload: ArraySlice<UInt8>) {
+      guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
+        let port = payload.networkNumber(UInt16.self, at: 4),
+        let remotePort = payload.networkNumber(UInt16.self, at: 6),
+        let address = payload.address(family, at: 8), let remote = payload.address(family, at: 24),
+        let bound = payload.number(UInt32.self, at: 40), let inode = payload.number(UInt32.self, at: 68)
+      else { return nil }
+      var isV6Only = false
+      var locals: [IPAddress] = []
+      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_INET_DIAG_MSG_SIZE))) {
+        switch type {
+        case Int(CSYS_INET_DIAG_SKV6ONLY): isV6Only = value.first ?? 0 != 0
+        case Int(CSYS_INET_DIAG_LOCALS):
+          locals = stride(from: 0, to: value.count, by: Int(CSYS_SOCKADDR_STORAGE_SIZE)).compactMap {
+            SocketAddress.read(value.dropFirst($0))?.address
+          }
+        default: break
+        }
+      }
+      self.locals = locals
+      socket = Socket(
+        protocol: proto, address: address.unmapped, port: port, remoteAddress: remote.unmapped,
+        remotePort: remotePort, isDualStack: Self.isDualStack(address, isV6Only), boundInterface: bound,
+        inode: inode)
+      self.isV6Only = isV6Only
+    }
+
+    private let isV6Only: Bool
+
+    private static func isDualStack(_ address: IPAddress, _ isV6Only: Bool) -> Bool {
+      address.family == .ipv6 && address.bits == 0 && !isV6Only
+    }
+
+    /// Adds its socket, or one for each of its addresses.
+    func add(to sockets: inout [Socket]) {
+      if locals.isEmpty {
+        sockets.append(socket)
+        return
+      }
+      for address in locals {
+        sockets.append(
+          Socket(
+            protocol: socket.protocol, address: address.unmapped, port: socket.port,
+            remoteAddress: socket.remoteAddress, remotePort: socket.remotePort,
+            isDualStack: Self.isDualStack(address, isV6Only), boundInterface: socket.boundInterface,
+            inode: socket.inode))
+      }
+    }
+  }
+
+  /// Whether the kernel has this protocol, by the first column of `/proc/net/protocols`. Asking `sock_diag` instead
+  /// would load the module. The list is the same in every network namespace.
+  private static func isLoaded(_ name: String) -> Bool {
+    guard let text = try? ProcFile.text("/proc/self/net/protocols") else { return true }
+    return text.split(separator: "\n").contains { $0.split(separator: " ").first.map { $0 == name } ?? false }
+  }
+}
+
+/// Socket addresses as the kernel lays them out: `struct sockaddr_in` and `sockaddr_in6` of `linux/in.h`, `linux/in6.h`.
+enum SocketAddress {
+  /// The address and the port, in host order; nil for other families and where bytes are missing.
+  package static func read(_ bytes: ArraySlice<UInt8>) -> (address: IPAddress, port: UInt16)? {
+    guard let family = bytes.number(UInt16.self, at: 0), let port = bytes.networkNumber(UInt16.self, at: 2)
+    else {
+      return nil
+    }
+    switch Int(family) {
+    case Int(CSYS_AF_INET): return bytes.address(.ipv4, at: 4).map { ($0, port) }
+    case Int(CSYS_AF_INET6): return bytes.address(.ipv6, at: 8).map { ($0, port) }
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+internal import NetworkModel
+internal import PacketWalk
+
+/// Reads lines of NFLOG: `struct nfgenmsg`, then attributes `NFULA_…`. Any bytes give some line, however little it says.
+struct PacketLogDecoder {
+  /// A line, and its number in the group (`NFULA_SEQ`).
+  struct Line {
+    let packet: DroppedPacket
+    package let number: UInt32?
+  }
+
+  /// Names of interfaces by their numbers; nil for those that are gone.
+  private var names: [UInt32: InterfaceName?] = [:]
+
+  /// Lets names be asked for anew.
+  mutating func forgetNames() { names.removeAll(keepingCapacity: true) }
+
+  /// The line in a message's bytes behind the netlink header.
+  mutating func decode(_ payload: UnsafeRawBufferPointer) -> Line {
+    var (prefix, time, hook): (String, Int64?, UInt32) = ("", nil, 0)
+    var (input, output): (InterfaceName?, InterfaceName?)
+    var headers: CapturedHeaders?
+    var number: UInt32?
+    let attributes = UnsafeRawBufferPointer(rebasing: payload[min(Netlink.netfilterHeader, payload.count)...])
+    for attribute in AttributeList(attributes) {
+      switch Int(attribute.type) {
+      case Int(CSYS_NFULA_PREFIX): prefix = attribute.text
+      // struct nfulnl_msg_packet_hdr: the EtherType, which the payload says again, then the hook.
+      case Int(CSYS_NFULA_PACKET_HDR) where attribute.payload.count >= 3: hook = UInt32(attribute.payload[2])
+      case Int(CSYS_NFULA_TIMESTAMP): time = Self.time(attribute)
+      case Int(CSYS_NFULA_IFINDEX_INDEV): input = attribute.u32.flatMap { name($0) }
+      case Int(CSYS_NFULA_IFINDEX_OUTDEV): output = attribute.u32.flatMap { name($0) }
+      case Int(CSYS_NFULA_PAYLOAD): headers = CapturedHeaders(attribute.payload)
+      case Int(CSYS_NFULA_SEQ): number = attribute.u32
+      default: break
+      }
+    }
+    // Packets that this host makes carry no time.
+    let packet = DroppedPacket(
+      prefix: prefix, time: time ?? Self.now(), hook: hook, input: input, output: output, headers: headers)
+    return Line(packet: packet, number: number)
+  }
+
+  /// `struct nfulnl_msg_packet_timestamp`: seconds and microseconds, 64 bits each in network order. Nil for what is no time
+  /// of these centuries.
+  private static func time(_ attribute: NetlinkAttribute) -> Int64? {
+    guard attribute.payload.count == 16 else { return nil }
+    let seconds = UInt64(bigEndian: attribute.payload.loadUnaligned(as: UInt64.self))
+    let micros = UInt64(bigEndian: attribute.payload.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    guard seconds > 0, seconds < 1 << 36, micros < 1_000_000 else { return nil }
+    return Int64(seconds * 1_000_000 + micros)
+  }
+
+  private static func now() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+  }
+
+  /// The name of an interface of this thread's network namespace.
+  private mutating func name(_ index: UInt32) -> InterfaceName? {
+    if let known = names[index] { return known }
+    let name: InterfaceName? = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) {
+      buffer in
+      guard let base = buffer.baseAddress, if_indextoname(index, base) != nil else { return nil }
+      return InterfaceName(String(cString: base))
+    }
+    names[index] = .some(name)
+    return name
+  }
+}

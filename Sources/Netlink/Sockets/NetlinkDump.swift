@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+
+/// A netlink socket that asks the kernel one question at a time and reads the whole answer. It belongs to the network
+/// namespace of the thread that opened it. Source: `linux/netlink.h`, netlink(7).
+package struct NetlinkDump: ~Copyable {
+  /// How often a listing that changed meanwhile is asked for again.
+  static let attempts = 10
+  /// More than the kernel puts into one datagram of a dump (32 KiB, or a page).
+  private static let bufferSize = 128 << 10
+  private static let headerSize = 16
+
+  private let descriptor: Int32
+  private var sequence: UInt32 = 0
+  private var buffer: [UInt8]
+
+  /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). An answer is waited for 5 seconds at most.
+  package init(family: Int) throws(HostReadError) {
+    let opened = csys_netlink_open(Int32(family), 5000)
+    guard opened >= 0 else { throw .socket("opening netlink family \(family)", errno: -opened) }
+    buffer = [UInt8](repeating: 0, count: Self.bufferSize)
+    descriptor = opened
+  }
+
+  deinit { close(descriptor) }
+
+  /// Lists: sends `NLM_F_DUMP` and collects what `each` makes of every message, given its type and its bytes behind
+  /// the netlink header. A listing that the kernel marks as inconsistent is thrown away and asked for again.
+  package mutating func dump<T>(
+    _ what: String, type: Int, body: [UInt8],
+    each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> T?
+  ) throws(HostReadError) -> [T] {
+    for attempt in 0..<Self.attempts {
+      // Whoever changes things is given time to end.
+      if attempt > 0 { usleep(UInt32(attempt) * 1000) }
+      var found: [T] = []
+      let isConsistent = try exchange(
+        what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_DUMP), body: body
+      ) { (type, payload) throws(HostReadError) in
+        if let one = try each(type, payload) { found.append(one) }
+      }
+      if isConsistent { return found }
+    }
+    throw .unstable(what, attempts: Self.attempts)
+  }
+
+  /// Lists without keeping anything: `each` is given every message as it comes. False where the kernel marks the listing
+  /// as inconsistent, which cannot be taken back.
+  package mutating func stream(
+    _ what: String, type: Int, body: [UInt8],
+    each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> Void
+  ) throws(HostReadError) -> Bool {
+    try exchange(
+      what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_DUMP), body: body, each: each)
+  }
+
+  /// Asks for one thing and gives what `each` makes of the messages before the kernel's acknowledgement.
+  package mutating func get<T>(
+    _ what: String, type: Int, body: [UInt8],
+    each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> T?
+  ) throws(HostReadError) -> [T] {
+    var found: [T] = []
+    _ = try exchange(what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_ACK), body: body) {
+      (type, payload) throws(HostReadError) in
+      if let one = try each(type, payload) { found.append(one) }
+    }
+    return found
+  }
+
+  /// Sends a request and reads until its end. False where the kernel says that the answer is inconsistent.
+  private mutating func exchange(
+    _ what: String, type: Int, flags: Int, body: [UInt8],
+    each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> Void
+  ) throws(HostReadError) -> Bool {
+    sequence += 1
+    var request: [UInt8] = []
+    request.append(number: UInt32(Self.headerSize + body.count))
+    request.append(number: UInt16(type))
+    request.append(number: UInt16(flags))
+    request.append(number: sequence)
+    request.append(number: UInt32(0))
+    request += body
+    let sent = request.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, 0) }
+    guard sent == request.count else { throw .socket(what, errno: errno) }
+
+    var isConsistent = true
+    while true {
+      let taken = buffer.withUnsafeMutableBytes {
+        recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_TRUNC))
+      }
+      if taken < 0 {
+        if errno == EINTR { continue }
+        throw errno == EAGAIN ? .timedOut(what) : .socket(what, errno: errno)
+      }
+      guard taken <= buffer.count else { throw .tooLarge(what) }
+      var rest = buffer[..<taken]
+      while !rest.isEmpty {
+        guard let length = rest.number(UInt32.self, at: 0), let type = rest.number(UInt16.self, at: 4),
+          let flags = rest.number(UInt16.self, at: 6), let number = rest.number(UInt32.self, at: 8),
+          Int(length) >= Self.headerSize, Int(length) <= rest.count
+        else { throw .malformed(what) }
+        let payload = rest.prefix(Int(length)).dropFirst(Self.headerSize)
+        rest = rest.dropFirst((Int(length) + 3) & ~3)
+        // The end of an answer that was given up earlier.
+        guard number == sequence else { continue }
+        if Int(flags) & Int(CSYS_NLM_F_DUMP_INTR) != 0 { isConsistent = false }
+        switch Int(type) {
+        case Int(CSYS_NLMSG_NOOP): continue
+        case Int(CSYS_NLMSG_ERROR), Int(CSYS_NLMSG_DONE):
+          let code = payload.number(UInt32.self, at: 0).map { Int32(bitPattern: $0) } ?? 0
+          if code == -EINTR { return false }
+          if code < 0 {
+            throw .refused(what, errno: -code, words: Self.words(type: Int(type), flags: Int(flags), payload))
+          }
+          return isConsistent
+        default: try each(Int(type), payload)
+        }
+      }
+    }
+  }
+
+  /// What the kernel says about an error in `NLMSGERR_ATTR_MSG`, behind the number and, in `NLMSG_ERROR`, the header of
+  /// the request.
+  private static func words(type: Int, flags: Int, _ payload: ArraySlice<UInt8>) -> String? {
+    guard flags & Int(CSYS_NLM_F_ACK_TLVS) != 0 else { return nil }
+    var skipped = 4
+    if type == Int(CSYS_NLMSG_ERROR) {
+      let echoed =
+        flags & Int(CSYS_NLM_F_CAPPED) != 0 ? headerSize : Int(payload.number(UInt32.self, at: 4) ?? 0)
+      skipped += (echoed + 3) & ~3
+    }
+    return AttributeReader(payload.dropFirst(skipped)).first { $0.type == Int(CSYS_NLMSGERR_ATTR_MSG) }?.value
+      .text
+  }
+}

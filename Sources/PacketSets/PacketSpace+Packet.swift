@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import PacketWalk
+internal import Ruleset
+
+/// Between packets and classes of them.
+extension PacketSpace {
+  /// The number of an interface's name, as the fields have it.
+  public static func number(_ name: InterfaceName) -> UInt128 {
+    SetKey.interface(name).reduce(0) { $0 << 8 | UInt128($1) }
+  }
+
+  /// The numbers of the names that a pattern matches.
+  public static func names(_ pattern: InterfacePattern) -> IntervalSet {
+    switch pattern {
+    case .exact(let name): return IntervalSet(number(name))
+    case .beginning(let start):
+      let rest = UInt128(8 * (16 - start.description.utf8.count))
+      let lower = number(start)
+      return IntervalSet(lower, lower | ((UInt128(1) << rest) - 1))
+    }
+  }
+
+  /// The addresses of these prefixes that are of the family.
+  public static func addresses(_ prefixes: some Sequence<Prefix>, _ family: AddressFamily) -> IntervalSet {
+    IntervalSet(ranges: prefixes.filter { $0.family == family }.map { ($0.address.bits, $0.last.bits) })
+  }
+
+  /// Whether a packet is one of these.
+  public func contains(_ packet: Packet) -> Bool {
+    packet.family == family
+      && Field.allCases.allSatisfy { field in Self.value(field, packet).map(self[field].contains) ?? true }
+  }
+
+  /// The value of a packet's field; nil where a packet of its kind has no such field.
+  private static func value(_ field: Field, _ packet: Packet) -> UInt128? {
+    switch field {
+    case .input: packet.input.map(number) ?? 0
+    case .output: packet.output.map(number) ?? 0
+    case .source: packet.source.bits
+    case .destination: packet.destination.bits
+    case .service: Service.number(packet)
+    case .sourcePort: packet.transport.hasPorts ? UInt128(packet.sourcePort) : nil
+    case .hopLimit: UInt128(packet.hopLimit)
+    case .tcpFlags: packet.transport == .tcp ? UInt128(packet.tcpFlags.rawValue) : nil
+    case .connection: Connection.all.firstIndex(of: Connection(packet)).map { UInt128($0) }
+    case .destinationType: UInt128(packet.destinationType.rawValue)
+    case .inputType: packet.inputType.map { UInt128($0.rawValue) }
+    case .outputType: packet.outputType.map { UInt128($0.rawValue) }
+    case .originalService:
+      packet.transport.hasPorts
+        ? Service.number(
+          packet.transport,
+          port: packet.status.contains(.destinationNAT)
+            ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
+        : Service.number(packet)
+    case .sourceRoute: 0
+    }
+  }
+
+  /// One of the packets, as plain as they come: a first packet from a high port where they allow it.
+  public func sample() -> Packet {
+    func pick(_ field: Field, _ wishes: [UInt128] = []) -> UInt128 {
+      wishes.first { self[field].contains($0) } ?? self[field].first ?? 0
+    }
+    func address(_ field: Field) -> IPAddress {
+      let wishes: [UInt128] =
+        family == .ipv4 ? [0xc633_6417, 0xc000_0217] : [0x2001_0db8 << 96 | 0x17, 0x2620_00fe << 96 | 9]
+      return IPAddress(family: family, bits: pick(field, wishes))
+    }
+    let plain = [ConnectionStates.new, .established].map { state in
+      UInt128(Connection.all.firstIndex { $0.state == state && $0.direction == .original } ?? 0)
+    }
+    let connection = Connection.all[Int(pick(.connection, plain))]
+    // Without a translation a packet has the port that it had.
+    let isTranslated = connection.status?.contains(.destinationNAT) ?? false
+    let services = isTranslated ? self[.service] : self[.service].intersection(self[.originalService])
+    let wishes: [(IPProtocol, UInt16)] = [(.tcp, 22), (.tcp, 80), (.tcp, 5432), (.udp, 53), (.tcp, 9)]
+    let known = wishes.map { Service.number($0.0, port: $0.1) } + [Service.echoRequest(family)]
+    let service = known.first { services.contains($0) } ?? services.first ?? pick(.service)
+    let transport = IPProtocol(number: UInt8(truncatingIfNeeded: service >> 16))
+    var packet = Packet(
+      source: address(.source), destination: address(.destination), transport: transport,
+      sourcePort: UInt16(truncatingIfNeeded: pick(.sourcePort, [40_000])),
+      destinationPort: UInt16(truncatingIfNeeded: service), input: name(.input), output: name(.output))
+    if transport == .tcp {
+      packet.tcpFlags = TCPFlags(rawValue: UInt8(truncatingIfNeeded: pick(.tcpFlags, [2, 16])))
+    }
+    packet.icmpType = UInt8(truncatingIfNeeded: service >> 8)
+    packet.hopLimit = UInt8(truncatingIfNeeded: pick(.hopLimit, [64]))
+    let links = [LinkType.ethernet, .linkless].map { UInt128($0.rawValue) }
+    packet.inputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.inputType, links)))
+    packet.outputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.outputType, links)))
+    packet.state = connection.state
+    packet.direction = connection.direction ?? .original
+    packet.status = connection.status ?? []
+    if transport.hasPorts, packet.status.contains(.destinationNAT) {
+      packet.flow = flow(of: packet, to: UInt16(truncatingIfNeeded: pick(.originalService, [service])))
+    }
+    packet.destinationType =
+      AddressType(rawValue: UInt32(truncatingIfNeeded: pick(.destinationType, [2, 1]))) ?? .unicast
+    return packet
+  }
+
+  /// The connection of a packet whose destination was translated from another address, and from this port.
+  private func flow(of packet: Packet, to port: UInt16) -> Flow {
+    let other = family == .ipv4 ? UInt128(0xcb00_71fe) : UInt128(0x2001_0db8) << 96 | 0xfe
+    let back = FlowTuple(
+      source: packet.destination, destination: packet.source, sourcePort: packet.destinationPort,
+      destinationPort: packet.sourcePort)
+    let there = FlowTuple(
+      source: packet.source, destination: IPAddress(family: family, bits: other),
+      sourcePort: packet.sourcePort, destinationPort: port)
+    return packet.direction == .original
+      ? Flow(original: there, reply: back) : Flow(original: back, reply: there)
+  }
+
+  /// An interface of a field, under a name that it can have.
+  private func name(_ field: Field) -> InterfaceName? {
+    if self[field].single == 0 { return nil }
+    let wishes = ["eth0", "eth1", "internet", "other0"].compactMap { InterfaceName($0) }
+    if let wish = wishes.first(where: { self[field].contains(Self.number($0)) }) { return wish }
+    // A name, or the beginning of names.
+    for interval in self[field].intervals {
+      let bytes = IPAddress(family: .ipv6, bits: interval.lower).bytes
+      let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      for name in [text, text + "0"].compactMap({ InterfaceName($0) })
+      where self[field].contains(Self.number(name)) {
+        return name
+      }
+    }
+    return nil
+  }
+}

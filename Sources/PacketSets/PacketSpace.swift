@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import Ruleset
+
+/// A set of packets of one family: for each field the values that it may have, independently of the others.
+///
+/// What a ruleset does is the same for all packets of such a class, or the class is split where it is not. So questions
+/// about all packets there can be are answered by as many classes as the ruleset tells apart.
+public struct PacketSpace: Sendable, Hashable {
+  /// What a ruleset may ask of a packet. Numbers are in the order in which they are compared: addresses, ports and names
+  /// as in the header, the others by value.
+  public enum Field: Int, CaseIterable, Sendable {
+    /// The interface by which it came: its name, zero-padded to 16 bytes, as a number; 0 where this host made it.
+    case input
+    /// The interface by which it leaves, likewise; 0 where it is for this host, or not routed yet.
+    case output
+    /// Source address.
+    case source
+    /// Destination address.
+    case destination
+    /// Transport protocol and what it goes to: see `Service`.
+    case service
+    /// The first two bytes of the transport header: the source port where there are ports.
+    case sourcePort
+    /// TTL or hop limit.
+    case hopLimit
+    /// Flags of the TCP header.
+    case tcpFlags
+    /// What conntrack knows of it: its place in `Connection.all`.
+    case connection
+    /// `AddressType` of the destination.
+    case destinationType
+    /// `LinkType` of the interface by which it came.
+    case inputType
+    /// `LinkType` of the interface by which it leaves.
+    case outputType
+    /// The protocol and destination port that it had before any translation, as `Service`; of packets without ports
+    /// the same as `service`.
+    case originalService
+    /// The `SourceRoute` that it carries, 0 for none. A packet with several is in the class of the first.
+    case sourceRoute
+  }
+
+  /// The family of all its packets.
+  public let family: AddressFamily
+  private var fields: Fields
+
+  /// The sets of the fields, nil where a field may have any value. Spaces are copied much more often than they are
+  /// narrowed: a copy is one reference, where a value would be one for each field.
+  private final class Fields: Sendable {
+    let sets: InlineArray<14, IntervalSet?>
+    init(_ sets: InlineArray<14, IntervalSet?>) { self.sets = sets }
+  }
+
+  /// Every packet of a family at a place where packets have (or lack) an input and an output interface.
+  public init(_ family: AddressFamily, input: Presence, output: Presence) {
+    self.family = family
+    fields = Fields(InlineArray(repeating: nil))
+    if input == .absent { self[.input] = IntervalSet(0) }
+    if output == .absent { self[.output] = IntervalSet(0) }
+  }
+
+  /// Whether packets have an interface on a side.
+  public enum Presence: Sendable {
+    case present
+    case absent
+  }
+
+  /// Names have between 1 and 15 bytes, and no byte is zero before the last.
+  private static let names = IntervalSet(UInt128(1) << 120, .max)
+  private static let addresses = AddressFamily.allCases.map {
+    IntervalSet(0, $0 == .ipv4 ? 0xffff_ffff : .max)
+  }
+  private static let services = IntervalSet(0, 0xff_ffff)
+  private static let words = IntervalSet(0, 0xffff)
+  private static let bytes = IntervalSet(0, 0xff)
+  private static let connections = IntervalSet(0, UInt128(Connection.all.count - 1))
+  private static let addressTypes = IntervalSet(1, 8)
+  private static let routes = AddressFamily.allCases.map { family in
+    IntervalSet([0] + SourceRoute.allCases.filter { $0.family == family }.map { UInt128($0.rawValue) })
+  }
+
+  /// Every value that a field can have.
+  private static func universe(_ field: Field, _ family: AddressFamily) -> IntervalSet {
+    switch field {
+    case .input, .output: names
+    case .source, .destination: addresses[family == .ipv4 ? 0 : 1]
+    case .service: services
+    case .sourcePort: words
+    case .hopLimit, .tcpFlags: bytes
+    case .connection: connections
+    case .destinationType: addressTypes
+    case .inputType, .outputType: words
+    case .originalService: services
+    case .sourceRoute: routes[family == .ipv4 ? 0 : 1]
+    }
+  }
+
+  /// The values of a field.
+  public subscript(_ field: Field) -> IntervalSet {
+    get { fields.sets[field.rawValue] ?? Self.universe(field, family) }
+    set {
+      var sets = fields.sets
+      sets[field.rawValue] = newValue == Self.universe(field, family) ? nil : newValue
+      fields = Fields(sets)
+    }
+  }
+
+  /// Whether it holds no packet.
+  public var isEmpty: Bool { Field.allCases.contains { fields.sets[$0.rawValue]?.isEmpty ?? false } }
+
+  /// Whether some of its packets have one of these values in a field.
+  public func mayHave(_ field: Field, _ values: IntervalSet) -> Bool {
+    if let own = fields.sets[field.rawValue] { return !own.isDisjoint(with: values) }
+    return !Self.universe(field, family).isDisjoint(with: values)
+  }
+
+  /// Only packets whose field has one of these values; nil where there is none.
+  public func narrowed(_ field: Field, to values: IntervalSet) -> PacketSpace? {
+    if values.holdsInOneRange(fields.sets[field.rawValue]) { return self }
+    let kept = self[field].intersection(values)
+    if kept.isEmpty { return nil }
+    var space = self
+    space[field] = kept
+    return space
+  }
+
+  /// Only packets whose field has none of these values; nil where there is none.
+  public func narrowed(_ field: Field, outside values: IntervalSet) -> PacketSpace? {
+    let kept = self[field].subtracting(values)
+    if kept.isEmpty { return nil }
+    var space = self
+    space[field] = kept
+    return space
+  }
+
+  /// The packets that agree with some of these in a few fields, whatever their others are.
+  public func keeping(_ kept: [Field]) -> PacketSpace {
+    var sets = InlineArray<14, IntervalSet?>(repeating: nil)
+    for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
+    var space = self
+    space.fields = Fields(sets)
+    return space
+  }
+
+  /// Whether no packet is in both.
+  public func isDisjoint(with other: PacketSpace) -> Bool {
+    if family != other.family { return true }
+    for field in Self.cuttingOrder {
+      guard let one = fields.sets[field.rawValue], let two = other.fields.sets[field.rawValue] else {
+        continue
+      }
+      if one.isDisjoint(with: two) { return true }
+    }
+    return false
+  }
+
+  /// The packets in both; nil where there is none.
+  public func intersection(_ other: PacketSpace) -> PacketSpace? {
+    if isDisjoint(with: other) { return nil }
+    var both = fields.sets
+    for place in both.indices {
+      guard let two = other.fields.sets[place] else { continue }
+      both[place] = both[place].map { $0.intersection(two) } ?? two
+    }
+    var space = self
+    space.fields = Fields(both)
+    return space
+  }
+
+  /// The packets in this that are not in the other, as classes that have no packet in common.
+  public func subtracting(_ other: PacketSpace) -> [PacketSpace] {
+    if isDisjoint(with: other) { return [self] }
+    var result: [PacketSpace] = []
+    var rest = self
+    for field in Self.cuttingOrder where other.fields.sets[field.rawValue] != nil {
+      if let outside = rest.narrowed(field, outside: other[field]) {
+        result.append(outside)
+        rest[field] = rest[field].intersection(other[field])
+      }
+    }
+    return result
+  }
+
+  /// Fields of few values first: classes are cut into few pieces then, and sources, of which there are many, stay sets.
+  private static let cuttingOrder: [Field] = [
+    .connection, .destinationType, .sourceRoute, .inputType, .outputType, .input, .output, .service,
+    .originalService, .sourcePort, .hopLimit, .tcpFlags, .destination, .source,
+  ]
+
+  /// More classes than these are left as they are: pairs of them would be too many to look at.
+  private static let mostCoalesced = 64
+
+  /// The same packets in fewer classes, where two differ in one field alone.
+  package static func coalesced(_ spaces: [PacketSpace]) -> [PacketSpace] {
+    if spaces.count < 2 || spaces.count > mostCoalesced { return spaces }
+    var result: [PacketSpace] = []
+    for space in spaces {
+      var space = space
+      var place = 0
+      while place < result.count {
+        if let joined = result[place].joined(space) {
+          space = joined
+          result.swapAt(place, result.count - 1)
+          result.removeLast()
+          place = 0
+        } else {
+          place += 1
+        }
+      }
+      result.append(space)
+    }
+    return result
+  }
+
+  /// Both as one class; nil where they differ in more than one field.
+  private func joined(_ other: PacketSpace) -> PacketSpace? {
+    guard family == other.family else { return nil }
+    var different: Field?
+    for field in Field.allCases where fields.sets[field.rawValue] != other.fields.sets[field.rawValue] {
+      if different != nil { return nil }
+      different = field
+    }
+    guard let different else { return self }
+    var space = self
+    space[different] = self[different].union(other[different])
+    return space
+  }
+
+  /// Whether both hold the same packets in the same form.
+  public static func == (left: Self, right: Self) -> Bool {
+    left.family == right.family && left.fields === right.fields
+      || left.family == right.family
+        && left.fields.sets.indices.allSatisfy { left.fields.sets[$0] == right.fields.sets[$0] }
+  }
+
+  /// Hashes what makes two equal.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(family)
+    for place in fields.sets.indices { hasher.combine(fields.sets[place]) }
+  }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+/// What look-ups ask for.
+extension SpaceRuleReader {
+  /// What is asked of a set.
+  enum Use {
+    /// Whether the key is in it, or is not.
+    case membership(Inversion)
+    /// What it holds for the key.
+    case value
+  }
+
+  mutating func lookup(_ name: String, _ source: UInt32, _ use: Use) {
+    if let set = sets[name], set.elements.hasKeyEnd, case .membership(.plain) = use {
+      guard let boxes = boxes(of: set, source) else { return stop("lookup @\(name)") }
+      return add(boxes.isEmpty ? .require(.service, .empty) : .requireAny(boxes))
+    }
+    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
+      let ranges = ranges(set, key, use)
+    else { return stop("lookup @\(name)") }
+    let all = IntervalSet.union(ranges.map(\.values))
+    let top: UInt128 =
+      switch key {
+      case .field(_, let load): Self.top(load)
+      case .service: 0xff_ffff
+      }
+    let outside = IntervalSet(0, top).subtracting(all)
+    switch use {
+    case .membership(let inversion): add(.require(key.field, inversion == .plain ? all : outside))
+    case .value:
+      add(.branch(key.field, ranges, misses: outside))
+      if set.dataType == NFT.dataVerdict { isOver = true }
+    }
+  }
+
+  /// The elements of a set of sources, protocols and ports as ranges; nil where the key is another, or they overlap.
+  private func boxes(of set: KernelSet, _ source: UInt32) -> [SpaceRule.Box]? {
+    let width = family.byteWidth
+    let port = width / 4 + 1
+    guard let start = place(source), registers.indices.contains(start + port),
+      Int(set.keyLength) == width + 8,
+      let address = registers[start], case .whole(.source) = address.part, address.place == 0,
+      address.mask == nil, address.length == width, let transport = registers[start + width / 4],
+      case .transport = transport.part, transport.mask == nil, let third = registers[start + port],
+      case .destinationPort = third.part, third.place == 0, third.mask == nil
+    else { return nil }
+    var boxes: [SpaceRule.Box] = []
+    for index in 0..<set.elements.count {
+      guard let element = OpenedRange(set.elements, index, family), element.transport.hasPorts else {
+        return nil
+      }
+      let box = SpaceRule.Box(
+        sources: IntervalSet(element.sources.lowerBound, element.sources.upperBound),
+        services: PacketSpace.Service.ports(element.transport, element.ports))
+      guard
+        boxes.allSatisfy({
+          $0.sources.isDisjoint(with: box.sources) || $0.services.isDisjoint(with: box.services)
+        })
+      else { return nil }
+      boxes.append(box)
+    }
+    return boxes
+  }
+
+  /// What the keys of a set are made of.
+  private enum Key {
+    case field(PacketSpace.Field, Load)
+    /// `meta l4proto . th dport`
+    case service
+
+    var field: PacketSpace.Field {
+      switch self {
+      case .field(let field, _): field
+      case .service: .service
+      }
+    }
+  }
+
+  private func key(of set: KernelSet, at start: Int) -> Key? {
+    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
+      first.place == 0
+    else { return nil }
+    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
+    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
+      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
+      let second = registers[start + 1],
+      case .destinationPort = second.part, second.place == 0, second.mask == nil
+    else { return nil }
+    return .service
+  }
+
+  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
+  private func ranges(_ set: KernelSet, _ key: Key, _ use: Use) -> [SpaceRule.Branch]? {
+    var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
+    var order: [ElementValue?] = []
+    let elements = set.elements
+    for index in 0..<elements.count where elements.flags(index) & NFT.elementIntervalEnd == 0 {
+      guard elements.flags(index) & NFT.elementCatchAll == 0 else { return nil }
+      let value: ElementValue? = if case .value = use { elements.value(index) } else { nil }
+      let bytes = elements.key(index)
+      let range: (UInt128, UInt128)
+      switch key {
+      case .service:
+        let start = bytes.startIndex
+        let transport = IPProtocol(number: bytes[start])
+        // No rule of ours looks for a port of ICMP, where these bytes are something else.
+        if transport == .icmp || transport == .icmpv6 { return nil }
+        let number = PacketSpace.Service.number(
+          transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))
+        range = (number, number)
+      case .field(_, let load):
+        let top = Self.top(load)
+        let lower = Self.number(bytes, load.order)
+        if set.flags & NFT.setInterval == 0 {
+          let mask = load.mask.map { Self.number($0, .network) } ?? top
+          guard let block = Self.block(lower, mask: mask, top) else { return nil }
+          guard let whole = block.intervals.first else { continue }
+          range = (whole.lower, whole.upper)
+        } else {
+          guard load.mask == nil else { return nil }
+          let isLast = index + 1 == elements.count
+          range = (lower, isLast ? top : Self.number(elements.key(index + 1), .network) - 1)
+        }
+      }
+      if ranges[value] == nil { order.append(value) }
+      ranges[value, default: []].append(range)
+    }
+    return order.map { SpaceRule.Branch(values: IntervalSet(ranges: ranges[$0] ?? []), value: $0) }
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Ruleset
+
+/// A table made ready to be walked: chains and sets by number, expressions prepared.
+struct TableIndex: Sendable {
+  let table: KernelTable
+  let chains: [String: Int]
+  let sets: [String: Int]
+  /// By chain, by rule.
+  private(set) var rules: [[[PreparedExpression]]] = []
+
+  /// `NFT_TABLE_F_DORMANT`: its chains are not hooked in.
+  static let dormant: UInt32 = 1
+
+  init(_ table: KernelTable) {
+    self.table = table
+    chains = Dictionary(
+      table.chains.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    sets = Dictionary(table.sets.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    rules = table.chains.map { chain in
+      // A drop's log leaves every packet as it is, within its limit or above.
+      chain.rules.map { rule in
+        rule.isDropLog ? [] : rule.expressions.map { PreparedExpression($0, in: self) }
+      }
+    }
+  }
+
+  /// `NFPROTO_…`
+  var family: UInt8 { table.family }
+
+  func keyLength(ofSet index: Int) -> Int { Int(table.sets[index].keyLength) }
+
+  func hasCatchAll(_ set: Int) -> Bool {
+    let elements = table.sets[set].elements
+    return (0..<elements.count).contains { elements.flags($0) & NFT.elementCatchAll != 0 }
+  }
+
+  func inversion(ofObject name: String, type: UInt32) -> Inversion {
+    table.objects.first { $0.name == name && $0.type == type }?.inversion ?? .plain
+  }
+}
+
+/// The base chains that a packet of one family meets at one hook, in order.
+struct HookPlaces: Sendable {
+  /// A base chain by the numbers of its table and itself.
+  struct Place: Sendable, Hashable {
+    let table: Int
+    let chain: Int
+  }
+
+  /// One stop at a hook.
+  enum Stop: Sendable {
+    case chain(Place)
+    /// Where connections become known.
+    case conntrack
+    /// Where translations are made: all nat chains run here, whatever their own priority says, which only sorts them
+    /// among themselves. Source: `nf_nat_register_fn` and `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
+    case translation(TranslationSide, [Place])
+  }
+
+  private(set) var stops: [Stop] = []
+
+  /// Sorts the base chains of some tables at a hook by priority; those of equal priority as `order` has them, and what it
+  /// does not know as the kernel does it: the one made last comes first, where `tables` and their chains are in the order
+  /// in which they were made. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
+  init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?) {
+    var chains: [(priority: Int64, rank: Int, stop: Stop)] = []
+    var translating: [(priority: Int32, rank: Int, place: Place)] = []
+    for (tableNumber, index) in tables.enumerated()
+    where index.family == NFT.familyInet || index.family == family {
+      guard index.table.flags & TableIndex.dormant == 0 else { continue }
+      for (chainNumber, chain) in index.table.chains.enumerated() {
+        guard let base = chain.base, base.hook == hook else { continue }
+        let place = Place(table: tableNumber, chain: chainNumber)
+        let known = order?.rank(
+          family: family, hook: hook, table: index.table.name, of: index.family, chain: chain.name)
+        let made = order?.tableRank(index.table.name, of: index.family) ?? tableNumber
+        if base.type == "nat" {
+          translating.append((base.priority, -(made << 32 | chainNumber), place))
+        } else {
+          chains.append((Int64(base.priority), known ?? -(made << 32 | chainNumber), .chain(place)))
+        }
+      }
+    }
+    if hook == NFT.hookPrerouting || hook == NFT.hookOutput {
+      chains.append(
+        (Int64(NFT.priorityConntrack), order?.conntrackRank(family: family, hook: hook) ?? .min, .conntrack))
+    }
+    translating.sort { ($0.priority, $0.rank) < ($1.priority, $1.rank) }
+    let places = translating.map(\.place)
+    // The kernel's own function is hooked in with the family's first nat chain, at all hooks at once.
+    let first = tables.indices.compactMap { number -> Int? in
+      let index = tables[number]
+      guard index.family == NFT.familyInet || index.family == family,
+        let chain = index.table.chains.firstIndex(where: { $0.base?.type == "nat" })
+      else { return nil }
+      let made = order?.tableRank(index.table.name, of: index.family) ?? number
+      return made << 32 | chain
+    }.min()
+    let rank0 = order?.translationRank(family: family, hook: hook) ?? first.map { -$0 } ?? .min
+    switch hook {
+    case NFT.hookPrerouting, NFT.hookOutput:
+      chains.append((Int64(NFT.priorityDestinationNAT), rank0, .translation(.destination, places)))
+    case NFT.hookInput, NFT.hookPostrouting:
+      chains.append((Int64(NFT.prioritySourceNAT), rank0, .translation(.source, places)))
+    default: break
+    }
+    chains.sort { ($0.priority, $0.rank) < ($1.priority, $1.rank) }
+    stops = chains.map(\.stop)
+  }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+extension WalkRun {
+  /// Whether a load gave something, or ended the rule (`NFT_BREAK`).
+  enum LoadEnd {
+    case loaded
+    case breaks
+  }
+
+  /// The interface of arrival, where the hook has one.
+  var input: InterfaceName? { hook == NFT.hookOutput ? nil : packet.input }
+
+  /// The interface of departure, where the hook has one.
+  var output: InterfaceName? {
+    hook == NFT.hookPrerouting || hook == NFT.hookInput ? nil : packet.output
+  }
+
+  /// `meta`. Source: `nft_meta_get_eval` of `net/netfilter/nft_meta.c`.
+  mutating func loadMeta(_ key: UInt32, to start: Int) -> LoadEnd {
+    switch key {
+    case NFT.metaInputName: writeName(input, at: start)
+    case NFT.metaOutputName: writeName(output, at: start)
+    case NFT.metaFamily: registers.write([packet.family.rawValue], at: start)
+    case NFT.metaProtocol: registers.write([packet.transport.number], at: start)
+    case NFT.metaEtherType: registers.write(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: start)
+    case NFT.metaMark:
+      if knowsMark {
+        registers.write(HostOrder.bytes(packet.mark), at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    case NFT.metaLength:
+      if let length = packet.length {
+        registers.write(HostOrder.bytes(UInt32(length)), at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    case NFT.metaInputIndex, NFT.metaOutputIndex:
+      guard let name = key == NFT.metaInputIndex ? input : output else {
+        registers.write([0, 0, 0, 0], at: start)
+        break
+      }
+      write(surroundings.facts(of: name)?.index, at: start)
+    case NFT.metaInputGroup, NFT.metaOutputGroup:
+      guard let name = key == NFT.metaInputGroup ? input : output else { return .breaks }
+      write(surroundings.facts(of: name)?.group, at: start)
+    case NFT.metaInputType, NFT.metaOutputType:
+      guard let name = key == NFT.metaInputType ? input : output else { return .breaks }
+      let stated = key == NFT.metaInputType ? packet.inputType : packet.outputType
+      if let type = stated?.rawValue ?? surroundings.facts(of: name)?.type {
+        registers.write(HostOrder.bytes(type), at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    case NFT.metaPacketType:
+      // What is sent or passed on is for the host as far as the kernel is concerned.
+      let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
+      if let type = isHost ? 0 : packet.packetType {
+        registers.write([type], at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    case NFT.metaUser, NFT.metaGroup, NFT.metaControlGroup:
+      // Packets that arrived belong to no socket before they are delivered; one that is connected is found early.
+      if packet.input != nil {
+        guard hook == NFT.hookInput, packet.state.contains(.established) else { return .breaks }
+        registers.forget(start, 4)
+      } else {
+        write(key == NFT.metaUser ? packet.user : nil, at: start)
+      }
+    default: registers.forget(start, 16)
+    }
+    return .loaded
+  }
+
+  private mutating func write(_ number: UInt32?, at start: Int) {
+    if let number {
+      registers.write(HostOrder.bytes(number), at: start)
+    } else {
+      registers.forget(start, 4)
+    }
+  }
+
+  private mutating func writeName(_ name: InterfaceName?, at start: Int) {
+    registers.write(name.map(SetKey.interface) ?? Array(repeating: 0, count: 16), at: start)
+  }
+
+  /// `payload`: the bytes of a header, as far as they are known. Of the link layer nothing is.
+  mutating func loadPayload(_ base: UInt32, _ offset: Int, _ length: Int, to start: Int) {
+    let header =
+      base == NFT.payloadNetwork
+      ? headers.network : base == NFT.payloadTransport ? headers.transport : PartlyKnown(unknown: 0)
+    let end = min(offset + length, header.bytes.count)
+    registers.forget(start, length)
+    guard offset < end else {
+      // The padding behind the value is zero even so.
+      registers.write(
+        ArraySlice(Array(repeating: 0, count: length)), known: ArraySlice(Array(repeating: 0, count: length)),
+        at: start)
+      return
+    }
+    var (bytes, known) = (header.bytes[offset..<end], header.known[offset..<end])
+    if end < offset + length {
+      let rest = offset + length - end
+      bytes.append(contentsOf: repeatElement(0, count: rest))
+      known.append(contentsOf: repeatElement(0, count: rest))
+    }
+    registers.write(bytes, known: known, at: start)
+  }
+
+  /// The state that a rule sees: without an entry, `untracked` or `invalid`.
+  var visibleState: ConnectionStates {
+    switch tracking {
+    case .unseen: .invalid
+    case .untracked: .untracked
+    case .tracked: packet.state
+    }
+  }
+
+  /// `ct`. Without an entry only the state can be had; all else ends the rule. Source: `nft_ct_get_eval` of
+  /// `net/netfilter/nft_ct.c`.
+  mutating func loadConnection(_ key: UInt32, _ direction: UInt8?, to start: Int) -> LoadEnd {
+    if key == NFT.ctState {
+      registers.write(HostOrder.bytes(visibleState.rawValue), at: start)
+      return .loaded
+    }
+    guard hasConnection else { return .breaks }
+    switch key {
+    case NFT.ctStatus: writeStatus(at: start)
+    case NFT.ctDirection: registers.write([packet.direction.rawValue], at: start)
+    case NFT.ctMark:
+      if knowsConnectionMark {
+        registers.write(HostOrder.bytes(packet.connectionMark), at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    case NFT.ctFamily: registers.write([packet.family.rawValue], at: start)
+    case NFT.ctProtocol:
+      // An error is of the connection that it is about.
+      if isError { registers.forget(start, 4) } else { registers.write([packet.transport.number], at: start) }
+    case NFT.ctZone: registers.write([0, 0], at: start)
+    case NFT.ctSource, NFT.ctDestination, NFT.ctSourceIPv4, NFT.ctDestinationIPv4, NFT.ctSourceIPv6,
+      NFT.ctDestinationIPv6:
+      let isIPv4Key = key == NFT.ctSourceIPv4 || key == NFT.ctDestinationIPv4
+      let isIPv6Key = key == NFT.ctSourceIPv6 || key == NFT.ctDestinationIPv6
+      if packet.family == .ipv4 && isIPv6Key || packet.family == .ipv6 && isIPv4Key { return .breaks }
+      guard let tuple = tuple(direction) else {
+        registers.forget(start, packet.family.byteWidth)
+        return .loaded
+      }
+      let isSource = key == NFT.ctSource || key == NFT.ctSourceIPv4 || key == NFT.ctSourceIPv6
+      registers.write((isSource ? tuple.source : tuple.destination).bytes, at: start)
+    case NFT.ctSourcePort, NFT.ctDestinationPort:
+      guard packet.transport.hasPorts, let tuple = tuple(direction) else {
+        registers.forget(start, 4)
+        return .loaded
+      }
+      let port = key == NFT.ctSourcePort ? tuple.sourcePort : tuple.destinationPort
+      registers.write([UInt8(port >> 8), UInt8(port & 0xff)], at: start)
+    default: registers.forget(start, 16)
+    }
+    return .loaded
+  }
+
+  /// Whether the packet is an ICMP error about a connection, not of it.
+  var isError: Bool {
+    packet.state.contains(.related) && (packet.transport == .icmp || packet.transport == .icmpv6)
+  }
+
+  /// A direction of the connection; nil where it is not known.
+  func tuple(_ direction: UInt8?) -> FlowTuple? {
+    guard let flow, !isError else { return nil }
+    if direction == ConnectionDirection.reply.rawValue {
+      return knowsSource == .whole || packet.direction == .reply ? flow.reply : nil
+    }
+    return flow.original
+  }
+
+  /// The status as far as it is known: translations, and whether a reply was seen.
+  private mutating func writeStatus(at start: Int) {
+    var status = packet.status
+    var known: ConnectionStatus = [.sourceNAT, .destinationNAT, .seenReply, .confirmed]
+    if packet.state.contains(.established) {
+      status.formUnion([.seenReply, .confirmed])
+    } else if packet.state.contains(.related) || packet.flow != nil {
+      known.subtract([.seenReply, .confirmed])
+    }
+    registers.write(
+      ArraySlice(HostOrder.bytes(status.rawValue)), known: ArraySlice(HostOrder.bytes(known.rawValue)),
+      at: start)
+  }
+
+  /// `fib`. Source: `nft_fib4_eval` of `net/ipv4/netfilter/nft_fib_ipv4.c` and its twin for IPv6.
+  mutating func loadRoute(_ result: UInt32, _ flags: UInt32, to start: Int) {
+    let isSource = flags & NFT.fibSource != 0
+    let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination
+    let scope = flags & NFT.fibInput != 0 ? input : flags & NFT.fibOutput != 0 ? output : nil
+    if result == NFT.fibAddressType {
+      write(address.flatMap { surroundings.addressType($0, on: scope) }?.rawValue, at: start)
+      return
+    }
+    guard let address, let other = isSource ? packet.destination : knowsSource == .none ? nil : packet.source
+    else {
+      registers.forget(start, 16)
+      return
+    }
+    var found: InterfaceName?
+    if input == .loopback {
+      found = .loopback
+    } else {
+      let mark = flags & NFT.fibMark != 0 ? packet.mark : 0
+      let answer = surroundings.route(
+        RouteQuestion(
+          destination: address, source: flags & NFT.fibInput != 0 ? nil : other, input: nil, mark: mark))
+      switch answer {
+      case .interface(let name): found = scope == nil || name == scope ? name : nil
+      case .local, .nowhere: found = nil
+      case .unknown:
+        registers.forget(start, 16)
+        return
+      }
+    }
+    if flags & NFT.fibPresent != 0 {
+      registers.write([found == nil ? 0 : 1], at: start)
+    } else if result == NFT.fibOutputName {
+      writeName(found, at: start)
+    } else if let found {
+      write(surroundings.facts(of: found)?.index, at: start)
+    } else {
+      registers.write([0, 0, 0, 0], at: start)
+    }
+  }
+}

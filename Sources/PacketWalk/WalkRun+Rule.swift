@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+extension WalkRun {
+  /// How a rule ended.
+  enum RuleEnd {
+    case noMatch
+    /// It does not match as long as this holds, which the packet does not state.
+    case passedOver(assuming: String)
+    case next
+    case verdict(PreparedVerdict)
+    case rejected
+    /// It bound a translation, which ends the chain.
+    case translated
+    case undetermined(String)
+  }
+
+  /// A rule that asks for more than a limit: the first packet of many is within it. What may not match for another reason
+  /// need not be told.
+  private func passedOver(_ limit: String, _ unknown: String?) -> RuleEnd {
+    unknown == nil ? .passedOver(assuming: "within \(limit)") : .noMatch
+  }
+
+  /// Evaluates a rule. As soon as one expression's effect is not known, the rule may or may not match: it still does not
+  /// where another expression says so, and is undetermined where it would do something to the packet's way.
+  mutating func evaluate(_ rule: [PreparedExpression], _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
+    var unknown: String?
+    for expression in rule {
+      switch expression {
+      case .meta(let key, let destination):
+        if loadMeta(key, to: destination) == .breaks { return .noMatch }
+      case .payload(let base, let offset, let length, let destination):
+        loadPayload(base, offset, length, to: destination)
+      case .ct(let key, let direction, let destination):
+        if loadConnection(key, direction, to: destination) == .breaks { return .noMatch }
+      case .fib(let result, let flags, let destination): loadRoute(result, flags, to: destination)
+      case .compare(let operation, let source, let data):
+        switch registers.compare(source, operation, data) {
+        case true: break
+        case false: return .noMatch
+        case nil: unknown = unknown ?? "cmp"
+        }
+      case .range(let operation, let source, let from, let to):
+        switch isInside(source, from, to) {
+        case nil: unknown = unknown ?? "range"
+        case .some(let isInside): if isInside != (operation == NFT.equal) { return .noMatch }
+        }
+      case .bitwise(let source, let destination, let mask, let xor):
+        registers.bitwise(from: source, to: destination, mask: mask, xor: xor)
+      case .byteOrder(let source, let destination, let length, let size):
+        registers.swap(from: source, to: destination, length: length, size: size)
+      case .lookup(let number, let source, let destination, let inverted):
+        let set = walk.tables[table].table.sets[number]
+        let count = Int(set.keyLength)
+        let key = registers.value(source, count)
+        let found =
+          registers.isKnown(source, count)
+          ? set.find(key) : set.find(key, known: registers.mask(source, count))
+        switch (found, inverted) {
+        case (.no, .plain), (.yes, .inverted): return .noMatch
+        case (.no, .inverted): continue
+        case (.unknown, _):
+          unknown = unknown ?? "lookup @\(set.name)"
+          if case .register(let start) = destination { registers.forget(start, Int(set.dataLength)) }
+          if case .verdict = destination { return .undetermined(unknown ?? "") }
+        case (.yes(let value), .plain):
+          if let end = take(value, to: destination, set, table, chain, index, &unknown) { return end }
+        }
+      case .immediate(let destination, let data): registers.write(data, at: destination)
+      case .verdict(.continue): break
+      case .verdict(let verdict): return unknown.map { .undetermined($0) } ?? .verdict(verdict)
+      case .counted(let name): if unknown == nil { note(table, chain, index, .counted(name)) }
+      case .objects(let number, let source):
+        let set = walk.tables[table].table.sets[number]
+        let count = Int(set.keyLength)
+        switch set.find(registers.value(source, count), known: registers.mask(source, count)) {
+        case .no: return .noMatch
+        case .unknown: unknown = unknown ?? "objref @\(set.name)"
+        case .yes(let value):
+          guard case .object(let object)? = value?.plain else { continue }
+          if set.objectType == NFT.objectCounter {
+            if unknown == nil { note(table, chain, index, .counted(object)) }
+          } else if set.objectType == NFT.objectLimit || set.objectType == NFT.objectQuota {
+            let inverted = walk.tables[table].inversion(ofObject: object, type: set.objectType)
+            if inverted == .inverted { return passedOver("limit \(object)", unknown) }
+            note(table, chain, index, .assumed("within limit \(object)"))
+          }
+        }
+      case .limit(let text, let inverted):
+        // The first packet of many: below any limit.
+        if inverted == .inverted { return passedOver(text, unknown) }
+        note(table, chain, index, .assumed("within \(text)"))
+      case .reject: return unknown.map { .undetermined($0) } ?? .rejected
+      case .untrack:
+        // What has no connection: not come to conntrack yet, or found invalid by it.
+        guard !hasConnection, tracking != .untracked else { continue }
+        if let unknown { return .undetermined(unknown) }
+        tracking = .untracked
+      case .setMark(let source):
+        setMark(registers.hostNumber(source), certain: unknown == nil, table, chain, index)
+      case .setConnectionMark(let source):
+        guard hasConnection else { continue }
+        setConnectionMark(registers.hostNumber(source), certain: unknown == nil)
+      case .match(let match):
+        switch match {
+        case .limit(let text, .plain), .recent(let text, .inverted):
+          note(table, chain, index, .assumed("within \(text)"))
+          continue
+        case .limit(let text, .inverted), .recent(let text, .plain): return passedOver(text, unknown)
+        default: break
+        }
+        switch matches(match) {
+        case true: break
+        case false: return .noMatch
+        case nil: unknown = unknown ?? match.name
+        }
+      case .target(let target):
+        if let end = apply(target, unknown, table, chain, index) { return end }
+      case .translate(let order):
+        if let family = order.family, family != packet.family.rawValue { continue }
+        if let unknown { return .undetermined(unknown) }
+        return bind(order, table, chain, index)
+      case .absentHeader(let presence):
+        guard packet.family == .ipv6, let presence else { return .noMatch }
+        registers.write([0], at: presence)
+      case .nothing: break
+      case .unknown(let name):
+        unknown = unknown ?? name
+        registers.forgetAll()
+      }
+    }
+    // A rule without a verdict changes nothing about the way, whatever it may do.
+    return .next
+  }
+
+  /// Takes what a map holds for a key. Nil where the rule goes on.
+  private mutating func take(
+    _ value: ElementValue?, to destination: PreparedExpression.LookupDestination, _ set: KernelSet,
+    _ table: Int,
+    _ chain: Int, _ index: Int, _ unknown: inout String?
+  ) -> RuleEnd? {
+    if case .opaque(_, let attributes)? = value {
+      if walk.tables[table].table.name == Ruleset.tableName, unknown == nil,
+        let comment = AttributeBytes(attributes).value(NFT.Attribute.elementUserdata)
+          .flatMap({ Userdata.text(type: NFT.udataComment, in: $0) })
+      {
+        note(table, chain, index, .opened(comment))
+      }
+      switch ElementLimits(attributes) {
+      case .none: break
+      case .within(let text): note(table, chain, index, .assumed("within \(text)"))
+      case .above(let text): return passedOver(text, unknown)
+      case .unknown: unknown = unknown ?? "an element of @\(set.name)"
+      }
+    }
+    switch destination {
+    case .nowhere: return nil
+    case .verdict:
+      guard case .verdict(let verdict)? = value?.plain else {
+        unknown = unknown ?? "lookup @\(set.name)"
+        return nil
+      }
+      if case .continue = verdict { return nil }
+      return unknown.map { .undetermined($0) } ?? .verdict(PreparedVerdict(verdict, in: walk.tables[table]))
+    case .register(let start):
+      guard case .data(let data)? = value?.plain else {
+        unknown = unknown ?? "lookup @\(set.name)"
+        registers.forget(start, Int(set.dataLength))
+        return nil
+      }
+      registers.write(data, at: start)
+      return nil
+    }
+  }
+
+  private func isInside(_ source: Int, _ from: [UInt8], _ to: [UInt8]) -> Bool? {
+    guard let low = registers.compare(source, NFT.greaterOrEqual, from),
+      let high = registers.compare(source, NFT.lessOrEqual, to)
+    else {
+      if registers.compare(source, NFT.greaterOrEqual, from) == false { return false }
+      if registers.compare(source, NFT.lessOrEqual, to) == false { return false }
+      return nil
+    }
+    return low && high
+  }
+
+  /// Sets the packet's mark; one that is not known, or a rule that may not match, leaves it unknown.
+  mutating func setMark(_ mark: UInt32?, certain: Bool, _ table: Int, _ chain: Int, _ index: Int) {
+    guard let mark, certain else {
+      knowsMark = false
+      return
+    }
+    packet.mark = mark
+    knowsMark = true
+    note(table, chain, index, .marked(mark))
+  }
+
+  mutating func setConnectionMark(_ mark: UInt32?, certain: Bool) {
+    knowsConnectionMark = certain && mark != nil
+    if let mark, certain { packet.connectionMark = mark }
+  }
+}
+
+extension ElementValue {
+  /// The value without what else the element carries.
+  var plain: ElementValue {
+    if case .opaque(let value, _) = self { value.plain } else { self }
+  }
+}
+
+/// What the expressions of a set's element say of a packet that finds it.
+enum ElementLimits {
+  case none
+  case within(String)
+  case above(String)
+  case unknown
+
+  init(_ attributes: [UInt8]) {
+    var inner: [[UInt8]] = []
+    for (type, value) in AttributeBytes(attributes) {
+      switch type {
+      case NFT.Attribute.elementExpression: inner.append(value)
+      case NFT.Attribute.elementExpressions: inner += AttributeBytes(value).map(\.value)
+      default: break
+      }
+    }
+    self = .none
+    for expression in inner {
+      let parts = AttributeBytes(expression)
+      switch parts.text(NFT.Attribute.expressionName) {
+      case "counter", "last": continue
+      case .some(let name) where ["limit", "quota", "connlimit"].contains(name):
+        guard
+          case .limit(let text, let inverted) = PreparedExpression.limit(
+            name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
+        else { continue }
+        self = inverted == .inverted ? .above(text) : .within(text)
+      default: self = .unknown
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+extension WalkRun {
+  /// What the kernel does at its one place for translations of a hook. The first packet of a connection meets the nat
+  /// chains in the order of their priorities, until one binds a translation; whether one did or not, the connection is
+  /// then bound for good. After that every packet of a bound connection is translated. Whether the packet goes on.
+  /// Source: `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
+  mutating func translate(_ side: TranslationSide, _ places: [HookPlaces.Place]) -> Bool {
+    guard hasConnection else { return true }
+    let isFirst =
+      packet.state.contains(.new)
+      || (packet.state.contains(.related) && !isError && packet.direction == .original)
+    if isFirst, !isBound(side) {
+      for place in places {
+        guard traverse(place) else { return false }
+        if isBound(side) { break }
+      }
+      bound(side)
+    }
+    return carryOut(side)
+  }
+
+  private func isBound(_ side: TranslationSide) -> Bool {
+    side == .source ? isSourceBound : isDestinationBound
+  }
+
+  private mutating func bound(_ side: TranslationSide) {
+    if side == .source { isSourceBound = true } else { isDestinationBound = true }
+  }
+
+  /// Changes the packet as its connection says: in the reply's direction the other way round. Source: `nf_nat_packet`.
+  private mutating func carryOut(_ side: TranslationSide) -> Bool {
+    let isOriginal = packet.direction == .original
+    let wanted: ConnectionStatus = (side == .source) == isOriginal ? .sourceNAT : .destinationNAT
+    guard packet.status.contains(wanted), let flow else { return true }
+    if isError {
+      noteHost(.undetermined(expression: "translation of an ICMP error"))
+      return false
+    }
+    let target = isOriginal ? flow.reply.inverted : flow.original.inverted
+    if side == .source {
+      (packet.source, packet.sourcePort) = (target.source, target.sourcePort)
+    } else {
+      (packet.destination, packet.destinationPort) = (target.destination, target.destinationPort)
+    }
+    updateHeaders()
+    return true
+  }
+
+  private mutating func noteHost(_ outcome: TraceOutcome) {
+    trace.steps.append(
+      TraceStep(
+        table: "", family: 0, chain: "translation", base: nil, rule: nil, source: nil, sets: [],
+        outcome: outcome))
+  }
+
+  /// Binds a translation that a rule asks for, and ends the chain.
+  mutating func bind(_ order: TranslationOrder, _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
+    guard var flow else { return .undetermined("translation of an unknown flow") }
+    // Only the places of nat chains come here, and only for connections; a rule of the wrong side cannot be loaded.
+    guard hasConnection, !isBound(order.side) else { return .translated }
+    let isSource = order.side == .source
+    let oldAddress = isSource ? packet.source : packet.destination
+    let oldPort = isSource ? packet.sourcePort : packet.destinationPort
+    var address: IPAddress?
+    switch order.address {
+    case .same: address = oldAddress
+    case .range(let first, let last): address = first == last ? IPAddress(bytes: first) : nil
+    case .registers(let first, let last): address = registerAddress(first, last)
+    case .ofOutput:
+      address = packet.output.flatMap { surroundings.translationAddress(on: $0, packet.family) }
+    case .ofHost:
+      if hook == NFT.hookOutput {
+        address = IPAddress(packet.family == .ipv4 ? "127.0.0.1" : "::1")
+      } else {
+        address = packet.input.flatMap { surroundings.translationAddress(on: $0, packet.family) }
+      }
+    }
+    var port: UInt16? = oldPort
+    if packet.transport.hasPorts {
+      switch order.port {
+      case .same: break
+      case .range(let first, let last): port = pick(first, last, oldPort)
+      case .registers(let first, let last): port = registerPort(first, last, oldPort)
+      }
+    }
+    if !isSource {
+      guard let address, let port else { return .undetermined("one of several new destinations") }
+      (flow.reply.source, flow.reply.sourcePort) = (address, port)
+    } else {
+      // A port may have to give way to another connection's: not foreseen.
+      knowsSource = address == nil ? .none : port == nil ? .address : .whole
+      (flow.reply.destination, flow.reply.destinationPort) = (address ?? oldAddress, port ?? oldPort)
+    }
+    self.flow = flow
+    packet.status.formUnion(flow.status)
+    if knowsSource != .whole { packet.status.insert(.sourceNAT) }
+    bound(order.side)
+    note(
+      table, chain, index,
+      .translated(Translation(side: order.side, address: address, port: port)))
+    return .translated
+  }
+
+  /// A port of a range: the old one where it is in it, the only one where there is one.
+  private func pick(_ first: UInt16, _ last: UInt16, _ old: UInt16) -> UInt16? {
+    first == last ? first : (first...last).contains(old) ? old : nil
+  }
+
+  private func registerAddress(_ first: UInt32, _ last: UInt32?) -> IPAddress? {
+    let width = packet.family.byteWidth
+    guard let start = PreparedExpression.register(first, width), registers.isKnown(start, width) else {
+      return nil
+    }
+    if let last {
+      guard let end = PreparedExpression.register(last, width), registers.isKnown(end, width),
+        registers.value(end, width) == registers.value(start, width)
+      else { return nil }
+    }
+    return IPAddress(bytes: registers.value(start, width))
+  }
+
+  private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16) -> UInt16? {
+    guard let start = PreparedExpression.register(first, 2), registers.isKnown(start, 2),
+      let low = registers.value(start, 2).networkUInt16(0)
+    else { return nil }
+    guard let last else { return low }
+    guard let end = PreparedExpression.register(last, 2), registers.isKnown(end, 2),
+      let high = registers.value(end, 2).networkUInt16(0), low <= high
+    else { return nil }
+    return pick(low, high, old)
+  }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+/// One packet on its way: what is known of it at the moment, and what befell it so far.
+struct WalkRun {
+  let walk: PacketWalk
+  let surroundings: any Surroundings
+  var packet: Packet
+  var headers: PacketHeaders
+  var trace = Trace()
+  var registers = RegisterFile()
+  /// `nf_inet_hooks`
+  var hook: UInt32 = 0
+  /// The base chain that the packet is in.
+  var base: BaseChain?
+
+  /// What is known of the packet's source after a translation.
+  var knowsSource = Knowledge.whole
+  /// Whether the mark is known: a rule that may have matched may have set it.
+  var knowsMark = true
+  var knowsConnectionMark = true
+  /// The connection; nil where the packet states a translation without saying which.
+  package var flow: Flow?
+  var tracking = Tracking.unseen
+  /// What has been bound for good (`IPS_SRC_NAT_DONE`, `IPS_DST_NAT_DONE`).
+  var isSourceBound = false
+  var isDestinationBound = false
+
+  /// What conntrack has to do with the packet.
+  enum Tracking {
+    /// It has not come to conntrack yet.
+    case unseen
+    case tracked
+    /// A rule told conntrack to leave it alone.
+    case untracked
+  }
+
+  init(_ packet: Packet, _ walk: PacketWalk, _ surroundings: any Surroundings) {
+    self.walk = walk
+    self.surroundings = surroundings
+    self.packet = packet
+    headers = PacketHeaders(packet)
+    if let stated = packet.flow {
+      flow = stated
+      self.packet.status.formUnion(stated.status)
+      (isSourceBound, isDestinationBound) = (true, true)
+    } else if packet.status.isDisjoint(with: [.sourceNAT, .destinationNAT]) {
+      let tuple = FlowTuple(
+        source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,
+        destinationPort: packet.destinationPort)
+      flow = Flow(packet.direction == .original ? tuple : tuple.inverted)
+    }
+    // Over the loopback interface a packet keeps the connection that it was sent with.
+    if packet.input == .loopback { tracking = .tracked }
+  }
+
+  /// Whether conntrack has an entry for the packet, where it stands.
+  var hasConnection: Bool {
+    tracking == .tracked && packet.state.isDisjoint(with: [.invalid, .untracked])
+  }
+
+  /// The trace of the way so far.
+  consuming func finished() -> Trace {
+    packet.flow = flow
+    if tracking == .untracked { packet.state = .untracked }
+    trace.packet = packet
+    return trace
+  }
+
+  // MARK: The way
+
+  /// Prerouting, the routing decision, then input, or forward and postrouting.
+  mutating func arrive() {
+    packet.output = nil
+    let destination = packet.destination
+    guard pass(NFT.hookPrerouting) else { return }
+    // What came back over the loopback interface keeps the route that it was sent by.
+    let isLooped = trace.steps.contains { $0.outcome == .routed(.local) } && packet.input == .loopback
+    switch isLooped && packet.destination == destination ? .local : ask() {
+    case .local: _ = pass(NFT.hookInput)
+    case .interface(let output):
+      guard packet.hopLimit > 1 else {
+        note(.unroutable("hop limit \(packet.hopLimit)"))
+        return
+      }
+      packet.hopLimit -= 1
+      packet.output = output
+      updateHeaders()
+      if pass(NFT.hookForward) { _ = pass(NFT.hookPostrouting) }
+    case .nowhere: note(.unroutable("no route"))
+    case .unknown: note(.undetermined(expression: "route to \(packet.destination)"))
+    }
+  }
+
+  /// Output, the route again where it may have changed, postrouting; and in again where the packet is for this host.
+  mutating func depart() {
+    packet.input = nil
+    if packet.output == nil {
+      guard leave(by: ask()) else { return }
+    }
+    let (destination, mark) = (packet.destination, packet.mark)
+    guard pass(NFT.hookOutput) else { return }
+    // Only chains of type `route` ask again for a mark's sake: `rerouted` is what they found.
+    if packet.destination != destination || (packet.mark != mark && isMarkRouted) {
+      guard leave(by: ask()) else { return }
+    }
+    guard pass(NFT.hookPostrouting), packet.output == .loopback else { return }
+    packet.input = .loopback
+    arrive()
+  }
+
+  /// Whether a chain of type `route` changed the mark at output.
+  var isMarkRouted = false
+
+  private mutating func leave(by answer: RouteAnswer) -> Bool {
+    switch answer {
+    case .local: packet.output = .loopback
+    case .interface(let name): packet.output = name
+    case .nowhere:
+      note(.unroutable("no route"))
+      return false
+    case .unknown:
+      note(.undetermined(expression: "route to \(packet.destination)"))
+      return false
+    }
+    return true
+  }
+
+  private mutating func ask() -> RouteAnswer {
+    if !knowsMark { note(.assumed("the route is that of mark \(packet.mark)")) }
+    let answer = surroundings.route(
+      RouteQuestion(
+        destination: packet.destination, source: knowsSource == .none ? nil : packet.source,
+        input: packet.input,
+        mark: packet.mark))
+    if answer != .unknown, answer != .nowhere { note(.routed(answer)) }
+    return answer
+  }
+
+  private mutating func note(_ outcome: TraceOutcome) {
+    trace.steps.append(
+      TraceStep(
+        table: "", family: 0, chain: "routing", base: nil, rule: nil, source: nil, sets: [], outcome: outcome)
+    )
+  }
+
+  /// Takes the packet through the stops of a hook. Whether it goes on behind them.
+  mutating func pass(_ hook: UInt32) -> Bool {
+    self.hook = hook
+    for stop in walk.stops(packet.family, hook) {
+      switch stop {
+      case .chain(let place): guard traverse(place) else { return false }
+      case .conntrack: if tracking == .unseen { tracking = .tracked }
+      case .translation(let side, let places): guard translate(side, places) else { return false }
+      }
+    }
+    return true
+  }
+
+  // MARK: Chains
+
+  enum ChainEnd {
+    case fellThrough
+    case accepted
+    case stopped
+  }
+
+  /// Takes the packet through a base chain. Whether it goes on behind it.
+  mutating func traverse(_ place: HookPlaces.Place) -> Bool {
+    let chain = walk.tables[place.table].table.chains[place.chain]
+    base = chain.base
+    let mark = packet.mark
+    switch traverse(place.table, place.chain, depth: 0) {
+    case .stopped: return false
+    case .accepted: break
+    case .fellThrough:
+      let policy = chain.base?.policy ?? .accept
+      note(place.table, place.chain, nil, .policy(policy))
+      guard policy == .accept else { return false }
+    }
+    if packet.mark != mark, chain.base?.type == "route" { isMarkRouted = true }
+    return true
+  }
+
+  private mutating func traverse(_ table: Int, _ chain: Int, depth: Int) -> ChainEnd {
+    let rules = walk.tables[table].rules[chain]
+    for index in rules.indices {
+      let counted = trace.steps.count
+      switch evaluate(rules[index], table, chain, index) {
+      case .noMatch:
+        // What a rule counted before it failed to match did not happen to this packet's fate.
+        if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
+      case .passedOver(let limit):
+        trace.steps.removeSubrange(counted...)
+        note(table, chain, index, .assumed(limit))
+      case .next: break
+      case .translated: return .accepted
+      case .rejected:
+        note(table, chain, index, .reject)
+        return .stopped
+      case .undetermined(let expression):
+        note(table, chain, index, .undetermined(expression: expression))
+        return .stopped
+      case .verdict(let verdict):
+        switch verdict {
+        case .continue: continue
+        case .accept:
+          note(table, chain, index, .verdict(.accept))
+          return .accepted
+        case .drop:
+          note(table, chain, index, .verdict(.drop))
+          return .stopped
+        case .return:
+          note(table, chain, index, .verdict(.return))
+          return .fellThrough
+        case .unknown(let text):
+          note(table, chain, index, .undetermined(expression: text))
+          return .stopped
+        case .jump(let next), .goto(let next):
+          let name = walk.tables[table].table.chains[next].name
+          let isJump = if case .jump = verdict { true } else { false }
+          guard depth < PacketWalk.deepest else {
+            note(table, chain, index, .undetermined(expression: "jump to \(name)"))
+            return .stopped
+          }
+          note(table, chain, index, .verdict(isJump ? .jump(chain: name) : .goto(chain: name)))
+          let end = traverse(table, next, depth: depth + 1)
+          if isJump, case .fellThrough = end { continue }
+          return end
+        }
+      }
+    }
+    return .fellThrough
+  }
+
+  mutating func note(_ table: Int, _ chain: Int, _ rule: Int?, _ outcome: TraceOutcome) {
+    let own = walk.tables[table].table
+    trace.steps.append(
+      TraceStep(
+        table: own.name, family: own.family, chain: own.chains[chain].name, base: base, rule: rule,
+        source: rule.map { own.chains[chain].rules[$0] }, sets: own.sets, outcome: outcome))
+  }
+
+  mutating func updateHeaders() { headers.update(from: packet, knowsSource: knowsSource) }
+}

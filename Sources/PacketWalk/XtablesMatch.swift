@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+/// A match of iptables, decoded from the C structure that a rule of iptables-nft carries. Numbers in it are in host
+/// order unless said otherwise; it is padded to 8 bytes. Source: `linux/netfilter/xt_*.h`, and for ICMP
+/// `linux/netfilter_ipv4/ip_tables.h` and `linux/netfilter_ipv6/ip6_tables.h`.
+enum XtablesMatch: Sendable, Hashable {
+  /// `tcp`, `udp`: ranges of ports, and for TCP its flags.
+  case ports(source: PortsAsked, destination: PortsAsked, flags: FlagsAsked?)
+  /// `icmp`, `icmp6`: a type, nil for any, and a range of codes.
+  case icmp(type: UInt8?, codes: ClosedRange<UInt8>, inverted: Inversion)
+  /// `multiport`: any of some ranges.
+  case multiport(side: PortSide, [ClosedRange<UInt16>], inverted: Inversion)
+  /// `conntrack`, `state`
+  case connection(XtablesConntrack)
+  /// `addrtype`
+  case addressType(XtablesAddressType)
+  /// `mark`, `connmark`: `(mark & mask) == value`.
+  case mark(of: Marked, value: UInt32, mask: UInt32, inverted: Inversion)
+  /// `limit`, `hashlimit`: whether it is within a rate; with `inverted` above it.
+  case limit(String, inverted: Inversion)
+  /// `pkttype`
+  case packetType(UInt8, inverted: Inversion)
+  /// `iprange`: addresses in network order, first and last.
+  case addressRange(source: RangeAsked?, destination: RangeAsked?)
+  /// `length`
+  case length(ClosedRange<UInt16>, inverted: Inversion)
+  /// `ttl`, `hl`: a comparison of hops (`nft_cmp_ops`).
+  case hops(operation: UInt32, UInt8)
+  /// `recent` that asks how often a source was seen of late: taken to be seldom.
+  case recent(String, inverted: Inversion)
+  /// `comment`, and `recent` that only takes note: matches everything.
+  case always
+  /// A header between IPv6's own and the transport's, which no packet here has.
+  case never
+  /// One that the walk does not speak, by its name.
+  case unknown(String)
+
+  /// A range of ports, or what is outside of it.
+  struct PortsAsked: Sendable, Hashable {
+    let range: ClosedRange<UInt16>
+    let inverted: Inversion
+    var isAny: Bool { range == 0...UInt16.max && inverted == .plain }
+  }
+
+  /// `(flags & mask) == value`
+  struct FlagsAsked: Sendable, Hashable {
+    let mask: UInt8
+    let value: UInt8
+    let inverted: Inversion
+  }
+
+  /// A range of addresses, or what is outside of it.
+  struct RangeAsked: Sendable, Hashable {
+    let first: [UInt8]
+    let last: [UInt8]
+    let inverted: Inversion
+  }
+
+  /// Whose port (`xt_multiport_flags`).
+  enum PortSide: UInt8, Sendable { case source, destination, either }
+
+  /// What carries the mark.
+  enum Marked: Sendable { case packet, connection }
+
+  /// Decodes a match; `family` is the table's.
+  init(name: String, revision: UInt32, info: [UInt8], family: UInt8) {
+    self = Self.decode(name, revision, info, family) ?? .unknown("match \(name)")
+  }
+
+  private static func decode(_ name: String, _ revision: UInt32, _ info: [UInt8], _ family: UInt8)
+    -> XtablesMatch?
+  {
+    switch (name, revision) {
+    case ("tcp", 0): tcp(info)
+    case ("udp", 0): udp(info)
+    case ("icmp", 0): icmp(info, anyType: 0xff)
+    case ("icmp6", 0): icmp(info, anyType: nil)
+    case ("multiport", 0), ("multiport", 1): multiport(info, revision)
+    case ("conntrack", _), ("state", _):
+      XtablesConntrack(name, revision, info, family).map(XtablesMatch.connection)
+    case ("addrtype", _): XtablesAddressType(revision, info).map(XtablesMatch.addressType)
+    case ("mark", 1): mark(.packet, info)
+    case ("connmark", 1): mark(.connection, info)
+    case ("limit", 0): .limit(rate(info), inverted: .plain)
+    case ("hashlimit", _): hashlimit(revision, info)
+    case ("pkttype", 0):
+      info.hostUInt32(0).flatMap(UInt8.init(exactly:)).map {
+        .packetType($0, inverted: (info.hostUInt32(4) ?? 0) != 0 ? .inverted : .plain)
+      }
+    case ("iprange", 1): addressRange(info, family)
+    case ("length", 0): length(info)
+    case ("comment", _): .always
+    case ("ttl", 0), ("hl", 0): hops(info)
+    case ("recent", _): recent(info)
+    case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
+    default: nil
+    }
+  }
+
+  private static func inversion(_ flags: UInt32, _ bit: UInt32) -> Inversion {
+    flags & bit != 0 ? .inverted : .plain
+  }
+
+  private static func ports(_ info: [UInt8], _ offset: Int, _ inverted: Inversion) -> PortsAsked? {
+    guard let first = info.hostUInt16(offset), let last = info.hostUInt16(offset + 2) else { return nil }
+    // A range that ends before it begins holds nothing.
+    return first <= last
+      ? PortsAsked(range: first...last, inverted: inverted)
+      : PortsAsked(range: 0...UInt16.max, inverted: inverted == .plain ? .inverted : .plain)
+  }
+
+  /// `struct xt_tcp`
+  private static func tcp(_ info: [UInt8]) -> XtablesMatch? {
+    guard let option = info.byte(8), let mask = info.byte(9), let value = info.byte(10),
+      let flags = info.byte(11).map(UInt32.init),
+      let source = ports(info, 0, inversion(flags, 1)), let destination = ports(info, 4, inversion(flags, 2))
+    else { return nil }
+    guard option == 0 else { return nil }
+    return .ports(
+      source: source, destination: destination,
+      flags: mask == 0 && value == 0 && flags & 4 == 0
+        ? nil : FlagsAsked(mask: mask, value: value, inverted: inversion(flags, 4)))
+  }
+
+  /// `struct xt_udp`
+  private static func udp(_ info: [UInt8]) -> XtablesMatch? {
+    guard let flags = info.byte(8).map(UInt32.init), let source = ports(info, 0, inversion(flags, 1)),
+      let destination = ports(info, 4, inversion(flags, 2))
+    else { return nil }
+    return .ports(source: source, destination: destination, flags: nil)
+  }
+
+  /// `struct ipt_icmp`, `struct ip6t_icmp`
+  private static func icmp(_ info: [UInt8], anyType: UInt8?) -> XtablesMatch? {
+    guard let type = info.byte(0), let first = info.byte(1), let last = info.byte(2),
+      let flags = info.byte(3),
+      first <= last
+    else { return nil }
+    return .icmp(
+      type: type == anyType ? nil : type, codes: first...last, inverted: inversion(UInt32(flags), 1))
+  }
+
+  /// `struct xt_multiport`, `struct xt_multiport_v1`
+  private static func multiport(_ info: [UInt8], _ revision: UInt32) -> XtablesMatch? {
+    guard let side = info.byte(0).flatMap(PortSide.init(rawValue:)), let count = info.byte(1), count <= 15
+    else {
+      return nil
+    }
+    var ranges: [ClosedRange<UInt16>] = []
+    var index = 0
+    while index < count {
+      guard let first = info.hostUInt16(2 + 2 * index) else { return nil }
+      var last = first
+      if revision == 1, let isRange = info.byte(32 + index), isRange != 0 {
+        index += 1
+        guard let end = info.hostUInt16(2 + 2 * index) else { return nil }
+        last = end
+      }
+      if first <= last { ranges.append(first...last) }
+      index += 1
+    }
+    return .multiport(
+      side: side, ranges, inverted: revision == 1 && (info.byte(47) ?? 0) != 0 ? .inverted : .plain)
+  }
+
+  /// `struct xt_mark_mtinfo1`, `struct xt_connmark_mtinfo1`
+  private static func mark(_ what: Marked, _ info: [UInt8]) -> XtablesMatch? {
+    guard let value = info.hostUInt32(0), let mask = info.hostUInt32(4), let invert = info.byte(8) else {
+      return nil
+    }
+    return .mark(of: what, value: value, mask: mask, inverted: invert != 0 ? .inverted : .plain)
+  }
+
+  /// The mode of `struct xt_hashlimit_mtinfo1` … `3`: `XT_HASHLIMIT_INVERT` matches above the rate.
+  private static func hashlimit(_ revision: UInt32, _ info: [UInt8]) -> XtablesMatch? {
+    guard let mode = info.hostUInt32(revision == 1 ? 16 : 272), (1...3).contains(revision) else { return nil }
+    return .limit("hashlimit", inverted: inversion(mode, 16))
+  }
+
+  /// `struct xt_iprange_mtinfo`
+  private static func addressRange(_ info: [UInt8], _ family: UInt8) -> XtablesMatch? {
+    let width = family == 2 ? 4 : 16
+    guard let flags = info.byte(64).map(UInt32.init), let sourceFirst = info.bytes(0, width),
+      let sourceLast = info.bytes(16, width), let first = info.bytes(32, width),
+      let last = info.bytes(48, width)
+    else { return nil }
+    return .addressRange(
+      source: flags & 1 == 0
+        ? nil : RangeAsked(first: sourceFirst, last: sourceLast, inverted: inversion(flags, 16)),
+      destination: flags & 2 == 0 ? nil : RangeAsked(first: first, last: last, inverted: inversion(flags, 32))
+    )
+  }
+
+  /// `struct ipt_ttl_info`, `struct ip6t_hl_info`: equal, not equal, less, greater.
+  private static func hops(_ info: [UInt8]) -> XtablesMatch? {
+    let operations = [NFT.equal, NFT.notEqual, NFT.less, NFT.greater]
+    guard let mode = info.byte(0), let count = info.byte(1), mode < 4 else { return nil }
+    return .hops(operation: operations[Int(mode)], count)
+  }
+
+  /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` takes note and matches, `XT_RECENT_UPDATE` and `XT_RECENT_CHECK` with a
+  /// count of hits are a rate.
+  private static func recent(_ info: [UInt8]) -> XtablesMatch? {
+    guard let seconds = info.hostUInt32(0), let hits = info.hostUInt32(4), let mode = info.byte(8),
+      let invert = info.byte(9)
+    else {
+      return nil
+    }
+    if mode & 2 != 0 { return invert == 0 ? .always : nil }
+    guard mode & 5 != 0, hits > 0 else { return nil }
+    let time = seconds > 0 ? " in \(seconds) s" : ""
+    return .recent("\(hits) hits\(time)", inverted: invert != 0 ? .inverted : .plain)
+  }
+
+  /// `struct xt_rateinfo`: packets come every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).
+  private static func rate(_ info: [UInt8]) -> String {
+    guard let every = info.hostUInt32(0), every > 0 else { return "limit" }
+    let units: [(UInt32, String)] = [(1, "second"), (60, "minute"), (3600, "hour"), (86400, "day")]
+    // The smallest unit in which it is a whole number; rates are rounded when they are written.
+    let unit = units.first { 10_000 * $0.0 >= every } ?? (86400, "day")
+    return "limit \(10_000 * unit.0 / every)/\(unit.1)"
+  }
+
+  /// `struct xt_length_info`
+  private static func length(_ info: [UInt8]) -> XtablesMatch? {
+    guard let first = info.hostUInt16(0), let last = info.hostUInt16(2), let invert = info.byte(4),
+      first <= last
+    else {
+      return nil
+    }
+    return .length(first...last, inverted: invert != 0 ? .inverted : .plain)
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Ruleset
+
+/// A target of iptables, decoded from the C structure that a rule of iptables-nft carries. ACCEPT, DROP, RETURN and jumps
+/// are nft's own verdicts. Source: `linux/netfilter/xt_*.h`.
+enum XtablesTarget: Sendable, Hashable {
+  case translate(TranslationOrder)
+  case reject
+  /// `MARK`: `mark & ~mask ^ value`.
+  case mark(value: UInt32, mask: UInt32)
+  /// `CONNMARK`
+  case connectionMark(XtablesConnectionMark)
+  /// `CT --notrack`, `NOTRACK`
+  case untrack
+  /// Changes nothing about the way: logs, counts, alters options or the type of service.
+  case passes
+  /// One that the walk does not speak, by its name.
+  case unknown(String)
+
+  /// Targets that let a packet go on as it is, as far as any rule can tell.
+  private static let passing: Set<String> = [
+    "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
+    "RATEEST",
+    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET",
+  ]
+
+  /// Decodes a target; `family` is the table's.
+  init(name: String, revision: UInt32, info: [UInt8], family: UInt8) {
+    let decoded: XtablesTarget? =
+      switch name {
+      case "DNAT", "SNAT", "MASQUERADE", "REDIRECT":
+        TranslationOrder(target: name, revision: revision, info: info, family: family).map(
+          XtablesTarget.translate)
+      case "REJECT": .reject
+      case "MARK" where revision == 2:
+        info.hostUInt32(0).flatMap { value in info.hostUInt32(4).map { .mark(value: value, mask: $0) } }
+      case "CONNMARK": XtablesConnectionMark(revision, info).map(XtablesTarget.connectionMark)
+      case "NOTRACK": .untrack
+      // XT_CT_NOTRACK, and no zone of its own.
+      case "CT":
+        info.hostUInt16(0).flatMap { $0 & 1 != 0 ? .untrack : info.hostUInt16(2) == 0 ? .passes : nil }
+      case _ where Self.passing.contains(name): .passes
+      default: nil
+      }
+    self = decoded ?? .unknown("target \(name)")
+  }
+}
+
+/// The target `CONNMARK`. Source: `struct xt_connmark_tginfo1` and `2` of `linux/netfilter/xt_connmark.h`.
+struct XtablesConnectionMark: Sendable, Hashable {
+  /// `XT_CONNMARK_SET` and so on.
+  enum Mode: UInt8, Sendable { case set, save, restore }
+
+  let mode: Mode
+  let value: UInt32
+  let connectionMask: UInt32
+  let packetMask: UInt32
+
+  /// Nil for an unknown revision, or one that shifts.
+  init?(_ revision: UInt32, _ info: [UInt8]) {
+    guard (1...2).contains(revision), let value = info.hostUInt32(0), let connectionMask = info.hostUInt32(4),
+      let packetMask = info.hostUInt32(8),
+      let mode = info.byte(revision == 1 ? 12 : 14).flatMap(Mode.init(rawValue:))
+    else { return nil }
+    if revision == 2, info.byte(13) != 0 { return nil }
+    self.mode = mode
+    self.value = value
+    self.connectionMask = connectionMask
+    self.packetMask = packetMask
+  }
+
+  /// The packet's and the connection's mark behind it.
+  func applied(packet: UInt32, connection: UInt32) -> (packet: UInt32, connection: UInt32) {
+    switch mode {
+    case .set: (packet, connection & ~connectionMask ^ value)
+    case .save: (packet, connection & ~connectionMask ^ (packet & packetMask))
+    case .restore: (packet & ~packetMask ^ (connection & connectionMask), connection)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import Ruleset
+
+/// Matches and targets of iptables in words.
+enum XtablesText {
+  package static func text(_ match: XtablesMatch, _ name: String) -> String {
+    switch match {
+    case .ports(let source, let destination, let flags):
+      var words: [String] = []
+      if !source.isAny { words.append("\(name) sport \(sign(source.inverted))\(text(source.range))") }
+      if !destination.isAny {
+        words.append("\(name) dport \(sign(destination.inverted))\(text(destination.range))")
+      }
+      if let flags {
+        words.append("tcp flags & \(flags.mask) \(flags.inverted == .inverted ? "!=" : "==") \(flags.value)")
+      }
+      return words.joined(separator: " ")
+    case .icmp(let type, let codes, let inverted):
+      guard let type else { return "" }
+      return "\(name) type \(sign(inverted))\(type)" + (codes == 0...255 ? "" : " code \(codes.lowerBound)")
+    case .multiport(let side, let ranges, let inverted):
+      let word = side == .source ? "sport" : side == .destination ? "dport" : "port"
+      return "\(word) \(sign(inverted)){ \(ranges.map(text).joined(separator: ", ")) }"
+    case .connection(let asked): return text(asked)
+    case .addressType(let asked):
+      var words: [String] = []
+      if asked.source != 0 { words.append("src-type \(sign(asked.sourceInverted))\(types(asked.source))") }
+      if asked.destination != 0 {
+        words.append("dst-type \(sign(asked.destinationInverted))\(types(asked.destination))")
+      }
+      return words.joined(separator: " ")
+    case .mark(let what, let value, let mask, let inverted):
+      return "\(what == .packet ? "mark" : "connmark") \(sign(inverted))\(hex(value))"
+        + (mask == .max ? "" : "/\(hex(mask))")
+    case .limit(let text, let inverted): return inverted == .inverted ? "\(text) above" : text
+    case .packetType(let type, let inverted):
+      return "pkt-type \(sign(inverted))"
+        + (type < 4 ? ["unicast", "broadcast", "multicast", "otherhost"][Int(type)] : "\(type)")
+    case .addressRange(let source, let destination):
+      return [("src-range", source), ("dst-range", destination)].compactMap { word, asked in
+        asked.map { "\(word) \(sign($0.inverted))\(address($0.first))-\(address($0.last))" }
+      }.joined(separator: " ")
+    case .length(let range, let inverted): return "length \(sign(inverted))\(text(range))"
+    case .hops(let operation, let count):
+      return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
+    case .recent(let text, let inverted): return inverted == .inverted ? "not \(text)" : text
+    case .always: return ""
+    case .never: return "\(name) header"
+    case .unknown(let text): return text
+    }
+  }
+
+  package static func text(_ target: XtablesTarget, _ name: String) -> String {
+    switch target {
+    case .translate(let order):
+      var text = name
+      if case .range(let first, let last) = order.address {
+        text += " to \(address(first))" + (first == last ? "" : "-\(address(last))")
+      }
+      if case .range(let first, let last) = order.port {
+        text += (text.contains(" to ") ? ":" : " to :") + self.text(first...last)
+      }
+      return text
+    case .mark(let value, let mask): return "MARK set \(hex(value))" + (mask == .max ? "" : "/\(hex(mask))")
+    case .reject, .connectionMark, .untrack, .passes, .unknown: return name
+    }
+  }
+
+  private static func text(_ asked: XtablesConntrack) -> String {
+    var words: [String] = []
+    if let states = asked.states {
+      let names: [(UInt32, String)] = [
+        (1, "invalid"), (2, "established"), (4, "related"), (8, "new"), (64, "snat"), (128, "dnat"),
+        (256, "untracked"),
+      ]
+      words.append(
+        "ct state \(sign(states.inverted))"
+          + names.filter { states.value & $0.0 != 0 }.map(\.1).joined(separator: ","))
+    }
+    if let direction = asked.direction {
+      words.append("ct direction \(direction == .plain ? "original" : "reply")")
+    }
+    if let layer4 = asked.layer4 {
+      words.append(
+        "ct protocol \(sign(layer4.inverted))\(IPProtocol(number: UInt8(truncatingIfNeeded: layer4.value)))")
+    }
+    let names = ["original saddr", "original daddr", "reply saddr", "reply daddr"]
+    let ports = ["original proto-src", "original proto-dst", "reply proto-src", "reply proto-dst"]
+    for index in 0..<4 {
+      if let address = asked.addresses[index] {
+        words.append(
+          "ct \(names[index]) \(sign(address.inverted))\(self.address(address.bytes))"
+            + "/\(PrefixText.length(address.mask).map(String.init) ?? self.address(address.mask))")
+      }
+      if let asked = asked.ports[index] {
+        words.append("ct \(ports[index]) \(sign(asked.inverted))\(text(asked.range))")
+      }
+    }
+    if let status = asked.status { words.append("ct status \(sign(status.inverted))\(hex(status.value))") }
+    return words.joined(separator: " ")
+  }
+
+  private static func sign(_ inverted: Inversion) -> String { inverted == .inverted ? "!= " : "" }
+
+  private static func text(_ range: ClosedRange<UInt16>) -> String {
+    range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+  }
+
+  private static func hex(_ number: UInt32) -> String { "0x\(String(number, radix: 16))" }
+
+  private static func address(_ bytes: [UInt8]) -> String { IPAddress(bytes: bytes)?.description ?? "?" }
+
+  private static func types(_ mask: UInt16) -> String {
+    let names = [
+      "unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable",
+      "prohibit",
+    ]
+    return names.indices.filter { mask & (1 << UInt16($0)) != 0 }.map { names[$0] }.joined(separator: ",")
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Glibc
+internal import PolicyLanguage
+
+/// A file as a revision of a git repository has it.
+///
+/// A repository's own configuration can name commands that git runs, so git is run in a way that leaves it none to run:
+/// `cat-file blob` knows no hooks, filters, text conversions or pagers, every transport is forbidden (a missing object
+/// is not fetched), and git sees none of this process's `GIT_*` variables and none of the user's configuration.
+struct GitBlob {
+  /// The revision, in git's words (`main`, `HEAD~3`, a commit).
+  let revision: String
+  /// The file's path from the top of the repository, or from this folder where it begins with `./`.
+  let path: String
+
+  /// `REV:path`. Nil where there is no colon, or where a file of just this name exists.
+  init?(_ text: String) {
+    guard let colon = text.firstIndex(of: ":"), colon != text.startIndex, access(text, F_OK) != 0 else {
+      return nil
+    }
+    revision = String(text[..<colon])
+    path = String(text[text.index(after: colon)...])
+    // Nothing that git would take for an option, nor an empty path, which is a folder.
+    if revision.hasPrefix("-") || path.isEmpty { return nil }
+  }
+
+  /// The bytes of a file beside this one's path in the same revision, of no more than `limit` bytes, or why there are
+  /// none. `name` nil is this file itself.
+  package func read(_ name: String? = nil, limit: Int) -> ListFile {
+    var file = path
+    if let name {
+      if name.hasPrefix("/") { return .unreadable(reason: "an absolute path is in no revision") }
+      file = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + name
+    }
+    let repository: GitRepository
+    switch GitRepository.ofCurrentFolder() {
+    case .found(let found): repository = found
+    case .none: return .unreadable(reason: "this folder is in no git repository")
+    case .foreign(let reason):
+      return .unreadable(
+        reason: "\(reason); its configuration could run commands as you. Let its owner write the file: "
+          + "git show \(revision):\(file) > FILE")
+    }
+    guard let program = Self.program else { return .unreadable(reason: "git is not installed") }
+    let run = BoundedProcess(
+      program, ["git"] + Self.options + ["cat-file", "blob", "\(revision):\(file)"],
+      environment: Self.environment(in: repository), milliseconds: Self.patience, limit: limit + 1)
+    switch run.outcome {
+    case .notStarted(let code): return .unreadable(reason: "\(program): \(String(cString: strerror(code)))")
+    case .timedOut: return .unreadable(reason: "git did not answer within \(Self.patience / 1000) s")
+    case .tooLarge: return .bytes(run.output)
+    case .ended(let status):
+      if status == 0 { return .bytes(run.output) }
+      let words = String(decoding: run.errors, as: UTF8.self).split(separator: "\n").joined(separator: "; ")
+      return .unreadable(reason: words.isEmpty ? "git failed" : words)
+    }
+  }
+
+  /// How long git may take, in milliseconds.
+  private static let patience: Int32 = 20_000
+
+  /// Settings of the command line stand above those of the repository.
+  private static let options = [
+    "--no-pager", "--no-replace-objects", "--literal-pathspecs",
+    "-c", "protocol.allow=never",
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.sshCommand=/bin/false",
+    "-c", "core.gitProxy=/bin/false",
+    "-c", "core.askPass=/bin/false",
+    "-c", "core.alternateRefsCommand=/bin/false",
+    "-c", "credential.helper=",
+    // What is larger is streamed, not held in memory.
+    "-c", "core.bigFileThreshold=1m",
+  ]
+
+  /// All that git gets of an environment. Newer versions than 2.45 know `GIT_NO_LAZY_FETCH`; `GIT_ALLOW_PROTOCOL`, the
+  /// list of transports that are allowed, keeps all of them from fetching.
+  private static func environment(in repository: GitRepository) -> [String] {
+    [
+      "PATH=\(folders.joined(separator: ":"))", "HOME=/nonexistent", "LC_ALL=C",
+      "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null",
+      "GIT_ATTR_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_PROTOCOL_FROM_USER=0",
+      "GIT_SSH_COMMAND=/bin/false", "GIT_PROXY_COMMAND=/bin/false", "GIT_ASKPASS=/bin/false",
+      "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+      // No other repository than the one whose owner was checked.
+      "GIT_CEILING_DIRECTORIES=\(repository.parent)",
+    ]
+  }
+
+  /// The folders of `PATH`, without those that depend on where this runs.
+  private static let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")
+    .split(separator: ":").map { String($0) }.filter { $0.hasPrefix("/") }
+
+  private static let program = folders.first { access("\($0)/git", X_OK) == 0 }.map { "\($0)/git" }
+}

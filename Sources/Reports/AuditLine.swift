@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import HostAnalysis
+internal import NetworkModel
+internal import PacketWalk
+internal import PolicyAnalysis
+internal import Ruleset
+
+/// A line of an audit's table: sides of which the same is to be said. Who gets in has lines of their own; all who do not
+/// are one.
+struct AuditLine {
+  let zones: String
+  let from: String
+  /// In capitals where somebody gets in who should not.
+  let verdict: String
+  let because: String
+
+  package static func lines(of exposure: Exposure) -> [AuditLine] {
+    let (inside, outside) = (
+      exposure.reachable.filter { $0.verdict == .accept || $0.verdict == .undetermined },
+      exposure.reachable.filter { $0.verdict == .drop || $0.verdict == .reject }
+    )
+    var lines: [AuditLine] = []
+    var taken: [Exposure.Reach] = []
+    for reach in inside {
+      let same = inside.filter { other in
+        other.verdict == reach.verdict && other.standing == reach.standing && other.from == reach.from
+          && other.because == reach.because && other.reason == reach.reason
+      }
+      if taken.contains(reach) { continue }
+      taken += same
+      let verdict =
+        reach.verdict == .accept && reach.standing == .ungranted ? "ACCEPT" : reach.verdict.rawValue
+      lines.append(
+        AuditLine(
+          zones: same.map(\.zone).joined(separator: ", "), from: reach.from.joined(separator: ", "),
+          verdict: verdict, because: reach.words))
+    }
+    guard !outside.isEmpty else { return lines }
+    let zones = outside.map(\.zone).unique
+    let everywhere = inside.isEmpty || zones.allSatisfy { zone in !inside.contains { $0.zone == zone } }
+    let reasons = outside.map { short($0) }.unique
+    lines.append(
+      AuditLine(
+        zones: zones.joined(separator: ", "), from: everywhere ? "everybody" : "everybody else",
+        verdict: outside.map(\.verdict.rawValue).unique.joined(separator: ", "),
+        because: reasons.joined(separator: "; ")))
+    return lines
+  }
+
+  /// That no line grants it is said without the line at which the zone stands.
+  private static func short(_ reach: Exposure.Reach) -> String {
+    if reach.reason.hasPrefix("no grant") || reach.because.contains("no grant") { return "no grant" }
+    return reach.words
+  }
+}

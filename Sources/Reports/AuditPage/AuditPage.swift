@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import HostAnalysis
+internal import NetworkModel
+internal import PolicyLanguage
+internal import Ruleset
+
+/// An audit as one page of HTML: a single file that asks the network for nothing and that is read without a script.
+public struct AuditPage: Sendable {
+  /// The machine of the policy that was audited; nil without a policy.
+  public var machine: String?
+  /// The policy; nil without one.
+  public var policy: PolicyName?
+  /// How the kernel's ruleset stands to the policy's.
+  public var drift: Audit.Drift
+  /// The sides from which packets come, in their order.
+  public var sides: [Side]
+  /// What answers.
+  public var exposures: [Exposure]
+  /// What was found and is told.
+  public var findings: [AuditFinding]
+  /// How many findings an earlier report told already; they are not among `findings`.
+  public var known: Int
+  /// What is open for a time, a line each.
+  public var openings: [String]
+  /// What could not be told, as sentences.
+  public var notes: [String]
+  /// When it was audited: seconds since 1970-01-01T00:00:00Z.
+  public var time: Int
+  /// The program's version.
+  public var version: String
+
+  /// A policy's path and its digest.
+  public struct PolicyName: Sendable, Hashable {
+    /// Where it was read.
+    public let path: String
+    /// The digest of its bytes.
+    public let digest: String
+
+    /// A name from its parts.
+    public init(path: String, digest: String) {
+      self.path = path
+      self.digest = digest
+    }
+  }
+
+  /// A side from which packets come.
+  public struct Side: Sendable, Hashable {
+    /// The zone's or the interface's name.
+    public let name: String
+    /// What is trusted of it.
+    public let kind: Approach.Kind
+    /// Whether it is a zone of a policy, or an interface.
+    public let origin: Origin
+
+    /// What a side is.
+    public enum Origin: Sendable, Hashable {
+      case zone
+      case interface
+    }
+
+    /// A side from its parts.
+    public init(name: String, kind: Approach.Kind, origin: Origin) {
+      self.name = name
+      self.kind = kind
+      self.origin = origin
+    }
+
+    /// What the map says of its kind; empty where its name says it.
+    var words: String {
+      let words =
+        switch kind {
+        case .tunnel: "tunnel"
+        case .containers: "containers"
+        case .network: "network"
+        }
+      return words == name ? "" : words
+    }
+
+    /// What all such sides are called.
+    var heading: String {
+      switch origin {
+      case .zone: "Zones and senders"
+      case .interface: "Interfaces and senders"
+      }
+    }
+  }
+
+  /// A page from its parts.
+  public init(
+    machine: String?, policy: PolicyName?, drift: Audit.Drift, sides: [Side], exposures: [Exposure],
+    findings: [AuditFinding], known: Int = 0, openings: [String], notes: [String], time: Int, version: String
+  ) {
+    self.machine = machine
+    self.policy = policy
+    self.drift = drift
+    self.sides = sides
+    self.exposures = exposures
+    self.findings = findings
+    self.known = known
+    self.openings = openings
+    self.notes = notes
+    self.time = time
+    self.version = version
+  }
+
+  /// The file: HTML in UTF-8. The same bytes for the same parts.
+  public var html: String {
+    let title = machine.map { "Audit of \($0)" } ?? "Audit of this host"
+    let page = Markup.element(
+      "html", ["lang": "en"],
+      [
+        .element(
+          "head", [:],
+          [
+            .element("meta", ["charset": "utf-8"]),
+            .element(
+              "meta", ["http-equiv": "Content-Security-Policy", "content": Self.contentSecurityPolicy]),
+            .element("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
+            .element("meta", ["name": "referrer", "content": "no-referrer"]),
+            .element("meta", ["name": "color-scheme", "content": "light dark"]),
+            .element("meta", ["name": "generator", "content": "wgfence \(version)"]),
+            .element("title", text: title),
+            .element("style", [:], [.constant(PageStyle.text)]),
+          ]),
+        .element(
+          "body", [:],
+          [
+            .element("a", ["class": "skip", "href": "#main"], text: "Skip to the findings"),
+            head(title),
+            .element(
+              "main", ["id": "main", "tabindex": "-1"],
+              [findingsSection, mapSection, tableSection, openingsSection, notesSection]),
+            .element(
+              "footer", [:],
+              [
+                .element(
+                  "p", text: "wgfence \(version), wgfence audit --format html. This file is whole in itself.")
+              ]),
+            .element("script", [:], [.constant(PageScript.text)]),
+          ]),
+      ])
+    return "<!DOCTYPE html>\n" + page.html + "\n"
+  }
+
+  /// Nothing is loaded, and only this very style and this very script count.
+  static let contentSecurityPolicy =
+    "default-src 'none'; style-src '\(PageStyle.hash)'; script-src '\(PageScript.hash)'; "
+    + "base-uri 'none'; form-action 'none'"
+
+  /// The time as `2026-11-24 18:56:41 UTC`.
+  var clock: String {
+    func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    let second = time % 86_400
+    let parts = [second / 3_600, second / 60 % 60, second % 60].map(padded)
+    return "\(CalendarDate(secondsSince1970: time)) \(parts.joined(separator: ":")) UTC"
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import HostAnalysis
+internal import NetworkModel
+
+/// What the page says of something that answers. Not made fit for a page yet: `Markup` and `MapText` do that.
+struct ExposureWords {
+  private let exposure: Exposure
+
+  init(_ exposure: Exposure) { self.exposure = exposure }
+
+  /// `5432/tcp postgres`
+  var port: String { [number, service].compactMap { $0 }.joined(separator: " ") }
+
+  private var number: String { "\(exposure.listener.port)/\(exposure.listener.protocol)" }
+
+  /// The service's name, where it is more than its port.
+  package var service: String? { exposure.serviceName }
+
+  /// Where it is called, if that is not every address of a family.
+  var address: String? { place(exposure.listener.isWildcard ? nil : "\(exposure.listener.address)") }
+
+  /// Where it is called, every address included: what tells it from another on its port.
+  var fullAddress: String? {
+    place(exposure.listener.isDualStack ? "IPv4 and IPv6" : "\(exposure.listener.address)")
+  }
+
+  private func place(_ address: String?) -> String? {
+    let interface = exposure.listener.boundInterface.map { "on \($0)" }
+    let target = exposure.published.map { "to \(Self.text($0))" }
+    let words = [address, interface, target].compactMap { $0 }
+    return words.isEmpty ? nil : words.joined(separator: " ")
+  }
+
+  /// The address and port where the host sends what comes for it.
+  private static func text(_ target: PublishedTarget) -> String {
+    target.address.family == .ipv6
+      ? "[\(target.address)]:\(target.port)" : "\(target.address):\(target.port)"
+  }
+
+  /// The socket, and where its packets go.
+  var socketLines: [String] {
+    [exposure.socket] + (exposure.published.map { ["→ \(Self.text($0))"] } ?? [])
+  }
+
+  /// The same on one line.
+  var socket: String { socketLines.joined(separator: " ") }
+
+  /// Who answers, most telling first: process, unit, container, image, Compose project, Swarm service, namespace.
+  var who: [String] {
+    var words: [String] = []
+    if let container = exposure.container {
+      words.append("container \(container)")
+      if let image = container.image { words.append("image \(image)") }
+      if let project = container.composeProject {
+        words.append("Compose \(project)" + (container.composeService.map { "/\($0)" } ?? ""))
+      }
+      if let service = container.swarmService { words.append("Swarm \(service)") }
+    }
+    if let process = exposure.listener.process {
+      words.append("\(process.name) (pid \(process.pid))")
+      if let unit = process.unit { words.append("unit \(unit)") }
+    } else if exposure.container == nil {
+      words.append(
+        exposure.published != nil
+          ? "published" : exposure.listener.isKernelSocket ? "the kernel" : "process unknown")
+    }
+    if let network = exposure.network { words.append(network) }
+    switch exposure.place {
+    case .host: break
+    case .container(let own): if own != exposure.container { words.append("in container \(own)") }
+    case .named, .process: words.append("in \(exposure.place)")
+    }
+    return words
+  }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import HostAnalysis
+internal import NetworkModel
+internal import PolicyAnalysis
+
+/// The audit as one page of HTML.
+extension AuditReport {
+  /// The page. `time` is when it was audited, in seconds since 1970-01-01T00:00:00Z.
+  package func page(at time: Int) -> String {
+    AuditPage(
+      machine: machine, policy: policy, drift: drift,
+      sides: audit.approaches.map {
+        AuditPage.Side(name: $0.name, kind: $0.kind, origin: policy == nil ? .interface : .zone)
+      },
+      exposures: exposures, findings: findings, known: known, openings: openings.map(\.line), notes: notes,
+      time: time, version: Version.text
+    ).html
+  }
+}

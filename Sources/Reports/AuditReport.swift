@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import HostAnalysis
+package import NetworkModel
+internal import PacketWalk
+package import PolicyAnalysis
+internal import Ruleset
+
+/// An audit, ready to be told. As text and JSON here; the other formats are in files of their own.
+package struct AuditReport {
+  /// The machine of the policy that this host is; nil without a policy.
+  let machine: String?
+  let policy: AuditPage.PolicyName?
+  let drift: Audit.Drift
+  let audit: Audit
+  /// What was found and is told: all, or what is new.
+  package let findings: [AuditFinding]
+  /// What an earlier report told already.
+  var known = 0
+  /// What is open for a time, as the kernel has it.
+  let openings: [Opening]
+  let notes: [String]
+
+  /// A report of these parts.
+  package init(
+    machine: String?, policy: AuditPage.PolicyName?, drift: Audit.Drift, audit: Audit,
+    findings: [AuditFinding],
+    known: Int = 0, openings: [Opening], notes: [String]
+  ) {
+    self.machine = machine
+    self.policy = policy
+    self.drift = drift
+    self.audit = audit
+    self.findings = findings
+    self.known = known
+    self.openings = openings
+    self.notes = notes
+  }
+
+  /// Whether the kernel holds what the policy says; false without a policy.
+  var isEnforced: Bool { policy != nil && drift == .none }
+
+  package var exposures: [Exposure] { audit.exposures }
+
+  private var undetermined: Int { exposures.count(where: \.isUndetermined) }
+
+  /// Without the findings that an earlier report has.
+  package func leavingOut(_ baseline: AuditBaseline?) -> AuditReport {
+    guard let baseline else { return self }
+    let new = findings.filter { !baseline.fingerprints.contains($0.fingerprint) }
+    return AuditReport(
+      machine: machine, policy: policy, drift: drift, audit: audit, findings: new,
+      known: findings.count - new.count, openings: openings, notes: notes)
+  }
+
+  // MARK: Text
+
+  /// For people: a line a socket and side; who is let in first, who is not behind it. Then the findings.
+  package func text(_ style: FindingText.Style) -> PrintableText {
+    var table = AlignedTable([
+      .left("SOCKET"), .left("SERVICE"), .left("WHO"), .left(policy == nil ? "INTERFACE" : "ZONE"),
+      .left("FROM"),
+      .left("VERDICT"), .left("BECAUSE"),
+    ])
+    for exposure in exposures {
+      var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
+      if exposure.reachable.isEmpty { table.append(head + ["(only itself)"]) }
+      for line in AuditLine.lines(of: exposure) {
+        table.append(head + [line.zones, line.from, line.verdict, line.because])
+        head = ["", "", ""]
+      }
+    }
+    var text: PrintableText = ""
+    if let policy, drift != .none {
+      text +=
+        "NOT ENFORCED: the kernel does not hold what \(policy.path) says. The verdicts are what packets meet now.\n\n"
+    }
+    text += table.text()
+    let exposed = exposures.count(where: \.isExposed)
+    text +=
+      "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
+    for opening in openings { text += "open for a time: \(opening.line)\n" }
+    if let policy, let machine, isEnforced {
+      text += "The kernel holds what \(policy.path) says for \(machine).\n"
+    }
+    if !findings.isEmpty { text += "\n" }
+    for finding in findings {
+      let severity = FindingText.severity(finding.severity, style)
+      text += "\(severity): \(finding.found) [\(finding.check.rawValue)]\n"
+      text += "  fix: \(finding.fix)\n"
+    }
+    if known > 0 { text += "\(known) finding\(known == 1 ? "" : "s") of the baseline not shown.\n" }
+    for note in notes { text += "note: \(note)\n" }
+    return text
+  }
+
+  /// The socket, where it stands, and where its packets go.
+  static func place(_ exposure: Exposure) -> String {
+    exposure.socket + (exposure.published.map { " -> \($0.address):\($0.port)" } ?? "")
+  }
+
+  /// Who answers.
+  static func who(_ exposure: Exposure) -> String {
+    let process = exposure.listener.process.map { "\($0.name)[\($0.pid)]" }
+    let network = exposure.network.map { "(\($0))" }
+    if let container = exposure.container {
+      return ["\(container)", process, network].compactMap { $0 }.joined(separator: " ")
+    }
+    let who =
+      process
+      ?? (exposure.published != nil
+        ? "(published)" : exposure.listener.isKernelSocket ? "(kernel)" : "(unknown)")
+    return exposure.place == .host
+      ? who : ["\(who) in \(exposure.place)", network].compactMap { $0 }.joined(separator: " ")
+  }
+
+  // MARK: JSON
+
+  package var json: String {
+    JSONWriter.object { object in
+      object.put("schema", "wgfence/audit/1")
+      object.put("machine", machine)
+      object.put("enforced", isEnforced)
+      if let policy {
+        object.object("policy") { object in
+          object.put("path", policy.path)
+          object.put("digest", policy.digest)
+        }
+      } else {
+        object.null("policy")
+      }
+      object.array("listeners") { array in
+        for exposure in exposures { array.object { write(exposure, to: &$0) } }
+      }
+      object.array("findings") { array in
+        for finding in findings { array.object { Self.write(finding, to: &$0) } }
+      }
+      object.array("openings") { array in
+        for opening in openings { array.object { opening.put(in: &$0) } }
+      }
+      object.object("summary") { object in
+        object.put("listeners", exposures.count)
+        object.put("exposed", exposures.count(where: \.isExposed))
+        object.put("undetermined", undetermined)
+        object.put("known_findings", known)
+      }
+      object.put("notes", each: notes)
+    }
+  }
+
+  private static func write(_ finding: AuditFinding, to object: inout JSONWriter.Object) {
+    object.put("check", finding.check.rawValue)
+    object.put("severity", finding.severity.rawValue)
+    object.put("subject", finding.subject)
+    object.put("found", finding.found)
+    object.put("fix", finding.fix)
+    object.put("line", finding.line)
+    object.put("fingerprint", finding.fingerprint)
+  }
+
+  private func write(_ exposure: Exposure, to object: inout JSONWriter.Object) {
+    let listener = exposure.listener
+    object.put("protocol", listener.protocol.description)
+    object.put("address", listener.address.description)
+    object.put("port", listener.port)
+    object.put("dual_stack", listener.isDualStack)
+    object.put("interface", listener.boundInterface?.description)
+    object.put("service", exposure.service)
+    object.put("process", listener.process?.name)
+    object.put("pid", listener.process?.pid)
+    object.put("user", listener.process?.userID)
+    object.put("unit", listener.process?.unit)
+    object.put("container", exposure.container?.description)
+    if let container = exposure.container {
+      object.object("container_details") { object in
+        object.put("id", container.id)
+        object.put("name", container.name)
+        object.put("image", container.image)
+        object.put("compose_project", container.composeProject)
+        object.put("compose_service", container.composeService)
+        object.put("swarm_service", container.swarmService)
+      }
+    }
+    object.put("network", exposure.network)
+    object.put("namespace", exposure.place.description)
+    if let published = exposure.published {
+      object.object("published") { object in
+        object.put("address", published.address.description)
+        object.put("port", published.port)
+        object.put("namespace", published.place?.description)
+      }
+    }
+    object.array("reachable") { array in
+      for reach in exposure.reachable {
+        array.object { object in
+          object.put("zone", reach.zone)
+          object.put("from", each: reach.from)
+          object.put("verdict", reach.verdict.rawValue)
+          object.put("because", reach.because)
+          object.put("reason", reach.reason)
+          object.put("standing", reach.standing.rawValue)
+        }
+      }
+    }
+    object.put("exposed", exposure.isExposed)
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import NetworkModel
+internal import PolicyAnalysis
+package import HostAnalysis
+
+/// A diagnosis, as text and as JSON.
+package struct DoctorReport {
+  /// The machine as which the host was looked at; nil without a policy.
+  let machine: String?
+  let policy: String?
+  let digest: String?
+  package let diagnosis: Diagnosis
+  let notes: [String]
+
+  /// A value of these parts.
+  package init(machine: String?, policy: String?, digest: String?, diagnosis: Diagnosis, notes: [String]) {
+    self.machine = machine
+    self.policy = policy
+    self.digest = digest
+    self.diagnosis = diagnosis
+    self.notes = notes
+  }
+
+  /// For people: the worst first, each with its fix on the next line; then what is well, then what was not looked at.
+  package func text(_ style: FindingText.Style) -> PrintableText {
+    let width = DoctorCheck.allCases.map(\.rawValue.count).max() ?? 0
+    func line(
+      _ word: String, _ check: DoctorCheck?, _ text: String, colour: PrintableText.Colour? = nil
+    ) -> PrintableText {
+      var head: PrintableText = "\(word)\(String(repeating: " ", count: max(0, 11 - word.count)))"
+      if style == .coloured, let colour { head = PrintableText.coloured(head, colour) }
+      let name = check?.rawValue ?? ""
+      return "\(head)  \(name)\(String(repeating: " ", count: width - name.count))  \(text)\n"
+    }
+    var text: PrintableText = ""
+    for finding in diagnosis.findings {
+      text += line(
+        finding.severity.rawValue, finding.check, finding.found, colour: FindingText.colour(finding.severity))
+      text += line("", nil, "fix: \(finding.fix)")
+    }
+    for result in diagnosis.passed { text += line("ok", result.check, result.lookedAt, colour: .green) }
+    for gap in diagnosis.notMade { text += line("not made", gap.check, gap.why) }
+    let counts = FindingSeverity.allCases.map { severity in
+      let count = diagnosis.count(severity)
+      return "\(count) \(severity.rawValue)\(count == 1 || severity == .information ? "" : "s")"
+    }
+    let role = machine.map { ", as \($0) of \(policy ?? "")" } ?? ""
+    text +=
+      "\n\(counts.joined(separator: ", ")); \(diagnosis.passed.count) ok, \(notMadeCount) not made\(role).\n"
+    for note in notes { text += "note: \(note)\n" }
+    return text
+  }
+
+  /// The checks that were not made, or not wholly.
+  private var notMadeCount: Int { Set(diagnosis.notMade.map(\.check)).count }
+
+  package var json: String {
+    JSONWriter.object { object in
+      object.put("schema", "wgfence/doctor/1")
+      object.put("machine", machine)
+      if let policy {
+        object.object("policy") { object in
+          object.put("path", policy)
+          object.put("digest", digest)
+        }
+      } else {
+        object.null("policy")
+      }
+      object.array("findings") { array in
+        for finding in diagnosis.findings {
+          array.object { object in
+            object.put("check", finding.check.rawValue)
+            object.put("severity", finding.severity.rawValue)
+            object.put("looked_at", finding.lookedAt)
+            object.put("found", finding.found)
+            object.put("fix", finding.fix)
+          }
+        }
+      }
+      object.array("ok") { array in
+        for result in diagnosis.passed {
+          array.object { object in
+            object.put("check", result.check.rawValue)
+            object.put("looked_at", result.lookedAt)
+          }
+        }
+      }
+      object.array("not_made") { array in
+        for gap in diagnosis.notMade {
+          array.object { object in
+            object.put("check", gap.check.rawValue)
+            object.put("why", gap.why)
+          }
+        }
+      }
+      object.object("summary") { object in
+        object.put("errors", diagnosis.count(.error))
+        object.put("warnings", diagnosis.count(.warning))
+        object.put("information", diagnosis.count(.information))
+        object.put("ok", diagnosis.passed.count)
+        object.put("not_made", notMadeCount)
+      }
+      object.put("notes", each: notes)
+    }
+  }
+}

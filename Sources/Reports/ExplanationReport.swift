@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import NetworkModel
+package import PolicyAnalysis
+package import PolicyLanguage
+internal import Ruleset
+internal import PacketWalk
+
+/// An explanation, as text that is read from top to bottom and as JSON.
+package struct ExplanationReport {
+  let machine: String
+  let question: Question
+  let explanation: Explanation
+  let notes: [String]
+  let isLive: Bool
+
+  /// A value of these parts.
+  package init(machine: String, question: Question, explanation: Explanation, notes: [String], isLive: Bool) {
+    self.machine = machine
+    self.question = question
+    self.explanation = explanation
+    self.notes = notes
+    self.isLive = isLive
+  }
+
+  // MARK: Text
+
+  package func text(_ style: DiagnosticText.Style) -> PrintableText {
+    var text: PrintableText = ""
+    var told: [(key: [String], packet: String)] = []
+    for way in explanation.ways {
+      let packet = "\(WalkText.text(way.packet)), from \(way.source) over \(way.zone)"
+      let key = way.stops.flatMap { stop in
+        [stop.machine, stop.because]
+          + stop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
+      }
+      // The same rules decide about it as about one before.
+      if let same = told.first(where: { $0.key == key }) {
+        text += "\(packet)\n  \(verdict(way.verdict, style)), by the same rules as \(same.packet)\n\n"
+        continue
+      }
+      told.append((key, WalkText.text(way.packet)))
+      text += "\(packet)\n"
+      let isAlone = way.stops.allSatisfy { $0.machine == machine }
+      for stop in way.stops { text += self.text(stop, isAlone ? .without : .with) }
+      if let last = way.deciding {
+        let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
+        text += "  \(verdict(way.verdict, style))\(place): \(Self.because(last))\n\n"
+      }
+    }
+    for note in notes { text += "note: \(note)\n" }
+    if explanation.ways.count > 1 {
+      let all = Set(explanation.ways.map(\.verdict))
+      text +=
+        all.count == 1
+        ? "\(explanation.ways.count) packets, all alike: \(verdict(explanation.verdict, style))\n"
+        : "\(explanation.ways.count) packets, not all alike: \(explanation.ways.count { $0.verdict == .accept }) accepted\n"
+    }
+    return text
+  }
+
+  private static func because(_ stop: Explanation.Stop) -> String {
+    if stop.because.hasPrefix("built in") || stop.reason.isEmpty { return stop.because }
+    return "\(stop.because) \(stop.reason)"
+  }
+
+  private func verdict(_ verdict: TraceVerdict, _ style: DiagnosticText.Style) -> PrintableText {
+    let name = verdict == .undetermined ? "cannot be determined" : verdict.rawValue
+    let word: PrintableText = "\(name.uppercased())"
+    return style == .plain ? word : PrintableText.coloured(word, verdict == .accept ? .boldGreen : .boldRed)
+  }
+
+  /// Whether a stop's steps stand under the name of its machine.
+  private enum Heading {
+    case with
+    case without
+  }
+
+  private func text(_ stop: Explanation.Stop, _ heading: Heading) -> PrintableText {
+    var text: PrintableText = heading == .without ? "" : "  \(Self.role(stop)) \(stop.machine)"
+    if stop.role == .tunnel {
+      return text + ": \(stop.verdict == .accept ? "" : "refused, ")\(Self.because(stop))\n"
+    }
+    if heading == .with { text += "\n" }
+    var table = AlignedTable([.left(), .left(), .left(), .left()])
+    var counter: String?
+    for (place, step) in stop.trace.steps.enumerated() {
+      // What a rule counts and what it decides is one line.
+      let next = stop.trace.steps.indices.contains(place + 1) ? stop.trace.steps[place + 1] : nil
+      if case .counted(let name) = step.outcome, let next, next.source == step.source,
+        next.chain == step.chain
+      {
+        counter = name
+        continue
+      }
+      table.append(Self.cells(step, counter))
+      counter = nil
+    }
+    if stop.trace.steps.isEmpty { table.append(["", "", "no rule objects", ""]) }
+    return text + table.text(indent: heading == .without ? 2 : 4)
+  }
+
+  private static func role(_ stop: Explanation.Stop) -> String {
+    switch stop.role {
+    case .sender: "leaves"
+    case .tunnel: "through"
+    case .router: "routed by"
+    case .hub: "relayed by"
+    case .receiver: "arrives at"
+    }
+  }
+
+  /// Where, what the rule is, what it does, and where that comes from.
+  private static func cells(_ step: TraceStep, _ counter: String?) -> [String] {
+    let hook = step.base.map { hookName($0.hook) } ?? ""
+    let table = step.table.isEmpty || step.table == Ruleset.tableName ? "" : "\(step.table) "
+    let outcome = WalkText.text(step.outcome) + (counter.map { ", counted in \($0)" } ?? "")
+    return [hook, "\(table)\(step.chain)", outcome, step.comment ?? step.text]
+  }
+
+  private static func hookName(_ number: UInt32) -> String {
+    let names = ["prerouting", "input", "forward", "output", "postrouting"]
+    return names.indices.contains(Int(number)) ? names[Int(number)] : "hook \(number)"
+  }
+
+  // MARK: JSON
+
+  package var json: String {
+    JSONWriter.object { object in
+      object.put("schema", "wgfence/explain/1")
+      object.put("machine", machine)
+      object.put("live", isLive)
+      object.put("service", question.service.name)
+      object.put("verdict", explanation.verdict.rawValue)
+      object.put("because", explanation.deciding?.deciding?.because)
+      object.put("reason", explanation.deciding?.deciding?.reason)
+      object.array("steps") { array in
+        for stop in explanation.deciding?.stops ?? [] {
+          for step in stop.trace.steps { array.object { Self.write(step, on: stop.machine, to: &$0) } }
+        }
+      }
+      object.array("packets") { array in
+        for way in explanation.ways {
+          array.object { object in
+            object.put("packet", WalkText.text(way.packet))
+            object.put("source", way.packet.source.description)
+            object.put("destination", way.packet.destination.description)
+            object.put("protocol", way.packet.transport.description)
+            object.put("port", way.packet.transport.hasPorts ? way.packet.destinationPort : nil)
+            object.put("from", way.source)
+            object.put("over", way.zone)
+            object.put("verdict", way.verdict.rawValue)
+            object.put("because", way.deciding?.because)
+            object.array("stops") { array in
+              for stop in way.stops {
+                array.object { object in
+                  object.put("machine", stop.machine)
+                  object.put("role", stop.role.rawValue)
+                  object.put("verdict", stop.verdict.rawValue)
+                  object.put("because", stop.because)
+                  object.put("reason", stop.reason)
+                  object.array("steps") { array in
+                    for step in stop.trace.steps {
+                      array.object { Self.write(step, on: stop.machine, to: &$0) }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+      object.put("notes", each: notes)
+    }
+  }
+
+  private static func write(_ step: TraceStep, on machine: String, to object: inout JSONWriter.Object) {
+    object.put("machine", machine)
+    object.put("hook", step.base.map { hookName($0.hook) })
+    object.put("priority", step.base.map { Int($0.priority) })
+    object.put("table", step.table.isEmpty ? nil : step.table)
+    object.put("family", step.table.isEmpty ? nil : RuleText.family(step.family))
+    object.put("chain", step.chain)
+    object.put("rule", step.rule.map { $0 + 1 })
+    object.put("handle", step.handle > 0 ? Int(step.handle) : nil)
+    object.put("text", step.text)
+    object.put("comment", step.comment)
+    object.put("outcome", WalkText.text(step.outcome))
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import HostAnalysis
+
+/// How findings are shown on a terminal.
+package enum FindingText {
+  /// Whether colours are written.
+  package enum Style {
+    case plain
+    /// With ANSI escape sequences.
+    case coloured
+  }
+
+  /// The severity's word.
+  static func severity(_ severity: FindingSeverity, _ style: Style) -> PrintableText {
+    let word: PrintableText = "\(severity.rawValue)"
+    return style == .coloured ? PrintableText.coloured(word, colour(severity)) : word
+  }
+
+  /// A severity's colour.
+  static func colour(_ severity: FindingSeverity) -> PrintableText.Colour {
+    switch severity {
+    case .error: .boldRed
+    case .warning: .yellow
+    case .information: .cyan
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyAnalysis
+
+/// Openings as reports have them.
+extension Opening {
+  /// `postgres in internet from 198.51.100.0/24 for 12 min more; eric: the migration`
+  package var line: String {
+    let sources = sources.map { $0.length == 0 ? "anyone" : $0.description }.joined(separator: ", ")
+    return
+      "\(services.joined(separator: ", ")) in \(zone) from \(sources) for \(remaining) more; \(who): \(because)"
+  }
+
+  /// The keys of an opening.
+  package func put(in object: inout JSONWriter.Object) {
+    object.put("zone", zone)
+    object.put("from", each: sources.map(\.description))
+    object.put("services", each: services)
+    object.put("remaining_ms", remaining.milliseconds)
+    object.put("who", who)
+    object.put("because", because)
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+
+/// The JSON Schema of the language, for editors: what completes, explains and checks a policy while it is typed.
+///
+/// It is made from the decoder's own words (``LanguageMap``, ``ServiceCatalogue``) and says the form of a policy alone:
+/// what names mean, and whether they fit together, is told by the decoder. Whatever the decoder takes, the schema takes,
+/// but for names that YAML itself reads as another type (`true`, `null`). Draft-07, since the language server that
+/// editors use for YAML understands that and no later one in full. Each key's text stands beside it without a `$ref`,
+/// beside which draft-07 would not read it.
+public enum PolicySchema {
+  /// The schema's text, as `schema/policy-1.schema.json` holds it.
+  public static var text: String { schema.document }
+
+  private static var schema: JSONTree {
+    let root: JSONTree = [
+      "$schema": "http://json-schema.org/draft-07/schema#",
+      "$id": "urn:wgfence:policy:1",
+      "title": "wgfence policy",
+    ]
+    return root.with(members(of: .policy)).with([("definitions", ["service": service])])
+  }
+
+  /// A map of the language.
+  static func map(_ map: LanguageMap) -> JSONTree { .object(members(of: map)) }
+
+  private static func members(of map: LanguageMap) -> [(String, JSONTree)] {
+    var members: [(String, JSONTree)] = [
+      ("description", .text(words(for: map))),
+      ("type", "object"),
+      ("additionalProperties", false),
+    ]
+    if !map.required.isEmpty { members.append(("required", .texts(map.required))) }
+    switch map {
+    case .test: members.append(("anyOf", [["required": ["allow"]], ["required": ["deny"]]]))
+    case .machine:
+      members.append(("if", ["required": ["endpoint"], "properties": ["endpoint": ["const": "live"]]]))
+      members.append(("then", ["required": ["key"]]))
+    case .policy, .tunnel, .zone, .listFile, .grant, .failsafe, .encryption: break
+    }
+    let properties = map.keys.compactMap { key in property(key, of: map).map { (key, $0) } }
+    return members + [("properties", .object(properties))]
+  }
+
+  /// A map from names of this form to something.
+  static func names(_ pattern: String, _ values: JSONTree, except taken: [String] = []) -> JSONTree {
+    var form: [(String, JSONTree)] = [("pattern", .text("^(?:\(pattern))$"))]
+    if !taken.isEmpty { form.append(("not", ["enum": .texts(taken)])) }
+    return ["type": "object", "propertyNames": .object(form), "additionalProperties": values]
+  }
+
+  /// A text of one of these forms.
+  package static func text(_ patterns: String..., expected: String) -> JSONTree {
+    [
+      "type": "string", "pattern": .text("^(?:\(patterns.joined(separator: "|")))$"),
+      "patternErrorMessage": .text("Not \(expected)."),
+    ]
+  }
+
+  /// One of something, or a list of them.
+  static func oneOrMore(_ item: JSONTree) -> JSONTree {
+    ["anyOf": [item, ["type": "array", "minItems": 1, "items": item]]]
+  }
+
+  /// A list of something, which may be empty.
+  static func list(of item: JSONTree) -> JSONTree { ["type": "array", "items": item] }
+
+  /// A service by its name, the catalogue's ones to choose from, or written in place.
+  private static var service: JSONTree {
+    let known =
+      ServiceCatalogue.services.map { ($0.name, $0.ports.map(Self.text).joined(separator: ", ")) }
+      + [IPProtocol.esp, .gre].map { ("\($0)", "IP protocol \($0.number)") }
+    return [
+      "description":
+        "A service: a name of the catalogue or of 'services', or written in place: 8080/tcp, 6000-6010/udp, ip/89.",
+      "anyOf": [
+        ["enum": .texts(known.map(\.0)), "enumDescriptions": .texts(known.map(\.1))],
+        text(
+          "\(Pattern.port)(?:-\(Pattern.port))?/(?:tcp|udp|sctp)", "ip/[0-9]{1,3}",
+          expected: "a port like 8080/tcp"),
+        text(Pattern.name, expected: "the name of a service").with([
+          ("not", ["enum": .texts(reservedServices.filter { $0 != "esp" && $0 != "gre" })])
+        ]),
+      ],
+    ]
+  }
+
+  /// Words that cannot name a service of the policy's own.
+  static let reservedServices = ["all"] + IPProtocol.allNames
+
+  private static func text(_ port: ServicePort) -> String {
+    switch port {
+    case .ports(let transport, let range): "\(range)/\(transport)"
+    case .protocol(let number): "IP protocol \(number.number)"
+    case .echoRequest: "ICMP and ICMPv6 echo requests"
+    }
+  }
+
+  /// Forms of the language's words, in what regular expressions of JSON Schema (ECMA 262) and of Swift share.
+  enum Pattern {
+    static let name = "[A-Za-z][A-Za-z0-9_-]{0,62}"
+    static let tunnel = "[A-Za-z0-9_=+.-]{1,15}"
+    static let interface = #"[!#-)+-.0-9;-\[\]-~]{1,15}\*?"#
+    static let port =
+      "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+    private static let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    private static let ipv4 = #"(?:\#(octet)\.){3}\#(octet)"#
+    /// Rough: the decoder knows better.
+    private static let ipv6 = "[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
+    static let address = "\(ipv4)|\(ipv6)"
+    static let prefix =
+      "\(ipv4)(?:/(?:3[0-2]|[12]?[0-9]))?|\(ipv6)(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+    static let date = "(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    static let key = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
+    /// Beside the policy: relative, and nowhere upwards.
+    static let file = #"(?!/)(?!(?:.*/)?\.\.(?:/.*)?$).+"#
+    static let oneLine = #"[^\n]+\s*"#
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+internal import PacketWalk
+public import PolicyAnalysis
+public import PolicyLanguage
+
+/// Writes tests that do not hold for people: each with the packet that shows it, the packet's way step by step, what
+/// decided, and what would make it hold.
+public struct TestFailureText: Sendable {
+  private let style: DiagnosticText.Style
+  private let lines: SourceLines?
+
+  /// A writer in this style, which shows the lines of the policy where it has them.
+  public init(style: DiagnosticText.Style = .plain, lines: SourceLines?) {
+    self.style = style
+    self.lines = lines
+  }
+
+  /// All of these, one after another, each line ended.
+  public func render(_ failures: [PolicyTestRun.Failure]) -> PrintableText {
+    failures.map { render($0) }.joined()
+  }
+
+  private func render(_ failure: PolicyTestRun.Failure) -> PrintableText {
+    let place = Diagnostic(
+      severity: .error, location: failure.location, message: "test failed: \(failure.expectation)", help: nil,
+      sourceLine: nil, length: 1)
+    var rows: [(label: String, text: String)] = []
+    if let packet = failure.packet { rows.append(("packet", WalkText.text(packet))) }
+    for (index, step) in Self.steps(failure.trace).enumerated() {
+      rows.append((index == 0 ? "steps" : "", step))
+    }
+    if let part = failure.part { rows.append(("part", part)) }
+    let verdict = failure.trace?.verdict.rawValue ?? "no packet"
+    rows.append(("decided", "\(verdict) on \(failure.machine): \(failure.because)"))
+    rows.append(("to pass", failure.fix))
+    var text = DiagnosticText(style: style).render(lines?.showing(place) ?? place)
+    for row in rows { text += "    \(label(row.label))\(row.text)\n" }
+    return text
+  }
+
+  private func label(_ label: String) -> PrintableText {
+    let padding = String(repeating: " ", count: max(1, 10 - label.utf8.count))
+    if style == .plain || label.isEmpty { return "\(label)\(padding)" }
+    // The way out is what one looks for.
+    return "\(PrintableText.coloured("\(label)", label == "to pass" ? .boldGreen : .blue))\(padding)"
+  }
+
+  /// A way, step by step, in columns.
+  private static func steps(_ trace: Trace?) -> [String] {
+    var table = AlignedTable([.left(), .left(), .left()])
+    for step in trace?.steps ?? [] {
+      table.append([step.chain, WalkText.text(step.outcome), step.comment ?? ""])
+    }
+    return table.text().lines
+  }
+}

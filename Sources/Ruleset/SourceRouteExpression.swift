@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+
+/// `exthdr` that loads whether a packet has a source route: 1 or 0, one byte.
+extension Expression {
+  /// The expression, with the attributes in the order in which the kernel gives them back.
+  /// Source: `nft_exthdr_dump` of `net/netfilter/nft_exthdr.c`.
+  static func extensionHeader(_ route: SourceRoute) -> Expression {
+    var data: [UInt8] = []
+    func append(_ type: UInt16, _ value: [UInt8]) {
+      data += HostOrder.bytes(UInt16(4 + value.count)) + HostOrder.bytes(type) + value
+      data += Array(repeating: 0, count: (4 - value.count % 4) % 4)
+    }
+    func append(_ type: UInt16, _ number: UInt32) {
+      append(type, [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> UInt32($0)) })
+    }
+    append(NFT.Attribute.extensionDestination, NFT.register1)
+    append(NFT.Attribute.extensionType, [route.rawValue])
+    append(NFT.Attribute.extensionOffset, 0)
+    append(NFT.Attribute.extensionLength, 1)
+    append(NFT.Attribute.extensionFlags, NFT.extensionPresent)
+    append(
+      NFT.Attribute.extensionOperation, route.family == .ipv4 ? NFT.extensionIPv4 : NFT.extensionIPv6)
+    return .opaque(name: "exthdr", data: data)
+  }
+
+  /// The source route that the expression asks for; nil where it asks for something else.
+  package var askedSourceRoute: SourceRoute? {
+    guard case .opaque("exthdr", let data) = self,
+      let type = AttributeBytes(data).value(NFT.Attribute.extensionType),
+      let route = type.first.flatMap(SourceRoute.init(rawValue:)), self == .extensionHeader(route)
+    else { return nil }
+    return route
+  }
+}

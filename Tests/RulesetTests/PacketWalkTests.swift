@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import Ruleset
+import PacketWalk
+import Testing
+
+@Suite("The walk of a packet")
+struct PacketWalkTests {
+  @Test("takes drop as final and accept as the end of one chain")
+  func dropIsFinal() throws {
+    let accept = Self.base("early", -10, .drop, [[.verdict(.accept)]])
+    let drop = Self.base("late", 10, .accept, [[.verdict(.drop)]])
+    #expect(try Self.walk([accept, drop]).verdict == .drop)
+    #expect(try Self.walk([accept, drop]).deciding?.chain == "late")
+    #expect(try Self.walk([accept]).verdict == .accept)
+  }
+
+  @Test("says undetermined where an unknown expression decides")
+  func unknownDecides() throws {
+    let chain = Self.base("c", 0, .drop, [[.opaque(name: "numgen", data: []), .verdict(.accept)]])
+    #expect(try Self.walk([chain]).verdict == .undetermined)
+  }
+
+  @Test("passes over a rule with an unknown expression that cannot match for another reason")
+  func unknownDoesNotMatter() throws {
+    let port: [Expression] = [
+      .opaque(name: "numgen", data: []), .payload(base: 2, offset: 2, length: 2, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: [0, 80]), .verdict(.accept),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .drop, [port])]).verdict == .drop)
+  }
+
+  @Test("passes over an unknown expression without a verdict behind it")
+  func unknownWithoutVerdict() throws {
+    let chain = Self.base("c", 0, .drop, [[.opaque(name: "log", data: [])], [.verdict(.accept)]])
+    #expect(try Self.walk([chain]).verdict == .accept)
+  }
+
+  @Test("comes back from a jump and does not from a goto")
+  func jumpAndGoto() throws {
+    let empty = KernelChain(name: "empty", base: nil, rules: [])
+    let jump = Self.base("c", 0, .drop, [[.verdict(.jump(chain: "empty"))], [.verdict(.accept)]])
+    let goto = Self.base("c", 0, .drop, [[.verdict(.goto(chain: "empty"))], [.verdict(.accept)]])
+    #expect(try Self.walk([jump, empty]).verdict == .accept)
+    #expect(try Self.walk([goto, empty]).verdict == .drop)
+  }
+
+  @Test("ends at a loop of jumps")
+  func endsInALoop() throws {
+    let loop = KernelChain(
+      name: "loop", base: nil, rules: [KernelRule(expressions: [.verdict(.jump(chain: "loop"))])])
+    #expect(
+      try Self.walk([Self.base("c", 0, .drop, [[.verdict(.jump(chain: "loop"))]]), loop]).verdict
+        == .undetermined)
+  }
+
+  @Test(
+    "finds addresses in half-open intervals",
+    arguments: [
+      ("10.0.0.0", true), ("10.0.0.255", true), ("10.0.1.0", false), ("9.255.255.255", false),
+      ("10.0.2.7", true),
+    ])
+  func findsIntervals(_ source: String, _ isIn: Bool) throws {
+    let ends: [(String, UInt8)] = [("10.0.0.0", 0), ("10.0.1.0", 1), ("10.0.2.0", 0), ("10.0.3.0", 1)]
+    let records = try ends.flatMap { try #require(IPAddress($0.0)).bytes + [$0.1] }
+    let set = KernelSet(
+      name: "s", flags: NFT.setInterval, keyType: 7, keyLength: 4,
+      elements: SetElements(keyLength: 4, unsorted: records))
+    let rule: [Expression] = [
+      .payload(base: 1, offset: 12, length: 4, destination: 1),
+      .lookup(set: "s", source: 1, destination: nil, inverted: .plain), .verdict(.accept),
+    ]
+    let trace = try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], source: source)
+    #expect((trace.verdict == .accept) == isIn)
+  }
+
+  @Test("takes an exact interface name for that interface and an unpadded one for a beginning")
+  func interfaceNames() throws {
+    let wg = try #require(InterfaceName("wg0"))
+    let load = Expression.meta(key: NFT.metaInputName, destination: 1)
+    for (name, exact, beginning) in [("wg0", true, true), ("wg01", false, true), ("eth0", false, false)] {
+      let input = try #require(InterfaceName(name))
+      let whole: [Expression] = [
+        load, .compare(operation: NFT.equal, source: 1, data: SetKey.interface(wg)), .verdict(.accept),
+      ]
+      let part: [Expression] = [
+        load, .compare(operation: NFT.equal, source: 1, data: Array("wg0".utf8)), .verdict(.accept),
+      ]
+      #expect((try Self.walk([Self.base("c", 0, .drop, [whole])], input: input).verdict == .accept) == exact)
+      #expect(
+        (try Self.walk([Self.base("c", 0, .drop, [part])], input: input).verdict == .accept) == beginning)
+    }
+  }
+
+  @Test("of a protocol without ports is not led astray by a map of ports")
+  func portless() throws {
+    let set = KernelSet(
+      name: "m", flags: NFT.setMap, keyType: 0, keyLength: 8, dataType: NFT.dataVerdict, dataLength: 16,
+      elements: SetElements(keyLength: 8, unsorted: SetKey.port(.tcp, 80) + [0], values: [.verdict(.accept)]))
+    let rule: [Expression] = [
+      .meta(key: NFT.metaProtocol, destination: 1), .payload(base: 2, offset: 2, length: 2, destination: 9),
+      .lookup(set: "m", source: 1, destination: 0, inverted: .plain),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], transport: .esp).verdict == .drop)
+  }
+
+  @Test("names what it does not speak of iptables", arguments: ["match", "target"])
+  func namesForeign(_ kind: String) throws {
+    let data: [UInt8] = [11, 0, 1, 0] + Array("sorcery".utf8) + [0] + [8, 0, 2, 0, 0, 0, 0, 0]
+    let rule: [Expression] = [.opaque(name: kind, data: data), .verdict(.drop)]
+    let trace = try Self.walk([Self.base("c", 0, .accept, [rule])])
+    #expect(trace.verdict == .undetermined)
+    #expect(trace.steps.last?.outcome == .undetermined(expression: "\(kind) sorcery"))
+  }
+
+  @Test("takes the first packet of many: below a limit, and says so")
+  func limits() throws {
+    let rate: [UInt8] = [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 12, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 60]
+    let below: [Expression] = [.opaque(name: "limit", data: rate), .verdict(.drop)]
+    let over: [Expression] = [
+      .opaque(name: "limit", data: rate + [8, 0, 5, 0, 0, 0, 0, 1]), .verdict(.drop),
+    ]
+    let first = try Self.walk([Self.base("c", 0, .accept, [below])])
+    #expect(first.verdict == .drop)
+    #expect(first.steps.first?.outcome == .assumed("within limit rate 3/minute"))
+    #expect(first.steps.first?.text == "limit rate 3/minute drop")
+    // What would be more than the limit is passed over, and that is said too.
+    let passed = try Self.walk([Self.base("c", 0, .accept, [over])])
+    #expect(passed.verdict == .accept)
+    #expect(passed.steps.first?.outcome == .assumed("within limit rate 3/minute"))
+  }
+
+  @Test("takes a source for seldom seen where iptables asks how often it was, and says so")
+  func recent() throws {
+    // struct xt_recent_mtinfo: 30 seconds, 6 hits, XT_RECENT_UPDATE, not inverted; then the name of the list.
+    let info: [UInt8] =
+      [30, 0, 0, 0, 6, 0, 0, 0, 4, 0] + Array("DEFAULT".utf8) + Array(repeating: 0, count: 194)
+    let length = UInt8(truncatingIfNeeded: 4 + info.count)
+    let padding = [UInt8](repeating: 0, count: (4 - info.count % 4) % 4)
+    let data: [UInt8] =
+      [11, 0, 1, 0] + Array("recent".utf8) + [0, 0] + [8, 0, 2, 0, 0, 0, 0, 0] + [length, 0, 3, 0] + info
+      + padding
+    let trace = try Self.walk([
+      Self.base("c", 0, .accept, [[.opaque(name: "match", data: data), .verdict(.drop)]])
+    ])
+    #expect(trace.verdict == .accept)
+    #expect(trace.steps.first?.outcome == .assumed("within 6 hits in 30 s"))
+  }
+
+  @Test("takes of chains of equal priority the one made last first")
+  func youngestFirst() throws {
+    let older = Self.base("older", 0, .accept, [[.verdict(.drop)]])
+    let younger = Self.base("younger", 0, .accept, [[.reject(type: NFT.rejectICMPX, code: 3)]])
+    #expect(try Self.walk([older, younger]).verdict == .reject)
+    #expect(try Self.walk([older, younger]).deciding?.chain == "younger")
+  }
+
+  @Test("decides by the bits that are known of a field")
+  func knownBits() throws {
+    // No fragments; whether the packet may be fragmented is not stated.
+    let offset: [Expression] = [
+      .payload(base: 1, offset: 6, length: 2, destination: 1),
+      .bitwise(source: 1, destination: 1, mask: [0x1f, 0xff], xor: [0, 0]),
+      .compare(operation: NFT.notEqual, source: 1, data: [0, 0]), .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [offset])]).verdict == .accept)
+    let flag: [Expression] = [
+      .payload(base: 1, offset: 6, length: 1, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: [0x40]), .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [flag])]).verdict == .undetermined)
+  }
+
+  @Test("leaves a mark unknown behind a rule that may have set it")
+  func unknownMark() throws {
+    let may: [Expression] = [
+      .opaque(name: "numgen", data: []), .immediate(destination: 1, data: Self.one),
+      .metaSet(key: NFT.metaMark, source: 1),
+    ]
+    let asks: [Expression] = [
+      .meta(key: NFT.metaMark, destination: 1), .compare(operation: NFT.equal, source: 1, data: Self.one),
+      .verdict(.drop),
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [may, asks])]).verdict == .undetermined)
+    #expect(try Self.walk([Self.base("c", 0, .accept, [asks])]).verdict == .accept)
+  }
+
+  @Test("says which chains it does not walk")
+  func unwalked() {
+    let chain = KernelChain(
+      name: "c", base: BaseChain(hook: 0, priority: 0, policy: .drop, device: "eth0"), rules: [])
+    let table = KernelTable(family: 5, name: "t", chains: [chain])
+    #expect(PacketWalk([table]).unwalked == ["netdev t c"])
+  }
+
+  /// 1 as it lies in a register of 4 bytes.
+  private static let one = withUnsafeBytes(of: UInt32(1)) { Array($0) }
+
+  private static func base(_ name: String, _ priority: Int32, _ policy: BasePolicy, _ rules: [[Expression]])
+    -> KernelChain
+  {
+    KernelChain(
+      name: name, base: BaseChain(hook: NFT.hookInput, priority: priority, policy: policy),
+      rules: rules.map { KernelRule(expressions: $0) })
+  }
+
+  private static func walk(
+    _ chains: [KernelChain], sets: [KernelSet] = [], source: String = "192.0.2.1",
+    input: InterfaceName? = nil,
+    transport: IPProtocol = .tcp
+  ) throws -> Trace {
+    let table = KernelTable(family: NFT.familyInet, name: "t", chains: chains, sets: sets)
+    let packet = Packet(
+      source: try #require(IPAddress(source)), destination: try #require(IPAddress("192.0.2.2")),
+      transport: transport,
+      destinationPort: 22, input: input)
+    return PacketWalk([table]).trace(packet, hooks: [NFT.hookInput])
+  }
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Checks the modules of Sources: each imports only modules that it may (docs/architecture.md), none is too large, and the
+# proof of a ruleset does not use the compiler that made it. Prints each violation and ends with status 1 if there is one.
+
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+most_lines=6000
+status=0
+complain() { echo "check-modules: $*" >&2; status=1; }
+
+# What each module may import, beside the system's modules and FoundationEssentials.
+values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
+questions="$values PolicyCompiler PolicyAnalysis HostAnalysis Reports"
+declare -A may_import=(
+  [NetworkModel]=""
+  [PolicyLanguage]="NetworkModel CYaml"
+  [Ruleset]="NetworkModel"
+  [PacketWalk]="NetworkModel Ruleset"
+  [PacketSets]="NetworkModel Ruleset PacketWalk"
+  [PolicyCompiler]="NetworkModel PolicyLanguage Ruleset"
+  [PolicyAnalysis]="$values PolicyCompiler"
+  [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
+  [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
+  [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
+  [Enforcement]="$values PolicyCompiler PolicyAnalysis Netlink CSys"
+  [PolicyFiles]="NetworkModel PolicyLanguage Enforcement"
+  [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles"
+  [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService ArgumentParser"
+)
+# The specification that a proof compares a ruleset with, by file names in PolicyAnalysis.
+specification='Specification*.swift MachineSpecification.swift GrantedTraffic.swift'
+
+for folder in Sources/*/; do
+  module=$(basename "$folder")
+  files=$(find "$folder" -name '*.swift')
+  # Modules of C have no Swift files.
+  [ -n "$files" ] || continue
+  if [ -z "${may_import[$module]+set}" ]; then
+    complain "$module is not in the table of this script: say what it may import"
+    continue
+  fi
+  lines=$(find "$folder" -name '*.swift' -exec cat {} + | wc -l)
+  [ "$lines" -le $most_lines ] || complain "$module has $lines lines, more than $most_lines: split it"
+  while IFS=: read -r file line text; do
+    imported=${text##* }
+    case " ${may_import[$module]} Glibc FoundationEssentials " in
+      *" $imported "*) ;;
+      *) complain "$file:$line: $module may not import $imported" ;;
+    esac
+  done < <(grep -rnE '^ *(@[a-z]+ )*((public|package|internal|private) )?import ' "$folder" --include='*.swift')
+done
+
+for pattern in $specification; do
+  for file in Sources/PolicyAnalysis/$pattern; do
+    [ -f "$file" ] || { complain "no file is called $file"; continue; }
+    ! grep -nE 'import PolicyCompiler$' "$file" >&2 || complain "$file: the specification may not use the compiler"
+  done
+done
+exit $status
