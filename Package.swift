@@ -85,21 +85,36 @@ let package = Package(
     .target(
       name: "PolicyTestSupport", dependencies: questions + ["TestSupport"], path: "Tests/PolicyTestSupport",
       swiftSettings: house),
+    .target(
+      name: "AnalysisTestSupport", dependencies: questions, path: "Tests/AnalysisTestSupport",
+      swiftSettings: house),
     .executableTarget(
       name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport"],
       path: "Tests/RandomProofs",
       swiftSettings: house),
 
-    .testTarget(name: "NetworkModelTests", dependencies: ["NetworkModel", "Reports"], swiftSettings: house),
     .testTarget(
-      name: "PolicyLanguageTests", dependencies: ["PolicyLanguage", "NetworkModel", "Reports"],
+      name: "NetworkModelTests", dependencies: ["NetworkModel", "TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "PolicyLanguageTests",
+      dependencies: ["PolicyLanguage", "NetworkModel", "Reports", "TestSupport"],
       swiftSettings: house),
-    .testTarget(name: "RulesetTests", dependencies: values, swiftSettings: house),
+    .testTarget(name: "RulesetTests", dependencies: values + ["TestSupport"], swiftSettings: house),
+    .testTarget(name: "PacketWalkTests", dependencies: values + ["TestSupport"], swiftSettings: house),
+    .testTarget(name: "PacketSetsTests", dependencies: values + ["TestSupport"], swiftSettings: house),
     .testTarget(
       name: "PolicyCompilerTests", dependencies: questions + ["Netlink", "Enforcement", "TestSupport"],
       swiftSettings: house),
     .testTarget(
-      name: "PolicyAnalysisTests", dependencies: questions + ["TestSupport", "PolicyTestSupport"],
+      name: "PolicyAnalysisTests",
+      dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "HostAnalysisTests",
+      dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "ReportsTests", dependencies: questions + ["TestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "WalkTests",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import TestSupport
 import Testing
 
 private let hex = String(repeating: "0123456789abcdef", count: 4)
@@ -79,7 +80,7 @@ struct WireGuardValuesTests {
     let key = try #require(WireGuardKey(base64: base64))
     #expect(key.description == base64)
     #expect(WireGuardKey(hex: "1c8828f7137324c58b2804928624ea2326f1674537c062e251e2753ca7fcca4c") == key)
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     for _ in 0..<500 {
       let bytes = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
       let key = try #require(WireGuardKey(bytes: bytes))

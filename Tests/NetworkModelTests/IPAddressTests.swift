@@ -3,20 +3,8 @@
 
 import Glibc
 import NetworkModel
+import TestSupport
 import Testing
-
-/// SplitMix64: the same addresses on every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
-  }
-}
 
 struct IPAddressTests {
   @Test(
@@ -76,7 +64,7 @@ struct IPAddressTests {
 
   @Test("Random addresses survive writing and reading, and are written as inet_ntop writes them")
   func roundTrip() {
-    var generator = SeededGenerator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     for _ in 0..<20_000 {
       let family: AddressFamily = Bool.random(using: &generator) ? .ipv4 : .ipv6
       var bits = UInt128(generator.next()) << 64 | UInt128(generator.next())

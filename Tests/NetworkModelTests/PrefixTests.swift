@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import TestSupport
 import Testing
 
 struct PrefixTests {
@@ -32,7 +33,7 @@ struct PrefixTests {
     "Clearing host bits gives the block that holds the address, at every length",
     arguments: AddressFamily.allCases)
   func containing(family: AddressFamily) {
-    var generator = SeededGenerator(state: 2)
+    var generator = SeededGenerator(seed: 2)
     for length in 0...family.bitWidth {
       let address = IPAddress(
         family: family, bits: UInt128(generator.next()) << 64 | UInt128(generator.next()))

@@ -2,6 +2,7 @@
 
 import NetworkModel
 import PolicyLanguage
+import TestSupport
 import Testing
 
 @Suite("Homes of addresses") struct AddressHomesTests {
@@ -69,7 +70,7 @@ import Testing
     "of a zone and a subnet of another machine the longer prefix has an address, and no address has two homes"
   )
   func longestPrefix() throws {
-    var random = FixedGenerator(state: 4)
+    var random = SeededGenerator(seed: 4)
     var inBoth = 0
     for _ in 0..<400 {
       let site = Self.randomSite(&random)
@@ -104,7 +105,7 @@ import Testing
     #expect(inBoth > 400, "too few addresses in a zone and in a subnet")
   }
 
-  private static func randomSite(_ random: inout FixedGenerator) -> Site {
+  private static func randomSite(_ random: inout SeededGenerator) -> Site {
     func prefixes(_ most: Int, apartFrom others: [Prefix] = []) -> [Prefix] {
       var result: [Prefix] = []
       for _ in 0..<Int.random(in: 1...most, using: &random) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
+import TestSupport
 import Testing
 
 @testable import PolicyLanguage
@@ -26,7 +27,7 @@ struct PrefixScannerTests {
 
   @Test("agrees with the slower reader on what a hundred thousand dice throw")
   func agreesAtRandom() {
-    var generator = FixedGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     let pieces = [
       "1", "0", "25", "255", "fd00", "a", ":", "::", ".", "/", "8", "64", "32", "10.0.0.0", ":1:2:3",
     ]
@@ -44,7 +45,7 @@ struct PrefixScannerTests {
 
   @Test("merging keeps the addresses, and leaves nothing to merge", arguments: [10, 100, 3000])
   func merging(count: Int) throws {
-    var generator = FixedGenerator(state: UInt64(count))
+    var generator = SeededGenerator(seed: UInt64(count))
     var merge = PrefixMerge()
     var all: [Prefix] = []
     for _ in 0..<count {

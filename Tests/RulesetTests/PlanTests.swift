@@ -2,6 +2,7 @@
 
 import NetworkModel
 import Ruleset
+import TestSupport
 import Testing
 
 @Suite("A plan")
@@ -38,7 +39,7 @@ struct PlanTests {
 
   @Test("of random rule lists leads from one to the other", arguments: 0..<200 as Range<UInt64>)
   func leadsFromOneToTheOther(_ seed: UInt64) {
-    var random = Random(seed: seed)
+    var random = SeededGenerator(seed: seed)
     func rules() -> [String] {
       (0..<Int.random(in: 0...6, using: &random)).map { _ in
         ["a", "b", "c"].randomElement(using: &random) ?? "a"
@@ -140,20 +141,5 @@ struct PlanTests {
       }
     }
     return rules.map(\.text)
-  }
-}
-
-/// Random numbers from a seed (SplitMix64).
-struct Random: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }

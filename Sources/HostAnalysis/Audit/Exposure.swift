@@ -39,6 +39,18 @@ public struct Exposure: Sendable, Hashable {
     /// What a grant of the policy has to do with it.
     public let standing: Standing
 
+    /// A value of these parts.
+    package init(
+      zone: String, from: [String], verdict: TraceVerdict, because: String, reason: String, standing: Standing
+    ) {
+      self.zone = zone
+      self.from = from
+      self.verdict = verdict
+      self.because = because
+      self.reason = reason
+      self.standing = standing
+    }
+
     /// What decided and what it is about, on one line.
     public var words: String {
       because.hasPrefix("built in") || reason.isEmpty ? because : "\(because) \(reason)"

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import NetworkModel
 import Reports
+import TestSupport
 import Testing
 
 struct JSONWriterTests {
@@ -68,7 +69,7 @@ struct JSONWriterTests {
 
   @Test("Random texts come back as they were")
   func randomTexts() throws {
-    var generator = SeededGenerator(state: 4)
+    var generator = SeededGenerator(seed: 4)
     let texts = (0..<500).map { _ in
       String(
         String.UnicodeScalarView(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // swift-format-ignore-file: NeverForceUnwrap
 
+import AnalysisTestSupport
 import NetworkModel
 import PolicyLanguage
 import Ruleset

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import NetworkModel
-@testable import Reports
-import Ruleset
+internal import NetworkModel
+package import Reports
+internal import Ruleset
 
-@testable import PolicyAnalysis
-@testable import HostAnalysis
-import PacketWalk
+internal import PolicyAnalysis
+internal import HostAnalysis
+internal import PacketWalk
 
 extension AuditedSites {
   /// A research machine: a tunnel, a network, the internet and containers.
-  static var research: AuditPage {
+  package static var research: AuditPage {
     var exposures: [Exposure] = []
     let file = "/etc/wgfence/policy.yaml"
     let admins = ["laptop-eric", "laptop-ryan"]

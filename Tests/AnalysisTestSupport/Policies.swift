@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import Glibc
-import PolicyLanguage
-import Testing
+internal import Glibc
+package import PolicyLanguage
+internal import Testing
 
 private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
 /// A policy of the folder `policies`, which must be valid.
-func shippedPolicy(_ name: String) throws -> Policy { try policyFile("policies/\(name).yaml") }
+package func shippedPolicy(_ name: String) throws -> Policy { try policyFile("policies/\(name).yaml") }
 
 /// A policy by its path in the repository, which must be valid.
-func policyFile(_ path: String) throws -> Policy {
+package func policyFile(_ path: String) throws -> Policy {
   let folder = "\(repository)/" + path.split(separator: "/").dropLast().joined(separator: "/") + "/"
   return try policy(bytes(of: "\(repository)/\(path)"), path: path) { list in
     (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "not there")
@@ -18,7 +18,7 @@ func policyFile(_ path: String) throws -> Policy {
 }
 
 /// The names of the policies whose compiled rules are recorded.
-func recordedPolicies() throws -> [String] {
+package func recordedPolicies() throws -> [String] {
   let folder = try #require(opendir("\(repository)/Tests/Golden/accepted"))
   defer { closedir(folder) }
   var names: [String] = []
@@ -34,7 +34,7 @@ func recordedPolicies() throws -> [String] {
 }
 
 /// A policy from its text, which must be valid.
-func policy(_ text: String, on day: String = "2026-11-24") throws -> Policy {
+package func policy(_ text: String, on day: String = "2026-11-24") throws -> Policy {
   try policy(Array(text.utf8), path: "policy.yaml", on: day) { _ in .unreadable(reason: "no lists here") }
 }
 
@@ -47,7 +47,7 @@ private func policy(
   return try #require(decoded.policy)
 }
 
-func bytes(of path: String) throws -> [UInt8] {
+package func bytes(of path: String) throws -> [UInt8] {
   let file = try #require(fopen(path, "r"), "\(path)")
   defer { fclose(file) }
   var bytes: [UInt8] = []

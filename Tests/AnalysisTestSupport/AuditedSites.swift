@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import NetworkModel
-@testable import Reports
-import PacketWalk
+package import NetworkModel
+package import Reports
+package import PacketWalk
 
-@testable import PolicyAnalysis
-@testable import HostAnalysis
+internal import PolicyAnalysis
+package import HostAnalysis
 
 /// Audits as values, for the tests of the page.
-enum AuditedSites {
+package enum AuditedSites {
   /// A page of these parts, at a time of its own.
-  static func page(_ sides: [AuditPage.Side], _ exposures: [Exposure], _ findings: [AuditFinding] = [])
+  package static func page(
+    _ sides: [AuditPage.Side], _ exposures: [Exposure], _ findings: [AuditFinding] = []
+  )
     -> AuditPage
   {
     AuditPage(
@@ -20,11 +22,11 @@ enum AuditedSites {
       time: 1_795_546_601, version: "0.1.0")
   }
 
-  static func zone(_ name: String, _ kind: Approach.Kind) -> AuditPage.Side {
+  package static func zone(_ name: String, _ kind: Approach.Kind) -> AuditPage.Side {
     AuditPage.Side(name: name, kind: kind, origin: .zone)
   }
 
-  static func reach(
+  package static func reach(
     _ zone: String, _ from: [String], _ verdict: TraceVerdict, _ because: String, _ reason: String = "",
     standing: Exposure.Standing = .unjudged
   ) -> Exposure.Reach {
@@ -32,7 +34,7 @@ enum AuditedSites {
       zone: zone, from: from, verdict: verdict, because: because, reason: reason, standing: standing)
   }
 
-  static func listener(
+  package static func listener(
     _ port: UInt16, _ process: String? = nil, pid: Int32 = 0, unit: String? = nil, container: String? = nil,
     address: IPAddress = IPAddress(family: .ipv4, bits: 0), transport: IPProtocol = .tcp
   ) -> Listener {
@@ -44,7 +46,7 @@ enum AuditedSites {
       inode: process == nil ? 0 : UInt32(port))
   }
 
-  static func v4(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) -> IPAddress {
+  package static func v4(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) -> IPAddress {
     IPAddress(
       family: .ipv4, bits: [a, b, c, d].reduce(UInt128(0)) { $0 << 8 | UInt128($1) })
   }
@@ -52,7 +54,7 @@ enum AuditedSites {
   // MARK: Of a size
 
   /// Sides that each have some senders, and services that each of them reaches in one of the four ways, or not.
-  static func large(zones: Int, services: Int) -> AuditPage {
+  package static func large(zones: Int, services: Int) -> AuditPage {
     let sides = (0..<zones).map { zone("zone-\($0)-of-the-site", $0 % 3 == 0 ? .tunnel : .network) }
     var exposures: [Exposure] = []
     for service in 0..<services {
@@ -87,14 +89,14 @@ enum AuditedSites {
   }
 
   /// Texts that a browser would obey if it were let.
-  static let hostile = [
+  package static let hostile = [
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onload='alert(1)",
     "</title></svg></style>",
     "&lt;i&gt;", "<!--", "\u{202e}txt.exe\u{1b}[2J\n",
   ]
 
   /// A page on which every text from outside is one of `hostile`.
-  static func hostilePage() -> AuditPage {
+  package static func hostilePage() -> AuditPage {
     let container = ContainerIdentity(
       id: "0", name: hostile[0], image: hostile[1], composeProject: hostile[2], composeService: hostile[3],
       swarmService: hostile[6])
