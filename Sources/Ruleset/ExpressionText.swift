@@ -4,7 +4,7 @@ internal import NetworkModel
 
 /// A table as the kernel executes it, in words: chains, rules and their expressions, sets and their elements.
 public enum ExpressionText {
-  /// The whole table. Bytes are hexadecimal, in the order of memory.
+  /// The whole table, with a line for each rule and each element. Bytes are hexadecimal, in the order of memory.
   public static func text(_ table: KernelTable) -> String {
     var lines = ["table \(table.name) family \(table.family) flags \(table.flags)"]
     for object in table.objects { lines.append("object \(object.name) type \(object.type)") }
@@ -25,8 +25,8 @@ public enum ExpressionText {
       let base = chain.base.map { " hook \($0.hook) priority \($0.priority) policy \($0.policy)" } ?? ""
       lines.append("chain \(chain.name)\(base)")
       for rule in chain.rules {
-        lines.append("  rule \(rule.comment ?? "")")
-        lines += rule.expressions.map { "    [ \(text($0)) ]" }
+        let words = (rule.comment.map { [$0] } ?? []) + rule.expressions.map { "[ \(text($0)) ]" }
+        lines.append("  rule \(words.joined(separator: " "))")
       }
     }
     return lines.joined(separator: "\n") + "\n"

@@ -7,7 +7,7 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-/// A policy on disk whose compilation is recorded beside it.
+/// A policy on disk. What it compiles to is recorded in a folder, as far as the folder's `about.txt` says.
 struct GoldenPolicy: CustomTestStringConvertible, Sendable {
   let name: String
   /// The policy's path from the root of the repository.
@@ -63,6 +63,25 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// What `about.txt` says.
+  func about() throws -> GoldenAbout {
+    try GoldenAbout(
+      try #require(Self.read("\(Self.root)/\(folder)/about.txt"), "\(folder)/about.txt is missing"))
+  }
+
+  /// Compares what the policy compiles to with what is recorded, and the files of the folder with those that `about.txt`
+  /// accounts for. With WGFENCE_RECORD set, texts that are not accounted for are removed.
+  func expectRecordings() throws {
+    let rulesets = try rulesets().map { ($0.machine.name, $0.ruleset) }
+    let recordings = try about().recordings(of: Dictionary(uniqueKeysWithValues: rulesets))
+    for (name, text) in recordings { expect(text, recordedAs: name) }
+    let known = Set(recordings.map(\.name) + ["policy.yaml", "about.txt", "lists"])
+    for name in Self.names(in: "\(Self.root)/\(folder)") where !known.contains(name) {
+      if getenv("WGFENCE_RECORD") != nil, name.hasSuffix(".txt") { unlink("\(Self.root)/\(folder)/\(name)") }
+      Issue.record("\(folder)/about.txt does not account for \(name)")
+    }
+  }
+
   static func read(_ path: String) -> String? {
     guard let file = fopen(path, "r") else { return nil }
     defer { fclose(file) }
@@ -98,7 +117,7 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     }
   }
 
-  private static func names(in folder: String) -> [String] {
+  static func names(in folder: String) -> [String] {
     guard let directory = opendir(folder) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []

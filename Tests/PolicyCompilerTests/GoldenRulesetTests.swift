@@ -10,23 +10,57 @@ import Testing
 
 @Suite("What a policy compiles to")
 struct GoldenRulesetTests {
-  @Test("is what was recorded, as text and as expressions", arguments: GoldenPolicy.all)
-  func isRecorded(_ golden: GoldenPolicy) throws {
-    for (machine, ruleset, _) in try golden.rulesets() {
-      golden.expect(RulesetText.text(ruleset), recordedAs: "\(machine.name).ruleset.txt")
-      golden.expect(
-        ExpressionText.text(Lowering.table(ruleset)), recordedAs: "\(machine.name).expressions.txt")
+  @Test("is what was recorded", arguments: GoldenPolicy.all)
+  func isRecorded(_ golden: GoldenPolicy) throws { try golden.expectRecordings() }
+
+  @Test("is recorded in whole for every machine of the policies that ship")
+  func shippedPoliciesAreRecordedInWhole() throws {
+    let shipped = GoldenPolicy.all.filter { $0.path.hasPrefix("policies/") }
+    #expect(
+      shipped.map(\.path)
+        == GoldenPolicy.names(in: "\(GoldenPolicy.root)/policies").filter { $0.hasSuffix(".yaml") }
+        .map { "policies/\($0)" })
+    for golden in shipped {
+      let machines = try golden.rulesets().map(\.machine.name)
+      #expect(try golden.about().recordedInWhole == Set(machines), "\(golden.name)")
+    }
+    // Of a policy that does not ship any more, nothing is left.
+    let folders = Set(GoldenPolicy.all.map(\.folder))
+    for name in GoldenPolicy.names(in: "\(GoldenPolicy.root)/Tests/Golden/accepted") {
+      #expect(folders.contains("Tests/Golden/accepted/\(name)"))
     }
   }
 
-  @Test("lists from a real kernel as what was recorded", arguments: GoldenPolicy.all)
-  func listsAsRecorded(_ golden: GoldenPolicy) throws {
-    for (machine, ruleset, _) in try golden.rulesets() {
-      let listed = try Self.loaded(ruleset)
-      golden.expect(listed, recordedAs: "\(machine.name).loaded.txt")
+  @Test(
+    "is not recorded by a line that names nothing",
+    arguments: [
+      "server part local-wg1/*", "server part", "server", "server part local with more",
+      "# server part local", "", "nobody part local", "server unlike other",
+      "server part local\nserver unlike server",
+    ])
+  func nothingIsAnError(_ about: String) throws {
+    let golden = try #require(GoldenPolicy.all.first { $0.name == "nothing-allowed" })
+    let rulesets = try golden.rulesets().map { ($0.machine.name, $0.ruleset) }
+    #expect(throws: GoldenAbout.Invalid.self) {
+      try GoldenAbout(about).recordings(of: Dictionary(uniqueKeysWithValues: rulesets))
     }
   }
 
+  @Test func `parts are all that a ruleset says`() throws {
+    for golden in GoldenPolicy.all {
+      for (_, ruleset, _) in try golden.rulesets() {
+        let text = RulesetText.text(ruleset)
+        let parts = RulesetPart.all(text)
+        #expect(
+          parts.count == ruleset.counters.count + ruleset.sets.count + ruleset.chains.count, "\(golden.name)")
+        #expect(Set(parts.map(\.head)).count == parts.count)
+        let lines = parts.flatMap { $0.text.split(separator: "\n") }.map { "\t\($0)" }
+        #expect(lines == text.split(separator: "\n").dropFirst().dropLast().map(String.init))
+      }
+    }
+  }
+
+  /// So the text says what a real kernel lists, and no listing is recorded.
   @Test("is the same whether it goes by netlink or as its text through nft", arguments: GoldenPolicy.all)
   func textMeansTheSame(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
