@@ -2,7 +2,7 @@
 
 import Glibc
 import NetworkModel
-import RulesetModel
+import Ruleset
 
 /// What is recorded of a policy: the lines of the file `about.txt` in its folder.
 ///
