@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test fuzz sanitize soak proof boot-proof siege unrest audit-proof lint bench clean
+.PHONY: help setup build install demo test fuzz sanitize soak proof boot-proof flood random-events audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,47 +32,47 @@ install: build ## install the program and its units (PREFIX, DESTDIR); starts no
 	@echo "wgfence apply --host, then systemctl enable --now wgfence-boot wgfence (docs/security.md)."
 
 demo: build ## show the promise on a site of network namespaces with real WireGuard (root; touches nothing of this host)
-	@lab/demo.sh
+	@Tests/Lab/demo.sh
 
 test: build ## all Swift tests, then all lab tests with real packets (root)
 	@scripts/setup.sh test
-	@SWIFT="$(SWIFT)" scripts/test.sh
+	@SWIFT="$(SWIFT)" Tests/run.sh
 
 fuzz: setup ## give random inputs to everything that reads bytes of others (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)
-	@SWIFT="$(SWIFT)" scripts/fuzz.sh $(if $(FUZZ_INPUTS),inputs $(FUZZ_INPUTS),$(FUZZ_SECONDS))
+	@SWIFT="$(SWIFT)" Tests/Proof/fuzz.sh $(if $(FUZZ_INPUTS),inputs $(FUZZ_INPUTS),$(FUZZ_SECONDS))
 
 FUZZ_SECONDS ?= 60
 
 sanitize: setup ## all Swift tests under the address and the thread sanitizer (root, minutes)
-	@SWIFT="$(SWIFT)" scripts/sanitize.sh
+	@SWIFT="$(SWIFT)" Tests/Proof/sanitize.sh
 
 soak: setup ## send 100,000 real packets through random rulesets and compare with the walk (root)
-	@SWIFT="$(SWIFT)" scripts/soak.sh
+	@SWIFT="$(SWIFT)" Tests/Stress/soak.sh
 
 proof: build ## prove the shipped policies, mutate each of their rules, and time a policy of 1,000 machines (minutes)
-	@SWIFT="$(SWIFT)" scripts/proof.sh
+	@SWIFT="$(SWIFT)" Tests/Proof/proof.sh
 
 boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
-	@scripts/boot-proof.sh
+	@Tests/Proof/boot-proof.sh
 
-siege: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
-	@scripts/siege.sh
+flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
+	@Tests/Stress/flood.sh
 
-unrest: build ## an hour of random events around the daemon: files, flushes, links, Docker, signals, hostile clients (root)
+random-events: build ## an hour of random events around the daemon: files, flushes, links, Docker, signals, hostile clients (root)
 	@scripts/setup.sh test
-	@scripts/unrest.sh
+	@Tests/Stress/random-events.sh
 
 audit-proof: build ## the audit against nmap with real servers, all ports from every side (root, minutes)
 	@scripts/setup.sh test
-	@scripts/audit-proof.sh
+	@Tests/Proof/audit-proof.sh
 
 lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	@scripts/check-modules.sh
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
-	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run lab/*.sh lab/cases/*.sh scripts/*.sh; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh; fi
 
 bench: build ## measure against the goals, side by side with the others (root)
-	@scripts/bench.sh
+	@Tests/Bench/bench.sh
 
 clean: ## remove what was built
 	rm -rf .build

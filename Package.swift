@@ -3,7 +3,7 @@
 
 import PackageDescription
 
-/// Set by scripts/fuzz.sh alone: all is built for libFuzzer, and the program that runs it is there. Such a build is no use for
+/// Set by Tests/Proof/fuzz.sh alone: all is built for libFuzzer, and the program that runs it is there. Such a build is no use for
 /// anything else.
 let isFuzzing = Context.environment["WGFENCE_FUZZ"] == "1"
 

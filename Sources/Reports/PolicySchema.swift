@@ -11,7 +11,7 @@ internal import PolicyLanguage
 /// editors use for YAML understands that and no later one in full. Each key's text stands beside it without a `$ref`,
 /// beside which draft-07 would not read it.
 public enum PolicySchema {
-  /// The schema's text, as `schema/policy-1.schema.json` holds it.
+  /// The schema's text, as `docs/policy-1.schema.json` holds it.
   public static var text: String { schema.document }
 
   private static var schema: JSONTree {

@@ -8,7 +8,7 @@ import Reports
 
 @Suite("The schema for editors")
 struct PolicySchemaTests {
-  private static let path = "\(repository)/schema/policy-1.schema.json"
+  private static let path = "\(repository)/docs/policy-1.schema.json"
 
   private func schema() throws -> JSONSchema {
     let bytes = try #require(contents(Self.path))

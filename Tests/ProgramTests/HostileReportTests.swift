@@ -212,7 +212,7 @@ enum HostileReports {
     "ClearText", "ExpressionText", "MapText", "OperationText", "PrefixText", "PrintableText", "RuleText",
     "SourceText", "WalkText",
     "XtablesText", "YamlText",
-    // Needs a running daemon: the lab has it (`lab/cases/hostile.sh`).
+    // Needs a running daemon: the lab has it (`Tests/Lab/cases/hostile.sh`).
     "StatusReport",
   ]
 }

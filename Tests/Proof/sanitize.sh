@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# All Swift tests under the address sanitizer and under the thread sanitizer, each built below a folder of its own
+# (.build-asan, .build-tsan) and run in a network namespace of its own. The status is 1 where a sanitizer reports anything
+# or the tests do not come to their end. Tests that fail are listed: at a tenth of the speed a bound of time, or a listing
+# that must be over before something changes, may not hold. What fails here and not in `swift test` is such a one.
+#
+#   Tests/Proof/sanitize.sh [address|thread]… [-- ARGUMENTS OF swift test]
+
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+swift=${SWIFT:-swift}
+kinds=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  case $1 in
+    address | thread) kinds+=("$1") ;;
+    *) echo "usage: Tests/Proof/sanitize.sh [address|thread]… [-- ARGUMENTS]" >&2; exit 64 ;;
+  esac
+  shift
+done
+[ $# -eq 0 ] || shift
+[ ${#kinds[@]} -gt 0 ] || kinds=(address thread)
+
+user=()
+[ "$(id -u)" = 0 ] || user=(--map-root-user)
+# What a process still holds when it ends is no leak of a daemon's: libyaml's and Swift's own singletons are reported.
+export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=0:exitcode=66 SWIFT_BACKTRACE=enable=no
+status=0
+for kind in "${kinds[@]}"; do
+  folder=.build-${kind:0:1}san
+  "$swift" build --build-tests --sanitize="$kind" --scratch-path "$folder" || { status=1; continue; }
+  log=$folder/tests.log
+  unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$@"' _ \
+    "$swift" test --skip-build --sanitize="$kind" --scratch-path "$folder" "$@" 2>&1 | tee "$log"
+  result=${PIPESTATUS[0]}
+  reports=$(grep -acE '(ERROR: AddressSanitizer|WARNING: ThreadSanitizer)' "$log")
+  echo "sanitize: $kind: tests ended with $result, $reports reports of the sanitizer"
+  grep -aE '^✘ Test .* recorded an issue' "$log" | sed 's/^✘/sanitize: failed:/'
+  if [ "$reports" -ne 0 ] || ! grep -aqE 'Test run with [0-9]+ tests' "$log"; then status=1; fi
+done
+exit $status

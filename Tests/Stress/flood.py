@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""flood.py CHANGES KILLS [SEED]: policy changes under a flood, and a daemon or an apply killed at random moments.
+
+Started by Tests/Stress/flood.sh in namespaces of its own. Prints `ok …` or `not ok …` for each claim, and ends with status 1
+when one does not hold.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Bench"))
+
+from bench_daemon import Generations
+from trial import CLOSED, INSIDE, OPEN, Receivers, Site, Verdicts, attack, inside, put, side
+
+PROGRAM, STATE, CHANGES, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+SEED = int(sys.argv[5]) if len(sys.argv) > 5 else random.randrange(1 << 31)
+RANDOM = random.Random(SEED)
+VERDICTS = Verdicts()
+SITE = Site(PROGRAM, STATE)
+# Ports that only some policies open.
+SOME = (7001, 7002)
+SIDES = (("internet", "eth0", "203.0.113.1", "203.0.113.66"), ("lan", "lan0", "192.168.7.1", "192.168.7.2"),
+         ("peer", "wg0", "10.66.0.1", "10.66.0.2"))
+# A table behind ours that counts what came through it to ports that no policy opens: also what no socket would tell,
+# such as one SYN whose handshake was not let through.
+WITNESS = """table inet witness {
+  chain input { type filter hook input priority 1000;
+    meta l4proto { tcp, udp } th dport 7100-7109 ct direction original counter
+  }
+  chain forward { type filter hook forward priority 1000;
+    meta l4proto { tcp, udp } th dport 7100-7109 ct direction original counter
+  }
+}"""
+
+
+def policy(number):
+    """Port SOME[0] is open in even policies, SOME[1] in odd ones; what differs else makes each a change."""
+    some = SOME[number % 2]
+    return f"""version: 1
+tunnels:
+  wg0: {{ prefixes: [10.66.0.0/24], listen: 51820 }}
+machines:
+  host:
+    addresses: {{ wg0: 10.66.0.1 }}
+    zones:
+      lan: {{ interfaces: [lan0] }}
+      containers: {{ interfaces: [inside0], prefixes: [172.17.0.0/16] }}
+  peer: {{ addresses: {{ wg0: 10.66.0.2 }} }}
+allow:
+  - {{ to: host, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
+  - {{ to: host.containers, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
+  - {{ to: host, services: [{8000 + number}/tcp], from: peer }}
+"""
+
+
+def witnessed():
+    """Packets that came through the table to ports that no policy opens."""
+    lines = SITE.run("nft", "list", "table", "inet", "witness").stdout.splitlines()
+    return sum(int(line.split("counter packets ")[1].split()[0]) for line in lines if "counter packets" in line)
+
+
+def flood():
+    put(SITE.policy, policy(0))
+    daemon = SITE.start()
+    inside(SITE)
+    for one in SIDES:
+        side(SITE, *one)
+    SITE.run("nft", "-f", "-", text=WITNESS)
+    receivers = Receivers((OPEN, *SOME, *CLOSED))
+    receivers.start()
+    attackers = [attack(name, (ours, INSIDE), 0.005) for name, _, ours, _ in SIDES]
+    time.sleep(1)
+    commits = []
+    for number in range(1, CHANGES + 1):
+        generations = Generations()
+        put(SITE.policy, policy(number))
+        commits.append(generations.count(0.02)[0])
+        generations.socket.close()
+    VERDICTS.say(f"{CHANGES} changes: none of the ports that no policy opens was reached",
+                 receivers.total(CLOSED) == 0, receivers.total(CLOSED))
+    VERDICTS.say("nor did a packet come through the table to one", witnessed() == 0, witnessed())
+    reached = receivers.by_kind([OPEN])
+    VERDICTS.say("meanwhile what every policy opens was reached, here and behind", min(reached.values()) >= CHANGES,
+                 reached)
+    VERDICTS.say("each change was one generation", commits == [1] * CHANGES,
+                 {n: commits.count(n) for n in sorted(set(commits))})
+    # The test can fail: without the table the same flood gets through.
+    SITE.run(PROGRAM, "unload", "--yes")
+    time.sleep(0.5)
+    through = receivers.by_kind(CLOSED)
+    VERDICTS.say("without the table the flood gets through everywhere", min(through.values()) > 0, through)
+    VERDICTS.say("and the table behind would have counted it", witnessed() > 0, witnessed())
+    for attacker in attackers:
+        attacker.kill()
+        attacker.wait()
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(10)
+
+
+def holding(candidates):
+    """Which of these policies the table in the kernel is of. Rules name their file and line, so by a grant's name."""
+    table = SITE.table()
+    return [number for number in candidates if f" allow-host-{8000 + number}-tcp-" in table]
+
+
+def applied(*options):
+    """An apply of the trial policy, in the background."""
+    return subprocess.Popen([PROGRAM, "apply", f"{STATE}/trial.yaml", "--machine", "host", "--host", "--force", *options],
+                            env=SITE.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def kills():
+    put(SITE.policy, policy(0))
+    SITE.run(PROGRAM, "apply", SITE.policy, "--machine", "host", "--host", "--force")
+    daemon = SITE.start()
+    bad, was = [], 0
+    for turn in range(1, KILLS + 1):
+        put(f"{STATE}/trial.yaml", policy(turn))
+        if turn % 3 == 0:
+            asked = applied(*(["--confirm", "60s"] if turn % 2 else []))
+        else:
+            asked = None
+            put(SITE.policy, policy(turn))
+        time.sleep(RANDOM.uniform(0, 0.02 if asked else 0.006))
+        daemon.kill()
+        daemon.wait()
+        if asked:
+            asked.wait(30)
+        if len(found := holding((was, turn))) != 1:
+            bad.append((turn, found))
+        daemon = SITE.start()
+        status = SITE.wgfence("status", "--format", "json")
+        if '"drift": 0' not in status.stdout:
+            bad.append((turn, status.stdout[:300]))
+        if len(found := holding((was, turn))) != 1:
+            bad.append((turn, "after", found))
+        if '"pending"' in status.stdout:
+            SITE.wgfence("rollback")
+        # The next turn begins at this one's policy, whichever came of it.
+        put(SITE.policy, policy(turn) + f"# {turn}\n")
+        for _ in range(200):
+            if holding([turn]):
+                break
+            time.sleep(0.02)
+        else:
+            bad.append((turn, "the file was not put in force"))
+        was = turn
+    VERDICTS.say(f"the daemon killed at {KILLS} random moments: always the old ruleset or the new, equal by read-back",
+                 not bad, bad[:3] if bad else KILLS)
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(10)
+
+
+def kills_without_daemon():
+    """An `apply` that has no daemon, killed; what it leaves is completed by the next."""
+    bad, outcomes, was = [], {"old": 0, "new": 0}, 0
+    put(f"{STATE}/trial.yaml", policy(was))
+    began = time.monotonic()
+    SITE.run(PROGRAM, "apply", f"{STATE}/trial.yaml", "--machine", "host", "--host", "--force")
+    takes = time.monotonic() - began
+    for turn in range(1, KILLS + 1):
+        put(f"{STATE}/trial.yaml", policy(turn))
+        asked = applied()
+        time.sleep(RANDOM.uniform(0, 1.5 * takes))
+        asked.kill()
+        asked.wait()
+        found = holding((was, turn))
+        if len(found) != 1:
+            bad.append((turn, found))
+            continue
+        outcomes["new" if found == [turn] else "old"] += 1
+        put(f"{STATE}/trial.yaml", policy(found[0]))
+        plan = SITE.wgfence("plan", f"{STATE}/trial.yaml", "--machine", "host")
+        if plan.returncode != 0:
+            bad.append((turn, plan.stdout[-300:]))
+        was = found[0]
+    VERDICTS.say(f"an apply killed at {KILLS} random moments: always the old ruleset or the new, equal by read-back",
+                 not bad, bad[:3] if bad else outcomes)
+    # Of a few, chance may have all on one side.
+    if KILLS >= 20:
+        VERDICTS.say("some of them before it held, and some after", min(outcomes.values()) > 0, outcomes)
+
+
+print(f"seed {SEED}", flush=True)
+if KILLS:
+    kills_without_daemon()
+    kills()
+if CHANGES:
+    flood()
+sys.exit(VERDICTS.failed > 0)

@@ -1,0 +1,439 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""random-events.py SECONDS [SEED]: random events around a daemon, a second apart or less, while attackers try closed ports.
+
+Started by Tests/Stress/random-events.sh in namespaces of its own. The first fifth of the time the daemon does not hold its table, is
+killed, stopped and started; then one daemon lives to the end, and must not grow. Prints `ok …` or `not ok …` for each
+claim, and ends with status 1 when one does not hold.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from trial import CLOSED, INSIDE, OPEN, Receivers, Site, Verdicts, attack, inside, put, side
+
+PROGRAM, STATE, SECONDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(1 << 31)
+NEIGHBOURS = os.environ["RANDOM_EVENTS_NEIGHBOURS"]
+RANDOM = random.Random(SEED)
+VERDICTS = Verdicts()
+SITE = Site(PROGRAM, STATE)
+KEY = "4LBXxKvKwPUDUEAZrZFDfhqxHaFmhCNIx2hNT2WJHHM="
+PRIVATE = "sBZVHe4gyHxqq9VfdJz2XsuJwlYMcqGsxG5OQrTfOEM="
+
+
+def policy(number):
+    """Opens OPEN to everyone and one port that tells its number; a list in a file, a live endpoint, an own test."""
+    return f"""version: 1
+tunnels:
+  wg0: {{ prefixes: [10.66.0.0/24], listen: 51820 }}
+machines:
+  host:
+    addresses: {{ wg0: 10.66.0.1 }}
+    zones:
+      lan: {{ interfaces: [lan0] }}
+      containers: {{ interfaces: [inside0, docker0, "br-*"], prefixes: [172.16.0.0/12] }}
+  peer: {{ addresses: {{ wg0: 10.66.0.2 }}, endpoint: live, key: "{KEY}" }}
+lists:
+  unwanted: {{ file: unwanted.txt }}
+block: [unwanted]
+allow:
+  - {{ to: host, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
+  - {{ to: host.containers, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
+  - {{ to: host, services: [{8000 + number % 1000}/tcp], from: peer }}
+encrypt:
+  - {{ between: [host, peer], tunnel: wg0 }}
+failsafe:
+  - {{ to: host, services: [ssh], from: lan }}
+tests:
+  - {{ from: internet, to: host, deny: [5432/tcp] }}
+  - {{ from: peer, to: host, allow: [{8000 + number % 1000}/tcp] }}
+"""
+
+
+class Docker:
+    """A real dockerd in this network namespace, where it was unpacked: its rules come with its start."""
+
+    def __init__(self):
+        self.process, self.starts, self.folder = None, 0, f"{STATE}/docker"
+
+    @property
+    def is_there(self):
+        return os.path.exists(f"{NEIGHBOURS}/usr/sbin/dockerd") and shutil.which("xtables-nft-multi") is not None
+
+    def toggle(self):
+        if self.process:
+            self.stop()
+            return "dockerd stops"
+        os.makedirs(f"{self.folder}/programs", exist_ok=True)
+        for tool in ("iptables", "ip6tables"):
+            if not os.path.lexists(link := f"{self.folder}/programs/{tool}"):
+                os.symlink(shutil.which("xtables-nft-multi"), link)
+        machine = os.uname().machine
+        environment = dict(
+            os.environ, HOME=self.folder,
+            PATH=f"{self.folder}/programs:{NEIGHBOURS}/usr/sbin:{NEIGHBOURS}/usr/bin:{os.environ['PATH']}",
+            LD_LIBRARY_PATH=f"{NEIGHBOURS}/lib/{machine}-linux-gnu:{NEIGHBOURS}/usr/lib/{machine}-linux-gnu")
+        with open(f"{self.folder}/log", "w") as log:
+            self.process = subprocess.Popen(
+                ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile",
+                 f"{self.folder}/pid", "-H", f"unix://{self.folder}/socket", "--storage-driver", "vfs", "--bip",
+                 "172.30.0.1/16"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for _ in range(300):
+            if "API listen on" in open(f"{self.folder}/log").read():
+                self.starts += 1
+                # What Docker would refuse by itself is to be kept closed by the policy alone.
+                SITE.run(f"{self.folder}/programs/iptables", "-P", "FORWARD", "ACCEPT")
+                return "dockerd starts"
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        sys.exit("dockerd did not start: " + open(f"{self.folder}/log").read()[-1000:])
+
+    def stop(self):
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+
+class WireGuard:
+    """A real tunnel interface, whose peer roams."""
+
+    def __init__(self):
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(["wireguard-go", "-f", "wg0"], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            if os.path.exists("/run/wireguard/wg0.sock"):
+                break
+            time.sleep(0.02)
+        put(f"{STATE}/wg0.conf", f"[Interface]\nPrivateKey = {PRIVATE}\nListenPort = 51820\n"
+            f"[Peer]\nPublicKey = {KEY}\nAllowedIPs = 10.66.0.2/32\n")
+        SITE.run("wg", "setconf", "wg0", f"{STATE}/wg0.conf")
+        SITE.run("ip", "address", "add", "10.66.0.1/24", "dev", "wg0")
+        SITE.run("ip", "link", "set", "wg0", "up")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        for _ in range(100):
+            if not os.path.exists("/sys/class/net/wg0"):
+                break
+            time.sleep(0.02)
+        if os.path.exists("/run/wireguard/wg0.sock"):
+            os.unlink("/run/wireguard/wg0.sock")
+
+    def roam(self):
+        """To an address that the kernel will be found to guard; it is returned."""
+        address = f"192.0.2.{RANDOM.randrange(1, 250)}"
+        SITE.run("wg", "set", "wg0", "peer", KEY, "endpoint", f"{address}:51820")
+        return address
+
+
+class RandomEvents:
+    """Everything that can happen, each by a method that says what it did."""
+
+    def __init__(self):
+        self.number, self.daemon, self.docker, self.wireguard = 0, None, Docker(), WireGuard()
+        self.strangers = []
+        self.said = {}
+        self.counts = {}
+
+    # Files.
+    def edit(self):
+        self.number += 1
+        put(SITE.policy, policy(self.number))
+
+    def edit_in_place(self):
+        self.number += 1
+        text = policy(self.number)
+        with open(SITE.policy, "w") as file:
+            file.write(text[:len(text) // 2])
+            file.flush()
+            time.sleep(RANDOM.uniform(0, 0.03))
+            file.write(text[len(text) // 2:])
+
+    def broken(self):
+        put(SITE.policy, RANDOM.choice(["version: [", "", "version: 1\nallow: [nonsense]\n", "\0\0\0", "a" * 100_000,
+                                        policy(self.number).replace("deny:", "allow:")]))
+
+    def missing(self):
+        if os.path.lexists(SITE.policy):
+            os.unlink(SITE.policy)
+
+    def unreadable(self):
+        self.missing()
+        RANDOM.choice([lambda: os.mkdir(SITE.policy), lambda: os.symlink("/dev/full", SITE.policy),
+                       lambda: os.symlink("policy.yaml", SITE.policy), lambda: os.mkfifo(SITE.policy)])()
+        time.sleep(0.1)
+        os.rmdir(SITE.policy) if os.path.isdir(SITE.policy) else os.unlink(SITE.policy)
+
+    def by_link(self):
+        self.number += 1
+        put(f"{STATE}/real-{self.number % 5}.yaml", policy(self.number))
+        if os.path.lexists(f"{STATE}/link"):
+            os.unlink(f"{STATE}/link")
+        os.symlink(f"real-{self.number % 5}.yaml", f"{STATE}/link")
+        os.rename(f"{STATE}/link", SITE.policy)
+
+    def list_file(self):
+        put(f"{STATE}/unwanted.txt", "".join(f"198.18.{RANDOM.randrange(256)}.0/24\n" for _ in range(RANDOM.randrange(40))))
+
+    def full_disk(self):
+        with open(f"{STATE}/state/filler", "wb") as file:
+            try:
+                for _ in range(64):
+                    file.write(b"\0" * (1 << 20))
+                    file.flush()
+            except OSError:
+                pass
+        self.edit()
+        time.sleep(0.2)
+        os.unlink(f"{STATE}/state/filler")
+
+    # The kernel's tables.
+    def flush(self):
+        SITE.run("nft", "flush", "ruleset")
+
+    def delete(self):
+        SITE.run("nft", "delete", "table", "inet", "wgfence", check=False)
+
+    def foreign_rule(self):
+        SITE.run("nft", "insert", "rule", "inet", "wgfence", "gate", "accept", check=False)
+
+    def foreign_table(self):
+        SITE.run("nft", "-f", "-", text="table inet other {\nchain c {\n"
+                 "type filter hook input priority -400;\naccept\n}\n}\n")
+
+    def translation(self):
+        """What publishes a closed port of the host inside, as Docker does."""
+        SITE.run("nft", "-f", "-", check=False, text="table ip shop { chain prerouting {\n"
+                 f"type nat hook prerouting priority dstnat;\ntcp dport 7105 dnat to {INSIDE}:7105\n"
+                 f"udp dport 7105 dnat to {INSIDE}:7105\n}} }}\n")
+
+    # Links.
+    def flap(self):
+        link = RANDOM.choice(["eth0", "lan0", "wg0", "inside0"])
+        SITE.run("ip", "link", "set", link, "down")
+        time.sleep(RANDOM.uniform(0, 0.2))
+        SITE.run("ip", "link", "set", link, "up")
+
+    def links_come_and_go(self):
+        for number in range(RANDOM.randrange(1, 20)):
+            SITE.run("ip", "link", "add", f"br-{number}", "type", "bridge")
+            SITE.run("ip", "link", "del", f"br-{number}")
+
+    def tunnel_anew(self):
+        self.wireguard.stop()
+        self.wireguard.start()
+
+    def roam(self):
+        self.wireguard.roam()
+
+    def docker_restarts(self):
+        return self.docker.toggle()
+
+    # People.
+    def verbs(self):
+        words = RANDOM.choice([
+            ["status"], ["open", "9100/tcp", "--from", "lan", "--for", "1s", "--because", "a random event"], ["rollback"],
+            ["log"], ["plan", f"{STATE}/asked.yaml", "--machine", "host"], ["audit", SITE.policy, "--machine", "host"],
+            ["apply", f"{STATE}/asked.yaml", "--machine", "host", "--host", "--force", "--confirm", "5s"],
+            ["apply", f"{STATE}/asked.yaml", "--machine", "host", "--host", "--force"], ["confirm", "--console"]])
+        put(f"{STATE}/asked.yaml", policy(self.number + RANDOM.randrange(3)))
+        return f"{words[0]}: {SITE.wgfence(*words).returncode}"
+
+    def panic(self):
+        SITE.wgfence("panic")
+        self.edit()
+        time.sleep(RANDOM.uniform(0, 0.5))
+        SITE.wgfence("panic", "--end")
+
+    def hangup(self):
+        self.daemon.send_signal(signal.SIGHUP)
+
+    def asleep(self):
+        self.daemon.send_signal(signal.SIGSTOP)
+        self.edit()
+        time.sleep(RANDOM.uniform(0, 0.3))
+        self.daemon.send_signal(signal.SIGCONT)
+
+    def strange_clients(self):
+        """Who speaks nonsense, half a frame, or nothing, and does not hang up."""
+        for _ in range(RANDOM.randrange(1, 12)):
+            client = socket.socket(socket.AF_UNIX)
+            client.setblocking(False)
+            try:
+                client.connect(f"{STATE}/socket")
+                client.send(RANDOM.choice([b"", RANDOM.randbytes(200), struct.pack(">I", 1 << 31) + b"Q",
+                                           struct.pack(">I", 100) + b"Qversion=1", struct.pack(">I", 8) + b"Qversion=9",
+                                           struct.pack(">I", 12) + b"Qverb=status"]) or b"\0")
+            except OSError:
+                pass
+            self.strangers.append(client)
+        while len(self.strangers) > 20:
+            self.strangers.pop(0).close()
+
+    # The daemon's own life.
+    def killed(self):
+        self.daemon.send_signal(RANDOM.choice([signal.SIGKILL, signal.SIGTERM]))
+        self.daemon.wait(10)
+        self.begin("--ownership", "off")
+
+    def begin(self, *options):
+        self.daemon = SITE.start(*options)
+
+    COMMON = {"edit": 12, "edit_in_place": 4, "broken": 4, "missing": 2, "unreadable": 2, "by_link": 3, "list_file": 4,
+              "full_disk": 1, "flush": 3, "delete": 3, "foreign_rule": 3, "foreign_table": 3, "translation": 2, "flap": 5,
+              "links_come_and_go": 2, "tunnel_anew": 1, "roam": 3, "verbs": 8, "panic": 1, "hangup": 3, "asleep": 1,
+              "strange_clients": 3}
+
+    def happen(self, extra):
+        weights = {**self.COMMON, **extra}
+        name = RANDOM.choices(list(weights), list(weights.values()))[0]
+        said = getattr(self, name)()
+        self.counts[name] = self.counts.get(name, 0) + 1
+        print(f"{time.time() - BEGAN:7.1f} {said or name}", file=JOURNAL, flush=True)
+
+    def settle(self, seconds=12):
+        """A good policy, and nothing under way: what then is not in force, and whether the plan is empty."""
+        SITE.wgfence("panic", "--end")
+        for client in self.strangers:
+            client.close()
+        self.strangers = []
+        self.edit()
+        end = time.monotonic() + seconds
+        port = 8000 + self.number % 1000
+        while time.monotonic() < end:
+            if "pending" in SITE.wgfence("status", "--format", "json").stdout:
+                SITE.wgfence("confirm", "--console")
+                self.edit()
+                port = 8000 + self.number % 1000
+            if f" allow-host-{port}-tcp-" in SITE.table():
+                plan = SITE.wgfence("plan", SITE.policy, "--machine", "host")
+                if plan.returncode == 0:
+                    return None
+                seen = plan.stdout[-300:]
+            else:
+                seen = f"policy {self.number} is not in force"
+            time.sleep(0.1)
+        return f"{seen}; the journal: {open(f'{STATE}/log').read()[-600:]}"
+
+    def size(self):
+        """KiB of the daemon's own memory, and its descriptors."""
+        lines = open(f"/proc/{self.daemon.pid}/status").read().splitlines()
+        anonymous = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+        return anonymous, len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
+
+
+def mended(seconds=3):
+    """Whether a table that is not held is whole again within so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if SITE.wgfence("plan", SITE.policy, "--machine", "host").returncode == 0:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def part(events_run, seconds, extra, every, sizes):
+    """Events for so long; each `every` seconds everything must come to rest."""
+    bad, rest = [], time.monotonic() + every
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        events_run.happen(extra)
+        time.sleep(RANDOM.uniform(0, 0.3))
+        if events_run.daemon.poll() is not None:
+            bad.append(f"the daemon ended with {events_run.daemon.returncode}")
+            events_run.begin()
+        if time.monotonic() > rest:
+            if seen := events_run.settle():
+                bad.append(f"after {time.time() - BEGAN:.0f} s: {seen}")
+            sizes.append(events_run.size())
+            rest = time.monotonic() + every
+    if seen := events_run.settle():
+        bad.append(f"at the end: {seen}")
+    sizes.append(events_run.size())
+    return bad
+
+
+def main():
+    events_run = RandomEvents()
+    put(SITE.policy, policy(0))
+    put(f"{STATE}/unwanted.txt", "198.18.0.0/24\n")
+    side(SITE, "internet", "eth0", "203.0.113.1", "203.0.113.66")
+    side(SITE, "lan", "lan0", "192.168.7.1", "192.168.7.2")
+    inside(SITE)
+    events_run.wireguard.start()
+    docker = {"docker_restarts": 1 if SECONDS > 300 else 4}
+    if not events_run.docker.is_there:
+        print("skip Docker's restarts: Debian's docker.io is not there: scripts/setup.sh test", flush=True)
+        docker = {}
+    every = min(30, SECONDS / 12)
+
+    events_run.begin("--ownership", "off")
+    bad = part(events_run, SECONDS / 5, {**docker, "killed": 6}, every, [])
+    for tamper in (events_run.delete, events_run.foreign_rule, events_run.flush):
+        tamper()
+        if not mended():
+            bad.append(f"{tamper.__name__} was not mended")
+    VERDICTS.say("a daemon that does not hold its table mends it, through kills and restarts", not bad, bad[:3] or "")
+    events_run.daemon.send_signal(signal.SIGTERM)
+    events_run.daemon.wait(10)
+
+    events_run.begin()
+    events_run.settle()
+    receivers = Receivers((OPEN, *CLOSED))
+    receivers.start()
+    attackers = [attack("internet", ("203.0.113.1", INSIDE), 0.05), attack("lan", ("192.168.7.1", INSIDE), 0.05)]
+    sizes = []
+    bad = part(events_run, SECONDS * 4 / 5, docker, every, sizes)
+    VERDICTS.say("one that holds it comes to rest each time, with an empty plan", not bad, bad[:3] or len(sizes))
+    reached = receivers.total(CLOSED)
+    VERDICTS.say("meanwhile nothing reached a port that no policy opens", reached == 0, reached)
+    VERDICTS.say("and what every policy opens was reached", min(receivers.by_kind([OPEN]).values()) > 0,
+                 receivers.by_kind([OPEN]))
+    third = max(1, len(sizes) // 3)
+    before, after = sizes[:third], sizes[-third:]
+    VERDICTS.say("its memory did not grow (KiB, greatest of the first third and of the last)",
+                 max(after)[0] <= max(before)[0] + 256, f"{max(before)[0]} {max(after)[0]}")
+    VERDICTS.say("nor did its descriptors", max(d for _, d in after) <= max(d for _, d in before),
+                 f"{max(d for _, d in before)} {max(d for _, d in after)}")
+    address = events_run.wireguard.roam()
+    for _ in range(80):
+        if address in SITE.table():
+            break
+        time.sleep(0.1)
+    VERDICTS.say("the peer's last live endpoint is in force", address in SITE.table(), address)
+    SITE.run(PROGRAM, "unload", "--yes")
+    time.sleep(0.5)
+    VERDICTS.say("without the table the attackers get in", receivers.total(CLOSED) > 0, receivers.total(CLOSED))
+    for attacker in attackers:
+        attacker.kill()
+        attacker.wait()
+    events_run.docker.stop()
+    events_run.daemon.send_signal(signal.SIGTERM)
+    events_run.daemon.wait(10)
+    events_run.wireguard.stop()
+    events = ", ".join(f"{name} {count}" for name, count in sorted(events_run.counts.items()))
+    print(f"{sum(events_run.counts.values())} events: {events}; dockerd started {events_run.docker.starts} times", flush=True)
+
+
+print(f"seed {SEED}", flush=True)
+BEGAN = time.time()
+JOURNAL = open(os.environ.get("UNREST_JOURNAL", "/dev/null"), "w")
+main()
+sys.exit(VERDICTS.failed > 0)

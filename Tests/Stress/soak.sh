@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The walk against the kernel for long: random rulesets in namespaces, real packets through them, each compared with
+# what the walk said of it. Prints the seeds, so that a failure can be had again:
+#
+#   WGFENCE_WALK_SEED=1234 WGFENCE_WALK_PACKETS=1000 Tests/Stress/soak.sh
+#
+# Without a seed it takes one of the clock. Needs root, or user namespaces.
+
+set -uo pipefail
+
+# Before anything else: away from this machine's own network.
+if [ "${1:-}" != --inside ]; then
+  cd "$(dirname "$0")/../.." || exit 1
+  swift=${SWIFT:-swift}
+  "$swift" build --build-tests || exit 1
+  user=()
+  [ "$(id -u)" = 0 ] || user=(--map-root-user)
+  exec unshare "${user[@]}" -n "$0" --inside "$swift"
+fi
+[ "$(readlink /proc/self/ns/net)" != "$(readlink /proc/1/ns/net 2>/dev/null)" ] || exit 1
+
+cd "$(dirname "$0")/../.." || exit 1
+ip link set lo up
+export WGFENCE_WALK_PACKETS=${WGFENCE_WALK_PACKETS:-100000}
+export WGFENCE_WALK_SEED=${WGFENCE_WALK_SEED:-$(date +%s)}
+echo "soak: $WGFENCE_WALK_PACKETS packets from seed $WGFENCE_WALK_SEED on $(uname -r)"
+exec "$2" test --skip-build --filter WalkAgreesWithKernelTests
