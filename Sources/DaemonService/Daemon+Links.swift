@@ -35,12 +35,12 @@ extension Daemon {
   private func refreshBridges() {
     guard let known = policyInForce?.candidate else { return }
     let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
-    surroundings.note(gaps)
+    environment.note(gaps)
     guard live.sharedBridges != known.live.sharedBridges else { return }
     var changed = known.live
     changed.sharedBridges = live.sharedBridges
-    custody.perform(
-      custody.keeper.recompiled(
+    driver.perform(
+      driver.controller.recompiled(
         known.again(today: Today.date, live: changed), because: "the ports of a bridge changed"))
   }
 
@@ -48,14 +48,14 @@ extension Daemon {
     schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
     guard let known = policyInForce?.candidate else { return }
     var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
-    surroundings.note(gaps)
+    environment.note(gaps)
     // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
       live.addresses[machine] = addresses
     }
     guard live != known.live else { return }
-    custody.perform(
-      custody.keeper.recompiled(
+    driver.perform(
+      driver.controller.recompiled(
         known.again(today: Today.date, live: live), because: "a live endpoint changed"))
   }
 }

@@ -72,7 +72,7 @@ extension Daemon {
   /// What was done, with whether it is stored.
   private func report(_ done: PrintableText, _ change: StoredReport.Change) -> StoredReport {
     StoredReport(
-      done: done, change: change, unkept: custody.unkept,
+      done: done, change: change, notPersisted: driver.notPersisted,
       remedy:
         "The daemon tries again every \(Self.storingInterval / 1_000_000_000) s; wgfence status says when it is stored"
     )
@@ -166,16 +166,16 @@ extension Daemon {
   }
 
   private func apply(_ candidate: Candidate, _ seconds: Int64?, _ client: ControlClient) throws(Refusal) {
-    var confirm: Keeper.Confirm?
-    if let seconds { confirm = Keeper.Confirm(seconds: seconds, connections: try SessionFlow.all()) }
-    let actions = try custody.keeper.apply(
-      candidate, by: client.name, confirm: confirm, at: surroundings.now())
-    if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
+    var confirm: Controller.Confirm?
+    if let seconds { confirm = Controller.Confirm(seconds: seconds, connections: try SessionFlow.all()) }
+    let actions = try driver.controller.apply(
+      candidate, by: client.name, confirm: confirm, at: environment.now())
+    if let failure = driver.perform(actions) { throw Refusal("\(failure)") }
     policyWasRead()
     var result = ControlResult()
-    result["generation"] = custody.observed.map { String($0.generation) }
-    result["operations"] = String(custody.sent)
-    result["unkept"] = custody.unkept
+    result["generation"] = driver.observed.map { String($0.generation) }
+    result["operations"] = String(driver.sent)
+    result["unkept"] = driver.notPersisted
     client.outbox += result.frame.bytes
     if let warning = report("", .apply).warning {
       client.outbox += ControlFrame(.note, text: "wgfence: error: \(warning)\n").bytes
@@ -183,7 +183,7 @@ extension Daemon {
   }
 
   private func confirm(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    guard let pending = custody.keeper.state.pending else {
+    guard let pending = driver.controller.state.pending else {
       throw Refusal("no apply waits for a confirmation")
     }
     if request["console"] == nil {
@@ -201,7 +201,7 @@ extension Daemon {
         throw Refusal("the kernel knows no live connection \(session): confirm from the session itself")
       }
     }
-    if let failure = custody.perform(try custody.keeper.confirm(by: client.name)) {
+    if let failure = driver.perform(try driver.controller.confirm(by: client.name)) {
       throw Refusal("\(failure)")
     }
     policyWasRead()
@@ -211,32 +211,33 @@ extension Daemon {
   private func rollback(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
     let directory = settings.stateDirectory
     if request["list"] != nil {
-      client.outbox += ControlFrame(.output, text: HistoryReport.text(directory, custody.keeper.state)).bytes
+      client.outbox +=
+        ControlFrame(.output, text: HistoryReport.text(directory, driver.controller.state)).bytes
       return 0
     }
-    let number = try directory.number(asked: request.number("to").map { Int($0) }, custody.keeper.state)
-    if let failure = custody.perform(try custody.keeper.rollback(to: number, by: client.name)) {
+    let number = try directory.number(asked: request.number("to").map { Int($0) }, driver.controller.state)
+    if let failure = driver.perform(try driver.controller.rollback(to: number, by: client.name)) {
       throw Refusal("\(failure)")
     }
     policyWasRead()
-    return conclude(client, report(HistoryReport.rolledBack(to: custody.keeper.inForce), .rollback))
+    return conclude(client, report(HistoryReport.rolledBack(to: driver.controller.inForce), .rollback))
   }
 
   private func panic(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    let wish: PanicWish = request["end"] == nil ? .begin : .end
+    let wish: PanicRequest = request["end"] == nil ? .begin : .end
     let actions =
       switch wish {
-      case .begin: custody.keeper.panic(by: client.name, at: surroundings.now())
-      case .end: try custody.keeper.endPanic(by: client.name)
+      case .begin: driver.controller.panic(by: client.name, at: environment.now())
+      case .end: try driver.controller.endPanic(by: client.name)
       }
-    if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
+    if let failure = driver.perform(actions) { throw Refusal("\(failure)") }
     policyWasRead()
-    return conclude(client, report(wish.report(custody.keeper.inForce), wish.change))
+    return conclude(client, report(wish.report(driver.controller.inForce), wish.change))
   }
 
   private func unload(_ client: ControlClient) throws(Refusal) -> UInt8 {
     do throws(StoreError) {
-      try custody.release()
+      try driver.release()
     } catch {
       throw Refusal("\(EnforcementError(error))")
     }
@@ -249,17 +250,17 @@ extension Daemon {
   // MARK: open
 
   private func open(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
-    guard !custody.keeper.isReleased, custody.keeper.state.panic == nil,
+    guard !driver.controller.isReleased, driver.controller.state.panic == nil,
       let (policy, machine, _) = policyInForce,
-      custody.candidate != nil
+      driver.candidate != nil
     else {
       throw Refusal("nothing can be opened: no policy is in force (see wgfence status)")
     }
-    let order: OpeningOrder
-    do throws(OpeningError) {
-      order = try OpeningOrder(
+    let order: TemporaryGrantRequest
+    do throws(TemporaryGrantError) {
+      order = try TemporaryGrantRequest(
         policy, machine: machine, service: request["service"] ?? "", from: request["from"] ?? "",
-        lasting: OpeningDuration(request["for"] ?? "1s"), who: client.name,
+        lasting: GrantDuration(request["for"] ?? "1s"), who: client.name,
         because: request["because"] ?? (request["end"] == nil ? "" : "ended"))
     } catch {
       throw Refusal("\(error)")
@@ -269,10 +270,10 @@ extension Daemon {
     var lastError: StoreError?
     for _ in 0..<4 {
       do throws(StoreError) {
-        let now = try custody.current()
+        let now = try driver.current()
         guard let table = now.table else { throw StoreError.stale }
         let operations: [TableOperation]
-        do throws(OpeningError) {
+        do throws(TemporaryGrantError) {
           operations = try isEnd ? order.endingOperations(on: table) : order.operations(on: table)
         } catch {
           client.outbox += ControlFrame(.note, text: "wgfence: error: \(error)\n").bytes
@@ -285,17 +286,17 @@ extension Daemon {
             ).bytes
           return 0
         }
-        try custody.store.commit(operations, generation: now.generation)
+        try driver.store.commit(operations, generation: now.generation)
         lastError = nil
       } catch {
         lastError = error
-        custody.forgetObserved()
+        driver.forgetObserved()
         continue
       }
       break
     }
     if let lastError { throw Refusal("\(EnforcementError(lastError))") }
-    custody.forgetObserved()
+    driver.forgetObserved()
     let what = "\(request["service"] ?? "") from \(request["from"] ?? "")"
     let said: PrintableText =
       isEnd
@@ -314,14 +315,14 @@ extension Daemon {
 
   /// One line for the service manager.
   var statusLine: PrintableText {
-    let keeper = custody.keeper
-    if keeper.isReleased { return "unloaded: nothing is enforced" }
-    if let panic = keeper.state.panic { return "panic, declared by \(panic.by)" }
-    if keeper.state.pending != nil { return "an apply waits for its confirmation" }
-    if case .refused(let refusal) = keeper.file {
+    let controller = driver.controller
+    if controller.isReleased { return "unloaded: nothing is enforced" }
+    if let panic = controller.state.panic { return "panic, declared by \(panic.by)" }
+    if controller.state.pending != nil { return "an apply waits for its confirmation" }
+    if case .refused(let refusal) = controller.file {
       return "policy not accepted, the last good one holds: \(refusal.reason)"
     }
-    guard let inForce = keeper.inForce else { return "nothing in force" }
+    guard let inForce = controller.inForce else { return "nothing in force" }
     return "enforcing \(inForce.path) as \(inForce.machine)"
   }
 

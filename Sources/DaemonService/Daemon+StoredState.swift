@@ -6,8 +6,8 @@ internal import NetworkModel
 extension Daemon {
   /// The state that an earlier run stored, and the origin of its ruleset. Damaged parts are reported and replaced by the
   /// newest ones that are whole.
-  static func storedState(_ directory: StateDirectory, _ journal: Journal) -> (KeptState, Provenance?) {
-    var state = KeptState()
+  static func storedState(_ directory: StateDirectory, _ journal: Journal) -> (PersistedState, Provenance?) {
+    var state = PersistedState()
     switch directory.state() {
     case .whole(let found): state = found
     case .absent: break

@@ -11,7 +11,7 @@ package import PolicyFiles
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The daemon: one thread that sleeps until something happens, and then lets the keeper decide.
+/// The daemon: one thread that sleeps until something happens, and then lets the controller decide.
 ///
 /// A class, since it is the one place where the process's state lives.
 package final class Daemon {
@@ -21,7 +21,7 @@ package final class Daemon {
     var machine: MachineChoice
     var socket: String
     var stateDirectory: StateDirectory
-    var ownership: Custody<KernelRuleset>.Ownership
+    var ownership: ControllerDriver<KernelRuleset>.Ownership
     var metrics: MetricsPlace?
     var metricsFile: String?
     /// Between two looks at everything, in nanoseconds.
@@ -30,7 +30,8 @@ package final class Daemon {
     /// A value of these parts.
     package init(
       policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory,
-      ownership: Custody<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil, metricsFile: String? = nil,
+      ownership: ControllerDriver<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil,
+      metricsFile: String? = nil,
       fullReadInterval: Int64
     ) {
       self.policy = policy
@@ -45,10 +46,10 @@ package final class Daemon {
   }
 
   let settings: Settings
-  let surroundings: DaemonSurroundings
+  let environment: DaemonEnvironment
   let journal = Journal()
   let since = Int64(time(nil))
-  var custody: Custody<KernelRuleset>
+  var driver: ControllerDriver<KernelRuleset>
   /// What connects.
   var clients = ControlClients()
   /// Policies that are read and checked.
@@ -131,7 +132,7 @@ package final class Daemon {
   package init(_ settings: Settings) throws(DaemonError) {
     self.settings = settings
     let journal = journal
-    surroundings = DaemonSurroundings(path: settings.policy, machine: settings.machine) { severity, text in
+    environment = DaemonEnvironment(path: settings.policy, machine: settings.machine) { severity, text in
       journal.say(severity, text)
     }
     do {
@@ -149,10 +150,10 @@ package final class Daemon {
       control = try ListeningSocket(path: settings.socket, mode: 0o660)
       checks = try PolicyChecks()
       let (state, found) = Self.storedState(settings.stateDirectory, journal)
-      custody = Custody(
-        Keeper(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
+      driver = ControllerDriver(
+        Controller(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
         ownership: settings.ownership, lastResort: Lowering.table(PolicyCompiler.lastResort),
-        surroundings: surroundings)
+        environment: environment)
       try poller.add(signals.descriptor, .reading, token: Token.signals)
       try poller.add(timer.descriptor, .reading, token: Token.timer)
       try poller.add(files.descriptor, .reading, token: Token.files)
@@ -171,13 +172,13 @@ package final class Daemon {
 
   /// Runs until a signal ends it. The rules stay.
   package func run() throws(DaemonError) {
-    let now = surroundings.now()
+    let now = environment.now()
     files.watch([settings.policy])
     noteFiles()
-    custody.perform(custody.keeper.begin(at: now, isTableThere: (try? custody.store.read())?.table != nil))
+    driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
     policyWasRead()
-    // Asked for in the middle of what the custody does: the loop begins it when that is done.
-    surroundings.readLater = { [unowned self] in settle = Clock.sinceBoot }
+    // Asked for in the middle of what the driver does: the loop begins it when that is done.
+    environment.readLater = { [unowned self] in settle = Clock.sinceBoot }
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
     if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
@@ -194,7 +195,7 @@ package final class Daemon {
       for one in ready { take(one) }
       if refresh == .wanted {
         refresh = .none
-        custody.verify(author: nil)
+        driver.verify(author: nil)
       }
       if let settle, settle <= Clock.sinceBoot { readPolicy() }
     }
@@ -204,9 +205,9 @@ package final class Daemon {
 
   private var nextMoment: Int64? {
     let clients = (Array(clients.all.values.compactMap(\.deadline)) + scrapes.values.map(\.deadline)).min()
-    let storing = custody.unkept == nil ? nil : schedule.storing
+    let storing = driver.notPersisted == nil ? nil : schedule.storing
     return [
-      storing, custody.keeper.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
+      storing, driver.controller.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
       schedule.watchdog, schedule.accept, settle,
       clients,
     ].compactMap { $0 }.min()
@@ -223,7 +224,7 @@ package final class Daemon {
           journal.say(.info, "reading everything again, as asked")
           isReloading = true
           readPolicy()
-          custody.verify(author: nil)
+          driver.verify(author: nil)
         }
       }
     case Token.timer:
@@ -251,7 +252,7 @@ package final class Daemon {
   /// is awaited for 20 ms, so that a burst is one apply.
   private func policyMayHaveChanged() {
     let now = Clock.sinceBoot
-    let isAlone = surroundings.lists.isEmpty && now - lastPolicyRead > 100_000_000
+    let isAlone = environment.lists.isEmpty && now - lastPolicyRead > 100_000_000
     settle = max(settle ?? 0, now + (isAlone ? 0 : 20_000_000))
   }
 
@@ -261,7 +262,7 @@ package final class Daemon {
     // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
     rulesetChanged()
     noteFiles()
-    let (reader, path) = (surroundings.reader, settings.policy)
+    let (reader, path) = (environment.reader, settings.policy)
     checks.add(.file) { reader.read(path) }
   }
 
@@ -271,7 +272,7 @@ package final class Daemon {
     isFat = true
     switch asker {
     case .file:
-      custody.perform(custody.keeper.read(surroundings.take(reading), at: surroundings.now()))
+      driver.perform(driver.controller.read(environment.take(reading), at: environment.now()))
       signatures.merge(reading.signatures) { _, read in read }
       policyWasRead()
       // A list that the policy did not name before was not watched while it was checked.
@@ -286,15 +287,15 @@ package final class Daemon {
 
   private func noteFiles() {
     signatures = [:]
-    for path in [settings.policy] + surroundings.lists { signatures[path] = FileSignature(path) }
+    for path in [settings.policy] + environment.lists { signatures[path] = FileSignature(path) }
   }
 
   private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
   /// What hangs on the policy that is in force.
   func policyWasRead() {
-    files.watch([settings.policy] + surroundings.lists)
-    for path in [settings.policy] + surroundings.lists where signatures[path] == nil {
+    files.watch([settings.policy] + environment.lists)
+    for path in [settings.policy] + environment.lists where signatures[path] == nil {
       signatures[path] = FileSignature(path)
     }
     let isLive = policyInForce?.policy.machines.contains { $0.endpoint == .live } == true
@@ -307,7 +308,7 @@ package final class Daemon {
 
   /// The policy in force, as who asks about it needs it.
   var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
-    guard let candidate = custody.candidate ?? custody.keeper.accepted,
+    guard let candidate = driver.candidate ?? driver.controller.accepted,
       let machine = candidate.policy.machine(named: candidate.machine)
     else { return nil }
     return (candidate.policy, machine, candidate)
@@ -324,25 +325,25 @@ package final class Daemon {
       return
     }
     if news.isLossy {
-      custody.verify(author: nil)
+      driver.verify(author: nil)
       return
     }
     var culprit: RulesetEvents.Author?
     var isTouched = false
     for change in news.changes {
       // What came before the last reading is in it.
-      guard let known = custody.observed?.generation, Int32(bitPattern: change.generation &- known) > 0 else {
+      guard let known = driver.observed?.generation, Int32(bitPattern: change.generation &- known) > 0 else {
         continue
       }
       if change.touchesTable {
         isTouched = true
         culprit = change.author ?? culprit
       } else if !isTouched {
-        custody.passed(generation: change.generation)
+        driver.passed(generation: change.generation)
       }
     }
-    if isTouched || (custody.observed == nil && !news.changes.isEmpty) {
-      custody.verify(author: culprit?.description)
+    if isTouched || (driver.observed == nil && !news.changes.isEmpty) {
+      driver.verify(author: culprit?.description)
     }
   }
 
@@ -352,9 +353,9 @@ package final class Daemon {
   static let storingInterval: Int64 = 10_000_000_000
 
   private func tick() {
-    let now = surroundings.now()
-    if custody.keeper.alarm.map({ $0 <= now.sinceBoot }) == true {
-      custody.perform(custody.keeper.ring(at: now))
+    let now = environment.now()
+    if driver.controller.alarm.map({ $0 <= now.sinceBoot }) == true {
+      driver.perform(driver.controller.ring(at: now))
     }
     if schedule.endpoints.map({ $0 <= now.sinceBoot }) == true { refreshEndpoints() }
     if schedule.metrics.map({ $0 <= now.sinceBoot }) == true { writeMetricsFile() }
@@ -363,9 +364,9 @@ package final class Daemon {
       ServiceManager.tell("WATCHDOG=1")
     }
     if schedule.fullRead <= now.sinceBoot { lookAtEverything(now) }
-    if custody.unkept != nil, schedule.storing <= now.sinceBoot {
+    if driver.notPersisted != nil, schedule.storing <= now.sinceBoot {
       schedule.storing = now.sinceBoot + Self.storingInterval
-      custody.keepAgain()
+      driver.keepAgain()
     }
     if schedule.accept.map({ $0 <= now.sinceBoot }) == true { acceptAgain() }
     for (token, client) in clients.all where client.deadline.map({ $0 <= now.sinceBoot }) == true {
@@ -377,11 +378,11 @@ package final class Daemon {
   /// Whatever no event told of.
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
-    if !custody.isUnchanged() { custody.verify(author: nil) }
+    if !driver.isUnchanged() { driver.verify(author: nil) }
     if isAnyFileChanged { readPolicy() }
     if let known = policyInForce?.candidate, known.today < Today.date {
       let today = known.again(today: Today.date, live: known.live)
-      custody.perform(custody.keeper.recompiled(today, because: "a new day"))
+      driver.perform(driver.controller.recompiled(today, because: "a new day"))
     }
   }
 

@@ -7,7 +7,7 @@ internal import Reports
 
 /// The stored rulesets, for people.
 package enum HistoryReport {
-  package static func text(_ directory: StateDirectory, _ state: KeptState) -> PrintableText {
+  package static func text(_ directory: StateDirectory, _ state: PersistedState) -> PrintableText {
     var table = AlignedTable([.right(), .left(), .left(), .left(), .left()])
     for number in directory.numbers().reversed() {
       let mark =
@@ -43,7 +43,7 @@ package enum HistoryReport {
 
 extension StateDirectory {
   /// The number of the ruleset to roll back to: the one that was asked for, else the newest before the one in force.
-  package func number(asked: Int?, _ state: KeptState) throws(Refusal) -> Int {
+  package func number(asked: Int?, _ state: PersistedState) throws(Refusal) -> Int {
     let known = numbers()
     guard let number = asked ?? known.last(where: { number in state.inForce.map { number < $0 } ?? true })
     else { throw Refusal("there is no ruleset before this one") }
@@ -55,7 +55,7 @@ extension StateDirectory {
 }
 
 /// What is asked of a panic.
-package enum PanicWish {
+package enum PanicRequest {
   case begin
   case end
 

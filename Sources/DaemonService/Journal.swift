@@ -25,8 +25,9 @@ package final class Journal {
   /// A journal on standard error.
   package init() {}
 
-  package func say(_ severity: Keeper.Severity, _ text: PrintableText, about topic: LineBudget.Topic = .state)
-  {
+  package func say(
+    _ severity: Controller.Severity, _ text: PrintableText, about topic: LineBudget.Topic = .state
+  ) {
     let verdict = budget.verdict(on: text.description, topic, now: Clock.sinceBoot)
     guard case .say(let leftOut) = verdict else { return }
     if leftOut > 0 {
@@ -35,7 +36,7 @@ package final class Journal {
     put(severity, text)
   }
 
-  private func put(_ severity: Keeper.Severity, _ text: PrintableText) {
+  private func put(_ severity: Controller.Severity, _ text: PrintableText) {
     let entries = Self.entries(severity, text, isForJournal ? .journal : .terminal(time: Self.time))
     // A journal that cannot be written is no reason to end.
     var rest = Array(entries.utf8)[...]
@@ -48,7 +49,7 @@ package final class Journal {
   }
 
   /// The entries of a text, a line each.
-  static func entries(_ severity: Keeper.Severity, _ text: PrintableText, _ form: Form) -> String {
+  static func entries(_ severity: Controller.Severity, _ text: PrintableText, _ form: Form) -> String {
     let head =
       switch form {
       case .journal: "<\(severity.rawValue)>"
@@ -57,7 +58,7 @@ package final class Journal {
     return text.lines.map { "\(head)\($0)\n" }.joined()
   }
 
-  private static func word(_ severity: Keeper.Severity) -> String {
+  private static func word(_ severity: Controller.Severity) -> String {
     switch severity {
     case .error: "error"
     case .warning: "warning"

@@ -14,7 +14,7 @@ public enum LiveCut {
     throws(HostReadError) -> CutFlows
   {
     if Conntrack.isEmpty { return CutFlows() }
-    var judge = FlowJudge(view, from: observed, to: desired, in: try LiveSurroundings())
+    var judge = FlowJudge(view, from: observed, to: desired, in: try LiveHostEnvironment())
     _ = try Conntrack.list { judge.take($0) }
     return judge.result()
   }

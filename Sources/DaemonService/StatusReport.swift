@@ -16,7 +16,7 @@ struct StatusReport {
   private let table: KernelTable?
   private let drift: Int
   private let counters: [String: CounterState]
-  private let openings: [Opening]
+  private let openings: [TemporaryGrant]
   private let devices: [WireGuardDevice]
   private let isOwner: Bool
 
@@ -24,12 +24,12 @@ struct StatusReport {
   init(_ daemon: Daemon) {
     self.daemon = daemon
     now = Int64(time(nil))
-    let read = try? daemon.custody.store.read()
+    let read = try? daemon.driver.store.read()
     table = read?.table
-    drift = daemon.custody.driftCount(of: table)
-    counters = (try? daemon.custody.store.counters()) ?? [:]
+    drift = daemon.driver.driftCount(of: table)
+    counters = (try? daemon.driver.store.counters()) ?? [:]
     if let table, let (policy, machine, _) = daemon.policyInForce {
-      openings = Opening.inForce(in: table, policy: policy, machine: machine)
+      openings = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
     } else {
       openings = []
     }
@@ -37,17 +37,17 @@ struct StatusReport {
     isOwner = table.map { $0.flags & NFT.tableOwner != 0 } ?? false
   }
 
-  private var keeper: Keeper { daemon.custody.keeper }
+  private var controller: Controller { daemon.driver.controller }
 
   /// Whether there is nothing to look after.
   var isFine: Bool {
-    guard case .accepted = keeper.file else { return false }
-    return drift == 0 && table != nil && keeper.state.panic == nil && keeper.state.pending == nil
-      && daemon.custody.unkept == nil && !keeper.isReleased && keeper.state.superseded == nil
+    guard case .accepted = controller.file else { return false }
+    return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
+      && daemon.driver.notPersisted == nil && !controller.isReleased && controller.state.superseded == nil
   }
 
   private var refusal: PolicyRefusal? {
-    if case .refused(let refusal) = keeper.file { refusal } else { nil }
+    if case .refused(let refusal) = controller.file { refusal } else { nil }
   }
 
   // MARK: Text
@@ -57,21 +57,23 @@ struct StatusReport {
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
     table.append(["policy", policyLine])
     if let refusal { table.append(["", "NOT ACCEPTED, the last good one holds: \(refusal.reason)"]) }
-    if keeper.state.superseded != nil {
+    if controller.state.superseded != nil {
       table.append([
         "", "the file does not hold: somebody's apply or rollback stands above it until it changes",
       ])
     }
     table.append(["in force", inForceLine])
-    if let pending = keeper.state.pending {
+    if let pending = controller.state.pending {
       let left = max(0, (pending.deadline - Clock.sinceBoot) / 1_000_000_000)
       table.append(["", "ON TRIAL by \(pending.by): goes back in \(left) s unless confirmed"])
     }
-    if let panic = keeper.state.panic {
+    if let panic = controller.state.panic {
       table.append(["", "PANIC since \(Timestamp.text(panic.since)), declared by \(panic.by)"])
     }
     table.append(["kernel", kernelLine])
-    if let unkept = daemon.custody.unkept { table.append(["disk", "NOT KEPT for the next boot: \(unkept)"]) }
+    if let notPersisted = daemon.driver.notPersisted {
+      table.append(["disk", "NOT KEPT for the next boot: \(notPersisted)"])
+    }
     for opening in openings {
       table.append(["open", opening.line])
     }
@@ -92,12 +94,12 @@ struct StatusReport {
 
   private var policyLine: String {
     let path = daemon.settings.policy
-    return keeper.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
+    return controller.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
   }
 
   private var inForceLine: String {
-    if keeper.isReleased { return "NOTHING: the ruleset was taken out" }
-    guard let from = keeper.inForce else { return "nothing yet" }
+    if controller.isReleased { return "NOTHING: the ruleset was taken out" }
+    guard let from = controller.inForce else { return "nothing yet" }
     let kind =
       switch from.kind {
       case .policy, .found: "\(from.path) (\(from.digest)) as \(from.machine)"
@@ -112,7 +114,7 @@ struct StatusReport {
     let held = isOwner ? "held against others" : "not held: changes by others are repaired"
     let state = drift == 0 ? "equal" : "DRIFTED by \(drift)"
     let rules = table.chains.reduce(0) { $0 + $1.rules.count }
-    return "\(state), \(rules) rules, \(held); \(keeper.tally.repairs) repairs since the daemon began"
+    return "\(state), \(rules) rules, \(held); \(controller.tally.repairs) repairs since the daemon began"
   }
 
   // MARK: Tunnels
@@ -147,34 +149,34 @@ struct StatusReport {
       }
       object.object("policy") { object in
         object.put("path", daemon.settings.policy)
-        object.put("digest", keeper.file.digest)
+        object.put("digest", controller.file.digest)
         object.put("accepted", refusal == nil)
         object.put(
           "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
-        object.put("superseded", keeper.state.superseded != nil)
+        object.put("superseded", controller.state.superseded != nil)
       }
       object.object("ruleset") { object in
-        object.put("digest", keeper.inForce?.digest)
-        object.put("kind", keeper.inForce?.kind.rawValue)
-        object.put("path", keeper.inForce?.path)
-        object.put("by", keeper.inForce?.by)
-        object.put("since", keeper.inForce.map { Timestamp.text($0.since) })
+        object.put("digest", controller.inForce?.digest)
+        object.put("kind", controller.inForce?.kind.rawValue)
+        object.put("path", controller.inForce?.path)
+        object.put("by", controller.inForce?.by)
+        object.put("since", controller.inForce.map { Timestamp.text($0.since) })
         object.put("loaded", table != nil)
-        object.put("generation", Int(daemon.custody.observed?.generation ?? 0))
+        object.put("generation", Int(daemon.driver.observed?.generation ?? 0))
         object.put("drift", drift)
-        object.put("repairs", keeper.tally.repairs)
-        object.put("applies", keeper.tally.applies)
-        object.put("failures", keeper.tally.failures)
+        object.put("repairs", controller.tally.repairs)
+        object.put("applies", controller.tally.applies)
+        object.put("failures", controller.tally.failures)
         object.put("owner", isOwner)
-        object.put("kept", daemon.custody.unkept == nil)
+        object.put("kept", daemon.driver.notPersisted == nil)
       }
-      if let pending = keeper.state.pending {
+      if let pending = controller.state.pending {
         object.object("pending") { object in
           object.put("by", pending.by)
           object.put("seconds_left", Int(max(0, (pending.deadline - Clock.sinceBoot) / 1_000_000_000)))
         }
       }
-      if let panic = keeper.state.panic {
+      if let panic = controller.state.panic {
         object.object("panic") { object in
           object.put("by", panic.by)
           object.put("since", Timestamp.text(panic.since))
@@ -232,15 +234,15 @@ extension Daemon {
   /// The metrics of this moment.
   func metrics() -> Metrics {
     var metrics = Metrics()
-    let keeper = custody.keeper
-    metrics.counters = (try? custody.store.counters()) ?? [:]
-    metrics.named = custody.candidate?.ruleset.counters ?? []
-    metrics.repairs = UInt64(keeper.tally.repairs)
-    metrics.applies = UInt64(keeper.tally.applies)
-    metrics.failures = UInt64(keeper.tally.failures)
-    metrics.lastSuccess = keeper.tally.lastSuccess.map { UInt64(max(0, $0)) }
-    if case .refused = keeper.file { metrics.policy = .refused }
-    metrics.rules = UInt64(custody.observed?.table?.chains.reduce(0) { $0 + $1.rules.count } ?? 0)
+    let controller = driver.controller
+    metrics.counters = (try? driver.store.counters()) ?? [:]
+    metrics.named = driver.candidate?.ruleset.counters ?? []
+    metrics.repairs = UInt64(controller.tally.repairs)
+    metrics.applies = UInt64(controller.tally.applies)
+    metrics.failures = UInt64(controller.tally.failures)
+    metrics.lastSuccess = controller.tally.lastSuccess.map { UInt64(max(0, $0)) }
+    if case .refused = controller.file { metrics.policy = .refused }
+    metrics.rules = UInt64(driver.observed?.table?.chains.reduce(0) { $0 + $1.rules.count } ?? 0)
     metrics.listeners = UInt64((try? SocketDiagnostics.listeners().listeners.count) ?? 0)
     metrics.lostLogLines = drops?.lost ?? 0
     if let (policy, machine, _) = policyInForce, let devices = try? WireGuardDevices.read().devices {

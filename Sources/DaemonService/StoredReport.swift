@@ -8,15 +8,15 @@ package struct StoredReport {
   let done: PrintableText
   package let change: Change
   /// Why it could not be stored; nil where it was.
-  let unkept: String?
+  let notPersisted: String?
   /// What leads to its being stored after all, as a sentence without its full stop.
   let remedy: PrintableText
 
   /// A value of these parts.
-  package init(done: PrintableText, change: Change, unkept: String?, remedy: PrintableText) {
+  package init(done: PrintableText, change: Change, notPersisted: String?, remedy: PrintableText) {
     self.done = done
     self.change = change
-    self.unkept = unkept
+    self.notPersisted = notPersisted
     self.remedy = remedy
   }
 
@@ -32,7 +32,7 @@ package struct StoredReport {
 
   /// The report: nothing in it promises what is not so.
   package var text: PrintableText {
-    guard unkept == nil else { return "\(done).\n" }
+    guard notPersisted == nil else { return "\(done).\n" }
     switch change {
     case .panic: return "\(done). It holds over a restart, until wgfence panic --end.\n"
     case .confirm: return "\(done): it stays.\n"
@@ -42,7 +42,7 @@ package struct StoredReport {
 
   /// What a restart does instead, where it is not stored; nil where it is. The verb ends with status 1 then.
   package var warning: PrintableText? {
-    guard let unkept else { return nil }
+    guard let notPersisted else { return nil }
     let restart: PrintableText =
       switch change {
       case .panic: "The panic is in force now, but does not survive a restart of the daemon or the machine"
@@ -53,6 +53,6 @@ package struct StoredReport {
         "It is in force now, but does not survive a restart of the daemon or the machine"
       case .unload: "A restart of the daemon may go on with the apply that was on trial"
       }
-    return "it could not be stored: \(unkept). \(restart). Make room or repair the disk. \(remedy)"
+    return "it could not be stored: \(notPersisted). \(restart). Make room or repair the disk. \(remedy)"
   }
 }

@@ -35,7 +35,7 @@ public struct CutFlow: Sendable, Hashable {
     service = answer.service
     because = answer.because
     refusal = answer.refusal
-    unknown = if case .unknown(let reason) = answer.fate { reason } else { nil }
+    unknown = if case .unknown(let reason) = answer.outcome { reason } else { nil }
   }
 }
 
@@ -77,18 +77,18 @@ struct FlowEnds {
 
 /// What was found of a connection, and of all that no rule tells from it.
 struct FlowAnswer {
-  let fate: FlowFate
+  let outcome: FlowFate
   package let service: String
   let ends: FlowEnds
   let because: String?
   package let refusal: String?
 
   init(
-    _ fate: FlowFate, service: String = "",
+    _ outcome: FlowFate, service: String = "",
     _ ends: FlowEnds = FlowEnds(way: .in, machine: "", zone: "", interface: nil), because: String? = nil,
     refusal: String? = nil
   ) {
-    self.fate = fate
+    self.outcome = outcome
     self.service = service
     self.ends = ends
     self.because = because

@@ -29,7 +29,7 @@ public struct CutFlows: Sendable {
 /// Connections that no rule can tell apart are judged once: those that differ in their opener's port alone.
 public struct FlowJudge {
   private let view: SiteView
-  private let surroundings: any Surroundings
+  private let environment: any HostEnvironment
   private let before: PacketWalk
   private let after: PacketWalk
   private let ports: SourcePortClasses
@@ -37,13 +37,13 @@ public struct FlowJudge {
   private var found = CutFlows()
 
   /// A judge of a change: `observed` is the own table as it is, nil where there is none and everything passes; `desired`
-  /// as it is to be. `surroundings` answer for the host's routes and addresses.
+  /// as it is to be. `environment` answer for the host's routes and addresses.
   public init(
     _ view: SiteView, from observed: KernelTable?, to desired: KernelTable,
-    in surroundings: any Surroundings
+    in environment: any HostEnvironment
   ) {
     self.view = view
-    self.surroundings = surroundings
+    self.environment = environment
     before = PacketWalk(observed.map { [$0] } ?? [])
     after = PacketWalk([desired])
     ports = SourcePortClasses((observed.map { [$0] } ?? []) + [desired])
@@ -61,7 +61,7 @@ public struct FlowJudge {
       answer = judge(flow)
       answers[question] = answer
     }
-    switch answer.fate {
+    switch answer.outcome {
     case .goesOn: break
     case .ends: found.cut.append(CutFlow(flow, answer))
     case .unknown: found.undetermined.append(CutFlow(flow, answer))
@@ -81,19 +81,19 @@ public struct FlowJudge {
 
   private func judge(_ flow: LiveFlow) -> FlowAnswer {
     let (source, destination) = (flow.original.source, flow.original.destination)
-    let isOwn = surroundings.addressType(source, on: nil) == .local
-    if source.isLoopback || (isOwn && surroundings.addressType(destination, on: nil) == .local) {
+    let isOwn = environment.addressType(source, on: nil) == .local
+    if source.isLoopback || (isOwn && environment.addressType(destination, on: nil) == .local) {
       return FlowAnswer(.goesOn)
     }
     if isOwn {
-      let route = surroundings.route(
+      let route = environment.route(
         RouteQuestion(destination: flow.reply.source, source: source, input: nil))
       guard case .interface(let output) = route else { return FlowAnswer(.goesOn) }
       var packet = flow.nextPacket
       packet.output = nil
       let zone = view.zone(of: output)?.name ?? output.description
       return compare(
-        before.departure(packet, in: surroundings), after.departure(packet, in: surroundings), flow,
+        before.departure(packet, in: environment), after.departure(packet, in: environment), flow,
         FlowEnds(way: .out, machine: view.machine.name, zone: zone, interface: output))
     }
     // The interface by which its answers leave is taken for the one by which it comes.
@@ -101,7 +101,7 @@ public struct FlowJudge {
     let route =
       isScoped
       ? RouteAnswer.unknown
-      : surroundings.route(RouteQuestion(destination: source, source: flow.reply.source, input: nil))
+      : environment.route(RouteQuestion(destination: source, source: flow.reply.source, input: nil))
     guard case .interface(let input) = route else {
       return FlowAnswer(
         .unknown("by which interface it comes is not known"), service: service(flow),
@@ -109,28 +109,28 @@ public struct FlowJudge {
     }
     var packet = flow.nextPacket
     packet.input = input
-    packet.destinationType = surroundings.addressType(destination, on: nil) ?? .unicast
+    packet.destinationType = environment.addressType(destination, on: nil) ?? .unicast
     let zone = view.zone(of: input, from: source)
     return compare(
-      before.arrival(packet, in: surroundings), after.arrival(packet, in: surroundings), flow,
+      before.arrival(packet, in: environment), after.arrival(packet, in: environment), flow,
       FlowEnds(
         way: .in, machine: zone.map { view.sender(source, in: $0) } ?? input.description,
         zone: zone?.name ?? input.description, interface: input))
   }
 
   private func compare(_ old: Trace, _ new: Trace, _ flow: LiveFlow, _ ends: FlowEnds) -> FlowAnswer {
-    let fate: FlowFate
+    let outcome: FlowFate
     switch (old.verdict, new.verdict) {
     case (.drop, _), (.reject, _), (_, .accept): return FlowAnswer(.goesOn)
     case (.accept, .drop), (.accept, .reject):
-      fate =
+      outcome =
         flow.status.contains(.offloaded)
         ? .unknown("a flowtable carries it past the rules") : .ends
-    case (.undetermined, _): fate = .unknown(Self.reason(old))
-    case (.accept, .undetermined): fate = .unknown(Self.reason(new))
+    case (.undetermined, _): outcome = .unknown(Self.reason(old))
+    case (.accept, .undetermined): outcome = .unknown(Self.reason(new))
     }
     return FlowAnswer(
-      fate, service: service(flow), ends,
+      outcome, service: service(flow), ends,
       because: old.verdict == .accept && old.steps.contains { !$0.table.isEmpty } ? view.because(old) : nil,
       refusal: new.verdict == .undetermined ? nil : view.because(new))
   }

@@ -27,22 +27,22 @@ public struct LivePackets: Sendable {
     _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil
   ) {
     self.init(
-      question, through: Journeys(site, judges: [question.target.machine]), on: host, by: interface)
+      question, through: PacketPaths(site, judges: [question.target.machine]), on: host, by: interface)
   }
 
-  /// The same of many questions to one machine, which `journeys` knows.
+  /// The same of many questions to one machine, which `paths` knows.
   init(
-    _ question: Question, through journeys: Journeys, on host: HostSnapshot,
+    _ question: Question, through paths: PacketPaths, on host: HostSnapshot,
     by interface: InterfaceName? = nil
   ) {
     var asked: [Asked] = []
     var notes: [String] = []
-    guard let view = journeys.views[question.target.machine] else {
+    guard let view = paths.views[question.target.machine] else {
       (self.asked, self.notes) = ([], [])
       return
     }
     for source in question.sources where source != .machine(question.target.machine) {
-      for arrival in journeys.arrivals(source, at: question.target, over: question.over) {
+      for arrival in paths.arrivals(source, at: question.target, over: question.over) {
         let own = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
         guard let input = interface ?? own.first?.name ?? view.interface(of: arrival.zone) else { continue }
         if interface == nil, own.isEmpty {
@@ -61,7 +61,7 @@ public struct LivePackets: Sendable {
             continue
           }
           for port in question.service.ports {
-            for var packet in Journeys.packets(port, address, destination) {
+            for var packet in PacketPaths.packets(port, address, destination) {
               packet.input = input
               asked.append(
                 Asked(packet: packet, source: PolicyWords.text(source), zone: arrival.zone.name))

@@ -49,7 +49,7 @@ extension SpaceRuleReader {
     else { return nil }
     var boxes: [SpaceRule.Box] = []
     for index in 0..<set.elements.count {
-      guard let element = OpenedRange(set.elements, index, family), element.transport.hasPorts else {
+      guard let element = TemporaryGrantRange(set.elements, index, family), element.transport.hasPorts else {
         return nil
       }
       let box = SpaceRule.Box(

@@ -5,7 +5,7 @@ public import Ruleset
 
 /// Walks packets through tables, expression by expression, as the kernel would.
 ///
-/// It asks of a packet only what the packet states, and of the host only what its surroundings answer. What hangs on an
+/// It asks of a packet only what the packet states, and of the host only what its environment answer. What hangs on an
 /// expression that it does not speak is said to be undetermined; a rule that cannot match for another reason is passed
 /// over even so. Tables of the families ip, ip6 and inet are walked; `bridge`, `arp`, `netdev` and the hook ingress are
 /// not (`unwalked`).
@@ -48,8 +48,8 @@ public struct PacketWalk: Sendable {
   }
 
   /// The way of a packet through the base chains of some hooks, where the host answers for itself.
-  public func trace(_ packet: Packet, hooks: [UInt32], in surroundings: any Surroundings) -> Trace {
-    var run = WalkRun(packet, self, surroundings)
+  public func trace(_ packet: Packet, hooks: [UInt32], in environment: any HostEnvironment) -> Trace {
+    var run = WalkRun(packet, self, environment)
     if let first = hooks.first, first != NFT.hookPrerouting, first != NFT.hookOutput {
       run.tracking = .tracked
     }
@@ -59,24 +59,24 @@ public struct PacketWalk: Sendable {
 
   /// The whole way of a packet that arrives by its `input`: prerouting, the routing decision, then input, or forward and
   /// postrouting. What it states of its output and of its destination's type is not asked.
-  public func arrival(_ packet: Packet, in surroundings: any Surroundings) -> Trace {
-    var run = WalkRun(packet, self, surroundings)
+  public func arrival(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
+    var run = WalkRun(packet, self, environment)
     run.arrive()
     return run.finished()
   }
 
   /// The whole way of a packet that this host sends: output, the route again where the destination or the mark changed,
   /// postrouting; and back in where it is for this host. Its `output` is the interface that the host chose first; where
-  /// it is nil, the surroundings are asked.
-  public func departure(_ packet: Packet, in surroundings: any Surroundings) -> Trace {
-    var run = WalkRun(packet, self, surroundings)
+  /// it is nil, the environment are asked.
+  public func departure(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
+    var run = WalkRun(packet, self, environment)
     run.depart()
     return run.finished()
   }
 
-  func stops(_ family: AddressFamily, _ hook: UInt32) -> [HookPlaces.Stop] {
+  func entries(_ family: AddressFamily, _ hook: UInt32) -> [HookPlaces.Entry] {
     guard let hooks = places[family], hooks.indices.contains(Int(hook)) else { return [] }
-    return hooks[Int(hook)].stops
+    return hooks[Int(hook)].entries
   }
 
   /// Most jumps within jumps (`NFT_JUMP_STACK_SIZE`).

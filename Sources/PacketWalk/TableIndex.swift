@@ -50,7 +50,7 @@ struct HookPlaces: Sendable {
   }
 
   /// One stop at a hook.
-  enum Stop: Sendable {
+  enum Entry: Sendable {
     case chain(Place)
     /// Where connections become known.
     case conntrack
@@ -59,13 +59,13 @@ struct HookPlaces: Sendable {
     case translation(TranslationSide, [Place])
   }
 
-  private(set) var stops: [Stop] = []
+  private(set) var entries: [Entry] = []
 
   /// Sorts the base chains of some tables at a hook by priority; those of equal priority as `order` has them, and what it
   /// does not know as the kernel does it: the one made last comes first, where `tables` and their chains are in the order
   /// in which they were made. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
   init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?) {
-    var chains: [(priority: Int64, rank: Int, stop: Stop)] = []
+    var chains: [(priority: Int64, rank: Int, entry: Entry)] = []
     var translating: [(priority: Int32, rank: Int, place: Place)] = []
     for (tableNumber, index) in tables.enumerated()
     where index.family == NFT.familyInet || index.family == family {
@@ -107,6 +107,6 @@ struct HookPlaces: Sendable {
     default: break
     }
     chains.sort { ($0.priority, $0.rank) < ($1.priority, $1.rank) }
-    stops = chains.map(\.stop)
+    entries = chains.map(\.entry)
   }
 }

@@ -43,14 +43,14 @@ extension WalkRun {
         registers.write([0, 0, 0, 0], at: start)
         break
       }
-      write(surroundings.facts(of: name)?.index, at: start)
+      write(environment.facts(of: name)?.index, at: start)
     case NFT.metaInputGroup, NFT.metaOutputGroup:
       guard let name = key == NFT.metaInputGroup ? input : output else { return .breaks }
-      write(surroundings.facts(of: name)?.group, at: start)
+      write(environment.facts(of: name)?.group, at: start)
     case NFT.metaInputType, NFT.metaOutputType:
       guard let name = key == NFT.metaInputType ? input : output else { return .breaks }
       let stated = key == NFT.metaInputType ? packet.inputType : packet.outputType
-      if let type = stated?.rawValue ?? surroundings.facts(of: name)?.type {
+      if let type = stated?.rawValue ?? environment.facts(of: name)?.type {
         registers.write(HostOrder.bytes(type), at: start)
       } else {
         registers.forget(start, 4)
@@ -199,7 +199,7 @@ extension WalkRun {
     let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination
     let scope = flags & NFT.fibInput != 0 ? input : flags & NFT.fibOutput != 0 ? output : nil
     if result == NFT.fibAddressType {
-      write(address.flatMap { surroundings.addressType($0, on: scope) }?.rawValue, at: start)
+      write(address.flatMap { environment.addressType($0, on: scope) }?.rawValue, at: start)
       return
     }
     guard let address, let other = isSource ? packet.destination : knowsSource == .none ? nil : packet.source
@@ -212,7 +212,7 @@ extension WalkRun {
       found = .loopback
     } else {
       let mark = flags & NFT.fibMark != 0 ? packet.mark : 0
-      let answer = surroundings.route(
+      let answer = environment.route(
         RouteQuestion(
           destination: address, source: flags & NFT.fibInput != 0 ? nil : other, input: nil, mark: mark))
       switch answer {
@@ -228,7 +228,7 @@ extension WalkRun {
     } else if result == NFT.fibOutputName {
       writeName(found, at: start)
     } else if let found {
-      write(surroundings.facts(of: found)?.index, at: start)
+      write(environment.facts(of: found)?.index, at: start)
     } else {
       registers.write([0, 0, 0, 0], at: start)
     }

@@ -71,12 +71,12 @@ extension WalkRun {
     case .range(let first, let last): address = first == last ? IPAddress(bytes: first) : nil
     case .registers(let first, let last): address = registerAddress(first, last)
     case .ofOutput:
-      address = packet.output.flatMap { surroundings.translationAddress(on: $0, packet.family) }
+      address = packet.output.flatMap { environment.translationAddress(on: $0, packet.family) }
     case .ofHost:
       if hook == NFT.hookOutput {
         address = IPAddress(packet.family == .ipv4 ? "127.0.0.1" : "::1")
       } else {
-        address = packet.input.flatMap { surroundings.translationAddress(on: $0, packet.family) }
+        address = packet.input.flatMap { environment.translationAddress(on: $0, packet.family) }
       }
     }
     var port: UInt16? = oldPort

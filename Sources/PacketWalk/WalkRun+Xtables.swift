@@ -173,7 +173,7 @@ extension WalkRun {
     let scope = asked.interface == .input ? input : asked.interface == .output ? output : nil
     func holds(_ mask: UInt16, _ address: IPAddress?, _ inverted: Inversion) -> Bool? {
       guard mask != 0 else { return true }
-      guard let address, let type = surroundings.addressType(address, on: scope) else { return nil }
+      guard let address, let type = environment.addressType(address, on: scope) else { return nil }
       let isIt =
         packet.family == .ipv6 ? holdsIPv6(mask, address, type) : mask & (1 << UInt16(type.rawValue)) != 0
       return isIt.map { $0 != (inverted == .inverted) }

@@ -6,7 +6,7 @@ internal import Ruleset
 /// One packet on its way: what is known of it at the moment, and what befell it so far.
 struct WalkRun {
   let walk: PacketWalk
-  let surroundings: any Surroundings
+  let environment: any HostEnvironment
   var packet: Packet
   var headers: PacketHeaders
   var trace = Trace()
@@ -37,9 +37,9 @@ struct WalkRun {
     case untracked
   }
 
-  init(_ packet: Packet, _ walk: PacketWalk, _ surroundings: any Surroundings) {
+  init(_ packet: Packet, _ walk: PacketWalk, _ environment: any HostEnvironment) {
     self.walk = walk
-    self.surroundings = surroundings
+    self.environment = environment
     self.packet = packet
     headers = PacketHeaders(packet)
     if let stated = packet.flow {
@@ -130,7 +130,7 @@ struct WalkRun {
 
   private mutating func ask() -> RouteAnswer {
     if !knowsMark { note(.assumed("the route is that of mark \(packet.mark)")) }
-    let answer = surroundings.route(
+    let answer = environment.route(
       RouteQuestion(
         destination: packet.destination, source: knowsSource == .none ? nil : packet.source,
         input: packet.input,
@@ -146,11 +146,11 @@ struct WalkRun {
     )
   }
 
-  /// Takes the packet through the stops of a hook. Whether it goes on behind them.
+  /// Takes the packet through the entries of a hook. Whether it goes on behind them.
   mutating func pass(_ hook: UInt32) -> Bool {
     self.hook = hook
-    for stop in walk.stops(packet.family, hook) {
-      switch stop {
+    for entry in walk.entries(packet.family, hook) {
+      switch entry {
       case .chain(let place): guard traverse(place) else { return false }
       case .conntrack: if tracking == .unseen { tracking = .tracked }
       case .translation(let side, let places): guard translate(side, places) else { return false }
@@ -190,7 +190,7 @@ struct WalkRun {
       let counted = trace.steps.count
       switch evaluate(rules[index], table, chain, index) {
       case .noMatch:
-        // What a rule counted before it failed to match did not happen to this packet's fate.
+        // What a rule counted before it failed to match did not happen to this packet's outcome.
         if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
       case .passedOver(let limit):
         trace.steps.removeSubrange(counted...)

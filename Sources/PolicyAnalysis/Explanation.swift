@@ -7,7 +7,7 @@ public import PacketWalk
 /// The answer to a question: packets, the machines that they meet, and what each of them does, step by step.
 public struct Explanation: Sendable {
   /// A machine on the way.
-  public struct Stop: Sendable {
+  public struct Hop: Sendable {
     /// Its name.
     public let machine: String
     /// What it is on the way.
@@ -40,10 +40,10 @@ public struct Explanation: Sendable {
     /// Who sends it, in the policy's words.
     public let source: String
     /// The machines that it meets, in order, up to the first that does not let it on.
-    public let stops: [Stop]
+    public let hops: [Hop]
 
     /// The stop that decided: the first that refuses, else the last.
-    public var deciding: Stop? { stops.first { $0.verdict != .accept } ?? stops.last }
+    public var deciding: Hop? { hops.first { $0.verdict != .accept } ?? hops.last }
     /// What becomes of it.
     public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
   }
@@ -73,13 +73,13 @@ public struct Explanation: Sendable {
       case .tunnel, .zone, .prefix, .list: break
       }
     }
-    let journeys = Journeys(site, judges: judges)
+    let paths = PacketPaths(site, judges: judges)
     var ways: [Way] = []
     for source in question.sources where source != .machine(question.target.machine) {
-      let arrivals = journeys.arrivals(source, at: question.target, over: question.over)
+      let arrivals = paths.arrivals(source, at: question.target, over: question.over)
       for port in question.service.ports {
-        for journey in journeys.journeys(arrivals, source, question.target, port) {
-          ways.append(Self.way(journey, source, question.target, journeys, reach))
+        for path in paths.paths(arrivals, source, question.target, port) {
+          ways.append(Self.way(path, source, question.target, paths, reach))
         }
       }
     }
@@ -87,49 +87,49 @@ public struct Explanation: Sendable {
   }
 
   private static func way(
-    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ journeys: Journeys,
+    _ path: PacketPath, _ source: GrantSource, _ target: GrantTarget, _ paths: PacketPaths,
     _ reach: Reach
   ) -> Way {
-    var stops: [Stop] = []
+    var hops: [Hop] = []
     if reach == .across {
-      if case .machine(let name) = source, let sender = journeys.views[name] {
-        let output = sender.interface(towards: journey.zone)
-        stops.append(stop(.sender, sender, sender.departure(journey.packet, by: output)))
+      if case .machine(let name) = source, let sender = paths.views[name] {
+        let output = sender.interface(towards: path.zone)
+        hops.append(hop(.sender, sender, sender.departure(path.packet, by: output)))
       }
-      stops += journey.stops.dropLast().compactMap { leg in
-        journeys.views[leg.machine].map { view in
-          stop(view.machine.name == source.machine ? .router : .hub, view, leg.trace)
+      hops += path.hops.dropLast().compactMap { segment in
+        paths.views[segment.machine].map { view in
+          hop(view.machine.name == source.machine ? .router : .hub, view, segment.trace)
         }
       }
-      if journey.zone.kind == .tunnel {
-        let tunnel = tunnelStop(journey, source, target, journeys.policy)
+      if path.zone.kind == .tunnel {
+        let tunnel = tunnelStop(path, source, target, paths.policy)
         // The tunnel is entered behind the sender's, or the routing machine's, rules.
-        let inside = stops.prefix { $0.role == .sender || $0.role == .router }.count
-        stops.insert(tunnel, at: inside)
+        let inside = hops.prefix { $0.role == .sender || $0.role == .router }.count
+        hops.insert(tunnel, at: inside)
       }
     }
-    if let last = journey.stops.last, let view = journeys.views[last.machine] {
-      stops.append(stop(.receiver, view, last.trace))
+    if let last = path.hops.last, let view = paths.views[last.machine] {
+      hops.append(hop(.receiver, view, last.trace))
     }
-    if let refusal = stops.firstIndex(where: { $0.verdict != .accept }) {
-      stops.removeSubrange((refusal + 1)...)
+    if let refusal = hops.firstIndex(where: { $0.verdict != .accept }) {
+      hops.removeSubrange((refusal + 1)...)
     }
     return Way(
-      packet: journey.packet, zone: journey.zone.name, source: PolicyWords.text(source), stops: stops)
+      packet: path.packet, zone: path.zone.name, source: PolicyWords.text(source), hops: hops)
   }
 
-  private static func stop(_ role: Role, _ view: SiteView, _ trace: Trace) -> Stop {
-    Stop(
+  private static func hop(_ role: Role, _ view: SiteView, _ trace: Trace) -> Hop {
+    Hop(
       machine: view.machine.name, role: role, trace: trace, verdict: trace.verdict,
       because: view.because(trace), reason: view.reason(trace))
   }
 
   /// WireGuard's own check: the destination chooses the peer, and that peer must be allowed the source.
   private static func tunnelStop(
-    _ journey: Journey, _ source: GrantSource, _ target: GrantTarget, _ policy: Policy
-  ) -> Stop {
-    let packet = journey.packet
-    let name = journey.zone.name
+    _ path: PacketPath, _ source: GrantSource, _ target: GrantTarget, _ policy: Policy
+  ) -> Hop {
+    let packet = path.packet
+    let name = path.zone.name
     func owner(of address: IPAddress) -> Machine? {
       policy.machines.first { machine in
         (machine.addresses.filter { $0.tunnel.description == name }.flatMap(\.addresses).map { Prefix($0) }
@@ -138,20 +138,20 @@ public struct Explanation: Sendable {
     }
     let hub = policy.tunnel(named: name)?.hub
     guard let to = owner(of: packet.destination) else {
-      return Stop(
+      return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
         because: "no peer of \(name) has \(packet.destination) in its AllowedIPs as the policy has them",
         reason: "WireGuard refuses it")
     }
     guard let from = owner(of: packet.source) else {
-      return Stop(
+      return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
         because: "no peer of \(name) has \(packet.source) in its AllowedIPs as the policy has them",
         reason: "WireGuard drops it at the other end")
     }
     let relayed = hub.map { $0 != to.name && $0 != from.name } ?? false
     let way = relayed ? "\(from.name) -> \(hub ?? "") -> \(to.name)" : "\(from.name) -> \(to.name)"
-    return Stop(
+    return Hop(
       machine: name, role: .tunnel, trace: Trace(), verdict: .accept, because: way,
       reason:
         "\(packet.destination) is in \(relayed ? hub ?? "" : to.name)'s AllowedIPs, \(packet.source) in "
@@ -167,7 +167,7 @@ public struct Explanation: Sendable {
   )
     -> Way
   {
-    Way(packet: packet, zone: zone, source: source, stops: [stop(.receiver, view, trace)])
+    Way(packet: packet, zone: zone, source: source, hops: [hop(.receiver, view, trace)])
   }
 }
 

@@ -42,14 +42,14 @@ struct MachineReach: Sendable {
           ])
       }
     }
-    // What the later hooks let pass hangs on few things: it is worked out once, not for each way through the gate.
+    // What the later hooks let pass hangs on few things: it is worked out once, not for each way through ingress.
     let local = first(.present, .absent, .local)
     arrivals = Self.projected(
       Self.crossed(accepted(local, NFT.hookPrerouting), accepted(local, NFT.hookInput)),
       [.input, .source, .service])
     let through = accepted(
       accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting)
-    // Behind the gate a packet has an output too.
+    // After ingress a packet has an output too.
     let arriving = PacketSpace.Field.allCases.filter { $0 != .output }
     let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).map { $0.keeping(arriving) }
     passages = Self.projected(

@@ -50,7 +50,7 @@ struct MachineSpecification {
     // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
     // NF_IP_PRI_CONNTRACK_DEFRAG is -400.
     "sources": (NFT.hookPrerouting, .min ... -401), "raw": (NFT.hookPrerouting, .min ... -201),
-    "gate": (NFT.hookPrerouting, -199 ... -101),
+    "ingress": (NFT.hookPrerouting, -199 ... -101),
     "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
     "output": (NFT.hookOutput, .min ... .max),
     // Behind NF_IP_PRI_NAT_SRC (100), when the source is what leaves.
@@ -79,11 +79,11 @@ struct MachineSpecification {
   }
 
   /// The places where grants and addresses decide: they differ from machine to machine.
-  var gates: [(chain: String, place: () -> Place)] {
-    [("sources", writer.sources), ("raw", writer.raw), ("gate", writer.gate)]
+  var ingressPlaces: [(chain: String, place: () -> Place)] {
+    [("sources", writer.sources), ("raw", writer.raw), ("ingress", writer.ingress)]
   }
 
-  /// The base chains behind the gate, each with what is specified of it.
+  /// The base chains after ingress, each with what is specified of it.
   var chainsBehind: [(chain: String, place: () -> Place)] {
     [
       ("input", writer.input), ("forward", writer.forward), ("output", writer.output),
@@ -91,7 +91,7 @@ struct MachineSpecification {
     ]
   }
 
-  /// What the places behind the gate hang on.
+  /// What the places after ingress hang on.
   var signature: SpecificationWriter.Signature { writer.signature }
 }
 

@@ -47,7 +47,7 @@ public struct PolicyTestRun: Sendable {
   public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
 
   private let policy: Policy
-  private let packets: Journeys
+  private let packets: PacketPaths
   private var record: GrantCoverage.Record
   private let mostFailures: Int
 
@@ -89,7 +89,7 @@ public struct PolicyTestRun: Sendable {
   public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
     self.mostFailures = mostFailures
     policy = site.policy
-    packets = Journeys(site)
+    packets = PacketPaths(site)
     record = GrantCoverage.Record(GrantMatch(policy))
     var sources = ZoneSources(policy, live: site.live)
     var walks = RouteWalks(packets)
@@ -148,12 +148,12 @@ public struct PolicyTestRun: Sendable {
       return
     }
     let sample = RouteSample(route: asked.route, service: service, packets: packets)
-    let journey = sample.packet(in: missing.spaces).map { sample.journey($0, [missing.leg: missing.spaces]) }
-    guard let journey, let stop = journey.refusal ?? journey.stops.last else {
+    let path = sample.packet(in: missing.spaces).map { sample.path($0, [missing.segment: missing.spaces]) }
+    guard let path, let hop = path.refusal ?? path.hops.last else {
       return failWithoutPacket(pair, pair.words("may", service))
     }
-    let fix = fix(pair, service, journey)
-    fail(pair, pair.words("may", service), journey, stop, MissingSources.text(parts, pair.source)) {
+    let fix = fix(pair, service, path)
+    fail(pair, pair.words("may", service), path, hop, MissingSources.text(parts, pair.source)) {
       fix.toAllow(stoppedBy: $0)
     }
   }
@@ -170,11 +170,12 @@ public struct PolicyTestRun: Sendable {
       let sample = RouteSample(route: asked.route, service: service, packets: packets)
       guard let packet = sample.packet(in: through.headers) else { continue }
       note(through.headers, asked.route, pair, service)
-      let legs = Dictionary(uniqueKeysWithValues: through.legs.enumerated().map { ($0.offset, $0.element) })
-      let journey = sample.journey(packet, legs)
-      guard let last = journey.stops.last else { return failWithoutPacket(pair, words) }
-      let fix = fix(pair, service, journey)
-      return fail(pair, words, journey, last, nil) { fix.toDeny(letInBy: $0) }
+      let segments = Dictionary(
+        uniqueKeysWithValues: through.segments.enumerated().map { ($0.offset, $0.element) })
+      let path = sample.path(packet, segments)
+      guard let last = path.hops.last else { return failWithoutPacket(pair, words) }
+      let fix = fix(pair, service, path)
+      return fail(pair, words, path, last, nil) { fix.toDeny(letInBy: $0) }
     }
     if hasPackets { passed += 1 } else { failWithoutPacket(pair, words) }
   }
@@ -188,32 +189,32 @@ public struct PolicyTestRun: Sendable {
     // What lies behind a machine may be granted as a part of a zone or subnet: what decided says by which line.
     if case .machine = pair.target { return }
     let sample = RouteSample(route: route, service: service, packets: packets)
-    guard let packet = sample.packet(in: passing), let stop = sample.journey(packet, [:]).stops.last,
-      let decided = packets.views[stop.machine]?.decision(stop.trace)
+    guard let packet = sample.packet(in: passing), let hop = sample.path(packet, [:]).hops.last,
+      let decided = packets.views[hop.machine]?.decision(hop.trace)
     else { return }
     record.note(decidedBy: decided.lines)
   }
 
-  private func fix(_ pair: Pair, _ service: Service, _ journey: Journey) -> TestFix {
+  private func fix(_ pair: Pair, _ service: Service, _ path: PacketPath) -> TestFix {
     TestFix(
       policy: policy, match: record.match, source: pair.source, target: pair.target, service: service,
-      journey: journey)
+      path: path)
   }
 
   private mutating func fail(
-    _ pair: Pair, _ words: String, _ journey: Journey, _ stop: Journey.Stop, _ part: String?,
+    _ pair: Pair, _ words: String, _ path: PacketPath, _ hop: PacketPath.Hop, _ part: String?,
     _ fix: (SiteView.Decision) -> String
   ) {
-    guard let view = packets.views[stop.machine] else { return failWithoutPacket(pair, words) }
+    guard let view = packets.views[hop.machine] else { return failWithoutPacket(pair, words) }
     failed += 1
     guard failures.count < mostFailures else { return }
-    let (place, reason) = (view.because(stop.trace), view.reason(stop.trace))
+    let (place, reason) = (view.because(hop.trace), view.reason(hop.trace))
     failures.append(
       Failure(
-        location: pair.test.location, expectation: words, packet: journey.packet, over: journey.zone.name,
-        machine: stop.machine, trace: stop.trace, part: part,
+        location: pair.test.location, expectation: words, packet: path.packet, over: path.zone.name,
+        machine: hop.machine, trace: hop.trace, part: part,
         because: place.hasSuffix(reason) ? place : "\(place) \(reason)",
-        fix: fix(view.decision(stop.trace))))
+        fix: fix(view.decision(hop.trace))))
   }
 
   /// A test about no packet would hold whatever the policy says.

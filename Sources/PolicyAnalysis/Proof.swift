@@ -125,7 +125,7 @@ public struct Proof: Sendable {
         )
       }
       if lastMachine != machine.name { (provedGates, lastMachine) = ([:], machine.name) }
-      for (chain, place) in specification.gates {
+      for (chain, place) in specification.ingressPlaces {
         let alike = AlikeGate(chain: chain, rules: table.reachable(from: chain))
         if let known = provedGates[alike] {
           classes += known

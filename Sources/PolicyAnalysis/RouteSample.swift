@@ -9,7 +9,7 @@ internal import PacketSets
 struct RouteSample {
   let route: TestRoute
   package let service: Service
-  package let packets: Journeys
+  package let packets: PacketPaths
 
   /// A packet out of these classes; nil where there are none. Sources that belong where they come from are tried first,
   /// then the first ports of the service, then the addresses that people know.
@@ -59,19 +59,21 @@ struct RouteSample {
 
   /// A packet's way. `spaces` are for some machines of the route, by their places, classes of which the packet has the
   /// headers, and some of which it is there; other machines it passes by any interface.
-  func journey(_ packet: Packet, _ spaces: [Int: [PacketSpace]]) -> Journey {
-    var stops: [Journey.Stop] = []
-    for (place, leg) in route.legs.enumerated() {
-      guard let view = packets.views[leg.machine], let usual = leg.names(view) else { break }
+  func path(_ packet: Packet, _ spaces: [Int: [PacketSpace]]) -> PacketPath {
+    var hops: [PacketPath.Hop] = []
+    for (place, segment) in route.segments.enumerated() {
+      guard let view = packets.views[segment.machine], let usual = segment.names(view) else { break }
       let names = names(packet, usual, spaces[place] ?? [])
-      stops.append(.init(machine: leg.machine, trace: leg.trace(packet, names, view)))
-      if stops.last?.trace.verdict != .accept { break }
+      hops.append(.init(machine: segment.machine, trace: segment.trace(packet, names, view)))
+      if hops.last?.trace.verdict != .accept { break }
     }
-    return Journey(packet: packet, zone: route.zone, stops: stops)
+    return PacketPath(packet: packet, zone: route.zone, hops: hops)
   }
 
   /// Interfaces by which a packet is in one of the classes: the usual ones where it is by these.
-  private func names(_ packet: Packet, _ usual: Leg.Names, _ spaces: [PacketSpace]) -> Leg.Names {
+  private func names(_ packet: Packet, _ usual: PathSegment.Names, _ spaces: [PacketSpace])
+    -> PathSegment.Names
+  {
     let headers: [(PacketSpace.Field, IntervalSet)] = [
       (.source, IntervalSet(packet.source.bits)), (.destination, IntervalSet(packet.destination.bits)),
       (.service, IntervalSet(PacketSpace.Service.number(packet))),
@@ -83,6 +85,7 @@ struct RouteSample {
       space.mayHave(.input, input) && (output.map { space.mayHave(.output, $0) } ?? true)
     }
     guard !plain, let sample = own.first?.sample() else { return usual }
-    return Leg.Names(input: sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
+    return PathSegment.Names(
+      input: sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
   }
 }

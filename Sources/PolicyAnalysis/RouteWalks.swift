@@ -8,7 +8,7 @@ internal import PacketSets
 /// What the machines on the routes of a test let on, as classes: each machine is walked once for all packets of a line.
 struct RouteWalks {
   private struct Place: Hashable {
-    let leg: Leg
+    let segment: PathSegment
     let family: AddressFamily
   }
 
@@ -27,21 +27,21 @@ struct RouteWalks {
   /// Fewer classes than these are looked through.
   private static let fewClasses = 16
 
-  private let packets: Journeys
+  private let packets: PacketPaths
   private var walks: [String: SpaceWalk] = [:]
   private var names: [String: ReachNames] = [:]
   private var openings: [Place: PacketSpace] = [:]
   private var passed: [Place: Passed] = [:]
 
-  init(_ packets: Journeys) { self.packets = packets }
+  init(_ packets: PacketPaths) { self.packets = packets }
 
   /// Walks the machines of these routes, for these services alone. What was known of others is forgotten.
   mutating func walk(_ routes: [TestRoute], _ services: [Service]) {
     passed = [:]
     var asked: [Place: (sources: [IntervalSet], destinations: [IntervalSet])] = [:]
     for route in routes {
-      for leg in route.legs {
-        let place = Place(leg: leg, family: route.family)
+      for segment in route.segments {
+        let place = Place(segment: segment, family: route.family)
         asked[place, default: ([], [])].sources.append(route.whole.sources)
         asked[place, default: ([], [])].destinations.append(route.whole.destinations)
       }
@@ -51,11 +51,11 @@ struct RouteWalks {
       let ends = TestRoute.Ends(
         sources: IntervalSet.union(Set(ends.sources)),
         destinations: IntervalSet.union(Set(ends.destinations)))
-      guard let view = packets.views[place.leg.machine] else { continue }
+      guard let view = packets.views[place.segment.machine] else { continue }
       let asked = opening(place)?.narrowed([
         (.source, ends.sources), (.destination, ends.destinations), (.service, numbers),
       ])
-      let spaces = walk(view, place.leg, asked)
+      let spaces = walk(view, place.segment, asked)
       passed[place] = Passed(spaces: spaces, index: spaces.count > Self.fewClasses ? RelayIndex(spaces) : nil)
     }
   }
@@ -68,20 +68,20 @@ struct RouteWalks {
   /// The first packets of flows between any ends, as one machine meets them; nil where there are none.
   private mutating func opening(_ place: Place) -> PacketSpace? {
     if let known = openings[place] { return known }
-    guard let own = names(place.leg.machine) else { return nil }
-    let type = IntervalSet(UInt128(place.leg.destinationType.rawValue))
+    guard let own = names(place.segment.machine) else { return nil }
+    let type = IntervalSet(UInt128(place.segment.destinationType.rawValue))
     var conditions = [
-      (PacketSpace.Field.destinationType, type), (.input, place.leg.inputs(own)),
+      (PacketSpace.Field.destinationType, type), (.input, place.segment.inputs(own)),
       (.service, MachineReach.services(place.family)),
     ]
     // Tunnels are tunnels' interfaces, and senders leave the way to the routers.
     let linkless = IntervalSet(UInt128(LinkType.linkless.rawValue))
     conditions.append((.sourceRoute, IntervalSet(0)))
-    if place.leg.entry.kind == .tunnel { conditions.append((.inputType, linkless)) }
-    if case .zone(let zone)? = place.leg.exit, zone.kind == .tunnel {
+    if place.segment.entry.kind == .tunnel { conditions.append((.inputType, linkless)) }
+    if case .zone(let zone)? = place.segment.exit, zone.kind == .tunnel {
       conditions.append((.outputType, linkless))
     }
-    let outputs = place.leg.outputs(own)
+    let outputs = place.segment.outputs(own)
     if let outputs { conditions.append((.output, outputs)) }
     let space = PacketSpace(place.family, input: .present, output: outputs == nil ? .absent : .present)
       .narrowed(MachineReach.opening + conditions)
@@ -98,7 +98,8 @@ struct RouteWalks {
   }
 
   /// Of some packets those that a machine lets on: judged as they come, then for itself or on their way out.
-  private mutating func walk(_ view: SiteView, _ leg: Leg, _ asked: PacketSpace?) -> [PacketSpace] {
+  private mutating func walk(_ view: SiteView, _ segment: PathSegment, _ asked: PacketSpace?) -> [PacketSpace]
+  {
     guard let asked else { return [] }
     let walk = walks[view.machine.name] ?? SpaceWalk(view.table)
     walks[view.machine.name] = walk
@@ -112,7 +113,7 @@ struct RouteWalks {
     }
     // Before it is routed a packet has no output.
     let arriving = accepted([leaving(asked, IntervalSet(0))], NFT.hookPrerouting)
-    if leg.exit == nil { return accepted(arriving, NFT.hookInput) }
+    if segment.exit == nil { return accepted(arriving, NFT.hookInput) }
     return accepted(
       accepted(arriving.map { leaving($0, asked[.output]) }, NFT.hookForward), NFT.hookPostrouting)
   }
@@ -120,16 +121,16 @@ struct RouteWalks {
   /// The packets between some ends of a route, as its machines meet them, and what these let on.
   struct Asked {
     let route: TestRoute
-    /// In the order of the route's legs.
-    fileprivate let legs: [(asked: PacketSpace, passing: [PacketSpace])]
+    /// In the order of the route's segments.
+    fileprivate let segments: [(asked: PacketSpace, passing: [PacketSpace])]
     let ends: TestRoute.Ends
   }
 
   /// All packets between some ends of a route; nil where there are none.
   mutating func ask(_ route: TestRoute, _ ends: TestRoute.Ends) -> Asked? {
-    var legs: [(asked: PacketSpace, passing: [PacketSpace])] = []
-    for leg in route.legs {
-      let place = Place(leg: leg, family: route.family)
+    var segments: [(asked: PacketSpace, passing: [PacketSpace])] = []
+    for segment in route.segments {
+      let place = Place(segment: segment, family: route.family)
       guard let known = passed[place],
         let asked = opening(place)?.narrowed([(.source, ends.sources), (.destination, ends.destinations)])
       else { return nil }
@@ -141,9 +142,9 @@ struct RouteWalks {
       let passing = spaces.compactMap {
         $0.narrowed(.source, to: ends.sources)?.narrowed(.destination, to: ends.destinations)
       }
-      legs.append((asked, passing))
+      segments.append((asked, passing))
     }
-    return Asked(route: route, legs: legs, ends: ends)
+    return Asked(route: route, segments: segments, ends: ends)
   }
 }
 
@@ -152,29 +153,29 @@ extension RouteWalks.Asked {
   struct Through {
     /// By their headers; how they come and leave is said for each machine.
     let headers: [PacketSpace]
-    /// In the order of the route's legs, up to the first behind which nothing is left.
-    let legs: [[PacketSpace]]
+    /// In the order of the route's segments, up to the first behind which nothing is left.
+    let segments: [[PacketSpace]]
   }
 
   /// What a machine of a route does not let on.
   struct Missing {
-    /// Its place among the route's legs.
-    let leg: Int
+    /// Its place among the route's segments.
+    let segment: Int
     let spaces: [PacketSpace]
   }
 
   /// The packets of some services, as the target's machine meets them; nil where there are none: an ICMP of the other
   /// family is none.
   package func packets(_ services: IntervalSet) -> PacketSpace? {
-    legs.last?.asked.narrowed(.service, to: services)
+    segments.last?.asked.narrowed(.service, to: services)
   }
 
   /// The packets of some services that pass every machine.
   func through(_ services: IntervalSet) -> Through {
     var headers: [PacketSpace] = []
     var result: [[PacketSpace]] = []
-    for leg in legs {
-      let passing = leg.passing.compactMap { $0.narrowed(.service, to: services) }
+    for segment in segments {
+      let passing = segment.passing.compactMap { $0.narrowed(.service, to: services) }
       let own = PacketSpace.coalesced(passing.map { $0.keeping(RouteWalks.headers) })
       headers =
         result.isEmpty
@@ -183,21 +184,21 @@ extension RouteWalks.Asked {
       result.append(passing)
       if headers.isEmpty { break }
     }
-    return Through(headers: headers, legs: result)
+    return Through(headers: headers, segments: result)
   }
 
   /// The packets of some services that the machines do not all let on, by machine. Empty where each passes, by each
   /// interface of its zone.
   func missing(_ services: IntervalSet) -> [Missing] {
     var result: [Missing] = []
-    for (place, leg) in legs.enumerated() {
-      guard let asked = leg.asked.narrowed(.service, to: services) else { continue }
+    for (place, segment) in segments.enumerated() {
+      guard let asked = segment.asked.narrowed(.service, to: services) else { continue }
       var rest = [asked]
-      for passing in leg.passing {
+      for passing in segment.passing {
         if rest.isEmpty { break }
         rest = rest.flatMap { $0.subtracting(passing) }
       }
-      if !rest.isEmpty { result.append(Missing(leg: place, spaces: rest)) }
+      if !rest.isEmpty { result.append(Missing(segment: place, spaces: rest)) }
     }
     return result
   }

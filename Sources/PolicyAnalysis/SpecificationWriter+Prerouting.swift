@@ -84,8 +84,8 @@ extension SpecificationWriter {
   }
 
   /// Behind conntrack, before any translation: where grants decide.
-  func gate() -> MachineSpecification.Place {
-    var draft = SpecificationDraft(chain: "gate", input: .present, output: .absent)
+  func ingress() -> MachineSpecification.Place {
+    var draft = SpecificationDraft(chain: "ingress", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     for part in encryptions {
       for family in AddressFamily.allCases {
@@ -129,7 +129,7 @@ extension SpecificationWriter {
       granted: (.granted, granted(draft)), rest: draft.rest)
   }
 
-  /// What grants let through at the gate, whatever else is said of it.
+  /// What grants let through at ingress, whatever else is said of it.
   private func granted(_ draft: SpecificationDraft) -> [PacketSpace] {
     var result: [PacketSpace] = []
     for space in draft.everything {

@@ -102,7 +102,7 @@ struct SpecificationWriter {
     self.homes = homes
   }
 
-  /// What the places behind the gate depend on: machines that have it in common have the same there.
+  /// What the places after ingress depend on: machines that have it in common have the same there.
   struct Signature: Hashable {
     fileprivate let zones: [SiteZone]
     fileprivate let encryptions: [Encrypted]

@@ -12,17 +12,17 @@ struct TestFix {
   let source: GrantSource
   let target: GrantTarget
   package let service: Service
-  let journey: Journey
+  let path: PacketPath
 
   /// The grants that speak of the packet, and their parts that do.
   private var granting: [(grant: Int, combinations: [GrantMatch.Combination])] {
-    let packet = journey.packet
+    let packet = path.packet
     let space = PacketSpace(packet.family, input: .present, output: .present).narrowed([
       (.source, IntervalSet(packet.source.bits)), (.destination, IntervalSet(packet.destination.bits)),
       (.service, IntervalSet(PacketSpace.Service.number(packet))),
     ])
     return match.combinations(
-      space.map { [$0] } ?? [], to: target, of: service, by: journey.zone)
+      space.map { [$0] } ?? [], to: target, of: service, by: path.zone)
   }
 
   /// For a packet that should be let in and is not. `decided` is where and why it was stopped.
@@ -33,7 +33,7 @@ struct TestFix {
       + PolicyWords.grant(to: PolicyWords.text(target), services: service.name, from: sourceOfGrant)
     guard let obstacle = Self.obstacle(decided) ?? obstacleBehind else {
       guard let grant = granting.first else { return add }
-      return "line \(grant.location.line) grants it, but not on \(journey.zone.name): \(add)"
+      return "line \(grant.location.line) grants it, but not on \(path.zone.name): \(add)"
     }
     if let grant = granting.first {
       return "\(obstacle); the grant of line \(grant.location.line) does not reach past it"
@@ -79,17 +79,17 @@ struct TestFix {
 
   /// Who a grant must name to let in this packet: a machine is known by its name on tunnels alone.
   private var sourceOfGrant: String {
-    let isTunnel = journey.zone.kind == .tunnel
+    let isTunnel = path.zone.kind == .tunnel
     switch source {
     case .machine(let name) where !isTunnel:
       // Its address says less than the whole zone.
       if case .addresses(let own)? = policy.machine(named: name)?.endpoint,
-        own.contains(journey.packet.source)
+        own.contains(path.packet.source)
       {
-        return journey.packet.source.description
+        return path.packet.source.description
       }
-      return journey.zone.name
-    case .tunnel where !isTunnel: return journey.zone.name
+      return path.zone.name
+    case .tunnel where !isTunnel: return path.zone.name
     // Inside a tunnel machines are known by name.
     case .prefix(let prefix):
       guard let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) else {
@@ -104,9 +104,9 @@ struct TestFix {
   /// What would stop the packet next, were it granted: a packet to a closed port is dropped before its source is asked
   /// for.
   private var obstacleBehind: String? {
-    let zone = journey.zone
+    let zone = path.zone
     if zone.kind == .tunnel { return nil }
-    let address = journey.packet.source
+    let address = path.packet.source
     if let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(address) } }) {
       return
         "line \(tunnel.location.line) stands in the way (an address of \(tunnel.name) is believed on it alone)"

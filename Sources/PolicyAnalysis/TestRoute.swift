@@ -14,7 +14,7 @@ struct TestRoute {
 
   /// The zone of the receiving machine by which they come.
   package let zone: SiteZone
-  let legs: [Leg]
+  let segments: [PathSegment]
   let family: AddressFamily
   /// What a `deny` is about: whatever the source may send, spoofed or not.
   let whole: Ends
@@ -25,7 +25,7 @@ struct TestRoute {
   let typicalDestination: IPAddress?
 }
 
-extension Journeys {
+extension PacketPaths {
   /// Every way from a source to a target, in the order in which they are asked about; none where no packet can go.
   func routes(
     _ source: GrantSource, _ target: GrantTarget, over: String?, _ zoneSources: inout ZoneSources
@@ -83,9 +83,9 @@ extension Journeys {
       ? [(.direct, { $0 })] : [(.relayed, { $0.subtracting(hub) }), (.direct, { $0.intersection(hub) })]
     return parts.compactMap { relay, part in
       let sources = part(whole)
-      guard !sources.isEmpty, let legs = legs(source, target, way.zone, relay) else { return nil }
+      guard !sources.isEmpty, let segments = segments(source, target, way.zone, relay) else { return nil }
       return TestRoute(
-        zone: way.zone, legs: legs, family: family,
+        zone: way.zone, segments: segments, family: family,
         whole: .init(sources: sources, destinations: destinations),
         claimed: .init(sources: part(claimed), destinations: reachable),
         typicalSources: way.sources.filter { $0.family == family },

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain for packets that pass through this host: they leave on the way for which the gate let them in.
+/// The chain for packets that pass through this host: they leave on the way for which ingress let them in.
 extension RulesetBuilder {
   mutating func addForward(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = tunnelOnlyRules(.rejected)
@@ -42,7 +42,7 @@ extension RulesetBuilder {
     ]
   }
 
-  /// The ways by which packets of a zone leave. What the gate judged as a packet for this host is dropped: it would leave
+  /// The ways by which packets of a zone leave. What ingress judged as a packet for this host is dropped: it would leave
   /// without a grant that says so.
   private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
     var rules = [

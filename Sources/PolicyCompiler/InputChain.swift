@@ -6,7 +6,7 @@ internal import Ruleset
 
 /// The chain for packets that this host receives, behind every address translation.
 extension RulesetBuilder {
-  /// What passed the gate as a packet for this host passes here. What passed it as a packet to others, and was then
+  /// What accepted at ingress as a packet for this host passes here. What passed it as a packet to others, and was then
   /// translated to this host by another table, is judged again: by the port that its sender wrote, as a packet for this
   /// host. What is neither for this host nor translated was judged as a packet to others, and is dropped.
   mutating func addInput(_ entries: GrantEntries) {
@@ -18,7 +18,7 @@ extension RulesetBuilder {
     addRedirected(entries)
     let unjudged = Origin(reason: "received for an address that is not this host's")
     rules.append(drop([.destinationTypeSet(.notEqual, set: localTypes())], "unjudged", unjudged))
-    rules.append(Rule([], action: .accept, origin: Origin(reason: "passed the gate")))
+    rules.append(Rule([], action: .accept, origin: Origin(reason: "accepted at ingress")))
     // NF_IP_PRI_FILTER
     add(
       RuleChain(

@@ -11,7 +11,7 @@ extension RulesetBuilder {
   mutating func openings(of zone: SiteZone) -> [Match] {
     if restriction != .none { return [] }
     return AddressFamily.allCases.map { family in
-      let name = OpenedSets.name(zone: zone.identifier, family)
+      let name = TemporaryGrantSets.name(zone: zone.identifier, family)
       let key = NamedSet.Key.sourceAndPort(family)
       add(
         NamedSet(

@@ -34,7 +34,7 @@ public struct SiteCompiler: Sendable {
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addSources()
     builder.addRaw(entries)
-    builder.addGate(entries, encryption)
+    builder.addIngress(entries, encryption)
     builder.addInput(entries)
     builder.addForward(entries, encryption)
     builder.addOutput(encryption)

@@ -18,14 +18,14 @@ package struct AuditReport {
   /// What an earlier report told already.
   var known = 0
   /// What is open for a time, as the kernel has it.
-  let openings: [Opening]
+  let openings: [TemporaryGrant]
   let notes: [String]
 
   /// A report of these parts.
   package init(
     machine: String?, policy: AuditPage.PolicyName?, drift: Audit.Drift, audit: Audit,
     findings: [AuditFinding],
-    known: Int = 0, openings: [Opening], notes: [String]
+    known: Int = 0, openings: [TemporaryGrant], notes: [String]
   ) {
     self.machine = machine
     self.policy = policy

@@ -30,9 +30,9 @@ package struct ExplanationReport {
     var told: [(key: [String], packet: String)] = []
     for way in explanation.ways {
       let packet = "\(WalkText.text(way.packet)), from \(way.source) over \(way.zone)"
-      let key = way.stops.flatMap { stop in
-        [stop.machine, stop.because]
-          + stop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
+      let key = way.hops.flatMap { hop in
+        [hop.machine, hop.because]
+          + hop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
       }
       // The same rules decide about it as about one before.
       if let same = told.first(where: { $0.key == key }) {
@@ -41,8 +41,8 @@ package struct ExplanationReport {
       }
       told.append((key, WalkText.text(way.packet)))
       text += "\(packet)\n"
-      let isAlone = way.stops.allSatisfy { $0.machine == machine }
-      for stop in way.stops { text += self.text(stop, isAlone ? .without : .with) }
+      let isAlone = way.hops.allSatisfy { $0.machine == machine }
+      for hop in way.hops { text += self.text(hop, isAlone ? .without : .with) }
       if let last = way.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
         text += "  \(verdict(way.verdict, style))\(place): \(Self.because(last))\n\n"
@@ -59,9 +59,9 @@ package struct ExplanationReport {
     return text
   }
 
-  private static func because(_ stop: Explanation.Stop) -> String {
-    if stop.because.hasPrefix("built in") || stop.reason.isEmpty { return stop.because }
-    return "\(stop.because) \(stop.reason)"
+  private static func because(_ hop: Explanation.Hop) -> String {
+    if hop.because.hasPrefix("built in") || hop.reason.isEmpty { return hop.because }
+    return "\(hop.because) \(hop.reason)"
   }
 
   private func verdict(_ verdict: TraceVerdict, _ style: DiagnosticText.Style) -> PrintableText {
@@ -76,17 +76,17 @@ package struct ExplanationReport {
     case without
   }
 
-  private func text(_ stop: Explanation.Stop, _ heading: Heading) -> PrintableText {
-    var text: PrintableText = heading == .without ? "" : "  \(Self.role(stop)) \(stop.machine)"
-    if stop.role == .tunnel {
-      return text + ": \(stop.verdict == .accept ? "" : "refused, ")\(Self.because(stop))\n"
+  private func text(_ hop: Explanation.Hop, _ heading: Heading) -> PrintableText {
+    var text: PrintableText = heading == .without ? "" : "  \(Self.role(hop)) \(hop.machine)"
+    if hop.role == .tunnel {
+      return text + ": \(hop.verdict == .accept ? "" : "refused, ")\(Self.because(hop))\n"
     }
     if heading == .with { text += "\n" }
     var table = AlignedTable([.left(), .left(), .left(), .left()])
     var counter: String?
-    for (place, step) in stop.trace.steps.enumerated() {
+    for (place, step) in hop.trace.steps.enumerated() {
       // What a rule counts and what it decides is one line.
-      let next = stop.trace.steps.indices.contains(place + 1) ? stop.trace.steps[place + 1] : nil
+      let next = hop.trace.steps.indices.contains(place + 1) ? hop.trace.steps[place + 1] : nil
       if case .counted(let name) = step.outcome, let next, next.source == step.source,
         next.chain == step.chain
       {
@@ -96,12 +96,12 @@ package struct ExplanationReport {
       table.append(Self.cells(step, counter))
       counter = nil
     }
-    if stop.trace.steps.isEmpty { table.append(["", "", "no rule objects", ""]) }
+    if hop.trace.steps.isEmpty { table.append(["", "", "no rule objects", ""]) }
     return text + table.text(indent: heading == .without ? 2 : 4)
   }
 
-  private static func role(_ stop: Explanation.Stop) -> String {
-    switch stop.role {
+  private static func role(_ hop: Explanation.Hop) -> String {
+    switch hop.role {
     case .sender: "leaves"
     case .tunnel: "through"
     case .router: "routed by"
@@ -135,8 +135,8 @@ package struct ExplanationReport {
       object.put("because", explanation.deciding?.deciding?.because)
       object.put("reason", explanation.deciding?.deciding?.reason)
       object.array("steps") { array in
-        for stop in explanation.deciding?.stops ?? [] {
-          for step in stop.trace.steps { array.object { Self.write(step, on: stop.machine, to: &$0) } }
+        for hop in explanation.deciding?.hops ?? [] {
+          for step in hop.trace.steps { array.object { Self.write(step, on: hop.machine, to: &$0) } }
         }
       }
       object.array("packets") { array in
@@ -152,16 +152,16 @@ package struct ExplanationReport {
             object.put("verdict", way.verdict.rawValue)
             object.put("because", way.deciding?.because)
             object.array("stops") { array in
-              for stop in way.stops {
+              for hop in way.hops {
                 array.object { object in
-                  object.put("machine", stop.machine)
-                  object.put("role", stop.role.rawValue)
-                  object.put("verdict", stop.verdict.rawValue)
-                  object.put("because", stop.because)
-                  object.put("reason", stop.reason)
+                  object.put("machine", hop.machine)
+                  object.put("role", hop.role.rawValue)
+                  object.put("verdict", hop.verdict.rawValue)
+                  object.put("because", hop.because)
+                  object.put("reason", hop.reason)
                   object.array("steps") { array in
-                    for step in stop.trace.steps {
-                      array.object { Self.write(step, on: stop.machine, to: &$0) }
+                    for step in hop.trace.steps {
+                      array.object { Self.write(step, on: hop.machine, to: &$0) }
                     }
                   }
                 }

@@ -48,9 +48,9 @@ struct ApplyVerb: Verb {
 
   func validate() throws {
     guard let confirm else { return }
-    let duration: OpeningDuration
-    do throws(OpeningError) {
-      duration = try OpeningDuration(confirm)
+    let duration: GrantDuration
+    do throws(TemporaryGrantError) {
+      duration = try GrantDuration(confirm)
     } catch {
       throw ValidationError("--confirm: \(error)")
     }
@@ -77,7 +77,7 @@ struct ApplyVerb: Verb {
     let applied: Applied
     if let daemon { applied = try hand(loaded, to: daemon) } else { applied = try applyDirectly(loaded) }
     report(applied, cut, loaded)
-    if applied.unkept != nil { throw ExitCode(1) }
+    if applied.notPersisted != nil { throw ExitCode(1) }
   }
 
   /// What was sent, and the generation since.
@@ -85,7 +85,7 @@ struct ApplyVerb: Verb {
     var operations: Int
     var generation: UInt32
     /// Why it could not be stored; nil where it was.
-    var unkept: String?
+    var notPersisted: String?
   }
 
   /// Lets the daemon do it: the policy and its lists are handed over as they were read here.
@@ -94,7 +94,7 @@ struct ApplyVerb: Verb {
     request["path"] = DaemonVerb.absolute(options.policy)
     request["machine"] = options.machine.given
     request["lists"] = loaded.file.lists.map(\.name).joined(separator: "\n")
-    if let confirm, let duration = try? OpeningDuration(confirm) {
+    if let confirm, let duration = try? GrantDuration(confirm) {
       request["confirm"] = String(duration.milliseconds / 1000)
     }
     var applied = Applied(operations: 0, generation: 0)
@@ -104,7 +104,7 @@ struct ApplyVerb: Verb {
     ) { result in
       applied.operations = result["operations"].flatMap { Int($0) } ?? 0
       applied.generation = result["generation"].flatMap { UInt32($0) } ?? 0
-      applied.unkept = result["unkept"]
+      applied.notPersisted = result["unkept"]
     }
     if status != 0 { throw ExitCode(status) }
     return applied
@@ -112,16 +112,16 @@ struct ApplyVerb: Verb {
 
   private func applyDirectly(_ loaded: LoadedPolicy) throws -> Applied {
     let directory = places.directory
-    let lock = try directory.flatMap { try DirectCustody.lock($0) }
-    var custody = try DirectCustody.custody(directory)
+    let lock = try directory.flatMap { try DirectDriver.lock($0) }
+    var driver = try DirectDriver.driver(directory)
     do {
       let candidate = try Candidate(
         loaded.policy, machine: options.machine.name(in: loaded.policy), digest: loaded.digest,
         today: Today.date, live: LiveEndpoints.read(for: loaded.policy).live)
-      let actions = try custody.keeper.apply(
-        candidate, by: DirectCustody.caller, confirm: nil,
+      let actions = try driver.controller.apply(
+        candidate, by: DirectDriver.caller, confirm: nil,
         at: Moment.now)
-      if custody.perform(actions) != nil { throw ExitCode(1) }
+      if driver.perform(actions) != nil { throw ExitCode(1) }
     } catch let code as ExitCode {
       throw code
     } catch {
@@ -130,10 +130,11 @@ struct ApplyVerb: Verb {
     }
     _ = consume lock
     let report = StoredReport(
-      done: "", change: .apply, unkept: custody.unkept, remedy: "Then run the same command again")
+      done: "", change: .apply, notPersisted: driver.notPersisted, remedy: "Then run the same command again")
     if let warning = report.warning { Console.error(warning) }
     return Applied(
-      operations: custody.sent, generation: custody.observed?.generation ?? 0, unkept: custody.unkept)
+      operations: driver.sent, generation: driver.observed?.generation ?? 0, notPersisted: driver.notPersisted
+    )
   }
 
   /// The live connections that the change ends. They are looked for, and told, before it: the caller's own may be one.
@@ -240,7 +241,7 @@ struct ApplyVerb: Verb {
           object.put("digest", loaded.digest)
           object.put("operations", applied.operations)
           object.put("generation", applied.generation)
-          object.put("stored", applied.unkept == nil)
+          object.put("stored", applied.notPersisted == nil)
           cut.put(in: &object)
         })
     }

@@ -87,7 +87,7 @@ struct AuditVerb: Verb {
         drift: drift, view: view, blindSpots: BlindSpotReader.read(order: look.order),
         health: health(look.facts, role)),
       openings: role.flatMap { role in
-        own.map { Opening.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
+        own.map { TemporaryGrant.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
       } ?? [], notes: notes + look.notes + audit.notes)
   }
 

@@ -87,7 +87,7 @@ struct DoctorVerb: Verb {
       if !walk.unwalked.isEmpty {
         notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
       }
-      return DoctorWalks(subject, of: site, through: walk, in: try LiveSurroundings())
+      return DoctorWalks(subject, of: site, through: walk, in: try LiveHostEnvironment())
     } catch {
       return DoctorWalks(unknown: "\(error)")
     }

@@ -122,7 +122,7 @@ struct ExplainVerb: Verb {
       var socket = try NFTablesSocket()
       let tables = try socket.readAll()
       let order = try HookOrder.read()
-      let surroundings = try LiveSurroundings()
+      let environment = try LiveHostEnvironment()
       let walk = PacketWalk(tables, order: order)
       let packets = LivePackets(question, of: site, on: host, by: interface)
       notes += packets.notes
@@ -136,7 +136,7 @@ struct ExplainVerb: Verb {
       return Explanation(
         ways: packets.asked.map { asked in
           Explanation.way(
-            asked.packet, walk.arrival(asked.packet, in: surroundings), from: asked.source, over: asked.zone,
+            asked.packet, walk.arrival(asked.packet, in: environment), from: asked.source, over: asked.zone,
             on: view)
         })
     } catch let error as HostReadError {

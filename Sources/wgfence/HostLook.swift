@@ -32,7 +32,7 @@ struct HostLook {
       let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }
       return HostLook(
         host: AuditedHost(
-          survey: survey, tables: tables, order: order, surroundings: try LiveSurroundings(),
+          survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
           otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
           tunnelPorts: Set(devices.compactMap(\.listenPort))),
         facts: facts, order: order,

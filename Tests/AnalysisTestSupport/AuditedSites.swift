@@ -22,7 +22,7 @@ package enum AuditedSites {
       time: 1_795_546_601, version: "0.1.0")
   }
 
-  package static func zone(_ name: String, _ kind: Approach.Kind) -> AuditPage.Side {
+  package static func zone(_ name: String, _ kind: Ingress.Kind) -> AuditPage.Side {
     AuditPage.Side(name: name, kind: kind, origin: .zone)
   }
 

@@ -79,10 +79,10 @@ enum FuzzTarget: String, CaseIterable {
 
   /// A stored file is read only where its digest is right: here the digest is made for the bytes.
   private static func state(_ bytes: [UInt8]) {
-    _ = KeptState(bytes)
+    _ = PersistedState(bytes)
     _ = StoredRuleset(bytes)?.table
-    if let kept = KeptState(DigestedFile.wrap("wgfence state 1", bytes)) {
-      precondition(KeptState(kept.bytes) == kept, "another state after it was written and read")
+    if let kept = PersistedState(DigestedFile.wrap("wgfence state 1", bytes)) {
+      precondition(PersistedState(kept.bytes) == kept, "another state after it was written and read")
     }
     if let stored = StoredRuleset(DigestedFile.wrap("wgfence ruleset 1", bytes)) {
       _ = stored.table

@@ -32,7 +32,7 @@ enum Seeds {
   private static var all: [(FuzzTarget, [[UInt8]])] {
     let batches = (1...6).compactMap { try? TableBatch.encode(RandomTable.make(seed: $0)) }
     let provenance = "kind=policy\npath=/etc/wgfence/policy.yaml\npolicy=00\nmachine=m\nby=root\nsince=1\n\n"
-    var state = KeptState()
+    var state = PersistedState()
     state.inForce = 3
     state.pending = .init(
       back: 2, deadline: 5, boot: "b", seconds: 60, by: "root", connections: ["192.0.2.1:1 192.0.2.2:22"])

@@ -12,7 +12,7 @@ import Testing
 @testable import HostAnalysis
 
 /// A host with wg0, eth0, enp5s0 and docker0, behind which is a container.
-private struct Host: Surroundings {
+private struct Host: HostEnvironment {
   static let own = ["10.13.13.2", "fd13:13::2", "198.51.100.7", "192.168.1.1", "172.17.0.1"]
 
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
@@ -105,7 +105,7 @@ struct AuditTests {
               identity: 2, kind: .container(container), snapshot: inside, attachments: [attachment],
               containers: [container.id])
           ], containers: [container.id: container]),
-      tables: tables, surroundings: Host(), otherTables: otherTables.isEmpty ? [:] : [2: otherTables],
+      tables: tables, environment: Host(), otherTables: otherTables.isEmpty ? [:] : [2: otherTables],
       tunnels: [try #require(InterfaceName("wg0"))])
   }
 

@@ -11,7 +11,7 @@ import Testing
 @testable import HostAnalysis
 
 /// A host with wg0 (10.13.13.2 and fd13:13::2), eth0 (198.51.100.7) and docker0 (172.17.0.1).
-private struct Host: Surroundings {
+private struct Host: HostEnvironment {
   static let own = ["10.13.13.2", "fd13:13::2", "198.51.100.7", "172.17.0.1", "127.0.0.1", "::1"]
 
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
@@ -190,7 +190,7 @@ struct CutFlowsTests {
   func undetermined() throws {
     let desired = try Self.view(Self.closed)
     var table = Lowering.table(desired.ruleset)
-    let chain = try #require(table.chains.firstIndex { $0.name == "gate" })
+    let chain = try #require(table.chains.firstIndex { $0.name == "ingress" })
     table.chains[chain].rules.insert(
       KernelRule(expressions: [.opaque(name: "socket", data: [1, 2, 3]), .verdict(.drop)]), at: 0)
     var judge = FlowJudge(

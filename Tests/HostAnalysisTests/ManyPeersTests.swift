@@ -154,7 +154,7 @@ struct ManyPeersTests {
       let view = site.view(of: policy.machine(named: "hub")!)
       let audited = AuditedHost(
         survey: HostSurvey(host: NamespaceSnapshot(identity: 1, kind: .host, snapshot: host), others: []),
-        tables: [site.table(of: policy.machine(named: "hub")!)], order: nil, surroundings: Nowhere(),
+        tables: [site.table(of: policy.machine(named: "hub")!)], order: nil, environment: Nowhere(),
         otherTables: [:], tunnels: [Self.wg0], tunnelPorts: [51820])
       return Self.seconds { _ = Audit(of: audited, by: view) }
     }
@@ -185,8 +185,8 @@ struct ManyPeersTests {
   }
 }
 
-/// Surroundings of packets that are all for the host.
-private struct Nowhere: Surroundings {
+/// HostEnvironment of packets that are all for the host.
+private struct Nowhere: HostEnvironment {
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? { .local }
   func route(_ question: RouteQuestion) -> RouteAnswer { .local }
   func facts(of interface: InterfaceName) -> InterfaceFacts? { InterfaceFacts(index: 1) }

@@ -68,9 +68,9 @@ import Testing
     let explanation = try Self.ask(
       test.machine, from: test.from, to: test.to, destination: test.destination, over: test.over)
     #expect(explanation.verdict == test.verdict)
-    let stop = try #require(explanation.deciding?.deciding)
-    #expect(stop.because.hasPrefix(test.because), "\(stop.because) \(stop.reason)")
-    #expect(!stop.trace.steps.isEmpty)
+    let hop = try #require(explanation.deciding?.deciding)
+    #expect(hop.because.hasPrefix(test.because), "\(hop.because) \(hop.reason)")
+    #expect(!hop.trace.steps.isEmpty)
   }
 
   @Test("asks both families, and a packet for each port")
@@ -84,7 +84,7 @@ import Testing
   @Test("goes across the sender, the tunnel and the hub, and says who refuses")
   func across() throws {
     func roles(_ explanation: Explanation) -> [String] {
-      explanation.ways[0].stops.map { "\($0.role) \($0.machine) \($0.verdict)" }
+      explanation.ways[0].hops.map { "\($0.role) \($0.machine) \($0.verdict)" }
     }
     #expect(
       try roles(Self.ask("onprem", from: "laptop-eric", to: "postgres", .across)) == [

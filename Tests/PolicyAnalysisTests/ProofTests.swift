@@ -76,9 +76,9 @@ import Testing
   @Test(
     "does not take a chain for what it is when it is hooked in elsewhere",
     arguments: [
-      ("raw", NFT.hookPrerouting, Int32(-150)), ("gate", NFT.hookPrerouting, -300),
-      ("gate", NFT.hookPrerouting, -50),
-      ("gate", NFT.hookInput, -150), ("input", NFT.hookForward, 0), ("forward", NFT.hookInput, -1),
+      ("raw", NFT.hookPrerouting, Int32(-150)), ("ingress", NFT.hookPrerouting, -300),
+      ("ingress", NFT.hookPrerouting, -50),
+      ("ingress", NFT.hookInput, -150), ("input", NFT.hookForward, 0), ("forward", NFT.hookInput, -1),
       ("output", NFT.hookPostrouting, 0), ("postrouting", NFT.hookPostrouting, 50),
     ])
   func places(_ chain: String, _ hook: UInt32, _ priority: Int32) throws {

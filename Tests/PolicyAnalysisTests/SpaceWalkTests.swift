@@ -14,7 +14,7 @@ import Testing
 @Suite("A walk over classes of packets") struct SpaceWalkTests {
   private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
     ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent),
-    ("gate", NFT.hookPrerouting, .present, .absent),
+    ("ingress", NFT.hookPrerouting, .present, .absent),
     ("input", NFT.hookInput, .present, .absent), ("forward", NFT.hookForward, .present, .present),
     ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),
   ]
@@ -117,10 +117,10 @@ import Testing
   @Test("says that it does not know what hangs on an expression that no rule of ours has")
   func unknown() {
     let chain = KernelChain(
-      name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: 0, policy: .drop),
+      name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: 0, policy: .drop),
       rules: [KernelRule(expressions: [.opaque(name: "numgen", data: []), .verdict(.accept)])])
     let walk = SpaceWalk(KernelTable(family: NFT.familyInet, name: "t", chains: [chain]))
-    let ends = walk.ends(of: [PacketSpace(.ipv4, input: .present, output: .absent)], chain: "gate")
+    let ends = walk.ends(of: [PacketSpace(.ipv4, input: .present, output: .absent)], chain: "ingress")
     #expect(ends.map(\.verdict) == [.undetermined])
   }
 }

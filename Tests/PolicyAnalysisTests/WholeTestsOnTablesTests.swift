@@ -49,7 +49,7 @@ import Testing
   }
 
   private let accept = KernelRule(expressions: [.verdict(.accept)])
-  private static let everywhere = ["raw", "gate", "input", "forward"]
+  private static let everywhere = ["raw", "ingress", "input", "forward"]
 
   @Test("a deny holds as long as one machine on the way refuses, and fails where each lets on")
   func relayed() throws {
@@ -100,10 +100,10 @@ import Testing
       ])
     }
     let denied = try failures(
-      "{ from: lan, to: server, deny: [ssh] }", [("server", ["raw", "gate"], rule(.accept))])
+      "{ from: lan, to: server, deny: [ssh] }", [("server", ["raw", "ingress"], rule(.accept))])
     #expect(denied.map(\.trace?.verdict) == [.accept])
     let allowed = try failures(
-      "{ from: lan, to: server, allow: [web] }", [("server", ["gate"], rule(.drop))])
+      "{ from: lan, to: server, allow: [web] }", [("server", ["ingress"], rule(.drop))])
     #expect(allowed.map(\.trace?.verdict) == [.drop])
   }
 }

@@ -52,7 +52,7 @@ struct StoredRulesetTests {
       #expect(try Enforcer.plan(Self.held, in: &kernel).plan.isEmpty)
       #expect(try run(["nft", "flush", "ruleset"]).status == 0)
       #expect(try run(["nft", "delete", "table", "inet", "wgfence"]).status != 0)
-      #expect(try run(["nft", "add", "rule", "inet", "wgfence", "gate", "accept"]).status != 0)
+      #expect(try run(["nft", "add", "rule", "inet", "wgfence", "ingress", "accept"]).status != 0)
       #expect(try Enforcer.plan(Self.held, in: &kernel).plan.isEmpty)
     }
   }

@@ -23,7 +23,7 @@ struct BoundedProcessTests {
   }
 
   @Test("has no input, and no variable but those that it is given")
-  func surroundings() {
+  func environment() {
     let run = shell("cat; env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD='")
     #expect(
       String(decoding: run.output, as: UTF8.self).split(separator: "\n").sorted() == [

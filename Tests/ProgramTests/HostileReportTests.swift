@@ -89,9 +89,9 @@ enum HostileReports {
   static let explanation = Explanation(ways: [
     Explanation.Way(
       packet: packet, zone: x, source: x,
-      stops: [
-        Explanation.Stop(machine: x, role: .sender, trace: trace, verdict: .accept, because: x, reason: x),
-        Explanation.Stop(machine: x, role: .receiver, trace: trace, verdict: .drop, because: x, reason: x),
+      hops: [
+        Explanation.Hop(machine: x, role: .sender, trace: trace, verdict: .accept, because: x, reason: x),
+        Explanation.Hop(machine: x, role: .receiver, trace: trace, verdict: .drop, because: x, reason: x),
       ])
   ])
 
@@ -176,8 +176,8 @@ enum HostileReports {
         StoredRuleset(Lowering.table(PolicyCompiler.lastResort), from), number: 1, holding: [])
       defer { try? FileManager.default.removeItem(atPath: folder) }
       return [
-        HistoryReport.rolledBack(to: from).description, PanicWish.end.report(from).description,
-        HistoryReport.text(directory, KeptState()).description,
+        HistoryReport.rolledBack(to: from).description, PanicRequest.end.report(from).description,
+        HistoryReport.text(directory, PersistedState()).description,
       ]
     }(),
     "PlanReport": [
@@ -190,8 +190,8 @@ enum HostileReports {
     "ProofReport": [ProofReport.text(Proof(CompiledSite(policy, today: Today.date)), path: x).description],
     "StoredReport": [StoredReport.Change.apply, .confirm, .rollback, .panic, .endPanic, .unload].flatMap {
       change in
-      [nil, x].flatMap { unkept in
-        let report = StoredReport(done: "\(x)", change: change, unkept: unkept, remedy: "\(x)")
+      [nil, x].flatMap { notPersisted in
+        let report = StoredReport(done: "\(x)", change: change, notPersisted: notPersisted, remedy: "\(x)")
         return [report.text.description, report.warning?.description ?? ""]
       }
     },

@@ -15,14 +15,14 @@ struct StoredReportTests {
 
   @Test("where it is stored there is nothing to warn of", arguments: changes)
   func stored(change: StoredReport.Change) {
-    let report = StoredReport(done: "Done", change: change, unkept: nil, remedy: "")
+    let report = StoredReport(done: "Done", change: change, notPersisted: nil, remedy: "")
     #expect(report.warning == nil)
   }
 
   @Test("where it is not, nothing promises that it lasts, and the reason is said", arguments: changes)
   func notStored(change: StoredReport.Change) throws {
     let report = StoredReport(
-      done: "Done", change: change, unkept: "No space left on device", remedy: "Then try again")
+      done: "Done", change: change, notPersisted: "No space left on device", remedy: "Then try again")
     #expect(report.text.description == "Done.\n")
     let warning = try #require(report.warning).description
     #expect(warning.contains("No space left on device") && warning.hasSuffix("Then try again"))
@@ -31,10 +31,10 @@ struct StoredReportTests {
 
   @Test("a panic that is stored is said to hold over a restart")
   func panic() {
-    let done = PanicWish.begin.report(nil)
-    let kept = StoredReport(done: done, change: .panic, unkept: nil, remedy: "")
+    let done = PanicRequest.begin.report(nil)
+    let kept = StoredReport(done: done, change: .panic, notPersisted: nil, remedy: "")
     #expect(kept.text.description.contains("It holds over a restart"))
-    let lost = StoredReport(done: done, change: .panic, unkept: "full", remedy: "")
+    let lost = StoredReport(done: done, change: .panic, notPersisted: "full", remedy: "")
     #expect(!lost.text.description.contains("It holds over a restart"))
     #expect(lost.warning?.description.contains("does not survive a restart") == true)
   }

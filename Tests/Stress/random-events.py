@@ -212,7 +212,7 @@ class RandomEvents:
         SITE.run("nft", "delete", "table", "inet", "wgfence", check=False)
 
     def foreign_rule(self):
-        SITE.run("nft", "insert", "rule", "inet", "wgfence", "gate", "accept", check=False)
+        SITE.run("nft", "insert", "rule", "inet", "wgfence", "ingress", "accept", check=False)
 
     def foreign_table(self):
         SITE.run("nft", "-f", "-", text="table inet other {\nchain c {\n"

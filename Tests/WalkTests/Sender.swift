@@ -11,7 +11,7 @@ import TestSupport
 struct Sender {
   let world: World
   let walk: PacketWalk
-  let surroundings: LiveSurroundings
+  let environment: LiveHostEnvironment
   var tracker = Tracker()
   var result = WalkRound.Result()
   private var nextId: UInt32 = 0x1000_0000
@@ -33,7 +33,7 @@ struct Sender {
         return text.contains("ct mark set") || text.contains("CONNMARK")
       }
     }
-    surroundings = try LiveSurroundings()
+    environment = try LiveHostEnvironment()
   }
 
   private static let sources: [String: [String]] = [
@@ -125,7 +125,7 @@ struct Sender {
     packet.packetType = 0
     if packet.input == nil { packet.user = 0 }
     let trace =
-      packet.input == nil ? walk.departure(packet, in: surroundings) : walk.arrival(packet, in: surroundings)
+      packet.input == nil ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
 
     if getenv("WGFENCE_WALK_VERBOSE") != nil {
       print(

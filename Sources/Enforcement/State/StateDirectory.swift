@@ -4,7 +4,7 @@ internal import Netlink
 
 /// The directory where rulesets and what belongs to them survive: `/var/lib/wgfence` on a host.
 ///
-///     state          what is in force, and what waits (`KeptState`)
+///     state          what is in force, and what waits (`PersistedState`)
 ///     boot           the ruleset that is loaded at boot: the last one that was proven and, if asked for, confirmed
 ///     lock-down      the same policy's ruleset with its failsafe grants alone, loaded where `boot` is damaged
 ///     panic          the same, and nothing outward
@@ -63,10 +63,10 @@ public struct StateDirectory: Sendable {
   }
 
   /// Reads `state`.
-  public func state() -> Content<KeptState> { read("state", limit: 16 << 20) { KeptState($0) } }
+  public func state() -> Content<PersistedState> { read("state", limit: 16 << 20) { PersistedState($0) } }
 
   /// Writes `state`.
-  public func write(_ state: KeptState) throws(StateError) {
+  public func write(_ state: PersistedState) throws(StateError) {
     try writing { () throws(SystemError) in try DurableFile.replace("\(path)/state", state.bytes) }
   }
 

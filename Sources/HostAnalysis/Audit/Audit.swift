@@ -11,7 +11,7 @@ public struct Audit: Sendable {
   /// What answers: the host's own sockets and published ports, then those of other namespaces.
   public let exposures: [Exposure]
   /// The sides from which packets come.
-  public let approaches: [Approach]
+  public let approaches: [Ingress]
   /// What keeps the answer from being whole, as sentences.
   public let notes: [String]
 
@@ -20,11 +20,11 @@ public struct Audit: Sendable {
   public init(of host: AuditedHost, by view: SiteView?) {
     var notes: [String] = []
     if let view {
-      let found = Approach.all(of: host.survey.host.snapshot, by: view)
+      let found = Ingress.all(of: host.survey.host.snapshot, by: view)
       approaches = found.approaches
       notes += found.absent.map { "no interface of \($0) is up: nobody comes that way" }
     } else {
-      approaches = Approach.all(of: host.survey.host.snapshot, tunnels: host.tunnels)
+      approaches = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels)
     }
     let judge = ReachJudge(host, approaches, view)
     let published = PublishedPorts(judge)
@@ -35,8 +35,8 @@ public struct Audit: Sendable {
     for other in host.survey.others {
       exposures += other.snapshot.listeners.map { judge.exposure(of: $0, in: other) }
     }
-    if !judge.fates.unwalked.isEmpty {
-      notes.append("not walked, and might drop it: \(judge.fates.unwalked.joined(separator: ", "))")
+    if !judge.outcomes.unwalked.isEmpty {
+      notes.append("not walked, and might drop it: \(judge.outcomes.unwalked.joined(separator: ", "))")
     }
     notes += host.survey.notes.map(\.description)
     for namespace in host.survey.namespaces {
@@ -51,7 +51,7 @@ public struct Audit: Sendable {
   }
 
   /// An audit of these exposures.
-  init(exposures: [Exposure], approaches: [Approach] = [], notes: [String] = []) {
+  init(exposures: [Exposure], approaches: [Ingress] = [], notes: [String] = []) {
     self.exposures = exposures
     self.approaches = approaches
     self.notes = notes

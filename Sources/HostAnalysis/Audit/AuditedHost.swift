@@ -13,7 +13,7 @@ public struct AuditedHost {
   /// The order of base chains of one priority; nil where it could not be read.
   public var order: HookOrder?
   /// Its routes and addresses.
-  public var surroundings: any Surroundings
+  public var environment: any HostEnvironment
   /// The tables of other namespaces that have some, by the namespace's identity.
   public var otherTables: [UInt64: [KernelTable]]
   /// The interfaces that WireGuard made.
@@ -23,14 +23,14 @@ public struct AuditedHost {
 
   /// A host from its parts.
   public init(
-    survey: HostSurvey, tables: [KernelTable], order: HookOrder? = nil, surroundings: any Surroundings,
+    survey: HostSurvey, tables: [KernelTable], order: HookOrder? = nil, environment: any HostEnvironment,
     otherTables: [UInt64: [KernelTable]] = [:], tunnels: Set<InterfaceName> = [],
     tunnelPorts: Set<UInt16> = []
   ) {
     self.survey = survey
     self.tables = tables
     self.order = order
-    self.surroundings = surroundings
+    self.environment = environment
     self.otherTables = otherTables
     self.tunnels = tunnels
     self.tunnelPorts = tunnelPorts

@@ -82,7 +82,7 @@ public struct Exposure: Sendable, Hashable {
     isExposed = reachable.contains { $0.verdict == .accept && $0.standing == .ungranted }
   }
 
-  /// Whether some side's fate is not known.
+  /// Whether some side's outcome is not known.
   public var isUndetermined: Bool { reachable.contains { $0.verdict == .undetermined } }
 }
 

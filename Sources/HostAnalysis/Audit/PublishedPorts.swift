@@ -63,7 +63,7 @@ struct PublishedPorts {
             asked[source.family, default: []].insert(destination)
             for transport in [IPProtocol.tcp, .udp] {
               for ports in ranges {
-                let question = PacketFates.Question(
+                let question = PacketOutcomes.Question(
                   input: interface.name, source: source, destination: destination, transport: transport,
                   port: ports.lowerBound)
                 for (port, target) in Self.targets(walk, question, ports, judge) {
@@ -92,9 +92,9 @@ struct PublishedPorts {
 
   /// The ports of a class whose packets go elsewhere, and where.
   private static func targets(
-    _ walk: PacketWalk, _ question: PacketFates.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
+    _ walk: PacketWalk, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
   ) -> [(UInt16, PublishedTarget)] {
-    let trace = walk.trace(question.packet, hooks: [NFT.hookPrerouting], in: judge.host.surroundings)
+    let trace = walk.trace(question.packet, hooks: [NFT.hookPrerouting], in: judge.host.environment)
     guard let end = trace.packet.map({ (address: $0.destination, port: $0.destinationPort) }),
       end.address != question.destination || end.port != question.port
     else { return [] }
@@ -111,7 +111,7 @@ struct PublishedPorts {
   }
 
   /// One sender of each family: whom a translation asks for is seldom more than the interface.
-  private static func senders(_ approach: Approach, _ interface: InterfaceName) -> [IPAddress] {
+  private static func senders(_ approach: Ingress, _ interface: InterfaceName) -> [IPAddress] {
     let addresses = approach.sources.flatMap { $0.senders(by: interface) }
     return AddressFamily.allCases.compactMap { family in addresses.last { $0.family == family } }
   }

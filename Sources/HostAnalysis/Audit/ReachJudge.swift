@@ -12,9 +12,9 @@ internal import Ruleset
 /// A class, since it remembers what ports that no rule tells apart have in common.
 final class ReachJudge {
   let host: AuditedHost
-  let approaches: [Approach]
+  let approaches: [Ingress]
   let view: SiteView?
-  let fates: PacketFates
+  let outcomes: PacketOutcomes
   private let services: ServiceIndex
   private var known: [Shape: [Exposure.Reach]] = [:]
   /// Whether what is being judged hangs on the very port, and not on its class alone.
@@ -39,11 +39,11 @@ final class ReachJudge {
     let standing: Exposure.Standing
   }
 
-  init(_ host: AuditedHost, _ approaches: [Approach], _ view: SiteView?) {
+  init(_ host: AuditedHost, _ approaches: [Ingress], _ view: SiteView?) {
     self.host = host
     self.approaches = approaches
     self.view = view
-    fates = PacketFates(host.tables, order: host.order, surroundings: host.surroundings, view: view)
+    outcomes = PacketOutcomes(host.tables, order: host.order, environment: host.environment, view: view)
     services = ServiceIndex((view?.policy.services ?? []) + ServiceCatalogue.services)
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
   }
@@ -72,52 +72,54 @@ final class ReachJudge {
   }
 
   private func reaches(_ listener: Listener) -> [Exposure.Reach] {
-    reaches(listener, in: host.survey.host) { fate, question, approach in
-      guard fate.end == .host, fate.address == question.destination, fate.port == nil else {
-        return self.arrived(fate, question, approach)
+    reaches(listener, in: host.survey.host) { outcome, question, approach in
+      guard outcome.end == .host, outcome.address == question.destination, outcome.port == nil else {
+        return self.arrived(outcome, question, approach)
       }
-      guard self.isTunnelPort(question) else { return self.judged(fate, approach) }
+      guard self.isTunnelPort(question) else { return self.judged(outcome, approach) }
       self.hangsOnPort = true
       return Judged(
-        verdict: .accept, because: fate.because, reason: "WireGuard's own port", standing: .unjudged)
+        verdict: .accept, because: outcome.because, reason: "WireGuard's own port", standing: .unjudged)
     }
   }
 
   /// What becomes of a packet that was translated: whether somebody answers where it goes.
-  private func arrived(_ fate: PacketFate, _ question: PacketFates.Question, _ approach: Approach) -> Judged {
+  private func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ approach: Ingress)
+    -> Judged
+  {
     hangsOnPort = true
-    let port = fate.port ?? question.port
-    let place = "\(fate.address) port \(port)"
-    if fate.end == .host {
-      guard listens(host.survey.host, fate.address, port, question.transport) else {
+    let port = outcome.port ?? question.port
+    let place = "\(outcome.address) port \(port)"
+    if outcome.end == .host {
+      guard listens(host.survey.host, outcome.address, port, question.transport) else {
         return silent("is translated to \(place), where nobody listens")
       }
-      return judged(fate, approach)
+      return judged(outcome, approach)
     }
-    guard let other = namespace(with: fate.address) else {
-      return judged(fate, approach, reason: "goes on to \(place), which is not on this host")
+    guard let other = namespace(with: outcome.address) else {
+      return judged(outcome, approach, reason: "goes on to \(place), which is not on this host")
     }
-    guard listens(other, fate.address, port, question.transport) else {
+    guard listens(other, outcome.address, port, question.transport) else {
       return silent("goes on to \(place) in \(other.kind), where nobody listens")
     }
-    return inside(other, fate.address, port, question) ?? judged(fate, approach)
+    return inside(other, outcome.address, port, question) ?? judged(outcome, approach)
   }
 
   private func silent(_ reason: String) -> Judged {
     Judged(verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
   }
 
-  private func judged(_ fate: PacketFate, _ approach: Approach, reason: String? = nil) -> Judged {
+  private func judged(_ outcome: PacketOutcome, _ approach: Ingress, reason: String? = nil) -> Judged {
     let standing: Exposure.Standing =
-      fate.verdict != .accept
-      ? .unjudged : fate.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
+      outcome.verdict != .accept
+      ? .unjudged : outcome.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
     return Judged(
-      verdict: fate.verdict, because: fate.because, reason: reason ?? fate.reason,
+      verdict: outcome.verdict, because: outcome.because, reason: reason ?? outcome.reason,
       standing: standing)
   }
 
   /// Whether it is for WireGuard itself. A policy says so of its own tunnels.
-  private func isTunnelPort(_ question: PacketFates.Question) -> Bool {
+  private func isTunnelPort(_ question: PacketOutcomes.Question) -> Bool {
     view == nil && question.transport == .udp && host.tunnelPorts.contains(question.port)
   }
 
@@ -148,12 +150,12 @@ final class ReachJudge {
   }
 
   private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
-    reaches(listener, in: other) { fate, question, approach in self.arrived(fate, question, approach) }
+    reaches(listener, in: other) { outcome, question, approach in self.arrived(outcome, question, approach) }
   }
 
   /// What is said of a packet for another namespace that no rule of the host has a say in; nil where they have.
   private func passed(
-    _ question: PacketFates.Question, to other: NamespaceSnapshot, _ approach: Approach
+    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ approach: Ingress
   ) -> Judged? {
     let open: Judged
     if let parent = parent(of: question.destination, in: other, on: approach) {
@@ -161,7 +163,7 @@ final class ReachJudge {
         verdict: .accept, because: "nothing objects",
         reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
         standing: approach.kind == .tunnel ? .unjudged : .ungranted)
-    } else if fates.fate(question).end == .output(question.input) {
+    } else if outcomes.outcome(question).end == .output(question.input) {
       open = Judged(
         verdict: .accept, because: "one bridge",
         reason: "a neighbour on \(question.input): what it sends is not routed", standing: .unjudged)
@@ -173,7 +175,7 @@ final class ReachJudge {
 
   /// What the rules of the namespace itself say of a packet that comes to it, where they do not let it in.
   private func inside(
-    _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketFates.Question
+    _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketOutcomes.Question
   ) -> Judged? {
     guard let walk = otherWalks[other.identity] else { return nil }
     // Ports are in classes by the host's rules, and not by these.
@@ -189,7 +191,7 @@ final class ReachJudge {
   }
 
   /// The interface of the host on which the address's own stands beside it (macvlan, ipvlan), where this side comes by it.
-  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Approach)
+  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Ingress)
     -> InterfaceName?
   {
     guard let interface = other.snapshot.interface(owning: address),
@@ -205,7 +207,7 @@ final class ReachJudge {
   private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
     Shape(
       transport: listener.protocol, address: listener.address, isDualStack: listener.isDualStack,
-      boundInterface: listener.boundInterface, portClass: fates.classes.number(of: listener.port),
+      boundInterface: listener.boundInterface, portClass: outcomes.classes.number(of: listener.port),
       namespace: namespace)
   }
 
@@ -213,7 +215,7 @@ final class ReachJudge {
   /// becomes of packets that nothing stops on the host.
   private func reaches(
     _ listener: Listener, in place: NamespaceSnapshot,
-    _ arrive: (PacketFate, PacketFates.Question, Approach) -> Judged
+    _ arrive: (PacketOutcome, PacketOutcomes.Question, Ingress) -> Judged
   ) -> [Exposure.Reach] {
     if listener.isLoopbackOnly { return [] }
     let shape = shape(listener, place.identity)
@@ -223,8 +225,9 @@ final class ReachJudge {
     let found = approaches.flatMap { approach in
       side(approach, listener, of: other) { question in
         if let passed = other.flatMap({ self.passed(question, to: $0, approach) }) { return passed }
-        let fate = self.fates.fate(question)
-        return fate.verdict == .accept ? arrive(fate, question, approach) : self.judged(fate, approach)
+        let outcome = self.outcomes.outcome(question)
+        return outcome.verdict == .accept
+          ? arrive(outcome, question, approach) : self.judged(outcome, approach)
       }
     }
     if !hangsOnPort { known[shape] = found }
@@ -233,8 +236,8 @@ final class ReachJudge {
 
   /// The reaches of one side: for each sender the most that any of its ways lets through.
   private func side(
-    _ approach: Approach, _ listener: Listener, of other: NamespaceSnapshot? = nil,
-    _ judge: (PacketFates.Question) -> Judged
+    _ approach: Ingress, _ listener: Listener, of other: NamespaceSnapshot? = nil,
+    _ judge: (PacketOutcomes.Question) -> Judged
   ) -> [Exposure.Reach] {
     var reaches: [Exposure.Reach] = []
     var senders: [[String]] = []
@@ -246,7 +249,7 @@ final class ReachJudge {
       search: for interface in interfaces {
         for address in source.senders(by: interface.name) where listener.serves(address.family) {
           for destination in destinations(of: listener, address.family, on: interface, of: other) {
-            let question = PacketFates.Question(
+            let question = PacketOutcomes.Question(
               input: interface.name, source: address, destination: destination, transport: listener.protocol,
               port: listener.port)
             let judged = judge(question)

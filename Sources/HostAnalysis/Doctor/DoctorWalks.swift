@@ -53,14 +53,14 @@ public struct DoctorWalks: Sendable {
   /// machine that the subject is looked at as.
   public init(
     _ subject: DoctorSubject, of site: CompiledSite?, through walk: PacketWalk,
-    in surroundings: any Surroundings
+    in environment: any HostEnvironment
   ) {
-    listening = .known(Self.listening(subject, walk, surroundings))
+    listening = .known(Self.listening(subject, walk, environment))
     guard let site, let role = subject.role else {
       granted = .unknown(DoctorSubject.noPolicy)
       return
     }
-    granted = .known(Self.granted(subject, role, site, walk, surroundings))
+    granted = .known(Self.granted(subject, role, site, walk, environment))
   }
 
   /// More packets than this are not asked about.
@@ -68,16 +68,16 @@ public struct DoctorWalks: Sendable {
 
   private static func granted(
     _ subject: DoctorSubject, _ role: DoctorSubject.Role, _ site: CompiledSite, _ walk: PacketWalk,
-    _ surroundings: any Surroundings
+    _ environment: any HostEnvironment
   ) -> Granted {
     var granted = Granted()
-    let journeys = Journeys(site, judges: [role.machine.name])
+    let paths = PacketPaths(site, judges: [role.machine.name])
     for grant in role.policy.grants + role.policy.failsafe where grant.until.map({ $0 >= site.today }) ?? true
     {
       for target in grant.to where target.machine == role.machine.name {
         for service in grant.services {
           let question = Question(sources: grant.from, target: target, service: service)
-          let packets = LivePackets(question, through: journeys, on: subject.facts.host)
+          let packets = LivePackets(question, through: paths, on: subject.facts.host)
           if packets.asked.isEmpty, let note = packets.notes.first { granted.gaps.append(note) }
           for asked in packets.asked {
             guard granted.packets.count < most else {
@@ -88,7 +88,7 @@ public struct DoctorWalks: Sendable {
               GrantedPacket(
                 what: "\(PolicyWords.of(service, asked.packet)) from \(asked.source) over \(asked.zone)",
                 line: "\(grant.location.file):\(grant.location.line)",
-                trace: walk.arrival(asked.packet, in: surroundings)))
+                trace: walk.arrival(asked.packet, in: environment)))
           }
         }
       }
@@ -98,7 +98,7 @@ public struct DoctorWalks: Sendable {
 
   /// From each peer's endpoint; and from anyone, where the policy fixes the port.
   private static func listening(
-    _ subject: DoctorSubject, _ walk: PacketWalk, _ surroundings: any Surroundings
+    _ subject: DoctorSubject, _ walk: PacketWalk, _ environment: any HostEnvironment
   ) -> [Listening] {
     var walks: [Listening] = []
     for tunnel in subject.tunnels {
@@ -119,7 +119,7 @@ public struct DoctorWalks: Sendable {
           source: address, destination: own, transport: .udp, sourcePort: from, destinationPort: port,
           input: input)
         walks.append(
-          Listening(tunnel: tunnel.name, sender: sender, trace: walk.arrival(packet, in: surroundings)))
+          Listening(tunnel: tunnel.name, sender: sender, trace: walk.arrival(packet, in: environment)))
       }
     }
     return walks

@@ -49,7 +49,7 @@ public struct AuditPage: Sendable {
     /// The zone's or the interface's name.
     public let name: String
     /// What is trusted of it.
-    public let kind: Approach.Kind
+    public let kind: Ingress.Kind
     /// Whether it is a zone of a policy, or an interface.
     public let origin: Origin
 
@@ -60,7 +60,7 @@ public struct AuditPage: Sendable {
     }
 
     /// A side from its parts.
-    public init(name: String, kind: Approach.Kind, origin: Origin) {
+    public init(name: String, kind: Ingress.Kind, origin: Origin) {
       self.name = name
       self.kind = kind
       self.origin = origin

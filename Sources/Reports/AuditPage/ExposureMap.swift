@@ -104,7 +104,7 @@ package struct ExposureMap: Sendable, Hashable {
     case undetermined
 
     /// What becomes of this reach from a side of this kind; nil where nothing flows.
-    init?(_ reach: Exposure.Reach, from kind: Approach.Kind) {
+    init?(_ reach: Exposure.Reach, from kind: Ingress.Kind) {
       switch reach.verdict {
       case .accept:
         switch reach.standing {

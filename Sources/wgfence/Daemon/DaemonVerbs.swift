@@ -100,18 +100,18 @@ struct RollbackVerb: Verb {
       if list { request["list"] = "yes" }
       return try daemon.run(request)
     }
-    try DirectCustody.run(places, namespace, list ? .reading : .writing) {
-      (custody, directory) throws(Refusal) in
-      let state = custody.keeper.state
+    try DirectDriver.run(places, namespace, list ? .reading : .writing) {
+      (driver, directory) throws(Refusal) in
+      let state = driver.controller.state
       if list { return Console.print(HistoryReport.text(directory, state)) }
       let number = try directory.number(asked: to, state)
-      if let failure = custody.perform(try custody.keeper.rollback(to: number, by: DirectCustody.caller)) {
+      if let failure = driver.perform(try driver.controller.rollback(to: number, by: DirectDriver.caller)) {
         throw Refusal("\(failure)")
       }
-      try DirectCustody.conclude(
+      try DirectDriver.conclude(
         StoredReport(
-          done: HistoryReport.rolledBack(to: custody.keeper.inForce), change: .rollback,
-          unkept: custody.unkept,
+          done: HistoryReport.rolledBack(to: driver.controller.inForce), change: .rollback,
+          notPersisted: driver.notPersisted,
           remedy: "Then run wgfence rollback --to \(number)"))
     }
   }
@@ -140,17 +140,18 @@ struct PanicVerb: Verb {
       if end { request["end"] = "yes" }
       return try daemon.run(request)
     }
-    try DirectCustody.run(places, namespace, end ? .writing : .mustWrite) { (custody, _) throws(Refusal) in
-      let (caller, wish) = (DirectCustody.caller, end ? PanicWish.end : .begin)
+    try DirectDriver.run(places, namespace, end ? .writing : .mustWrite) { (driver, _) throws(Refusal) in
+      let (caller, wish) = (DirectDriver.caller, end ? PanicRequest.end : .begin)
       let actions =
         switch wish {
-        case .begin: custody.keeper.panic(by: caller, at: Moment.now)
-        case .end: try custody.keeper.endPanic(by: caller)
+        case .begin: driver.controller.panic(by: caller, at: Moment.now)
+        case .end: try driver.controller.endPanic(by: caller)
         }
-      if let failure = custody.perform(actions) { throw Refusal("\(failure)") }
-      try DirectCustody.conclude(
+      if let failure = driver.perform(actions) { throw Refusal("\(failure)") }
+      try DirectDriver.conclude(
         StoredReport(
-          done: wish.report(custody.keeper.inForce), change: wish.change, unkept: custody.unkept,
+          done: wish.report(driver.controller.inForce), change: wish.change,
+          notPersisted: driver.notPersisted,
           remedy: "Then run the same command again"))
     }
   }
@@ -187,7 +188,9 @@ struct OpenVerb: Verb {
   func validate() throws {
     if end { return }
     guard let duration else { throw ValidationError("say how long: --for 30m") }
-    do throws(OpeningError) { _ = try OpeningDuration(duration) } catch { throw ValidationError("\(error)") }
+    do throws(TemporaryGrantError) { _ = try GrantDuration(duration) } catch {
+      throw ValidationError("\(error)")
+    }
     guard because?.isEmpty == false else { throw ValidationError("say why: --because \"…\"") }
   }
 

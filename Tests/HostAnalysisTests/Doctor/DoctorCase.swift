@@ -15,12 +15,12 @@ struct DoctorCase: Sendable, CustomTestStringConvertible {
   var says: [String] = []
   /// What its fix has to say.
   var fix = ""
-  let spoil: @Sendable (inout Patient) -> Void
+  let spoil: @Sendable (inout HostFixture) -> Void
 
   init(
     _ text: String, _ check: DoctorCheck, _ severity: FindingSeverity?, _ says: [String] = [],
     fix: String = "",
-    _ spoil: @escaping @Sendable (inout Patient) -> Void
+    _ spoil: @escaping @Sendable (inout HostFixture) -> Void
   ) {
     testDescription = text
     self.check = check
@@ -32,7 +32,7 @@ struct DoctorCase: Sendable, CustomTestStringConvertible {
 
   /// Judges the case: exactly one finding of the check, or none and no gap either.
   func judge() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     spoil(&patient)
     let diagnosis = try patient.diagnosis()
     let findings = diagnosis.findings.filter { $0.check == check }

@@ -16,7 +16,7 @@ import Testing
         fix: "listen-port 51820"
       ) {
         $0.listenPort = 51821
-        $0.listeners = [Listener(protocol: .udp, address: Patient.ip("0.0.0.0"), port: 51821)]
+        $0.listeners = [Listener(protocol: .udp, address: HostFixture.ip("0.0.0.0"), port: 51821)]
       },
       DoctorCase("no port at all", .listenPort, .error, ["no port"]) { $0.listenPort = nil },
       DoctorCase("nobody is bound to it", .listenPort, .error, ["no socket is bound to 51820/udp"]) {
@@ -27,49 +27,50 @@ import Testing
         ["inet ufw-like input handle 7 drops", "ec2 at 203.0.113.10", "anyone"],
         fix: "nft delete rule inet ufw-like input handle 7"
       ) {
-        $0.tables = [Patient.foreign([Patient.port(51820, [.verdict(.drop)])])]
+        $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.drop)])])]
       },
       DoctorCase(
         "a foreign policy drops it", .listenPort, .error, ["inet ufw-like ufw-input policy drops"],
         fix: "ufw allow"
       ) {
         $0.tables = [
-          Patient.foreign([Patient.port(8888, [.verdict(.accept)])], chain: "ufw-input", policy: .drop)
+          HostFixture.foreign(
+            [HostFixture.port(8888, [.verdict(.accept)])], chain: "ufw-input", policy: .drop)
         ]
       },
       DoctorCase("without a policy it may not be needed", .listenPort, .information, ["inet ufw-like input"])
       {
         $0.machine = nil
-        $0.tables = [Patient.foreign([Patient.port(51820, [.verdict(.drop)])])]
+        $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.drop)])])]
       },
       DoctorCase("a foreign rule lets it in", .listenPort, nil) {
-        $0.tables = [Patient.foreign([Patient.port(51820, [.verdict(.accept)])], policy: .drop)]
+        $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.accept)])], policy: .drop)]
       },
       DoctorCase(
         "a foreign rule drops a grant", .otherFirewall, .error,
         ["handle 7 drops", "8888/tcp from laptop-eric over wg0", "policy.yaml:19"]
       ) {
-        $0.tables = [Patient.foreign([Patient.port(8888, [.verdict(.drop)])])]
+        $0.tables = [HostFixture.foreign([HostFixture.port(8888, [.verdict(.drop)])])]
       },
       DoctorCase("a foreign rule rejects a grant", .otherFirewall, .error, ["handle 7 rejects"]) {
-        $0.tables = [Patient.foreign([Patient.port(5432, [.reject(type: NFT.rejectICMPX, code: 3)])])]
+        $0.tables = [HostFixture.foreign([HostFixture.port(5432, [.reject(type: NFT.rejectICMPX, code: 3)])])]
       },
       DoctorCase(
         "a foreign policy drops many grants, in one line", .otherFirewall, .error,
         ["5432/tcp from ec2", "policy.yaml:19, policy.yaml:20, policy.yaml:21"]
       ) {
-        $0.tables = [Patient.foreign([], policy: .drop)]
+        $0.tables = [HostFixture.foreign([], policy: .drop)]
       },
       DoctorCase(
         "a rule that the walk does not know", .otherFirewall, .information, ["numgen", "8888/tcp"],
         fix: "nft -a list chain inet ufw-like input"
       ) {
         $0.tables = [
-          Patient.foreign([Patient.port(8888, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
+          HostFixture.foreign([HostFixture.port(8888, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
         ]
       },
       DoctorCase("a foreign rule for what nobody grants", .otherFirewall, nil) {
-        $0.tables = [Patient.foreign([Patient.port(9999, [.verdict(.drop)])])]
+        $0.tables = [HostFixture.foreign([HostFixture.port(9999, [.verdict(.drop)])])]
       },
     ])
   func firewalls(_ one: DoctorCase) throws { try one.judge() }

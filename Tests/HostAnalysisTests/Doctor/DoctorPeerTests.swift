@@ -15,30 +15,36 @@ import Testing
         "never, though it was dialled", .handshake, .error,
         ["ec2 over wg0 has never answered", "203.0.113.10"]
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil)]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil)]
       },
       DoctorCase("never, and nothing was sent", .handshake, .warning, ["never been heard"]) {
         $0.peers = [
-          Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil, keepalive: 0, sent: 0)
+          HostFixture.peer(
+            HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil, keepalive: 0, sent: 0)
         ]
       },
       DoctorCase(
         "never, and it has to begin", .handshake, .information, ["have to begin: ec2"], fix: "Endpoint"
       ) {
         $0.peers = [
-          Patient.peer(
-            Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], endpoint: nil, age: nil, keepalive: 0, sent: 0)
+          HostFixture.peer(
+            HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], endpoint: nil, age: nil, keepalive: 0,
+            sent: 0)
         ]
       },
       DoctorCase("long ago, with a keepalive", .handshake, .error, ["3 hours ago", "every 25 seconds"]) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 3 * 3600)]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 3 * 3600)]
       },
       DoctorCase("long ago, though something is being sent", .handshake, .error, ["packets are being sent"]) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)]
-        $0.sentMeanwhile = [Patient.ec2Key]
+        $0.peers = [
+          HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)
+        ]
+        $0.sentMeanwhile = [HostFixture.ec2Key]
       },
       DoctorCase("long ago, silent", .handshake, .information, ["may be all right: ec2 for 3 minutes"]) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)]
+        $0.peers = [
+          HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)
+        ]
       },
       DoctorCase(
         "many that have to begin, in one line", .handshake, .information,
@@ -46,13 +52,14 @@ import Testing
       ) {
         $0.machine = nil
         $0.peers = (0..<6).map { place in
-          Patient.peer(
-            place == 0 ? Patient.strangerKey : Patient.key(UInt8(place) + 100), ["10.9.0.\(place)/32"],
+          HostFixture.peer(
+            place == 0 ? HostFixture.strangerKey : HostFixture.key(UInt8(place) + 100),
+            ["10.9.0.\(place)/32"],
             endpoint: nil, age: nil)
         }
       },
       DoctorCase("just within the time", .handshake, nil) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 180)]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 180)]
       },
     ])
   func handshake(_ one: DoctorCase) throws { try one.judge() }
@@ -63,45 +70,45 @@ import Testing
       DoctorCase(
         "the same as a container bridge's", .allowedIPsOverlap, .warning,
         ["172.17.0.0/16 is ec2's in wg0", "bridge docker0", "only one"]
-      ) { $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole + ["172.17.0.0/16"])] },
+      ) { $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["172.17.0.0/16"])] },
       DoctorCase("inside the LAN's", .allowedIPsOverlap, .warning, ["lies inside 192.168.1.0/24", "enp5s0"]) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole + ["192.168.1.64/26"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["192.168.1.64/26"])]
       },
       DoctorCase(
         "around a container bridge's", .allowedIPsOverlap, .warning,
         ["172.16.0.0/12", "has 172.17.0.0/16 in it"]
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole + ["172.16.0.0/12"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["172.16.0.0/12"])]
       },
       DoctorCase(
         "a network that Docker alone knows", .allowedIPsOverlap, .warning, ["Docker's network ingress"]
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole + ["10.0.0.0/24"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.0.0.0/24"])]
         $0.docker = .known(
           DockerFacts(networks: [DockerNetwork(name: "ingress", subnets: [Prefix("10.0.0.0/24")!])]))
       },
       DoctorCase(
         "the tunnel's own is the LAN's", .allowedIPsOverlap, .warning, ["wg0's own", "10.13.13.0/24"]
       ) {
-        $0.interfaces["enp5s0"] = Patient.interface("enp5s0", 3, ["10.13.13.200/24"])
+        $0.interfaces["enp5s0"] = HostFixture.interface("enp5s0", 3, ["10.13.13.200/24"])
       },
       DoctorCase(
         "two tunnels' peers have the same", .allowedIPsOverlap, .warning,
         ["10.50.0.0/16", "of wg0 and of wg1"]
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole)]
-        $0.interfaces["wg1"] = Patient.interface("wg1", 8, ["10.98.0.1/24"], kind: "wireguard", mtu: 1420)
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole)]
+        $0.interfaces["wg1"] = HostFixture.interface("wg1", 8, ["10.98.0.1/24"], kind: "wireguard", mtu: 1420)
         $0.otherDevices = [
           WireGuardDevice(
-            name: Patient.name("wg1"), publicKey: nil, listenPort: 51999,
-            peers: [Patient.peer(Patient.strangerKey, ["10.50.0.0/16"])])
+            name: HostFixture.name("wg1"), publicKey: nil, listenPort: 51999,
+            peers: [HostFixture.peer(HostFixture.strangerKey, ["10.50.0.0/16"])])
         ]
       },
       DoctorCase("a full tunnel is none", .allowedIPsOverlap, nil) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["0.0.0.0/0", "::/0"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "::/0"])]
       },
       DoctorCase("nor is one by halves", .allowedIPsOverlap, nil) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["0.0.0.0/1", "128.0.0.0/1"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/1", "128.0.0.0/1"])]
       },
     ])
   func overlap(_ one: DoctorCase) throws { try one.judge() }
@@ -112,32 +119,32 @@ import Testing
       DoctorCase(
         "wider than the addresses", .allowedIPsPolicy, .warning, ["ec2's AllowedIPs", "10.77.0.0/16"]
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole + ["10.77.0.0/16"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.77.0.0/16"])]
       },
       DoctorCase("what is behind the hub", .allowedIPsPolicy, nil) {
-        $0.peers = [Patient.peer(Patient.ec2Key, Patient.whole)]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole)]
       },
       DoctorCase(
         "a peer that nobody is", .allowedIPsPolicy, .warning, ["no machine of the policy", "10.13.13.99"]
       ) {
-        $0.peers.append(Patient.peer(Patient.strangerKey, ["10.13.13.99/32"]))
+        $0.peers.append(HostFixture.peer(HostFixture.strangerKey, ["10.13.13.99/32"]))
       },
       DoctorCase(
         "known by its addresses, with another key", .allowedIPsPolicy, .error, ["laptop-eric", "another key"]
       ) {
-        $0.peers.append(Patient.peer(Patient.strangerKey, ["10.13.13.10/32", "fd13:13::10/128"]))
+        $0.peers.append(HostFixture.peer(HostFixture.strangerKey, ["10.13.13.10/32", "fd13:13::10/128"]))
       },
       DoctorCase("known by its key", .allowedIPsPolicy, nil) {
-        $0.peers.append(Patient.peer(Patient.ericKey, ["10.13.13.10/32"]))
+        $0.peers.append(HostFixture.peer(HostFixture.ericKey, ["10.13.13.10/32"]))
       },
       DoctorCase(
         "a machine that no peer reaches", .allowedIPsPolicy, .warning, ["laptop-eric", "10.13.13.10"],
         fix: "ec2"
       ) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["10.13.13.1/32", "fd13:13::/64"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.1/32", "fd13:13::/64"])]
       },
       DoctorCase("everything", .allowedIPsPolicy, .information, ["everything goes to ec2"]) {
-        $0.peers = [Patient.peer(Patient.ec2Key, ["0.0.0.0/0", "::/0"])]
+        $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "::/0"])]
       },
     ])
   func allowedIPs(_ one: DoctorCase) throws { try one.judge() }

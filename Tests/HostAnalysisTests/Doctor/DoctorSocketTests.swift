@@ -18,29 +18,31 @@ import Testing
       DoctorCase(
         "a Swarm past the tunnel", .swarmAddress, .error, ["198.51.100.7", "10.13.13.2"], fix: "10.13.13.2"
       ) {
-        $0.docker = .known(DockerFacts(swarm: SwarmFacts(nodeAddress: Patient.ip("198.51.100.7"))))
+        $0.docker = .known(DockerFacts(swarm: SwarmFacts(nodeAddress: HostFixture.ip("198.51.100.7"))))
       },
       DoctorCase("the same without a line of encrypt", .swarmAddress, .warning, ["198.51.100.7"]) {
         $0.machine = nil
-        $0.docker = .known(DockerFacts(swarm: SwarmFacts(nodeAddress: Patient.ip("198.51.100.7"))))
+        $0.docker = .known(DockerFacts(swarm: SwarmFacts(nodeAddress: HostFixture.ip("198.51.100.7"))))
       },
       DoctorCase("a Swarm's manager past the tunnel", .swarmAddress, .error, ["managers", "203.0.113.10"]) {
         $0.docker = .known(
           DockerFacts(
-            swarm: SwarmFacts(nodeAddress: Patient.ip("10.13.13.2"), managers: [Patient.ip("203.0.113.10")])))
+            swarm: SwarmFacts(
+              nodeAddress: HostFixture.ip("10.13.13.2"), managers: [HostFixture.ip("203.0.113.10")])))
       },
       DoctorCase("a Swarm in the tunnel", .swarmAddress, nil) {
         $0.docker = .known(
           DockerFacts(
-            swarm: SwarmFacts(nodeAddress: Patient.ip("10.13.13.2"), managers: [Patient.ip("10.13.13.1")])))
+            swarm: SwarmFacts(
+              nodeAddress: HostFixture.ip("10.13.13.2"), managers: [HostFixture.ip("10.13.13.1")])))
       },
       DoctorCase(
         "without Docker's socket, a socket that tells", .swarmAddress, .error, ["7946/tcp", "198.51.100.7"]
       ) {
         $0.docker = .unknown("there is none")
         $0.listeners += [
-          Listener(protocol: .tcp, address: Patient.ip("198.51.100.7"), port: 7946),
-          Listener(protocol: .tcp, address: Patient.ip("0.0.0.0"), port: 2377),
+          Listener(protocol: .tcp, address: HostFixture.ip("198.51.100.7"), port: 7946),
+          Listener(protocol: .tcp, address: HostFixture.ip("0.0.0.0"), port: 2377),
         ]
       },
       DoctorCase(
@@ -48,19 +50,20 @@ import Testing
         ["postgres[9] on port 5432/tcp", "10.1.1.1"]
       ) {
         $0.listeners.append(
-          Listener(protocol: .tcp, address: Patient.ip("10.1.1.1"), port: 5432, process: process("postgres")))
+          Listener(
+            protocol: .tcp, address: HostFixture.ip("10.1.1.1"), port: 5432, process: process("postgres")))
       },
       DoctorCase("bound to the tunnel's, which is gone", .boundAddress, .error, ["10.13.13.2"], fix: "wg0") {
         $0.interfaces["wg0"] = nil
-        $0.listeners.append(Listener(protocol: .tcp, address: Patient.ip("10.13.13.2"), port: 5432))
+        $0.listeners.append(Listener(protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432))
       },
       DoctorCase("bound to an address that is local by a route", .boundAddress, nil) {
         $0.ways["10.1.1.1"] = .local
-        $0.listeners.append(Listener(protocol: .tcp, address: Patient.ip("10.1.1.1"), port: 5432))
+        $0.listeners.append(Listener(protocol: .tcp, address: HostFixture.ip("10.1.1.1"), port: 5432))
       },
       DoctorCase("bound to loopback, to many, to a broadcast address, to all", .boundAddress, nil) {
         $0.listeners += ["127.0.0.53", "224.0.0.251", "ff02::fb", "192.168.1.255", "fe80::7", "::"].map {
-          Listener(protocol: .udp, address: Patient.ip($0), port: 5353)
+          Listener(protocol: .udp, address: HostFixture.ip($0), port: 5353)
         }
       },
       DoctorCase(
@@ -69,21 +72,21 @@ import Testing
       ) {
         $0.listeners.append(
           Listener(
-            protocol: .tcp, address: Patient.ip("10.13.13.2"), port: 5432,
+            protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432,
             process: process("db", unit: "db.service")))
         $0.unitOrder = ["db.service": ["network.target"]]
       },
       DoctorCase("one that waits", .boundAddress, nil) {
         $0.listeners.append(
           Listener(
-            protocol: .tcp, address: Patient.ip("10.13.13.2"), port: 5432,
+            protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432,
             process: process("db", unit: "db.service")))
         $0.unitOrder = ["db.service": ["wg-quick@wg0.service"]]
       },
       DoctorCase("one that need not", .boundAddress, nil) {
         $0.listeners.append(
           Listener(
-            protocol: .tcp, address: Patient.ip("10.13.13.2"), port: 5432,
+            protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432,
             process: process("db", unit: "db.service")))
         $0.unitOrder = ["db.service": ["network.target"]]
         $0.settings[.nonLocalBind(.ipv4)] = 1
@@ -91,7 +94,7 @@ import Testing
       DoctorCase("one of which nothing is known", .boundAddress, nil) {
         $0.listeners.append(
           Listener(
-            protocol: .tcp, address: Patient.ip("10.13.13.2"), port: 5432,
+            protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432,
             process: process("db", unit: "db.service")))
       },
     ])

@@ -10,7 +10,7 @@ import Testing
 @Suite("The doctor") struct DoctorTests {
   @Test("has nothing to say of a healthy host, and has looked at all of it")
   func healthy() throws {
-    let diagnosis = try Patient().diagnosis()
+    let diagnosis = try HostFixture().diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(diagnosis.notMade.isEmpty, "\(diagnosis.notMade)")
     #expect(Set(diagnosis.passed.map(\.check)) == Set(DoctorCheck.allCases))
@@ -19,7 +19,7 @@ import Testing
 
   @Test("has nothing to say of a healthy host without a policy but what a policy would be needed for")
   func healthyWithoutPolicy() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     patient.machine = nil
     let diagnosis = try patient.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
@@ -31,7 +31,7 @@ import Testing
 
   @Test("says of a host without tunnel and policy what it could not look at, and finds nothing")
   func nothing() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     patient.machine = nil
     patient.interfaces["wg0"] = nil
     patient.docker = .unknown("there is no socket")
@@ -45,9 +45,9 @@ import Testing
 
   @Test("never passes a check that could not be made, and says why")
   func gaps() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     patient.hasDevice = false
-    patient.unread = [Patient.name("wg0"): "the kernel refused: Operation not permitted"]
+    patient.unread = [HostFixture.name("wg0"): "the kernel refused: Operation not permitted"]
     patient.settings = [:]
     patient.elsewhere.gaps = ["12 processes may not be looked into"]
     patient.docker = .unknown("/run/docker.sock: Permission denied")
@@ -65,9 +65,9 @@ import Testing
 
   @Test("says of a rule that it cannot follow that WireGuard's port is not known to be open")
   func undeterminedPort() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     patient.tables = [
-      Patient.foreign([Patient.port(51820, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
+      HostFixture.foreign([HostFixture.port(51820, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
     ]
     let diagnosis = try patient.diagnosis()
     #expect(!diagnosis.passed.contains { $0.check == .listenPort })
@@ -76,15 +76,15 @@ import Testing
 
   @Test("leaves what its own table drops to plan")
   func own() throws {
-    var patient = Patient()
-    patient.tables = [Patient.foreign([], policy: .drop, table: Ruleset.tableName)]
+    var patient = HostFixture()
+    patient.tables = [HostFixture.foreign([], policy: .drop, table: Ruleset.tableName)]
     #expect(try !patient.diagnosis().findings.contains { $0.check == .otherFirewall })
   }
 
   @Test("puts errors before warnings before information")
   func order() throws {
-    var patient = Patient()
-    patient.interfaces["wg0"] = Patient.interface("wg0", 4, patient.inside, kind: "tun", mtu: 1480)
+    var patient = HostFixture()
+    patient.interfaces["wg0"] = HostFixture.interface("wg0", 4, patient.inside, kind: "tun", mtu: 1480)
     patient.settings[.forwarding(.ipv4)] = 0
     let severities = try patient.diagnosis().findings.map(\.severity)
     #expect(severities == severities.sorted() && Set(severities).count == 3)

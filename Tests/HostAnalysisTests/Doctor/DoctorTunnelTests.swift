@@ -19,8 +19,8 @@ import Testing
     return OtherNamespaces(namespaces: [
       NamespaceFacts(
         kind: container.map { .container(ContainerIdentity(id: $0)) } ?? .process(process), process: process,
-        interfaces: [Patient.interface("wg0", 9, addresses, kind: "tun", mtu: 1420)],
-        wireGuard: wireGuard.map(Patient.name))
+        interfaces: [HostFixture.interface("wg0", 9, addresses, kind: "tun", mtu: 1420)],
+        wireGuard: wireGuard.map(HostFixture.name))
     ])
   }
 
@@ -53,14 +53,14 @@ import Testing
         $0.elsewhere = namespace(["172.17.0.2/16"], wireGuard: [])
       },
       DoctorCase("a socket of a WireGuard that is nowhere", .tunnelInContainer, .information, ["wg7"]) {
-        $0.orphans = [Patient.name("wg7")]
+        $0.orphans = [HostFixture.name("wg7")]
       },
     ])
   func inContainer(_ one: DoctorCase) throws { try one.judge() }
 
   @Test("tells of a tunnel in a container before everything else")
   func first() throws {
-    var patient = Patient()
+    var patient = HostFixture()
     patient.interfaces["wg0"] = nil
     patient.settings[.forwarding(.ipv4)] = 0
     patient.elsewhere = Self.namespace(["10.13.13.2/24"])
@@ -74,64 +74,71 @@ import Testing
         $0.interfaces["wg0"] = nil
       },
       DoctorCase("it is no WireGuard", .tunnelMissing, .error, ["veth"]) {
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "veth")
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "veth")
         $0.hasDevice = false
       },
       DoctorCase("it is a process's", .tunnelMissing, nil) {
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun")
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun")
       },
       DoctorCase("it is down", .tunnelDown, .error, ["wg0"], fix: "ip link set wg0 up") {
-        $0.interfaces["wg0"] = Patient.interface(
+        $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "wireguard", mtu: 1420, state: .down)
       },
       DoctorCase(
         "it lacks IPv6", .tunnelWithoutAddress, .error, ["lacks fd13:13::2"], fix: "fd13:13::2/64 dev wg0"
       ) {
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
       },
       DoctorCase("another interface has its address", .tunnelWithoutAddress, .error, ["docker0 has it"]) {
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["fd13:13::2/64"], kind: "wireguard", mtu: 1420)
-        $0.interfaces["docker0"] = Patient.interface("docker0", 5, ["10.13.13.2/24"], kind: "bridge")
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["fd13:13::2/64"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["docker0"] = HostFixture.interface("docker0", 5, ["10.13.13.2/24"], kind: "bridge")
       },
       DoctorCase("without a policy it has none at all", .tunnelWithoutAddress, .warning, ["no address"]) {
         $0.machine = nil
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["fe80::1/64"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["wg0"] = HostFixture.interface("wg0", 4, ["fe80::1/64"], kind: "wireguard", mtu: 1420)
       },
       DoctorCase("other links are told who has its address", .arpForTunnel, .information, ["10.13.13.2"]) {
         $0.settings[.arpIgnore] = 0
       },
       DoctorCase("a public address is no endpoint", .endpointLeftOut, .warning, ["2001:db8:198::99"]) {
-        $0.interfaces["eth0"] = Patient.interface(
+        $0.interfaces["eth0"] = HostFixture.interface(
           "eth0", 2, ["198.51.100.7/24", "2001:db8:198::7/64", "2001:db8:198::99/64"])
       },
       DoctorCase("private addresses are no endpoints", .endpointLeftOut, nil) {
-        $0.interfaces["docker0"] = Patient.interface(
+        $0.interfaces["docker0"] = HostFixture.interface(
           "docker0", 5, ["172.17.0.1/16", "fd17::1/64"], kind: "bridge")
       },
       DoctorCase(
         "a card stands in a subnet of another machine", .misplacedAddress, .warning,
         ["eth0 has the address 10.50.3.9/24", "10.50.0.0/16, a subnet of ec2", "over wg0"],
         fix: "zones: { lan: { interfaces: [eth0], prefixes: [10.50.3.0/24] } }"
-      ) { $0.interfaces["eth0"] = Patient.interface("eth0", 2, ["198.51.100.7/24", "10.50.3.9/24"]) },
+      ) { $0.interfaces["eth0"] = HostFixture.interface("eth0", 2, ["198.51.100.7/24", "10.50.3.9/24"]) },
       DoctorCase(
         "a card stands in another zone's network", .misplacedAddress, .warning,
         ["eth1 has the address 192.168.1.77/24", "the zone 'lan' of onprem"], fix: "add eth1 to 'interfaces'"
-      ) { $0.interfaces["eth1"] = Patient.interface("eth1", 8, ["192.168.1.77/24"]) },
+      ) { $0.interfaces["eth1"] = HostFixture.interface("eth1", 8, ["192.168.1.77/24"]) },
       DoctorCase("a bridge of containers has a card", .sharedBridge, .warning, ["br-lan", "eth9"]) {
-        $0.interfaces["br-lan"] = Patient.interface("br-lan", 7, [], kind: "bridge")
-        $0.interfaces["eth9"] = Patient.interface("eth9", 8, [], master: 7)
+        $0.interfaces["br-lan"] = HostFixture.interface("br-lan", 7, [], kind: "bridge")
+        $0.interfaces["eth9"] = HostFixture.interface("eth9", 8, [], master: 7)
       },
       DoctorCase("it is IPv4's alone", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
-        $0.policyText = Patient.siteWithoutIPv6
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+        $0.policyText = HostFixture.siteWithoutIPv6
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
       },
       DoctorCase("nobody has IPv6", .ipv6LeftOut, nil) {
         $0.machine = nil
-        $0.interfaces["wg0"] = Patient.interface("wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
-        $0.interfaces["eth0"] = Patient.interface("eth0", 2, ["198.51.100.7/24", "fe80::7/64", "fd00::7/64"])
+        $0.interfaces["wg0"] = HostFixture.interface(
+          "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
+        $0.interfaces["eth0"] = HostFixture.interface(
+          "eth0", 2, ["198.51.100.7/24", "fe80::7/64", "fd00::7/64"])
       },
       DoctorCase("it is a process and not the kernel's", .userspace, .information, ["wg0"]) {
-        $0.interfaces["wg0"] = Patient.interface(
+        $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun", mtu: 1420)
       },
     ])

@@ -205,12 +205,12 @@ sleep 0.5
 seen "where the table is not held, its deletion is repaired" 1 tables
 seen "and counted once" $((before + 1)) status repairs
 verdict "and told with who did it" yes "$(told 'was changed by nft\[')"
-node onprem nft insert rule inet wgfence gate accept
+node onprem nft insert rule inet wgfence ingress accept
 sleep 0.5
 seen "as is a foreign rule" silent to_onprem 3000
 seen "which is counted, too" $((before + 2)) status repairs
 cp "$LAB/without.yaml" "$live.new"
-node onprem sh -c 'nft insert rule inet wgfence gate accept && mv "$1.new" "$1"' _ "$live"
+node onprem sh -c 'nft insert rule inet wgfence ingress accept && mv "$1.new" "$1"' _ "$live"
 sleep 0.5
 seen "as is one that comes right before an edit" $((before + 3)) status repairs
 seen "and the edit holds" silent to_onprem 8888

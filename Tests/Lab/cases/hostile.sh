@@ -129,7 +129,7 @@ shows "open of what there is not" open "$hostile" --from internet --for 60s --be
 shows "open from who is not" open 9100/tcp --from "$hostile" --for 60s --because why
 # Somebody whose program has such a name changes the table.
 cp "$(command -v nft)" "$LAB/onprem/$short"
-node onprem "$LAB/onprem/$short" insert rule inet wgfence gate accept
+node onprem "$LAB/onprem/$short" insert rule inet wgfence ingress accept
 sleep 0.5
 cp "$path.bad" "$path.new" && mv "$path.new" "$path"
 sleep 0.5

@@ -212,7 +212,7 @@ verdict "and that it would open nothing" "[]" "$(said 'd["gained"]')"
 verdict "explain --live lets it in" accept "$(explained onprem 4 verdict "$LAB/questions.yaml" --live --from internet --to postgres)"
 verdict "where explain without it does not" drop "$(answers 4 verdict --machine onprem --from internet --to postgres)"
 enforce questions onprem
-node onprem nft insert rule inet wgfence gate tcp dport 8888 drop
+node onprem nft insert rule inet wgfence ingress tcp dport 8888 drop
 try46 "somebody closes one" silent tcp laptop-eric 10.13.13.2 fd13:13::2 8888
 settle
 verdict "diff --live finds that too" 2 "$(live_difference)"

@@ -58,7 +58,7 @@ verdict "an option that is none" 64 "$(status onprem apply --bogus)"
 verdict "others' tables are as they were, byte for byte" "$before" "$(foreign onprem)"
 
 # Tampering is seen, and mended.
-node onprem nft add rule inet wgfence gate accept
+node onprem nft add rule inet wgfence ingress accept
 node onprem nft add element inet wgfence local-internet/ports '{ tcp . 5432 : accept }'
 verdict "plan finds what somebody added" 2 "$(status onprem plan "$SITE" --machine onprem)"
 verdict "audit says that the kernel differs" 2 "$(status onprem audit "$SITE" --machine onprem)"

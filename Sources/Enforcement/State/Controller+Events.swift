@@ -3,7 +3,7 @@
 public import NetworkModel
 internal import Ruleset
 
-extension Keeper {
+extension Controller {
   /// The daemon begins: what held before it holds again, before anything is read. `isTableThere` says whether the
   /// kernel has a table already.
   public mutating func begin(at now: Moment, isTableThere: Bool) -> [Action] {
@@ -98,7 +98,7 @@ extension Keeper {
           + "see wgfence status")
     }
     // Written before the kernel is touched: whoever dies in between, the way back is known.
-    state.pending = KeptState.Pending(
+    state.pending = PersistedState.Pending(
       back: back, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000, boot: now.boot,
       seconds: confirm.seconds, by: by, connections: confirm.connections)
     return [.promise, .enforce(.candidate(candidate, .policy), .apply(by: by, confirm: confirm))]
@@ -128,7 +128,7 @@ extension Keeper {
   /// daemon should die in between; a disk that is full does not stop it.
   public mutating func panic(by: String, at now: Moment) -> [Action] {
     if state.panic == nil {
-      state.panic = KeptState.Panic(
+      state.panic = PersistedState.Panic(
         since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce)
     }
     let target: Target = accepted.map { .candidate($0, .panic) } ?? .storedPanic
@@ -158,7 +158,7 @@ extension Keeper {
   }
 
   /// The state that goes with what `boot` holds: as if the apply had not been.
-  mutating func settleBack(_ pending: KeptState.Pending) -> [Action] {
+  mutating func settleBack(_ pending: PersistedState.Pending) -> [Action] {
     let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
     state.inForce = pending.back
@@ -166,7 +166,7 @@ extension Keeper {
     return [.save] + (trial.map { [.discard($0)] } ?? [])
   }
 
-  private func goBack(_ pending: KeptState.Pending) -> [Action] {
+  private func goBack(_ pending: PersistedState.Pending) -> [Action] {
     [.enforce(.stored(pending.back), .goBack("the apply by \(pending.by) was not confirmed"))]
   }
 }

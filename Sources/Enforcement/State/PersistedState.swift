@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// What has to survive a restart of the daemon and of the machine, beside the rulesets themselves.
-public struct KeptState: Sendable, Hashable {
+public struct PersistedState: Sendable, Hashable {
   /// The number of the stored ruleset that is in force; nil where none was ever stored.
   public var inForce: Int?
   /// The digest of the policy file that somebody's `apply` or `rollback` stands above: the file takes effect again when

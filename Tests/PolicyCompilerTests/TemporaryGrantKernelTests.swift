@@ -13,7 +13,7 @@ import TestSupport
 import Testing
 
 /// Openings and restrictions in a real kernel.
-@Suite struct OpeningKernelTests {
+@Suite struct TemporaryGrantKernelTests {
   private static func shipped(_ name: String) throws -> Policy {
     try GoldenPolicy(name: name, path: "policies/\(name).yaml", folder: "").decode()
   }
@@ -34,9 +34,9 @@ import Testing
   private static func open(
     _ text: String, _ policy: Policy, _ name: String, for time: String, in store: inout KernelRuleset
   ) throws {
-    let order = try OpeningOrder(
+    let order = try TemporaryGrantRequest(
       policy, machine: try #require(policy.machine(named: name)), service: text, from: "198.51.100.0/24",
-      lasting: try OpeningDuration(time), who: "eric", because: "a demo")
+      lasting: try GrantDuration(time), who: "eric", because: "a demo")
     let read = try store.read()
     try store.commit(try order.operations(on: try #require(read.table)), generation: read.generation)
   }
@@ -58,7 +58,7 @@ import Testing
       try Self.open("9000-9100/tcp", policy, "onprem", for: "2h", in: &store)
       try Self.open("9050/tcp", policy, "onprem", for: "3h", in: &store)
       let table = try Self.read(&store)
-      let found = Opening.inForce(in: table, policy: policy, machine: machine).filter {
+      let found = TemporaryGrant.inForce(in: table, policy: policy, machine: machine).filter {
         $0.zone == "internet"
       }
       #expect(found.map { $0.remaining.milliseconds / 3_600_000 }.sorted() == [1, 2])
@@ -73,19 +73,19 @@ import Testing
       moved.chains[place].base?.priority += 1
       let outcome = try Enforcer.apply(moved, to: &store)
       #expect(outcome.plan.scope == .whole)
-      let after = try #require(OpenedSets(zone: "internet", in: try Self.read(&store)))
+      let after = try #require(TemporaryGrantSets(zone: "internet", in: try Self.read(&store)))
       #expect(after.ranges.count == 3)
       #expect(after.ranges.allSatisfy { $0.life.remaining < 3 * 3_600_000 && $0.life.remaining > 3_600_000 })
 
       // And it ends early where it is asked to.
-      for opening in Opening.inForce(
+      for opening in TemporaryGrant.inForce(
         in: try Self.read(&store), policy: policy, machine: machine)
       {
         let read = try store.read()
         try store.commit(
           opening.endingOperations(on: try #require(read.table)), generation: read.generation)
       }
-      #expect(OpenedSets.all(in: try Self.read(&store)).allSatisfy { $0.ranges.isEmpty })
+      #expect(TemporaryGrantSets.all(in: try Self.read(&store)).allSatisfy { $0.ranges.isEmpty })
     }
   }
 

@@ -6,12 +6,12 @@ public import NetworkModel
 public import PacketWalk
 public import Ruleset
 
-/// The surroundings of packets in this thread's network namespace, as the kernel itself answers for them: its routing
+/// The environment of packets in this thread's network namespace, as the kernel itself answers for them: its routing
 /// table with policy routing, and its interfaces as they were when this was made.
 ///
 /// A class, because it keeps a socket and remembers what it asked. Answers are not asked for twice: make a new one where
 /// the routes may have changed. It is for the thread that made it.
-public final class LiveSurroundings: Surroundings {
+public final class LiveHostEnvironment: HostEnvironment {
   private let links: LinkTable
   private var netlink: NetlinkDump
   private var routes: [RouteQuestion: RouteAnswer] = [:]

@@ -22,7 +22,7 @@ extension RulesetBuilder {
     return name
   }
 
-  mutating func addGate(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
+  mutating func addIngress(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = [loopbackRule]
     rules += clearTextRules(encryption)
     rules.append(replyRule)
@@ -44,7 +44,8 @@ extension RulesetBuilder {
     // Between NF_IP_PRI_CONNTRACK (-200) and NF_IP_PRI_NAT_DST (-100).
     add(
       RuleChain(
-        name: "gate", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop), rules: rules))
+        name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop),
+        rules: rules))
   }
 
   /// Only replies pass by connection state: the opener of a flow is judged at its every packet. ICMP errors are no

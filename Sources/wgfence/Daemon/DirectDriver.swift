@@ -11,7 +11,7 @@ import PolicyLanguage
 import Ruleset
 
 /// The kernel and the state directory in the hands of a verb, where there is no daemon.
-enum DirectCustody {
+enum DirectDriver {
   enum Purpose {
     case reading
     case writing
@@ -28,7 +28,7 @@ enum DirectCustody {
   /// Runs the body. Whatever it refuses ends the verb with status 1.
   static func run(
     _ places: StateOptions, _ namespace: NamespaceGuard, _ purpose: Purpose,
-    _ body: (inout Custody<KernelRuleset>, StateDirectory) throws(Refusal) -> Void
+    _ body: (inout ControllerDriver<KernelRuleset>, StateDirectory) throws(Refusal) -> Void
   ) throws {
     if purpose != .reading { try namespace.check() }
     guard let directory = places.directory else {
@@ -38,8 +38,8 @@ enum DirectCustody {
     }
     do {
       let lock = purpose == .reading ? nil : try lock(directory, purpose)
-      var custody = try custody(directory)
-      try body(&custody, directory)
+      var driver = try driver(directory)
+      try body(&driver, directory)
       _ = consume lock
     } catch let code as ExitCode {
       throw code
@@ -73,24 +73,25 @@ enum DirectCustody {
   }
 
   /// What is stored. A state that cannot be read is as none, which is said.
-  private static func state(_ directory: StateDirectory?) -> KeptState {
+  private static func state(_ directory: StateDirectory?) -> PersistedState {
     switch directory?.state() {
     case .whole(let state): return state
     case .damaged(let why):
       Console.note("wgfence: warning: \(why): what was stored of a panic or a trial is not known\n")
-      return KeptState()
-    case .absent, nil: return KeptState()
+      return PersistedState()
+    case .absent, nil: return PersistedState()
     }
   }
 
-  static func custody(_ directory: StateDirectory?) throws -> Custody<KernelRuleset> {
+  static func driver(_ directory: StateDirectory?) throws -> ControllerDriver<KernelRuleset> {
     let state = state(directory)
     let found = state.inForce.flatMap { directory?.ruleset($0).value?.provenance }
     do throws(StoreError) {
-      return Custody(
-        Keeper(state, inForce: found), store: try KernelRuleset(), directory: directory, ownership: .shared,
+      return ControllerDriver(
+        Controller(state, inForce: found), store: try KernelRuleset(), directory: directory,
+        ownership: .shared,
         lastResort: Lowering.table(PolicyCompiler.lastResort),
-        surroundings: DirectSurroundings())
+        environment: DirectSurroundings())
     } catch {
       Console.error("\(EnforcementError(error))")
       throw ExitCode(1)
@@ -99,14 +100,14 @@ enum DirectCustody {
 }
 
 /// What surrounds a verb: it says warnings and errors, and reads no policy but the one it was given.
-private struct DirectSurroundings: CustodySurroundings {
+private struct DirectSurroundings: ControllerEnvironment {
   func readPolicy() -> PolicyReading? {
     .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
   }
 
   func now() -> Moment { Moment.now }
 
-  func say(_ severity: Keeper.Severity, _ text: PrintableText) {
+  func say(_ severity: Controller.Severity, _ text: PrintableText) {
     switch severity {
     case .error, .warning: Console.note("wgfence: \(severity == .error ? "error" : "warning"): \(text)\n")
     case .notice, .info: return

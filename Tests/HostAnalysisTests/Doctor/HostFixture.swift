@@ -11,7 +11,7 @@ import PacketWalk
 @testable import HostAnalysis
 
 /// A host in the best of health, whose parts tests spoil one at a time.
-struct Patient {
+struct HostFixture {
   var policyText = Self.site
   /// The machine of the policy that it is; nil to be looked at without a policy.
   var machine: String? = "onprem"
@@ -190,7 +190,7 @@ struct Patient {
 }
 
 /// Where the patient's packets are walked: its own addresses are its own.
-private struct Ward: Surroundings {
+private struct Ward: HostEnvironment {
   let interfaces: [NetworkInterface]
 
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {

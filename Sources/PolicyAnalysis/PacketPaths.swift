@@ -5,9 +5,9 @@ package import PolicyLanguage
 package import PacketWalk
 
 /// A packet and the machines that judge it, in the order in which it meets them.
-struct Journey {
+struct PacketPath {
   /// What a machine on the way does with it.
-  struct Stop {
+  struct Hop {
     let machine: String
     let trace: Trace
   }
@@ -15,14 +15,14 @@ struct Journey {
   let packet: Packet
   /// The zone of the receiving machine by which it comes.
   package let zone: SiteZone
-  let stops: [Stop]
+  let hops: [Hop]
 
   /// The first machine that does not let it on.
-  package var refusal: Stop? { stops.first { $0.trace.verdict != .accept } }
+  package var refusal: Hop? { hops.first { $0.trace.verdict != .accept } }
 }
 
 /// The packets between the ends that a test or a question names: each, in both address families, is sent along its way.
-package struct Journeys {
+package struct PacketPaths {
   /// A way into a machine, and the addresses that the source has there.
   package struct Arrival {
     package let zone: SiteZone
@@ -145,16 +145,16 @@ package struct Journeys {
   }
 
   /// Every packet from a source to a target for one port, by these ways.
-  func journeys(
+  func paths(
     _ arrivals: [Arrival], _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
-  ) -> [Journey] {
+  ) -> [PacketPath] {
     guard let receiver = views[target.machine] else { return [] }
     return arrivals.flatMap { way in
-      way.sources.flatMap { address -> [Journey] in
+      way.sources.flatMap { address -> [PacketPath] in
         guard let destination = destination(target, receiver, way.zone, address.family),
-          let legs = legs(source, target, way.zone, isHub(address, of: way.zone) ? .direct : .relayed)
+          let segments = segments(source, target, way.zone, isHub(address, of: way.zone) ? .direct : .relayed)
         else { return [] }
-        return Self.packets(port, address, destination).compactMap { journey($0, way.zone, legs) }
+        return Self.packets(port, address, destination).compactMap { path($0, way.zone, segments) }
       }
     }
   }
@@ -198,12 +198,12 @@ package struct Journeys {
   }
 
   /// A packet on its way, by one interface of each zone.
-  private func journey(_ packet: Packet, _ zone: SiteZone, _ legs: [Leg]) -> Journey? {
-    var stops: [Journey.Stop] = []
-    for leg in legs {
-      guard let view = views[leg.machine], let names = leg.names(view) else { return nil }
-      stops.append(.init(machine: leg.machine, trace: leg.trace(packet, names, view)))
+  private func path(_ packet: Packet, _ zone: SiteZone, _ segments: [PathSegment]) -> PacketPath? {
+    var hops: [PacketPath.Hop] = []
+    for segment in segments {
+      guard let view = views[segment.machine], let names = segment.names(view) else { return nil }
+      hops.append(.init(machine: segment.machine, trace: segment.trace(packet, names, view)))
     }
-    return Journey(packet: packet, zone: zone, stops: stops)
+    return PacketPath(packet: packet, zone: zone, hops: hops)
   }
 }

@@ -7,7 +7,7 @@ internal import PolicyAnalysis
 internal import Ruleset
 
 /// What befalls the first packet of a flow that comes to a host, through everything that is loaded there.
-struct PacketFate: Sendable {
+struct PacketOutcome: Sendable {
   /// Where a packet ends that nothing stops.
   enum End: Sendable, Hashable {
     /// With the host itself.
@@ -34,8 +34,8 @@ struct PacketFate: Sendable {
 
 /// Walks packets and remembers what befell them: ports that no rule tells apart are walked once.
 ///
-/// A class, since it remembers. It is for the thread of its surroundings.
-final class PacketFates {
+/// A class, since it remembers. It is for the thread of its environment.
+final class PacketOutcomes {
   /// What is asked.
   struct Question: Hashable {
     var input: InterfaceName
@@ -53,16 +53,16 @@ final class PacketFates {
 
   let classes: DestinationPortClasses
   private let walk: PacketWalk
-  private let surroundings: any Surroundings
+  private let environment: any HostEnvironment
   private let view: SiteView?
-  private var known: [Question: PacketFate] = [:]
-  /// Words that many fates share, each kept once.
+  private var known: [Question: PacketOutcome] = [:]
+  /// Words that many outcomes share, each kept once.
   private var words: [String: String] = [:]
 
-  init(_ tables: [KernelTable], order: HookOrder?, surroundings: any Surroundings, view: SiteView?) {
+  init(_ tables: [KernelTable], order: HookOrder?, environment: any HostEnvironment, view: SiteView?) {
     classes = DestinationPortClasses(tables)
     walk = PacketWalk(tables, order: order)
-    self.surroundings = surroundings
+    self.environment = environment
     self.view = view
   }
 
@@ -70,20 +70,20 @@ final class PacketFates {
   var unwalked: [String] { walk.unwalked }
 
   /// What befalls the packet.
-  func fate(_ question: Question) -> PacketFate {
+  func outcome(_ question: Question) -> PacketOutcome {
     var key = question
     key.port = classes.number(of: question.port)
-    if let fate = known[key] { return fate }
-    let fate = ask(question)
-    known[key] = fate
-    return fate
+    if let outcome = known[key] { return outcome }
+    let outcome = ask(question)
+    known[key] = outcome
+    return outcome
   }
 
-  private func ask(_ question: Question) -> PacketFate {
+  private func ask(_ question: Question) -> PacketOutcome {
     let packet = question.packet
-    let trace = walk.arrival(packet, in: surroundings)
-    let end = trace.packet?.output.map(PacketFate.End.output) ?? .host
-    return PacketFate(
+    let trace = walk.arrival(packet, in: environment)
+    let end = trace.packet?.output.map(PacketOutcome.End.output) ?? .host
+    return PacketOutcome(
       verdict: trace.verdict, because: kept(view?.because(trace) ?? TraceWords.because(trace)),
       reason: kept(view?.reason(trace) ?? TraceWords.reason(trace)),
       isGranted: isGranted(packet, trace), end: end,

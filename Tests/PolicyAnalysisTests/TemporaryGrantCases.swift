@@ -9,10 +9,10 @@ import Ruleset
 
 /// Whether a table lets in what is opened in each zone, and nothing beside it. As compiled nothing is open, so that no
 /// rule about openings decides any packet: here one is in place for each zone and family.
-struct OpenedDoors {
+struct TemporaryGrantCases {
   private static let port: UInt16 = 7_777
 
-  private var packets: [(open: Packet, closed: Packet, range: OpenedRange, zone: String)] = []
+  private var packets: [(open: Packet, closed: Packet, range: TemporaryGrantRange, zone: String)] = []
 
   /// The doors of a machine.
   init(_ view: SiteView) {
@@ -31,7 +31,7 @@ struct OpenedDoors {
           packet.inputType = zone.kind == .tunnel ? .linkless : .ethernet
           return packet
         }
-        let range = OpenedRange(
+        let range = TemporaryGrantRange(
           family: family, sources: source.bits...source.bits, transport: .tcp, ports: Self.port...Self.port,
           life: ElementLife(timeout: 60_000, comment: "eric: a test"))
         packets.append((packet(Self.port), packet(Self.port + 1), range, zone.identifier))
@@ -46,7 +46,7 @@ struct OpenedDoors {
   func hold(in table: KernelTable) -> Bool {
     var opened = table
     for (_, _, range, zone) in packets {
-      guard let sets = OpenedSets(zone: zone, in: table) else { return false }
+      guard let sets = TemporaryGrantSets(zone: zone, in: table) else { return false }
       for case .addElements(let set, let elements) in sets.adding([range]) {
         guard let place = opened.sets.firstIndex(where: { $0.name == set.name }) else { return false }
         opened.sets[place].elements = elements

@@ -5,7 +5,7 @@ public import NetworkModel
 /// What one element of a set of openings lets in: sources, a protocol, its ports, for a time.
 ///
 /// The set's key is `ipv4_addr . inet_proto . inet_service` (or `ipv6_addr`), a range in each field.
-public struct OpenedRange: Sendable, Hashable {
+public struct TemporaryGrantRange: Sendable, Hashable {
   /// The family of the sources.
   public var family: AddressFamily
   /// The first and the last source, as numbers.
@@ -65,24 +65,24 @@ public struct OpenedRange: Sendable, Hashable {
   }
 
   /// Whether some packet is let in by both.
-  public func overlaps(_ other: OpenedRange) -> Bool {
+  public func overlaps(_ other: TemporaryGrantRange) -> Bool {
     family == other.family && transport == other.transport && sources.overlaps(other.sources)
       && ports.overlaps(other.ports)
   }
 
   /// Whether it lets in all that another does.
-  public func contains(_ other: OpenedRange) -> Bool {
+  public func contains(_ other: TemporaryGrantRange) -> Bool {
     family == other.family && transport == other.transport && sources.contains(other.sources)
       && ports.contains(other.ports)
   }
 
   /// What is left of it without another: at most four ranges, none overlapping.
-  public func subtracting(_ other: OpenedRange) -> [OpenedRange] {
+  public func subtracting(_ other: TemporaryGrantRange) -> [TemporaryGrantRange] {
     guard overlaps(other) else { return [self] }
-    var result: [OpenedRange] = []
+    var result: [TemporaryGrantRange] = []
     func add(_ sources: ClosedRange<UInt128>, _ ports: ClosedRange<UInt16>) {
       result.append(
-        OpenedRange(family: family, sources: sources, transport: transport, ports: ports, life: life))
+        TemporaryGrantRange(family: family, sources: sources, transport: transport, ports: ports, life: life))
     }
     let both = sources.clamped(to: other.sources)
     if sources.lowerBound < both.lowerBound { add(sources.lowerBound...(both.lowerBound - 1), ports) }
@@ -94,7 +94,7 @@ public struct OpenedRange: Sendable, Hashable {
   }
 
   /// These as elements of a set of openings of their family.
-  static func elements(_ ranges: [OpenedRange], _ family: AddressFamily) -> SetElements {
+  static func elements(_ ranges: [TemporaryGrantRange], _ family: AddressFamily) -> SetElements {
     var records: [UInt8] = []
     for range in ranges {
       records += IPAddress(family: family, bits: range.sources.lowerBound).bytes

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyAnalysis
 
 /// Openings as reports have them.
-extension Opening {
+extension TemporaryGrant {
   /// `postgres in internet from 198.51.100.0/24 for 12 min more; eric: the migration`
   package var line: String {
     let sources = sources.map { $0.length == 0 ? "anyone" : $0.description }.joined(separator: ", ")

@@ -6,7 +6,7 @@ public import NetworkModel
 ///
 /// Elements of a set of concatenated ranges must not overlap: what an opening has in common with those in force is cut
 /// so that every packet is let in by one element, the one that lasts longest.
-public struct OpenedSets: Sendable {
+public struct TemporaryGrantSets: Sendable {
   /// The zone as part of the sets' names.
   public let zone: String
   private let sets: [AddressFamily: KernelSet]
@@ -31,18 +31,18 @@ public struct OpenedSets: Sendable {
   }
 
   /// The sets of all zones of a table that has them, by zone.
-  public static func all(in table: KernelTable) -> [OpenedSets] {
+  public static func all(in table: KernelTable) -> [TemporaryGrantSets] {
     table.sets.compactMap { set in
       guard set.name.hasPrefix("opened-"), set.name.hasSuffix("-v4") else { return nil }
-      return OpenedSets(zone: String(set.name.dropFirst(7).dropLast(3)), in: table)
+      return TemporaryGrantSets(zone: String(set.name.dropFirst(7).dropLast(3)), in: table)
     }.sorted { $0.zone < $1.zone }
   }
 
   /// What is in force, IPv4 first.
-  public var ranges: [OpenedRange] {
-    AddressFamily.allCases.flatMap { family -> [OpenedRange] in
+  public var ranges: [TemporaryGrantRange] {
+    AddressFamily.allCases.flatMap { family -> [TemporaryGrantRange] in
       guard let elements = sets[family]?.elements else { return [] }
-      return (0..<elements.count).compactMap { OpenedRange(elements, $0, family) }
+      return (0..<elements.count).compactMap { TemporaryGrantRange(elements, $0, family) }
     }
   }
 
@@ -50,12 +50,12 @@ public struct OpenedSets: Sendable {
   /// open for less is prolonged. Nothing, where all of it is open for longer already.
   ///
   /// An element that ends between the reading and the batch makes the kernel refuse it as a whole: read and ask again.
-  public func adding(_ wanted: [OpenedRange]) -> [TableOperation] {
+  public func adding(_ wanted: [TemporaryGrantRange]) -> [TableOperation] {
     let old = ranges
     var result = old
     for range in wanted {
       var pieces = [range]
-      var kept: [OpenedRange] = []
+      var kept: [TemporaryGrantRange] = []
       for other in result {
         if !other.overlaps(range) {
           kept.append(other)
@@ -72,7 +72,7 @@ public struct OpenedSets: Sendable {
   }
 
   /// One batch that ends these: of what is in force, exactly what they let in. The rest of it stays as long as it would.
-  public func removing(_ ended: [OpenedRange]) -> [TableOperation] {
+  public func removing(_ ended: [TemporaryGrantRange]) -> [TableOperation] {
     let old = ranges
     var result = old
     for range in ended { result = result.flatMap { $0.subtracting(range) } }
@@ -80,7 +80,7 @@ public struct OpenedSets: Sendable {
   }
 
   /// What stays is not touched: its time runs on.
-  private func change(from old: [OpenedRange], to new: [OpenedRange]) -> [TableOperation] {
+  private func change(from old: [TemporaryGrantRange], to new: [TemporaryGrantRange]) -> [TableOperation] {
     let (before, after) = (Set(old), Set(new))
     var operations: [TableOperation] = []
     for family in AddressFamily.allCases {
@@ -94,9 +94,11 @@ public struct OpenedSets: Sendable {
       }
       // A key to be deleted is named without its life.
       if !gone.isEmpty {
-        operations.append(.deleteElements(set: set, OpenedRange.elements(gone, family).keys))
+        operations.append(.deleteElements(set: set, TemporaryGrantRange.elements(gone, family).keys))
       }
-      if !come.isEmpty { operations.append(.addElements(set: set, OpenedRange.elements(come, family))) }
+      if !come.isEmpty {
+        operations.append(.addElements(set: set, TemporaryGrantRange.elements(come, family)))
+      }
     }
     return operations
   }

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-extension Keeper {
+extension Controller {
   /// What came of making the kernel equal to a target.
   public enum Enforcement: Sendable {
     /// The kernel holds it, read back. `changes` operations were sent; 0: it held it already.

@@ -9,9 +9,9 @@ internal import Ruleset
 ///
 /// Whatever happens, what is in force stays until something proven takes its place: a policy that cannot be used, a
 /// kernel that refuses and a disk that is full change nothing in the kernel.
-public struct Keeper: Sendable {
+public struct Controller: Sendable {
   /// What survives.
-  public internal(set) var state: KeptState
+  public internal(set) var state: PersistedState
   /// What the policy file says at present.
   public internal(set) var file: PolicyFileState = .unread
   /// What the kernel is to hold, and where it comes from; nil before the first ruleset.
@@ -72,8 +72,8 @@ public struct Keeper: Sendable {
     public init() {}
   }
 
-  /// A keeper that goes on from what survived. `found` is where the ruleset in force comes from, where that is known.
-  public init(_ state: KeptState, inForce found: Provenance?) {
+  /// A controller that goes on from what survived. `found` is where the ruleset in force comes from, where that is known.
+  public init(_ state: PersistedState, inForce found: Provenance?) {
     self.state = state
     inForce = found
   }

@@ -6,7 +6,7 @@ public import Ruleset
 /// What a host answers about the world around a packet: its routing table and its interfaces. The walk asks, and a trace
 /// carries the answers that it used. Whoever has no answer says so (nil, `.unknown`), and what hangs on it is
 /// undetermined.
-public protocol Surroundings {
+public protocol HostEnvironment {
   /// What the routing table says of an address (`fib … type`, `addrtype`): of the host as a whole, or as seen from one
   /// interface.
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType?
@@ -67,8 +67,8 @@ public struct InterfaceFacts: Sendable, Hashable {
   }
 }
 
-/// The surroundings of a packet that states its own: the type of its destination, and the interface by which it leaves.
-public struct StatedSurroundings: Surroundings, Sendable {
+/// The environment of a packet that states its own: the type of its destination, and the interface by which it leaves.
+public struct StatedSurroundings: HostEnvironment, Sendable {
   private let packet: Packet
 
   /// What the packet states.

@@ -7,17 +7,17 @@ internal import NetworkModel
 internal import PolicyFiles
 
 /// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
-final class DaemonSurroundings: CustodySurroundings {
+final class DaemonEnvironment: ControllerEnvironment {
   private let path: String
   let reader: PolicyReader
-  private let journal: (Keeper.Severity, PrintableText) -> Void
+  private let journal: (Controller.Severity, PrintableText) -> Void
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
   /// Has the policy file read beside the daemon's loop; nil while there is no loop yet, and the file is read at once.
   var readLater: (() -> Void)?
 
-  init(path: String, machine: MachineChoice, say: @escaping (Keeper.Severity, PrintableText) -> Void) {
+  init(path: String, machine: MachineChoice, say: @escaping (Controller.Severity, PrintableText) -> Void) {
     self.path = path
     reader = PolicyReader(machine: machine)
     journal = say
@@ -46,7 +46,7 @@ final class DaemonSurroundings: CustodySurroundings {
 
   package func now() -> Moment { Moment.now }
 
-  package func say(_ severity: Keeper.Severity, _ text: PrintableText) { journal(severity, text) }
+  package func say(_ severity: Controller.Severity, _ text: PrintableText) { journal(severity, text) }
 }
 
 extension Moment {

@@ -9,7 +9,7 @@ import Ruleset
 import Testing
 
 @Suite("Doing what was decided")
-struct CustodyTests {
+struct ControllerDriverTests {
   /// A store that holds what it is given, and refuses when it is told to.
   struct Memory: RulesetStore {
     var table: KernelTable?
@@ -30,12 +30,12 @@ struct CustodyTests {
     }
   }
 
-  final class Quiet: CustodySurroundings {
+  final class Quiet: ControllerEnvironment {
     var said: [String] = []
-    var reading = KeeperTests.refused
+    var reading = ControllerTests.refused
     func readPolicy() -> PolicyReading? { reading }
-    func now() -> Moment { KeeperTests.now }
-    func say(_ severity: Keeper.Severity, _ text: PrintableText) { said.append(text.description) }
+    func now() -> Moment { ControllerTests.now }
+    func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
   }
 
   /// A directory that is gone at the end, whatever was put into it.
@@ -66,29 +66,31 @@ struct CustodyTests {
 
   static let resort = Lowering.table(PolicyCompiler.lastResort)
 
-  static func custody(_ folder: Folder, _ quiet: Quiet, _ state: KeptState = KeptState()) -> Custody<Memory> {
-    Custody(
-      Keeper(state, inForce: nil), store: Memory(), directory: folder.state, ownership: .shared,
-      lastResort: resort, surroundings: quiet)
+  static func driver(_ folder: Folder, _ quiet: Quiet, _ state: PersistedState = PersistedState())
+    -> ControllerDriver<Memory>
+  {
+    ControllerDriver(
+      Controller(state, inForce: nil), store: Memory(), directory: folder.state, ownership: .shared,
+      lastResort: resort, environment: quiet)
   }
 
-  /// Lets a custody put a policy in force.
+  /// Lets a driver put a policy in force.
   static func apply(
-    _ candidate: Candidate, _ custody: inout Custody<Memory>, confirm: Int64? = nil
+    _ candidate: Candidate, _ driver: inout ControllerDriver<Memory>, confirm: Int64? = nil
   ) throws -> String? {
-    custody.store.plans = [candidate.table(.policy)]
-    return custody.perform(
-      try custody.keeper.apply(
+    driver.store.plans = [candidate.table(.policy)]
+    return driver.perform(
+      try driver.controller.apply(
         candidate, by: "eric",
-        confirm: confirm.map { Keeper.Confirm(seconds: $0, connections: []) }, at: KeeperTests.now))
+        confirm: confirm.map { Controller.Confirm(seconds: $0, connections: []) }, at: ControllerTests.now))
   }
 
   @Test("what is applied is kept under a number, and loaded at boot with its lock-down and panic")
   func keeps() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    #expect(try Self.apply(candidate, &custody) == nil)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    #expect(try Self.apply(candidate, &driver) == nil)
     #expect(folder.state.state().value?.inForce == 1)
     for slot in StateDirectory.Slot.allCases {
       #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
@@ -122,25 +124,26 @@ struct CustodyTests {
     let inForce = Provenance(
       kind: .policy, path: "p.yaml", digest: "a", machine: "server", by: "eric",
       since: Int64(after.dayNumber) * 86_400)
-    var custody = Custody(
-      Keeper(KeptState(), inForce: inForce), store: Memory(), directory: folder.state, ownership: .shared,
-      lastResort: Self.resort, surroundings: quiet)
-    custody.store.plans = [ended.table(.policy)]
+    var driver = ControllerDriver(
+      Controller(PersistedState(), inForce: inForce), store: Memory(), directory: folder.state,
+      ownership: .shared,
+      lastResort: Self.resort, environment: quiet)
+    driver.store.plans = [ended.table(.policy)]
     #expect(
-      custody.perform(
-        try custody.keeper.apply(candidate, by: "eric", confirm: nil, at: KeeperTests.now)) == nil)
-    #expect(custody.candidate?.today == after)
+      driver.perform(
+        try driver.controller.apply(candidate, by: "eric", confirm: nil, at: ControllerTests.now)) == nil)
+    #expect(driver.candidate?.today == after)
   }
 
   @Test("a trial is not loaded at boot, and its confirmation makes no second copy of it")
   func trial() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
-    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60) == nil)
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    #expect(try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60) == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.digest == "a")
     #expect(folder.state.state().value?.pending?.back == 1)
-    custody.perform(try custody.keeper.confirm(by: "eric"))
+    driver.perform(try driver.controller.confirm(by: "eric"))
     #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
     #expect(folder.state.numbers() == [1, 2])
     #expect(folder.state.state().value?.inForce == 2)
@@ -150,72 +153,72 @@ struct CustodyTests {
   @Test("a trial that went back is not what a rollback leads to")
   func discards() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let first = try KeeperTests.candidate("a")
-    _ = try Self.apply(first, &custody)
-    _ = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
-    custody.store.plans = [first.table(.policy)]
-    custody.perform(custody.keeper.ring(at: KeeperTests.later(60)))
+    var driver = Self.driver(folder, quiet)
+    let first = try ControllerTests.candidate("a")
+    _ = try Self.apply(first, &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    driver.store.plans = [first.table(.policy)]
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
     #expect(folder.state.numbers() == [1])
-    #expect(custody.keeper.state.inForce == 1)
+    #expect(driver.controller.state.inForce == 1)
   }
 
   @Test("a trial whose way back cannot be written is not begun")
   func promise() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
-    let before = custody.store.table
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    let before = driver.store.table
     folder.breakState()
-    let failure = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
+    let failure = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
     #expect(failure?.contains("the way back could not be written") == true)
-    #expect(custody.store.table == before)
-    #expect(custody.keeper.state.pending == nil)
+    #expect(driver.store.table == before)
+    #expect(driver.controller.state.pending == nil)
     folder.mendState()
   }
 
   @Test("on a full disk a policy holds all the same, is no way back, and is kept once it can be")
   func fullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
     folder.breakState()
-    let second = try KeeperTests.candidate("b", port: 8888)
-    #expect(try Self.apply(second, &custody) == nil)
-    #expect(custody.store.table == second.table(.policy))
-    #expect(custody.unkept != nil)
+    let second = try ControllerTests.candidate("b", port: 8888)
+    #expect(try Self.apply(second, &driver) == nil)
+    #expect(driver.store.table == second.table(.policy))
+    #expect(driver.notPersisted != nil)
     #expect(throws: Refusal.self) {
-      try Self.apply(try KeeperTests.candidate("c", port: 9), &custody, confirm: 60)
+      try Self.apply(try ControllerTests.candidate("c", port: 9), &driver, confirm: 60)
     }
     folder.mendState()
-    custody.keepAgain()
-    #expect(custody.unkept == nil)
+    driver.keepAgain()
+    #expect(driver.notPersisted == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
-    #expect(custody.keeper.state.inForce == 2)
+    #expect(driver.controller.state.inForce == 2)
   }
 
   /// Declares a panic while a candidate holds.
-  static func panic(_ candidate: Candidate, _ custody: inout Custody<Memory>) -> String? {
+  static func panic(_ candidate: Candidate, _ driver: inout ControllerDriver<Memory>) -> String? {
     // The policy file says the same, so that nothing has to be read from the disk.
-    _ = custody.keeper.read(.accepted(candidate), at: KeeperTests.now)
-    custody.store.plans = [candidate.table(.panic)]
-    return custody.perform(custody.keeper.panic(by: "eric", at: KeeperTests.now))
+    _ = driver.controller.read(.accepted(candidate), at: ControllerTests.now)
+    driver.store.plans = [candidate.table(.panic)]
+    return driver.perform(driver.controller.panic(by: "eric", at: ControllerTests.now))
   }
 
   @Test("a panic on a full disk takes effect, is not said to be stored, and is stored once it can be")
   func panicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    _ = try Self.apply(candidate, &custody)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    _ = try Self.apply(candidate, &driver)
     folder.breakState()
-    #expect(Self.panic(candidate, &custody) == nil)
-    #expect(custody.store.table == candidate.table(.panic))
-    #expect(custody.unkept != nil)
+    #expect(Self.panic(candidate, &driver) == nil)
+    #expect(driver.store.table == candidate.table(.panic))
+    #expect(driver.notPersisted != nil)
     #expect(quiet.said.count { $0.contains("not stored") } == 2)
     folder.mendState()
-    custody.keepAgain()
-    #expect(custody.unkept == nil)
+    driver.keepAgain()
+    #expect(driver.notPersisted == nil)
     #expect(folder.state.state().value?.panic != nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
   }
@@ -223,48 +226,48 @@ struct CustodyTests {
   @Test("a state that is stored does not hide that the ruleset for boot is not")
   func partlyStored() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    _ = try Self.apply(candidate, &custody)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    _ = try Self.apply(candidate, &driver)
     // A directory where the file should be: only this one cannot be replaced.
     unlink("\(folder.state.path)/boot")
     mkdir("\(folder.state.path)/boot", 0o700)
-    #expect(Self.panic(candidate, &custody) == nil)
+    #expect(Self.panic(candidate, &driver) == nil)
     #expect(folder.state.state().value?.panic != nil)
-    #expect(custody.unkept != nil)
+    #expect(driver.notPersisted != nil)
     rmdir("\(folder.state.path)/boot")
-    custody.keepAgain()
-    #expect(custody.unkept == nil)
+    driver.keepAgain()
+    #expect(driver.notPersisted == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
   }
 
   @Test("the end of a panic that cannot be stored is said not to be")
   func endOfPanicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    _ = try Self.apply(candidate, &custody)
-    _ = Self.panic(candidate, &custody)
-    #expect(custody.unkept == nil)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    _ = try Self.apply(candidate, &driver)
+    _ = Self.panic(candidate, &driver)
+    #expect(driver.notPersisted == nil)
     folder.breakState()
-    custody.store.plans = [candidate.table(.policy)]
-    #expect(custody.perform(try custody.keeper.endPanic(by: "eric")) == nil)
-    #expect(custody.unkept != nil)
+    driver.store.plans = [candidate.table(.policy)]
+    #expect(driver.perform(try driver.controller.endPanic(by: "eric")) == nil)
+    #expect(driver.notPersisted != nil)
     folder.mendState()
     #expect(folder.state.state().value?.panic != nil)
-    custody.keepAgain()
+    driver.keepAgain()
     #expect(folder.state.state().value?.panic == nil)
   }
 
   @Test("a panic that the kernel refuses is not hidden from whoever asks what is stored")
   func refusedPanicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    _ = try Self.apply(candidate, &custody)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    _ = try Self.apply(candidate, &driver)
     folder.breakState()
-    custody.store.isRefusing = true
-    let failure = try #require(Self.panic(candidate, &custody))
+    driver.store.isRefusing = true
+    let failure = try #require(Self.panic(candidate, &driver))
     #expect(failure.contains("no memory") && failure.contains("could not be written"))
     folder.mendState()
   }
@@ -272,13 +275,13 @@ struct CustodyTests {
   @Test("what the kernel refuses changes neither kernel nor disk")
   func refusal() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    _ = try Self.apply(try KeeperTests.candidate("a"), &custody)
-    let before = custody.store.table
-    custody.store.isRefusing = true
-    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody) != nil)
-    #expect(try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60) != nil)
-    #expect(custody.store.table == before)
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    let before = driver.store.table
+    driver.store.isRefusing = true
+    #expect(try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver) != nil)
+    #expect(try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60) != nil)
+    #expect(driver.store.table == before)
     #expect(folder.state.numbers() == [1])
     #expect(folder.state.state().value?.inForce == 1)
     #expect(folder.state.state().value?.pending == nil)
@@ -287,29 +290,29 @@ struct CustodyTests {
   @Test("a way back whose file is damaged leads to the same ruleset as boot does")
   func damagedWayBack() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let first = try KeeperTests.candidate("a")
-    _ = try Self.apply(first, &custody)
-    _ = try Self.apply(try KeeperTests.candidate("b", port: 8888), &custody, confirm: 60)
+    var driver = Self.driver(folder, quiet)
+    let first = try ControllerTests.candidate("a")
+    _ = try Self.apply(first, &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
     try folder.state.remove(number: 1)
-    custody.store.plans = [first.table(.policy)]
-    custody.perform(custody.keeper.ring(at: KeeperTests.later(60)))
-    #expect(custody.store.table == first.table(.policy))
-    #expect(custody.keeper.state.pending == nil)
+    driver.store.plans = [first.table(.policy)]
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
+    #expect(driver.store.table == first.table(.policy))
+    #expect(driver.controller.state.pending == nil)
   }
 
   @Test("a table that was taken out is not put back by what is read or heard")
   func release() throws {
     let (folder, quiet) = (try Folder(), Quiet())
-    var custody = Self.custody(folder, quiet)
-    let candidate = try KeeperTests.candidate("a")
-    _ = try Self.apply(candidate, &custody)
-    try custody.release()
-    #expect(custody.store.table == nil)
-    quiet.reading = .accepted(try KeeperTests.candidate("b"))
-    custody.perform([.readPolicy])
-    custody.verify(author: "nft[8]")
-    #expect(custody.store.table == nil)
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    _ = try Self.apply(candidate, &driver)
+    try driver.release()
+    #expect(driver.store.table == nil)
+    quiet.reading = .accepted(try ControllerTests.candidate("b"))
+    driver.perform([.readPolicy])
+    driver.verify(author: "nft[8]")
+    #expect(driver.store.table == nil)
     // It holds again at the next start.
     #expect(folder.state.state().value?.inForce == 1)
   }

@@ -7,7 +7,7 @@ internal import PacketWalk
 internal import PacketSets
 
 /// A machine on the way of packets: the zone by which they come to it, and where they leave it.
-struct Leg: Hashable {
+struct PathSegment: Hashable {
   /// Where a machine sends what it forwards.
   enum Exit {
     case zone(SiteZone)
@@ -87,7 +87,7 @@ struct Leg: Hashable {
   }
 }
 
-extension Journeys {
+extension PacketPaths {
   /// Whether packets in a tunnel come from its hub itself, or over it.
   enum Relay {
     case direct
@@ -96,19 +96,21 @@ extension Journeys {
 
   /// The machines between a source and a target, in order; nil where the receiver has no such zone. Where packets come in
   /// a tunnel with a hub, the hub is among them for those that it relays.
-  func legs(_ source: GrantSource, _ target: GrantTarget, _ zone: SiteZone, _ relay: Relay) -> [Leg]? {
+  func segments(_ source: GrantSource, _ target: GrantTarget, _ zone: SiteZone, _ relay: Relay)
+    -> [PathSegment]?
+  {
     guard let receiver = views[target.machine] else { return nil }
-    var legs: [Leg] = []
+    var segments: [PathSegment] = []
     if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
       // A source behind another machine is routed into the tunnel there.
       if let (name, home) = router(of: source, to: receiver.machine) {
-        legs.append(Leg(machine: name, entry: home, exit: .zone(zone)))
+        segments.append(PathSegment(machine: name, entry: home, exit: .zone(zone)))
       }
       if let hub = hub(of: tunnel, source, target), relay == .relayed, views[hub] != nil {
-        legs.append(Leg(machine: hub, entry: zone, exit: .zone(zone)))
+        segments.append(PathSegment(machine: hub, entry: zone, exit: .zone(zone)))
       }
     }
-    let exit: Leg.Exit?
+    let exit: PathSegment.Exit?
     switch target {
     case .machine: exit = nil
     case .zone(_, let name):
@@ -122,7 +124,7 @@ extension Journeys {
         exit = .anyNetwork(internet)
       }
     }
-    return legs + [Leg(machine: receiver.machine.name, entry: zone, exit: exit)]
+    return segments + [PathSegment(machine: receiver.machine.name, entry: zone, exit: exit)]
   }
 
   /// The machine that routes a source into a tunnel, and the zone where it comes from; nil where it is none of the policy's,

@@ -6,7 +6,7 @@ public import PolicyLanguage
 public import Ruleset
 
 /// What is open for a time on a machine, as its kernel has it.
-public struct Opening: Sendable, Hashable {
+public struct TemporaryGrant: Sendable, Hashable {
   /// The zone; its name in the table where the policy has it no more.
   public let zone: String
   /// Whom it lets in.
@@ -14,13 +14,13 @@ public struct Opening: Sendable, Hashable {
   /// What it lets in, each by the name of a service where one is just that, else as `8080/tcp`.
   public let services: [String]
   /// What is left of it.
-  public let remaining: OpeningDuration
+  public let remaining: GrantDuration
   /// Who opened it; empty where its comment does not say.
   public let who: String
   /// Why, in their words.
   public let because: String
   /// Its elements: what has to be taken out to end it.
-  public let ranges: [OpenedRange]
+  public let ranges: [TemporaryGrantRange]
 
   /// The zone as part of the sets' names.
   private let key: String
@@ -29,28 +29,30 @@ public struct Opening: Sendable, Hashable {
   private static let tolerance: UInt64 = 2_000
 
   /// The openings in force in a table as it was read, by zone, those that end first before others.
-  public static func inForce(in table: KernelTable, policy: Policy, machine: Machine) -> [Opening] {
+  public static func inForce(in table: KernelTable, policy: Policy, machine: Machine) -> [TemporaryGrant] {
     let zones = SiteZone.zones(of: machine, in: policy)
-    return OpenedSets.all(in: table).flatMap { sets -> [Opening] in
+    return TemporaryGrantSets.all(in: table).flatMap { sets -> [TemporaryGrant] in
       let zone = zones.first { $0.identifier == sets.zone }?.name ?? sets.zone
-      return groups(sets.ranges).map { Opening(zone: zone, key: sets.zone, ranges: $0, policy: policy) }
-        .sorted { left, right in
-          if left.remaining != right.remaining {
-            return left.remaining.milliseconds < right.remaining.milliseconds
-          }
-          return left.sources.lexicographicallyPrecedes(right.sources)
+      return groups(sets.ranges).map {
+        TemporaryGrant(zone: zone, key: sets.zone, ranges: $0, policy: policy)
+      }
+      .sorted { left, right in
+        if left.remaining != right.remaining {
+          return left.remaining.milliseconds < right.remaining.milliseconds
         }
+        return left.sources.lexicographicallyPrecedes(right.sources)
+      }
     }
   }
 
   /// One batch that ends it before its time, in the table that it was read from.
   public func endingOperations(on table: KernelTable) -> [TableOperation] {
-    OpenedSets.all(in: table).filter { $0.zone == key }.flatMap { sets in
+    TemporaryGrantSets.all(in: table).filter { $0.zone == key }.flatMap { sets in
       sets.removing(sets.ranges.filter { range in ranges.contains { $0.isSame(as: range) } })
     }
   }
 
-  private init(zone: String, key: String, ranges: [OpenedRange], policy: Policy) {
+  private init(zone: String, key: String, ranges: [TemporaryGrantRange], policy: Policy) {
     self.zone = zone
     self.key = key
     self.ranges = ranges
@@ -62,7 +64,7 @@ public struct Opening: Sendable, Hashable {
         }
       })
     services = Self.names(ports, policy)
-    remaining = OpeningDuration(milliseconds: ranges.map(\.life.remaining).min() ?? 0)
+    remaining = GrantDuration(milliseconds: ranges.map(\.life.remaining).min() ?? 0)
     let comment = ranges.first?.life.comment ?? ""
     let parts = comment.split(separator: ":", maxSplits: 1)
     who = parts.count == 2 ? String(parts[0]) : ""
@@ -70,8 +72,8 @@ public struct Opening: Sendable, Hashable {
   }
 
   /// Sorts elements into openings: those of one comment and one end, and of these the sources that have the same ports.
-  private static func groups(_ ranges: [OpenedRange]) -> [[OpenedRange]] {
-    var groups: [[OpenedRange]] = []
+  private static func groups(_ ranges: [TemporaryGrantRange]) -> [[TemporaryGrantRange]] {
+    var groups: [[TemporaryGrantRange]] = []
     for range in ranges.sorted(by: { $0.life.remaining < $1.life.remaining }) {
       let place = groups.firstIndex { group in
         group[0].life.comment == range.life.comment
@@ -79,7 +81,7 @@ public struct Opening: Sendable, Hashable {
       }
       if let place { groups[place].append(range) } else { groups.append([range]) }
     }
-    return groups.flatMap { group -> [[OpenedRange]] in
+    return groups.flatMap { group -> [[TemporaryGrantRange]] in
       let bySource = Dictionary(grouping: group) { Source(family: $0.family, range: $0.sources) }
       let byPorts = Dictionary(grouping: bySource.values) { ranges in
         Set(ranges.map { Ports(transport: $0.transport, range: $0.ports) })
@@ -110,9 +112,9 @@ public struct Opening: Sendable, Hashable {
   }
 }
 
-extension OpenedRange {
+extension TemporaryGrantRange {
   /// Whether they are one element, read at two moments.
-  func isSame(as other: OpenedRange) -> Bool {
+  func isSame(as other: TemporaryGrantRange) -> Bool {
     family == other.family && sources == other.sources && transport == other.transport && ports == other.ports
       && life.comment == other.life.comment
   }

@@ -7,7 +7,7 @@ import Ruleset
 import Testing
 
 @Suite("What is kept on disk")
-struct KeptFilesTests {
+struct PersistedStateTests {
   static let table = Lowering.table(PolicyCompiler.lastResort)
 
   static let provenance = Provenance(
@@ -37,19 +37,19 @@ struct KeptFilesTests {
 
   @Test("a damaged state is told from a whole one, at every byte")
   func damagedState() throws {
-    var state = KeptState()
+    var state = PersistedState()
     state.inForce = 3
     state.superseded = "x\n\\=y"
-    state.pending = KeptState.Pending(
+    state.pending = PersistedState.Pending(
       back: 2, deadline: 99, boot: "b", seconds: 60, by: "eric\n\r", connections: ["1,2>3,4", "5,6>7,8"])
-    state.panic = KeptState.Panic(since: 4, by: "\u{301}ryan\r", behind: 9)
+    state.panic = PersistedState.Panic(since: 4, by: "\u{301}ryan\r", behind: 9)
     let bytes = state.bytes
-    #expect(KeptState(bytes) == state)
+    #expect(PersistedState(bytes) == state)
     for place in bytes.indices {
-      #expect(KeptState(Array(bytes[..<place])) == nil)
+      #expect(PersistedState(Array(bytes[..<place])) == nil)
       var changed = bytes
       changed[place] ^= 1
-      #expect(KeptState(changed) == nil)
+      #expect(PersistedState(changed) == nil)
     }
   }
 
@@ -96,8 +96,8 @@ struct KeptFilesTests {
     #expect(directory.numbers() == [3] + Array(10...20))
     #expect(directory.ruleset(20).value?.provenance == Self.provenance)
     #expect(directory.ruleset(4).value == nil)
-    try directory.write(KeptState())
-    #expect(directory.state().value == KeptState())
+    try directory.write(PersistedState())
+    #expect(directory.state().value == PersistedState())
     guard let lock = try directory.lock() else { throw CancellationError() }
     if try directory.lock() != nil { Issue.record("the lock was given twice") }
     _ = consume lock

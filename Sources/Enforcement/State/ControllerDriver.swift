@@ -4,10 +4,10 @@ public import NetworkModel
 internal import PolicyLanguage
 public import Ruleset
 
-/// Does what a `Keeper` decides: the kernel's table, the state directory and the journal in one hand.
-public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
+/// Does what a `Controller` decides: the kernel's table, the state directory and the journal in one hand.
+public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// What decides.
-  public var keeper: Keeper
+  public var controller: Controller
   /// Where the ruleset is.
   public var store: Store
   /// What the store held when it was last read or written; its handles are the store's.
@@ -21,14 +21,14 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// Operations that the last enforcement sent.
   public private(set) var sent = 0
   /// What could not be stored on disk, and why; nil where all is. What is in force does not survive a restart then.
-  public var unkept: String? { failures[.state] ?? failures[.rulesets] }
+  public var notPersisted: String? { failures[.state] ?? failures[.rulesets] }
   /// Why each part is not stored as it should be. One that is does not hide that another is not.
   private var failures: [Part: String] = [:]
   /// The number under which what is in force is stored; nil where it is not.
   private var storedNumber: Int?
 
   private let directory: StateDirectory?
-  private let surroundings: any CustodySurroundings
+  private let environment: any ControllerEnvironment
   private let resort: KernelTable
 
   /// Who holds the table.
@@ -49,74 +49,74 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// Takes charge of a store. Without a directory nothing survives.
   public init(
-    _ keeper: Keeper, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
-    lastResort: KernelTable, surroundings: any CustodySurroundings
+    _ controller: Controller, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
+    lastResort: KernelTable, environment: any ControllerEnvironment
   ) {
-    self.keeper = keeper
+    self.controller = controller
     self.store = store
     self.directory = directory
     self.ownership = ownership
-    self.surroundings = surroundings
+    self.environment = environment
     resort = lastResort
   }
 
   /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed,
-  /// with what could not be stored besides. Where nothing failed, `unkept` says what could not be stored.
+  /// with what could not be stored besides. Where nothing failed, `notPersisted` says what could not be stored.
   @discardableResult
-  public mutating func perform(_ actions: [Keeper.Action]) -> String? {
+  public mutating func perform(_ actions: [Controller.Action]) -> String? {
     var failure: String?
     var rest = actions[...]
     while let action = rest.popFirst() {
       switch action {
-      case .say(let severity, let text): surroundings.say(severity, text)
+      case .say(let severity, let text): environment.say(severity, text)
       case .readPolicy:
-        if let reading = surroundings.readPolicy() {
-          rest = (keeper.read(reading, at: surroundings.now()) + rest)[...]
+        if let reading = environment.readPolicy() {
+          rest = (controller.read(reading, at: environment.now()) + rest)[...]
         }
       case .discard(let number): discard(number)
       case .save: save()
       case .promise:
         guard save() == .kept else {
-          keeper.abandoned()
-          return failure ?? "the way back could not be written, so nothing was changed: \(unkept ?? "")"
+          controller.abandoned()
+          return failure ?? "the way back could not be written, so nothing was changed: \(notPersisted ?? "")"
         }
       case .enforce(let target, let purpose):
         let outcome = enforce(target, purpose)
         if case .failed(let reason) = outcome { failure = failure ?? reason }
-        rest = (keeper.enforced(purpose, target, outcome, at: surroundings.now()) + rest)[...]
+        rest = (controller.enforced(purpose, target, outcome, at: environment.now()) + rest)[...]
       case .store(let settlement): store(settlement)
       case .storePanic: storePanic()
       }
     }
-    guard let failure, let unkept else { return failure }
-    return "\(failure). What is stored may differ, as it could not be written: \(unkept)"
+    guard let failure, let notPersisted else { return failure }
+    return "\(failure). What is stored may differ, as it could not be written: \(notPersisted)"
   }
 
   /// Tries once more to store what is in force, where that failed before.
   public mutating func keepAgain() {
-    guard unkept != nil else { return }
+    guard notPersisted != nil else { return }
     if desired == nil {
       perform([.save])
-    } else if keeper.state.panic != nil {
+    } else if controller.state.panic != nil {
       perform([.storePanic, .save])
     } else {
-      perform([.store(keeper.state.pending == nil ? .settled : .pending), .save])
+      perform([.store(controller.state.pending == nil ? .settled : .pending), .save])
     }
   }
 
-  /// Takes the table out, and enforces nothing until something is asked for. `unkept` says whether the state that goes
+  /// Takes the table out, and enforces nothing until something is asked for. `notPersisted` says whether the state that goes
   /// with that is stored.
   public mutating func release() throws(StoreError) {
     try store.removeTable()
     (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
     failures[.rulesets] = nil
-    perform(keeper.released())
+    perform(controller.released())
   }
 
   /// Takes note of a change that was made to the table beside a plan: an opening.
   public mutating func forgetObserved() { observed = nil }
 
-  /// Whether the store holds what it should; who changed it is told to the keeper, where it does not.
+  /// Whether the store holds what it should; who changed it is told to the controller, where it does not.
   public mutating func verify(author: String?) {
     guard let desired else { return }
     do throws(StoreError) {
@@ -124,9 +124,9 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       observed = now
       if Plan(desired: held(desired), observed: now.table).isEmpty { return }
     } catch {
-      surroundings.say(.warning, "the ruleset could not be read: \(EnforcementError(error))")
+      environment.say(.warning, "the ruleset could not be read: \(EnforcementError(error))")
     }
-    perform(keeper.drifted(by: author))
+    perform(controller.drifted(by: author))
   }
 
   /// Whether the ruleset is of the generation that was last seen to be equal: then nothing needs to be read.
@@ -162,7 +162,9 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     return table
   }
 
-  private mutating func enforce(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Keeper.Enforcement {
+  private mutating func enforce(_ target: Controller.Target, _ purpose: Controller.Purpose)
+    -> Controller.Enforcement
+  {
     let (table, provenance, candidate): (KernelTable, Provenance, Candidate?)
     switch resolve(target, purpose) {
     case .failure(let refusal): return .failed(refusal.description)
@@ -199,7 +201,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
         !reason.contains("EPERM")
       else { throw error }
       ownership = .shared
-      surroundings.say(
+      environment.say(
         .notice,
         "this kernel does not let a table be held (\(reason)): changes by others are repaired instead")
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
@@ -209,22 +211,22 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// A candidate for the day of what is in force, where the clock has been set back since: a grant whose time is over stays
   /// over.
   private func notBefore(_ candidate: Candidate) -> Candidate {
-    guard let since = keeper.inForce?.since else { return candidate }
+    guard let since = controller.inForce?.since else { return candidate }
     let day = CalendarDate(secondsSince1970: Int(clamping: since))
     return candidate.today < day ? candidate.again(today: day, live: candidate.live) : candidate
   }
 
-  private func resolve(_ target: Keeper.Target, _ purpose: Keeper.Purpose) -> Result<
+  private func resolve(_ target: Controller.Target, _ purpose: Controller.Purpose) -> Result<
     (KernelTable, Provenance, Candidate?), Refusal
   > {
-    let now = surroundings.now().sinceEpoch
+    let now = environment.now().sinceEpoch
     switch target {
     case .candidate(let asked, let kind):
       let candidate = notBefore(asked)
       return .success(
         (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
     case .same:
-      guard let desired, let provenance = keeper.inForce else {
+      guard let desired, let provenance = controller.inForce else {
         return .failure(Refusal("nothing is in force yet"))
       }
       return .success((desired, provenance, candidate))
@@ -265,13 +267,14 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// Keeps what is in force under a number of its own, and where it is settled for the next boot, with what holds in a
   /// lock-down and a panic.
-  private mutating func store(_ settlement: Keeper.Settlement) {
-    guard let directory, let desired, let provenance = keeper.inForce else { return }
+  private mutating func store(_ settlement: Controller.Settlement) {
+    guard let directory, let desired, let provenance = controller.inForce else { return }
     let known = storedNumber
     let number = known ?? (directory.numbers().last ?? 0) + 1
-    let held = [keeper.state.inForce, keeper.state.pending?.back, keeper.state.panic?.behind].compactMap {
-      $0
-    }
+    let held = [controller.state.inForce, controller.state.pending?.back, controller.state.panic?.behind]
+      .compactMap {
+        $0
+      }
     let candidate = candidate
     let kept = keep(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
@@ -286,11 +289,11 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
       }
     }
     storedNumber = kept == .kept ? number : nil
-    keeper.kept(storedNumber)
+    controller.kept(storedNumber)
   }
 
   private mutating func storePanic() {
-    guard let desired, let provenance = keeper.inForce else { return }
+    guard let desired, let provenance = controller.inForce else { return }
     keep(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
       try directory.write(ruleset, .panic)
@@ -315,7 +318,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   @discardableResult
   private mutating func save() -> Keeping {
-    let state = keeper.state
+    let state = controller.state
     return keep(.state) { (directory) throws(StateError) in try directory.write(state) }
   }
 
@@ -324,7 +327,7 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     do throws(StateError) {
       try directory?.remove(number: number)
     } catch {
-      surroundings.say(.warning, "the ruleset \(number), which was on trial, is still stored: \(error)")
+      environment.say(.warning, "the ruleset \(number), which was on trial, is still stored: \(error)")
     }
   }
 
@@ -335,12 +338,12 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
     do throws(StateError) {
       try body(directory)
       if failures.removeValue(forKey: part) != nil, failures.isEmpty {
-        surroundings.say(.notice, "what is in force is stored on disk again")
+        environment.say(.notice, "what is in force is stored on disk again")
       }
       return .kept
     } catch {
       if failures.updateValue(error.description, forKey: part) != error.description {
-        surroundings.say(
+        environment.say(
           .error, "what is in force is not stored for the next restart: \(error); the kernel still holds it")
       }
       return .failed
@@ -348,17 +351,17 @@ public struct Custody<Store: RulesetStore & ~Copyable>: ~Copyable {
   }
 }
 
-/// What a custody is surrounded by: the policy file, the clock and the journal.
-public protocol CustodySurroundings {
-  /// Reads the policy file and checks it. Nil where that takes its time: the reading is given to the keeper later.
+/// What a driver is surrounded by: the policy file, the clock and the journal.
+public protocol ControllerEnvironment {
+  /// Reads the policy file and checks it. Nil where that takes its time: the reading is given to the controller later.
   func readPolicy() -> PolicyReading?
   /// The time.
   func now() -> Moment
   /// Tells the journal.
-  func say(_ severity: Keeper.Severity, _ text: PrintableText)
+  func say(_ severity: Controller.Severity, _ text: PrintableText)
 }
 
-extension Keeper.Purpose {
+extension Controller.Purpose {
   /// Who stands behind it.
   var author: String {
     switch self {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// How long an opening is to last: between a second and seven days.
-public struct OpeningDuration: Sendable, Hashable, CustomStringConvertible {
+public struct GrantDuration: Sendable, Hashable, CustomStringConvertible {
   /// In milliseconds.
   public let milliseconds: UInt64
 
@@ -11,7 +11,7 @@ public struct OpeningDuration: Sendable, Hashable, CustomStringConvertible {
   private static let longest: UInt64 = 7 * 86_400
 
   /// Reads `30m`, `2h`, `90s`, `1h30m`, `7d`: numbers with their units, the greater ones first, each once.
-  public init(_ text: String) throws(OpeningError) {
+  public init(_ text: String) throws(TemporaryGrantError) {
     var rest = Self.units[...]
     var number: UInt64?
     var seconds: UInt64 = 0
@@ -31,19 +31,19 @@ public struct OpeningDuration: Sendable, Hashable, CustomStringConvertible {
     }
     guard number == nil, !text.isEmpty else { throw Self.unreadable(text) }
     guard seconds <= Self.longest else { throw Self.tooLong(text) }
-    guard seconds > 0 else { throw OpeningError("'\(text)' is no time at all: a second is the least") }
+    guard seconds > 0 else { throw TemporaryGrantError("'\(text)' is no time at all: a second is the least") }
     milliseconds = seconds * 1_000
   }
 
   /// So many milliseconds, whatever they are: what is left of an opening.
   init(milliseconds: UInt64) { self.milliseconds = milliseconds }
 
-  private static func unreadable(_ text: String) -> OpeningError {
-    OpeningError("'\(text)' is no duration: write 90s, 30m, 2h or 1h30m")
+  private static func unreadable(_ text: String) -> TemporaryGrantError {
+    TemporaryGrantError("'\(text)' is no duration: write 90s, 30m, 2h or 1h30m")
   }
 
-  private static func tooLong(_ text: String) -> OpeningError {
-    OpeningError("'\(text)' is longer than seven days: what is to stay is a line of the policy")
+  private static func tooLong(_ text: String) -> TemporaryGrantError {
+    TemporaryGrantError("'\(text)' is longer than seven days: what is to stay is a line of the policy")
   }
 
   /// As it is written, in whole seconds, a begun one counted.
@@ -59,7 +59,7 @@ public struct OpeningDuration: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Why something cannot be opened.
-public struct OpeningError: Error, Sendable, Hashable, CustomStringConvertible {
+public struct TemporaryGrantError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What is wrong, and what to write instead where that is known.
   public let description: String
 

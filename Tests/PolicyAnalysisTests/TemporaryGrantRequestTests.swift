@@ -10,15 +10,17 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@Suite struct OpeningOrderTests {
-  private func order(_ service: String, from: String, on machine: String = "onprem") throws -> OpeningOrder {
+@Suite struct TemporaryGrantRequestTests {
+  private func order(_ service: String, from: String, on machine: String = "onprem") throws
+    -> TemporaryGrantRequest
+  {
     let policy = try shippedPolicy("rootski")
-    return try OpeningOrder(
+    return try TemporaryGrantRequest(
       policy, machine: try #require(policy.machine(named: machine)), service: service, from: from,
-      lasting: try OpeningDuration("30m"), who: "eric", because: "a demo")
+      lasting: try GrantDuration("30m"), who: "eric", because: "a demo")
   }
 
-  private func words(_ order: OpeningOrder) -> [String] {
+  private func words(_ order: TemporaryGrantRequest) -> [String] {
     order.parts.flatMap { part in
       part.ranges.map { range in
         let sources = range.prefixes.map(\.description).joined(separator: ",")
@@ -72,7 +74,7 @@ import Testing
   @Test(arguments: refused) func `what cannot be opened is refused with words`(
     service: String, from: String, word: String
   ) throws {
-    let error = #expect(throws: OpeningError.self) { try order(service, from: from) }
+    let error = #expect(throws: TemporaryGrantError.self) { try order(service, from: from) }
     #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
   }
 
@@ -80,18 +82,20 @@ import Testing
     ("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1h30m", 5_400), ("7d", 604_800), ("1s", 1),
     ("168h", 604_800),
   ]) func `a duration is read and written`(text: String, seconds: UInt64) throws {
-    #expect(try OpeningDuration(text).milliseconds == seconds * 1_000)
-    #expect(try OpeningDuration(OpeningDuration(text).description).milliseconds == seconds * 1_000)
+    #expect(try GrantDuration(text).milliseconds == seconds * 1_000)
+    #expect(try GrantDuration(GrantDuration(text).description).milliseconds == seconds * 1_000)
   }
 
   @Test(arguments: [
     "", "30", "m", "0s", "30x", "8d", "169h", "30m1h", "1h1h", "-5m", "1.5h", "99999999999999999999s", "٣m",
   ]) func `what is no duration, or too long a one, is refused`(text: String) {
-    #expect(throws: OpeningError.self) { try OpeningDuration(text) }
+    #expect(throws: TemporaryGrantError.self) { try GrantDuration(text) }
   }
 
   /// A machine's table with an order in it.
-  private func opened(_ order: OpeningOrder, _ policy: Policy, _ machine: Machine) throws -> KernelTable {
+  private func opened(_ order: TemporaryGrantRequest, _ policy: Policy, _ machine: Machine) throws
+    -> KernelTable
+  {
     let today = try #require(CalendarDate("2026-11-24"))
     var table = Lowering.table(try PolicyCompiler.compile(policy, machine: machine.name, today: today))
     for case .addElements(let set, let elements) in try order.operations(on: table) {
@@ -105,7 +109,7 @@ import Testing
     let policy = try shippedPolicy("rootski")
     let machine = try #require(policy.machine(named: "onprem"))
     let table = try opened(try order("web", from: "198.51.100.0/24"), policy, machine)
-    let found = Opening.inForce(in: table, policy: policy, machine: machine)
+    let found = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
     #expect(found.map(\.zone) == ["containers", "internet"])
     let opening = try #require(found.last)
     #expect(opening.sources.map(\.description) == ["198.51.100.0/24"])

@@ -4,7 +4,7 @@ import NetworkModel
 import Ruleset
 import Testing
 
-@Suite struct OpenedSetsTests {
+@Suite struct TemporaryGrantSetsTests {
   private static let empty = SetElements(keyLength: 12, hasKeyEnd: true)
 
   /// A table with the sets of one zone, as compiled.
@@ -14,7 +14,7 @@ import Testing
       sets: AddressFamily.allCases.map { family in
         let key = NamedSet.Key.sourceAndPort(family)
         return NamedSet(
-          name: OpenedSets.name(zone: "internet", family), key: key, kind: .set, layout: .timedRanges,
+          name: TemporaryGrantSets.name(zone: "internet", family), key: key, kind: .set, layout: .timedRanges,
           elements: SetElements(keyLength: key.length, hasKeyEnd: true))
       }, counters: [])
     return Lowering.table(ruleset)
@@ -23,8 +23,8 @@ import Testing
   private static func range(
     _ sources: ClosedRange<UInt128>, _ ports: ClosedRange<UInt16>, for seconds: UInt64,
     _ comment: String = "eric: it"
-  ) -> OpenedRange {
-    OpenedRange(
+  ) -> TemporaryGrantRange {
+    TemporaryGrantRange(
       family: .ipv4, sources: sources, transport: .tcp, ports: ports,
       life: ElementLife(timeout: seconds * 1_000, comment: comment))
   }
@@ -54,7 +54,7 @@ import Testing
       default: Issue.record("\(operation)")
       }
     }
-    let ranges = try #require(OpenedSets(zone: "internet", in: table)).ranges
+    let ranges = try #require(TemporaryGrantSets(zone: "internet", in: table)).ranges
     for (place, one) in ranges.enumerated() {
       for other in ranges[(place + 1)...] { #expect(!one.overlaps(other), "\(one) \(other)") }
     }
@@ -70,18 +70,18 @@ import Testing
       return state % bound
     }
     var table = Self.table()
-    var wanted: [OpenedRange] = []
+    var wanted: [TemporaryGrantRange] = []
     for number in 0..<6 {
       let (source, port) = (UInt128(random(8)), UInt16(random(8)))
       let new = Self.range(
         source...(source + UInt128(random(5))), port...(port + UInt16(random(5))), for: 10 + random(5),
         "eric: \(number)")
       wanted.append(new)
-      let sets = try #require(OpenedSets(zone: "internet", in: table))
+      let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
       try Self.commit(sets.adding([new]), to: &table)
     }
-    let sets = try #require(OpenedSets(zone: "internet", in: table))
-    func time(_ ranges: [OpenedRange], _ source: UInt128, _ port: UInt16) -> UInt64 {
+    let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
+    func time(_ ranges: [TemporaryGrantRange], _ source: UInt128, _ port: UInt16) -> UInt64 {
       ranges.filter { $0.sources.contains(source) && $0.ports.contains(port) }.map(\.life.remaining).max()
         ?? 0
     }
@@ -93,7 +93,7 @@ import Testing
     // And of what ends early exactly that ends.
     let ended = wanted[Int(random(6))]
     try Self.commit(sets.removing([ended]), to: &table)
-    let rest = try #require(OpenedSets(zone: "internet", in: table)).ranges
+    let rest = try #require(TemporaryGrantSets(zone: "internet", in: table)).ranges
     for source in 0..<14 as Range<UInt128> {
       for port in 0..<14 as Range<UInt16> {
         let isEnded = ended.sources.contains(source) && ended.ports.contains(port)
@@ -104,33 +104,34 @@ import Testing
 
   @Test func `what is open for longer already needs no change`() throws {
     var table = Self.table()
-    let sets = try #require(OpenedSets(zone: "internet", in: table))
+    let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
     try Self.commit(sets.adding([Self.range(1...9, 22...22, for: 60)]), to: &table)
-    let again = try #require(OpenedSets(zone: "internet", in: table))
+    let again = try #require(TemporaryGrantSets(zone: "internet", in: table))
     #expect(again.adding([Self.range(2...5, 22...22, for: 30)]).isEmpty)
     #expect(!again.adding([Self.range(2...5, 22...22, for: 90)]).isEmpty)
   }
 
   @Test func `an element keeps its comment and its time in its bytes`() throws {
     var table = Self.table()
-    let sets = try #require(OpenedSets(zone: "internet", in: table))
+    let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
     try Self.commit(sets.adding([Self.range(1...9, 22...23, for: 60, "eric: a demo")]), to: &table)
-    let range = try #require(OpenedSets(zone: "internet", in: table)?.ranges.first)
+    let range = try #require(TemporaryGrantSets(zone: "internet", in: table)?.ranges.first)
     #expect(range == Self.range(1...9, 22...23, for: 60, "eric: a demo"))
     #expect(range.prefixes.map(\.description) == ["0.0.0.1", "0.0.0.2/31", "0.0.0.4/30", "0.0.0.8/31"])
   }
 
   @Test func `a table without the sets takes no openings`() {
-    #expect(OpenedSets(zone: "internet", in: KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
-    #expect(OpenedSets(zone: "lan", in: Self.table()) == nil)
-    #expect(OpenedSets.all(in: Self.table()).map(\.zone) == ["internet"])
+    #expect(
+      TemporaryGrantSets(zone: "internet", in: KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
+    #expect(TemporaryGrantSets(zone: "lan", in: Self.table()) == nil)
+    #expect(TemporaryGrantSets.all(in: Self.table()).map(\.zone) == ["internet"])
   }
 
   @Test func `elements that end by themselves are no difference, and go along into a table made anew`() throws
   {
     let desired = Self.table()
     var observed = desired
-    let sets = try #require(OpenedSets(zone: "internet", in: observed))
+    let sets = try #require(TemporaryGrantSets(zone: "internet", in: observed))
     try Self.commit(sets.adding([Self.range(1...9, 22...22, for: 60)]), to: &observed)
     // As it is read from a kernel a while later.
     let place = try #require(observed.sets.firstIndex { $0.name == "opened-internet-v4" })

@@ -5,7 +5,7 @@ public import PolicyAnalysis
 internal import PolicyLanguage
 
 /// A side from which packets come to a host: a zone of its policy, or, where there is no policy, one of its interfaces.
-public struct Approach: Sendable {
+public struct Ingress: Sendable {
   /// What is trusted of it.
   public enum Kind: Sendable, Hashable {
     /// A tunnel: what comes is authenticated.
@@ -47,9 +47,9 @@ public struct Approach: Sendable {
   /// The sides of a host by the zones of its policy. A zone without an interface that is up is no side: its name is in
   /// `absent`.
   public static func all(of host: HostSnapshot, by view: SiteView) -> (
-    approaches: [Approach], absent: [String]
+    approaches: [Ingress], absent: [String]
   ) {
-    var approaches: [Approach] = []
+    var approaches: [Ingress] = []
     var absent: [String] = []
     for zone in view.zones {
       let own = view.interfaces(of: zone, among: entrances(of: host))
@@ -64,16 +64,16 @@ public struct Approach: Sendable {
         case .network, .internet: .network
         }
       approaches.append(
-        Approach(name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view)))
+        Ingress(name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view)))
     }
     return (approaches, absent)
   }
 
   /// The sides of a host by its interfaces; `tunnels` are those that WireGuard made.
-  public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Approach] {
+  public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Ingress] {
     entrances(of: host).map { interface in
       let isBridge = interface.kind == "bridge"
-      return Approach(
+      return Ingress(
         name: interface.name.description,
         kind: tunnels.contains(interface.name) || interface.kind == "wireguard"
           ? .tunnel : isBridge ? .containers : .network,

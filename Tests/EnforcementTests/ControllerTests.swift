@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import NetworkModel
+import PolicyLanguage
+import Ruleset
+import Testing
+
+@Suite("Deciding what the kernel is to hold")
+struct ControllerTests {
+  static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_000, boot: "one")
+
+  static func later(_ seconds: Int64, boot: String = "one") -> Moment {
+    Moment(sinceBoot: now.sinceBoot + seconds * 1_000_000_000, sinceEpoch: 1_000 + seconds, boot: boot)
+  }
+
+  /// A policy that lets one port in, under a digest.
+  static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
+    let text = """
+      version: 1
+      tunnels:
+        wg0: { prefixes: [10.0.0.0/24], listen: 51820 }
+      machines:
+        server: { addresses: { wg0: 10.0.0.1 } }
+        laptop: { addresses: { wg0: 10.0.0.2 } }
+      allow:
+        - { to: server, services: [\(port)/tcp], from: laptop }
+      """
+    let today = CalendarDate(secondsSince1970: 1_795_500_000)
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "p.yaml", today: today) { _ in
+      .unreadable(reason: "none")
+    }
+    return try Candidate(
+      try #require(decoded.policy), machine: "server", digest: digest, today: today, live: LiveEndpoints())
+  }
+
+  static func provenance(_ digest: String, _ kind: Provenance.Kind = .policy) -> Provenance {
+    Provenance(kind: kind, path: "p.yaml", digest: digest, machine: "server", by: "eric", since: 1_000)
+  }
+
+  static let refused = PolicyReading.refused(
+    PolicyRefusal(digest: "bad", reason: "a test failed", report: ""))
+
+  /// The actions as words, in their order.
+  static func words(_ actions: [Controller.Action]) -> [String] {
+    actions.map { action in
+      switch action {
+      case .enforce(let target, _):
+        switch target {
+        case .candidate(let candidate, let kind): "enforce \(candidate.digest) \(kind.rawValue)"
+        case .stored(let number): "enforce stored \(number)"
+        case .storedPanic: "enforce stored panic"
+        case .same: "enforce same"
+        case .lastResort: "enforce last resort"
+        }
+      case .store(let settlement): "store \(settlement)"
+      case .promise: "promise"
+      case .discard(let number): "discard \(number)"
+      case .storePanic: "store panic"
+      case .save: "save"
+      case .readPolicy: "read"
+      case .say(let severity, _): "say \(severity)"
+      }
+    }
+  }
+
+  /// A controller that holds a policy, stored under number 7.
+  static func holding(_ digest: String) -> Controller {
+    var state = PersistedState()
+    state.inForce = 7
+    return Controller(state, inForce: provenance(digest))
+  }
+
+  @Test("puts the last ruleset in force before anything is read")
+  func begins() {
+    var controller = Self.holding("a")
+    #expect(Self.words(controller.begin(at: Self.now, isTableThere: true)) == ["enforce stored 7", "read"])
+  }
+
+  @Test("with nothing stored, lets nobody in rather than everybody", arguments: [true, false])
+  func beginsWithNothing(_ isTableThere: Bool) {
+    var controller = Controller(PersistedState(), inForce: nil)
+    let words = Self.words(controller.begin(at: Self.now, isTableThere: isTableThere))
+    #expect(words == (isTableThere ? ["read"] : ["enforce last resort", "read"]))
+  }
+
+  @Test("changes nothing for a policy that is not accepted, and says so once")
+  func neverOpens() {
+    var controller = Self.holding("a")
+    #expect(Self.words(controller.read(Self.refused, at: Self.now)) == ["say error"])
+    #expect(controller.read(Self.refused, at: Self.now).isEmpty)
+    #expect(controller.inForce?.digest == "a")
+    #expect(controller.state.inForce == 7)
+  }
+
+  @Test("puts an accepted policy in force, then keeps it for the next boot")
+  func policyFile() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    #expect(Self.words(controller.read(.accepted(candidate), at: Self.now)) == ["enforce b policy"])
+    let actions = controller.enforced(
+      .policyFile("the policy file"), .candidate(candidate, .policy),
+      .equal(changes: 3, Self.provenance("b")), at: Self.now)
+    #expect(Self.words(actions) == ["store settled", "save", "say notice"])
+    controller.kept(8)
+    #expect(controller.state.inForce == 8)
+    #expect(controller.tally.applies == 1)
+  }
+
+  @Test("what the kernel refuses leaves what is in force, and is tried again, ever less often")
+  func retries() throws {
+    var controller = Self.holding("a")
+    _ = controller.begin(at: Self.now, isTableThere: true)
+    _ = controller.enforced(.begin, .stored(7), .equal(changes: 0, Self.provenance("a")), at: Self.now)
+    let candidate = try Self.candidate("b")
+    var pauses: [Int64] = []
+    for _ in 0..<14 {
+      let actions = controller.enforced(
+        .policyFile("the policy file"), .candidate(candidate, .policy), .failed("no memory"),
+        at: Self.now)
+      #expect(Self.words(actions) == ["say error"])
+      pauses.append(try #require(controller.retry).moment - Self.now.sinceBoot)
+    }
+    #expect(pauses.prefix(4) == [100_000_000, 200_000_000, 400_000_000, 800_000_000])
+    #expect(pauses.last == 60_000_000_000)
+    #expect(controller.inForce?.digest == "a")
+    #expect(controller.alarm == controller.retry?.moment)
+    #expect(controller.ring(at: Self.now).isEmpty)
+    #expect(Self.words(controller.ring(at: Self.later(60))) == ["enforce same", "read"])
+  }
+
+  @Test("writes the way back down before a trial touches the kernel")
+  func trial() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    let confirm = Controller.Confirm(seconds: 60, connections: ["x"])
+    let actions = try controller.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+    #expect(Self.words(actions) == ["promise", "enforce b policy"])
+    #expect(controller.state.pending?.back == 7)
+    #expect(controller.state.pending?.connections == ["x"])
+    let after = controller.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
+      .equal(changes: 3, Self.provenance("b")), at: Self.now)
+    #expect(Self.words(after) == ["store pending", "save", "say notice"])
+    #expect(controller.alarm == Self.later(60).sinceBoot)
+    // Nothing else is put in force meanwhile.
+    #expect(controller.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
+    #expect(throws: Refusal.self) {
+      try controller.apply(candidate, by: "ryan", confirm: nil, at: Self.now)
+    }
+  }
+
+  /// A controller with policy `b` on trial, and `a` to go back to.
+  static func onTrial() throws -> Controller {
+    var controller = holding("a")
+    _ = controller.read(.accepted(try candidate("a")), at: now)
+    let candidate = try candidate("b")
+    let confirm = Controller.Confirm(seconds: 60, connections: [])
+    _ = try controller.apply(candidate, by: "eric", confirm: confirm, at: now)
+    _ = controller.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
+      .equal(changes: 3, provenance("b")), at: now)
+    controller.kept(8)
+    return controller
+  }
+
+  @Test("goes back when a trial is not confirmed, also when the kernel refuses at first")
+  func goesBack() throws {
+    var controller = try Self.onTrial()
+    #expect(controller.ring(at: Self.later(59)).isEmpty)
+    #expect(Self.words(controller.ring(at: Self.later(60))) == ["enforce stored 7"])
+    _ = controller.enforced(.goBack("why"), .stored(7), .failed("busy"), at: Self.later(60))
+    #expect(Self.words(controller.ring(at: Self.later(61))) == ["enforce stored 7"])
+    let actions = controller.enforced(
+      .goBack("why"), .stored(7), .equal(changes: 3, Self.provenance("a")), at: Self.later(61))
+    #expect(Self.words(actions) == ["save", "discard 8", "say warning", "read"])
+    #expect(controller.state.pending == nil)
+    #expect(controller.state.inForce == 7)
+    #expect(controller.alarm == nil)
+  }
+
+  @Test("a confirmed trial is what is loaded at boot")
+  func confirms() throws {
+    var controller = try Self.onTrial()
+    #expect(
+      Self.words(try controller.confirm(by: "eric")) == ["store settled", "save", "say notice", "read"])
+    #expect(controller.state.pending == nil)
+    #expect(throws: Refusal.self) { try controller.confirm(by: "eric") }
+    // The file still says what it said before: the apply stands above it.
+    #expect(controller.read(.accepted(try Self.candidate("a")), at: Self.now).isEmpty)
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+  }
+
+  @Test("a restart of the daemon goes on counting, one of the machine goes back")
+  func survivesRestarts() throws {
+    let state = try Self.onTrial().state
+    let kept = try #require(PersistedState(state.bytes))
+    #expect(kept == state)
+    var same = Controller(kept, inForce: Self.provenance("b"))
+    #expect(Self.words(same.begin(at: Self.later(30), isTableThere: true)) == ["enforce stored 8", "read"])
+    #expect(same.alarm == Self.later(60).sinceBoot)
+    var late = Controller(kept, inForce: Self.provenance("b"))
+    #expect(Self.words(late.begin(at: Self.later(61), isTableThere: true)) == ["enforce stored 7", "read"])
+    var rebooted = Controller(kept, inForce: Self.provenance("b"))
+    let words = Self.words(rebooted.begin(at: Self.later(5, boot: "two"), isTableThere: true))
+    #expect(words == ["say warning", "save", "discard 8", "enforce stored 7", "read"])
+    #expect(rebooted.state.pending == nil)
+  }
+
+  @Test("an apply that the kernel refuses leaves no trial behind")
+  func refusedTrial() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    let confirm = Controller.Confirm(seconds: 60, connections: [])
+    _ = try controller.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+    let actions = controller.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy), .failed("no"),
+      at: Self.now)
+    #expect(Self.words(actions) == ["say error", "save"])
+    #expect(controller.state.pending == nil)
+    #expect(controller.state.inForce == 7)
+    #expect(controller.alarm == nil)
+  }
+
+  @Test("a panic holds over policies and restarts, and ends with the policy")
+  func panics() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("a")
+    _ = controller.read(.accepted(candidate), at: Self.now)
+    #expect(Self.words(controller.panic(by: "eric", at: Self.now)) == ["save", "enforce a panic"])
+    let actions = controller.enforced(
+      .panic(by: "eric"), .candidate(candidate, .panic), .equal(changes: 9, Self.provenance("a", .panic)),
+      at: Self.now)
+    #expect(Self.words(actions) == ["store panic", "save", "say warning"])
+    #expect(controller.state.panic?.behind == 7)
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("b")), at: Self.now)) == ["enforce b panic"])
+    #expect(throws: Refusal.self) { try controller.apply(candidate, by: "ryan", confirm: nil, at: Self.now) }
+    #expect(throws: Refusal.self) { try controller.rollback(to: 6, by: "ryan") }
+    var again = Controller(try #require(PersistedState(controller.state.bytes)), inForce: nil)
+    #expect(Self.words(again.begin(at: Self.now, isTableThere: true)) == ["enforce stored panic", "read"])
+    #expect(Self.words(try again.endPanic(by: "eric")) == ["enforce stored 7"])
+    #expect(Self.words(try controller.endPanic(by: "eric")) == ["enforce b policy"])
+  }
+
+  @Test("drift is repaired and counted where there was any")
+  func repairs() {
+    var controller = Self.holding("a")
+    #expect(Self.words(controller.drifted(by: "nft[8]")) == ["enforce same"])
+    _ = controller.enforced(
+      .repair(by: "nft[8]"), .same, .equal(changes: 2, Self.provenance("a")), at: Self.now)
+    #expect(controller.tally.repairs == 1)
+    let quiet = controller.enforced(
+      .repair(by: "nft[8]"), .same, .equal(changes: 0, Self.provenance("a")), at: Self.now)
+    #expect(quiet.isEmpty)
+    #expect(controller.tally.repairs == 1)
+  }
+
+  @Test("a rollback stands above the file until it says something else")
+  func rollsBack() throws {
+    var controller = Self.holding("b")
+    _ = controller.read(.accepted(try Self.candidate("b")), at: Self.now)
+    #expect(Self.words(try controller.rollback(to: 6, by: "eric")) == ["enforce stored 6"])
+    _ = controller.enforced(
+      .rollback(by: "eric"), .stored(6), .equal(changes: 1, Self.provenance("a")), at: Self.now)
+    #expect(controller.state.superseded == "b")
+    #expect(controller.read(.accepted(try Self.candidate("b")), at: Self.now).isEmpty)
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+  }
+
+  @Test("a panic that the kernel refuses during a trial leaves the trial with its deadline")
+  func refusedPanic() throws {
+    var controller = try Self.onTrial()
+    let deadline = controller.alarm
+    #expect(Self.words(controller.panic(by: "ryan", at: Self.now)) == ["save", "enforce a panic"])
+    let actions = controller.enforced(
+      .panic(by: "ryan"), .candidate(try Self.candidate("a"), .panic), .failed("no memory"), at: Self.now)
+    #expect(Self.words(actions) == ["say error", "save"])
+    #expect(controller.state.panic == nil)
+    #expect(controller.alarm == deadline)
+    #expect(Self.words(controller.ring(at: Self.later(60))) == ["enforce stored 7"])
+  }
+
+  @Test("a panic during a trial ends it, and what was before the trial is behind the panic")
+  func panicInTrial() throws {
+    var controller = try Self.onTrial()
+    _ = controller.panic(by: "ryan", at: Self.now)
+    _ = controller.enforced(
+      .panic(by: "ryan"), .candidate(try Self.candidate("a"), .panic),
+      .equal(changes: 1, Self.provenance("a", .panic)), at: Self.now)
+    #expect(controller.state.pending == nil)
+    #expect(controller.state.panic?.behind == 7)
+    #expect(controller.alarm == nil)
+  }
+
+  @Test("a panic is known to a daemon that takes over before the kernel was touched")
+  func panicIsPromised() throws {
+    var controller = Self.holding("a")
+    _ = controller.panic(by: "eric", at: Self.now)
+    var next = Controller(try #require(PersistedState(controller.state.bytes)), inForce: nil)
+    #expect(Self.words(next.begin(at: Self.now, isTableThere: true)) == ["enforce stored panic", "read"])
+  }
+
+  @Test("there is no trial while what is in force is not kept: there would be no way back")
+  func noTrialWithoutWayBack() throws {
+    var controller = Self.holding("a")
+    controller.kept(nil)
+    let confirm = Controller.Confirm(seconds: 60, connections: [])
+    #expect(throws: Refusal.self) {
+      try controller.apply(try Self.candidate("b"), by: "eric", confirm: confirm, at: Self.now)
+    }
+    #expect(controller.state.pending == nil)
+  }
+
+  @Test("where the stored ruleset cannot be put in force and nothing is, the last resort is, until it can")
+  func standsIn() {
+    var controller = Self.holding("a")
+    _ = controller.begin(at: Self.now, isTableThere: false)
+    let failed = controller.enforced(.begin, .stored(7), .failed("no memory"), at: Self.now)
+    #expect(Self.words(failed) == ["say error", "enforce last resort"])
+    _ = controller.enforced(
+      .begin, .lastResort, .equal(changes: 9, Self.provenance("", .lockDown)), at: Self.now)
+    _ = controller.read(Self.refused, at: Self.now)
+    #expect(controller.alarm != nil)
+    #expect(Self.words(controller.ring(at: Self.later(1))) == ["enforce stored 7", "read"])
+    _ = controller.enforced(.begin, .stored(7), .equal(changes: 9, Self.provenance("a")), at: Self.later(1))
+    #expect(controller.alarm == nil)
+  }
+
+  @Test(
+    "where a table is there already, a stored ruleset that is refused does not replace it by the last resort")
+  func keepsTheTable() {
+    var controller = Self.holding("a")
+    _ = controller.begin(at: Self.now, isTableThere: true)
+    #expect(
+      Self.words(controller.enforced(.begin, .stored(7), .failed("no"), at: Self.now)) == ["say error"])
+    #expect(Self.words(controller.ring(at: Self.later(1))) == ["enforce stored 7", "read"])
+  }
+
+  @Test("a last resort that is refused is tried again")
+  func lastResortAgain() {
+    var controller = Controller(PersistedState(), inForce: nil)
+    _ = controller.begin(at: Self.now, isTableThere: false)
+    #expect(
+      Self.words(controller.enforced(.begin, .lastResort, .failed("no"), at: Self.now)) == ["say error"])
+    #expect(Self.words(controller.ring(at: Self.later(1))) == ["enforce last resort", "read"])
+  }
+
+  @Test("another day changes what is in force, and not which file holds")
+  func recompiles() throws {
+    var controller = Self.holding("b")
+    _ = controller.read(.accepted(try Self.candidate("a")), at: Self.now)
+    _ = controller.enforced(
+      .apply(by: "eric", confirm: nil), .candidate(try Self.candidate("b"), .policy),
+      .equal(changes: 1, Self.provenance("b")), at: Self.now)
+    #expect(controller.state.superseded == "a")
+    let actions = controller.recompiled(try Self.candidate("b"), because: "a new day")
+    #expect(Self.words(actions) == ["enforce b policy"])
+    _ = controller.enforced(
+      .recompile("a new day"), .candidate(try Self.candidate("b"), .policy),
+      .equal(changes: 1, Self.provenance("b")), at: Self.now)
+    #expect(controller.state.superseded == "a")
+    #expect(controller.recompiled(try Self.candidate("a"), because: "a new day").isEmpty)
+  }
+
+  @Test("once the table was taken out nothing brings it back but a request")
+  func releases() throws {
+    var controller = try Self.onTrial()
+    #expect(Self.words(controller.released()) == ["save", "discard 8"])
+    #expect(controller.alarm == nil)
+    #expect(controller.state.inForce == 7)
+    #expect(controller.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
+    #expect(controller.drifted(by: "nft[8]").isEmpty)
+    #expect(controller.recompiled(try Self.candidate("b"), because: "a new day").isEmpty)
+    #expect(controller.ring(at: Self.later(100)).isEmpty)
+    let candidate = try Self.candidate("c")
+    #expect(
+      Self.words(try controller.apply(candidate, by: "eric", confirm: nil, at: Self.now)) == [
+        "enforce c policy"
+      ])
+    _ = controller.enforced(
+      .apply(by: "eric", confirm: nil), .candidate(candidate, .policy),
+      .equal(changes: 1, Self.provenance("c")), at: Self.now)
+    #expect(!controller.isReleased)
+  }
+}
