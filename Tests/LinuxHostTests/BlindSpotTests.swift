@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import CSys
+import CTestSupport
 import Glibc
 import NetworkModel
 import Ruleset
@@ -245,7 +246,7 @@ struct BlindSpotTests {
   @Test("Without rights, what could not be looked for is said")
   func unprivileged() throws {
     try OwnNamespace.run {
-      #expect(csys_drop_capabilities() == 0)
+      #expect(ctest_drop_capabilities() == 0)
       let unseen = Self.read().filter { if case .unseen = $0 { true } else { false } }
       #expect(!unseen.isEmpty)
     }

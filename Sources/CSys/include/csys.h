@@ -6,12 +6,8 @@
 #include "csys_daemon.h"
 #include "csys_errno.h"
 #include "csys_hidden.h"
+#include "csys_host.h"
 #include "csys_netfilter.h"
 #include "csys_nflog.h"
-#include "csys_packet.h"
-#include "csys_thread.h"
-
-/* Enters a new network namespace on the calling thread. Returns 0, or errno. */
-int csys_unshare_network_namespace(void);
 
 #endif
