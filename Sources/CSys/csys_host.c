@@ -182,22 +182,6 @@ _Static_assert(CSYS_TCP_ESTABLISHED == (int)BPF_TCP_ESTABLISHED, "TCP_ESTABLISHE
 _Static_assert(CSYS_TCP_CLOSE == (int)BPF_TCP_CLOSE, "TCP_CLOSE");
 _Static_assert(CSYS_TCP_LISTEN == (int)BPF_TCP_LISTEN, "TCP_LISTEN");
 
-int csys_netlink_open(int protocol, int timeout_ms) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return -errno;
-  int on = 1;
-  struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-  /* Kernels that cannot report in words (before 4.12) still report numbers. */
-  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
-    int error = errno;
-    close(fd);
-    return -error;
-  }
-  return fd;
-}
-
 int csys_enter_network_namespace(int fd) { return setns(fd, CLONE_NEWNET) == 0 ? 0 : errno; }
 
 int csys_unix_connect(const char *path, int timeout_ms) {
@@ -225,9 +209,4 @@ long long csys_monotonic_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-long csys_getdents64(int fd, void *buffer, size_t size) {
-  long count = syscall(SYS_getdents64, fd, buffer, size);
-  return count < 0 ? -errno : count;
 }

@@ -154,10 +154,6 @@ enum {
   CSYS_SOCKADDR_STORAGE_SIZE = 128,
 };
 
-/* Opens a raw netlink socket, close-on-exec, that reports errors in words and gives up receiving after so many
-   milliseconds. Returns the descriptor, or -errno. */
-int csys_netlink_open(int protocol, int timeout_ms);
-
 /* Puts the calling thread into the network namespace of an open nsfs file, for good. Returns 0, or errno. */
 int csys_enter_network_namespace(int fd);
 
@@ -167,11 +163,5 @@ int csys_unix_connect(const char *path, int timeout_ms);
 
 /* Milliseconds of the monotonic clock. */
 long long csys_monotonic_ms(void);
-
-/* Reads directory entries as `struct linux_dirent64`. Returns the bytes, 0 at the end, or -errno. */
-long csys_getdents64(int fd, void *buffer, size_t size);
-
-/* Where the name of a `struct linux_dirent64` stands, and its 16-bit record length. */
-enum { CSYS_DIRENT64_RECLEN = 16, CSYS_DIRENT64_NAME = 19 };
 
 #endif
