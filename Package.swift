@@ -62,7 +62,7 @@ let package = Package(
       name: "LinuxHost", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "Netlink", "CSys"],
       swiftSettings: house),
     .target(
-      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink", "CSys"],
+      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink"],
       swiftSettings: house),
     .target(
       name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],

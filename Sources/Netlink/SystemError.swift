@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
+internal import Glibc
 
 /// A system call that failed: what was tried, on what, and the system's number.
 public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -19,10 +20,13 @@ public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
     "\(attempt): \(ErrorNumber.meaning(code) ?? "error \(code)")"
   }
 
-  /// The value of a call that gives `-errno` where it fails.
+  /// The value of a call that gives -1 and `errno` where it fails.
   package static func check(_ value: Int32, _ attempt: @autoclosure () -> String) throws(SystemError) -> Int32
   {
-    if value < 0 { throw SystemError(attempt(), code: -value) }
+    if value < 0 {
+      let code = errno
+      throw SystemError(attempt(), code: code)
+    }
     return value
   }
 }
