@@ -252,6 +252,21 @@ struct BlindSpotTests {
     }
   }
 
+  @Test("The policies and the end of a legacy table are no rules")
+  func legacyRules() {
+    // The table filter has three hooks.
+    #expect(LegacyTable.rules(entries: 4, hooks: 0b01110) == 0)
+    #expect(LegacyTable.rules(entries: 9, hooks: 0b01110) == 5)
+    #expect(LegacyTable.rules(entries: 0, hooks: 0b11111) == 0)
+    #expect(LegacyTable.rules(entries: .max, hooks: 0) == Int(UInt32.max) - 1)
+    do throws(SystemError) {
+      _ = try LegacyTable.rules(.ip, table: String(repeating: "x", count: 32))
+      Issue.record("a name that no table can have was asked for")
+    } catch {
+      #expect(error.code == ENAMETOOLONG)
+    }
+  }
+
   @Test("A flowtable is read from its message")
   func flowtableMessage() {
     let bytes: [UInt8] =
