@@ -62,7 +62,7 @@ let package = Package(
       name: "LinuxHost", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "Netlink", "CSys"],
       swiftSettings: house),
     .target(
-      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink", "CSys"],
+      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink"],
       swiftSettings: house),
     .target(
       name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],
@@ -79,8 +79,9 @@ let package = Package(
       ],
       swiftSettings: house),
 
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: values + ["Netlink", "LinuxHost", "CNftnl", "CSys"],
+      name: "TestSupport", dependencies: values + ["Netlink", "LinuxHost", "CNftnl", "CSys", "CTestSupport"],
       path: "Tests/TestSupport", swiftSettings: house),
     .target(
       name: "PolicyTestSupport", dependencies: questions + ["TestSupport"], path: "Tests/PolicyTestSupport",
@@ -119,15 +120,18 @@ let package = Package(
     .testTarget(
       name: "WalkTests",
       dependencies: values + [
-        "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "CSys", "TestSupport",
+        "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "CTestSupport", "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(
       name: "NetlinkTests",
-      dependencies: values + ["Netlink", "LinuxHost", "CSys", "CMnl", "CNftnl", "TestSupport"],
+      dependencies: values + [
+        "Netlink", "LinuxHost", "CSys", "CMnl", "CNftnl", "CTestSupport", "TestSupport",
+      ],
       swiftSettings: house),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["NetworkModel", "Netlink", "LinuxHost", "CSys", "TestSupport"],
+      name: "LinuxHostTests",
+      dependencies: ["NetworkModel", "Netlink", "LinuxHost", "CSys", "CTestSupport", "TestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "EnforcementTests",

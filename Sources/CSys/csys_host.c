@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "csys_host.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <sched.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <linux/genetlink.h>
-#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/inet_diag.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_hook.h>
@@ -25,7 +16,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <linux/tcp.h>
 #include <linux/wireguard.h>
 
 #define SAME(name) _Static_assert(CSYS_##name == (int)(name), #name)
@@ -61,8 +51,6 @@ SAME(IFLA_LINK_NETNSID);
 SAME(IFLA_MASTER);
 SAME(IFLA_LINKINFO);
 SAME(IFLA_INFO_KIND);
-SAME(IFF_UP);
-SAME(IFF_LOOPBACK);
 SAME(IFA_ADDRESS);
 SAME(IFA_LOCAL);
 SAME(RTA_DST);
@@ -77,6 +65,9 @@ SAME(RTN_LOCAL);
 SAME(RTN_BROADCAST);
 SAME(RTN_ANYCAST);
 SAME(RTN_MULTICAST);
+SAME(RTNLGRP_LINK);
+SAME(RTNLGRP_IPV4_IFADDR);
+SAME(RTNLGRP_IPV6_IFADDR);
 SAME(RTM_GETNSID);
 SAME(NETNSA_NSID);
 SAME(NETNSA_FD);
@@ -93,6 +84,10 @@ SAME(NFNLA_HOOK_INFO_DESC);
 SAME(NFNLA_CHAIN_TABLE);
 SAME(NFNLA_CHAIN_FAMILY);
 SAME(NFNLA_CHAIN_NAME);
+SAME(NFNLGRP_NFTABLES);
+SAME(NFTA_GEN_ID);
+SAME(NFTA_GEN_PROC_PID);
+SAME(NFTA_GEN_PROC_NAME);
 SAME(NFNL_SUBSYS_CTNETLINK);
 SAME(NFNL_SUBSYS_NFTABLES);
 SAME(IPCTNL_MSG_CT_NEW);
@@ -144,8 +139,6 @@ SAME(WGPEER_A_ALLOWEDIPS);
 SAME(WGALLOWEDIP_A_FAMILY);
 SAME(WGALLOWEDIP_A_IPADDR);
 SAME(WGALLOWEDIP_A_CIDR_MASK);
-SAME(AF_INET);
-SAME(AF_INET6);
 
 /* Sizes, and the places of the fields that Swift reads or writes by offset. */
 #define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
@@ -173,61 +166,4 @@ AT(rtmsg, rtm_src_len, 2);
 AT(rtmsg, rtm_type, 7);
 _Static_assert(sizeof(struct rtgenmsg) == CSYS_RTGENMSG_SIZE, "rtgenmsg");
 _Static_assert(GENL_HDRLEN == CSYS_GENL_HDRLEN, "GENL_HDRLEN");
-_Static_assert(sizeof(struct sockaddr_storage) == CSYS_SOCKADDR_STORAGE_SIZE, "sockaddr_storage");
 _Static_assert(sizeof(struct nlmsghdr) == 16, "nlmsghdr");
-
-/* linux/tcp.h and the C library's netinet/tcp.h cannot both be included; these are the kernel's BPF_TCP_* twins. */
-#include <linux/bpf.h>
-_Static_assert(CSYS_TCP_ESTABLISHED == (int)BPF_TCP_ESTABLISHED, "TCP_ESTABLISHED");
-_Static_assert(CSYS_TCP_CLOSE == (int)BPF_TCP_CLOSE, "TCP_CLOSE");
-_Static_assert(CSYS_TCP_LISTEN == (int)BPF_TCP_LISTEN, "TCP_LISTEN");
-
-int csys_netlink_open(int protocol, int timeout_ms) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return -errno;
-  int on = 1;
-  struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-  /* Kernels that cannot report in words (before 4.12) still report numbers. */
-  setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-  setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
-    int error = errno;
-    close(fd);
-    return -error;
-  }
-  return fd;
-}
-
-int csys_enter_network_namespace(int fd) { return setns(fd, CLONE_NEWNET) == 0 ? 0 : errno; }
-
-int csys_unix_connect(const char *path, int timeout_ms) {
-  struct sockaddr_un name = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof name.sun_path) return -ENAMETOOLONG;
-  strcpy(name.sun_path, path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -errno;
-  long long deadline = csys_monotonic_ms() + timeout_ms;
-  /* A full backlog answers EAGAIN, and poll does not tell when there is room: try again until the deadline. */
-  while (connect(fd, (struct sockaddr *)&name, sizeof name) != 0) {
-    int error = errno;
-    if (error == EINTR) continue;
-    if (error == EAGAIN && csys_monotonic_ms() < deadline) {
-      poll(NULL, 0, 10);
-      continue;
-    }
-    close(fd);
-    return error == EAGAIN ? -ETIMEDOUT : -error;
-  }
-  return fd;
-}
-
-long long csys_monotonic_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-long csys_getdents64(int fd, void *buffer, size_t size) {
-  long count = syscall(SYS_getdents64, fd, buffer, size);
-  return count < 0 ? -errno : count;
-}

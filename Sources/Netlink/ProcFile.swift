@@ -41,8 +41,8 @@ package enum ProcFile {
   package static func numbers(in directory: Int32, each: (UInt32) -> Void) -> Int32 {
     withUnsafeTemporaryAllocation(byteCount: 32 << 10, alignment: 8) { buffer in
       while true {
-        let taken = csys_getdents64(directory, buffer.baseAddress, buffer.count)
-        if taken <= 0 { return Int32(-taken) }
+        let taken = getdents64(directory, buffer.baseAddress, buffer.count)
+        if taken <= 0 { return taken == 0 ? 0 : errno }
         var start = 0
         while start < taken {
           let length = buffer.loadUnaligned(

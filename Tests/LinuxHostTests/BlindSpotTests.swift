@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import CSys
+import CTestSupport
 import Glibc
 import NetworkModel
 import Ruleset
@@ -245,9 +246,24 @@ struct BlindSpotTests {
   @Test("Without rights, what could not be looked for is said")
   func unprivileged() throws {
     try OwnNamespace.run {
-      #expect(csys_drop_capabilities() == 0)
+      #expect(ctest_drop_capabilities() == 0)
       let unseen = Self.read().filter { if case .unseen = $0 { true } else { false } }
       #expect(!unseen.isEmpty)
+    }
+  }
+
+  @Test("The policies and the end of a legacy table are no rules")
+  func legacyRules() {
+    // The table filter has three hooks.
+    #expect(LegacyTable.rules(entries: 4, hooks: 0b01110) == 0)
+    #expect(LegacyTable.rules(entries: 9, hooks: 0b01110) == 5)
+    #expect(LegacyTable.rules(entries: 0, hooks: 0b11111) == 0)
+    #expect(LegacyTable.rules(entries: .max, hooks: 0) == Int(UInt32.max) - 1)
+    do throws(SystemError) {
+      _ = try LegacyTable.rules(.ip, table: String(repeating: "x", count: 32))
+      Issue.record("a name that no table can have was asked for")
+    } catch {
+      #expect(error.code == ENAMETOOLONG)
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSys
+import CTestSupport
 import Glibc
 import NetworkModel
 import TestSupport
@@ -68,7 +68,7 @@ struct HostFactsTests {
       let sleeper = try Program(["/usr/bin/unshare", "-n", "/bin/sleep", "60"])
       _ = try Self.namespace(of: sleeper.pid) { _ in true }
       let reading = try onOwnThread {
-        let code = csys_drop_capabilities()
+        let code = ctest_drop_capabilities()
         try #require(code == 0)
         return try Self.found()
       }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSys
+import CTestSupport
 import Glibc
 import NetworkModel
 import TestSupport
@@ -133,7 +133,7 @@ struct HostSurveyTests {
   func kept() throws {
     try OwnNamespace.run {
       // The mount is this thread's alone, and goes with it.
-      #expect(csys_unshare_mount_namespace() == 0)
+      #expect(ctest_unshare_mount_namespace() == 0)
       try Program.run(
         "/bin/sh", "-ec",
         """
@@ -203,7 +203,7 @@ struct HostSurveyTests {
         return Self.namespace(of: program, in: survey) == nil ? nil : survey
       }
       let identity = try #require(Self.namespace(of: program, in: whole)?.identity)
-      #expect(csys_drop_capabilities() == 0)
+      #expect(ctest_drop_capabilities() == 0)
       let survey = try HostReader.survey()
       #expect(survey.namespace(identity) == nil)
       #expect(survey.host.snapshot.listeners.map(\.port) == [socket.port])

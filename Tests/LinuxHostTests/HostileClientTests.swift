@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // swift-format-ignore-file: NeverForceUnwrap
 
-import CSys
+import CTestSupport
 import Glibc
 import Netlink
 import LinuxHost
@@ -127,7 +127,7 @@ struct HostileClientTests {
 
   @Test("a file that can still change is refused")
   func unsealed() throws {
-    let file = csys_memory_file()
+    let file = ctest_open_memory_file()
     defer { close(file) }
     #expect(throws: SystemError.self) { try MemoryFile.read(file, lengths: [0]) }
     #expect(throws: SystemError.self) { try MemoryFile.read(STDIN_FILENO, lengths: []) }

@@ -2,6 +2,7 @@
 
 import CNftnl
 import CSys
+import CTestSupport
 import Netlink
 import Ruleset
 import TestSupport
@@ -159,7 +160,7 @@ import Testing
 
   @Test func `without the privilege the error says what is needed`() throws {
     let (read, written) = try inNetworkNamespace {
-      #expect(csys_drop_capabilities() == 0)
+      #expect(ctest_drop_capabilities() == 0)
       var kernel = try NFTablesSocket()
       var (read, written): (NetlinkError?, CommitError?)
       do throws(NetlinkError) { _ = try kernel.read(family: CSYS_NFPROTO_INET, name: "wgfence") } catch {

@@ -2,6 +2,7 @@
 
 import CNftnl
 import CSys
+import CTestSupport
 import Netlink
 import Ruleset
 import TestSupport
@@ -75,5 +76,5 @@ import Testing
 
 /// The calling thread's time in the program itself, without the kernel's.
 private func processorTime() -> Duration {
-  .microseconds(csys_thread_user_microseconds())
+  .microseconds(ctest_thread_user_microseconds())
 }

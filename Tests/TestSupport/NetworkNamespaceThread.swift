@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSys
+import CTestSupport
 import Glibc
 public import LinuxHost
 
@@ -33,11 +33,11 @@ public enum NamespaceFailure: Error, CustomStringConvertible {
 /// body spawns with `run` is in the namespace as well.
 public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Value {
   try onOwnThread {
-    let code = csys_unshare_network_namespace()
+    let code = ctest_unshare_network_namespace()
     guard code == 0 else { throw NamespaceFailure.unshare(code: code) }
     let namespace = NetworkNamespace.current()
     guard namespace.isCertainlyOther else { throw NamespaceFailure.stillInitial(namespace) }
-    let up = csys_set_interface_up("lo")
+    let up = ctest_set_interface_up("lo")
     guard up == 0 else { throw NamespaceFailure.loopback(code: up) }
     return try body()
   }

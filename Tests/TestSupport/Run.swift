@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSys
+import CTestSupport
 import Glibc
 
 /// What a program did.
@@ -69,7 +69,7 @@ public func nft(_ arguments: String...) throws -> String {
 }
 
 private func temporaryFile() throws -> Int32 {
-  let file = csys_open_memory_file()
+  let file = ctest_open_memory_file()
   guard file >= 0 else { throw RunFailure(description: "memfd: \(String(cString: strerror(errno)))") }
   return file
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSys
+import CTestSupport
 import Glibc
 import NetworkModel
 import TestSupport
@@ -51,7 +51,7 @@ final class World {
     try Self.set("net/ipv4/icmp_echo_ignore_all", "1")
     try Self.set("net/ipv6/icmp/echo_ignore_all", "1")
     try Self.set("net/ipv6/icmp/ratelimit", "0")
-    let code = csys_unshare_network_namespace()
+    let code = ctest_unshare_network_namespace()
     outside = open("/proc/thread-self/ns/net", O_RDONLY)
     guard code == 0, inside >= 0, outside >= 0 else { throw Failure(description: "no second namespace") }
     for kind in ["all", "default"] { try Self.set("net/ipv6/conf/\(kind)/disable_ipv6", "1") }
@@ -69,14 +69,14 @@ final class World {
     try enter(outside)
     try Self.ip(Self.interfaces.map { "link set p-\($0.name) arp off up" })
     for (name, _) in Self.interfaces {
-      let file = csys_frame_socket("p-\(name)")
+      let file = ctest_frame_socket("p-\(name)")
       guard file >= 0 else { throw Failure(description: "frames of \(name): \(-file)") }
       frames.append((name, file, []))
     }
     try enter(inside)
     for index in frames.indices {
       var address = [UInt8](repeating: 0, count: 6)
-      guard csys_hardware_address(frames[index].name, &address) == 0 else {
+      guard ctest_hardware_address(frames[index].name, &address) == 0 else {
         throw Failure(description: "no hardware address")
       }
       frames[index].destination = address
@@ -85,11 +85,11 @@ final class World {
       let number = family == .ipv4 ? AF_INET : AF_INET6
       let icmp = family == .ipv4 ? IPProtocol.icmp : .icmpv6
       for transport in [icmp, .tcp, .udp, .esp, IPProtocol(number: 253)] {
-        let file = csys_raw_socket(number, Int32(transport.number))
+        let file = ctest_raw_socket(number, Int32(transport.number))
         guard file >= 0 else { throw Failure(description: "raw \(transport): \(-file)") }
         raws.append((family, transport, file))
       }
-      senders[family] = csys_raw_socket(number, 255)
+      senders[family] = ctest_raw_socket(number, 255)
     }
     polled = (frames.map(\.file) + raws.map(\.file)).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     _ = try witness()
@@ -102,7 +102,7 @@ final class World {
   }
 
   private func enter(_ namespace: Int32) throws {
-    guard csys_enter_network_namespace(namespace) == 0 else { throw Failure(description: "setns: \(errno)") }
+    guard ctest_enter_network_namespace(namespace) == 0 else { throw Failure(description: "setns: \(errno)") }
   }
 
   private static func set(_ name: String, _ value: String) throws {
@@ -132,7 +132,7 @@ final class World {
   /// Sends a packet from the host itself. The error where the kernel refused it.
   func emit(_ packet: [UInt8], to destination: IPAddress) -> Int32 {
     let family = destination.family == .ipv4 ? AF_INET : AF_INET6
-    return csys_raw_send(senders[destination.family] ?? -1, family, destination.bytes, packet, packet.count)
+    return ctest_raw_send(senders[destination.family] ?? -1, family, destination.bytes, packet, packet.count)
   }
 
   /// All that was seen since the last time.

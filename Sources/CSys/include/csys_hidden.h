@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What decides on packets beside nf_tables: numbers and calls to find it. csys_hidden.c checks the numbers that the
+/* What decides on packets beside nf_tables: numbers and structures to find it. csys_hidden.c checks the numbers that the
    system's headers know. */
 #ifndef WGFENCE_CSYS_HIDDEN_H
 #define WGFENCE_CSYS_HIDDEN_H
@@ -32,31 +32,70 @@ enum {
   CSYS_BPF_NETKIT_PEER = 55,
   CSYS_BPF_SK_LOOKUP = 36,
 
+  /* linux/bpf.h: commands of bpf(2), and a kind of link of Linux 6.4, younger than those headers */
+  CSYS_BPF_PROG_QUERY = 16,
+  CSYS_BPF_OBJ_GET_INFO_BY_FD = 15,
+  CSYS_BPF_LINK_GET_FD_BY_ID = 30,
+  CSYS_BPF_LINK_GET_NEXT_ID = 31,
+  CSYS_BPF_LINK_TYPE_NETFILTER = 10,
+
+  /* linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, linux/netfilter_arp/arp_tables.h: sizes, and where
+     a mask of the hooks and the number of entries stand behind the table's name */
+  CSYS_XT_TABLE_MAXNAMELEN = 32,
+  CSYS_IPT_SO_GET_INFO = 64,
+  CSYS_IP6T_SO_GET_INFO = 64,
+  CSYS_ARPT_SO_GET_INFO = 96,
+  CSYS_IPT_GETINFO_HOOKS = 32,
+  CSYS_IPT_GETINFO_ENTRIES = 76,
+  CSYS_IPT_GETINFO_SIZE = 84,
+  CSYS_ARPT_GETINFO_ENTRIES = 60,
+  CSYS_ARPT_GETINFO_SIZE = 68,
+
   /* linux/netfilter/nf_tables.h */
   CSYS_NFT_MSG_GETFLOWTABLE = 23,
   CSYS_NFTA_FLOWTABLE_TABLE = 1,
   CSYS_NFTA_FLOWTABLE_NAME = 2,
 };
 
-/* The rules of a table of legacy iptables (AF_INET), ip6tables (AF_INET6) or arptables (AF_UNSPEC) in the calling
-   thread's network namespace: its entries without the policies of its chains and the end. The table must be there: a
-   kernel that does not have it loads a module. Returns the number, or -errno. */
-long csys_legacy_rules(int family, const char *table);
+/* The part of union bpf_attr for BPF_PROG_QUERY that every kernel has. */
+struct csys_bpf_query {
+  uint32_t target;
+  uint32_t kind;
+  uint32_t flags;
+  uint32_t attach_flags;
+  uint64_t identifiers;
+  uint32_t count;
+  uint32_t padding;
+};
 
-/* How many BPF programs are attached (BPF_PROG_QUERY): to an interface, by its index, or with BPF_SK_LOOKUP to a network
-   namespace, by its open file. Returns the number, or -errno (EINVAL where the kernel does not know the kind). */
-long csys_bpf_attached(unsigned target, unsigned type);
+/* That for BPF_LINK_GET_NEXT_ID and BPF_LINK_GET_FD_BY_ID. */
+struct csys_bpf_identifier {
+  uint32_t number;
+  uint32_t next;
+  uint32_t flags;
+  uint32_t padding;
+};
 
-/* A BPF program that netfilter calls. */
-struct csys_netfilter_link {
+/* That for BPF_OBJ_GET_INFO_BY_FD. */
+struct csys_bpf_information {
+  uint32_t descriptor;
+  uint32_t length;
+  uint64_t address;
+};
+
+/* struct bpf_link_info of Linux 6.4, whose netfilter part the headers of Debian 12 do not have. */
+struct csys_bpf_link {
+  uint32_t type;
+  uint32_t identifier;
+  uint32_t program;
+  uint32_t padding;
   uint32_t family; /* NFPROTO_ */
   uint32_t hook;   /* NF_INET_ */
   int32_t priority;
-  uint32_t program;
+  uint32_t flags;
 };
 
-/* Lists the BPF programs that netfilter calls in any network namespace (BPF_LINK_TYPE_NETFILTER): as many as there is room
-   for. Returns how many there are, or -errno. */
-long csys_netfilter_links(struct csys_netfilter_link *links, long most);
+/* bpf(2), for which the C library has no function but the variadic syscall(2). Returns -1 with errno set where it fails. */
+long csys_bpf(int command, void *attributes, unsigned int size);
 
 #endif

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers and calls for reading the host: sock_diag, rtnetlink, generic netlink, WireGuard, /proc. The numbers are
+/* Numbers for reading the host: sock_diag, rtnetlink, generic netlink, WireGuard, /proc. The numbers are
    repeated here because the headers that define them clash with the C library's; csys_host.c checks every one. */
 #ifndef WGFENCE_CSYS_HOST_H
 #define WGFENCE_CSYS_HOST_H
-
-#include <stddef.h>
 
 enum {
   /* linux/netlink.h */
@@ -25,17 +23,14 @@ enum {
   CSYS_NLA_TYPE_MASK = 0x3fff,
   CSYS_NLA_F_NESTED = 0x8000,
 
-  /* linux/sock_diag.h, linux/inet_diag.h, the kernel's TCP states */
+  /* linux/sock_diag.h, linux/inet_diag.h */
   CSYS_SOCK_DIAG_BY_FAMILY = 20,
   CSYS_INET_DIAG_REQ_SIZE = 56,
   CSYS_INET_DIAG_MSG_SIZE = 72,
   CSYS_INET_DIAG_SKV6ONLY = 11,
   CSYS_INET_DIAG_LOCALS = 12,
-  CSYS_TCP_ESTABLISHED = 1,
-  CSYS_TCP_CLOSE = 7,
-  CSYS_TCP_LISTEN = 10,
 
-  /* linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h */
+  /* linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h */
   CSYS_RTM_NEWLINK = 16,
   CSYS_RTM_GETLINK = 18,
   CSYS_RTM_NEWADDR = 20,
@@ -50,8 +45,6 @@ enum {
   CSYS_IFLA_LINKINFO = 18,
   CSYS_IFLA_LINK_NETNSID = 37,
   CSYS_IFLA_INFO_KIND = 1,
-  CSYS_IFF_UP = 0x1,
-  CSYS_IFF_LOOPBACK = 0x8,
   CSYS_IFADDRMSG_SIZE = 8,
   CSYS_IFA_ADDRESS = 1,
   CSYS_IFA_LOCAL = 2,
@@ -68,6 +61,9 @@ enum {
   CSYS_RTN_BROADCAST = 3,
   CSYS_RTN_ANYCAST = 4,
   CSYS_RTN_MULTICAST = 5,
+  CSYS_RTNLGRP_LINK = 1,
+  CSYS_RTNLGRP_IPV4_IFADDR = 5,
+  CSYS_RTNLGRP_IPV6_IFADDR = 9,
 
   /* linux/net_namespace.h */
   CSYS_RTM_GETNSID = 90,
@@ -92,6 +88,12 @@ enum {
   CSYS_NFNLA_CHAIN_TABLE = 1,
   CSYS_NFNLA_CHAIN_FAMILY = 2,
   CSYS_NFNLA_CHAIN_NAME = 3,
+
+  /* linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h */
+  CSYS_NFNLGRP_NFTABLES = 7,
+  CSYS_NFTA_GEN_ID = 1,
+  CSYS_NFTA_GEN_PROC_PID = 2,
+  CSYS_NFTA_GEN_PROC_NAME = 3,
 
   /* linux/netfilter/nfnetlink_conntrack.h */
   CSYS_NFNL_SUBSYS_CTNETLINK = 1,
@@ -147,31 +149,6 @@ enum {
   CSYS_WGALLOWEDIP_A_FAMILY = 1,
   CSYS_WGALLOWEDIP_A_IPADDR = 2,
   CSYS_WGALLOWEDIP_A_CIDR_MASK = 3,
-
-  /* sys/socket.h */
-  CSYS_AF_INET = 2,
-  CSYS_AF_INET6 = 10,
-  CSYS_SOCKADDR_STORAGE_SIZE = 128,
 };
-
-/* Opens a raw netlink socket, close-on-exec, that reports errors in words and gives up receiving after so many
-   milliseconds. Returns the descriptor, or -errno. */
-int csys_netlink_open(int protocol, int timeout_ms);
-
-/* Puts the calling thread into the network namespace of an open nsfs file, for good. Returns 0, or errno. */
-int csys_enter_network_namespace(int fd);
-
-/* Connects a close-on-exec stream socket to a path within so many milliseconds. The descriptor does not block.
-   Returns it, or -errno (ENAMETOOLONG beyond 107 bytes, ETIMEDOUT). */
-int csys_unix_connect(const char *path, int timeout_ms);
-
-/* Milliseconds of the monotonic clock. */
-long long csys_monotonic_ms(void);
-
-/* Reads directory entries as `struct linux_dirent64`. Returns the bytes, 0 at the end, or -errno. */
-long csys_getdents64(int fd, void *buffer, size_t size);
-
-/* Where the name of a `struct linux_dirent64` stands, and its 16-bit record length. */
-enum { CSYS_DIRENT64_RECLEN = 16, CSYS_DIRENT64_NAME = 19 };
 
 #endif

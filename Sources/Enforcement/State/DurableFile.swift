@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import CSys
 internal import Glibc
 public import Netlink
 
@@ -16,10 +15,49 @@ public enum DurableFile {
   public static func replace(_ path: String, _ bytes: [UInt8], for readers: Readers = .owner)
     throws(SystemError)
   {
-    let error = bytes.withUnsafeBytes {
-      csys_replace_file(path, $0.baseAddress, $0.count, readers.rawValue)
+    let attempt = "writing \(path)"
+    // A zero byte would end the path for the kernel, and the new file would have the old one's name.
+    guard !path.utf8.contains(0) else { throw SystemError(attempt, code: EINVAL) }
+    let fresh = "\(path).new"
+    // What a killed process left.
+    if unlink(fresh) != 0, errno != ENOENT { throw SystemError(attempt, code: errno) }
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+    let file = try SystemError.check(open(fresh, flags, readers.rawValue), attempt)
+    var code = fchmod(file, readers.rawValue) == 0 ? fill(file, bytes) : errno
+    if code == 0, fsync(file) != 0 { code = errno }
+    if close(file) != 0, code == 0 { code = errno }
+    if code == 0, rename(fresh, path) != 0 { code = errno }
+    if code != 0 {
+      unlink(fresh)
+      throw SystemError(attempt, code: code)
     }
-    _ = try SystemError.check(error, "writing \(path)")
+    try syncDirectory(of: path, attempt)
+  }
+
+  /// Writes all bytes. Returns 0, or errno.
+  private static func fill(_ file: Int32, _ bytes: [UInt8]) -> Int32 {
+    var done = 0
+    while done < bytes.count {
+      let count = bytes[done...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { return errno }
+      if count == 0 { return ENOSPC }
+      done += count
+    }
+    return 0
+  }
+
+  /// Makes a name's change in its directory survive as well: fsync(2).
+  private static func syncDirectory(of path: String, _ attempt: String) throws(SystemError) {
+    let directory: String
+    switch path.utf8.lastIndex(of: UInt8(ascii: "/")) {
+    case nil: directory = "."
+    case path.startIndex: directory = "/"
+    case let slash?: directory = String(path[..<slash])
+    }
+    let file = try SystemError.check(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), attempt)
+    defer { close(file) }
+    _ = try SystemError.check(fsync(file), attempt)
   }
 
   /// Reads a regular file of no more than so many bytes; nil where there is none.
@@ -65,9 +103,15 @@ public struct FileLock: ~Copyable {
 
   /// Takes it. Nil where another process has it.
   public init?(_ path: String) throws(SystemError) {
-    let opened = csys_lock_file(path)
-    if opened == -EWOULDBLOCK { return nil }
-    descriptor = try SystemError.check(opened, "locking \(path)")
+    let attempt = "locking \(path)"
+    let file = try SystemError.check(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), attempt)
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      close(file)
+      if code == EWOULDBLOCK { return nil }
+      throw SystemError(attempt, code: code)
+    }
+    descriptor = file
   }
 
   deinit { close(descriptor) }

@@ -4,15 +4,23 @@ internal import CSys
 internal import Glibc
 public import Netlink
 
-/// The machine's clocks, in nanoseconds.
+/// The machine's clocks: clock_gettime(2).
 public enum Clock {
-  /// Since boot, the time that the machine slept included (`CLOCK_BOOTTIME`). It never jumps.
-  public static var sinceBoot: Int64 { csys_boot_nanoseconds() }
-  /// Since 1970 (`CLOCK_REALTIME`). It can be set.
-  public static var sinceEpoch: Int64 { csys_wall_nanoseconds() }
+  /// Nanoseconds since boot, the time that the machine slept included (`CLOCK_BOOTTIME`). It never jumps.
+  public static var sinceBoot: Int64 { nanoseconds(CLOCK_BOOTTIME) }
+  /// Nanoseconds since 1970 (`CLOCK_REALTIME`). It can be set.
+  public static var sinceEpoch: Int64 { nanoseconds(CLOCK_REALTIME) }
+  /// Milliseconds of `CLOCK_MONOTONIC`, to measure short times.
+  static var monotonicMilliseconds: Int64 { nanoseconds(CLOCK_MONOTONIC) / 1_000_000 }
   /// Which boot this is: `/proc/sys/kernel/random/boot_id`. Empty where it cannot be read.
   public static var bootIdentity: String {
     (try? ProcFile.text("/proc/sys/kernel/random/boot_id")).map { String($0.prefix { $0 != "\n" }) } ?? ""
+  }
+
+  private static func nanoseconds(_ clock: clockid_t) -> Int64 {
+    var now = timespec()
+    clock_gettime(clock, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
 }
 
@@ -23,7 +31,8 @@ public struct AlarmClock: ~Copyable {
 
   /// A timer that is not armed.
   public init() throws(SystemError) {
-    descriptor = try SystemError.check(csys_timer_open(), "making a timer")
+    descriptor = try SystemError.check(
+      timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK)), "making a timer")
   }
 
   deinit { close(descriptor) }
@@ -31,50 +40,16 @@ public struct AlarmClock: ~Copyable {
   /// Arms it for a moment of `Clock.sinceBoot`, or disarms it.
   public func arm(_ moment: Int64?) {
     // A moment that has passed must ring at once; 0 would disarm.
-    _ = csys_timer_arm(descriptor, moment.map { max($0, 1) } ?? 0)
+    let nanoseconds = moment.map { max($0, 1) } ?? 0
+    var when = itimerspec()
+    when.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
+    when.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
+    timerfd_settime(descriptor, Int32(TFD_TIMER_ABSTIME), &when, nil)
   }
 
   /// Takes note that it rang.
-  public func acknowledge() { _ = csys_timer_read(descriptor) }
-}
-
-/// The signals that tell a service to end or to read its files again, as something to wait for: signalfd(2).
-public struct SignalReader: ~Copyable {
-  /// To wait on.
-  public let descriptor: Int32
-
-  /// What was asked.
-  public enum Request: Sendable {
-    /// SIGTERM or SIGINT.
-    case end
-    /// SIGHUP.
-    case reload
+  public func acknowledge() {
+    var count: UInt64 = 0
+    _ = read(descriptor, &count, MemoryLayout<UInt64>.size)
   }
-
-  /// From now on the three are read here and do nothing else; SIGPIPE is ignored. Call it before a thread is made.
-  public init() throws(SystemError) {
-    descriptor = try SystemError.check(csys_signals_open(), "waiting for signals")
-  }
-
-  deinit { close(descriptor) }
-
-  /// The next one, nil where there is none.
-  public func next() -> Request? {
-    switch csys_signals_read(descriptor) {
-    case 0: nil
-    case SIGHUP: .reload
-    default: .end
-    }
-  }
-}
-
-/// The memory of this process.
-public enum Memory {
-  /// Gives back what is not in use: freed heap, and the program's own pages, which come back where they are needed. For
-  /// a process that goes to sleep.
-  public static func release() { csys_release_memory() }
-
-  /// Has all threads share one heap: a thread that works now and then leaves none of its own behind. Call it before the
-  /// first is made.
-  public static func share() { csys_share_heap() }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import CSys
 internal import Glibc
 public import Netlink
 
@@ -17,9 +16,15 @@ public struct FileEvents: ~Copyable {
   private var watches: [String: Int32] = [:]
   private var paths: [String] = []
 
+  /// What is told of a directory: files that are written, renamed into or out of it, made, deleted or given other permissions,
+  /// and its own end.
+  private static let told = UInt32(
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+      | IN_ATTRIB | IN_ONLYDIR)
+
   /// Watches nothing yet.
   public init() throws(SystemError) {
-    descriptor = try SystemError.check(csys_inotify_open(), "watching files")
+    descriptor = try SystemError.check(inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)), "watching files")
   }
 
   deinit { close(descriptor) }
@@ -35,12 +40,12 @@ public struct FileEvents: ~Copyable {
     names = [:]
     for (directory, files) in wanted {
       // A directory that was made anew under its name is another, with another number.
-      let watch = csys_inotify_watch(descriptor, directory)
+      let watch = inotify_add_watch(descriptor, directory, Self.told)
       guard watch >= 0 else { continue }
       found[directory] = watch
       names[watch, default: []].formUnion(files)
     }
-    for watch in Set(watches.values).subtracting(found.values) { _ = csys_inotify_remove(descriptor, watch) }
+    for watch in Set(watches.values).subtracting(found.values) { inotify_rm_watch(descriptor, watch) }
     watches = found
   }
 
@@ -49,6 +54,7 @@ public struct FileEvents: ~Copyable {
   public mutating func changed() -> Bool {
     var isChanged = false
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    let header = MemoryLayout<inotify_event>.size
     while true {
       let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
@@ -57,19 +63,19 @@ public struct FileEvents: ~Copyable {
       while let watch = rest.number(UInt32.self, at: 0), let mask = rest.number(UInt32.self, at: 4),
         let length = rest.number(UInt32.self, at: 12)
       {
-        let name = rest.dropFirst(Int(CSYS_INOTIFY_EVENT_SIZE)).prefix(Int(length)).text
-        rest = rest.dropFirst(Int(CSYS_INOTIFY_EVENT_SIZE) + Int(length))
+        let name = rest.dropFirst(header).prefix(Int(length)).text
+        rest = rest.dropFirst(header + Int(length))
         let bits = Int32(bitPattern: mask)
-        if bits & Int32(CSYS_IN_Q_OVERFLOW) != 0 {
+        if bits & IN_Q_OVERFLOW != 0 {
           isChanged = true
-        } else if bits & Int32(CSYS_IN_IGNORED) != 0 {
+        } else if bits & IN_IGNORED != 0 {
           // The directory is gone.
           let gone = Int32(bitPattern: watch)
           for (directory, number) in watches where number == gone { watches[directory] = nil }
           if names.removeValue(forKey: gone) != nil { isChanged = true }
         } else if name.isEmpty || names[Int32(bitPattern: watch)]?.contains(name) == true {
           // What is made is told once more when it is closed; links and directories are not.
-          if bits & Int32(CSYS_IN_CREATE) == 0 || !Self.isRegular(watch: watch, name, watches) {
+          if bits & IN_CREATE == 0 || !Self.isRegular(watch: watch, name, watches) {
             isChanged = true
           }
         }

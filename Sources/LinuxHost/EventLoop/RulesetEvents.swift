@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
-internal import Glibc
 public import Netlink
 internal import Ruleset
 
 /// Tells of every change of the nftables ruleset in a network namespace: the multicast group `NFNLGRP_NFTABLES`.
 public struct RulesetEvents: ~Copyable {
-  /// To wait on.
-  public let descriptor: Int32
+  private let subscription: NetlinkSubscription
   private let table: [UInt8]
   private var buffer = [UInt8](repeating: 0, count: 128 << 10)
   private var isTableTouched = false
@@ -62,29 +60,25 @@ public struct RulesetEvents: ~Copyable {
   /// `CAP_NET_ADMIN`.
   public init(table: String) throws(SystemError) {
     self.table = Array(table.utf8)
-    descriptor = try SystemError.check(
-      csys_netlink_subscribe(
-        Int32(CSYS_NETLINK_NETFILTER), [Int32(CSYS_NFNLGRP_NFTABLES)], 1, Self.receiveBuffer),
-      "listening for changes of the ruleset")
+    subscription = try NetlinkSubscription(
+      family: Int32(CSYS_NETLINK_NETFILTER), groups: [Int32(CSYS_NFNLGRP_NFTABLES)],
+      receiveBuffer: Self.receiveBuffer, attempt: "listening for changes of the ruleset")
   }
 
-  deinit { close(descriptor) }
+  /// To wait on.
+  public var descriptor: Int32 { subscription.descriptor }
 
   /// Reads all that has come, without waiting.
   public mutating func read() throws(SystemError) -> News {
     var news = News()
     while true {
-      let count = buffer.withUnsafeMutableBytes { csys_netlink_receive(descriptor, $0.baseAddress, $0.count) }
-      if count == 0 { return news }
-      if count == -Int(ENOBUFS) || count == -Int(EMSGSIZE) {
+      switch try subscription.receive(into: &buffer) {
+      case .nothing: return news
+      case .lost:
         news.isLossy = true
         isTableTouched = false
-        continue
+      case .datagram(let count): take(buffer[..<count], &news)
       }
-      guard count > 0 else {
-        throw SystemError("listening for changes of the ruleset", code: Int32(-count))
-      }
-      take(buffer[..<count], &news)
     }
   }
 
@@ -133,8 +127,7 @@ public struct RulesetEvents: ~Copyable {
 /// Tells that links or addresses of a network namespace changed: `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`,
 /// `RTNLGRP_IPV6_IFADDR`. What changed is asked of the kernel then.
 public struct LinkEvents: ~Copyable {
-  /// To wait on.
-  public let descriptor: Int32
+  private let subscription: NetlinkSubscription
   private var buffer = [UInt8](repeating: 0, count: 32 << 10)
 
   /// Listens in the network namespace of the calling thread.
@@ -142,22 +135,19 @@ public struct LinkEvents: ~Copyable {
     let groups = [
       Int32(CSYS_RTNLGRP_LINK), Int32(CSYS_RTNLGRP_IPV4_IFADDR), Int32(CSYS_RTNLGRP_IPV6_IFADDR),
     ]
-    descriptor = try SystemError.check(
-      csys_netlink_subscribe(Int32(CSYS_NETLINK_ROUTE), groups, Int32(groups.count), 256 << 10),
-      "listening for changes of links")
+    subscription = try NetlinkSubscription(
+      family: Int32(CSYS_NETLINK_ROUTE), groups: groups, receiveBuffer: 256 << 10,
+      attempt: "listening for changes of links")
   }
 
-  deinit { close(descriptor) }
+  /// To wait on.
+  public var descriptor: Int32 { subscription.descriptor }
 
   /// Reads all that has come. Returns whether there was anything; lost events count.
   public mutating func read() throws(SystemError) -> Bool {
     var isAny = false
     while true {
-      let count = buffer.withUnsafeMutableBytes { csys_netlink_receive(descriptor, $0.baseAddress, $0.count) }
-      if count == 0 { return isAny }
-      guard count > 0 || count == -Int(ENOBUFS) || count == -Int(EMSGSIZE) else {
-        throw SystemError("listening for changes of links", code: Int32(-count))
-      }
+      if case .nothing = try subscription.receive(into: &buffer) { return isAny }
       isAny = true
     }
   }

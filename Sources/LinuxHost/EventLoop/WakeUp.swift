@@ -11,14 +11,21 @@ public final class WakeUp: Sendable {
 
   /// One that was not raised yet.
   public init() throws(SystemError) {
-    descriptor = try SystemError.check(csys_event_open(), "making an event")
+    descriptor = try SystemError.check(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), "making an event")
   }
 
   deinit { close(descriptor) }
 
   /// Makes it readable, from any thread.
-  public func raise() { csys_event_raise(descriptor) }
+  public func raise() {
+    var one: UInt64 = 1
+    // It fails only where it was raised already.
+    _ = write(descriptor, &one, MemoryLayout<UInt64>.size)
+  }
 
   /// Takes note that it was raised.
-  public func acknowledge() { csys_event_take(descriptor) }
+  public func acknowledge() {
+    var count: UInt64 = 0
+    _ = read(descriptor, &count, MemoryLayout<UInt64>.size)
+  }
 }

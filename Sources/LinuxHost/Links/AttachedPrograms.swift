@@ -2,6 +2,7 @@
 
 internal import CSys
 internal import Glibc
+internal import Netlink
 internal import NetworkModel
 
 /// BPF programs that see packets and are part of no rule: on interfaces, at the look-up of sockets, and in netfilter's
@@ -25,14 +26,13 @@ enum AttachedPrograms {
       }
       let isNetkit = attachment == .netkitPrimary || attachment == .netkitPeer
       for interface in interfaces where !isNetkit || interface.kind == "netkit" {
-        let count = csys_bpf_attached(interface.index, type)
-        if count > 0 {
-          found.append(.interfacePrograms(interface.name, attachment, count: count))
-        } else if count < 0 {
-          let errno = Int32(truncatingIfNeeded: -count)
-          if errno == ENODEV || errno == ENOENT { continue }
-          if isUnknown(errno) { continue attachments }
-          found.append(.unseen("BPF programs on interfaces", reason: BlindSpotReader.words(errno)))
+        do throws(SystemError) {
+          let count = try BPFPrograms.count(attachedTo: interface.index, kind: type)
+          if count > 0 { found.append(.interfacePrograms(interface.name, attachment, count: count)) }
+        } catch {
+          if error.code == ENODEV || error.code == ENOENT { continue }
+          if isUnknown(error.code) { continue attachments }
+          found.append(.unseen("BPF programs on interfaces", reason: BlindSpotReader.words(error.code)))
           return found
         }
       }
@@ -45,31 +45,37 @@ enum AttachedPrograms {
     let file = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return [.unseen(what, reason: BlindSpotReader.words(errno))] }
     defer { close(file) }
-    let count = csys_bpf_attached(UInt32(bitPattern: file), UInt32(CSYS_BPF_SK_LOOKUP))
-    if count >= 0 { return count == 0 ? [] : [.socketLookup(count: count)] }
-    let errno = Int32(truncatingIfNeeded: -count)
-    return isUnknown(errno) ? [] : [.unseen(what, reason: BlindSpotReader.words(errno))]
+    do throws(SystemError) {
+      let count = try BPFPrograms.count(
+        attachedTo: UInt32(bitPattern: file), kind: UInt32(CSYS_BPF_SK_LOOKUP))
+      return count == 0 ? [] : [.socketLookup(count: count)]
+    } catch {
+      return isUnknown(error.code) ? [] : [.unseen(what, reason: BlindSpotReader.words(error.code))]
+    }
   }
 
   private static func netfilter() -> [BlindSpot] {
-    let room = 64
-    return withUnsafeTemporaryAllocation(of: csys_netfilter_link.self, capacity: room) { links in
-      let count = csys_netfilter_links(links.baseAddress, room)
-      guard count >= 0 else {
-        let errno = Int32(truncatingIfNeeded: -count)
-        return isUnknown(errno)
-          ? [] : [.unseen("BPF programs in netfilter's hooks", reason: BlindSpotReader.words(errno))]
+    /// Most programs that are told one by one.
+    let most = 64
+    var found: [BlindSpot] = []
+    var count = 0
+    do throws(SystemError) {
+      try BPFPrograms.netfilter {
+        count += 1
+        guard count <= most else { return }
+        found.append(
+          .netfilterProgram(
+            family: NetfilterNames.family($0.family), hook: NetfilterNames.hook($0.hook),
+            priority: $0.priority, program: $0.program))
       }
-      var found: [BlindSpot] = links.prefix(count).map {
-        .netfilterProgram(
-          family: NetfilterNames.family($0.family), hook: NetfilterNames.hook($0.hook), priority: $0.priority,
-          program: $0.program)
-      }
-      if count > room {
-        found.append(.unseen("\(count - room) more BPF programs of netfilter", reason: "too many"))
-      }
-      return found
+    } catch {
+      return isUnknown(error.code)
+        ? [] : [.unseen("BPF programs in netfilter's hooks", reason: BlindSpotReader.words(error.code))]
     }
+    if count > most {
+      found.append(.unseen("\(count - most) more BPF programs of netfilter", reason: "too many"))
+    }
+    return found
   }
 
   /// What a kernel answers that does not know the command or the kind.

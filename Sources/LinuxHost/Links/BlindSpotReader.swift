@@ -47,23 +47,24 @@ public enum BlindSpotReader {
   /// `IPT_SO_GET_INFO` of `linux/netfilter_ipv4/ip_tables.h`. A policy of `DROP` in a table without rules is not told.
   static func legacyTables() -> [BlindSpot] {
     BlindSpot.LegacyFamily.allCases.flatMap { family in
-      let file: String
-      let number: Int32
-      switch family {
-      case .ip: (file, number) = ("ip_tables_names", AF_INET)
-      case .ip6: (file, number) = ("ip6_tables_names", AF_INET6)
-      case .arp: (file, number) = ("arp_tables_names", AF_UNSPEC)
-      }
+      let file =
+        switch family {
+        case .ip: "ip_tables_names"
+        case .ip6: "ip6_tables_names"
+        case .arp: "arp_tables_names"
+        }
       // Without the file there are no such tables in this kernel.
       guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)") else { return [BlindSpot]() }
       return text.split(separator: "\n").compactMap { name -> BlindSpot? in
-        let rules = csys_legacy_rules(number, String(name))
-        if rules > 0 { return .legacyTable(family, name: String(name), rules: rules) }
-        // It has gone meanwhile.
-        if rules == 0 || rules == -Int(ENOENT) { return nil }
-        return .unseen(
-          "rules of the legacy \(family.rawValue) table \(name)",
-          reason: words(Int32(truncatingIfNeeded: -rules)))
+        do throws(SystemError) {
+          let rules = try LegacyTable.rules(family, table: String(name))
+          return rules == 0 ? nil : .legacyTable(family, name: String(name), rules: rules)
+        } catch {
+          // It has gone meanwhile.
+          if error.code == ENOENT { return nil }
+          return .unseen(
+            "rules of the legacy \(family.rawValue) table \(name)", reason: words(error.code))
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
+internal import Glibc
 public import Netlink
 public import NetworkModel
 
@@ -60,8 +61,8 @@ public struct LinkTable: Sendable {
       interfaces.append(
         NetworkInterface(
           name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
-          state: link.flags & UInt32(CSYS_IFF_UP) != 0 ? .up : .down, kind: link.kind,
-          linkType: link.type, isLoopback: link.flags & UInt32(CSYS_IFF_LOOPBACK) != 0, mtu: link.mtu,
+          state: link.flags & UInt32(IFF_UP) != 0 ? .up : .down, kind: link.kind,
+          linkType: link.type, isLoopback: link.flags & UInt32(IFF_LOOPBACK) != 0, mtu: link.mtu,
           master: link.master))
       if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
         farEnds.append(

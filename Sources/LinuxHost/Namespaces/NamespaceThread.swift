@@ -13,9 +13,8 @@ enum NamespaceThread {
   ) throws(HostReadError) -> Value {
     var outcome: Result<Value, HostReadError>?
     let failure = withoutActuallyEscaping({
-      let entered = csys_enter_network_namespace(file)
-      guard entered == 0 else {
-        outcome = .failure(.socket("entering it", errno: entered))
+      guard setns(file, Int32(CSYS_CLONE_NEWNET)) == 0 else {
+        outcome = .failure(.socket("entering it", errno: errno))
         return
       }
       do throws(HostReadError) {

@@ -14,3 +14,23 @@ public enum UserNames {
     return "user \(number)"
   }
 }
+
+/// Numbers of groups, from `/etc/group` itself: a firewall asks no name service. Source: group(5).
+enum GroupNames {
+  /// The number of a group; nil where there is none of this name.
+  static func number(of name: String) -> UInt32? {
+    guard let bytes = try? ProcFile.bytes("/etc/group") else { return nil }
+    return number(of: name, in: bytes)
+  }
+
+  /// The same, in lines of `name:password:number:members`. A line without a number is passed over.
+  static func number(of name: String, in bytes: [UInt8]) -> UInt32? {
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(
+        separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+      guard fields.count > 2, fields[0].elementsEqual(name.utf8) else { continue }
+      if let number = UInt32(String(decoding: fields[2], as: UTF8.self)) { return number }
+    }
+    return nil
+  }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import CSys
 internal import Glibc
+internal import Netlink
 
 /// One request to a local socket and its answer, within limits of time and size: a hung or hostile server neither holds the
 /// program up nor makes it grow.
@@ -35,10 +35,12 @@ struct LocalExchange {
     _ path: String, _ request: [UInt8], milliseconds: Int32, limit: Int,
     isWhole: (ArraySlice<UInt8>) -> Bool = { _ in false }
   ) throws(Failure) {
-    let deadline = csys_monotonic_ms() + Int64(milliseconds)
-    let descriptor = csys_unix_connect(path, milliseconds)
-    guard descriptor >= 0 else {
-      throw -descriptor == ETIMEDOUT ? .timedOut : .socket(errno: -descriptor)
+    let deadline = Clock.monotonicMilliseconds + Int64(milliseconds)
+    let descriptor: Int32
+    do throws(SystemError) {
+      descriptor = try UnixConnector.connect(path, milliseconds: milliseconds)
+    } catch {
+      throw error.code == ETIMEDOUT ? .timedOut : .socket(errno: error.code)
     }
     defer { close(descriptor) }
     // As much as fits into a socket's buffer by far: what is not taken at once is not taken at all.
@@ -56,7 +58,7 @@ struct LocalExchange {
         Self.wipe(&bytes)
         bytes = larger
       }
-      let left = deadline - csys_monotonic_ms()
+      let left = deadline - Clock.monotonicMilliseconds
       guard left > 0 else { throw .timedOut }
       var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       let ready = poll(&waiting, 1, Int32(left))

@@ -39,13 +39,13 @@ public struct SocketDiagnostics: Sendable {
     var found: [Socket] = []
     var notes: [HostNote] = []
     for family in AddressFamily.allCases {
-      try list(.tcp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
-      try list(.udp, family, states: [Int(CSYS_TCP_CLOSE)], &netlink, into: &found)
+      try list(.tcp, family, states: [Int(TCP_LISTEN)], &netlink, into: &found)
+      try list(.udp, family, states: [Int(TCP_CLOSE)], &netlink, into: &found)
     }
     if isLoaded("SCTP") {
       do throws(HostReadError) {
         for family in AddressFamily.allCases {
-          try list(.sctp, family, states: [Int(CSYS_TCP_LISTEN)], &netlink, into: &found)
+          try list(.sctp, family, states: [Int(TCP_LISTEN)], &netlink, into: &found)
         }
       } catch .refused(_, let errno, _) {
         notes.append(.protocolUnreadable(.sctp, errno: errno))
@@ -63,7 +63,7 @@ public struct SocketDiagnostics: Sendable {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
     for family in AddressFamily.allCases {
-      try list(.tcp, family, states: [Int(CSYS_TCP_ESTABLISHED)], &netlink, into: &found)
+      try list(.tcp, family, states: [Int(TCP_ESTABLISHED)], &netlink, into: &found)
     }
     return found
   }
@@ -106,7 +106,7 @@ public struct SocketDiagnostics: Sendable {
         switch type {
         case Int(CSYS_INET_DIAG_SKV6ONLY): isV6Only = value.first ?? 0 != 0
         case Int(CSYS_INET_DIAG_LOCALS):
-          locals = stride(from: 0, to: value.count, by: Int(CSYS_SOCKADDR_STORAGE_SIZE)).compactMap {
+          locals = stride(from: 0, to: value.count, by: MemoryLayout<sockaddr_storage>.size).compactMap {
             SocketAddress.read(value.dropFirst($0))?.address
           }
         default: break
@@ -160,8 +160,8 @@ enum SocketAddress {
       return nil
     }
     switch Int(family) {
-    case Int(CSYS_AF_INET): return bytes.address(.ipv4, at: 4).map { ($0, port) }
-    case Int(CSYS_AF_INET6): return bytes.address(.ipv6, at: 8).map { ($0, port) }
+    case Int(AF_INET): return bytes.address(.ipv4, at: 4).map { ($0, port) }
+    case Int(AF_INET6): return bytes.address(.ipv6, at: 8).map { ($0, port) }
     default: return nil
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import CMnl
 internal import CSys
 internal import Glibc
 
@@ -11,17 +12,35 @@ package struct NetlinkDump: ~Copyable {
   /// More than the kernel puts into one datagram of a dump (32 KiB, or a page).
   private static let bufferSize = 128 << 10
   private static let headerSize = 16
+  /// Seconds that an answer is waited for.
+  private static let patience = 5
 
   private let descriptor: Int32
   private var sequence: UInt32 = 0
   private var buffer: [UInt8]
 
-  /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). An answer is waited for 5 seconds at most.
+  /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). An answer is waited for `patience` at most.
   package init(family: Int) throws(HostReadError) {
-    let opened = csys_netlink_open(Int32(family), 5000)
-    guard opened >= 0 else { throw .socket("opening netlink family \(family)", errno: -opened) }
+    descriptor = try Self.open(family)
     buffer = [UInt8](repeating: 0, count: Self.bufferSize)
-    descriptor = opened
+  }
+
+  private static func open(_ family: Int) throws(HostReadError) -> Int32 {
+    let attempt = "opening netlink family \(family)"
+    let descriptor = socket(
+      AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(family))
+    guard descriptor >= 0 else { throw .socket(attempt, errno: errno) }
+    let on: Int32 = 1
+    // Kernels that cannot report in words (before 4.12) still report numbers.
+    SocketOption.set(descriptor, level: SOL_NETLINK, NETLINK_EXT_ACK, to: on)
+    SocketOption.set(descriptor, level: SOL_NETLINK, NETLINK_CAP_ACK, to: on)
+    let limit = timeval(tv_sec: patience, tv_usec: 0)
+    guard SocketOption.set(descriptor, level: SOL_SOCKET, SO_RCVTIMEO, to: limit) else {
+      let code = errno
+      close(descriptor)
+      throw .socket(attempt, errno: code)
+    }
+    return descriptor
   }
 
   deinit { close(descriptor) }

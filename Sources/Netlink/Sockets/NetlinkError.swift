@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import CMnl
-import CSys
 import Glibc
 
 /// A refusal of the kernel's on a netlink socket: what was tried, the kernel's answer, and what to do about it.
@@ -29,16 +28,10 @@ public struct NetlinkError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The constant's name: `EPERM`. A number that has none is given as `errno 4711`.
-  public var name: String {
-    guard let name = csys_errno_name(code) else { return "errno \(code)" }
-    return String(cString: name)
-  }
+  public var name: String { ErrorNumber.name(code) ?? "errno \(code)" }
 
   /// What the constant means: `Operation not permitted`.
-  public var meaning: String {
-    guard let text = csys_errno_text(code) else { return "unknown error" }
-    return String(cString: text)
-  }
+  public var meaning: String { ErrorNumber.meaning(code) ?? "unknown error" }
 
   /// What to do about it, where that can be told.
   public var advice: String? {

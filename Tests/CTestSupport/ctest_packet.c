@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
-#include "csys_packet.h"
+#include "ctest_packet.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int csys_frame_socket(const char *interface) {
+int ctest_frame_socket(const char *interface) {
   int file = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (file < 0) return -errno;
   int on = 1;
@@ -30,12 +30,12 @@ int csys_frame_socket(const char *interface) {
   return file;
 }
 
-int csys_raw_socket(int family, int protocol) {
+int ctest_raw_socket(int family, int protocol) {
   int file = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
   return file < 0 ? -errno : file;
 }
 
-int csys_raw_send(int socket, int family, const uint8_t *address, const void *packet, size_t length) {
+int ctest_raw_send(int socket, int family, const uint8_t *address, const void *packet, size_t length) {
   struct sockaddr_in name = {.sin_family = AF_INET};
   struct sockaddr_in6 name6 = {.sin6_family = AF_INET6};
   memcpy(&name.sin_addr, address, sizeof name.sin_addr);
@@ -45,7 +45,7 @@ int csys_raw_send(int socket, int family, const uint8_t *address, const void *pa
   return sent < 0 ? errno : 0;
 }
 
-int csys_hardware_address(const char *interface, uint8_t *address) {
+int ctest_hardware_address(const char *interface, uint8_t *address) {
   struct ifreq request;
   int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   int result = 0;

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+public import Netlink
+public import NetworkModel
+
+/// A connection, closed with the value.
+public struct Connection: ~Copyable {
+  /// To wait on.
+  public let descriptor: Int32
+
+  init(descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Connects to a socket at a path. Does not block afterwards.
+  public init(path: String, milliseconds: Int32) throws(SystemError) {
+    descriptor = try UnixConnector.connect(path, milliseconds: milliseconds)
+  }
+
+  /// Waits until something can be read (or written), for so many milliseconds at most, without limit where nil.
+  /// False when the time is over.
+  public func wait(_ interest: Poller.Interest, milliseconds: Int32?) -> Bool {
+    var waiting = pollfd(
+      fd: descriptor, events: interest.contains(.writing) ? Int16(POLLOUT) : Int16(POLLIN), revents: 0)
+    while true {
+      let count = poll(&waiting, 1, milliseconds ?? -1)
+      if count < 0, errno == EINTR { continue }
+      return count > 0
+    }
+  }
+}
+
+/// The process at the other side of a local socket.
+public struct Peer: Sendable, Hashable {
+  /// Its process id in the reader's pid namespace; 0 where it is of another.
+  public let pid: Int32
+  /// Its user id.
+  public let user: UInt32
+
+  /// A process.
+  public init(pid: Int32, user: UInt32) {
+    self.pid = pid
+    self.user = user
+  }
+}
+
+extension Connection {
+  /// Who is at the other side of a socket at a path: `SO_PEERCRED` of unix(7).
+  public func peer() throws(SystemError) -> Peer {
+    let credentials = try credentials()
+    return Peer(pid: credentials.process, user: credentials.user)
+  }
+
+  private func credentials() throws(SystemError) -> csys_credentials {
+    var credentials = csys_credentials()
+    guard SocketOption.get(descriptor, level: SOL_SOCKET, SO_PEERCRED, into: &credentials) else {
+      throw SystemError("asking who connected", code: errno)
+    }
+    return credentials
+  }
+
+  /// Most supplementary groups of a process that are looked at; one with more is in none of them.
+  private static let mostGroups = 256
+
+  /// Whether the other side's process is in a group of this name in `/etc/group`: by its own group, or by its supplementary
+  /// ones (`SO_PEERGROUPS`, since Linux 4.13).
+  public func isPeer(inGroup name: String) -> Bool {
+    guard let number = GroupNames.number(of: name) else { return false }
+    return isPeer(inGroup: number)
+  }
+
+  /// The same, for the group's number.
+  func isPeer(inGroup number: UInt32) -> Bool {
+    guard let credentials = try? credentials() else { return false }
+    if credentials.group == number { return true }
+    return withUnsafeTemporaryAllocation(of: gid_t.self, capacity: Self.mostGroups) { groups in
+      var length = socklen_t(Self.mostGroups * MemoryLayout<gid_t>.stride)
+      guard getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups.baseAddress, &length) == 0 else {
+        return false
+      }
+      return groups.prefix(Int(length) / MemoryLayout<gid_t>.stride).contains(number)
+    }
+  }
+
+  /// Whether the other side still has the socket, whatever it sent and whether it means to send more: false once it has
+  /// closed it, or ended (`POLLHUP` of poll(2)).
+  public var isPeerConnected: Bool {
+    var state = pollfd(fd: descriptor, events: 0, revents: 0)
+    while poll(&state, 1, 0) < 0, errno == EINTR {}
+    return state.revents & Int16(POLLHUP | POLLERR) == 0
+  }
+
+  /// The address of who connected by TCP; nil for a local socket.
+  public var peerAddress: IPAddress? {
+    var name = sockaddr_storage()
+    return withUnsafeMutableBytes(of: &name) { space in
+      var length = socklen_t(space.count)
+      let start = space.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+      guard getpeername(descriptor, start, &length) == 0 else { return nil }
+      switch Int32(space.load(as: sa_family_t.self)) {
+      case AF_INET:
+        return withUnsafeBytes(of: space.load(as: sockaddr_in.self).sin_addr) { IPAddress(bytes: $0) }
+      case AF_INET6:
+        return withUnsafeBytes(of: space.load(as: sockaddr_in6.self).sin6_addr) { IPAddress(bytes: $0) }
+      default: return nil
+      }
+    }
+  }
+
+  /// Whether the other side's socket was made in the network namespace of a listening one. The kernel says so; what the
+  /// other side says of itself does not count. Source: `SO_NETNS_COOKIE` of socket(7), since Linux 5.14; before that
+  /// `SIOCGSKNS`, which needs `CAP_NET_ADMIN`.
+  public func isPeer(inNamespaceOf listener: borrowing ListeningSocket) throws(SystemError) -> Bool {
+    var (own, other): (UInt64, UInt64) = (0, 0)
+    if SocketOption.get(descriptor, level: SOL_SOCKET, SO_NETNS_COOKIE, into: &own),
+      SocketOption.get(listener.descriptor, level: SOL_SOCKET, SO_NETNS_COOKIE, into: &other)
+    {
+      return own == other
+    }
+    guard errno == ENOPROTOOPT else { throw SystemError(Self.namespaceAttempt, code: errno) }
+    do throws(SystemError) {
+      return try Self.namespaceFile(descriptor) == Self.namespaceFile(listener.descriptor)
+    } catch {
+      // A kernel without network namespaces.
+      if error.code == EOPNOTSUPP { return true }
+      throw error
+    }
+  }
+
+  private static let namespaceAttempt = "asking for the client's network namespace"
+
+  /// The device and inode of the network namespace in which a socket was made.
+  static func namespaceFile(_ socket: Int32) throws(SystemError) -> [UInt64] {
+    let file = try SystemError.check(ioctl(socket, UInt(CSYS_SIOCGSKNS)), namespaceAttempt)
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0 else { throw SystemError(namespaceAttempt, code: errno) }
+    return [UInt64(status.st_dev), UInt64(status.st_ino)]
+  }
+}

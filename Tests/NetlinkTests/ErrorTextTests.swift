@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Glibc
+import Netlink
+import Testing
+
+@Suite("Errors of the system in words")
+struct ErrorTextTests {
+  @Test(
+    "a number is told by name and meaning",
+    arguments: [
+      (EPERM, "EPERM", "Operation not permitted"), (ENOENT, "ENOENT", "No such file or directory"),
+      // Not among the C library's.
+      (524, "ENOTSUPP", "Operation is not supported"),
+      (4711, "errno 4711", "unknown error"), (-1, "errno -1", "unknown error"),
+    ])
+  func words(code: Int32, name: String, meaning: String) {
+    let error = NetlinkError(attempt: "trying", code: code)
+    #expect(error.name == name)
+    #expect(error.meaning == meaning)
+  }
+}
