@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test fuzz sanitize soak proof boot-proof flood random-events audit-proof lint bench clean
+.PHONY: help setup build install demo test quick fuzz sanitize soak proof boot-proof flood random-events audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ demo: build ## show the promise on a site of network namespaces with real WireGu
 test: build ## all Swift tests, then all lab tests with real packets (root)
 	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" Tests/run.sh
+
+quick: setup ## the Swift tests that need no root and no network namespaces, without the slow ones (under 30 s after a build)
+	@SWIFT="$(SWIFT)" Tests/quick.sh
 
 fuzz: setup ## give random inputs to everything that reads bytes of others (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)
 	@SWIFT="$(SWIFT)" Tests/Proof/fuzz.sh $(if $(FUZZ_INPUTS),inputs $(FUZZ_INPUTS),$(FUZZ_SECONDS))

@@ -5,25 +5,25 @@ internal import Ruleset
 internal import PacketWalk
 internal import PacketSets
 
-/// A live connection that a change ends, or may end, in the policy's words.
+/// A live connection that a change of the ruleset ends or may end, with the policy's names for it.
 public struct CutFlow: Sendable, Hashable {
   /// The connection.
   public let flow: LiveFlow
-  /// Which way it goes.
+  /// Its direction.
   public let way: FlowWay
-  /// Who opened it: a machine of the policy, this one for what leaves; where none is known, the zone.
+  /// The opener: a machine of the policy (this machine for outbound connections), or the zone if no machine is known.
   public let machine: String
-  /// The zone or tunnel by which it comes or leaves; empty where that is not known.
+  /// The zone or tunnel on which it arrives or leaves; empty if that is not known.
   public let zone: String
-  /// The interface by which it comes or leaves; nil where that is not known.
+  /// The interface on which it arrives or leaves; nil if that is not known.
   public let interface: InterfaceName?
-  /// The service by the policy's or the catalogue's name, else `5432/tcp`.
+  /// The service's name in the policy or in the catalogue, else `5432/tcp`.
   public let service: String
-  /// The line of the policy, or the rule, that let it on until now; nil where nothing did, there being no rules.
+  /// The line of the policy, or the rule, that accepted it until now; nil if no rules were loaded.
   public let because: String?
-  /// The line or rule that will refuse it; nil where that is not known.
+  /// The line or rule that will refuse it; nil if that is not known.
   public let refusal: String?
-  /// Why it cannot be told what becomes of it; nil where it can.
+  /// Why the result cannot be determined; nil if it can.
   public let unknown: String?
 
   init(_ flow: LiveFlow, _ answer: FlowAnswer) {
@@ -51,7 +51,7 @@ extension CutFlow: Comparable {
   }
 }
 
-/// Which way a connection goes, seen from this host.
+/// The direction of a connection, seen from this host.
 public enum FlowWay: String, Sendable, Hashable {
   /// To this host, or through it.
   case `in`
@@ -59,15 +59,17 @@ public enum FlowWay: String, Sendable, Hashable {
   case out
 }
 
-/// What becomes of a connection.
+/// What a change does to a connection.
 enum FlowFate {
+  /// The connection continues.
   case goesOn
+  /// The connection is cut.
   case ends
-  /// It cannot be told, for this reason.
+  /// The result cannot be determined, for this reason.
   case unknown(String)
 }
 
-/// Who opened a connection, and by which way.
+/// The opener of a connection, and the interface on which it arrives or leaves.
 struct FlowEnds {
   let way: FlowWay
   let machine: String
@@ -75,7 +77,7 @@ struct FlowEnds {
   let interface: InterfaceName?
 }
 
-/// What was found of a connection, and of all that no rule tells from it.
+/// The result for a connection, and for all others that no rule distinguishes from it.
 struct FlowAnswer {
   let outcome: FlowFate
   package let service: String
@@ -96,14 +98,14 @@ struct FlowAnswer {
   }
 }
 
-/// All of a connection that a rule of the tables can ask for.
+/// All properties of a connection that a rule of the tables can match: equal keys have the same result.
 struct FlowQuestion: Hashable {
   private var flow: LiveFlow
   private let original: Int
   private let reply: Int
 
   init(_ flow: LiveFlow, _ ports: SourcePortClasses) {
-    // The opener's port, as it wrote it and as it is translated.
+    // The opener's port, before and after NAT.
     original = ports.number(of: flow.original.sourcePort)
     reply = ports.number(of: flow.reply.destinationPort)
     var alike = LiveFlow(
@@ -118,13 +120,13 @@ struct FlowQuestion: Hashable {
 }
 
 extension LiveFlow {
-  /// The next packet of the opener's, as the kernel would see it before any of its rules.
+  /// The opener's next packet, as the kernel sees it before any rule.
   var nextPacket: Packet {
     var packet = Packet(
       source: original.source, destination: original.destination, transport: transport,
       sourcePort: original.sourcePort, destinationPort: original.destinationPort, input: nil)
     let isAnswered = status.contains(.seenReply)
-    // Unanswered, its opener says the same again.
+    // Without a reply, the opener retransmits its first packet, which is a SYN: `tcpFlags` keeps its default.
     if transport == .tcp, isAnswered { packet.tcpFlags = .ack }
     packet.state = isAnswered ? .established : .new
     packet.status = ConnectionStatus(rawValue: status.rawValue)

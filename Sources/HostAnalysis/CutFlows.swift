@@ -9,24 +9,24 @@ public import Ruleset
 
 /// The live connections that a change of the ruleset ends.
 public struct CutFlows: Sendable {
-  /// Those that the ruleset lets on as it is, and would not let on as it is to be.
+  /// Connections that the ruleset accepts now and refuses after the change.
   public var cut: [CutFlow] = []
-  /// Those of which that cannot be told.
+  /// Connections for which that cannot be determined.
   public var undetermined: [CutFlow] = []
-  /// Connections that were looked at.
+  /// The number of connections that were evaluated.
   public var flows = 0
-  /// Different questions among them, each walked once.
+  /// The number of different questions among them, each walked once.
   public var questions = 0
 
-  /// Nothing looked at.
+  /// Creates a result without connections.
   public init() {}
 }
 
-/// Finds the live connections that a change of the own table ends: of each, the next packet of its opener is walked
-/// through the table as it is and as it is to be, as the kernel would see that packet now. Replies ride on the opener's
-/// packets and are not asked about. Other programs' tables are taken to do the same before and after.
+/// Finds the live connections that a change of the wgfence table ends. For each connection, the opener's next packet
+/// is walked through the present table and through the new one, as the kernel would see that packet now. Replies
+/// depend on the opener's packets and are not evaluated. Other programs' tables are assumed not to change.
 ///
-/// Connections that no rule can tell apart are judged once: those that differ in their opener's port alone.
+/// Connections that no rule can distinguish are evaluated once: those that differ only in their opener's port.
 public struct FlowJudge {
   private let view: SiteView
   private let environment: any HostEnvironment
@@ -36,8 +36,8 @@ public struct FlowJudge {
   private var answers: [FlowQuestion: FlowAnswer] = [:]
   private var found = CutFlows()
 
-  /// A judge of a change: `observed` is the own table as it is, nil where there is none and everything passes; `desired`
-  /// as it is to be. `environment` answer for the host's routes and addresses.
+  /// Creates a judge for a change. `observed` is the present wgfence table, nil if it is not loaded and everything
+  /// passes; `desired` is the new one. `environment` answers for the host's routes and addresses.
   public init(
     _ view: SiteView, from observed: KernelTable?, to desired: KernelTable,
     in environment: any HostEnvironment
@@ -49,7 +49,7 @@ public struct FlowJudge {
     ports = SourcePortClasses((observed.map { [$0] } ?? []) + [desired])
   }
 
-  /// Judges one more connection.
+  /// Evaluates one more connection.
   public mutating func take(_ flow: LiveFlow) {
     guard flow.isAlive else { return }
     found.flows += 1
@@ -68,7 +68,7 @@ public struct FlowJudge {
     }
   }
 
-  /// What was found, in order of machine, service and source.
+  /// The result, in order of machine, service and source.
   public func result() -> CutFlows {
     var result = found
     result.questions = answers.count
@@ -96,7 +96,7 @@ public struct FlowJudge {
         before.departure(packet, in: environment), after.departure(packet, in: environment), flow,
         FlowEnds(way: .out, machine: view.machine.name, zone: zone, interface: output))
     }
-    // The interface by which its answers leave is taken for the one by which it comes.
+    // The connection is assumed to arrive on the interface to which its replies are routed.
     let isScoped = source.family == .ipv6 && source.bits >> 118 == 0x3fa
     let route =
       isScoped
@@ -104,7 +104,7 @@ public struct FlowJudge {
       : environment.route(RouteQuestion(destination: source, source: flow.reply.source, input: nil))
     guard case .interface(let input) = route else {
       return FlowAnswer(
-        .unknown("by which interface it comes is not known"), service: service(flow),
+        .unknown("the interface on which it arrives is not known"), service: service(flow),
         FlowEnds(way: .in, machine: source.description, zone: "", interface: nil))
     }
     var packet = flow.nextPacket
@@ -125,7 +125,7 @@ public struct FlowJudge {
     case (.accept, .drop), (.accept, .reject):
       outcome =
         flow.status.contains(.offloaded)
-        ? .unknown("a flowtable carries it past the rules") : .ends
+        ? .unknown("a flowtable forwards its packets past the rules") : .ends
     case (.undetermined, _): outcome = .unknown(Self.reason(old))
     case (.accept, .undetermined): outcome = .unknown(Self.reason(new))
     }
@@ -137,7 +137,7 @@ public struct FlowJudge {
 
   private static func reason(_ trace: Trace) -> String {
     guard let step = trace.steps.last else { return "" }
-    return "it hangs on \(step.place): \(WalkText.text(step.outcome))"
+    return "it depends on \(step.place): \(WalkText.text(step.outcome))"
   }
 
   private func service(_ flow: LiveFlow) -> String {

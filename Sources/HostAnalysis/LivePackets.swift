@@ -5,24 +5,24 @@ public import PacketWalk
 public import PolicyAnalysis
 internal import PolicyLanguage
 
-/// The packets of a question as a real host would meet them: by interfaces that it has, to addresses that it has.
+/// The packets of a question as a real host receives them: on its interfaces, to its addresses.
 public struct LivePackets: Sendable {
-  /// A packet, and where it comes from in the policy's words.
+  /// A packet, and the policy's names for its source.
   public struct Asked: Sendable {
     /// The packet as it arrives.
     public let packet: Packet
-    /// Who sends it.
+    /// The sender.
     public let source: String
-    /// The zone by which it comes.
+    /// The zone on which it arrives.
     public let zone: String
   }
 
-  /// Every packet of the question that can come to the host.
+  /// Every packet of the question that can arrive at the host.
   public let asked: [Asked]
-  /// What keeps others from being asked about.
+  /// Why other packets are not evaluated, as sentences.
   public let notes: [String]
 
-  /// The packets of a question to a host. `interface` is one of the host's by which they come, whatever its zone.
+  /// The packets of a question to a host. If `interface` is given, they all arrive on it, whatever its zone.
   public init(
     _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil
   ) {
@@ -30,7 +30,7 @@ public struct LivePackets: Sendable {
       question, through: PacketPaths(site, judges: [question.target.machine]), on: host, by: interface)
   }
 
-  /// The same of many questions to one machine, which `paths` knows.
+  /// The same for many questions to one machine: `paths` is computed once, and must include that machine.
   init(
     _ question: Question, through paths: PacketPaths, on host: HostSnapshot,
     by interface: InterfaceName? = nil
@@ -46,7 +46,9 @@ public struct LivePackets: Sendable {
         let own = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
         guard let input = interface ?? own.first?.name ?? view.interface(of: arrival.zone) else { continue }
         if interface == nil, own.isEmpty {
-          notes.append("no interface of \(arrival.zone.name) exists here: the packets come by \(input)")
+          notes.append(
+            "no interface of \(arrival.zone.name) exists on this host: its packets are assumed to arrive on "
+              + "\(input)")
         }
         for address in arrival.sources {
           guard
@@ -55,8 +57,8 @@ public struct LivePackets: Sendable {
           else {
             let wanted = Self.addresses(in: arrival.zone, view).first { $0.family == address.family }
             notes.append(
-              wanted.map { "\($0) is no address of this host: what comes for it is not asked about" }
-                ?? "this host has no \(address.family == .ipv4 ? "IPv4" : "IPv6") address to be reached at from "
+              wanted.map { "this host does not have the address \($0): packets to it are not evaluated" }
+                ?? "this host has no \(address.family == .ipv4 ? "IPv4" : "IPv6") address that can be reached from "
                 + arrival.zone.name)
             continue
           }
@@ -74,7 +76,7 @@ public struct LivePackets: Sendable {
     self.notes = notes.unique
   }
 
-  /// The machine's addresses in the tunnel that a zone is.
+  /// The machine's addresses in the tunnel of a zone; none if the zone is not a tunnel.
   private static func addresses(in zone: SiteZone, _ view: SiteView) -> [IPAddress] {
     view.policy.tunnel(named: zone.name).map { view.machine.addresses(in: $0.name) } ?? []
   }

@@ -4,16 +4,16 @@ public import NetworkModel
 public import PacketWalk
 public import PolicyAnalysis
 
-/// Whether a ruleset would lock out the person who applies it.
+/// Checks whether a ruleset would lock out the person who applies it.
 public struct LockOut: Sendable {
   /// The caller's session.
   public let session: RemoteSession
-  /// The interface by which the session's packets come.
+  /// The interface on which the session's packets arrive.
   public let interface: InterfaceName
-  /// What a new connection like the session's own meets.
+  /// The walk of a new connection like the session's own.
   public let trace: Trace
 
-  /// Walks the first packet of a connection like the session's through the ruleset that is to be applied.
+  /// Walks the first packet of a connection like the session's through the ruleset that will be applied.
   public init(session: RemoteSession, interface: InterfaceName, through view: SiteView) {
     self.session = session
     self.interface = interface
@@ -24,12 +24,12 @@ public struct LockOut: Sendable {
         input: interface))
   }
 
-  /// Whether a new connection would not be let in.
+  /// Whether a new connection would be refused.
   public var isLockedOut: Bool { trace.verdict != .accept }
 
-  /// What would happen, for the person whom it concerns.
+  /// The message for the person who applies the ruleset.
   public func explanation(_ view: SiteView) -> String {
-    "your own session comes from \(session.client) over \(interface) to port \(session.serverPort)/tcp, and the new "
-      + "ruleset would not let a new one in (\(view.because(trace)) \(view.reason(trace)))"
+    "your own session comes from \(session.client) over \(interface) to port \(session.serverPort)/tcp, and "
+      + "the new ruleset would refuse a new connection like it (\(view.because(trace)) \(view.reason(trace)))"
   }
 }

@@ -4,10 +4,10 @@ public import NetworkModel
 internal import PolicyAnalysis
 public import PolicyLanguage
 
-/// Addresses of a host's interfaces whose networks the policy places on other interfaces. The rules drop what comes from
-/// such a network, so the host loses its neighbours there, its router and its name server among them.
+/// Finds addresses of a host's interfaces whose networks the policy places on other interfaces. The rules drop
+/// packets from such a network, so the host loses its neighbours there, including its router and its name server.
 ///
-/// A policy file alone cannot show this: it does not say in which networks its machines stand.
+/// A policy file alone cannot show this: it does not say in which networks its machines are.
 public struct MisplacedAddresses: Sendable {
   /// One address of one interface.
   public struct Finding: Sendable, Hashable {
@@ -17,11 +17,11 @@ public struct MisplacedAddresses: Sendable {
     public let fix: String
   }
 
-  /// By interface and address.
+  /// The findings, in order of interface and address.
   public let findings: [Finding]
 
-  /// The addresses of these interfaces of a host that is this machine of the policy. Loopback, the policy's tunnels and
-  /// link-local addresses have their place by definition.
+  /// Checks the interfaces of a host that is this machine of the policy. Loopback, the policy's tunnels and
+  /// link-local addresses are never misplaced.
   public init(_ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy) {
     let homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
     let zones = SiteZone.zones(of: machine, in: policy)
@@ -42,8 +42,8 @@ public struct MisplacedAddresses: Sendable {
     guard let home else {
       guard zone.kind == .containers, !zone.prefixes.isEmpty else { return nil }
       return Finding(
-        found: "\(what), which 'prefixes' of the zone 'containers' of \(machine.name) do not hold: "
-          + "everything from \(address.network) is dropped there",
+        found: "\(what), which is not in 'prefixes' of the zone 'containers' of \(machine.name): "
+          + "all packets from \(address.network) are dropped on \(interface)",
         fix: "add \(address.network) to 'prefixes' of the zone 'containers' of \(machine.name)")
     }
     if home.zones.contains(zone.name) { return nil }
@@ -52,23 +52,23 @@ public struct MisplacedAddresses: Sendable {
     switch home.kind {
     case .tunnel:
       return Finding(
-        found: "\(what), which is inside the tunnel \(place): everything from and to \(holder) is dropped on "
-          + "\(interface)",
-        fix: "use other addresses on \(interface) or in the tunnel: a network is in one place")
+        found: "\(what), which is in a prefix of the tunnel \(place): all packets from and to \(holder) are "
+          + "dropped on \(interface)",
+        fix: "use other addresses on \(interface) or in the tunnel: a network can be in one place only")
     case .zone:
       return Finding(
         found:
-          "\(what), which is in \(holder) of the zone '\(place)' of \(machine.name): everything from \(holder) "
-          + "is dropped on \(interface)",
+          "\(what), which is in \(holder) of the zone '\(place)' of \(machine.name): all packets from "
+          + "\(holder) are dropped on \(interface)",
         fix:
-          "add \(interface) to 'interfaces' of the zone '\(place)', or take \(address.network) out of its 'prefixes'"
+          "add \(interface) to 'interfaces' of the zone '\(place)', or remove \(address.network) from its 'prefixes'"
       )
     case .remoteSubnets:
       let owner = policy.machines.first { other in
         other.name != machine.name && other.subnets.contains { $0.contains(address.address) }
       }
       let subnet = owner?.subnets.first { $0.contains(address.address) } ?? holder
-      // As long as the subnet, or longer: the zone wins.
+      // A zone's prefix wins over a remote subnet if it is at least as long.
       let own = address.prefixLength >= subnet.length ? address.network : subnet
       let fix =
         zone.kind == .internet
@@ -77,7 +77,8 @@ public struct MisplacedAddresses: Sendable {
       return Finding(
         found:
           "\(what), which is in \(subnet), a subnet of \(owner?.name ?? "another machine") that the policy reaches "
-          + "over \(place): everything from and to \(own) is dropped on \(interface), its router and its name server too",
+          + "over \(place): all packets from and to \(own) are dropped on \(interface), also those of the router "
+          + "and the name server there",
         fix: fix)
     }
   }

@@ -3,13 +3,13 @@
 public import NetworkModel
 public import PolicyLanguage
 
-/// UDP servers whose sessions may outlast the first `apply`.
+/// UDP servers whose sessions may continue after the first `apply`.
 ///
-/// Where nothing tracked connections before, conntrack takes the first packet that it sees for the opener's. A server that
-/// sends first then has a connection of its own, whose other side's packets are replies. TCP in its middle is reset; UDP has
-/// no middle, so all that can be done is to say which servers these may be.
+/// If no connection was tracked before, conntrack takes the sender of the first packet that it sees as the opener. If
+/// that is the server, the client's packets are replies, and are accepted. A TCP connection picked up in the middle
+/// is reset. In UDP this cannot be detected, so wgfence only reports which servers may be affected.
 public enum UntrackedServers {
-  /// The sockets of a host that take UDP from outside on ports that no line grants on the machine, in order.
+  /// The sockets of a host that receive UDP from outside on ports that no line grants on the machine, in port order.
   public static func find(among listeners: [Listener], on machine: String, of policy: Policy) -> [Listener] {
     let granted = (policy.grants + policy.failsafe).filter { $0.to.contains(.machine(machine)) }
       .flatMap(\.services).flatMap(\.ports)
@@ -17,7 +17,7 @@ public enum UntrackedServers {
     var known: Set<UInt16> = []
     return listeners.filter { listener in
       guard listener.protocol == .udp, !listener.isLoopbackOnly, !own.contains(listener.port),
-        // RFC 6335 section 6: from there on, ports are given to clients.
+        // RFC 6335 section 6: from 49152 on, ports are ephemeral ports of clients.
         listener.port < 49_152,
         !granted.contains(where: { port in
           if case .ports(.udp, let range) = port {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A container, as people know one. All but its id comes from the engine that runs it; without the engine's word a
-/// container is known by its id alone. Names and labels are chosen by whoever runs the container: they may hold any
-/// character.
+/// The identity of a container. Everything except the id comes from the engine that runs it; if the engine
+/// does not answer, only the id is known. The user who runs the container chooses its name and labels: they
+/// can contain any character.
 public struct ContainerIdentity: Sendable, Hashable {
-  /// Its id: 64 hexadecimal digits, as they stand in the control groups of its processes.
+  /// Its id: 64 hexadecimal digits, as in the control groups of its processes.
   public let id: String
   /// Its name, without the engine's leading `/`.
   public let name: String?
-  /// The image that it was made from, as it was asked for: `postgres:16`.
+  /// The image that it was created from, as it was requested: `postgres:16`.
   public let image: String?
-  /// The Compose project and service that it belongs to (labels `com.docker.compose.project` and `….service`).
+  /// The Compose project and service that it belongs to (labels `com.docker.compose.project` and
+  /// `….service`).
   public let composeProject: String?
   /// The Compose service within the project.
   public let composeService: String?
@@ -35,6 +36,6 @@ public struct ContainerIdentity: Sendable, Hashable {
 }
 
 extension ContainerIdentity: CustomStringConvertible {
-  /// The name, else the first 12 digits of the id.
+  /// The name, or the first 12 digits of the id if there is no name.
   public var description: String { name ?? shortID }
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What the control group of a process says about it: the systemd unit and the container that it runs in.
-/// Source: `/proc/PID/cgroup`, cgroups(7); naming: systemd.unit(5), and the drivers of Docker, containerd, CRI-O, Podman.
+/// The systemd unit and the container that a process runs in, from its control group. Source:
+/// `/proc/PID/cgroup`, cgroups(7); naming: systemd.unit(5), and the drivers of Docker, containerd, CRI-O,
+/// Podman.
 public struct ControlGroup: Sendable, Hashable {
-  /// The system's unit, such as `postgresql@15-main.service` or `session-3.scope`. Of a user's units, their manager
-  /// (`user@1000.service`). Units inside a container are not the host's and are left out.
+  /// The unit of the system, such as `postgresql@15-main.service` or `session-3.scope`. For a unit of a user,
+  /// that user's manager (`user@1000.service`). Units inside a container do not belong to the host and are
+  /// left out.
   public let unit: String?
   /// The outermost container: 64 hexadecimal digits.
   public let container: String?
 
-  /// Reads the text of `/proc/PID/cgroup`: lines of `NUMBER:CONTROLLERS:PATH`. Version 2 (number 0, no controllers)
-  /// and systemd's own hierarchy of version 1 tell the unit; any hierarchy tells the container. Never fails: what is
-  /// not understood gives nil.
+  /// Reads the text of `/proc/PID/cgroup`: lines of `NUMBER:CONTROLLERS:PATH`. Version 2 (number 0, no
+  /// controllers) and systemd's own hierarchy of version 1 give the unit; any hierarchy gives the container.
+  /// Never fails: a line that is not understood is ignored.
   public init(_ text: some StringProtocol) {
     var unit: String?
     var container: String?
@@ -28,7 +30,7 @@ public struct ControlGroup: Sendable, Hashable {
 
   private static func unit(in components: [String]) -> String? {
     for component in components {
-      // systemd writes a "_" before names that the kernel keeps for itself.
+      // systemd writes a "_" before names that the kernel reserves.
       let name = component.hasPrefix("_") ? String(component.dropFirst()) : component
       if [".service", ".scope", ".socket", ".mount", ".swap"].contains(where: { name.hasSuffix($0) }) {
         return name
@@ -39,7 +41,7 @@ public struct ControlGroup: Sendable, Hashable {
   }
 
   /// `HEX`, `docker-HEX.scope`, `libpod-HEX.scope`, `cri-containerd-HEX.scope`, `SLICE:cri-containerd:HEX`.
-  /// The monitor of a container (`libpod-conmon-HEX.scope`) stands outside it.
+  /// The monitor of a container (`libpod-conmon-HEX.scope`) runs outside the container.
   private static func container(in component: String) -> String? {
     var bytes = Array(component.utf8)[...]
     if component.hasSuffix(".scope") { bytes = bytes.dropLast(6) }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What Docker tells of itself, as far as a tunnel's health hangs on it. Source: Docker Engine API, `/info`, `/networks`.
+/// What Docker reports about itself, as far as the health of a tunnel depends on it. Source: Docker Engine
+/// API, `/info`, `/networks`.
 public struct DockerFacts: Sendable, Hashable {
-  /// The Swarm that it is part of; nil where it is in none.
+  /// The Swarm that it is part of; nil if it is in none.
   public var swarm: SwarmFacts?
   /// Its networks that have subnets, by name.
   public var networks: [DockerNetwork]
@@ -14,7 +15,7 @@ public struct DockerFacts: Sendable, Hashable {
   }
 }
 
-/// A node of a Swarm, as it sees itself.
+/// The state of a Swarm, as reported by the host's own node.
 public struct SwarmFacts: Sendable, Hashable {
   /// The address by which others reach it (`NodeAddr`).
   public var nodeAddress: IPAddress?
@@ -28,7 +29,7 @@ public struct SwarmFacts: Sendable, Hashable {
   }
 }
 
-/// A network of Docker's.
+/// A Docker network.
 public struct DockerNetwork: Sendable, Hashable {
   /// Its name.
   public let name: String

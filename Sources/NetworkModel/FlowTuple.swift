@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// One direction of a connection as conntrack keeps it: who sends to whom. Ports are in host order, 0 where the protocol
-/// has none. Source: `struct nf_conntrack_tuple` of the kernel.
+/// One direction of a connection as conntrack stores it: sender and receiver. Ports are in host byte order, 0
+/// if the protocol has none. Source: `struct nf_conntrack_tuple` of the kernel.
 public struct FlowTuple: Sendable, Hashable {
   /// The sender's address.
   public var source: IPAddress
@@ -21,7 +21,7 @@ public struct FlowTuple: Sendable, Hashable {
     self.destinationPort = destinationPort
   }
 
-  /// The same way, walked back.
+  /// The tuple with source and destination swapped.
   public var inverted: FlowTuple {
     FlowTuple(
       source: destination, destination: source, sourcePort: destinationPort, destinationPort: sourcePort)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What a reading gave, or in words why it gave nothing. What was not read is never taken for what is not there.
+/// The result of reading something, or the reason why it could not be read. A value that was not read is
+/// never treated as absent.
 public enum Reading<Value: Sendable>: Sendable {
   /// What was read.
   case known(Value)
-  /// Why it could not be: a sentence without a full stop.
+  /// Why it could not be read: a sentence without a full stop.
   case unknown(String)
 
-  /// What was read; nil where it was not.
+  /// What was read; nil if it could not be read.
   public var value: Value? {
     switch self {
     case .known(let value): value
@@ -18,7 +19,8 @@ public enum Reading<Value: Sendable>: Sendable {
 
 extension Reading: Equatable where Value: Equatable {}
 
-/// What a host looks like at one moment, as far as a tunnel's health hangs on it: pure values, read elsewhere.
+/// The state of a host at one moment, as far as the health of a tunnel depends on it. Values only; other
+/// modules read them.
 public struct HostFacts: Sendable {
   /// Its interfaces and listening sockets.
   public var host: HostSnapshot
@@ -28,20 +30,20 @@ public struct HostFacts: Sendable {
   public var wireGuard: WireGuardFacts
   /// The other network namespaces on it.
   public var elsewhere: OtherNamespaces
-  /// The kernel's settings that were read, by what they set; one that could not be read is missing.
+  /// The values of the kernel settings that were read; a setting that could not be read is missing.
   public var settings: [NetworkSetting: Int]
-  /// The ways that were asked of the kernel.
+  /// The routes that were looked up, with the kernel's answers.
   public var routes: [RouteAsk: RouteFact]
-  /// What Docker tells.
+  /// What Docker reports about itself.
   public var docker: Reading<DockerFacts>
-  /// What the units of systemd are ordered after, by unit; missing where its files could not be found.
+  /// The systemd units that a unit is ordered after, by unit; a unit is missing if its files were not found.
   public var unitOrder: [String: Set<String>]
 
   /// Facts of these parts.
   public init(
     host: HostSnapshot, time: Int64, wireGuard: WireGuardFacts = WireGuardFacts(),
     elsewhere: OtherNamespaces = OtherNamespaces(), settings: [NetworkSetting: Int] = [:],
-    routes: [RouteAsk: RouteFact] = [:], docker: Reading<DockerFacts> = .unknown("Docker was not asked"),
+    routes: [RouteAsk: RouteFact] = [:], docker: Reading<DockerFacts> = .unknown("Docker was not queried"),
     unitOrder: [String: Set<String>] = [:]
   ) {
     self.host = host
@@ -54,19 +56,19 @@ public struct HostFacts: Sendable {
     self.unitOrder = unitOrder
   }
 
-  /// The interface with this number.
+  /// The interface with this index.
   public func interface(index: UInt32) -> NetworkInterface? { host.interfaces.first { $0.index == index } }
 }
 
 /// The WireGuard devices of a network namespace.
 public struct WireGuardFacts: Sendable, Hashable {
-  /// Those that could be read, by name.
+  /// The devices that could be read, by name.
   public var devices: [WireGuardDevice]
-  /// Why others could not be, by name.
+  /// Why the other devices could not be read, by name.
   public var unread: [InterfaceName: String]
   /// Names of sockets of userspace implementations whose interfaces are not in this namespace.
   public var orphanSockets: [InterfaceName]
-  /// Peers to whom more was sent between two readings.
+  /// Peers to which bytes were sent between two readings.
   public var sentMeanwhile: Set<WireGuardKey>
 
   /// Devices of these parts.

@@ -6,7 +6,7 @@ public struct HostSnapshot: Sendable, Hashable {
   public let interfaces: [NetworkInterface]
   /// The listening sockets, ordered.
   public let listeners: [Listener]
-  /// What could not be learnt. A report that rests on the snapshot must say these.
+  /// What could not be read. A report that uses the snapshot must include these notes.
   public let notes: [HostNote]
 
   /// A snapshot from its parts, which are put in order.
@@ -27,46 +27,51 @@ public struct HostSnapshot: Sendable, Hashable {
   }
 }
 
-/// Something about the host that a reading could not learn, and that changes how far it can be trusted.
+/// Something about the host that could not be read, and that limits how far a report can be trusted.
 public enum HostNote: Sendable, Hashable {
-  /// The kernel has not loaded this protocol, so nothing can listen on it. It was not asked: asking would load it.
+  /// The kernel has not loaded this protocol, so nothing can listen on it. It was not queried: a query would
+  /// load it.
   case protocolNotLoaded(IPProtocol)
-  /// The protocol is in use, but the kernel does not list its sockets: the errno that it answered.
+  /// The protocol is in use, but the kernel does not list its sockets: the errno of its answer.
   case protocolUnreadable(IPProtocol, errno: Int32)
-  /// So many listening sockets belong to processes that this user may not look into; root sees them.
+  /// The owners of some listening sockets are unknown, because this user cannot read some processes; root
+  /// can.
   case unknownOwners(listeners: Int, unreadableProcesses: Int)
-  /// A socket is bound to an interface that is gone, or whose name a policy cannot write. It is listed as not bound.
+  /// A socket is bound to an interface that no longer exists, or whose name cannot be written in a policy.
+  /// The socket is listed as not bound.
   case boundInterfaceUnknown(index: UInt32, protocol: IPProtocol, port: UInt16)
-  /// An interface has a name that a policy cannot write (quotes, backslashes, `*`). It is not listed.
+  /// An interface has a name that cannot be written in a policy (quotes, backslashes, `*`). It is not listed.
   case interfaceNameUnusable(String, index: UInt32)
-  /// Another network namespace could not be read: what it is, and why not. What listens in it is not listed.
+  /// Another network namespace could not be read: its kind, and why. Its listening sockets are not listed.
   case namespaceUnread(NamespaceSnapshot.Kind, identity: UInt64, reason: String)
-  /// This user may not see which network namespaces so many processes are in; root does.
+  /// The network namespaces of this many processes are unknown, because this user cannot read them; root can.
   case namespacesUnknown(processes: Int)
-  /// A container engine has a socket and did not tell its containers' names: why not.
+  /// A container engine has a socket but did not report the names of its containers: why.
   case containersUnnamed(reason: String)
 }
 
 extension HostNote: CustomStringConvertible {
-  /// The note as one sentence for people, without a full stop.
+  /// The note in one sentence, without a full stop.
   public var description: String {
     switch self {
     case .protocolNotLoaded(let proto): "\(proto) is not loaded in this kernel, so nothing listens on it"
     case .protocolUnreadable(let proto, let errno):
       "the kernel does not list \(proto) sockets (errno \(errno)): listeners may be missing"
     case .unknownOwners(let listeners, 0):
-      "no process that can be seen from here holds \(Self.count(listeners, "listening socket"))"
+      "no visible process owns \(Self.count(listeners, "listening socket"))"
     case .unknownOwners(let listeners, let processes):
-      "who holds \(Self.count(listeners, "listening socket")) is unknown: "
-        + "\(Self.count(processes, "process", "processes")) may not be looked into (run as root)"
+      "the owner of \(Self.count(listeners, "listening socket")) is unknown: "
+        + "\(Self.count(processes, "process", "processes")) cannot be read (run as root)"
     case .boundInterfaceUnknown(let index, let proto, let port):
-      "the socket on port \(port)/\(proto) is bound to interface number \(index), which has no usable name"
+      "the socket on port \(port)/\(proto) is bound to interface \(index), which has no usable name"
     case .interfaceNameUnusable(let name, let index):
-      "interface number \(index) has a name that a policy cannot write: \(name.debugDescription)"
+      "interface \(index) has a name that cannot be written in a policy: \(name.debugDescription)"
     case .namespaceUnread(let kind, let identity, let reason):
-      "the network namespace \(identity) (\(kind)) was not read: \(reason): what listens in it is not listed"
+      "the network namespace \(identity) (\(kind)) could not be read: \(reason): "
+        + "its listening sockets are not listed"
     case .namespacesUnknown(let processes):
-      "the network namespace of \(Self.count(processes, "process", "processes")) is unknown: what listens there may be missing (run as root)"
+      "the network namespace of \(Self.count(processes, "process", "processes")) is unknown: "
+        + "listening sockets there may be missing (run as root)"
     case .containersUnnamed(let reason): "the names of containers are unknown: \(reason)"
     }
   }

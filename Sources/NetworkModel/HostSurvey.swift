@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A whole host at one moment: each of its network namespaces, and the containers by their names.
+/// A host at one moment: all its network namespaces, and its containers.
 public struct HostSurvey: Sendable, Hashable {
-  /// The namespace that the reader stands in.
+  /// The namespace that the reader runs in.
   public let host: NamespaceSnapshot
-  /// The other ones that could be read, by their identity. Those that could not are notes, and are not here: an empty
-  /// snapshot would read as one where nothing listens.
+  /// The other namespaces that could be read, by identity. For those that could not, there is only a note: an
+  /// empty snapshot would look like a namespace in which nothing listens.
   public let others: [NamespaceSnapshot]
-  /// The containers that have a process somewhere, or that the engine names, by id.
+  /// The containers that have a process in some namespace, or that the engine lists, by id.
   public let containers: [String: ContainerIdentity]
-  /// What could not be learnt of the host as a whole. Those of single namespaces are in their snapshots.
+  /// What could not be read of the host as a whole. The notes about a single namespace are in its snapshot.
   public let notes: [HostNote]
 
   /// A survey from its parts, which are put in order.
@@ -23,15 +23,15 @@ public struct HostSurvey: Sendable, Hashable {
     self.notes = notes
   }
 
-  /// All that was read: the host's own namespace, then the others.
+  /// All namespaces that were read: the host's own, then the others.
   public var namespaces: [NamespaceSnapshot] { [host] + others }
 
-  /// The namespace of this identity.
+  /// The namespace with this identity.
   public func namespace(_ identity: UInt64) -> NamespaceSnapshot? {
     identity == host.identity ? host : others.first { $0.identity == identity }
   }
 
-  /// The container that a process runs in; nil where it runs in none.
+  /// The container that a process runs in; nil if it runs in none.
   public func container(of process: ProcessIdentity) -> ContainerIdentity? {
     process.container.map { containers[$0] ?? ContainerIdentity(id: $0) }
   }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The two address families that the firewall speaks, as `NFPROTO_IPV4` and `NFPROTO_IPV6` of `linux/netfilter.h`.
+/// An address family: `NFPROTO_IPV4` or `NFPROTO_IPV6` of `linux/netfilter.h`.
 public enum AddressFamily: UInt8, Sendable, Hashable, CaseIterable, Comparable {
   case ipv4 = 2
   case ipv6 = 10
 
-  /// Bits of an address: 32 or 128.
+  /// The number of bits of an address: 32 or 128.
   public var bitWidth: Int { self == .ipv4 ? 32 : 128 }
 
-  /// Bytes of an address: 4 or 16.
+  /// The number of bytes of an address: 4 or 16.
   public var byteWidth: Int { bitWidth / 8 }
 
-  /// The order of the type.
+  /// IPv4 before IPv6.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// An IPv4 or IPv6 address. Ordered by family, then numerically.
 public struct IPAddress: Sendable, Hashable, Comparable {
-  /// Which kind of address it is.
+  /// Whether it is an IPv4 or an IPv6 address.
   public let family: AddressFamily
   /// The address as a number in host order; an IPv4 address fills the low 32 bits.
   public let bits: UInt128
 
-  /// An address from its number; bits beyond the family's width are cut off.
+  /// An address from its number; bits beyond the family's width are discarded.
   public init(family: AddressFamily, bits: UInt128) {
     self.family = family
     self.bits = family == .ipv4 ? bits & 0xffff_ffff : bits
@@ -43,15 +43,15 @@ public struct IPAddress: Sendable, Hashable, Comparable {
     (0..<family.byteWidth).map { UInt8(truncatingIfNeeded: bits >> UInt128((family.byteWidth - 1 - $0) * 8)) }
   }
 
-  /// The order of the type.
+  /// By family, then numerically.
   public static func < (left: Self, right: Self) -> Bool {
     left.family == right.family ? left.bits < right.bits : left.family < right.family
   }
 }
 
 extension IPAddress: CustomStringConvertible {
-  /// Reads dotted IPv4, or IPv6 as RFC 4291 section 2.2 writes it. Zone indices (`%eth0`) and IPv4 octets with
-  /// leading zeros, which some readers take for octal, are refused.
+  /// Reads dotted IPv4, or IPv6 in the forms of RFC 4291 section 2.2. Zone indices (`%eth0`) and IPv4 octets
+  /// with leading zeros, which some parsers read as octal, are rejected.
   public init?(_ text: some StringProtocol) {
     var text = Array(text.utf8)
     if !text.contains(UInt8(ascii: ":")) {
@@ -92,7 +92,7 @@ extension IPAddress: CustomStringConvertible {
 
   private static func groupedBits(_ text: [UInt8]) -> UInt128? {
     let colon = UInt8(ascii: ":")
-    // The place of "::", of which there may be one.
+    // The position of "::", which is allowed once.
     let gap = text.indices.dropLast().first { text[$0] == colon && text[$0 + 1] == colon }
     func groups(_ part: ArraySlice<UInt8>) -> [UInt16]? {
       if part.isEmpty { return [] }
@@ -121,11 +121,12 @@ extension IPAddress: CustomStringConvertible {
     return all.reduce(0) { $0 << 16 | UInt128($1) }
   }
 
-  /// The address as people write it; IPv6 in the canonical form of RFC 5952.
+  /// Dotted IPv4, or IPv6 in the canonical form of RFC 5952.
   public var description: String {
     if family == .ipv4 { return bytes.map { String($0) }.joined(separator: ".") }
     let groups = (0..<8).map { UInt16(truncatingIfNeeded: bits >> UInt128((7 - $0) * 16)) }
-    // The longest run of two or more zero groups, the first of equals, is written "::" (RFC 5952 section 4.2).
+    // The longest run of two or more zero groups, the first of equals, is written "::" (RFC 5952 section
+    // 4.2).
     var gap = 0..<0
     var start = 0
     while start < 8 {

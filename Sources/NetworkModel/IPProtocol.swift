@@ -26,7 +26,7 @@ public struct IPProtocol: Sendable, Hashable, Comparable {
   /// Whether its header begins with a source and a destination port of 16 bits each.
   public var hasPorts: Bool { self == .tcp || self == .udp || self == .sctp }
 
-  /// The order of the type.
+  /// By number.
   public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 }
 
@@ -36,7 +36,7 @@ extension IPProtocol: CustomStringConvertible {
     ("sctp", .sctp),
   ]
 
-  /// The names of the protocols that have one here.
+  /// The names of all protocols that have a name here.
   public static var allNames: [String] { names.map(\.0) }
 
   /// A protocol by the name that the policy language uses (`tcp`, `esp`, …); nil for an unknown one.
@@ -45,6 +45,6 @@ extension IPProtocol: CustomStringConvertible {
     self = known.1
   }
 
-  /// Its name, or its number where it has none here.
+  /// Its name, or its number if it has no name here.
   public var description: String { Self.names.first { $0.1 == self }?.0 ?? String(number) }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The name of a network interface, as the kernel accepts one: 1 to 15 bytes, no `/`, no `:`, no white space, not `.`
-/// or `..` (`IFNAMSIZ` of `linux/if.h`, `dev_valid_name` of the kernel). Quotes and backslashes, which the kernel
-/// allows, are refused too: they cannot be written in a ruleset.
+/// The name of a network interface, as the kernel accepts it: 1 to 15 bytes, no `/`, no `:`, no white space,
+/// not `.` or `..` (`IFNAMSIZ` of `linux/if.h`, `dev_valid_name` of the kernel). Quotes, backslashes, `*` and
+/// non-ASCII characters, which the kernel allows, are rejected too: they cannot be written in a ruleset.
 public struct InterfaceName: Sendable, Hashable, Comparable, CustomStringConvertible {
-  /// The name as it is written, with its `*` where it has one.
+  /// The name.
   public let description: String
 
-  /// A name; nil for a text that is none.
+  /// Reads a name; nil if the text is not a valid name.
   public init?(_ text: some StringProtocol) {
     let bytes = Array(text.utf8)
     guard (1...15).contains(bytes.count), text != ".", text != "..",
@@ -23,17 +23,17 @@ public struct InterfaceName: Sendable, Hashable, Comparable, CustomStringConvert
 
   private init(unchecked text: String) { description = text }
 
-  /// The order of the type.
+  /// In alphabetical order.
   public static func < (left: Self, right: Self) -> Bool { left.description < right.description }
 }
 
-/// Interfaces by name: one exactly, or all whose names begin alike (`br-*`).
+/// A pattern for interface names: one exact name, or all names with the same beginning (`br-*`).
 public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConvertible {
   case exact(InterfaceName)
-  /// All names that begin so; the text carries no `*`.
+  /// All names that begin with this text, which does not include the `*`.
   case beginning(InterfaceName)
 
-  /// Reads a name, or a name and a trailing `*`. A lone `*` is refused: it would claim every interface.
+  /// Reads a name, or a name and a trailing `*`. A `*` alone is rejected: it would match every interface.
   public init?(_ text: some StringProtocol) {
     if text.hasSuffix("*") {
       guard let name = InterfaceName(text.dropLast()) else { return nil }
@@ -44,7 +44,7 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
-  /// Whether an interface of this name is meant.
+  /// Whether the pattern matches this name.
   public func matches(_ name: InterfaceName) -> Bool {
     switch self {
     case .exact(let own): own == name
@@ -62,7 +62,7 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
-  /// The name as it is written, with its `*` where it has one.
+  /// The pattern as it is written, with its `*` if it has one.
   public var description: String {
     switch self {
     case .exact(let name): name.description
@@ -70,6 +70,6 @@ public enum InterfacePattern: Sendable, Hashable, Comparable, CustomStringConver
     }
   }
 
-  /// The order of the type.
+  /// In alphabetical order.
   public static func < (left: Self, right: Self) -> Bool { left.description < right.description }
 }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A socket that takes traffic from anyone who reaches it: a TCP or SCTP socket that listens, or a bound UDP socket
-/// that is not connected to one peer. Ordered by protocol, port, address, bound interface and inode.
+/// A socket that accepts traffic from any sender: a listening TCP or SCTP socket, or a bound UDP socket that
+/// is not connected to one peer. Ordered by protocol, port, address, bound interface and inode.
 public struct Listener: Sendable, Hashable {
   /// `tcp`, `udp` or `sctp`.
   public let `protocol`: IPProtocol
-  /// Where it listens; `0.0.0.0` or `::` for every address. An IPv4-mapped address is given as IPv4.
+  /// The address that it listens on; `0.0.0.0` or `::` for every address. An IPv4-mapped address is given as
+  /// IPv4.
   public let address: IPAddress
   /// Whether this is a socket on `::` without `IPV6_V6ONLY`: it serves IPv4 too.
   public let isDualStack: Bool
-  /// The one interface that it takes packets from (`SO_BINDTODEVICE`, or the scope of a link-local address).
+  /// The only interface that it accepts packets from (`SO_BINDTODEVICE`, or the scope of a link-local
+  /// address).
   public let boundInterface: InterfaceName?
   /// Its port, in host order.
   public let port: UInt16
-  /// Who holds it; nil for the kernel's own sockets and where the owner could not be read.
+  /// The process that owns it; nil for the kernel's own sockets, and if the owner could not be read.
   public let process: ProcessIdentity?
   /// The socket's inode number; 0 for the kernel's own sockets (VXLAN, kernel WireGuard).
   public let inode: UInt32
@@ -32,13 +34,13 @@ public struct Listener: Sendable, Hashable {
     self.inode = inode
   }
 
-  /// Whether it listens on every address of its family (of both, where dual-stack).
+  /// Whether it listens on every address of its family (of both families if dual-stack).
   public var isWildcard: Bool { address.bits == 0 }
 
-  /// Whether only this host can reach it: its address is a loopback one, or it is bound to `lo`.
+  /// Whether only this host can reach it: its address is a loopback address, or it is bound to `lo`.
   public var isLoopbackOnly: Bool { address.isLoopback || boundInterface == .loopback }
 
-  /// Whether the kernel itself holds it, and no process.
+  /// Whether the kernel owns it, not a process.
   public var isKernelSocket: Bool { inode == 0 }
 
   /// Whether it serves packets of this family.
@@ -64,10 +66,11 @@ extension IPAddress {
   /// Whether it is in `127.0.0.0/8`, or is `::1`.
   public var isLoopback: Bool { family == .ipv4 ? bits >> 24 == 127 : bits == 1 }
 
-  /// Whether it is of one link alone: `fe80::/10` (RFC 4291 section 2.5.6), `169.254.0.0/16` (RFC 3927).
+  /// Whether it is valid on one link only: `fe80::/10` (RFC 4291 section 2.5.6), `169.254.0.0/16` (RFC 3927).
   public var isLinkLocal: Bool { family == .ipv6 ? bits >> 118 == 0x3fa : bits >> 16 == 0xa9fe }
 
-  /// The IPv4 address inside an IPv4-mapped one (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); any other unchanged.
+  /// The IPv4 address inside an IPv4-mapped one (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2); any other
+  /// address unchanged.
   public var unmapped: IPAddress {
     family == .ipv6 && bits >> 32 == 0xffff ? IPAddress(family: .ipv4, bits: bits) : self
   }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Another network namespace on the host, as far as a tunnel may end in it.
+/// Another network namespace of the host, in which a tunnel can end.
 public struct NamespaceFacts: Sendable, Hashable {
-  /// What it is.
+  /// What it belongs to.
   public let kind: NamespaceSnapshot.Kind
-  /// A process in it: a WireGuard's where there is one, else the one with the lowest number; nil where a file alone keeps
-  /// it.
+  /// A process in it: a userspace WireGuard if there is one, else the process with the lowest number; nil if
+  /// only a file keeps the namespace.
   public let process: ProcessIdentity?
   /// Its interfaces.
   public let interfaces: [NetworkInterface]
-  /// Those of its interfaces that are WireGuard's: the kernel's, and tunnels beside which a userspace WireGuard runs.
+  /// Its WireGuard interfaces: those of the kernel, and tunnels of a userspace WireGuard that runs in the
+  /// namespace.
   public let wireGuard: [InterfaceName]
 
   /// A namespace from its parts.
@@ -42,11 +43,11 @@ extension NamespaceFacts: CustomStringConvertible {
   }
 }
 
-/// The other network namespaces that were found, and what could not be looked into.
+/// The other network namespaces that were found, and what could not be read.
 public struct OtherNamespaces: Sendable, Hashable {
-  /// Those that were entered.
+  /// The namespaces that were read.
   public var namespaces: [NamespaceFacts]
-  /// What could not be looked into, in sentences without a full stop; empty where everything was.
+  /// What could not be read, in sentences without a full stop; empty if everything was read.
   public var gaps: [String]
 
   /// A reading of these parts.

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// One network namespace of a host at one moment: what it is, what it has, and how it hangs on the others.
+/// A network namespace of a host at one moment: its kind, its interfaces and sockets, and its links to other
+/// namespaces.
 public struct NamespaceSnapshot: Sendable, Hashable {
-  /// What a network namespace is to the people of the host.
+  /// What a network namespace belongs to.
   public enum Kind: Sendable, Hashable {
-    /// The one that the reader stands in.
+    /// The one that the reader runs in.
     case host
-    /// A container's. Containers that share one (a pod, `--network container:…`) are told by that of the process with
-    /// the lowest number; all are in `containers`.
+    /// The namespace of a container. If containers share it (a pod, `--network container:…`): the container
+    /// of the process with the lowest number; all are in `containers`.
     case container(ContainerIdentity)
-    /// One that a file keeps, such as those of `ip netns` in `/run/netns`: the file's name.
+    /// One that a file keeps, such as the files of `ip netns` in `/run/netns`: the file's name.
     case named(String)
     /// Any other: the process in it with the lowest number.
     case process(ProcessIdentity)
   }
 
-  /// The number that the kernel knows it by: the inode of `/proc/PID/ns/net`, namespaces(7).
+  /// Its number in the kernel: the inode of `/proc/PID/ns/net`, namespaces(7).
   public let identity: UInt64
-  /// What it is.
+  /// What it belongs to.
   public let kind: Kind
   /// Its interfaces and listening sockets.
   public let snapshot: HostSnapshot
   /// The far ends of its interfaces that have one, by the interface's index.
   public let attachments: [InterfaceAttachment]
-  /// The ids of the containers that have a process in it, ordered. In the host's own namespace: those on the host's
-  /// network. The container that the reader itself runs in is left out.
+  /// The ids of the containers that have a process in it, ordered. For the host's own namespace: containers
+  /// that use the host's network. The container that the reader itself runs in is left out.
   public let containers: [String]
 
   /// A namespace from its parts.
@@ -39,7 +40,7 @@ public struct NamespaceSnapshot: Sendable, Hashable {
     self.containers = containers.sorted()
   }
 
-  /// The far end of this interface; nil where it has none.
+  /// The far end of this interface; nil if it has none.
   public func attachment(of interface: InterfaceName) -> InterfaceAttachment? {
     attachments.first { $0.interface == interface }
   }
@@ -57,25 +58,25 @@ extension NamespaceSnapshot.Kind: CustomStringConvertible {
   }
 }
 
-/// What an interface hangs on: the other end of a pair of virtual cables, or the interface that it stands on.
+/// The interface that another one is attached to: the other end of a virtual pair, or the parent interface.
 /// Source: `IFLA_LINK`, `IFLA_LINK_NETNSID` of `linux/if_link.h`.
 public struct InterfaceAttachment: Sendable, Hashable {
-  /// What the far end is to the interface.
+  /// The relation of the far end to the interface.
   public enum Kind: String, Sendable, Hashable {
-    /// The other end of a pair (`veth`, `netkit`): what goes in at one comes out at the other.
+    /// The other end of a pair (`veth`, `netkit`): packets that are sent at one end arrive at the other.
     case pair
-    /// The interface below (`macvlan`, `macvtap`, `ipvlan`, `ipvtap`, `vlan`). Packets of a macvlan or ipvlan do not
+    /// The parent (`macvlan`, `macvtap`, `ipvlan`, `ipvtap`, `vlan`). Packets of a macvlan or ipvlan do not
     /// pass the hooks of the namespace that the parent is in.
     case parent
   }
 
   /// The interface, in the namespace that this belongs to.
   public let interface: InterfaceName
-  /// What the far end is to it.
+  /// The relation of the far end to it.
   public let kind: Kind
-  /// The namespace that the far end is in; nil where it is none of those that were read.
+  /// The namespace that the far end is in; nil if that namespace was not read.
   public let namespace: UInt64?
-  /// The far end's name in its namespace; nil where that was not read.
+  /// The far end's name in its namespace; nil if it was not read.
   public let link: InterfaceName?
   /// The bridge, bond or VRF that the far end belongs to, in the far end's namespace.
   public let master: InterfaceName?

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// An address that an interface carries, with the length of the network it stands in.
+/// An address of an interface, with the prefix length of its network.
 /// Source: `struct ifaddrmsg` and `IFA_LOCAL`, `IFA_ADDRESS` of `linux/if_addr.h`.
 public struct InterfaceAddress: Sendable, Hashable, Comparable {
-  /// The interface's own address, not the far end's.
+  /// The interface's own address, not the address of the far end.
   public let address: IPAddress
-  /// Leading bits of the network: 0...32 or 0...128.
+  /// The prefix length of the network: 0...32 or 0...128.
   public let prefixLength: Int
 
-  /// An address with its network's length; nil where the length is beyond the family's width.
+  /// An address with its prefix length; nil if the length exceeds the family's width.
   public init?(_ address: IPAddress, prefixLength: Int) {
     guard (0...address.family.bitWidth).contains(prefixLength) else { return nil }
     self.address = address
     self.prefixLength = prefixLength
   }
 
-  /// The network that the address stands in.
+  /// The network that the address is in.
   public var network: Prefix { Prefix(containing: address, length: prefixLength) }
 
-  /// By address, then wider network first.
+  /// By address, then the wider network first.
   public static func < (left: Self, right: Self) -> Bool {
     left.address == right.address ? left.prefixLength < right.prefixLength : left.address < right.address
   }
@@ -34,26 +34,26 @@ extension InterfaceAddress: CustomStringConvertible {
 public struct NetworkInterface: Sendable, Hashable {
   /// Its name at the time of reading.
   public let name: InterfaceName
-  /// The number that the kernel knows it by; it stays when the name changes.
+  /// Its number in the kernel; it does not change with the name.
   public let index: UInt32
   /// Its addresses, ordered.
   public let addresses: [InterfaceAddress]
-  /// Whether it has been set up by an administrator (`IFF_UP`); a cable may still be missing.
+  /// Whether it is administratively up (`IFF_UP`); the link itself may still be down.
   public let state: State
-  /// What makes it: `wireguard`, `tun`, `bridge`, `veth`, … (`IFLA_INFO_KIND`). Nil for hardware and loopback. A
-  /// userspace WireGuard says `tun`, so this is information and no proof.
+  /// Its kind: `wireguard`, `tun`, `bridge`, `veth`, … (`IFLA_INFO_KIND`). Nil for hardware and loopback. The
+  /// kind of a userspace WireGuard is `tun`, so this is information, not proof.
   public let kind: String?
-  /// The type of its link (`ifi_type`, `ARPHRD_…` of `linux/if_arp.h`): 1 for Ethernet, 65534 for links without a link
-  /// layer, as WireGuard's and TUN devices are.
+  /// The type of its link (`ifi_type`, `ARPHRD_…` of `linux/if_arp.h`): 1 for Ethernet, 65534 for links
+  /// without a link layer, such as WireGuard and TUN devices.
   public let linkType: UInt16
   /// Whether packets sent over it come back to this host (`IFF_LOOPBACK`).
   public let isLoopback: Bool
-  /// The largest packet that it takes, in bytes (`IFLA_MTU`).
+  /// Its MTU, in bytes (`IFLA_MTU`).
   public let mtu: UInt32
   /// The index of the bridge, bond or VRF that it belongs to (`IFLA_MASTER`).
   public let master: UInt32?
 
-  /// Whether an administrator has set an interface up.
+  /// Whether an interface is administratively up.
   public enum State: String, Sendable, Hashable {
     case up
     case down
@@ -75,6 +75,6 @@ public struct NetworkInterface: Sendable, Hashable {
     self.master = master
   }
 
-  /// Whether it carries this address.
+  /// Whether it has this address.
   public func owns(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A setting of a network namespace that the kernel has under `/proc/sys/net`.
+/// A kernel setting of a network namespace, below `/proc/sys/net`.
 /// Source: Documentation/networking/ip-sysctl.rst of the kernel.
 public enum NetworkSetting: Sendable, Hashable {
-  /// Whether packets are passed on from one interface to another.
+  /// Whether packets are forwarded between interfaces.
   case forwarding(AddressFamily)
-  /// How a packet's source is held against the way back (IPv4): 0 not at all, 1 strictly, 2 loosely. Of an interface,
-  /// or of all (nil); the larger of both counts.
+  /// How a packet's source is checked against the route back to it (IPv4): 0 not at all, 1 strictly, 2
+  /// loosely. For one interface, or for all (nil); the kernel uses the larger of the two values.
   case reversePathFilter(InterfaceName?)
-  /// Whether the mark of a packet counts when the way back to its source is looked up (IPv4).
+  /// Whether the mark of a packet is used when the route back to its source is looked up (IPv4).
   case sourceValidMark
   /// Whether a socket may be bound to an address that this host does not have.
   case nonLocalBind(AddressFamily)
 
-  /// Whether ARP requests are answered for addresses of other interfaces than the one by which they came (IPv4): 0 yes, 1
-  /// and above no. Of all interfaces.
+  /// Whether ARP requests are answered for addresses of interfaces other than the receiving one (IPv4): 0
+  /// yes, 1 and above no. For all interfaces.
   case arpIgnore
 
   /// Its path below `/proc/sys/net`.
@@ -30,7 +30,7 @@ public enum NetworkSetting: Sendable, Hashable {
     }
   }
 
-  /// Its name for sysctl(8): a dot in an interface's name is a slash there.
+  /// Its name for sysctl(8): a dot in an interface's name is written as a slash there.
   public var name: String {
     let parts = path.split(separator: "/").map { part in
       String(part.map { $0 == "." ? "/" : $0 })

@@ -7,7 +7,7 @@ public struct PortRange: Sendable, Hashable, Comparable {
   /// The last port, in host order.
   public let upper: UInt16
 
-  /// A range from its first and last port; nil where it is empty or starts at 0.
+  /// A range from its first and last port; nil if it is empty or starts at 0.
   public init?(_ lower: UInt16, _ upper: UInt16) {
     guard lower >= 1, lower <= upper else { return nil }
     self.lower = lower
@@ -17,13 +17,13 @@ public struct PortRange: Sendable, Hashable, Comparable {
   /// One port; nil for 0.
   public init?(_ port: UInt16) { self.init(port, port) }
 
-  /// How many ports it holds.
+  /// The number of ports in it.
   public var count: Int { Int(upper) - Int(lower) + 1 }
 
-  /// Whether the port lies in it.
+  /// Whether the port is in it.
   public func contains(_ port: UInt16) -> Bool { lower <= port && port <= upper }
 
-  /// The order of the type.
+  /// By first port, then by last.
   public static func < (left: Self, right: Self) -> Bool {
     left.lower == right.lower ? left.upper < right.upper : left.lower < right.lower
   }

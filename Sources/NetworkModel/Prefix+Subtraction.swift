@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 extension Prefix {
-  /// The addresses of this block that are not in the other, as the fewest blocks, in rising order.
+  /// The addresses of this block that are not in the other, as the fewest blocks, in ascending order.
   public func subtracting(_ other: Prefix) -> [Prefix] {
     if !overlaps(other) { return [self] }
     if other.contains(self) { return [] }
@@ -12,7 +12,7 @@ extension Prefix {
     return lower.subtracting(other) + upper.subtracting(other)
   }
 
-  /// The addresses of some blocks that are in none of the others.
+  /// The addresses of `prefixes` that are in none of `others`.
   public static func subtract(_ others: [Prefix], from prefixes: [Prefix]) -> [Prefix] {
     others.reduce(prefixes) { rest, other in rest.flatMap { $0.subtracting(other) } }
   }

@@ -4,10 +4,11 @@
 public struct Prefix: Sendable, Hashable, Comparable {
   /// The lowest address of the block.
   public let address: IPAddress
-  /// Leading bits that count: 0...32 or 0...128.
+  /// The number of network bits: 0...32 or 0...128.
   public let length: Int
 
-  /// A prefix from an address and a length; nil where the length is beyond the family's width or host bits are set.
+  /// A prefix from an address and a length; nil if the length exceeds the family's width or host bits are
+  /// set.
   public init?(address: IPAddress, length: Int) {
     guard (0...address.family.bitWidth).contains(length) else { return nil }
     guard address.bits & ~Self.mask(family: address.family, length: length) == 0 else { return nil }
@@ -15,13 +16,14 @@ public struct Prefix: Sendable, Hashable, Comparable {
     self.length = length
   }
 
-  /// The block of one address.
+  /// The block that has only this address.
   public init(_ address: IPAddress) {
     self.address = address
     length = address.family.bitWidth
   }
 
-  /// The block of this length that holds the address: its host bits are cleared. The length is clamped to the family's.
+  /// The block of this length that contains the address: its host bits are cleared. The length is clamped to
+  /// the family's.
   public init(containing address: IPAddress, length: Int) {
     let length = min(max(length, 0), address.family.bitWidth)
     self.address = IPAddress(
@@ -61,14 +63,14 @@ public struct Prefix: Sendable, Hashable, Comparable {
   /// Whether some address is in both blocks.
   public func overlaps(_ other: Prefix) -> Bool { contains(other) || other.contains(self) }
 
-  /// The order of the type.
+  /// By address, then the wider block first.
   public static func < (left: Self, right: Self) -> Bool {
     left.address == right.address ? left.length < right.length : left.address < right.address
   }
 }
 
 extension Prefix: CustomStringConvertible {
-  /// Reads `ADDRESS/LENGTH`, or an address alone as the block of one. Nil where host bits are set.
+  /// Reads `ADDRESS/LENGTH`, or an address alone as a block of one address. Nil if host bits are set.
   public init?(_ text: some StringProtocol) {
     guard let slash = text.firstIndex(of: "/") else {
       guard let address = IPAddress(text) else { return nil }
@@ -83,7 +85,7 @@ extension Prefix: CustomStringConvertible {
     self.init(address: address, length: length)
   }
 
-  /// `10.0.0.0/8`; a block of one as its address alone.
+  /// `10.0.0.0/8`; a block of one address as the address alone.
   public var description: String {
     length == family.bitWidth ? address.description : "\(address)/\(length)"
   }

@@ -2,29 +2,29 @@
 
 /// Text that is safe to write to a terminal, a journal or a page.
 ///
-/// What stands in a literal is the program's own and is kept as it is, line feeds and colours included. Every value that
-/// is interpolated is escaped, since it may come from elsewhere: a policy, the command line, a process, another
-/// firewall's rules. So it stays on its line and cannot drive a terminal, start a journal entry of its own or turn the
-/// direction of the text:
+/// A literal is the program's own text and is written unchanged, including line feeds and colours. Every
+/// interpolated value is escaped, because it can come from outside: a policy, the command line, a process,
+/// the rules of another firewall. An escaped value stays on its line and cannot control a terminal, start a
+/// journal entry of its own or change the direction of the text:
 ///
 ///     let text: PrintableText = "\(process.name) listens\n"   // "eve\u{1b}[2J\u{a} listens" and one line feed
 ///
-/// Everything that writes for people (`Console`, `Journal`, `ControlFrame`) takes this type, so a report that is built
-/// from it cannot forget to escape.
+/// All output for people (`Console`, `Journal`, `ControlFrame`) takes this type, so a report cannot contain
+/// an unescaped value.
 public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   /// The text as it is written.
   public private(set) var description: String
 
   private init(written text: String) { description = text }
 
-  /// A text of several lines whose origin is not known any more, such as a document or another process's output: its
+  /// A text of several lines whose origin is not known, such as a document or another process's output: its
   /// line feeds and tabs are kept, every other unsafe character is escaped.
   public init(lines text: String) { description = UnsafeCharacters.escaped(text, .lines) }
 
-  /// One line of a text: what is unsafe in it is escaped, line feeds and tabs included.
+  /// A text on one line: every unsafe character is escaped, including line feeds and tabs.
   public static func of(_ text: String) -> String { UnsafeCharacters.escaped(text, .oneLine) }
 
-  /// Whether there is nothing in it.
+  /// Whether the text is empty.
   public var isEmpty: Bool { description.isEmpty }
 
   /// Its lines, each without its line feed; empty lines are left out.
@@ -47,7 +47,7 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
     case cyan = "36"
   }
 
-  /// Both, one behind the other.
+  /// Both texts, one after the other.
   public static func + (left: PrintableText, right: PrintableText) -> PrintableText {
     PrintableText(written: left.description + right.description)
   }
@@ -59,13 +59,13 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension PrintableText: ExpressibleByStringInterpolation {
-  /// A literal: the program's own words.
+  /// A literal, unchanged.
   public init(stringLiteral text: StaticString) { description = text.description }
 
-  /// A literal with values in it.
+  /// A literal with interpolated values.
   public init(stringInterpolation parts: Interpolation) { description = parts.text }
 
-  /// Collects a literal's parts: its own words as they are, values escaped.
+  /// Collects the parts of a literal: literal text unchanged, values escaped.
   public struct Interpolation: StringInterpolationProtocol {
     fileprivate var text = ""
 
@@ -74,13 +74,13 @@ extension PrintableText: ExpressibleByStringInterpolation {
       text.reserveCapacity(literalCapacity + 16 * interpolationCount)
     }
 
-    /// The program's own words.
+    /// Appends literal text unchanged.
     public mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
 
-    /// A text that is safe already.
+    /// Appends a text that is already escaped.
     public mutating func appendInterpolation(_ value: PrintableText) { text += value.description }
 
-    /// A value of any origin, on one line.
+    /// Appends a value of any origin, escaped to one line.
     public mutating func appendInterpolation<Value>(_ value: Value) {
       text += UnsafeCharacters.escaped(String(describing: value), .oneLine)
     }
@@ -88,7 +88,7 @@ extension PrintableText: ExpressibleByStringInterpolation {
 }
 
 extension Sequence<PrintableText> {
-  /// All of them, one behind the other, with a separator between two.
+  /// All texts, one after the other, with a separator between each two.
   public func joined(separator: PrintableText = "") -> PrintableText {
     var result: PrintableText = ""
     for (place, text) in enumerated() {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A process, as people know one.
+/// The identity of a process: its name, user, unit and container.
 public struct ProcessIdentity: Sendable, Hashable {
   /// Its number in the reader's pid namespace.
   public let pid: Int32
-  /// Its name, at most 15 bytes (`/proc/PID/comm`). The process chooses it: it may hold any character.
+  /// Its name, at most 15 bytes (`/proc/PID/comm`). The process chooses it: it can contain any character.
   public let name: String
-  /// The user that it acts as (the effective id, second of `Uid:` in `/proc/PID/status`); nil where it cannot be read.
+  /// Its effective user id (the second number of `Uid:` in `/proc/PID/status`); nil if it cannot be read.
   public let userID: UInt32?
   /// The systemd unit that it runs in, such as `postgresql@15-main.service`.
   public let unit: String?

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The TCP connection that somebody works on this host through, by SSH.
+/// The TCP connection of the SSH session in which the user works on this host.
 public struct RemoteSession: Sendable, Hashable {
-  /// The far end, IPv4-mapped addresses unmapped.
+  /// The far end; an IPv4-mapped address is given as IPv4.
   public let client: IPAddress
   /// The far end's port, in host order.
   public let clientPort: UInt16
-  /// The interface in the client's address (`fe80::1%eth0`), where it has one.
+  /// The interface in the client's address (`fe80::1%eth0`), if it has one.
   public let clientScope: InterfaceName?
-  /// This host's end, IPv4-mapped addresses unmapped.
+  /// This host's end; an IPv4-mapped address is given as IPv4.
   public let server: IPAddress
   /// This host's port, in host order.
   public let serverPort: UInt16
@@ -25,8 +25,9 @@ public struct RemoteSession: Sendable, Hashable {
     self.serverPort = serverPort
   }
 
-  /// Reads the value of `SSH_CONNECTION` (ssh(1)): client address, client port, server address, server port, with
-  /// single spaces. Nil for anything else, and for `UNKNOWN`, which sshd writes where it serves no TCP connection.
+  /// Reads the value of `SSH_CONNECTION` (ssh(1)): client address, client port, server address, server port,
+  /// with single spaces. Nil for anything else, and for `UNKNOWN`, which sshd writes if it serves no TCP
+  /// connection.
   public init?(sshConnection text: some StringProtocol) {
     let fields = text.split(separator: " ", omittingEmptySubsequences: false)
     guard fields.count == 4, let client = Self.scoped(fields[0]), let server = Self.scoped(fields[2]),

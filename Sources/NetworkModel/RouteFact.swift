@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A way that is asked of the kernel: where a packet of this host leaves.
+/// A route lookup: which interface does a packet of this host leave by?
 public struct RouteAsk: Sendable, Hashable {
   /// Where the packet goes.
   public let destination: IPAddress
-  /// Its mark, at which policy routing may look; 0 for none.
+  /// Its mark, which policy routing can match; 0 for none.
   public let mark: UInt32
 
   /// A question of these parts.
@@ -14,15 +14,16 @@ public struct RouteAsk: Sendable, Hashable {
   }
 }
 
-/// What the kernel answers. Source: `RTM_GETROUTE`, `RTA_OIF`, `RTAX_MTU` of `linux/rtnetlink.h`.
+/// The kernel's answer to a route lookup. Source: `RTM_GETROUTE`, `RTA_OIF`, `RTAX_MTU` of
+/// `linux/rtnetlink.h`.
 public enum RouteFact: Sendable, Hashable {
-  /// It leaves by this interface. `mtu` is the largest packet on this way in bytes, where the route or what was learnt
-  /// of the path says less than the interface.
+  /// It leaves by this interface. `mtu` is the MTU of the path in bytes, if the route or path MTU discovery
+  /// gives a smaller one than the interface.
   case leaves(InterfaceName, mtu: UInt32?)
   /// It is for this host.
   case local
-  /// There is no way, or one that refuses.
+  /// There is no route, or one that rejects the packet.
   case nowhere
-  /// The kernel was not asked, or did not answer: why.
+  /// The kernel was not queried, or did not answer: why.
   case unknown(String)
 }

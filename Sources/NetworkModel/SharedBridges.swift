@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Bridges that do not only have guests: what a zone of containers must not take for its own.
+/// Bridges that do not only serve guests (containers and virtual machines). The zone `containers` must not
+/// include them.
 public struct SharedBridges: Sendable {
-  /// Why a bridge is not one of guests alone.
+  /// Why a bridge does not only serve guests.
   public enum Reason: Sendable, Hashable {
-    /// A port of it is not a guest's.
+    /// One of its ports does not belong to a guest.
     case port(InterfaceName)
-    /// Packets to the rest of the world leave by it.
+    /// Packets to the internet leave by it.
     case defaultRoute
 
-    /// What there is to say of the bridge, as a verb and its object.
+    /// The reason as a verb and its object: `has the port eth0`.
     public var words: String {
       switch self {
       case .port(let port): "has the port \(port)"
@@ -21,10 +22,11 @@ public struct SharedBridges: Sendable {
   /// The bridges, each with the first reason.
   public let reasons: [InterfaceName: Reason]
 
-  /// Kinds of ports that guests have (`IFLA_INFO_KIND`): containers veth and netkit, virtual machines tun.
+  /// Kinds of ports that belong to guests (`IFLA_INFO_KIND`): containers use veth and netkit, virtual
+  /// machines use tun and macvtap.
   private static let guestKinds: Set<String> = ["veth", "netkit", "tun", "macvtap"]
 
-  /// The bridges among these interfaces; `outward` are those by which packets to the rest of the world leave.
+  /// The bridges among these interfaces; `outward` are those by which packets to the internet leave.
   public init(_ interfaces: [NetworkInterface], outward: Set<InterfaceName>) {
     var reasons: [InterfaceName: Reason] = [:]
     for bridge in interfaces where bridge.kind == "bridge" {

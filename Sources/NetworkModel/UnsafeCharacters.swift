@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The characters that are never written as they are: what drives a terminal, what changes the order in which text is
-/// shown, and what cannot be seen.
+/// The characters that are always escaped: those that control a terminal, change the order in which text is
+/// shown, or are invisible.
 ///
 /// - control characters: C0, DEL, C1 (general category Cc)
 /// - line and paragraph separators (Zl, Zp): U+2028, U+2029
-/// - format characters (Cf): bidirectional controls (UAX #9: U+061C, U+200E, U+200F, U+202A-U+202E, U+2066-U+2069),
+/// - format characters (Cf): bidirectional controls (UAX #9: U+061C, U+200E, U+200F, U+202A-U+202E,
+/// U+2066-U+2069),
 ///   zero-width characters, soft hyphens, tags
 /// - other characters without a shape (Default_Ignorable_Code_Point): Hangul fillers, variation selectors
 /// - noncharacters, such as U+FFFE
 ///
-/// The zero-width joiner and the variation selectors U+FE0E and U+FE0F are kept behind an emoji or another symbol, whose
-/// form they choose.
+/// The zero-width joiner and the variation selectors U+FE0E and U+FE0F are kept after an emoji or another
+/// symbol, whose form they select.
 public enum UnsafeCharacters {
-  /// What is kept of line feeds and tabs.
+  /// Whether line feeds and tabs are kept.
   enum Layout {
-    /// Neither: the text is a value inside a line.
+    /// They are escaped: the text is a value inside a line.
     case oneLine
-    /// Both: the text has lines of its own.
+    /// They are kept: the text has lines of its own.
     case lines
   }
 
-  /// Whether a character is unsafe behind another one (nil: at the beginning).
+  /// Whether a character is unsafe after another one (nil: at the beginning).
   public static func contains(_ scalar: Unicode.Scalar, after previous: Unicode.Scalar?) -> Bool {
     if scalar.value < 0x7f { return scalar.value < 0x20 }
     switch scalar.value {
@@ -36,10 +37,10 @@ public enum UnsafeCharacters {
     }
   }
 
-  /// How an unsafe character is shown: `\u{1b}`.
+  /// The escaped form of a character: `\u{1b}`.
   public static func shown(_ scalar: Unicode.Scalar) -> String { "\\u{\(String(scalar.value, radix: 16))}" }
 
-  /// A text with what is unsafe in it shown.
+  /// A text with its unsafe characters escaped.
   static func escaped(_ text: String, _ layout: Layout) -> String {
     if text.utf8.allSatisfy({ isPlain($0, layout) }) { return text }
     var result = ""
@@ -61,7 +62,7 @@ public enum UnsafeCharacters {
     return byte < 0x7f
   }
 
-  /// Emoji and other symbols.
+  /// Whether a character is an emoji or another symbol.
   private static func isSymbol(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value >= 0xa0 && (scalar.properties.isEmoji || scalar.properties.generalCategory == .otherSymbol)
   }

@@ -5,9 +5,10 @@
 public struct WireGuardDevice: Sendable, Hashable {
   /// Its interface.
   public let name: InterfaceName
-  /// Its own public key; nil where it has none, and from userspace implementations, which tell the private one only.
+  /// Its own public key; nil if it has none, and for userspace implementations, which report only the private
+  /// key.
   public let publicKey: WireGuardKey?
-  /// The UDP port that it listens on, in host order; nil where it is not up yet.
+  /// The UDP port that it listens on, in host order; nil if it is not up yet.
   public let listenPort: UInt16?
   /// The mark on the packets that it sends; 0 for none.
   public let firewallMark: UInt32
@@ -30,15 +31,15 @@ public struct WireGuardDevice: Sendable, Hashable {
 /// A peer of a live WireGuard interface.
 /// Source: `enum wgpeer_attribute` of `linux/wireguard.h`.
 public struct WireGuardPeer: Sendable, Hashable {
-  /// Its public key, which is its name.
+  /// Its public key, which identifies it.
   public let publicKey: WireGuardKey
-  /// Where it was last heard from, or is configured to be.
+  /// The endpoint from which it was last heard, or the configured one.
   public let endpoint: WireGuardEndpoint?
-  /// The addresses that it may speak for.
+  /// The source addresses that WireGuard accepts from it.
   public let allowedIPs: [Prefix]
-  /// When the last handshake was completed, in seconds since 1970-01-01 UTC; nil where there was none.
+  /// When the last handshake was completed, in seconds since 1970-01-01 UTC; nil if there was none.
   public let latestHandshake: Int64?
-  /// Bytes taken from it.
+  /// Bytes received from it.
   public let receivedBytes: UInt64
   /// Bytes sent to it.
   public let sentBytes: UInt64
@@ -61,9 +62,9 @@ public struct WireGuardPeer: Sendable, Hashable {
   }
 }
 
-/// An address and a UDP port that a WireGuard peer is reached at.
+/// The address and UDP port at which a WireGuard peer is reached.
 public struct WireGuardEndpoint: Sendable, Hashable, CustomStringConvertible {
-  /// The address, IPv4-mapped ones unmapped.
+  /// The address; an IPv4-mapped address is given as IPv4.
   public let address: IPAddress
   /// The port, in host order.
   public let port: UInt16

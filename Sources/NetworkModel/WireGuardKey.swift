@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A public key of WireGuard: 32 bytes (`WG_KEY_LEN` of `linux/wireguard.h`). Private keys are never held.
+/// A public key of WireGuard: 32 bytes (`WG_KEY_LEN` of `linux/wireguard.h`). Private keys are never stored.
 public struct WireGuardKey: Sendable, Hashable, Comparable {
   /// The 32 bytes of the key.
   public let bytes: [UInt8]
 
-  /// A key from its bytes; nil for any count but 32.
+  /// A key from its bytes; nil if there are not exactly 32.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == 32 else { return nil }
     self.bytes = Array(bytes)
@@ -28,8 +28,8 @@ public struct WireGuardKey: Sendable, Hashable, Comparable {
     self.init(bytes: bytes)
   }
 
-  /// A key from the 44 characters of base64 that configuration files hold (RFC 4648 section 4). Nil where the two
-  /// bits that no byte uses are set, as `wg` has it.
+  /// A key from 44 characters of base64, as in configuration files (RFC 4648 section 4). Nil if one of the
+  /// two bits that no byte uses is set: `wg` rejects such a key too.
   public init?(base64 text: some StringProtocol) {
     let digits = Array(text.utf8)
     guard digits.count == 44, digits.last == UInt8(ascii: "=") else { return nil }
@@ -50,7 +50,7 @@ public struct WireGuardKey: Sendable, Hashable, Comparable {
 
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-  /// By their bytes.
+  /// By bytes.
   public static func < (left: Self, right: Self) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
 }
 

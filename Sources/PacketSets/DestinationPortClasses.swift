@@ -3,16 +3,17 @@
 internal import NetworkModel
 public import Ruleset
 
-/// Destination ports that some tables cannot tell apart: packets that differ in nothing else meet the same rules.
+/// Destination ports that the tables do not distinguish: packets that differ only in such ports match the
+/// same rules.
 ///
-/// Ports are cut wherever any number that a rule or a set of the tables holds might be a port, whatever it is compared
-/// with: too many cuts cost a little time, one too few would be a wrong answer. Where a rule masks or computes with a
-/// port, every port is a class of its own.
+/// The port range is cut at every number in a rule or a set of the tables that could be a port, whatever it
+/// is compared with: too many cuts cost a little time, one too few would give a wrong result. If a rule masks
+/// a port or computes with it, every port is a class of its own.
 public struct DestinationPortClasses: Sendable {
-  /// The number of each port's class, by port; nil where every port is its own.
+  /// The number of each port's class, by port; nil if every port is a class of its own.
   private let numbers: [UInt16]?
 
-  /// The classes of these tables together.
+  /// The common classes of these tables.
   public init(_ tables: [KernelTable]) {
     var cuts = [Bool](repeating: false, count: 1 << 16)
     for table in tables {
@@ -31,10 +32,10 @@ public struct DestinationPortClasses: Sendable {
     }
   }
 
-  /// The number of a port's class: equal for ports that are alike.
+  /// The number of a port's class: equal for ports of the same class.
   public func number(of port: UInt16) -> UInt16 { numbers.map { $0[Int(port)] } ?? port }
 
-  /// The classes as ranges of ports, in order; port 0 is left out.
+  /// The classes as ranges of ports, in order, without port 0.
   public var ranges: [ClosedRange<UInt16>] {
     guard let numbers else { return (1...UInt16.max).map { $0...$0 } }
     var ranges: [ClosedRange<UInt16>] = []
@@ -46,7 +47,7 @@ public struct DestinationPortClasses: Sendable {
     return ranges
   }
 
-  /// Cuts before and behind the number in two bytes, in either order.
+  /// Cuts before and after the number in two bytes, in either byte order.
   private static func cut(_ high: UInt8, _ low: UInt8, _ cuts: inout [Bool]) {
     for value in [Int(high) << 8 | Int(low), Int(low) << 8 | Int(high)] {
       cuts[value] = true
@@ -59,7 +60,7 @@ public struct DestinationPortClasses: Sendable {
   }
 
   private static func cut(_ set: KernelSet, _ cuts: inout [Bool]) {
-    // A set of addresses holds no ports: 100,000 of them would cut everything to pieces.
+    // A set of addresses contains no ports, and 100,000 addresses would cut at almost every port.
     if set.keyType == NFT.typeIPv4Address || set.keyType == NFT.typeIPv6Address { return }
     let elements = set.elements
     let length = elements.keyLength
@@ -82,9 +83,9 @@ public struct DestinationPortClasses: Sendable {
 
   private enum Loaded { case port, other }
 
-  /// False where a rule does with a port what no comparison with a number is.
+  /// False if a rule does anything with a port except comparing it with a number.
   private static func cut(_ expressions: [Expression], _ cuts: inout [Bool]) -> Bool {
-    /// The 4-byte registers that hold a port, or something of one.
+    /// The 4-byte registers that hold a port or a part of one.
     var holders: Set<UInt32> = []
     func load(_ destination: UInt32, _ length: UInt32, _ what: Loaded) {
       for slot in NFT.slot(destination)..<(NFT.slot(destination) + max(1, (length + 3) / 4)) {
@@ -114,7 +115,7 @@ public struct DestinationPortClasses: Sendable {
         let read = NFT.slot(source)..<(NFT.slot(source) + UInt32(mask.count + 3) / 4)
         if holders.contains(where: { read.contains($0) }) { return false }
       case .opaque(let name, let data):
-        // What computes with registers is not looked into.
+        // The effect of expressions that compute with registers is not evaluated.
         if !holders.isEmpty, ["bitwise", "byteorder", "hash", "numgen"].contains(name) { return false }
         cut(data, &cuts)
       case .lookup, .metaSet, .verdict, .counter, .object, .objectMap, .reject, .notrack, .limit, .log: break

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A set of unsigned numbers of up to 128 bits, as ranges: addresses, ports, names of interfaces, whatever a packet's
-/// field can hold.
+/// A set of unsigned numbers of up to 128 bits, as ranges: the values of a packet field, such as addresses,
+/// ports and interface names.
 public struct IntervalSet: Sendable, Hashable {
   /// A range, both ends included.
   public struct Interval: Sendable, Hashable {
-    /// The least number.
+    /// The smallest number.
     public let lower: UInt128
-    /// The greatest number.
+    /// The largest number.
     public let upper: UInt128
   }
 
-  /// The ranges: rising, none touching the next.
+  /// The ranges, ascending; no two are adjacent.
   public private(set) var intervals: [Interval]
 
   private init(sorted intervals: [Interval]) { self.intervals = intervals }
 
-  /// No number.
+  /// The empty set.
   public static let empty = IntervalSet(sorted: [])
 
-  /// Every number from one to another; empty where they are in the wrong order.
+  /// Every number from `lower` to `upper`; empty if they are in the wrong order.
   public init(_ lower: UInt128, _ upper: UInt128) {
     intervals = lower <= upper ? [Interval(lower: lower, upper: upper)] : []
   }
@@ -46,13 +46,13 @@ public struct IntervalSet: Sendable, Hashable {
     }
   }
 
-  /// Whether there is no number in it.
+  /// Whether it contains no number.
   public var isEmpty: Bool { intervals.isEmpty }
 
-  /// The least number in it.
+  /// The smallest number in it.
   public var first: UInt128? { intervals.first?.lower }
 
-  /// The number, where there is only one.
+  /// The number, if there is exactly one.
   public var single: UInt128? {
     guard intervals.count == 1, intervals[0].lower == intervals[0].upper else { return nil }
     return intervals[0].lower
@@ -72,7 +72,8 @@ public struct IntervalSet: Sendable, Hashable {
   /// Whether every number of another set is in it.
   public func isSuperset(of other: IntervalSet) -> Bool { other.subtracting(self).isEmpty }
 
-  /// Whether its only range holds all of the other's; false where it has more ranges, or there is no other.
+  /// Whether its only range contains all of the other set; false if it has several ranges or there is no
+  /// other set.
   func holdsInOneRange(_ other: IntervalSet?) -> Bool {
     guard let other, intervals.count == 1, let first = other.intervals.first, let last = other.intervals.last
     else { return false }
@@ -92,7 +93,7 @@ public struct IntervalSet: Sendable, Hashable {
 
   /// The numbers in both.
   public func intersection(_ other: IntervalSet) -> IntervalSet {
-    // Most sets are whole, or one range.
+    // Most sets are whole or a single range.
     if intervals.count == 1, other.intervals.count == 1 {
       let (one, two) = (intervals[0], other.intervals[0])
       if one.lower <= two.lower, two.upper <= one.upper { return other }
@@ -110,7 +111,7 @@ public struct IntervalSet: Sendable, Hashable {
     return IntervalSet(sorted: result)
   }
 
-  /// The numbers in this that are not in the other.
+  /// The numbers in this set that are not in the other.
   public func subtracting(_ other: IntervalSet) -> IntervalSet {
     if intervals.isEmpty || other.intervals.isEmpty { return self }
     var result: [Interval] = []

@@ -4,9 +4,9 @@ public import NetworkModel
 public import PacketWalk
 internal import Ruleset
 
-/// Between packets and classes of them.
+/// Conversions between packets and packet spaces.
 extension PacketSpace {
-  /// The number of an interface's name, as the fields have it.
+  /// The number of an interface name, as in the fields.
   public static func number(_ name: InterfaceName) -> UInt128 {
     SetKey.interface(name).reduce(0) { $0 << 8 | UInt128($1) }
   }
@@ -27,13 +27,13 @@ extension PacketSpace {
     IntervalSet(ranges: prefixes.filter { $0.family == family }.map { ($0.address.bits, $0.last.bits) })
   }
 
-  /// Whether a packet is one of these.
+  /// Whether a packet is in this space.
   public func contains(_ packet: Packet) -> Bool {
     packet.family == family
       && Field.allCases.allSatisfy { field in Self.value(field, packet).map(self[field].contains) ?? true }
   }
 
-  /// The value of a packet's field; nil where a packet of its kind has no such field.
+  /// The value of a packet's field; nil if such a packet does not have the field.
   private static func value(_ field: Field, _ packet: Packet) -> UInt128? {
     switch field {
     case .input: packet.input.map(number) ?? 0
@@ -59,7 +59,7 @@ extension PacketSpace {
     }
   }
 
-  /// One of the packets, as plain as they come: a first packet from a high port where they allow it.
+  /// A simple packet of the space: if possible, the first packet of a connection, from a high port.
   public func sample() -> Packet {
     func pick(_ field: Field, _ wishes: [UInt128] = []) -> UInt128 {
       wishes.first { self[field].contains($0) } ?? self[field].first ?? 0
@@ -73,7 +73,7 @@ extension PacketSpace {
       UInt128(Connection.all.firstIndex { $0.state == state && $0.direction == .original } ?? 0)
     }
     let connection = Connection.all[Int(pick(.connection, plain))]
-    // Without a translation a packet has the port that it had.
+    // Without a translation the original port is the packet's port.
     let isTranslated = connection.status?.contains(.destinationNAT) ?? false
     let services = isTranslated ? self[.service] : self[.service].intersection(self[.originalService])
     let wishes: [(IPProtocol, UInt16)] = [(.tcp, 22), (.tcp, 80), (.tcp, 5432), (.udp, 53), (.tcp, 9)]
@@ -103,7 +103,7 @@ extension PacketSpace {
     return packet
   }
 
-  /// The connection of a packet whose destination was translated from another address, and from this port.
+  /// The connection of a packet whose destination was translated from another address and from this port.
   private func flow(of packet: Packet, to port: UInt16) -> Flow {
     let other = family == .ipv4 ? UInt128(0xcb00_71fe) : UInt128(0x2001_0db8) << 96 | 0xfe
     let back = FlowTuple(
@@ -116,7 +116,7 @@ extension PacketSpace {
       ? Flow(original: there, reply: back) : Flow(original: back, reply: there)
   }
 
-  /// An interface of a field, under a name that it can have.
+  /// An interface of a field, with a valid name.
   private func name(_ field: Field) -> InterfaceName? {
     if self[field].single == 0 { return nil }
     let wishes = ["eth0", "eth1", "internet", "other0"].compactMap { InterfaceName($0) }

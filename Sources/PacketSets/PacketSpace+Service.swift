@@ -4,18 +4,18 @@ public import NetworkModel
 package import PacketWalk
 public import Ruleset
 
-/// The two fields that hold more than one of a packet's.
+/// The two fields that combine several fields of a packet.
 extension PacketSpace {
-  /// A packet's protocol and what it goes to as one number: the protocol's number (RFC 791 section 3.1), then 16 bits,
-  /// which are the destination port of TCP, UDP and SCTP, the type and any byte of ICMP and ICMPv6, and anything of
-  /// others. So one set says `tcp dport 22` and `udp dport 53` at once.
+  /// A packet's protocol and port or type as one number: the protocol number (RFC 791 section 3.1), then 16
+  /// bits. These are the destination port of TCP, UDP and SCTP; the type and any byte of ICMP and ICMPv6;
+  /// anything for other protocols. So one set can contain `tcp dport 22` and `udp dport 53`.
   public enum Service {
     /// The packets of a protocol to a port.
     public static func number(_ transport: IPProtocol, port: UInt16) -> UInt128 {
       UInt128(transport.number) << 16 | UInt128(port)
     }
 
-    /// What a packet goes to.
+    /// The service of a packet.
     package static func number(_ packet: Packet) -> UInt128 {
       let isICMP = packet.transport == .icmp || packet.transport == .icmpv6
       return number(
@@ -33,12 +33,12 @@ extension PacketSpace {
       IntervalSet(number(transport, port: 0), number(transport, port: .max))
     }
 
-    /// The packets of a protocol with ports to these.
+    /// The packets of a protocol to these ports.
     public static func ports(_ transport: IPProtocol, _ ports: ClosedRange<UInt16>) -> IntervalSet {
       IntervalSet(number(transport, port: ports.lowerBound), number(transport, port: ports.upperBound))
     }
 
-    /// ICMP or ICMPv6 of these types.
+    /// ICMP or ICMPv6 packets of these types.
     public static func types(_ transport: IPProtocol, _ types: ClosedRange<UInt8>) -> IntervalSet {
       IntervalSet(
         number(transport, port: UInt16(types.lowerBound) << 8),
@@ -46,16 +46,16 @@ extension PacketSpace {
     }
   }
 
-  /// What conntrack knows of a packet. Of one without a connection it knows nothing but that.
+  /// What connection tracking knows about a packet. Without a connection it is only the state.
   public struct Connection: Sendable, Hashable {
     /// One state.
     public let state: ConnectionStates
-    /// Nil where there is no connection.
+    /// Nil if there is no connection.
     public let direction: ConnectionDirection?
-    /// Of its bits those of address translation; nil where there is no connection.
+    /// Only the status bits of address translation; nil if there is no connection.
     public let status: ConnectionStatus?
 
-    /// All there are. No rule of ours asks for another bit of the status.
+    /// All values. wgfence's rules test no other status bits.
     public static let all: [Connection] =
       [ConnectionStates.established, .related, .new].flatMap { state in
         [ConnectionDirection.original, .reply].flatMap { direction in
@@ -78,7 +78,7 @@ extension PacketSpace {
       status = isTracked ? packet.status.intersection([.sourceNAT, .destinationNAT]) : nil
     }
 
-    /// The places of those that meet a condition.
+    /// The indices in `all` that meet a condition.
     public static func set(where condition: (Connection) -> Bool) -> IntervalSet {
       IntervalSet(all.indices.filter { condition(all[$0]) }.map { UInt128($0) })
     }

@@ -3,42 +3,43 @@
 public import NetworkModel
 internal import Ruleset
 
-/// A set of packets of one family: for each field the values that it may have, independently of the others.
+/// A set of packets of one family: for each field the values that it may have, independently of the other
+/// fields.
 ///
-/// What a ruleset does is the same for all packets of such a class, or the class is split where it is not. So questions
-/// about all packets there can be are answered by as many classes as the ruleset tells apart.
+/// A ruleset treats all packets of such a space alike, or the space is split. A question about all possible
+/// packets therefore needs only as many spaces as the ruleset distinguishes.
 public struct PacketSpace: Sendable, Hashable {
-  /// What a ruleset may ask of a packet. Numbers are in the order in which they are compared: addresses, ports and names
-  /// as in the header, the others by value.
+  /// What a ruleset may match. Numbers are in the order in which they are compared: addresses, ports and
+  /// names as in the header, the others by value.
   public enum Field: Int, CaseIterable, Sendable {
-    /// The interface by which it came: its name, zero-padded to 16 bytes, as a number; 0 where this host made it.
+    /// The input interface: its name, zero-padded to 16 bytes, as a number; 0 if this host made the packet.
     case input
-    /// The interface by which it leaves, likewise; 0 where it is for this host, or not routed yet.
+    /// The output interface, in the same form; 0 if the packet is for this host or not routed yet.
     case output
     /// Source address.
     case source
     /// Destination address.
     case destination
-    /// Transport protocol and what it goes to: see `Service`.
+    /// Transport protocol and destination port or ICMP type: see `Service`.
     case service
-    /// The first two bytes of the transport header: the source port where there are ports.
+    /// The first two bytes of the transport header: the source port, if the protocol has ports.
     case sourcePort
     /// TTL or hop limit.
     case hopLimit
     /// Flags of the TCP header.
     case tcpFlags
-    /// What conntrack knows of it: its place in `Connection.all`.
+    /// What connection tracking knows about it: the index in `Connection.all`.
     case connection
     /// `AddressType` of the destination.
     case destinationType
-    /// `LinkType` of the interface by which it came.
+    /// `LinkType` of the input interface.
     case inputType
-    /// `LinkType` of the interface by which it leaves.
+    /// `LinkType` of the output interface.
     case outputType
-    /// The protocol and destination port that it had before any translation, as `Service`; of packets without ports
-    /// the same as `service`.
+    /// The protocol and destination port before any translation, as `Service`; for packets without ports the
+    /// same as `service`.
     case originalService
-    /// The `SourceRoute` that it carries, 0 for none. A packet with several is in the class of the first.
+    /// The packet's `SourceRoute`, 0 for none. A packet with several is in the class of the first.
     case sourceRoute
   }
 
@@ -46,14 +47,14 @@ public struct PacketSpace: Sendable, Hashable {
   public let family: AddressFamily
   private var fields: Fields
 
-  /// The sets of the fields, nil where a field may have any value. Spaces are copied much more often than they are
-  /// narrowed: a copy is one reference, where a value would be one for each field.
+  /// The sets of the fields; nil if a field may have any value. Spaces are copied much more often than they
+  /// are narrowed: copying this object is one reference, copying a value would be one per field.
   private final class Fields: Sendable {
     let sets: InlineArray<14, IntervalSet?>
     init(_ sets: InlineArray<14, IntervalSet?>) { self.sets = sets }
   }
 
-  /// Every packet of a family at a place where packets have (or lack) an input and an output interface.
+  /// Every packet of a family at a point where packets have (or lack) an input and an output interface.
   public init(_ family: AddressFamily, input: Presence, output: Presence) {
     self.family = family
     fields = Fields(InlineArray(repeating: nil))
@@ -107,7 +108,7 @@ public struct PacketSpace: Sendable, Hashable {
     }
   }
 
-  /// Whether it holds no packet.
+  /// Whether it contains no packet.
   public var isEmpty: Bool { Field.allCases.contains { fields.sets[$0.rawValue]?.isEmpty ?? false } }
 
   /// Whether some of its packets have one of these values in a field.
@@ -116,26 +117,26 @@ public struct PacketSpace: Sendable, Hashable {
     return !Self.universe(field, family).isDisjoint(with: values)
   }
 
-  /// Only packets whose field has one of these values; nil where there is none.
+  /// Only the packets whose field has one of these values; nil if there are none.
   public func narrowed(_ field: Field, to values: IntervalSet) -> PacketSpace? {
     if values.holdsInOneRange(fields.sets[field.rawValue]) { return self }
-    let kept = self[field].intersection(values)
-    if kept.isEmpty { return nil }
+    let inside = self[field].intersection(values)
+    if inside.isEmpty { return nil }
     var space = self
-    space[field] = kept
+    space[field] = inside
     return space
   }
 
-  /// Only packets whose field has none of these values; nil where there is none.
+  /// Only the packets whose field has none of these values; nil if there are none.
   public func narrowed(_ field: Field, outside values: IntervalSet) -> PacketSpace? {
-    let kept = self[field].subtracting(values)
-    if kept.isEmpty { return nil }
+    let rest = self[field].subtracting(values)
+    if rest.isEmpty { return nil }
     var space = self
-    space[field] = kept
+    space[field] = rest
     return space
   }
 
-  /// The packets that agree with some of these in a few fields, whatever their others are.
+  /// The packets that agree with a packet of this space in a few fields; the other fields may have any value.
   public func keeping(_ kept: [Field]) -> PacketSpace {
     var sets = InlineArray<14, IntervalSet?>(repeating: nil)
     for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
@@ -156,7 +157,7 @@ public struct PacketSpace: Sendable, Hashable {
     return false
   }
 
-  /// The packets in both; nil where there is none.
+  /// The packets in both; nil if there are none.
   public func intersection(_ other: PacketSpace) -> PacketSpace? {
     if isDisjoint(with: other) { return nil }
     var both = fields.sets
@@ -169,7 +170,7 @@ public struct PacketSpace: Sendable, Hashable {
     return space
   }
 
-  /// The packets in this that are not in the other, as classes that have no packet in common.
+  /// The packets in this space that are not in the other, as disjoint spaces.
   public func subtracting(_ other: PacketSpace) -> [PacketSpace] {
     if isDisjoint(with: other) { return [self] }
     var result: [PacketSpace] = []
@@ -183,16 +184,17 @@ public struct PacketSpace: Sendable, Hashable {
     return result
   }
 
-  /// Fields of few values first: classes are cut into few pieces then, and sources, of which there are many, stay sets.
+  /// Fields with few values first: then spaces are cut into few pieces, and sources, of which there are many,
+  /// stay sets.
   private static let cuttingOrder: [Field] = [
     .connection, .destinationType, .sourceRoute, .inputType, .outputType, .input, .output, .service,
     .originalService, .sourcePort, .hopLimit, .tcpFlags, .destination, .source,
   ]
 
-  /// More classes than these are left as they are: pairs of them would be too many to look at.
+  /// Longer lists are not changed: comparing all pairs would take too long.
   private static let mostCoalesced = 64
 
-  /// The same packets in fewer classes, where two differ in one field alone.
+  /// The same packets in fewer spaces: two that differ in only one field are joined.
   package static func coalesced(_ spaces: [PacketSpace]) -> [PacketSpace] {
     if spaces.count < 2 || spaces.count > mostCoalesced { return spaces }
     var result: [PacketSpace] = []
@@ -214,7 +216,7 @@ public struct PacketSpace: Sendable, Hashable {
     return result
   }
 
-  /// Both as one class; nil where they differ in more than one field.
+  /// Both as one space; nil if they differ in more than one field.
   private func joined(_ other: PacketSpace) -> PacketSpace? {
     guard family == other.family else { return nil }
     var different: Field?
@@ -228,14 +230,14 @@ public struct PacketSpace: Sendable, Hashable {
     return space
   }
 
-  /// Whether both hold the same packets in the same form.
+  /// Whether both contain the same packets in the same form.
   public static func == (left: Self, right: Self) -> Bool {
     left.family == right.family && left.fields === right.fields
       || left.family == right.family
         && left.fields.sets.indices.allSatisfy { left.fields.sets[$0] == right.fields.sets[$0] }
   }
 
-  /// Hashes what makes two equal.
+  /// Hashes what makes two spaces equal.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(family)
     for place in fields.sets.indices { hasher.combine(fields.sets[place]) }

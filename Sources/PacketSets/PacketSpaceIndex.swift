@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Many classes of packets, to be taken away from others: found by their services, of which most have few.
+/// Many packet spaces, to be subtracted from others. They are found by their services, because most have few.
 public struct PacketSpaceIndex: Sendable {
-  /// Services of a class under each of which it is found; a class of more is looked at for every other.
+  /// A space with at most this many services is indexed under each of them; others are compared with every
+  /// space.
   private static let mostServices: UInt128 = 64
 
   private let spaces: [PacketSpace]
@@ -29,7 +30,7 @@ public struct PacketSpaceIndex: Sendable {
     return intervals.flatMap { Array($0.lower...$0.upper) }
   }
 
-  /// The packets of a class that are in none of the indexed ones, as classes that have no packet in common.
+  /// The packets of a space that are in none of the indexed ones, as disjoint spaces.
   public func remainder(of space: PacketSpace) -> [PacketSpace] {
     var places: [Int]
     if let keys = Self.keys(space) {
@@ -46,10 +47,10 @@ public struct PacketSpaceIndex: Sendable {
     return rest
   }
 
-  /// The packets of these classes that are in none of the indexed ones.
+  /// The packets of these spaces that are in none of the indexed ones.
   public func remainder(of others: [PacketSpace]) -> [PacketSpace] { others.flatMap { remainder(of: $0) } }
 
-  /// The packets of some classes that are in none of others: what stands in both as it is costs little.
+  /// The packets of some spaces that are in none of the others. Spaces that are equal in both cost little.
   public static func remainder(of some: [PacketSpace], without others: [PacketSpace]) -> [PacketSpace] {
     let same = Set(others)
     let different = some.filter { !same.contains($0) }

@@ -3,16 +3,17 @@
 internal import NetworkModel
 public import Ruleset
 
-/// Source ports that some tables cannot tell apart: packets that differ in nothing else meet the same rules.
+/// Source ports that the tables do not distinguish: packets that differ only in such ports match the same
+/// rules.
 ///
-/// A rule that loads the source port and compares it with numbers cuts the ports where those numbers are. Where a rule
-/// does anything else with it (looks it up in a set, masks it, hands it to an expression that is not spoken), every port
-/// is a class of its own: nothing is taken to be alike that may not be.
+/// A rule that loads the source port and compares it with numbers cuts the port range at those numbers. If a
+/// rule uses it in any other way (looks it up in a set, masks it, passes it to an expression that is not
+/// supported), every port is a class of its own: ports that may differ are never in one class.
 public struct SourcePortClasses: Sendable {
-  /// Where a class begins, ascending; nil where every port is its own.
+  /// The first ports of the classes, ascending; nil if every port is a class of its own.
   private let cuts: [UInt16]?
 
-  /// The classes of these tables together.
+  /// The common classes of these tables.
   public init(_ tables: [KernelTable]) {
     var cuts: Set<UInt16> = []
     for table in tables {
@@ -29,7 +30,7 @@ public struct SourcePortClasses: Sendable {
     self.cuts = cuts.sorted()
   }
 
-  /// The number of a port's class: equal for ports that are alike.
+  /// The number of a port's class: equal for ports of the same class.
   public func number(of port: UInt16) -> Int {
     guard let cuts else { return Int(port) }
     var (low, high) = (0, cuts.count)
@@ -40,12 +41,13 @@ public struct SourcePortClasses: Sendable {
     return low
   }
 
-  /// The ports at which what a rule does may change; nil where that cannot be told.
+  /// The ports at which the effect of a rule may change; nil if they cannot be determined.
   private static func cuts(_ expressions: [Expression]) -> [UInt16]? {
     var cuts: [UInt16] = []
     /// The 4-byte register that holds the source port.
     var holder: UInt32?
-    /// Whether a read that begins at a register may touch the port: how far it goes is not asked.
+    /// Whether a read that starts at a register may include the port; the length of the read is not
+    /// considered.
     func touches(_ source: UInt32) -> Bool { holder.map { NFT.slot(source) <= $0 } ?? false }
     /// The register that holds the protocol's number.
     var protocolHolder: UInt32?
@@ -56,7 +58,7 @@ public struct SourcePortClasses: Sendable {
         if holder == NFT.slot(destination) { holder = nil }
         continue
       case .compare(NFT.equal, let source, let data) where source == protocolHolder && data.count == 1:
-        // From here on the rule is about packets without ports: what stands there is an ICMP type.
+        // From here on the rule is about packets without ports: those bytes are an ICMP type.
         if !IPProtocol(number: data[0]).hasPorts { return cuts }
         continue
       default: protocolHolder = nil
@@ -88,7 +90,7 @@ public struct SourcePortClasses: Sendable {
       case .metaSet(_, let source), .objectMap(_, let source):
         if touches(source) { return nil }
       case .ct(NFT.ctDestinationPort, ConnectionDirection.original.rawValue, let destination):
-        // The source port of replies: what is compared with it is a cut, too.
+        // The source port of replies: what it is compared with is a cut too.
         guard holder == nil else { return nil }
         holder = NFT.slot(destination)
       case .opaque where expression.askedSourceRoute != nil:
@@ -103,7 +105,7 @@ public struct SourcePortClasses: Sendable {
     return cuts
   }
 
-  /// Where a range of ports begins, and where it is over.
+  /// The first port of a range, and the first one after it.
   private static func bounds(_ from: [UInt8], _ to: [UInt8]) -> [UInt16] {
     let low = UInt16(from[0]) << 8 | UInt16(from[1])
     let high = UInt16(to[0]) << 8 | UInt16(to[1])

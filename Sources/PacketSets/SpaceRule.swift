@@ -3,24 +3,24 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// A rule's expressions as conditions on the fields of packets: what the kernel works out with registers, worked out once
-/// for all packets.
+/// A rule's expressions as conditions on packet fields: the kernel's register operations, evaluated once for
+/// all packets.
 struct SpaceRule: Sendable {
   /// One step of a rule.
   enum Step: Sendable {
-    /// Goes on where the field has one of the values.
+    /// Continues if the field has one of the values.
     case require(PacketSpace.Field, IntervalSet)
-    /// What becomes of packets with one of the values cannot be told.
+    /// The verdict for packets with one of the values cannot be determined.
     case unknown(PacketSpace.Field, IntervalSet, why: String)
-    /// Goes on in the branch that has the field's value; `misses` are the values that none has.
+    /// Continues in the branch that has the field's value; `misses` are the values of no branch.
     case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
-    /// Goes on where source and service together lie in one of the boxes, none of which overlaps another.
+    /// Continues if source and service together are in one of the boxes, which do not overlap.
     case requireAny([Box])
     case count(String)
     case verdict(VerdictCode)
     /// `nft_reject_types`
     case reject(UInt32)
-    /// What cannot be told of any packet that comes so far.
+    /// The verdict cannot be determined for any packet that gets here.
     case undetermined(String)
   }
 
@@ -30,7 +30,7 @@ struct SpaceRule: Sendable {
     let services: IntervalSet
   }
 
-  /// What a map holds for some keys.
+  /// The value that a map holds for some keys.
   struct Branch: Sendable {
     let values: IntervalSet
     let value: ElementValue?
@@ -38,9 +38,9 @@ struct SpaceRule: Sendable {
 
   let steps: [Step]
 
-  /// Prepares a rule of a table whose sets are these, in a chain before or behind conntrack.
+  /// Prepares a rule of a table with these sets.
   init(_ rule: KernelRule, family: AddressFamily, sets: [String: KernelSet]) {
-    // A drop's log leaves every packet as it is, within its limit or above.
+    // A drop log does not change a packet, within its limit or above it.
     if rule.isDropLog {
       steps = []
       return

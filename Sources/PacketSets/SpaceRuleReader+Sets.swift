@@ -3,13 +3,13 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// What look-ups ask for.
+/// Lookups.
 extension SpaceRuleReader {
-  /// What is asked of a set.
+  /// What a lookup asks of a set.
   enum Use {
-    /// Whether the key is in it, or is not.
+    /// Whether the key is in the set (or is not).
     case membership(Inversion)
-    /// What it holds for the key.
+    /// The value of the key.
     case value
   }
 
@@ -36,7 +36,8 @@ extension SpaceRuleReader {
     }
   }
 
-  /// The elements of a set of sources, protocols and ports as ranges; nil where the key is another, or they overlap.
+  /// The elements of a set of sources, protocols and ports as boxes; nil if the key is another one or
+  /// elements overlap.
   private func boxes(of set: KernelSet, _ source: UInt32) -> [SpaceRule.Box]? {
     let width = family.byteWidth
     let port = width / 4 + 1
@@ -65,7 +66,7 @@ extension SpaceRuleReader {
     return boxes
   }
 
-  /// What the keys of a set are made of.
+  /// The fields of a set's keys.
   private enum Key {
     case field(PacketSpace.Field, Load)
     /// `meta l4proto . th dport`
@@ -92,7 +93,8 @@ extension SpaceRuleReader {
     return .service
   }
 
-  /// The keys of a set, or of each value of a map; nil where some element has more than a key and a value.
+  /// The keys of a set, or the keys of each value of a map; nil if an element has more than a key and a
+  /// value.
   private func ranges(_ set: KernelSet, _ key: Key, _ use: Use) -> [SpaceRule.Branch]? {
     var ranges: [ElementValue?: [(UInt128, UInt128)]] = [:]
     var order: [ElementValue?] = []
@@ -106,7 +108,7 @@ extension SpaceRuleReader {
       case .service:
         let start = bytes.startIndex
         let transport = IPProtocol(number: bytes[start])
-        // No rule of ours looks for a port of ICMP, where these bytes are something else.
+        // For ICMP these bytes are not a port. No rule of wgfence looks up a port of ICMP.
         if transport == .icmp || transport == .icmpv6 { return nil }
         let number = PacketSpace.Service.number(
           transport, port: UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5]))

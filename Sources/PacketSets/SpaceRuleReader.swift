@@ -7,21 +7,21 @@ internal import Ruleset
 struct SpaceRuleReader {
   /// What was loaded into a register.
   enum Part {
-    /// A field as it is.
+    /// A whole field.
     case whole(PacketSpace.Field)
     case transport
     case destinationPort
     case icmpType
     /// The destination port before any translation.
     case originalPort
-    /// Whether a source route is there: 1 or 0.
+    /// Whether there is a source route: 1 or 0.
     case sourceRoute(SourceRoute)
     case state
     case direction
     case status
   }
 
-  /// The order of bytes: in the host's, on many machines, it is not that of values.
+  /// The order of bytes. On many machines the host's byte order is not the order of the values.
   enum Order {
     case network
     case host
@@ -33,10 +33,10 @@ struct SpaceRuleReader {
     /// Bytes that were loaded.
     let length: Int
     var mask: [UInt8]?
-    /// Which 4 bytes of it a register holds.
+    /// The index of the 4-byte part that a register holds.
     var place = 0
 
-    /// In what order its bytes lie in a register.
+    /// The order of its bytes in a register.
     var order: Order {
       switch part {
       case .state, .status, .whole(.destinationType), .whole(.inputType), .whole(.outputType): .host
@@ -48,9 +48,9 @@ struct SpaceRuleReader {
   let family: AddressFamily
   let sets: [String: KernelSet]
   var steps: [SpaceRule.Step] = []
-  /// Whether no step behind the last can matter.
+  /// Whether no later step can have an effect.
   var isOver = false
-  /// Protocols that the rule has not ruled out yet.
+  /// The protocols that the rule has not excluded yet.
   private var transports = IntervalSet(0, 0xff)
   /// The sixteen 4-byte registers.
   var registers: [Load?] = Array(repeating: nil, count: 16)
@@ -66,7 +66,7 @@ struct SpaceRuleReader {
     case .meta(NFT.metaOutputName, let register): put(Load(part: .whole(.output), length: 16), register)
     case .meta(NFT.metaInputType, let register): put(Load(part: .whole(.inputType), length: 2), register)
     case .meta(NFT.metaOutputType, let register): put(Load(part: .whole(.outputType), length: 2), register)
-    // The family of the packets is known: what asks for it is decided here.
+    // The family of the packets is known: conditions on it are decided here.
     case .meta(NFT.metaFamily, let register): put(nil, register)
     case .meta(NFT.metaProtocol, let register): put(Load(part: .transport, length: 1), register)
     case .payload(let base, let offset, let length, let register):
@@ -153,7 +153,7 @@ struct SpaceRuleReader {
 
   private mutating func compare(_ operation: UInt32, _ register: UInt32, _ data: [UInt8]) {
     guard let load = loaded(register) else {
-      // The only thing in a register that is no field is the family.
+      // A register without a field holds the family.
       guard place(register) != nil, data.count == 1 else { return stop("cmp") }
       let isEqual = data[0] == family.rawValue
       guard operation == NFT.equal || operation == NFT.notEqual else { return stop("cmp") }
@@ -164,7 +164,7 @@ struct SpaceRuleReader {
     require(load.part, values)
   }
 
-  /// Goes on where a part of the packet has one of these values.
+  /// Continues if a part of the packet has one of these values.
   mutating func require(_ part: Part, _ values: IntervalSet) {
     switch part {
     case .whole(let field): add(.require(field, values))
@@ -175,21 +175,21 @@ struct SpaceRuleReader {
           .service,
           IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
     case .destinationPort:
-      // These two bytes are something else in ICMP.
+      // In ICMP these two bytes are not a port.
       if !transports.isDisjoint(with: Self.icmpNumbers) {
-        add(.unknown(.service, Self.icmp, why: "a port of ICMP"))
+        add(.unknown(.service, Self.icmp, why: "port of an ICMP packet"))
       }
       add(.require(.service, repeated(values)))
     case .icmpType:
       if !Self.icmpNumbers.isSuperset(of: transports) {
         add(
           .unknown(
-            .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "a type of what is not ICMP"))
+            .service, IntervalSet(0, 0xff_ffff).subtracting(Self.icmp), why: "ICMP type of another protocol"))
       }
       let types = IntervalSet(ranges: values.intervals.map { ($0.lower << 8, $0.upper << 8 | 0xff) })
       add(.require(.service, repeated(types)))
     case .originalPort:
-      // Without a connection there is no such port, and the rule ends.
+      // Without a connection there is no such port, and the rule does not match.
       connections { $0.direction != nil }
       add(.require(.originalService, repeated(values)))
     case .sourceRoute(let route):
@@ -205,7 +205,7 @@ struct SpaceRuleReader {
     }
   }
 
-  /// Where conntrack knows no connection, every question about it but its state ends the rule.
+  /// Without a connection entry, a test of any connection property except the state ends the rule.
   private mutating func connections(_ condition: (PacketSpace.Connection) -> Bool) {
     add(.require(.connection, PacketSpace.Connection.set(where: condition)))
   }
@@ -214,7 +214,7 @@ struct SpaceRuleReader {
 
   private static let icmpNumbers = IntervalSet([1, 58] as [UInt128])
 
-  /// Values of 16 bits for every protocol that is left.
+  /// 16-bit values for every protocol that is not excluded.
   private func repeated(_ values: IntervalSet) -> IntervalSet {
     IntervalSet(
       ranges: transports.intervals.flatMap { ($0.lower...$0.upper) }.flatMap { transport in
@@ -222,13 +222,14 @@ struct SpaceRuleReader {
       })
   }
 
-  /// No packet meets the rule.
+  /// No packet matches the rule.
   private mutating func never() {
     add(.require(.destinationType, .empty))
     isOver = true
   }
 
-  /// The values of a part that compare so with the data; nil where that is beyond what is worked out.
+  /// The values of a part for which the comparison with the data holds; nil if such a comparison is not
+  /// supported.
   private static func values(_ load: Load, _ operation: UInt32, _ data: [UInt8]) -> IntervalSet? {
     guard data.count <= load.length, !data.isEmpty else { return nil }
     if load.length == 1 || load.order == .host {
@@ -240,13 +241,13 @@ struct SpaceRuleReader {
       }
       let mask = load.mask.map { number($0, load.order) } ?? .max
       let right = number(data, load.order)
-      // Registers are compared byte by byte: with numbers in the host's order only equality has a meaning.
+      // Registers are compared byte by byte: for numbers in host order only equality has a meaning.
       guard load.order == .network || operation <= NFT.notEqual else { return nil }
       if load.mask == nil, operation <= NFT.notEqual, right <= 0xff {
         let one = IntervalSet(right)
         return operation == NFT.equal ? one : IntervalSet(0, 0xff).subtracting(one)
       }
-      // Values of one byte, and the bits and numbers that conntrack and the routing table know: 64 and 0x30 at most.
+      // One-byte values, and the bits and numbers of connection tracking and routing: at most 64 and 0x30.
       return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { holds($0 & mask, operation, right) })
     }
     let top = top(load)
@@ -279,7 +280,7 @@ struct SpaceRuleReader {
     load.length == 16 ? .max : (UInt128(1) << UInt128(load.length * 8)) - 1
   }
 
-  /// The numbers that, masked, equal a value; nil where the mask is not that of a prefix.
+  /// The numbers that are equal to a value after masking; nil if the mask is not that of a prefix.
   static func block(_ value: UInt128, mask: UInt128, _ top: UInt128) -> IntervalSet? {
     let host = top & ~mask
     guard host & (host &+ 1) == 0 else { return nil }

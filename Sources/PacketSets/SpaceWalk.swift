@@ -4,26 +4,26 @@ internal import NetworkModel
 public import PacketWalk
 public import Ruleset
 
-/// Walks whole classes of packets through a table, splitting them wherever a rule tells their packets apart: exact, and
-/// without asking of a single packet.
+/// Walks whole packet spaces through a table and splits them where a rule distinguishes their packets. The
+/// result is exact, and no single packet is evaluated.
 ///
-/// It speaks the expressions that `Lowering` writes. What hangs on any other is said to be undetermined.
+/// It supports the expressions that `Lowering` writes. What depends on any other expression is undetermined.
 public struct SpaceWalk: Sendable {
   private struct Chain: Sendable {
     let name: String
     let base: BaseChain?
-    let rules: [[SpaceRule]]  // by place, then by family
-    /// By place: whether a packet may be accepted at this rule or behind it, in this chain or in one that it leads to.
-    /// Empty where nobody asked.
+    let rules: [[SpaceRule]]  // by index, then by family
+    /// By index: whether a packet may be accepted at this rule or after it, in this chain or in one that it
+    /// leads to. Empty if this was not computed.
     var accepting: [Bool] = []
 
     func mayAccept(from place: Int) -> Bool { accepting.indices.contains(place) ? accepting[place] : true }
   }
 
-  /// Which ends are asked for.
+  /// Which ends are requested.
   public enum Interest: Sendable {
     case all
-    /// Those that are accepted alone: ways that lead to none are not gone.
+    /// Only the accepted ones: paths that lead to no acceptance are skipped.
     case accepted
   }
 
@@ -37,7 +37,7 @@ public struct SpaceWalk: Sendable {
     self.init(prepared: chains)
   }
 
-  /// A walk through some base chains of a table, for all ends: the others are not even read.
+  /// A walk through some base chains of a table, for all ends; the other chains are not read.
   package init(_ table: KernelTable, only bases: [String]) {
     let names = bases.reduce(into: Set<String>()) { $0.formUnion(table.reachable(from: $1).names) }
     self.init(prepared: Self.prepared(table, names: names))
@@ -62,7 +62,7 @@ public struct SpaceWalk: Sendable {
     return Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Works out of each chain from which rule on none is left that may accept.
+  /// For each chain, finds the rule after which no rule can accept.
   private static func findAccepting(_ table: KernelTable, _ chains: inout [String: Chain]) {
     let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let rules = Dictionary(table.chains.map { ($0.name, $0.rules) }, uniquingKeysWith: { first, _ in first })
@@ -88,7 +88,7 @@ public struct SpaceWalk: Sendable {
     }
     func chain(_ name: String) -> Bool {
       if let answer = known[name] { return answer }
-      // The kernel has no chains that lead to themselves; who asks while it is worked out is not told no.
+      // The kernel has no loops of chains. A query during the computation gets the safe answer, true.
       known[name] = true
       let answer = rules[name]?.contains(where: rule) ?? true
       known[name] = answer
@@ -103,23 +103,23 @@ public struct SpaceWalk: Sendable {
     }
   }
 
-  /// Where a class of packets ends that fare alike.
+  /// An end of the walk: packets with the same verdict.
   public struct End: Sendable {
     /// The packets.
     public let space: PacketSpace
-    /// What befalls them.
+    /// Their verdict.
     public let verdict: TraceVerdict
-    /// The counter of the rule that decided; nil where it has none, or where a chain's policy did.
+    /// The counter of the rule that decided; nil if it has none, or if a chain's policy decided.
     public let counter: String?
-    /// The base chain that they came to last.
+    /// The last base chain that they passed.
     public let chain: String
-    /// The expression that the walk does not speak, where the verdict is undetermined.
+    /// The expression that the walk does not support, if the verdict is undetermined.
     public let unknown: String?
     /// Whether a rejected packet is answered with a TCP reset, not with an ICMP error.
     public var isReset = false
   }
 
-  /// The base chain of this name is asked alone. One that the table does not have lets everything through.
+  /// The ends in the base chain of this name alone. A chain that the table does not have accepts everything.
   public func ends(of spaces: [PacketSpace], chain name: String) -> [End] {
     guard let chain = chains[name], let base = chain.base else {
       return spaces.map { End(space: $0, verdict: .accept, counter: nil, chain: name, unknown: nil) }
@@ -129,8 +129,8 @@ public struct SpaceWalk: Sendable {
     return run.ends
   }
 
-  /// The base chains of a hook (`NFT.hookPrerouting`, …) one after another: what one accepts meets the next. What the
-  /// last accepts is accepted.
+  /// The ends in the base chains of a hook (`NFT.hookPrerouting`, …), one after another: what one accepts
+  /// goes to the next. What the last one accepts is accepted.
   public func ends(of spaces: [PacketSpace], hook: UInt32, _ interest: Interest = .all) -> [End] {
     var ends: [End] = []
     var rest = spaces
@@ -147,7 +147,7 @@ public struct SpaceWalk: Sendable {
       + rest.map { End(space: $0, verdict: .accept, counter: nil, chain: last, unknown: nil) }
   }
 
-  /// Most jumps within jumps (`NFT_JUMP_STACK_SIZE`).
+  /// Maximum depth of nested jumps (`NFT_JUMP_STACK_SIZE`).
   private static let deepest = 16
 
   private struct Run {
@@ -162,12 +162,13 @@ public struct SpaceWalk: Sendable {
       self.interest = interest
     }
 
-    /// What is to be known on the way of a rule.
+    /// The state during a rule.
     struct Context {
       let depth: Int
-      /// Whether what does not match matters: some rule behind this one may yet accept it, or all ends are asked for.
+      /// Whether packets that do not match are needed: a later rule may accept them, or all ends are
+      /// requested.
       let missMatters: Bool
-      /// Whether what returns from this chain matters, likewise.
+      /// Whether packets that return from this chain are needed, for the same reasons.
       let returnMatters: Bool
     }
 
@@ -188,7 +189,7 @@ public struct SpaceWalk: Sendable {
           space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown, isReset: isReset))
     }
 
-    /// What comes to the end of the chain, or returns from it.
+    /// The packets that reach the end of the chain or return from it.
     private mutating func traverse(
       _ spaces: [PacketSpace], _ chain: Chain, depth: Int, returnMatters: Bool
     ) -> [PacketSpace] {
@@ -209,8 +210,8 @@ public struct SpaceWalk: Sendable {
       return PacketSpace.coalesced(here + returned)
     }
 
-    /// Runs the rest of a rule on a class. What goes on to the next rule is added to `next`, what leaves the chain for
-    /// the one that led to it to `returned`.
+    /// Runs the rest of a rule on a space. Packets that continue at the next rule are added to `next`,
+    /// packets that return to the calling chain to `returned`.
     private mutating func run(
       _ steps: ArraySlice<SpaceRule.Step>, _ space: PacketSpace, _ counter: String?, _ context: Context,
       _ next: inout [PacketSpace], _ returned: inout [PacketSpace]
@@ -259,7 +260,7 @@ public struct SpaceWalk: Sendable {
             case .object(let name): run(steps[(place + 1)...], inside, name, context, &next, &returned)
             case nil: run(steps[(place + 1)...], inside, counter, context, &next, &returned)
             case .data, .opaque, .some(.none):
-              end(inside, .undetermined, counter, unknown: "a map's value")
+              end(inside, .undetermined, counter, unknown: "map value")
             }
           }
           return
@@ -285,7 +286,7 @@ public struct SpaceWalk: Sendable {
         guard let chain = chains[name], context.depth < SpaceWalk.deepest else {
           return end(space, .undetermined, counter, unknown: "jump to \(name)")
         }
-        // Where nothing that comes back can be accepted, what the chain cannot accept is not gone into.
+        // If no returning packet can be accepted, a chain that cannot accept is skipped.
         var isJump = false
         if case .jump = verdict { isJump = true }
         let matters = isJump ? context.missMatters : context.returnMatters

@@ -3,22 +3,22 @@
 public import NetworkModel
 public import Ruleset
 
-/// What the first bytes of a packet say of it, read from bytes that nobody vouches for.
+/// The fields that can be read from the first bytes of a packet. The bytes are untrusted input.
 ///
-/// IPv4 (RFC 791 section 3.1) and IPv6 (RFC 8200 section 3) with the extension headers hop-by-hop, routing, destination
-/// options, fragment and authentication (RFC 4302). What the bytes do not reach is nil.
+/// IPv4 (RFC 791 section 3.1) and IPv6 (RFC 8200 section 3) with the extension headers hop-by-hop, routing,
+/// destination options, fragment and authentication (RFC 4302). A field beyond the captured bytes is nil.
 public struct CapturedHeaders: Sendable, Hashable {
   /// Its source address.
   public let source: IPAddress
   /// Its destination address.
   public let destination: IPAddress
-  /// Its transport protocol: the first header that is no extension header of IPv6.
+  /// Its transport protocol: the first header that is not an IPv6 extension header.
   public let transport: IPProtocol
-  /// Bytes of the whole packet, as its header has it.
+  /// Bytes of the whole packet, according to its header.
   public let length: Int
-  /// In host order; nil where the protocol has none, and in all but the first fragment.
+  /// In host order; nil if the protocol has no ports, and in all fragments except the first.
   public private(set) var sourcePort: UInt16?
-  /// In host order; nil likewise.
+  /// In host order; nil as for `sourcePort`.
   public private(set) var destinationPort: UInt16?
   /// Flags of the TCP header; nil for other protocols.
   public private(set) var tcpFlags: TCPFlags?
@@ -27,10 +27,10 @@ public struct CapturedHeaders: Sendable, Hashable {
   /// ICMP or ICMPv6 code; nil for other protocols.
   public private(set) var icmpCode: UInt8?
 
-  /// Most extension headers that are gone through.
+  /// The maximum number of extension headers that are read.
   private static let mostExtensions = 8
 
-  /// Reads bytes from the network header on. Nil where they are neither IPv4 nor IPv6 with both addresses.
+  /// Reads bytes from the network header on. Nil if they are neither IPv4 nor IPv6 with both addresses.
   public init?(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes)
     switch bytes.first.map({ $0 >> 4 }) {
@@ -50,7 +50,7 @@ public struct CapturedHeaders: Sendable, Hashable {
     guard headerLength >= 20 else { return nil }
     (source, destination, transport) = (from, to, IPProtocol(number: number))
     length = Int(total)
-    // Only the first fragment has the transport's header.
+    // Only the first fragment has the transport header.
     if fragment & 0x1fff == 0 { readTransport(bytes.dropFirst(headerLength)) }
   }
 

@@ -2,22 +2,22 @@
 
 public import NetworkModel
 
-/// A packet that a ruleset stopped, as its log tells of it.
+/// A packet that a ruleset dropped or rejected, as reported by its log.
 public struct DroppedPacket: Sendable, Hashable {
-  /// The prefix of the log's rule: `DropLog.prefix`, by which the chain is known that dropped it.
+  /// The prefix of the log's rule, `DropLog.prefix`: it identifies the chain that dropped the packet.
   public let prefix: String
   /// When the kernel saw it, in microseconds since 1970-01-01T00:00:00Z.
   public let time: Int64
-  /// Where: `NFT.hookPrerouting`…
+  /// The hook: `NFT.hookPrerouting`…
   public let hook: UInt32
-  /// The interface by which it came; nil where this host made it, or where the interface is gone.
+  /// The input interface; nil if this host made the packet, or if the interface no longer exists.
   public let input: InterfaceName?
-  /// The interface by which it was to leave; nil where that was not decided yet, or where the interface is gone.
+  /// The output interface; nil if it was not decided yet, or if the interface no longer exists.
   public let output: InterfaceName?
-  /// What it says of itself; nil where it is not IP, or too little of it was kept.
+  /// Its headers; nil if the packet is not IP, or if too little of it was captured.
   public let headers: CapturedHeaders?
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(
     prefix: String, time: Int64, hook: UInt32, input: InterfaceName?, output: InterfaceName?,
     headers: CapturedHeaders?

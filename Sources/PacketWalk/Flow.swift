@@ -3,12 +3,12 @@
 public import NetworkModel
 public import Ruleset
 
-/// A connection by its two directions, each as its sender sends it. They are not each other's inverse where addresses are
-/// translated: the reply comes from where the first packet was turned to.
+/// A connection by its two directions, each as its sender sends it. With address translation they are not the
+/// inverse of each other: the reply comes from the address that the first packet was translated to.
 public struct Flow: Sendable, Hashable {
-  /// What the opener sends, before any translation.
+  /// What the initiator sends, before any translation.
   public var original: FlowTuple
-  /// What the answerer sends, before any translation.
+  /// What the responder sends, before any translation.
   public var reply: FlowTuple
 
   /// A flow of these directions.
@@ -22,7 +22,7 @@ public struct Flow: Sendable, Hashable {
     self.init(original: original, reply: original.inverted)
   }
 
-  /// `IPS_SRC_NAT` and `IPS_DST_NAT`: what differs between the directions.
+  /// `IPS_SRC_NAT` and `IPS_DST_NAT`, from the differences between the two directions.
   public var status: ConnectionStatus {
     var status: ConnectionStatus = []
     let back = reply.inverted

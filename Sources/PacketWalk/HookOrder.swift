@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The order in which the kernel calls what is hooked in, as it says itself (`NFNL_MSG_HOOK_GET` of
-/// `linux/netfilter/nfnetlink_hook.h`, Linux 5.14 and later). It decides between base chains of equal priority: the one
-/// that was hooked in later is called first, which the tables alone do not tell.
+/// The order in which the kernel calls the entries of each hook, as the kernel reports it
+/// (`NFNL_MSG_HOOK_GET` of `linux/netfilter/nfnetlink_hook.h`, Linux 5.14 and later). It decides between base
+/// chains of equal priority: the one hooked in last is called first, which the tables alone do not show.
 public struct HookOrder: Sendable, Hashable {
-  /// What is called at a hook.
+  /// What the kernel calls at a hook.
   public enum Entry: Sendable, Hashable {
     /// A base chain of a table of a family (`NFPROTO_…`).
     case chain(table: String, family: UInt8, chain: String)
-    /// Something of the kernel's own, by the name of its function.
+    /// A function of the kernel itself, by its name.
     case function(String)
   }
 
-  /// The entries of a family (`NFPROTO_IPV4`, `NFPROTO_IPV6`) and hook, first called first.
+  /// The entries of a family (`NFPROTO_IPV4`, `NFPROTO_IPV6`) and hook, in the order of the calls.
   private var entries: [UInt8: [UInt32: [Entry]]] = [:]
 
-  /// Tables by name in the order in which they were made, for what the entries do not tell: chains of type `nat` are
-  /// called by the kernel's own function, not by the hook.
+  /// Tables in order of creation, for what the entries do not show: chains of type `nat` are called by a
+  /// function of the kernel, not by the hook.
   public var tables: [TableKey] = []
 
   /// A table's family and name.
@@ -24,22 +24,22 @@ public struct HookOrder: Sendable, Hashable {
     let family: UInt8
     let name: String
 
-    /// A key of these parts.
+    /// Creates a key from its parts.
     public init(family: UInt8, name: String) {
       self.family = family
       self.name = name
     }
   }
 
-  /// Nothing known.
+  /// An order in which nothing is known.
   public init() {}
 
-  /// Says what is called at a hook.
+  /// Sets what the kernel calls at a hook.
   public mutating func set(family: UInt8, hook: UInt32, _ list: [Entry]) {
     entries[family, default: [:]][hook] = list
   }
 
-  /// What is called that is no base chain, by family, then hook, first called first.
+  /// The functions that are not base chains, by family, then hook, in the order of the calls.
   public var functions: [(family: UInt8, hook: UInt32, function: String)] {
     entries.sorted { $0.key < $1.key }.flatMap { family, hooks in
       hooks.sorted { $0.key < $1.key }.flatMap { hook, entries in

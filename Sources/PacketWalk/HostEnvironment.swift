@@ -3,33 +3,34 @@
 public import NetworkModel
 public import Ruleset
 
-/// What a host answers about the world around a packet: its routing table and its interfaces. The walk asks, and a trace
-/// carries the answers that it used. Whoever has no answer says so (nil, `.unknown`), and what hangs on it is
+/// What the walk asks of a host: its routing table and its interfaces. A trace contains the answers that it
+/// used. An implementation that does not know an answer returns nil or `.unknown`, and what depends on it is
 /// undetermined.
 public protocol HostEnvironment {
-  /// What the routing table says of an address (`fib … type`, `addrtype`): of the host as a whole, or as seen from one
-  /// interface.
+  /// The type of an address in the routing table (`fib … type`, `addrtype`): for the whole host, or as seen
+  /// from one interface.
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType?
-  /// Where a packet goes.
+  /// The route of a packet.
   func route(_ question: RouteQuestion) -> RouteAnswer
-  /// What a name stands for.
+  /// The properties of an interface.
   func facts(of interface: InterfaceName) -> InterfaceFacts?
-  /// The address that `redirect` and `masquerade` take from an interface; nil where nobody knows, or where it has several.
+  /// The address that `redirect` and `masquerade` take from an interface; nil if it is not known, or if there
+  /// are several.
   func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress?
 }
 
-/// What is asked of the routing table.
+/// A query to the routing table.
 public struct RouteQuestion: Sendable, Hashable {
-  /// Where the packet wants to go.
+  /// The packet's destination.
   public var destination: IPAddress
-  /// Where it comes from; nil where that is not known.
+  /// The packet's source; nil if it is not known.
   public var source: IPAddress?
-  /// The interface by which it came; nil for packets of this host.
+  /// The input interface; nil for packets of this host.
   public var input: InterfaceName?
-  /// Its mark, which policy routing may look at.
+  /// The packet's mark, which policy routing may use.
   public var mark: UInt32
 
-  /// A question of these parts.
+  /// Creates a query from its parts.
   public init(destination: IPAddress, source: IPAddress?, input: InterfaceName?, mark: UInt32 = 0) {
     self.destination = destination
     self.source = source
@@ -38,28 +39,28 @@ public struct RouteQuestion: Sendable, Hashable {
   }
 }
 
-/// What the routing table answers.
+/// The answer of the routing table.
 public enum RouteAnswer: Sendable, Hashable {
   /// The packet is for this host.
   case local
-  /// It leaves by this interface.
+  /// It goes out through this interface.
   case interface(InterfaceName)
-  /// It goes nowhere: no route, a source that cannot be, or forwarding that is off.
+  /// The host drops it: no route, an impossible source, or forwarding is off.
   case nowhere
-  /// Nobody said.
+  /// The answer is not known.
   case unknown
 }
 
-/// What is known of an interface beside its name.
+/// The properties of an interface apart from its name.
 public struct InterfaceFacts: Sendable, Hashable {
   /// Its number in the kernel.
   public var index: UInt32
-  /// `ARPHRD_…` of `linux/if_arp.h`; nil where it is not known.
+  /// `ARPHRD_…` of `linux/if_arp.h`; nil if not known.
   public var type: UInt16?
-  /// Its group (`IFLA_GROUP`); nil where it is not known.
+  /// Its group (`IFLA_GROUP`); nil if not known.
   public var group: UInt32?
 
-  /// Facts of these parts.
+  /// Creates the properties from their parts.
   public init(index: UInt32, type: UInt16? = nil, group: UInt32? = nil) {
     self.index = index
     self.type = type
@@ -67,28 +68,28 @@ public struct InterfaceFacts: Sendable, Hashable {
   }
 }
 
-/// The environment of a packet that states its own: the type of its destination, and the interface by which it leaves.
+/// An environment that a packet states itself: the type of its destination, and its output interface.
 public struct StatedSurroundings: HostEnvironment, Sendable {
   private let packet: Packet
 
-  /// What the packet states.
+  /// The environment that the packet states.
   public init(_ packet: Packet) { self.packet = packet }
 
-  /// The type that the packet states of its destination.
+  /// The type that the packet states for its destination.
   public func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
     address == packet.destination && interface == nil ? packet.destinationType : nil
   }
 
-  /// The way that the packet states for its destination.
+  /// The route that the packet states for its destination.
   public func route(_ question: RouteQuestion) -> RouteAnswer {
     guard question.destination == packet.destination else { return .unknown }
     if packet.destinationType == .local { return .local }
     return packet.output.map(RouteAnswer.interface) ?? .unknown
   }
 
-  /// Nothing is stated.
+  /// Always nil: a packet states no properties of interfaces.
   public func facts(of interface: InterfaceName) -> InterfaceFacts? { nil }
 
-  /// Nothing is stated.
+  /// Always nil: a packet states no addresses of interfaces.
   public func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? { nil }
 }

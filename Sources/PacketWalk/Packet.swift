@@ -3,7 +3,7 @@
 public import NetworkModel
 public import Ruleset
 
-/// A packet with all that a ruleset may ask of it: what its headers say, and what the host knows of it.
+/// A packet with everything that a rule may match: its headers, and what the host knows about it.
 public struct Packet: Sendable, Hashable {
   /// Its source address.
   public var source: IPAddress
@@ -11,9 +11,9 @@ public struct Packet: Sendable, Hashable {
   public var destination: IPAddress
   /// Its transport protocol.
   public var transport: IPProtocol
-  /// Ports in host order; 0 where the protocol has none.
+  /// Source port in host order; 0 if the protocol has no ports.
   public var sourcePort: UInt16
-  /// The port it goes to, in host order; 0 where the protocol has none.
+  /// Destination port in host order; 0 if the protocol has no ports.
   public var destinationPort: UInt16
   /// Flags of the TCP header; empty for other protocols.
   public var tcpFlags: TCPFlags
@@ -23,34 +23,34 @@ public struct Packet: Sendable, Hashable {
   public var icmpCode: UInt8 = 0
   /// TTL or hop limit.
   public var hopLimit: UInt8
-  /// The interface by which it came; nil where this host made it.
+  /// The input interface; nil if this host made the packet.
   public var input: InterfaceName?
-  /// The interface by which it leaves; nil where it is for this host, or where it is not routed yet.
+  /// The output interface; nil if the packet is for this host, or if it is not routed yet.
   public var output: InterfaceName?
-  /// The link type of the interface by which it came; nil where it is not stated.
+  /// The link type of the input interface; nil if not stated.
   public var inputType: LinkType?
-  /// The link type of the interface by which it leaves; nil where it is not stated.
+  /// The link type of the output interface; nil if not stated.
   public var outputType: LinkType?
-  /// Conntrack's state of it.
+  /// Its state in connection tracking.
   public var state: ConnectionStates
-  /// Which side of its connection sent it.
+  /// The direction of its connection in which it is sent.
   public var direction: ConnectionDirection
-  /// What conntrack knows of its connection.
+  /// The status of its connection in connection tracking.
   public var status: ConnectionStatus
-  /// What the routing table says of the destination (`fib daddr type`).
+  /// The type of the destination in the routing table (`fib daddr type`).
   public var destinationType: AddressType
-  /// Its mark (`skb->mark`): 0 but where a rule or its socket set one.
+  /// Its mark (`skb->mark`): 0 unless a rule or its socket set one.
   public var mark: UInt32 = 0
   /// The mark of its connection.
   public var connectionMark: UInt32 = 0
-  /// The connection that it belongs to, where it is not the first of one; nil for the first, or where no translation is
+  /// The connection of a later packet; nil for the first packet of a connection, or if no translation is
   /// known.
   public var flow: Flow?
-  /// Bytes from the network header on; nil where not stated.
+  /// Bytes from the network header on; nil if not stated.
   public var length: UInt16?
-  /// `PACKET_HOST` (0) and its kin of `linux/if_packet.h`; nil where not stated.
+  /// `PACKET_HOST` (0) or another `PACKET_…` of `linux/if_packet.h`; nil if not stated.
   public var packetType: UInt8?
-  /// The user whose socket sends it; nil where not stated. Packets that arrive have none.
+  /// The user who owns the sending socket; nil if not stated. Packets that arrive have none.
   public var user: UInt32?
 
   /// The first packet of a flow: for TCP its SYN, for ICMP an echo request.

@@ -3,24 +3,24 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// Bytes of which some bits may not be known: `known` has a one for every bit that is.
+/// Bytes of which some bits may be unknown: `known` has a one for every known bit.
 struct PartlyKnown: Sendable, Hashable {
   package var bytes: [UInt8]
   var known: [UInt8]
 
-  /// Bytes that are known.
+  /// Bytes that are all known.
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
     known = Array(repeating: 0xff, count: bytes.count)
   }
 
-  /// So many bytes of which nothing is known.
+  /// `count` bytes of which nothing is known.
   init(unknown count: Int) {
     bytes = Array(repeating: 0, count: count)
     known = bytes
   }
 
-  /// Puts known bytes at an offset.
+  /// Writes known bytes at an offset.
   package mutating func put(_ new: [UInt8], at offset: Int) {
     for (index, byte) in new.enumerated() {
       bytes[offset + index] = byte
@@ -28,22 +28,22 @@ struct PartlyKnown: Sendable, Hashable {
     }
   }
 
-  /// Puts a number of 16 bits in network order at an offset.
+  /// Writes a 16-bit number in network order at an offset.
   package mutating func put(_ number: UInt16, at offset: Int) {
     put([UInt8(number >> 8), UInt8(number & 0xff)], at: offset)
   }
 
-  /// Forgets so many bytes at an offset.
+  /// Marks `count` bytes at an offset as unknown.
   mutating func forget(_ offset: Int, _ count: Int) {
     for index in offset..<(offset + count) { known[index] = 0 }
   }
 }
 
-/// A packet's headers, as far as its description fixes them.
+/// A packet's headers, as far as its description determines them.
 struct PacketHeaders: Sendable {
   /// IPv4 of 20 bytes (RFC 791 section 3.1) or IPv6 of 40 (RFC 8200 section 3).
   var network: PartlyKnown
-  /// TCP, UDP, SCTP or ICMP; of others nothing is known.
+  /// TCP, UDP, SCTP or ICMP; nothing is known about other protocols.
   var transport: PartlyKnown
   private let family: AddressFamily
 
@@ -54,8 +54,8 @@ struct PacketHeaders: Sendable {
       network = PartlyKnown(unknown: 20)
       network.put([0x45], at: 0)
       if let length = packet.length { network.put(length, at: 2) }
-      // Fragments are put together before anybody sees them (nf_defrag, -400): no offset, no more to come. Whether it
-      // may be fragmented is open.
+      // Fragments are reassembled before any rule sees them (nf_defrag, -400): no offset, no more fragments.
+      // Whether the packet may be fragmented is unknown.
       network.known[6] = 0xbf
       network.known[7] = 0xff
       network.put([packet.hopLimit, packet.transport.number], at: 8)
@@ -87,11 +87,11 @@ struct PacketHeaders: Sendable {
     }
   }
 
-  /// Where the addresses are in the network header.
+  /// The offsets of the addresses in the network header.
   private var sourceOffset: Int { family == .ipv4 ? 12 : 8 }
   private var destinationOffset: Int { family == .ipv4 ? 16 : 24 }
 
-  /// Takes over addresses, ports and hop limit after a translation or a hop.
+  /// Copies addresses, ports and hop limit from the packet after a translation or a hop.
   mutating func update(from packet: Packet, knowsSource: Knowledge) {
     network.put([packet.hopLimit], at: family == .ipv4 ? 8 : 7)
     network.put(packet.source.bytes, at: sourceOffset)
@@ -105,7 +105,7 @@ struct PacketHeaders: Sendable {
   }
 }
 
-/// What is known of an address and port after a translation.
+/// What is known about an address and port after a translation.
 enum Knowledge: Sendable {
   case whole
   /// The address, but not the port.

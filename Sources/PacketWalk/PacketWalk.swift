@@ -5,17 +5,18 @@ public import Ruleset
 
 /// Walks packets through tables, expression by expression, as the kernel would.
 ///
-/// It asks of a packet only what the packet states, and of the host only what its environment answer. What hangs on an
-/// expression that it does not speak is said to be undetermined; a rule that cannot match for another reason is passed
-/// over even so. Tables of the families ip, ip6 and inet are walked; `bridge`, `arp`, `netdev` and the hook ingress are
-/// not (`unwalked`).
+/// It uses only what the packet states and what the host environment answers. What depends on an expression
+/// that it cannot evaluate is undetermined; a rule that cannot match for another reason is skipped anyway.
+/// Tables of the families ip, ip6 and inet are walked; `bridge`, `arp`, `netdev` and the hook ingress are not
+/// (`unwalked`).
 public struct PacketWalk: Sendable {
   let tables: [TableIndex]
   /// By family, by hook (`nf_inet_hooks`).
   private let places: [AddressFamily: [HookPlaces]]
 
-  /// A walk through these tables: all that see the packet, whoever made them. Base chains of equal priority come in the
-  /// order of the tables and their chains, or as the kernel's own `order` has them.
+  /// A walk through these tables: all tables that see the packet, of all programs. Base chains of equal
+  /// priority are called in the kernel's own `order`; without it, in the order of the tables and their
+  /// chains.
   public init(_ tables: [KernelTable], order: HookOrder? = nil) {
     let walked: Set<UInt8> = [NFT.familyInet, AddressFamily.ipv4.rawValue, AddressFamily.ipv6.rawValue]
     let indices = tables.filter { walked.contains($0.family) }.map(TableIndex.init)
@@ -36,18 +37,18 @@ public struct PacketWalk: Sendable {
     }
   }
 
-  /// The base chains of the tables that no walk goes through, as "family table chain": of families that see frames, not
-  /// packets, and of hooks before prerouting. A drop there is not foreseen.
+  /// The base chains that no walk evaluates, as "family table chain": of families that see frames, not
+  /// packets, and of hooks before prerouting. The walk cannot predict a drop there.
   public let unwalked: [String]
 
-  /// The way of a packet through the base chains of some hooks (`NFT.hookPrerouting`, …), one after another, in the
-  /// order of their priorities. `drop` is final; `accept` ends one base chain. The packet's own statements stand for the
-  /// host's.
+  /// The trace of a packet through the base chains of some hooks (`NFT.hookPrerouting`, …), one hook after
+  /// another, in the order of the chains' priorities. `drop` is final; `accept` ends one base chain. The
+  /// packet itself states its environment.
   public func trace(_ packet: Packet, hooks: [UInt32]) -> Trace {
     trace(packet, hooks: hooks, in: StatedSurroundings(packet))
   }
 
-  /// The way of a packet through the base chains of some hooks, where the host answers for itself.
+  /// The trace of a packet through the base chains of some hooks, in a host environment.
   public func trace(_ packet: Packet, hooks: [UInt32], in environment: any HostEnvironment) -> Trace {
     var run = WalkRun(packet, self, environment)
     if let first = hooks.first, first != NFT.hookPrerouting, first != NFT.hookOutput {
@@ -57,17 +58,17 @@ public struct PacketWalk: Sendable {
     return run.finished()
   }
 
-  /// The whole way of a packet that arrives by its `input`: prerouting, the routing decision, then input, or forward and
-  /// postrouting. What it states of its output and of its destination's type is not asked.
+  /// The whole trace of a packet that arrives through its `input`: prerouting, the routing decision, then
+  /// input, or forward and postrouting. Its stated output and destination type are not used.
   public func arrival(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
     var run = WalkRun(packet, self, environment)
     run.arrive()
     return run.finished()
   }
 
-  /// The whole way of a packet that this host sends: output, the route again where the destination or the mark changed,
-  /// postrouting; and back in where it is for this host. Its `output` is the interface that the host chose first; where
-  /// it is nil, the environment are asked.
+  /// The whole trace of a packet that this host sends: output, routing again if the destination or the mark
+  /// changed, postrouting; then prerouting and input if it is for this host. Its `output` is the interface
+  /// that the host chose first; if it is nil, the environment chooses it.
   public func departure(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
     var run = WalkRun(packet, self, environment)
     run.depart()
@@ -79,6 +80,6 @@ public struct PacketWalk: Sendable {
     return hooks[Int(hook)].entries
   }
 
-  /// Most jumps within jumps (`NFT_JUMP_STACK_SIZE`).
+  /// Maximum depth of nested jumps (`NFT_JUMP_STACK_SIZE`).
   static let deepest = 16
 }

@@ -2,7 +2,7 @@
 
 internal import Ruleset
 
-/// An expression made ready for many packets: names looked up, kept bytes decoded. Registers are byte offsets.
+/// An expression prepared for many packets: names looked up, raw bytes decoded. Registers are byte offsets.
 enum PreparedExpression: Sendable {
   case meta(key: UInt32, destination: Int)
   case payload(base: UInt32, offset: Int, length: Int, destination: Int)
@@ -26,21 +26,22 @@ enum PreparedExpression: Sendable {
   case translate(TranslationOrder)
   /// Matches below a limit; with `inverted` above it.
   case limit(String, inverted: Inversion)
-  /// Asks for an extension header or an option of IP, which no packet here has; with a register, whether there is one.
+  /// Tests for an extension header or an IP option, which no packet of the walk has; with a register, loads
+  /// whether there is one.
   case absentHeader(presence: Int?)
-  /// Changes nothing that any rule could see.
+  /// Changes nothing that a rule can see.
   case nothing
-  /// Not spoken: it may match or not, and may write any register.
+  /// Not supported: it may match or not, and may write any register.
   case unknown(String)
 
-  /// Where a look-up puts what it finds.
+  /// Where a lookup writes what it finds.
   enum LookupDestination: Sendable {
     case nowhere
     case verdict
     case register(Int)
   }
 
-  /// Expressions that let a packet go on as it is.
+  /// Expressions that let a packet continue unchanged.
   private static let passing: Set<String> = ["log", "last", "dup", "flow_offload"]
 
   /// Prepares an expression of a table.
@@ -81,7 +82,7 @@ enum PreparedExpression: Sendable {
         self = .unknown("lookup @\(name)")
         return
       }
-      // Kernels differ in what an element for all keys means to a question for absence.
+      // Kernels differ in what a catch-all element means for an inverted lookup.
       if inverted == .inverted, table.hasCatchAll(set) {
         self = .unknown("lookup @\(name)")
         return
@@ -150,7 +151,7 @@ enum PreparedExpression: Sendable {
       guard let register = attributes.u32(NFT.Attribute.ctSourceRegister).flatMap({ register($0) }) else {
         return .unknown(name)
       }
-      // Other things that a rule may set of a connection (labels, zones, events): a zone makes it another.
+      // Other properties that a rule may set (labels, zones, events): a zone makes it another connection.
       switch attributes.u32(NFT.Attribute.ctKey) {
       case NFT.ctMark: return .setConnectionMark(source: register)
       case NFT.ctZone: return .unknown("ct zone set")
@@ -181,7 +182,7 @@ enum PreparedExpression: Sendable {
     }
   }
 
-  /// A limit as nft has it, for a unit of seconds.
+  /// A limit in nft's syntax, for a unit in seconds.
   static func limitText(rate: UInt64, unit: UInt64) -> String {
     let units: [UInt64: String] = [1: "second", 60: "minute", 3600: "hour", 86400: "day", 604_800: "week"]
     return "limit rate \(rate)/\(units[unit] ?? "?")"
@@ -191,8 +192,8 @@ enum PreparedExpression: Sendable {
     flags & NFT.limitInverted != 0 ? .inverted : .plain
   }
 
-  /// `exthdr`: of IPv6 and of IPv4's options nothing is there; TCP's options are not stated. One that writes an option
-  /// changes nothing that a rule sees.
+  /// `exthdr`: a packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated. An
+  /// expression that writes an option changes nothing that a rule sees.
   private static func extensionHeader(_ attributes: AttributeBytes) -> PreparedExpression {
     if attributes.u32(NFT.Attribute.extensionSource) != nil { return .nothing }
     let operation = attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6
@@ -203,7 +204,7 @@ enum PreparedExpression: Sendable {
     return .absentHeader(presence: flags & NFT.extensionPresent != 0 ? register : nil)
   }
 
-  /// `dynset`: adds to a set, which has room; with expressions of its own it matches where they do.
+  /// `dynset`: adds to a set that is assumed to have room; with inner expressions it matches if they match.
   private static func dynamicSet(_ attributes: AttributeBytes) -> PreparedExpression {
     guard (attributes.u32(NFT.Attribute.dynamicSetFlags) ?? 0) & NFT.dynamicSetInverted == 0,
       attributes.u32(NFT.Attribute.dynamicSetOperation) != NFT.dynamicSetDelete
@@ -224,7 +225,8 @@ enum PreparedExpression: Sendable {
     return .nothing
   }
 
-  /// The offset in bytes of a register that holds so many; nil for the verdict's and those that are not there.
+  /// The offset in bytes of a register that holds `count` bytes; nil for the verdict register and for invalid
+  /// numbers.
   static func register(_ register: UInt32, _ count: Int = 0) -> Int? {
     let start: Int
     switch register {

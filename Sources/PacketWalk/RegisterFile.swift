@@ -2,8 +2,8 @@
 
 internal import Ruleset
 
-/// The 64 bytes of a rule's registers, with what is known of them bit by bit: a bit that nobody has written, or that an
-/// expression wrote which the walk does not speak, is not known.
+/// The 64 bytes of a rule's registers, and which of their bits are known. A bit is unknown if no expression
+/// has written it, or if the walk does not support the expression that wrote it.
 struct RegisterFile: Sendable {
   private(set) var bytes: [UInt8] = Array(repeating: 0, count: 64)
   private(set) var known: [UInt8] = Array(repeating: 0, count: 64)
@@ -23,21 +23,21 @@ struct RegisterFile: Sendable {
     }
   }
 
-  /// Writes data of which `mask` says which bits are known, padded with known zeros.
+  /// Writes data with the known bits in `mask`, padded with known zeros.
   mutating func write(_ data: ArraySlice<UInt8>, known mask: ArraySlice<UInt8>, at start: Int) {
     write(data, at: start)
     for (offset, bits) in mask.enumerated() where start + offset < 64 { known[start + offset] = bits }
   }
 
-  /// Forgets so many bytes.
+  /// Marks `count` bytes as unknown.
   mutating func forget(_ start: Int, _ count: Int) {
     for place in start..<min(start + count, 64) { known[place] = 0 }
   }
 
-  /// Forgets all.
+  /// Marks all bytes as unknown.
   mutating func forgetAll() { forget(0, 64) }
 
-  /// Masks and flips from one register to another: a bit that the mask clears is known whatever it was.
+  /// Applies a mask and an xor from one register to another: a bit that the mask clears is known in any case.
   mutating func bitwise(from source: Int, to destination: Int, mask: [UInt8], xor: [UInt8]) {
     for index in mask.indices {
       let (byte, bits) = (bytes[source + index], known[source + index])
@@ -46,8 +46,8 @@ struct RegisterFile: Sendable {
     }
   }
 
-  /// Turns the byte order of the whole fields of some size that a length holds; what remains of it is left alone, as in
-  /// the kernel: nft asks for fields of 2 bytes in a length of 1. Source: `nft_byteorder_eval`.
+  /// Swaps the byte order of the whole fields of `size` bytes within `length`. The rest stays unchanged, as
+  /// in the kernel: nft asks for fields of 2 bytes in a length of 1. Source: `nft_byteorder_eval`.
   mutating func swap(from source: Int, to destination: Int, length: Int, size: Int) {
     let length = length / size * size
     guard source + length <= 64, destination + length <= 64 else { return forgetAll() }
@@ -59,13 +59,14 @@ struct RegisterFile: Sendable {
     }
   }
 
-  /// Whether so many bytes are known.
+  /// Whether `count` bytes are known.
   func isKnown(_ start: Int, _ count: Int) -> Bool {
     for place in start..<(start + count) where known[place] != 0xff { return false }
     return true
   }
 
-  /// Compares with data as the kernel does, byte by byte from the first; nil where it hangs on what is not known.
+  /// Compares with data as the kernel does, byte by byte from the first; nil if the result depends on unknown
+  /// bits.
   func compare(_ start: Int, _ operation: UInt32, _ data: [UInt8]) -> Bool? {
     var isWhole = true
     for (offset, byte) in data.enumerated() {
@@ -76,7 +77,7 @@ struct RegisterFile: Sendable {
       case NFT.equal: return false
       case NFT.notEqual: return true
       default:
-        // The first difference decides, if all before it is known.
+        // The first difference decides, if all bits before it are known.
         guard isWhole else { return nil }
         return operation == NFT.less || operation == NFT.lessOrEqual ? own < byte : own > byte
       }
@@ -85,12 +86,12 @@ struct RegisterFile: Sendable {
     return operation == NFT.equal || operation == NFT.lessOrEqual || operation == NFT.greaterOrEqual
   }
 
-  /// The number in a register of 4 bytes, in host order; nil where it is not known.
+  /// The number in a 4-byte register, in host order; nil if it is not known.
   func hostNumber(_ start: Int) -> UInt32? { isKnown(start, 4) ? bytes.hostUInt32(start) : nil }
 
-  /// So many bytes as an array.
+  /// `count` bytes as an array.
   func value(_ start: Int, _ count: Int) -> [UInt8] { Array(bytes[start..<(start + count)]) }
 
-  /// What is known of so many bytes.
+  /// The known bits of `count` bytes.
   func mask(_ start: Int, _ count: Int) -> [UInt8] { Array(known[start..<(start + count)]) }
 }

@@ -3,10 +3,10 @@
 internal import NetworkModel
 public import Ruleset
 
-/// Anybody's rule on one line, near to how nft or iptables would write it. It is for reading: what it cannot say in words
-/// it says in the words of `ExpressionText`.
+/// A rule of any program on one line, close to how nft or iptables writes it. It is for reading only: an
+/// expression without such a form is printed as by `ExpressionText`.
 public enum RuleText {
-  /// A family's name as nft has it.
+  /// A family's name in nft.
   public static func family(_ number: UInt8) -> String {
     switch number {
     case 1: "inet"
@@ -19,7 +19,7 @@ public enum RuleText {
     }
   }
 
-  /// A rule of a table of a family, some of whose sets it may name.
+  /// A rule of a table of this family; `sets` are the sets that it may refer to.
   public static func line(_ rule: KernelRule, family: UInt8, sets: [KernelSet] = []) -> String {
     var writer = RuleWriter(family: family, sets: sets)
     for expression in rule.expressions { writer.add(expression) }
@@ -27,12 +27,12 @@ public enum RuleText {
   }
 }
 
-/// Collects a rule's words, remembering what each register was loaded with.
+/// Collects a rule's words, and remembers what each register was loaded with.
 private struct RuleWriter {
   let family: UInt8
   let sets: [KernelSet]
   var words: [String] = []
-  /// What was loaded, by the byte offset of the register, in the words of nft.
+  /// What was loaded, by the byte offset of the register, in nft's syntax.
   private var loads: [Int: Field] = [:]
   private var protocolName: String?
 
@@ -195,9 +195,9 @@ private struct RuleWriter {
   }
 }
 
-/// Masks as lengths of prefixes.
+/// Masks as prefix lengths.
 enum PrefixText {
-  /// The leading ones, where nothing else is set.
+  /// The number of leading ones; nil if other bits are set.
   static func length(_ mask: [UInt8]) -> Int? {
     let bits: [Bool] = (0..<(mask.count * 8)).map { mask[$0 / 8] & (0x80 >> UInt8($0 % 8)) != 0 }
     let length = bits.prefix { $0 }.count

@@ -4,15 +4,16 @@ internal import Ruleset
 
 /// What the kernel finds in a set.
 extension KernelSet {
-  /// A key's place in a set.
+  /// The result of a lookup.
   enum Found {
     case no
     case yes(ElementValue?)
-    /// It hangs on bytes of the key that are not known.
+    /// It depends on unknown bytes of the key.
     case unknown
   }
 
-  /// Looks up a key of which only the bits of `known` are known: they matter only where some element could still match.
+  /// Looks up a key of which only the bits of `known` are known: unknown bits matter only if some element
+  /// could match.
   func find(_ key: [UInt8], known: [UInt8]) -> Found {
     if known.allSatisfy({ $0 == 0xff }) { return find(key) }
     if elements.hasKeyEnd {
@@ -27,13 +28,13 @@ extension KernelSet {
     return couldMatch ? .unknown : .no
   }
 
-  /// Looks a key up as the kernel does: exactly, in half-open intervals, or in concatenated ranges; an element for all
-  /// keys (`NFT_SET_ELEM_CATCHALL`) answers where no other does.
+  /// Looks up a key as the kernel does: exactly, in half-open intervals, or in concatenated ranges. A
+  /// catch-all element (`NFT_SET_ELEM_CATCHALL`) matches if no other does.
   func find(_ key: [UInt8]) -> Found {
     if elements.hasKeyEnd {
       var found: Int?
       for index in 0..<elements.count where contains(key, in: index) {
-        // Ranges may lie in one another; which of them answers hangs on the order in which they were added.
+        // Ranges may contain one another; which one matches depends on the order in which they were added.
         if let found, elements.value(found) != elements.value(index) { return .unknown }
         found = index
       }
@@ -56,7 +57,8 @@ extension KernelSet {
       let middle = (low + high) / 2
       if key.lexicographicallyPrecedes(elements.key(middle)) { high = middle } else { low = middle + 1 }
     }
-    // The last element at or before the key. Where one interval ends and the next begins there, the beginning counts.
+    // The last element at or before the key. If one interval ends and the next begins there, the beginning
+    // counts.
     var index = low - 1
     while index >= 0, elements.flags(index) & NFT.elementIntervalEnd != 0 {
       guard index > 0, elements.key(index - 1) == elements.key(index) else { return nil }
@@ -66,7 +68,7 @@ extension KernelSet {
     return index
   }
 
-  /// Whether each field of the key that is known lies between the element's and its end.
+  /// Whether each field of the key that is known is between the element's key and its end.
   private func couldContain(_ key: [UInt8], _ known: [UInt8], in index: Int) -> Bool {
     guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else {
       return true
@@ -86,7 +88,7 @@ extension KernelSet {
     return true
   }
 
-  /// Whether each field of the key lies between the element's and its end.
+  /// Whether each field of the key is between the element's key and its end.
   private func contains(_ key: [UInt8], in index: Int) -> Bool {
     guard let end = elements.keyEnd(index), elements.flags(index) & NFT.elementCatchAll == 0 else {
       return false

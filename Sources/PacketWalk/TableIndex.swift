@@ -2,7 +2,7 @@
 
 internal import Ruleset
 
-/// A table made ready to be walked: chains and sets by number, expressions prepared.
+/// A table prepared for walks: chains and sets by number, expressions prepared.
 struct TableIndex: Sendable {
   let table: KernelTable
   let chains: [String: Int]
@@ -19,7 +19,7 @@ struct TableIndex: Sendable {
       table.chains.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     sets = Dictionary(table.sets.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     rules = table.chains.map { chain in
-      // A drop's log leaves every packet as it is, within its limit or above.
+      // A drop log does not change a packet, within its limit or above it.
       chain.rules.map { rule in
         rule.isDropLog ? [] : rule.expressions.map { PreparedExpression($0, in: self) }
       }
@@ -41,29 +41,29 @@ struct TableIndex: Sendable {
   }
 }
 
-/// The base chains that a packet of one family meets at one hook, in order.
+/// The base chains that a packet of one family passes at one hook, in order.
 struct HookPlaces: Sendable {
-  /// A base chain by the numbers of its table and itself.
+  /// A base chain, as the numbers of its table and of the chain.
   struct Place: Sendable, Hashable {
     let table: Int
     let chain: Int
   }
 
-  /// One stop at a hook.
+  /// One entry of a hook.
   enum Entry: Sendable {
     case chain(Place)
-    /// Where connections become known.
+    /// From here on connections are known.
     case conntrack
-    /// Where translations are made: all nat chains run here, whatever their own priority says, which only sorts them
-    /// among themselves. Source: `nf_nat_register_fn` and `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
+    /// Address translation: all nat chains run here. Their own priority only sorts them among themselves.
+    /// Source: `nf_nat_register_fn` and `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
     case translation(TranslationSide, [Place])
   }
 
   private(set) var entries: [Entry] = []
 
-  /// Sorts the base chains of some tables at a hook by priority; those of equal priority as `order` has them, and what it
-  /// does not know as the kernel does it: the one made last comes first, where `tables` and their chains are in the order
-  /// in which they were made. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
+  /// Sorts the base chains of some tables at a hook by priority; those of equal priority as in `order`. What
+  /// `order` does not contain is sorted as in the kernel: the chain made last is called first. `tables` and
+  /// their chains are in order of creation. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
   init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?) {
     var chains: [(priority: Int64, rank: Int, entry: Entry)] = []
     var translating: [(priority: Int32, rank: Int, place: Place)] = []
@@ -89,7 +89,8 @@ struct HookPlaces: Sendable {
     }
     translating.sort { ($0.priority, $0.rank) < ($1.priority, $1.rank) }
     let places = translating.map(\.place)
-    // The kernel's own function is hooked in with the family's first nat chain, at all hooks at once.
+    // The kernel's own function is hooked in together with the family's first nat chain, at all hooks at
+    // once.
     let first = tables.indices.compactMap { number -> Int? in
       let index = tables[number]
       guard index.family == NFT.familyInet || index.family == family,

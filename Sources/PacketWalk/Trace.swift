@@ -3,19 +3,19 @@
 public import NetworkModel
 public import Ruleset
 
-/// What befell a packet on its way through the chains of some hooks: the rules that it met and matched, in order. The
-/// verdict is that of the last step.
+/// The result of a walk: the rules that a packet matched in the chains of some hooks, in order. The last step
+/// gives the verdict.
 public struct Trace: Sendable, Hashable {
   /// The rules that it matched, in order.
   public internal(set) var steps: [TraceStep] = []
 
-  /// The packet as it was last: with its translations, mark and interfaces.
+  /// The packet at the end of the walk: with its translations, mark and interfaces.
   public internal(set) var packet: Packet?
 
-  /// Nothing befell it.
+  /// A trace without steps.
   public init() {}
 
-  /// How it ended; nothing that objects is acceptance.
+  /// The verdict; accept if no step says otherwise.
   public var verdict: TraceVerdict {
     switch steps.last?.outcome {
     case .verdict(.drop), .policy(.drop), .unroutable: .drop
@@ -25,7 +25,7 @@ public struct Trace: Sendable, Hashable {
     }
   }
 
-  /// This way, then that one.
+  /// This trace, followed by another one.
   public func followed(by other: Trace) -> Trace {
     var both = self
     both.steps += other.steps
@@ -33,65 +33,66 @@ public struct Trace: Sendable, Hashable {
     return both
   }
 
-  /// The rule or policy that decided: the last step; for an accepted packet the last that counted it as a grant's.
+  /// The rule or policy that decided: the last step; for an accepted packet the last step that counted it for
+  /// a grant.
   public var deciding: TraceStep? {
     guard verdict == .accept else { return steps.last }
     return steps.last { if case .counted = $0.outcome { true } else { false } } ?? steps.last
   }
 }
 
-/// How a packet's walk ended.
+/// The verdict for a packet.
 public enum TraceVerdict: String, Sendable, Hashable {
   case accept
   case drop
   case reject
-  /// It hangs on an expression that the walk does not speak.
+  /// It depends on an expression that the walk cannot evaluate.
   case undetermined
 }
 
 /// A rule that a packet matched, a chain's policy, or what the host itself did between two hooks.
 public struct TraceStep: Sendable, Hashable {
-  /// The table's name; empty for what the host does.
+  /// The table's name; empty for a step of the host.
   public let table: String
-  /// The table's family (`NFPROTO_…`); 0 for what the host does.
+  /// The table's family (`NFPROTO_…`); 0 for a step of the host.
   public let family: UInt8
   /// The chain's name, or `routing`.
   public let chain: String
-  /// Where the base chain is hooked in that led here; nil for what the host does.
+  /// The hook of the base chain that led here; nil for a step of the host.
   public let base: BaseChain?
-  /// The rule's place in its chain, from 0; nil for the chain's policy.
+  /// The rule's index in its chain, from 0; nil for the chain's policy.
   public let rule: Int?
   /// The rule as the kernel has it; nil for the chain's policy.
   public let source: KernelRule?
-  /// The sets of the rule's table, which its text may show.
+  /// The sets of the rule's table, which its text may print.
   let sets: [KernelSet]
-  /// What happened there.
+  /// What happened in this step.
   public let outcome: TraceOutcome
 
   /// The rule's comment.
   public var comment: String? { source?.comment }
 
-  /// The kernel's number of the rule, by which `nft` deletes it; 0 where it was never in the kernel.
+  /// The kernel's number of the rule, which `nft` needs to delete it; 0 if it was never in the kernel.
   public var handle: UInt64 { source?.handle ?? 0 }
 
-  /// Where it is: the family and name of the table, the chain, and the kernel's number of the rule or its place.
+  /// Where the step is: family and name of the table, chain, and the rule's handle or number.
   public var place: String {
     if table.isEmpty { return chain }
     let rule = handle > 0 ? "handle \(handle)" : rule.map { "rule \($0 + 1)" } ?? "policy"
     return "\(RuleText.family(family)) \(table) \(chain) \(rule)"
   }
 
-  /// The rule on one line, near to how nft or iptables would write it; empty for the chain's policy.
+  /// The rule on one line, close to how nft or iptables writes it; empty for the chain's policy.
   public var text: String { source.map { RuleText.line($0, family: family, sets: sets) } ?? "" }
 
-  /// Whether they say the same. The sets, which are the whole table's, are not compared.
+  /// Whether both steps are equal. The sets of the whole table are not compared.
   public static func == (left: Self, right: Self) -> Bool {
     left.table == right.table && left.family == right.family && left.chain == right.chain
       && left.base == right.base
       && left.rule == right.rule && left.source == right.source && left.outcome == right.outcome
   }
 
-  /// Takes the place and the outcome.
+  /// Hashes the place and the outcome.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(table)
     hasher.combine(chain)
@@ -104,31 +105,32 @@ public struct TraceStep: Sendable, Hashable {
 public enum TraceOutcome: Sendable, Hashable {
   case verdict(VerdictCode)
   case reject
-  /// The packet counted in a named counter.
+  /// The packet was counted in a named counter.
   case counted(String)
-  /// The packet is let in by an element of a set of openings, which has this comment: who opened it, and why.
+  /// An element of a set of temporary grants let the packet in; the element's comment: who opened it, and
+  /// why.
   case opened(String)
   case policy(BasePolicy)
-  /// The rule hangs on this expression.
+  /// The rule depends on this expression.
   case undetermined(expression: String)
-  /// The packet's addresses were changed; the connection's later packets will be alike.
+  /// The packet's addresses were changed; later packets of the connection are changed in the same way.
   case translated(Translation)
   /// The packet has this mark from here on.
   case marked(UInt32)
-  /// The walk took this for granted: that a rate is within its limit.
+  /// The walk assumed this: for example, that a rate is within its limit.
   case assumed(String)
-  /// The host decided where the packet goes.
+  /// The host's routing decision.
   case routed(RouteAnswer)
-  /// The host throws the packet away, for want of a route or of hops.
+  /// The host drops the packet: it has no route, or the hop limit is used up.
   case unroutable(String)
 }
 
 /// A change of one end of a packet.
 public struct Translation: Sendable, Hashable {
-  /// Which end.
+  /// The end that is changed.
   public let side: TranslationSide
-  /// The new address; nil where it is not known.
+  /// The new address; nil if it is not known.
   public let address: IPAddress?
-  /// The new port in host order, 0 where the protocol has none; nil where it is not known.
+  /// The new port in host order, 0 if the protocol has no ports; nil if it is not known.
   public let port: UInt16?
 }

@@ -8,19 +8,20 @@ public enum TranslationSide: Sendable, Hashable {
   case destination
 }
 
-/// What a rule that translates addresses asks for: `dnat`, `snat`, `masquerade`, `redirect`, native or of iptables.
+/// What a rule with address translation asks for: `dnat`, `snat`, `masquerade`, `redirect`, native or of
+/// iptables.
 struct TranslationOrder: Sendable, Hashable {
   /// Where the new address comes from.
   enum Address: Sendable, Hashable {
-    /// It stays.
+    /// It does not change.
     case same
     /// Given in the rule, in network order: the first and the last of a range.
     case range(first: [UInt8], last: [UInt8])
     /// In registers.
     case registers(first: UInt32, last: UInt32?)
-    /// The address of the interface by which the packet leaves (`masquerade`).
+    /// The address of the output interface (`masquerade`).
     case ofOutput
-    /// This host's own, at the interface by which the packet came (`redirect`).
+    /// This host's own address on the input interface (`redirect`).
     case ofHost
   }
 
@@ -34,10 +35,10 @@ struct TranslationOrder: Sendable, Hashable {
   package let side: TranslationSide
   package let address: Address
   let port: Port
-  /// `NFPROTO_…`: a rule of an inet table that translates one family leaves the other alone; nil for both.
+  /// `NFPROTO_…`: a rule of an inet table may translate only one family; nil for both.
   var family: UInt8?
 
-  /// The expressions `nat`, `masq`, `redir`, from their attributes; nil where they ask for what is not followed here.
+  /// The expressions `nat`, `masq`, `redir`, from their attributes; nil if the walk does not support them.
   init?(expression name: String, _ attributes: AttributeBytes) {
     switch name {
     case "nat":

@@ -4,16 +4,16 @@ internal import NetworkModel
 internal import Ruleset
 
 extension WalkRun {
-  /// Whether a load gave something, or ended the rule (`NFT_BREAK`).
+  /// Whether a load gave a value or ended the rule (`NFT_BREAK`).
   enum LoadEnd {
     case loaded
     case breaks
   }
 
-  /// The interface of arrival, where the hook has one.
+  /// The input interface, if the hook has one.
   var input: InterfaceName? { hook == NFT.hookOutput ? nil : packet.input }
 
-  /// The interface of departure, where the hook has one.
+  /// The output interface, if the hook has one.
   var output: InterfaceName? {
     hook == NFT.hookPrerouting || hook == NFT.hookInput ? nil : packet.output
   }
@@ -56,7 +56,7 @@ extension WalkRun {
         registers.forget(start, 4)
       }
     case NFT.metaPacketType:
-      // What is sent or passed on is for the host as far as the kernel is concerned.
+      // For the kernel, packets that are sent or forwarded have the type "host".
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
       if let type = isHost ? 0 : packet.packetType {
         registers.write([type], at: start)
@@ -64,7 +64,8 @@ extension WalkRun {
         registers.forget(start, 4)
       }
     case NFT.metaUser, NFT.metaGroup, NFT.metaControlGroup:
-      // Packets that arrived belong to no socket before they are delivered; one that is connected is found early.
+      // Packets that arrived belong to no socket before delivery, except those of connected sockets (early
+      // demux).
       if packet.input != nil {
         guard hook == NFT.hookInput, packet.state.contains(.established) else { return .breaks }
         registers.forget(start, 4)
@@ -88,7 +89,7 @@ extension WalkRun {
     registers.write(name.map(SetKey.interface) ?? Array(repeating: 0, count: 16), at: start)
   }
 
-  /// `payload`: the bytes of a header, as far as they are known. Of the link layer nothing is.
+  /// `payload`: the bytes of a header, as far as they are known. Nothing is known about the link layer.
   mutating func loadPayload(_ base: UInt32, _ offset: Int, _ length: Int, to start: Int) {
     let header =
       base == NFT.payloadNetwork
@@ -96,7 +97,7 @@ extension WalkRun {
     let end = min(offset + length, header.bytes.count)
     registers.forget(start, length)
     guard offset < end else {
-      // The padding behind the value is zero even so.
+      // The padding after the value is zero in any case.
       registers.write(
         ArraySlice(Array(repeating: 0, count: length)), known: ArraySlice(Array(repeating: 0, count: length)),
         at: start)
@@ -111,7 +112,7 @@ extension WalkRun {
     registers.write(bytes, known: known, at: start)
   }
 
-  /// The state that a rule sees: without an entry, `untracked` or `invalid`.
+  /// The state that a rule sees: `untracked` or `invalid` if there is no connection entry.
   var visibleState: ConnectionStates {
     switch tracking {
     case .unseen: .invalid
@@ -120,8 +121,8 @@ extension WalkRun {
     }
   }
 
-  /// `ct`. Without an entry only the state can be had; all else ends the rule. Source: `nft_ct_get_eval` of
-  /// `net/netfilter/nft_ct.c`.
+  /// `ct`. Without a connection entry only the state can be loaded; every other key ends the rule. Source:
+  /// `nft_ct_get_eval` of `net/netfilter/nft_ct.c`.
   mutating func loadConnection(_ key: UInt32, _ direction: UInt8?, to start: Int) -> LoadEnd {
     if key == NFT.ctState {
       registers.write(HostOrder.bytes(visibleState.rawValue), at: start)
@@ -139,7 +140,7 @@ extension WalkRun {
       }
     case NFT.ctFamily: registers.write([packet.family.rawValue], at: start)
     case NFT.ctProtocol:
-      // An error is of the connection that it is about.
+      // An ICMP error belongs to the connection that it is about.
       if isError { registers.forget(start, 4) } else { registers.write([packet.transport.number], at: start) }
     case NFT.ctZone: registers.write([0, 0], at: start)
     case NFT.ctSource, NFT.ctDestination, NFT.ctSourceIPv4, NFT.ctDestinationIPv4, NFT.ctSourceIPv6,
@@ -165,12 +166,12 @@ extension WalkRun {
     return .loaded
   }
 
-  /// Whether the packet is an ICMP error about a connection, not of it.
+  /// Whether the packet is an ICMP error about a connection, not a packet of a connection itself.
   var isError: Bool {
     packet.state.contains(.related) && (packet.transport == .icmp || packet.transport == .icmpv6)
   }
 
-  /// A direction of the connection; nil where it is not known.
+  /// One direction of the connection; nil if it is not known.
   func tuple(_ direction: UInt8?) -> FlowTuple? {
     guard let flow, !isError else { return nil }
     if direction == ConnectionDirection.reply.rawValue {
@@ -193,7 +194,7 @@ extension WalkRun {
       at: start)
   }
 
-  /// `fib`. Source: `nft_fib4_eval` of `net/ipv4/netfilter/nft_fib_ipv4.c` and its twin for IPv6.
+  /// `fib`. Source: `nft_fib4_eval` of `net/ipv4/netfilter/nft_fib_ipv4.c`, and the same for IPv6.
   mutating func loadRoute(_ result: UInt32, _ flags: UInt32, to start: Int) {
     let isSource = flags & NFT.fibSource != 0
     let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination

@@ -7,7 +7,7 @@ extension WalkRun {
   /// How a rule ended.
   enum RuleEnd {
     case noMatch
-    /// It does not match as long as this holds, which the packet does not state.
+    /// It does not match under this assumption about something that the packet does not state.
     case passedOver(assuming: String)
     case next
     case verdict(PreparedVerdict)
@@ -17,14 +17,14 @@ extension WalkRun {
     case undetermined(String)
   }
 
-  /// A rule that asks for more than a limit: the first packet of many is within it. What may not match for another reason
-  /// need not be told.
+  /// The end of a rule that requires more than a limit: the packet is assumed to be within it. If the rule
+  /// may fail to match for another reason too, the assumption is not reported.
   private func passedOver(_ limit: String, _ unknown: String?) -> RuleEnd {
     unknown == nil ? .passedOver(assuming: "within \(limit)") : .noMatch
   }
 
-  /// Evaluates a rule. As soon as one expression's effect is not known, the rule may or may not match: it still does not
-  /// where another expression says so, and is undetermined where it would do something to the packet's way.
+  /// Evaluates a rule. After an expression with an unknown result the rule may or may not match. It does not
+  /// match if a later expression does not match; it is undetermined if it would affect the packet's verdict.
   mutating func evaluate(_ rule: [PreparedExpression], _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
     var unknown: String?
     for expression in rule {
@@ -89,12 +89,12 @@ extension WalkRun {
           }
         }
       case .limit(let text, let inverted):
-        // The first packet of many: below any limit.
+        // The packet is assumed to be below any limit.
         if inverted == .inverted { return passedOver(text, unknown) }
         note(table, chain, index, .assumed("within \(text)"))
       case .reject: return unknown.map { .undetermined($0) } ?? .rejected
       case .untrack:
-        // What has no connection: not come to conntrack yet, or found invalid by it.
+        // Only packets without a connection: before conntrack, or invalid.
         guard !hasConnection, tracking != .untracked else { continue }
         if let unknown { return .undetermined(unknown) }
         tracking = .untracked
@@ -131,11 +131,11 @@ extension WalkRun {
         registers.forgetAll()
       }
     }
-    // A rule without a verdict changes nothing about the way, whatever it may do.
+    // A rule without a verdict does not affect the packet's verdict.
     return .next
   }
 
-  /// Takes what a map holds for a key. Nil where the rule goes on.
+  /// Uses the value that a map holds for a key. Nil if the rule continues.
   private mutating func take(
     _ value: ElementValue?, to destination: PreparedExpression.LookupDestination, _ set: KernelSet,
     _ table: Int,
@@ -186,7 +186,7 @@ extension WalkRun {
     return low && high
   }
 
-  /// Sets the packet's mark; one that is not known, or a rule that may not match, leaves it unknown.
+  /// Sets the packet's mark; the mark is unknown if the value is unknown or the rule may not match.
   mutating func setMark(_ mark: UInt32?, certain: Bool, _ table: Int, _ chain: Int, _ index: Int) {
     guard let mark, certain else {
       knowsMark = false
@@ -204,13 +204,13 @@ extension WalkRun {
 }
 
 extension ElementValue {
-  /// The value without what else the element carries.
+  /// The value without the element's other attributes.
   var plain: ElementValue {
     if case .opaque(let value, _) = self { value.plain } else { self }
   }
 }
 
-/// What the expressions of a set's element say of a packet that finds it.
+/// The result of a set element's own expressions for a packet.
 enum ElementLimits {
   case none
   case within(String)

@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import Ruleset
 
 extension WalkRun {
-  /// What the kernel does at its one place for translations of a hook. The first packet of a connection meets the nat
-  /// chains in the order of their priorities, until one binds a translation; whether one did or not, the connection is
-  /// then bound for good. After that every packet of a bound connection is translated. Whether the packet goes on.
-  /// Source: `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
+  /// Address translation at its one place in a hook. The first packet of a connection passes the nat chains
+  /// in the order of their priorities, until one binds a translation. After that the connection is bound
+  /// permanently, with or without a translation, and every packet of a bound connection is translated.
+  /// Returns whether the packet continues. Source: `nf_nat_inet_fn` of `net/netfilter/nf_nat_core.c`.
   mutating func translate(_ side: TranslationSide, _ places: [HookPlaces.Place]) -> Bool {
     guard hasConnection else { return true }
     let isFirst =
@@ -31,13 +31,14 @@ extension WalkRun {
     if side == .source { isSourceBound = true } else { isDestinationBound = true }
   }
 
-  /// Changes the packet as its connection says: in the reply's direction the other way round. Source: `nf_nat_packet`.
+  /// Translates the packet as its connection requires; in the reply direction the inverse. Source:
+  /// `nf_nat_packet`.
   private mutating func carryOut(_ side: TranslationSide) -> Bool {
     let isOriginal = packet.direction == .original
     let wanted: ConnectionStatus = (side == .source) == isOriginal ? .sourceNAT : .destinationNAT
     guard packet.status.contains(wanted), let flow else { return true }
     if isError {
-      noteHost(.undetermined(expression: "translation of an ICMP error"))
+      noteHost(.undetermined(expression: "NAT of an ICMP error"))
       return false
     }
     let target = isOriginal ? flow.reply.inverted : flow.original.inverted
@@ -59,8 +60,9 @@ extension WalkRun {
 
   /// Binds a translation that a rule asks for, and ends the chain.
   mutating func bind(_ order: TranslationOrder, _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
-    guard var flow else { return .undetermined("translation of an unknown flow") }
-    // Only the places of nat chains come here, and only for connections; a rule of the wrong side cannot be loaded.
+    guard var flow else { return .undetermined("NAT of an unknown connection") }
+    // Only the places of nat chains call this, and only for connections; a rule of the wrong side cannot be
+    // loaded.
     guard hasConnection, !isBound(order.side) else { return .translated }
     let isSource = order.side == .source
     let oldAddress = isSource ? packet.source : packet.destination
@@ -88,10 +90,10 @@ extension WalkRun {
       }
     }
     if !isSource {
-      guard let address, let port else { return .undetermined("one of several new destinations") }
+      guard let address, let port else { return .undetermined("NAT to one of several destinations") }
       (flow.reply.source, flow.reply.sourcePort) = (address, port)
     } else {
-      // A port may have to give way to another connection's: not foreseen.
+      // The kernel may take another port if another connection uses this one; the walk does not model that.
       knowsSource = address == nil ? .none : port == nil ? .address : .whole
       (flow.reply.destination, flow.reply.destinationPort) = (address ?? oldAddress, port ?? oldPort)
     }
@@ -105,7 +107,7 @@ extension WalkRun {
     return .translated
   }
 
-  /// A port of a range: the old one where it is in it, the only one where there is one.
+  /// A port of a range: the old port if it is in the range; the range's port if it has only one; else nil.
   private func pick(_ first: UInt16, _ last: UInt16, _ old: UInt16) -> UInt16? {
     first == last ? first : (first...last).contains(old) ? old : nil
   }

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import Ruleset
 
 extension XtablesMatch {
-  /// What it is called where the walk cannot follow it.
+  /// Its name when the walk cannot evaluate it.
   package var name: String {
     switch self {
     case .ports: "match tcp/udp"
@@ -20,14 +20,14 @@ extension XtablesMatch {
     case .hops: "match ttl"
     case .recent: "match recent"
     case .always: "match comment"
-    case .never: "match of an extension header"
+    case .never: "match extension header"
     case .unknown(let text): text
     }
   }
 }
 
 extension WalkRun {
-  /// Whether a match of iptables holds; nil where that hangs on what is not known.
+  /// Whether a match of iptables holds; nil if that depends on something unknown.
   func matches(_ match: XtablesMatch) -> Bool? {
     switch match {
     case .ports(let source, let destination, let flags):
@@ -64,7 +64,7 @@ extension WalkRun {
       guard known || mask == 0 else { return nil }
       let mark = what == .packet ? packet.mark : packet.connectionMark
       return (mark & mask == value) != (inverted == .inverted)
-    // Below the limit: a plain one was taken for granted before.
+    // Below the limit: `evaluate` has already noted the assumption for a plain limit.
     case .limit(_, let inverted): return inverted == .plain
     case .packetType(let type, let inverted):
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
@@ -75,7 +75,7 @@ extension WalkRun {
         destination.map { holds($0, packet.destination.bytes) } ?? true,
       ])
     case .length(let range, let inverted):
-      // Of IPv6 the payload counts as the header says it, and the header itself.
+      // For IPv6 the length is that of the payload, from the header, plus the header itself.
       return packet.length.map { range.contains($0) != (inverted == .inverted) }
     case .hops(let operation, let count):
       switch operation {
@@ -152,7 +152,7 @@ extension WalkRun {
       }
     }
     if let status = asked.status {
-      // Bits other than those of translations are not all stated.
+      // Apart from translations, not all status bits are stated.
       let known = ConnectionStatus([.sourceNAT, .destinationNAT]).rawValue
       let isEstablished = packet.state.contains(.established)
       var bits = packet.status.rawValue & known
@@ -184,7 +184,7 @@ extension WalkRun {
     ])
   }
 
-  /// For IPv6 the address itself says whether it is multicast or unicast, which a local address is too.
+  /// For IPv6 the address itself decides whether it is multicast or unicast; a local address is unicast too.
   private func holdsIPv6(_ mask: UInt16, _ address: IPAddress, _ type: AddressType) -> Bool? {
     let isMulticast = address.bits >> 120 == 0xff
     if mask & 0b10_0000 != 0, !isMulticast { return false }
@@ -195,7 +195,7 @@ extension WalkRun {
     return wanted.isEmpty ? true : wanted.contains { $0.1 == type }
   }
 
-  /// Carries out a target of iptables. Nil where the rule ends without a verdict.
+  /// Executes a target of iptables. Nil if the rule ends without a verdict.
   package mutating func apply(
     _ target: XtablesTarget, _ unknown: String?, _ table: Int, _ chain: Int, _ index: Int
   ) -> RuleEnd? {

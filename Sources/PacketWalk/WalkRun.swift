@@ -3,7 +3,7 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// One packet on its way: what is known of it at the moment, and what befell it so far.
+/// One packet during a walk: what is known about it at the moment, and its trace so far.
 struct WalkRun {
   let walk: PacketWalk
   let environment: any HostEnvironment
@@ -21,19 +21,19 @@ struct WalkRun {
   /// Whether the mark is known: a rule that may have matched may have set it.
   var knowsMark = true
   var knowsConnectionMark = true
-  /// The connection; nil where the packet states a translation without saying which.
+  /// The connection; nil if the packet states a translation without its connection.
   package var flow: Flow?
   var tracking = Tracking.unseen
-  /// What has been bound for good (`IPS_SRC_NAT_DONE`, `IPS_DST_NAT_DONE`).
+  /// Which translations are bound permanently (`IPS_SRC_NAT_DONE`, `IPS_DST_NAT_DONE`).
   var isSourceBound = false
   var isDestinationBound = false
 
-  /// What conntrack has to do with the packet.
+  /// The packet's state in connection tracking.
   enum Tracking {
-    /// It has not come to conntrack yet.
+    /// It has not reached conntrack yet.
     case unseen
     case tracked
-    /// A rule told conntrack to leave it alone.
+    /// A rule excluded it from conntrack.
     case untracked
   }
 
@@ -56,12 +56,12 @@ struct WalkRun {
     if packet.input == .loopback { tracking = .tracked }
   }
 
-  /// Whether conntrack has an entry for the packet, where it stands.
+  /// Whether conntrack has an entry for the packet at this point.
   var hasConnection: Bool {
     tracking == .tracked && packet.state.isDisjoint(with: [.invalid, .untracked])
   }
 
-  /// The trace of the way so far.
+  /// The trace of the walk so far.
   consuming func finished() -> Trace {
     packet.flow = flow
     if tracking == .untracked { packet.state = .untracked }
@@ -69,14 +69,14 @@ struct WalkRun {
     return trace
   }
 
-  // MARK: The way
+  // MARK: Packet path
 
   /// Prerouting, the routing decision, then input, or forward and postrouting.
   mutating func arrive() {
     packet.output = nil
     let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }
-    // What came back over the loopback interface keeps the route that it was sent by.
+    // A packet that came back over the loopback interface keeps the route that it was sent with.
     let isLooped = trace.steps.contains { $0.outcome == .routed(.local) } && packet.input == .loopback
     switch isLooped && packet.destination == destination ? .local : ask() {
     case .local: _ = pass(NFT.hookInput)
@@ -94,7 +94,8 @@ struct WalkRun {
     }
   }
 
-  /// Output, the route again where it may have changed, postrouting; and in again where the packet is for this host.
+  /// Output, routing again if it may have changed, postrouting; then prerouting and input if the packet is
+  /// for this host.
   mutating func depart() {
     packet.input = nil
     if packet.output == nil {
@@ -102,7 +103,7 @@ struct WalkRun {
     }
     let (destination, mark) = (packet.destination, packet.mark)
     guard pass(NFT.hookOutput) else { return }
-    // Only chains of type `route` ask again for a mark's sake: `rerouted` is what they found.
+    // Only chains of type `route` cause another routing lookup for a changed mark: see `isMarkRouted`.
     if packet.destination != destination || (packet.mark != mark && isMarkRouted) {
       guard leave(by: ask()) else { return }
     }
@@ -129,7 +130,7 @@ struct WalkRun {
   }
 
   private mutating func ask() -> RouteAnswer {
-    if !knowsMark { note(.assumed("the route is that of mark \(packet.mark)")) }
+    if !knowsMark { note(.assumed("the packet has mark \(packet.mark) in the route lookup")) }
     let answer = environment.route(
       RouteQuestion(
         destination: packet.destination, source: knowsSource == .none ? nil : packet.source,
@@ -146,7 +147,7 @@ struct WalkRun {
     )
   }
 
-  /// Takes the packet through the entries of a hook. Whether it goes on behind them.
+  /// Passes the packet through the entries of a hook. Returns whether it continues after them.
   mutating func pass(_ hook: UInt32) -> Bool {
     self.hook = hook
     for entry in walk.entries(packet.family, hook) {
@@ -167,7 +168,7 @@ struct WalkRun {
     case stopped
   }
 
-  /// Takes the packet through a base chain. Whether it goes on behind it.
+  /// Passes the packet through a base chain. Returns whether it continues after it.
   mutating func traverse(_ place: HookPlaces.Place) -> Bool {
     let chain = walk.tables[place.table].table.chains[place.chain]
     base = chain.base
@@ -190,7 +191,7 @@ struct WalkRun {
       let counted = trace.steps.count
       switch evaluate(rules[index], table, chain, index) {
       case .noMatch:
-        // What a rule counted before it failed to match did not happen to this packet's outcome.
+        // The counters and assumptions of a rule that does not match are not part of the trace.
         if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
       case .passedOver(let limit):
         trace.steps.removeSubrange(counted...)

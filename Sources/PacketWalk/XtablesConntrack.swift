@@ -2,40 +2,41 @@
 
 internal import Ruleset
 
-/// The match `conntrack` of iptables (and `state`, its ancestor), decoded. Source: `struct xt_conntrack_mtinfo1` … `3`
-/// of `linux/netfilter/xt_conntrack.h`; ports are in network order before revision 3.
+/// The match `conntrack` of iptables (and its older form `state`), decoded. Source:
+/// `struct xt_conntrack_mtinfo1` … `3` of `linux/netfilter/xt_conntrack.h`; ports are in network order before
+/// revision 3.
 struct XtablesConntrack: Sendable, Hashable {
-  /// A part of the connection's tuples that is asked about.
+  /// A condition on an address of the connection's tuples.
   struct Address: Sendable, Hashable {
     let bytes: [UInt8]
     let mask: [UInt8]
     let inverted: Inversion
   }
 
-  /// A range of ports of the connection's tuples, in host order.
+  /// A condition on a port of the connection's tuples: a range in host order.
   struct Ports: Sendable, Hashable {
     let range: ClosedRange<UInt16>
     let inverted: Inversion
   }
 
-  /// A number or a set of bits that is asked for.
+  /// A condition on a number or a set of bits.
   struct Asked: Sendable, Hashable {
     let value: UInt32
     let inverted: Inversion
   }
 
-  /// `XT_CONNTRACK_STATE_…`; nil where not asked.
+  /// `XT_CONNTRACK_STATE_…`; nil if not tested.
   var states: Asked?
-  /// Nil where not asked; `plain` is the original direction.
+  /// Nil if not tested; `plain` is the original direction.
   var direction: Inversion?
   /// The connection's protocol.
   var layer4: Asked?
-  /// Of original source, original destination, reply source, reply destination; nil where not asked.
+  /// Original source, original destination, reply source, reply destination; nil if not tested.
   var addresses: [Address?] = [nil, nil, nil, nil]
   var ports: [Ports?] = [nil, nil, nil, nil]
   /// `IPS_…` bits.
   var status: Asked?
-  /// Whether the time that is left is asked, which no packet states.
+  /// Whether the remaining time is tested, which no packet states.
   var asksExpiry = false
 
   /// `XT_CONNTRACK_STATE_SNAT`, `XT_CONNTRACK_STATE_DNAT`, `XT_CONNTRACK_STATE_UNTRACKED`
@@ -49,7 +50,7 @@ struct XtablesConntrack: Sendable, Hashable {
       UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
     ) = (1, 2, 4, 64, 128, 256, 4096)
 
-  /// Nil where the structure is too short, or the revision unknown.
+  /// Nil if the structure is too short or the revision unknown.
   init?(_ name: String, _ revision: UInt32, _ info: [UInt8], _ family: UInt8) {
     if name == "state" {
       guard revision == 0, let mask = info.hostUInt32(0) else { return nil }
@@ -96,14 +97,14 @@ struct XtablesConntrack: Sendable, Hashable {
   }
 }
 
-/// The match `addrtype` of iptables, decoded: masks of `1 << RTN_…`, 0 for not asked. Source: `struct xt_addrtype_info`
-/// and `struct xt_addrtype_info_v1` of `linux/netfilter/xt_addrtype.h`.
+/// The match `addrtype` of iptables, decoded: masks of `1 << RTN_…`, 0 if not tested. Source:
+/// `struct xt_addrtype_info` and `struct xt_addrtype_info_v1` of `linux/netfilter/xt_addrtype.h`.
 struct XtablesAddressType: Sendable, Hashable {
   let source: UInt16
   let destination: UInt16
   let sourceInverted: Inversion
   let destinationInverted: Inversion
-  /// Whether the answer is asked for the interface of arrival, or of departure, alone.
+  /// Whether the type is limited to the input interface or to the output interface.
   let interface: Scope
 
   enum Scope: Sendable { case host, input, output }

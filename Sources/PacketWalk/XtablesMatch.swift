@@ -3,8 +3,8 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// A match of iptables, decoded from the C structure that a rule of iptables-nft carries. Numbers in it are in host
-/// order unless said otherwise; it is padded to 8 bytes. Source: `linux/netfilter/xt_*.h`, and for ICMP
+/// A match of iptables, decoded from the C structure in a rule of iptables-nft. Numbers in it are in host
+/// order unless stated otherwise; it is padded to 8 bytes. Source: `linux/netfilter/xt_*.h`, and for ICMP
 /// `linux/netfilter_ipv4/ip_tables.h` and `linux/netfilter_ipv6/ip6_tables.h`.
 enum XtablesMatch: Sendable, Hashable {
   /// `tcp`, `udp`: ranges of ports, and for TCP its flags.
@@ -19,7 +19,7 @@ enum XtablesMatch: Sendable, Hashable {
   case addressType(XtablesAddressType)
   /// `mark`, `connmark`: `(mark & mask) == value`.
   case mark(of: Marked, value: UInt32, mask: UInt32, inverted: Inversion)
-  /// `limit`, `hashlimit`: whether it is within a rate; with `inverted` above it.
+  /// `limit`, `hashlimit`: whether the packet is within a rate; with `inverted` above it.
   case limit(String, inverted: Inversion)
   /// `pkttype`
   case packetType(UInt8, inverted: Inversion)
@@ -27,18 +27,18 @@ enum XtablesMatch: Sendable, Hashable {
   case addressRange(source: RangeAsked?, destination: RangeAsked?)
   /// `length`
   case length(ClosedRange<UInt16>, inverted: Inversion)
-  /// `ttl`, `hl`: a comparison of hops (`nft_cmp_ops`).
+  /// `ttl`, `hl`: a comparison of the hop limit (`nft_cmp_ops`).
   case hops(operation: UInt32, UInt8)
-  /// `recent` that asks how often a source was seen of late: taken to be seldom.
+  /// `recent` that tests how often a source was seen recently: the walk assumes rarely.
   case recent(String, inverted: Inversion)
-  /// `comment`, and `recent` that only takes note: matches everything.
+  /// `comment`, and `recent` that only records the source: matches everything.
   case always
-  /// A header between IPv6's own and the transport's, which no packet here has.
+  /// A header between the IPv6 header and the transport header, which no packet of the walk has.
   case never
-  /// One that the walk does not speak, by its name.
+  /// One that the walk does not support, by its name.
   case unknown(String)
 
-  /// A range of ports, or what is outside of it.
+  /// A range of ports, or everything outside it.
   struct PortsAsked: Sendable, Hashable {
     let range: ClosedRange<UInt16>
     let inverted: Inversion
@@ -52,17 +52,17 @@ enum XtablesMatch: Sendable, Hashable {
     let inverted: Inversion
   }
 
-  /// A range of addresses, or what is outside of it.
+  /// A range of addresses, or everything outside it.
   struct RangeAsked: Sendable, Hashable {
     let first: [UInt8]
     let last: [UInt8]
     let inverted: Inversion
   }
 
-  /// Whose port (`xt_multiport_flags`).
+  /// Which port (`xt_multiport_flags`).
   enum PortSide: UInt8, Sendable { case source, destination, either }
 
-  /// What carries the mark.
+  /// What has the mark.
   enum Marked: Sendable { case packet, connection }
 
   /// Decodes a match; `family` is the table's.
@@ -106,7 +106,7 @@ enum XtablesMatch: Sendable, Hashable {
 
   private static func ports(_ info: [UInt8], _ offset: Int, _ inverted: Inversion) -> PortsAsked? {
     guard let first = info.hostUInt16(offset), let last = info.hostUInt16(offset + 2) else { return nil }
-    // A range that ends before it begins holds nothing.
+    // A range that ends before it begins is empty.
     return first <= last
       ? PortsAsked(range: first...last, inverted: inverted)
       : PortsAsked(range: 0...UInt16.max, inverted: inverted == .plain ? .inverted : .plain)
@@ -201,8 +201,8 @@ enum XtablesMatch: Sendable, Hashable {
     return .hops(operation: operations[Int(mode)], count)
   }
 
-  /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` takes note and matches, `XT_RECENT_UPDATE` and `XT_RECENT_CHECK` with a
-  /// count of hits are a rate.
+  /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` records the source and matches; `XT_RECENT_UPDATE` and
+  /// `XT_RECENT_CHECK` with a hit count are a rate.
   private static func recent(_ info: [UInt8]) -> XtablesMatch? {
     guard let seconds = info.hostUInt32(0), let hits = info.hostUInt32(4), let mode = info.byte(8),
       let invert = info.byte(9)
@@ -215,11 +215,11 @@ enum XtablesMatch: Sendable, Hashable {
     return .recent("\(hits) hits\(time)", inverted: invert != 0 ? .inverted : .plain)
   }
 
-  /// `struct xt_rateinfo`: packets come every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).
+  /// `struct xt_rateinfo`: one packet every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).
   private static func rate(_ info: [UInt8]) -> String {
     guard let every = info.hostUInt32(0), every > 0 else { return "limit" }
     let units: [(UInt32, String)] = [(1, "second"), (60, "minute"), (3600, "hour"), (86400, "day")]
-    // The smallest unit in which it is a whole number; rates are rounded when they are written.
+    // The smallest unit that gives a whole number; iptables rounds rates when it writes them.
     let unit = units.first { 10_000 * $0.0 >= every } ?? (86400, "day")
     return "limit \(10_000 * unit.0 / every)/\(unit.1)"
   }

@@ -2,8 +2,8 @@
 
 internal import Ruleset
 
-/// A target of iptables, decoded from the C structure that a rule of iptables-nft carries. ACCEPT, DROP, RETURN and jumps
-/// are nft's own verdicts. Source: `linux/netfilter/xt_*.h`.
+/// A target of iptables, decoded from the C structure in a rule of iptables-nft. ACCEPT, DROP, RETURN and
+/// jumps are nft's own verdicts. Source: `linux/netfilter/xt_*.h`.
 enum XtablesTarget: Sendable, Hashable {
   case translate(TranslationOrder)
   case reject
@@ -13,12 +13,12 @@ enum XtablesTarget: Sendable, Hashable {
   case connectionMark(XtablesConnectionMark)
   /// `CT --notrack`, `NOTRACK`
   case untrack
-  /// Changes nothing about the way: logs, counts, alters options or the type of service.
+  /// Does not affect the packet's verdict: logs, counts, changes options or the type of service.
   case passes
-  /// One that the walk does not speak, by its name.
+  /// One that the walk does not support, by its name.
   case unknown(String)
 
-  /// Targets that let a packet go on as it is, as far as any rule can tell.
+  /// Targets that let a packet continue unchanged, as far as a rule can see.
   private static let passing: Set<String> = [
     "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
     "RATEEST",
@@ -57,7 +57,7 @@ struct XtablesConnectionMark: Sendable, Hashable {
   let connectionMask: UInt32
   let packetMask: UInt32
 
-  /// Nil for an unknown revision, or one that shifts.
+  /// Nil for an unknown revision, or one with a bit shift.
   init?(_ revision: UInt32, _ info: [UInt8]) {
     guard (1...2).contains(revision), let value = info.hostUInt32(0), let connectionMask = info.hostUInt32(4),
       let packetMask = info.hostUInt32(8),
@@ -70,7 +70,7 @@ struct XtablesConnectionMark: Sendable, Hashable {
     self.packetMask = packetMask
   }
 
-  /// The packet's and the connection's mark behind it.
+  /// The marks of the packet and of the connection after the target.
   func applied(packet: UInt32, connection: UInt32) -> (packet: UInt32, connection: UInt32) {
     switch mode {
     case .set: (packet, connection & ~connectionMask ^ value)

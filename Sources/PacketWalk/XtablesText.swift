@@ -3,7 +3,7 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// Matches and targets of iptables in words.
+/// Matches and targets of iptables as text.
 enum XtablesText {
   package static func text(_ match: XtablesMatch, _ name: String) -> String {
     switch match {

@@ -5,7 +5,7 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
 
-/// One of two sites that are compared, with what was worked out of it.
+/// One of two compared sites, with the results computed from it so far.
 struct ComparedSite {
   let site: CompiledSite
   let machines: [String: Machine]
@@ -21,7 +21,7 @@ struct ComparedSite {
     services = ServiceNames(site.policy)
   }
 
-  /// What a machine enforces; nil where that is nothing, or where there is no such machine.
+  /// The table that a machine enforces; nil if it enforces nothing or the machine does not exist.
   mutating func table(of name: String) -> KernelTable? {
     if let known = tables[name] { return known }
     guard let machine = machines[name], !site.isBare(machine) else { return nil }
@@ -32,10 +32,10 @@ struct ComparedSite {
 
   mutating func note(_ table: KernelTable?, _ name: String) { tables[name] = table }
 
-  /// A machine's table is asked for once or twice, and may be large.
+  /// Frees a machine's table. A table can be large, and each is used only once or twice.
   mutating func forget(_ name: String) { tables[name] = nil }
 
-  /// What a hub passes on, as far as it may be for these addresses.
+  /// The packets that a hub forwards and that can be for these addresses.
   mutating func relayed(by hub: String, towards prefixes: [Prefix]) -> [PacketSpace] {
     let passages = reach(of: hub).passages
     if relays[hub] == nil { relays[hub] = RelayIndex(passages) }

@@ -5,21 +5,22 @@ internal import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
 
-/// A policy and what each of its machines enforces: the value that tests, differences and proofs are asked of.
+/// A policy and what each of its machines enforces: the input of tests, differences and proofs.
 ///
-/// Rulesets are compiled when they are asked for, or given: a mutation of one machine's ruleset is a site like any other.
+/// A ruleset is compiled on request, or replaced by a given table: a site with one mutated ruleset is used
+/// like any other site.
 public struct CompiledSite: Sendable {
   /// The policy.
   public let policy: Policy
-  /// The day for which it is compiled: grants that ended before it are left out.
+  /// The day for which the policy is compiled. Grants that ended before this day are left out.
   public let today: CalendarDate
-  /// Tables that stand in place of what the policy compiles to, by machine name.
+  /// Tables that replace the compiled ones, by machine name.
   public var replaced: [String: KernelTable]
 
-  /// Machines that enforce nothing at all: every packet passes.
+  /// Machines that enforce no ruleset: every packet passes.
   public var bare: Set<String> = []
 
-  /// Where machines with `endpoint: live` were last heard.
+  /// The last known public addresses of machines with `endpoint: live`.
   public let live: LiveEndpoints
 
   private let compiler: SiteCompiler
@@ -36,25 +37,25 @@ public struct CompiledSite: Sendable {
     compiler = SiteCompiler(policy, today: today, live: live)
   }
 
-  /// What the policy compiles to for one of its machines.
+  /// The ruleset that the policy compiles to for one of its machines.
   public func ruleset(of machine: Machine) -> Ruleset { compiler.ruleset(of: machine) }
 
-  /// What a machine of the policy enforces, as its kernel has it.
+  /// The table that a machine of the policy enforces, in the kernel's form.
   public func table(of machine: Machine) -> KernelTable {
     replaced[machine.name] ?? Lowering.table(ruleset(of: machine))
   }
 
-  /// Machines that are known, without compiling them, to do the same in both sites.
+  /// Machines that are known to behave the same in both sites, without compiling them.
   func machinesAlike(in other: CompiledSite) -> Set<String> {
     guard today == other.today else { return [] }
     return compiler.machinesAlike(in: other.compiler)
       .subtracting(replaced.keys).subtracting(other.replaced.keys).subtracting(bare).subtracting(other.bare)
   }
 
-  /// Whether a machine enforces nothing.
+  /// Whether a machine enforces no ruleset.
   func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
 
-  /// A machine's view, ready to be asked about packets.
+  /// The view of a machine, which evaluates packets.
   public func view(of machine: Machine) -> SiteView {
     SiteView(
       policy: policy, machine: machine, ruleset: ruleset(of: machine), table: replaced[machine.name],

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Why a packet was dropped: the name of the counter, in words.
+/// Why a packet was dropped: the name of the drop counter, in words.
 struct DropReason {
-  /// What it means, in one clause.
+  /// The reason, in one clause.
   let meaning: String
-  /// Why nothing under `allow` lets such a packet in; nil where a grant may.
+  /// Why no line of `allow` can let such a packet in; nil if a grant can.
   let final: String?
 
-  /// The meaning of a counter's name.
+  /// The reason that a counter's name stands for.
   init(counter: String) {
     let name = counter.hasPrefix("drop-") ? String(counter.dropFirst("drop-".count)) : counter
     for (beginning, meaning, final) in Self.known where name.hasPrefix(beginning) {
@@ -16,74 +16,76 @@ struct DropReason {
       self.final = final
       return
     }
-    (meaning, final) = (name, "no line of 'allow' is about this")
+    (meaning, final) = (name, "no line of 'allow' changes this")
   }
 
-  /// Names that end in `-` are followed by that of a zone or list.
+  /// A name that ends in `-` is followed by the name of a zone or list.
   private static let known: [(name: String, meaning: String, final: String?)] = [
     ("not-granted-", "no grant lets it in from zone", nil),
-    ("not-forwarded", "no grant routes it through this machine", nil),
+    ("not-forwarded", "no grant forwards it through this machine", nil),
     (
-      "spoofed-source-", "it came by another interface, and its source belongs to",
-      "an address is accepted as a source on the interfaces where it belongs alone"
+      "spoofed-source-", "it arrived on the wrong interface: its source belongs to",
+      "an address is accepted as a source only on the interfaces of its home"
     ),
     (
-      "impossible-source", "no packet on a wire has its source",
+      "impossible-source", "its source is not a valid address on a network",
       "loopback, IPv4-mapped and multicast addresses are never accepted as sources"
     ),
     (
-      "impossible-destination", "no packet on a wire has its destination",
-      "loopback and IPv4-mapped addresses are never reached from outside"
+      "impossible-destination", "its destination is not a valid address on a network",
+      "loopback and IPv4-mapped addresses are never reachable from outside"
     ),
     (
-      "source-route", "its sender wrote the way into it",
-      "source routes are never followed: they lead to destinations that no grant was asked for"
+      "source-route", "it has a source route",
+      "source-routed packets are never accepted: no grant was evaluated for their final destination"
     ),
     (
-      "link-type-", "the interface has the name of a tunnel and is none:",
-      "find out who made the interface (ip -d link), and delete it"
+      "link-type-", "the interface has a tunnel's name but not a tunnel's link type:",
+      "find out which program created the interface (ip -d link), and delete it"
     ),
     (
-      "redirect", "it would change this machine's routes", "redirects are never accepted: set the route"
+      "redirect", "it is an ICMP redirect, which would change this machine's routes",
+      "ICMP redirects are never accepted: configure the route"
     ),
     (
-      "router-advertisement", "it would make its sender this machine's router",
-      "router advertisements are accepted on networks, not from tunnels and containers"
+      "router-advertisement", "it would make its sender a router of this machine",
+      "router advertisements are accepted on networks, but not from tunnels and containers"
     ),
     (
-      "host-service", "it came from a container, and is for a service that only hosts use",
-      "WireGuard and docker-swarm are between hosts"
+      "host-service", "it came from a container, for a service that only hosts use",
+      "WireGuard and docker-swarm are services between hosts: containers cannot use them"
     ),
     (
-      "tunnel-address", "it is for this machine's address in a tunnel, and came by another interface",
-      "a tunnel's addresses are reached by the tunnel alone"
+      "tunnel-address", "it is for this machine's tunnel address, but arrived on another interface",
+      "a tunnel address is reachable only through the tunnel"
     ),
     (
-      "zone-source-", "its source is none that the policy has in zone",
-      "the zone's prefixes would have to hold its source"
+      "zone-source-", "its source is not in the prefixes of zone",
+      "the zone accepts only sources in its prefixes: add the source to them"
     ),
     (
-      "blocked-", "its source is in the blocked list", "the list would have to leave its source out"
+      "blocked-", "its source is in the blocked list",
+      "the list is evaluated before every grant: remove the source from the list"
     ),
     (
-      "clear-text-in", "it came in the clear from a machine that is to be heard through the tunnel",
-      "'encrypt' lets it come by the tunnel or not at all"
+      "clear-text-in", "it came in the clear from a machine that must use the tunnel",
+      "'encrypt' accepts it only through the tunnel"
     ),
     (
-      "clear-text-out", "it would leave in the clear for what is to be reached through the tunnel",
-      "it leaves by the tunnel or not at all"
+      "clear-text-out", "it would leave in the clear, but its destination must be reached through the tunnel",
+      "it may leave only through the tunnel"
     ),
     (
-      "invalid", "it belongs to no connection and begins none",
+      "invalid", "it neither belongs to a connection nor begins one",
       "only packets that begin or continue a connection can be granted"
     ),
     (
-      "unjudged", "another table translated it to a destination that no grant was asked for",
+      "unjudged", "another table's NAT redirected it to a destination that no grant covers",
       "grant the port that its sender uses, on the machine that translates it"
     ),
     (
-      "midstream", "it is the middle of a TCP connection that this machine does not know",
-      "its program has to connect anew"
+      "midstream", "it continues a TCP connection that is not in this machine's conntrack table",
+      "its program must open a new connection"
     ),
   ]
 }

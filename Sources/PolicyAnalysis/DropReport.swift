@@ -2,50 +2,51 @@
 
 public import NetworkModel
 
-/// A dropped packet in the policy's words: where it came from, why it was stopped, and what would let it in.
+/// A dropped packet in the policy's words: where it came from, why it was dropped, and what would let it in.
 public struct DropReport: Sendable, Hashable {
-  /// How a packet's sender is known.
+  /// How a packet's sender is identified.
   public enum Sender: Sendable, Hashable {
-    /// A machine of the policy, by its address in the tunnel by which it came.
+    /// A machine of the policy, by its address in the tunnel through which the packet came.
     case machine(String)
-    /// A machine of the policy, by the public address that the policy has for it: anybody may write it into a packet.
+    /// A machine of the policy, by its public address in the policy. Any sender can forge this address.
     case endpoint(String)
-    /// By its address alone.
+    /// Only its address is known.
     case address
   }
 
   /// What would let such a packet in.
   public enum Remedy: Sendable, Hashable {
-    /// This line under `allow`: tried, by compiling the policy with it and walking the packet through.
+    /// This line under `allow`. It was tried: the policy was compiled with it and the packet was walked.
     case grant(String)
-    /// Nothing in `allow`: why.
+    /// No line of `allow`; the reason.
     case none(String)
   }
 
-  /// When the kernel saw it, in microseconds since 1970-01-01T00:00:00Z.
+  /// When the kernel saw the packet, in microseconds since 1970-01-01T00:00:00Z.
   public let time: Int64
-  /// The zone by which it came; of this machine's own packets, by which it was to leave.
+  /// The zone from which the packet came; for a packet of this machine, the zone to which it was sent.
   public let zone: String
-  /// The interface, likewise; nil where it is not known.
+  /// The interface on which the packet came or was sent; nil if unknown.
   public let interface: InterfaceName?
-  /// Its source; nil where its headers could not be read.
+  /// The source; nil if the headers could not be read.
   public let source: IPAddress?
-  /// Its destination; nil likewise.
+  /// The destination; nil if the headers could not be read.
   public let destination: IPAddress?
-  /// Its transport protocol; nil likewise.
+  /// The transport protocol; nil if the headers could not be read.
   public let transport: IPProtocol?
-  /// The port it goes to, in host order; nil where it has none.
+  /// The destination port, in host byte order; nil if the protocol has no ports.
   public let port: UInt16?
-  /// Who sent it.
+  /// The sender.
   public let sender: Sender
-  /// The names that the policy, or else the catalogue, has for what it asks for; `PORT/tcp` and the like where it has none.
+  /// The names of the requested service in the policy, else in the catalogue; `PORT/tcp` and the like if it
+  /// has no name.
   public let services: [String]
-  /// The counter that it was dropped with.
+  /// The counter of the rule that dropped the packet.
   public let counter: String
-  /// Why, in one clause.
+  /// Why it was dropped, in one clause.
   public let reason: String
-  /// `policies/site.yaml:12`, or `built in:` where no line is behind it.
+  /// The line of the policy that caused the rule, `policies/site.yaml:12`; `built in:` if there is none.
   public let place: String
-  /// What would let it in.
+  /// What would let the packet in.
   public let remedy: Remedy
 }

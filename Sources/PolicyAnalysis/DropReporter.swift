@@ -5,10 +5,11 @@ public import PolicyLanguage
 internal import Ruleset
 public import PacketWalk
 
-/// Tells of dropped packets in a policy's words. What would let one in is worked out once for packets alike, so a flood of
-/// lines is cheap.
+/// Reports dropped packets in a policy's words. The remedy is computed once for equivalent packets, so that a
+/// flood of log lines costs little.
 public struct DropReporter: Sendable {
-  /// What packets have in common that the same grant would let in: besides the names, which obstacles their source meets.
+  /// What packets have in common if the same grant would let them in: the names, and what else would drop
+  /// their source.
   private struct Key: Hashable {
     let prefix: String
     let zone: String
@@ -21,13 +22,14 @@ public struct DropReporter: Sendable {
     let blocked: Int?
   }
 
-  /// What was worked out: a grant to some services from a sender that the line names, or from the packet's own address.
+  /// A computed remedy: a grant from a sender that the line names, or, if `from` is nil, from the packet's
+  /// own address.
   private enum Answer {
     case grant(to: String, services: String, from: String?)
     case none(String)
   }
 
-  /// Most answers that are kept; then all are forgotten.
+  /// The limit of cached answers. When it is reached, all are discarded.
   public static let cacheLimit = 1024
 
   private let policy: Policy
@@ -35,13 +37,13 @@ public struct DropReporter: Sendable {
   private let today: CalendarDate
   private let live: LiveEndpoints
   private let view: SiteView
-  /// What a chain that drops ends in, by the prefix of its log.
+  /// The last rule's counter and place in the policy for each chain that drops, by the chain's log prefix.
   private let endings: [String: (counter: String, place: String)]
   private var answers: [Key: Answer] = [:]
-  /// How often a policy was compiled to work out an answer.
+  /// How many times a policy was compiled to compute an answer.
   private(set) var compilations = 0
 
-  /// A reporter of what a machine's ruleset drops: the one that the policy compiles to on this day.
+  /// Creates a reporter for the packets that a machine's ruleset drops, as the policy compiles on this day.
   public init(
     _ policy: Policy, machine: Machine, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()
   ) {
@@ -60,25 +62,25 @@ public struct DropReporter: Sendable {
     self.endings = endings
   }
 
-  /// What there is to say of a packet.
+  /// The report of a dropped packet.
   public mutating func report(_ dropped: DroppedPacket) -> DropReport {
     let isOwn = dropped.hook == NFT.hookOutput || dropped.hook == NFT.hookPostrouting
     let interface = (isOwn ? dropped.output : dropped.input) ?? dropped.input ?? dropped.output
-    // An interface that is gone is nobody's zone.
+    // An interface that no longer exists is in no zone.
     let zone = interface.flatMap { interface in
       isOwn || dropped.headers == nil
         ? view.zone(of: interface) : dropped.headers.flatMap { view.zone(of: interface, from: $0.source) }
     }
     let ending = endings[dropped.prefix]
-    // A ruleset that was loaded by another version, or from another policy, may have chains that this one has not.
+    // A ruleset that another version loaded, or that was compiled from another policy, can have other chains.
     let counter = ending?.counter ?? dropped.prefix
     let reason = DropReason(counter: counter)
     let headers = dropped.headers
     let sender = headers.map { self.sender($0.source, zone) } ?? .address
     let names: (all: [String], narrowest: Service?) = headers.map(services) ?? ([], nil)
-    var remedy = DropReport.Remedy.none(reason.final ?? "too little is known of it")
+    var remedy = DropReport.Remedy.none(reason.final ?? "its headers or its interface are unknown")
     if ending == nil {
-      remedy = .none("the ruleset that dropped it is not the one of this policy")
+      remedy = .none("the ruleset that dropped it was not compiled from this policy")
     } else if reason.final == nil, let headers, let zone, let input = dropped.input {
       remedy = self.remedy(headers, zone, input, sender, names.narrowest, dropped.prefix)
     }
@@ -104,7 +106,7 @@ public struct DropReporter: Sendable {
     return known.map { .endpoint($0.name) } ?? .address
   }
 
-  /// The names of what a packet asks for, and the service that says no more than that; nil where no service can.
+  /// The names of the requested service, and the service that covers only this port; nil if no service can.
   private func services(_ headers: CapturedHeaders) -> (all: [String], narrowest: Service?) {
     let asked: ServicePort
     let written: String
@@ -137,7 +139,7 @@ public struct DropReporter: Sendable {
     _ headers: CapturedHeaders, _ zone: SiteZone, _ input: InterfaceName, _ sender: DropReport.Sender,
     _ service: Service?, _ prefix: String
   ) -> DropReport.Remedy {
-    guard let service else { return .none("no service of 'allow' is this") }
+    guard let service else { return .none("no service can name this protocol or ICMP type") }
     let target = target(headers.destination)
     let key = Key(
       prefix: prefix, zone: zone.name, target: target, sender: sender, family: headers.source.family,
@@ -160,7 +162,7 @@ public struct DropReporter: Sendable {
     }
   }
 
-  /// What a destination is to the policy; nil where it is nothing. One that nobody has is taken for this host's own.
+  /// The grant target that contains a destination; nil if none does. The caller then assumes this host.
   private func target(_ address: IPAddress) -> GrantTarget? {
     for other in policy.machines where other.name != machine.name {
       if other.addresses.contains(where: { $0.addresses.contains(address) }) { return .machine(other.name) }
@@ -182,20 +184,22 @@ public struct DropReporter: Sendable {
     var isByAddress = false
     switch (zone.kind, sender) {
     case (.containers, _):
-      return .none("containers are a zone that grants do not name one by one: allow the zone")
+      return .none("a grant cannot name a single container: grant the zone instead")
     case (.tunnel, .machine(let name)): source = .machine(name)
     case (.tunnel, _):
-      guard let tunnel = policy.tunnel(named: zone.name) else { return .none("no tunnel of this name") }
+      guard let tunnel = policy.tunnel(named: zone.name) else {
+        return .none("the policy has no tunnel of this name")
+      }
       guard tunnel.prefixes.contains(where: { $0.contains(headers.source) }) else {
         return .none(
-          "no machine of the policy has its source behind it: give it a zone or a subnet with the prefix")
+          "its source is not behind any machine of the policy: add its prefix to a zone or to 'subnets'")
       }
       source = .tunnel(tunnel.name)
     default:
       source = .prefix(Prefix(headers.source))
       isByAddress = true
     }
-    // The host's own zone may hold the very address that the packet is for: then it is for this host.
+    // The destination can be in a zone of this host and still be the host's own address.
     var candidates: [GrantTarget] = [.machine(machine.name)]
     if let target { candidates.insert(target, at: 0) }
     var obstacle = ""
@@ -207,13 +211,13 @@ public struct DropReporter: Sendable {
           from: isByAddress ? nil : PolicyWords.text(source))
       }
       if obstacle.isEmpty {
-        obstacle = "a grant alone would not: \(view.reason(trace)) (\(view.because(trace)))"
+        obstacle = "a grant is not enough: \(view.reason(trace)) (\(view.because(trace)))"
       }
     }
     return .none(obstacle)
   }
 
-  /// The packet's way were this granted.
+  /// Walks the packet through the ruleset with this grant added.
   private mutating func trace(
     _ headers: CapturedHeaders, _ input: InterfaceName, _ service: Service, from source: GrantSource,
     to target: GrantTarget
@@ -236,7 +240,7 @@ public struct DropReporter: Sendable {
     return view.passage(packet, to: exit(target, input))
   }
 
-  /// The interface by which a packet leaves for a target behind this machine.
+  /// The interface on which a packet leaves for a target behind this machine.
   private func exit(_ target: GrantTarget, _ input: InterfaceName) -> InterfaceName {
     let zone: SiteZone?
     switch target {

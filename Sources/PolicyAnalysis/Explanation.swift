@@ -4,25 +4,26 @@ internal import NetworkModel
 internal import PolicyLanguage
 public import PacketWalk
 
-/// The answer to a question: packets, the machines that they meet, and what each of them does, step by step.
+/// The answer to a question: packets, the machines on their packet path, and what each machine does, step by
+/// step.
 public struct Explanation: Sendable {
-  /// A machine on the way.
+  /// A machine on the packet path.
   public struct Hop: Sendable {
-    /// Its name.
+    /// The name of the machine; for a tunnel, the name of the interface.
     public let machine: String
-    /// What it is on the way.
+    /// The role of the machine on the packet path.
     public let role: Role
-    /// What befalls the packet there; nothing for a tunnel, which has no rules.
+    /// The walk of the packet on this machine; empty for a tunnel, which has no rules.
     public let trace: Trace
-    /// Accept, drop, reject or undetermined.
+    /// The verdict of this machine.
     public let verdict: TraceVerdict
-    /// The line of the policy, or the foreign rule, that decided.
+    /// The line of the policy, or the rule of another table, that decided.
     public let because: String
-    /// What that line is about.
+    /// The reason that the line or rule states.
     public let reason: String
   }
 
-  /// What a machine is on a packet's way.
+  /// The role of a machine on a packet path.
   public enum Role: String, Sendable {
     case sender
     case tunnel
@@ -31,40 +32,40 @@ public struct Explanation: Sendable {
     case receiver
   }
 
-  /// A packet and its way.
+  /// A packet and its packet path.
   public struct Way: Sendable {
-    /// The packet as it sets out.
+    /// The packet as it is sent.
     public let packet: Packet
-    /// The zone of the receiving machine by which it comes.
+    /// The zone of the receiving machine from which the packet arrives.
     public let zone: String
-    /// Who sends it, in the policy's words.
+    /// The sender, in the policy's words.
     public let source: String
-    /// The machines that it meets, in order, up to the first that does not let it on.
+    /// The machines on the packet path, in order, up to the first that does not accept the packet.
     public let hops: [Hop]
 
-    /// The stop that decided: the first that refuses, else the last.
+    /// The hop that decided: the first that does not accept the packet, else the last.
     public var deciding: Hop? { hops.first { $0.verdict != .accept } ?? hops.last }
-    /// What becomes of it.
+    /// The verdict for the packet.
     public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
   }
 
-  /// Every packet that the question is about.
+  /// All packets of the question.
   public let ways: [Way]
 
-  /// What becomes of all of them: accept where all are let in, else what befalls the first that is not.
+  /// The packet that decides the answer: the first that is not accepted, else the first of all.
   public var deciding: Way? { ways.first { $0.verdict != .accept } ?? ways.first }
-  /// What becomes of them.
+  /// The verdict for all packets: accept if all are accepted, else the verdict for the first that is not.
   public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
 
-  /// How far a question goes.
+  /// Which part of the packet path a question covers.
   public enum Reach: Sendable {
-    /// What the asked machine does.
+    /// Only the asked machine.
     case machine
-    /// From the sender's output through the tunnel.
+    /// The whole path, from the sender's output through the tunnel.
     case across
   }
 
-  /// The answer of what a policy compiles to.
+  /// Answers a question with the rulesets that a policy compiles to.
   public init(_ question: Question, of site: CompiledSite, _ reach: Reach) {
     var judges = Set(site.policy.tunnels.compactMap(\.hub)).union([question.target.machine])
     for source in question.sources {
@@ -102,8 +103,8 @@ public struct Explanation: Sendable {
         }
       }
       if path.zone.kind == .tunnel {
-        let tunnel = tunnelStop(path, source, target, paths.policy)
-        // The tunnel is entered behind the sender's, or the routing machine's, rules.
+        let tunnel = tunnelHop(path, source, target, paths.policy)
+        // A packet enters the tunnel after the rules of the sender or of the routing machine.
         let inside = hops.prefix { $0.role == .sender || $0.role == .router }.count
         hops.insert(tunnel, at: inside)
       }
@@ -124,8 +125,9 @@ public struct Explanation: Sendable {
       because: view.because(trace), reason: view.reason(trace))
   }
 
-  /// WireGuard's own check: the destination chooses the peer, and that peer must be allowed the source.
-  private static func tunnelStop(
+  /// WireGuard's own check of AllowedIPs: the destination selects the peer, and the receiving end accepts the
+  /// source only from the peer that has it.
+  private static func tunnelHop(
     _ path: PacketPath, _ source: GrantSource, _ target: GrantTarget, _ policy: Policy
   ) -> Hop {
     let packet = path.packet
@@ -140,14 +142,14 @@ public struct Explanation: Sendable {
     guard let to = owner(of: packet.destination) else {
       return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
-        because: "no peer of \(name) has \(packet.destination) in its AllowedIPs as the policy has them",
-        reason: "WireGuard refuses it")
+        because: "no peer of \(name) has \(packet.destination) in its AllowedIPs, according to the policy",
+        reason: "WireGuard does not send it")
     }
     guard let from = owner(of: packet.source) else {
       return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
-        because: "no peer of \(name) has \(packet.source) in its AllowedIPs as the policy has them",
-        reason: "WireGuard drops it at the other end")
+        because: "no peer of \(name) has \(packet.source) in its AllowedIPs, according to the policy",
+        reason: "WireGuard drops it at the receiving end")
     }
     let relayed = hub.map { $0 != to.name && $0 != from.name } ?? false
     let way = relayed ? "\(from.name) -> \(hub ?? "") -> \(to.name)" : "\(from.name) -> \(to.name)"
@@ -158,10 +160,10 @@ public struct Explanation: Sendable {
         + "\(relayed ? hub ?? "" : from.name)'s")
   }
 
-  /// The answer of packets that were walked elsewhere: through everything that is loaded in a kernel.
+  /// The answer for packets that were walked elsewhere: through all rules that are loaded in a kernel.
   public init(ways: [Way]) { self.ways = ways }
 
-  /// A way on one machine alone.
+  /// A packet path of one machine.
   public static func way(
     _ packet: Packet, _ trace: Trace, from source: String, over zone: String, on view: SiteView
   )
@@ -172,7 +174,7 @@ public struct Explanation: Sendable {
 }
 
 extension GrantSource {
-  /// The machine that it is, or that routes it.
+  /// The machine that this source is, or that routes it; nil if there is none.
   package var machine: String? {
     switch self {
     case .machine(let name), .machineZone(let name, _): name
@@ -182,7 +184,8 @@ extension GrantSource {
 }
 
 extension SiteView {
-  /// The interface by which this machine sends towards another's zone: the tunnel itself, or one of the internet.
+  /// The interface on which this machine sends to another machine's zone: the tunnel, or one of zone
+  /// `internet`.
   func interface(towards zone: SiteZone) -> InterfaceName {
     let internet = zones.first { $0.kind == .internet }.flatMap { interface(of: $0) }
     if zone.kind == .tunnel, case .exact(let name)? = zone.interfaces.first { return name }

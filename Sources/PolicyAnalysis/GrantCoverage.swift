@@ -3,23 +3,23 @@
 public import PolicyLanguage
 internal import PacketSets
 
-/// Which grants the packets of a policy's tests went by. What no test goes by may be taken out, or widened, and every
-/// test still holds.
+/// Which grants the tests of a policy cover. If no test covers a grant, the grant can be removed or widened,
+/// and every test still passes.
 public struct GrantCoverage: Sendable {
-  /// A line of `allow` or `failsafe` that no test's packet went by.
+  /// A line of `allow` or `failsafe` that no test covers.
   public struct Untouched: Sendable {
-    /// The line.
+    /// The place of the grant.
     public let location: SourceLocation
-    /// A line of `tests` whose packets would go by it.
+    /// A line for `tests` that would cover it.
     public let test: String
   }
 
-  /// The combinations of a source, a target and a service that some line grants: how many, and how many of them were
-  /// gone by.
+  /// The number of combinations of a source, a target and a service that the grants contain, and how many of
+  /// them some test covers.
   public let combinations: (touched: Int, all: Int)
-  /// The lines gone by by nothing, as written.
+  /// The grants that no test covers, in the order of the file.
   public let untouched: [Untouched]
-  /// How many lines of `tests` there are.
+  /// The number of lines of `tests`.
   public let tests: Int
 
   init(_ record: Record, _ policy: Policy) {
@@ -37,7 +37,7 @@ public struct GrantCoverage: Sendable {
     tests = policy.tests.count
   }
 
-  /// What there is to say of it, as warnings; of a policy without tests, one.
+  /// One warning for each grant that no test covers; a single one for a policy without tests.
   public var warnings: [Diagnostic] {
     func warning(_ location: SourceLocation, _ message: String, _ help: String) -> Diagnostic {
       Diagnostic(
@@ -47,15 +47,16 @@ public struct GrantCoverage: Sendable {
       return [
         warning(
           SourceLocation(file: first.location.file, line: 1, column: 1), "the policy has no tests",
-          "say what must hold, whoever edits it: begin 'tests' with \(first.test)")
+          "tests check each later edit of the policy: begin 'tests' with \(first.test)")
       ]
     }
     return untouched.map { line in
-      warning(line.location, "no test goes by this grant", "add to 'tests': \(line.test)")
+      warning(line.location, "no test covers this grant", "add to 'tests': \(line.test)")
     }
   }
 
-  /// The pairs of a grant's ends, but for a machine with itself, times its services.
+  /// The number of source and target pairs of a grant, without pairs of a machine with itself, times its
+  /// services.
   private static func combinations(_ grant: Grant) -> Int {
     let own = grant.from.count { source in
       if case .machine(let name) = source { grant.to.contains(.machine(name)) } else { false }
@@ -69,12 +70,12 @@ public struct GrantCoverage: Sendable {
       allow: grant.services.first?.name ?? "")
   }
 
-  /// What was gone by, while tests run.
+  /// Records which grants are covered while tests run.
   struct Record {
     let match: GrantMatch
-    /// By grant.
+    /// The covered combinations, by grant.
     private(set) var touched: [Set<GrantMatch.Combination>]
-    /// Grants whose counter decided, whatever part of them it was.
+    /// Grants whose counter decided, whichever combination matched.
     private(set) var lines: Set<Int> = []
 
     init(_ match: GrantMatch) {
@@ -82,7 +83,8 @@ public struct GrantCoverage: Sendable {
       touched = Array(repeating: [], count: match.grants.count)
     }
 
-    /// Notes packets that are let in all the way to a target, whose machine they reach by a zone.
+    /// Records packets that every machine on the packet path accepts; they arrive at the target's machine
+    /// from a zone.
     mutating func note(
       _ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone
     ) {
@@ -91,7 +93,7 @@ public struct GrantCoverage: Sendable {
       }
     }
 
-    /// Notes the lines whose counter decided of a packet that is let in.
+    /// Records the lines whose counter decided for an accepted packet.
     mutating func note(decidedBy lines: [Int]) { self.lines.formUnion(match.grants(onLines: lines)) }
   }
 }

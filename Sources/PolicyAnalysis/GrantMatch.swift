@@ -4,22 +4,23 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// Which grants of a policy, and which of their parts, speak of packets: by the policy's words alone.
+/// Which grants of a policy, and which of their combinations, match packets. Only the policy is read, not a
+/// ruleset.
 struct GrantMatch {
-  /// A source, a target and a service of a grant, by their places in it.
+  /// A source, a target and a service of a grant, as indices into its lists.
   struct Combination: Hashable {
     let source: Int
     let target: Int
     package let service: Int
   }
 
-  /// The lines of `allow`, then those of `failsafe`.
+  /// The grants of `allow`, then those of `failsafe`.
   let grants: [Grant]
   private let policy: Policy
   private let machines: [String: Machine]
-  /// Lists that some grant names, by family.
+  /// The addresses of the lists that grants name, by name and family.
   private let lists: [String: [AddressFamily: IntervalSet]]
-  /// The packets of each grant's services.
+  /// The packets of the services, by grant and service.
   private let numbers: [[IntervalSet]]
   private let byTarget: [GrantTarget: [Int]]
   private let byLine: [Int: [Int]]
@@ -31,7 +32,7 @@ struct GrantMatch {
     var byTarget: [GrantTarget: [Int]] = [:]
     var byLine: [Int: [Int]] = [:]
     var lists: [String: [AddressFamily: IntervalSet]] = [:]
-    // Nobody asks where there is no test, and apply is not to wait for it.
+    // A policy without tests needs no index, and `apply` must not wait for one.
     for (index, grant) in grants.enumerated() where !policy.tests.isEmpty {
       for target in grant.to { byTarget[target, default: []].append(index) }
       byLine[grant.location.line, default: []].append(index)
@@ -51,7 +52,8 @@ struct GrantMatch {
   /// The grants that begin on these lines.
   func grants(onLines lines: [Int]) -> [Int] { lines.flatMap { byLine[$0] ?? [] } }
 
-  /// The combinations of each grant that let in some of these packets to a target, which come to its machine by a zone.
+  /// The combinations of each grant that accept some of these packets to a target. The packets arrive at the
+  /// target's machine from a zone.
   func combinations(_ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone)
     -> [(grant: Int, combinations: [Combination])]
   {
@@ -71,7 +73,7 @@ struct GrantMatch {
     }
   }
 
-  /// Whether what a grant names has the source of some packet that comes to a machine by a zone.
+  /// Whether the source of a grant contains the source of some packet that arrives at a machine from a zone.
   private func letsIn(
     _ granted: GrantSource, _ spaces: [PacketSpace], _ receiver: String, _ zone: SiteZone
   ) -> Bool {

@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// What the grants of a policy open on one machine, read from the policy's words alone: nothing of the compiler is used,
-/// so that its work can be held against this.
+/// What the grants of a policy open on one machine, derived from the policy without the compiler, so that the
+/// compiled ruleset can be compared with it.
 struct GrantedTraffic {
-  /// Packets to the machine itself that some grant lets in from a zone.
+  /// Packets to the machine itself that a grant accepts from a zone.
   struct Arrival: Hashable {
     let zone: SiteZone
     let ports: [ServicePort]
@@ -15,7 +15,7 @@ struct GrantedTraffic {
     var condition: Condition = .none
   }
 
-  /// Packets that the machine passes on because a grant says so.
+  /// Packets that the machine forwards because of a grant.
   struct Passage {
     let zone: SiteZone
     let ports: [ServicePort]
@@ -29,7 +29,7 @@ struct GrantedTraffic {
     case prefixes([Prefix])
   }
 
-  /// What answers to the host's own DHCP clients must be beside their port.
+  /// A further condition on packets to the ports of the host's own DHCP clients.
   enum Condition: Hashable {
     case none
     case dhcp
@@ -38,7 +38,7 @@ struct GrantedTraffic {
 
   enum Exit: Hashable {
     case interfaces([InterfacePattern])
-    /// Any that is not a tunnel.
+    /// Any interface that is not a tunnel.
     case anyNetwork
   }
 
@@ -51,7 +51,7 @@ struct GrantedTraffic {
   /// The subnets of other machines that share a tunnel with this one.
   private let neighbours: [(subnet: Prefix, machine: Machine)]
 
-  /// What is granted on a machine on a day. `machines` are the policy's, by name.
+  /// What is granted on a machine on a day. `machines` are the machines of the policy by name.
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
     grants: GrantIndex
@@ -95,14 +95,15 @@ struct GrantedTraffic {
     passages.removeAll { !Self.isPossible($0) }
   }
 
-  /// Whether some packet can have a source and a destination of the passage: both of one family.
+  /// Whether a packet can match both the sources and the destinations: some of them must have the same
+  /// family.
   private static func isPossible(_ passage: Passage) -> Bool {
     guard case .prefixes(let sources) = passage.sources else { return !passage.destinations.isEmpty }
     return passage.destinations.contains { destination in sources.contains { $0.family == destination.family }
     }
   }
 
-  /// The sources of each zone together, in the order of the zones.
+  /// Merges the sources of each zone, in the order of the zones.
   private func byZone(_ parts: [(SiteZone, Sources)]) -> [(SiteZone, Sources)] {
     if parts.count < 2 { return parts }
     return zones.compactMap { zone in
@@ -136,7 +137,7 @@ struct GrantedTraffic {
     switch target {
     case .machine: arrivals.append(Arrival(zone: zone, ports: ports, sources: sources))
     case .zone(_, let name):
-      // Hosts of one zone reach each other without the machine.
+      // Hosts of one zone reach each other without passing this machine.
       guard name != zone.name, let home = machine.zone(named: name) else { return }
       passages.append(
         Passage(
@@ -153,14 +154,14 @@ struct GrantedTraffic {
 
   private func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
 
-  /// The tunnels in which both machines have addresses.
+  /// The tunnels in which this machine and another one have addresses.
   private func tunnels(with other: Machine) -> [Tunnel] {
     policy.tunnels.filter {
       !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
     }
   }
 
-  /// Where a source comes to the machine, and who it is there.
+  /// The zones from which a source arrives at the machine, and its addresses there.
   private func arrivals(of source: GrantSource, _ machines: [String: Machine]) -> [(SiteZone, Sources)] {
     switch source {
     case .machine(let name):
@@ -189,8 +190,9 @@ struct GrantedTraffic {
     }
   }
 
-  /// The zones where an address belongs, by the table of the language: the tunnel that has it, the zone that has it, the
-  /// tunnels to the machine behind which it is, or else every zone of a network that does not say what it has.
+  /// The zones that are the home of an address, as policy-language.md defines it: the tunnel that has it,
+  /// else the zone that has it, else the tunnels to the machine behind which it is, else `internet` and every
+  /// network zone without prefixes.
   private func homes(of prefix: Prefix) -> [SiteZone] {
     if let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }) {
       return tunnel.prefixes.contains { $0.contains(prefix) }
@@ -211,7 +213,8 @@ struct GrantedTraffic {
     zones.filter { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty && prefix.length > 0) }
   }
 
-  /// Where a source enters the machine to be sent on into a tunnel: as the tunnel's hub, or out of a zone of its own.
+  /// The zones from which a source enters the machine to be forwarded into a tunnel: as the tunnel's hub, or
+  /// from one of the machine's own zones.
   private func departures(
     of source: GrantSource, into tunnel: Tunnel, _ machines: [String: Machine]
   ) -> [(SiteZone, Sources)] {
@@ -259,8 +262,9 @@ struct GrantedTraffic {
   }
 }
 
-/// The grants of a policy by the machines that they concern, so that a thousand machines need not read all of them each.
-/// The compiler has an index of its own: a proof that shared it would not find a grant that the index leaves out.
+/// The grants of a policy by the machines that they concern, so that a thousand machines need not read all
+/// grants each. The compiler has an index of its own: a proof that shared it would not find a grant that the
+/// index omits.
 struct GrantIndex {
   private let all: [Grant]
   private let byMachine: [String: [Int]]
@@ -286,7 +290,8 @@ struct GrantIndex {
     self.byMachine = byMachine
   }
 
-  /// Grants of which the machine may let something in or on: to it, out of its zones, and all where it is a hub.
+  /// Grants whose traffic the machine may receive or forward: to it, from its zones, and all grants if it is
+  /// a hub.
   func concerning(_ machine: Machine) -> [Grant] {
     if hubs.contains(machine.name) { return all }
     return (byMachine[machine.name] ?? []).map { all[$0] }

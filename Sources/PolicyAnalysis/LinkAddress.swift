@@ -3,7 +3,8 @@
 package import NetworkModel
 internal import PacketSets
 
-/// Source addresses that belong to the zone of the interface by which they come, whatever its prefixes are.
+/// Source addresses that belong to the zone of the interface on which they arrive, independent of its
+/// prefixes.
 package enum LinkAddress {
   /// 169.254.0.0/16 (RFC 3927 section 2.1), fe80::/10 (RFC 4291 section 2.5.6), and the unspecified addresses.
   static func all(_ family: AddressFamily) -> IntervalSet {
@@ -14,6 +15,6 @@ package enum LinkAddress {
         .union(unspecified)
   }
 
-  /// Whether an address is one of them.
+  /// Whether an address is one of these.
   package static func isOfLink(_ address: IPAddress) -> Bool { all(address.family).contains(address.bits) }
 }

@@ -5,16 +5,17 @@ internal import PacketSets
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Who reaches what through one machine's table: the first packets of flows that it lets pass, all of them, as classes.
+/// Who reaches what through one machine's table: all first packets of flows that the table accepts, as packet
+/// spaces.
 struct MachineReach: Sendable {
-  /// For the machine itself: input, source and service count.
+  /// To the machine itself, by input, source and service.
   package let arrivals: [PacketSpace]
-  /// Through it: input, output, source, destination and service count.
+  /// Through the machine, by input, output, source, destination and service.
   let passages: [PacketSpace]
-  /// From it: output, destination and service count.
+  /// From the machine, by output, destination and service.
   let departures: [PacketSpace]
 
-  /// Nobody reaches anything.
+  /// Nothing is reachable.
   static let nothing = MachineReach(arrivals: [], passages: [], departures: [])
 
   private init(arrivals: [PacketSpace], passages: [PacketSpace], departures: [PacketSpace]) {
@@ -23,7 +24,7 @@ struct MachineReach: Sendable {
     self.departures = departures
   }
 
-  /// What a table lets pass; of no table at all, everything.
+  /// What a table accepts; without a table, everything.
   init(_ table: KernelTable?) {
     let walk = SpaceWalk(table ?? KernelTable(family: NFT.familyInet, name: ""))
     let notLoopback = IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(.loopback)))
@@ -35,21 +36,22 @@ struct MachineReach: Sendable {
     {
       AddressFamily.allCases.compactMap { family in
         PacketSpace(family, input: input, output: output).narrowed(
-          Self.opening + [
+          Self.firstPacket + [
             (.destinationType, IntervalSet(UInt128(type.rawValue))),
             input == .present ? (.input, notLoopback) : (.output, notLoopback),
             (.service, Self.services(family)),
           ])
       }
     }
-    // What the later hooks let pass hangs on few things: it is worked out once, not for each way through ingress.
+    // The verdicts of the later hooks depend on few fields: compute them once, not for each class behind
+    // ingress.
     let local = first(.present, .absent, .local)
     arrivals = Self.projected(
       Self.crossed(accepted(local, NFT.hookPrerouting), accepted(local, NFT.hookInput)),
       [.input, .source, .service])
     let through = accepted(
       accepted(first(.present, .present, .unicast), NFT.hookForward), NFT.hookPostrouting)
-    // After ingress a packet has an output too.
+    // Behind ingress a packet also has an output.
     let arriving = PacketSpace.Field.allCases.filter { $0 != .output }
     let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).map { $0.keeping(arriving) }
     passages = Self.projected(
@@ -59,38 +61,40 @@ struct MachineReach: Sendable {
       [.output, .destination, .service])
   }
 
-  /// Either family has an ICMP of its own, and no host answers the other's.
+  /// The services of a family. Each family has its own ICMP, and no host answers that of the other.
   package static func services(_ family: AddressFamily) -> IntervalSet {
     IntervalSet(0, .max).subtracting(PacketSpace.Service.all(family == .ipv4 ? .icmpv6 : .icmp))
   }
 
-  /// What makes a packet the first of its flow. Answers of DHCP servers (RFC 2131 section 4.1, RFC 8415 section 7.2), which
-  /// every host of ours takes, come from ports that nobody else sends from.
-  static let opening: [(PacketSpace.Field, IntervalSet)] = [
+  /// The conditions of the first packet of a flow. The source ports of DHCP servers (RFC 2131 section 4.1,
+  /// RFC 8415 section 7.2) are excluded: every compiled ruleset accepts their answers, and other programs do
+  /// not send from them.
+  static let firstPacket: [(PacketSpace.Field, IntervalSet)] = [
     (
       .connection,
       PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
     ),
-    // Of FIN, SYN, RST and ACK the SYN alone; others may be set (RFC 3168 section 6.1.1).
+    // Of FIN, SYN, RST and ACK, only SYN is set. Other flags may be set (RFC 3168 section 6.1.1).
     (.tcpFlags, IntervalSet((0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })),
     (.sourcePort, IntervalSet(0, 0xffff).subtracting(IntervalSet([67, 547] as [UInt128]))),
   ]
 
-  /// What is in both.
+  /// The packets that are in both.
   private static func crossed(_ many: [PacketSpace], _ few: [PacketSpace]) -> [PacketSpace] {
     var result: [PacketSpace] = []
     for one in many { for two in few { if let both = one.intersection(two) { result.append(both) } } }
     return result
   }
 
-  /// Whether there is such a packet, whatever its other fields.
+  /// Removes all fields except these: a class remains if a packet with any values of the other fields exists.
   private static func projected(_ spaces: [PacketSpace], _ fields: [PacketSpace.Field]) -> [PacketSpace] {
     PacketSpace.coalesced(spaces.map { $0.keeping(fields) })
   }
 }
 
 extension KernelTable {
-  /// Whether both do the same to every packet, word by word: comments, handles and the table's name do not count.
+  /// Whether both have the same rules and sets, compared literally. Comments, handles and the table's name
+  /// are ignored.
   func behaves(like other: KernelTable) -> Bool {
     guard chains.count == other.chains.count, sets.count == other.sets.count, flags == other.flags else {
       return false

@@ -5,47 +5,48 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
 
-/// What a machine's ruleset has to do with every packet there can be, at each place where it sees them: the policy
-/// language's meaning, said once more in classes of packets. A ruleset is right where it does the same.
+/// What a machine's ruleset must do with every possible packet, at each base chain: the meaning of the
+/// policy, written a second time as packet spaces. A ruleset is correct if it does the same.
 ///
-/// Each place is specified by itself, since any other table may have changed a packet between two of them.
+/// Each place is specified independently, because another table may change a packet between two of them.
 struct MachineSpecification {
-  /// What is to befall a class of packets.
+  /// The required result for a packet space at a place.
   enum Outcome: CaseIterable {
-    /// Passes this place.
+    /// Accepted at this place.
     case accept
-    /// Passes this place, counted for a grant.
+    /// Accepted at this place, and counted for a grant.
     case granted
-    /// Is dropped without an answer, and counted.
+    /// Dropped without an answer, and counted.
     case drop
-    /// Is refused with an ICMP error, and counted.
+    /// Rejected with an ICMP error, and counted.
     case reject
-    /// Is refused with a TCP reset, and counted.
+    /// Rejected with a TCP reset, and counted.
     case reset
   }
 
-  /// Packets that fare alike for one reason.
+  /// Packets that have the same required outcome for one reason.
   struct Clause {
     let claim: ProofClaim
     let spaces: [PacketSpace]
     let outcome: Outcome
   }
 
-  /// A place where the machine's table sees packets.
+  /// A place where the machine's table sees packets: one base chain.
   struct Place {
     /// The base chain.
     let chain: String
-    /// Everything that may come there.
+    /// All packets that can arrive there.
     let everything: [PacketSpace]
-    /// No packet is in two of them.
+    /// The clauses. No packet is in two of them.
     let clauses: [Clause]
-    /// What grants let through of what no clause speaks of; all else of that is dropped.
+    /// The packets that grants accept, of those that no clause covers. The other packets that no clause
+    /// covers are dropped.
     let granted: (claim: ProofClaim, spaces: [PacketSpace])?
-    /// What no clause speaks of.
+    /// The packets that no clause covers.
     let rest: [PacketSpace]
   }
 
-  /// Where each base chain has to be hooked in for its place to be what it is specified as.
+  /// The hook and the priorities that each base chain must have, so that its place is the specified one.
   private static let hooks: [String: (hook: UInt32, priorities: ClosedRange<Int32>)] = [
     // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
     // NF_IP_PRI_CONNTRACK_DEFRAG is -400.
@@ -53,11 +54,12 @@ struct MachineSpecification {
     "ingress": (NFT.hookPrerouting, -199 ... -101),
     "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
     "output": (NFT.hookOutput, .min ... .max),
-    // Behind NF_IP_PRI_NAT_SRC (100), when the source is what leaves.
+    // After NF_IP_PRI_NAT_SRC (100): the source is already the translated one.
     "postrouting": (NFT.hookPostrouting, 101 ... .max),
   ]
 
-  /// The base chains of a table that are not hooked in where they belong: there, they see no packet.
+  /// The base chains of a table with a wrong hook, priority or type. The proof treats them as if they saw no
+  /// packet.
   static func misplaced(in table: KernelTable) -> Set<String> {
     Set(
       table.chains.compactMap { chain in
@@ -78,12 +80,12 @@ struct MachineSpecification {
     writer = SpecificationWriter(policy, machine, machines, traffic, live)
   }
 
-  /// The places where grants and addresses decide: they differ from machine to machine.
+  /// The places where grants and addresses decide. They differ from machine to machine.
   var ingressPlaces: [(chain: String, place: () -> Place)] {
     [("sources", writer.sources), ("raw", writer.raw), ("ingress", writer.ingress)]
   }
 
-  /// The base chains after ingress, each with what is specified of it.
+  /// The base chains behind ingress, each with its specification.
   var chainsBehind: [(chain: String, place: () -> Place)] {
     [
       ("input", writer.input), ("forward", writer.forward), ("output", writer.output),
@@ -91,42 +93,42 @@ struct MachineSpecification {
     ]
   }
 
-  /// What the places after ingress hang on.
+  /// What the places behind ingress depend on.
   var signature: SpecificationWriter.Signature { writer.signature }
 }
 
-/// One property that a proof is about.
+/// A property that a proof checks.
 public enum ProofClaim: String, Sendable, CaseIterable {
-  /// No source reaches a service that no grant gives it: not from outside a tunnel, not inside one.
-  case ungranted = "nothing ungranted passes"
-  /// What is granted gets through, at every packet of its flow.
-  case granted = "what is granted passes"
-  /// Between machines of `encrypt` nothing leaves or enters in the clear.
-  case encrypted = "nothing between encrypted machines is in the clear"
-  /// Tunnel addresses pass on their tunnel alone.
-  case tunnelAddresses = "a tunnel address passes on its tunnel alone"
-  /// Addresses of a zone, and those behind another machine, are sources there alone.
-  case zoneSources = "an address is a source where it belongs alone"
-  /// Addresses that no wire carries are dropped first.
-  case impossible = "an address that no wire carries is dropped"
-  /// No packet is forwarded by a way that its sender wrote into it.
-  case sourceRoutes = "no sender chooses the way"
-  /// An interface with a tunnel's name is believed if it is one.
-  case linkTypes = "a tunnel's interface has a tunnel's link type"
-  /// Routes are not changed by neighbours that are no routers.
-  case redirects = "no redirect and no container changes a route"
-  /// What is inside a tunnel or behind it leaves by the tunnel alone.
-  case tunnelOnly = "a tunnel's destinations are reached by it alone"
-  /// What only hosts speak is not forwarded from containers.
-  case hostServices = "containers do not speak as their host"
+  /// No source reaches a service without a grant, neither from outside a tunnel nor inside one.
+  case ungranted = "traffic without a grant does not pass"
+  /// Every packet of a granted flow passes.
+  case granted = "granted traffic passes"
+  /// Traffic between machines of `encrypt` neither leaves nor enters in the clear.
+  case encrypted = "traffic between machines of 'encrypt' is never in the clear"
+  /// Tunnel addresses pass only on their tunnel.
+  case tunnelAddresses = "a tunnel address passes only on its tunnel"
+  /// Addresses of a zone, and addresses behind another machine, are accepted as sources only on their home.
+  case zoneSources = "a source address is accepted only on its home"
+  /// Packets with addresses that are not valid on a network are dropped first.
+  case impossible = "a packet with an address that is not valid on a network is dropped"
+  /// No packet with a source route is accepted.
+  case sourceRoutes = "a source-routed packet is dropped"
+  /// Packets from an interface with a tunnel's name are accepted only if its link type is a tunnel's.
+  case linkTypes = "an interface with a tunnel's name must have a tunnel's link type"
+  /// ICMP redirects, and router advertisements from tunnels and containers, do not change routes.
+  case redirects = "no redirect, tunnel or container changes a route"
+  /// Packets to addresses inside a tunnel or behind it leave only through the tunnel.
+  case tunnelOnly = "the destinations of a tunnel are reached only through it"
+  /// Services that only hosts use are not forwarded from containers.
+  case hostServices = "containers do not use services between hosts"
   /// Blocked lists are dropped first.
   case blocked = "blocked sources are dropped first"
-  /// First packets to closed ports cost no connection.
-  case closedPorts = "a closed port costs no tracked connection"
-  /// Nothing is forwarded but containers' traffic outward and what grants route.
-  case forwarded = "nothing is forwarded that is not granted"
-  /// What cannot be a packet of a connection is dropped, and no connection is taken up in its middle.
-  case midstream = "no connection is taken up in its middle"
-  /// Loopback, replies, errors, discovery and what hosts and containers send work.
-  case works = "what must work, works"
+  /// A first packet to a closed port creates no conntrack entry.
+  case closedPorts = "a packet to a closed port creates no conntrack entry"
+  /// Only outbound traffic of containers and granted traffic are forwarded.
+  case forwarded = "traffic without a grant is not forwarded"
+  /// Packets that belong to no connection are refused, and conntrack does not pick up a connection midstream.
+  case midstream = "no connection is picked up midstream"
+  /// Loopback, replies, ICMP errors, neighbour discovery and outbound traffic of hosts and containers pass.
+  case works = "replies, errors, discovery and outbound traffic pass"
 }

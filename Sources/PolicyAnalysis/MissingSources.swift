@@ -4,26 +4,27 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// The part of an `allow` that does not hold, in a line.
+/// The part of an `allow` test that does not pass, as one line of text.
 struct MissingSources {
-  /// Prefixes, ports and the like that are named before the rest is counted.
+  /// The number of prefixes, ports and the like that are named; of the others only the number is printed.
   private static let mostNamed = 3
 
-  /// The fields that the text is about.
+  /// The fields that the text describes.
   static let fields: [PacketSpace.Field] = [.source, .destination, .service]
 
-  /// What the test claims and what of it does not pass, in one family.
+  /// The packets that the test is about and those of them that do not pass, in one family.
   struct Part {
-    /// Where the packets come to the target's machine.
+    /// The zone from which the packets arrive at the target's machine.
     let zone: String
     let family: AddressFamily
-    /// Every source that the test names, also those that the policy excludes.
+    /// All sources that the test names, including those that the policy excludes.
     var whole: IntervalSet
     var claimed: PacketSpace
     var missing: [PacketSpace]
   }
 
-  /// One part for each zone and family: packets that come over a hub and the hub's own are one source's.
+  /// Merges the parts to one for each zone and family: packets over a hub and packets of the hub itself have
+  /// one source.
   private static func merged(_ parts: [Part]) -> [Part] {
     parts.reduce(into: []) { merged, part in
       guard let place = merged.firstIndex(where: { $0.zone == part.zone && $0.family == part.family }) else {
@@ -35,14 +36,14 @@ struct MissingSources {
     }
   }
 
-  /// What does not pass, where that is not everything; nil where it is.
+  /// What does not pass; nil if nothing passes.
   package static func text(_ parts: [Part], _ source: GrantSource) -> String? {
     let parts = merged(parts)
     let isWhole = parts.allSatisfy { part in
       part.missing.reduce([part.claimed]) { rest, one in rest.flatMap { $0.subtracting(one) } }.isEmpty
     }
     if isWhole { return nil }
-    // Where neither family of the source is let in, the text does not distinguish them.
+    // If neither family of the source is let in, the text does not distinguish them.
     let families =
       parts.allSatisfy { part in
         IntervalSet.union(part.missing.map { $0[.source] }).isSuperset(of: part.claimed[.source])
@@ -61,7 +62,7 @@ struct MissingSources {
       }
       words.append(text)
     }
-    // A source that comes by several zones lacks the same in each.
+    // For a source that arrives from several zones, the text is the same for each.
     return words.unique.joined(separator: "; ")
   }
 
@@ -77,7 +78,7 @@ struct MissingSources {
         ? "no \(family) address of \(PolicyWords.text(source)) is let in"
         : "no address of \(PolicyWords.text(source)) is let in"
     }
-    // What the policy excludes does not pass either: named along, it makes for fewer prefixes.
+    // Addresses that the policy excludes do not pass either. To include them can give fewer prefixes.
     let all = ReachNames.prefixes(
       missing.union(part.whole.subtracting(claimed)), part.family)
     let exact = ReachNames.prefixes(missing, part.family)
@@ -100,7 +101,7 @@ struct MissingSources {
   }
 }
 
-/// Services as ports, whatever the policy calls them.
+/// Services as ports, without the policy's names for them.
 enum PortWords {
   static func names(_ numbers: IntervalSet) -> [String] {
     numbers.intervals.flatMap { interval -> [String] in

@@ -4,33 +4,33 @@ package import NetworkModel
 package import PolicyLanguage
 package import PacketWalk
 
-/// A packet and the machines that judge it, in the order in which it meets them.
+/// A packet and its packet path: the machines that it passes, in order.
 struct PacketPath {
-  /// What a machine on the way does with it.
+  /// A machine on the path, with the walk of the packet there.
   struct Hop {
     let machine: String
     let trace: Trace
   }
 
   let packet: Packet
-  /// The zone of the receiving machine by which it comes.
+  /// The zone of the receiving machine from which the packet arrives.
   package let zone: SiteZone
   let hops: [Hop]
 
-  /// The first machine that does not let it on.
+  /// The first machine that does not accept the packet.
   package var refusal: Hop? { hops.first { $0.trace.verdict != .accept } }
 }
 
-/// The packets between the ends that a test or a question names: each, in both address families, is sent along its way.
+/// The packet paths between the ends that a test or a question names, in both address families.
 package struct PacketPaths {
-  /// A way into a machine, and the addresses that the source has there.
+  /// A zone from which a source arrives at a machine, and the addresses that the source has there.
   package struct Arrival {
     package let zone: SiteZone
-    /// Some of its addresses, which stand for all where one packet is shown.
+    /// Example addresses, for packets that are shown.
     package let sources: [IPAddress]
-    /// All of them.
+    /// All addresses.
     let addresses: Addresses
-    /// Addresses that are the source's own elsewhere, and that it may send from here too.
+    /// Addresses that the source has on other interfaces. It can send from them here too, as spoofed packets.
     var spoofed: [Prefix] = []
   }
 
@@ -38,19 +38,19 @@ package struct PacketPaths {
   package enum Addresses {
     case any
     case prefixes([Prefix])
-    /// Those that a zone of the receiving machine can have.
+    /// The addresses that a zone of the receiving machine can have.
     case zone(SiteZone)
   }
 
   let policy: Policy
-  /// The machines that packets may meet.
+  /// The views of the machines that packets may pass.
   package let views: [String: SiteView]
   let machines: [String: Machine]
 
-  /// The machines that the policy's tests meet.
+  /// Creates the paths with the machines that the policy's tests need.
   init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
 
-  /// These machines.
+  /// Creates the paths with these machines.
   package init(_ site: CompiledSite, judges: Set<String>) {
     policy = site.policy
     views = Dictionary(
@@ -59,7 +59,7 @@ package struct PacketPaths {
     machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Receivers, hubs, and those that route a source into a tunnel.
+  /// Receivers, hubs, and machines that route a source into a tunnel.
   private static func judges(of policy: Policy) -> Set<String> {
     if policy.tests.isEmpty { return [] }
     var names = Set(policy.tunnels.compactMap(\.hub))
@@ -78,7 +78,8 @@ package struct PacketPaths {
     return names
   }
 
-  /// The ways by which a source comes to a target, over what the test names or else by its own.
+  /// The zones from which a source arrives at a target: the one that the test names with `over`, else the
+  /// source's own.
   package func arrivals(_ source: GrantSource, at target: GrantTarget, over: String?) -> [Arrival] {
     guard let receiver = views[target.machine] else { return [] }
     let forced = over.flatMap(receiver.zone)
@@ -92,14 +93,16 @@ package struct PacketPaths {
         Arrival(zone: $0, sources: sources, addresses: .prefixes(prefixes))
       }
     }
-    /// Whatever arrives on a zone's interfaces; over another zone, the sources that the zone can have.
+    /// Any source that arrives on the zone's interfaces; over another zone, the sources that the zone can
+    /// have.
     func own(_ name: String) -> [Arrival] {
       guard let home = receiver.zone(named: name) else { return [] }
       let zone = forced ?? home
       return [
         Arrival(
           zone: zone, sources: receiver.anyone(in: zone),
-          // Other sources than those of a zone with prefixes are not of the zone, though they come by its interfaces.
+          // In a zone with prefixes, other sources do not belong to the zone, though they arrive on its
+          // interfaces.
           addresses: zone == home && (home.kind != .network || home.prefixes.isEmpty) ? .any : .zone(home))
       ]
     }
@@ -112,7 +115,7 @@ package struct PacketPaths {
           let own = tunnel.map { machine.addresses(in: $0.name) } ?? []
           return Arrival(zone: zone, sources: own, addresses: .prefixes(own.map { Prefix($0) }))
         }
-        // Outside the tunnel it has its public address, and whatever it claims to have.
+        // Outside the tunnel it sends from its public address, and can spoof others.
         if case .addresses(let own) = machine.endpoint {
           return Arrival(
             zone: zone, sources: own, addresses: .prefixes(own.map { Prefix($0) }),
@@ -144,7 +147,7 @@ package struct PacketPaths {
     }
   }
 
-  /// Every packet from a source to a target for one port, by these ways.
+  /// Every packet path from a source to a target for one port, over these arrivals.
   func paths(
     _ arrivals: [Arrival], _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
   ) -> [PacketPath] {
@@ -159,7 +162,7 @@ package struct PacketPaths {
     }
   }
 
-  /// An address of the target, which stands for all where one packet is shown.
+  /// An example address of the target, for packets that are shown.
   func destination(
     _ target: GrantTarget, _ receiver: SiteView, _ zone: SiteZone, _ family: AddressFamily
   ) -> IPAddress? {
@@ -173,7 +176,7 @@ package struct PacketPaths {
       {
         return address
       }
-      // Any address of its own that is not in a tunnel stands for all.
+      // An example for all of its addresses outside tunnels.
       return family == .ipv4 ? IPAddress("192.0.2.77") : IPAddress("2001:db8::77")
     case .zone(_, let name):
       return receiver.machine.zone(named: name)?.prefixes.first { $0.family == family }.map {
@@ -197,7 +200,7 @@ package struct PacketPaths {
     }
   }
 
-  /// A packet on its way, by one interface of each zone.
+  /// Walks a packet along its path, with one interface of each zone.
   private func path(_ packet: Packet, _ zone: SiteZone, _ segments: [PathSegment]) -> PacketPath? {
     var hops: [PacketPath.Hop] = []
     for segment in segments {

@@ -6,7 +6,7 @@ internal import Ruleset
 internal import PacketWalk
 internal import PacketSets
 
-/// A machine on the way of packets: the zone by which they come to it, and where they leave it.
+/// A machine on a packet path: the zone from which packets arrive, and the zone to which they leave.
 struct PathSegment: Hashable {
   /// Where a machine sends what it forwards.
   enum Exit {
@@ -15,25 +15,25 @@ struct PathSegment: Hashable {
     case anyNetwork(SiteZone)
   }
 
-  /// The interfaces of one packet.
+  /// The interfaces of one packet on one machine.
   struct Names {
     let input: InterfaceName
-    /// Nil where the packet is for the machine itself.
+    /// The output interface; nil if the packet is for the machine itself.
     let output: InterfaceName?
   }
 
   let machine: String
   let entry: SiteZone
-  /// Nil where the packets are for the machine itself.
+  /// Nil if the packets are for the machine itself.
   let exit: Exit?
 
-  /// What the packets' destination is to the machine.
+  /// The address type of the packets' destination on the machine.
   var destinationType: AddressType { exit == nil ? .local : .unicast }
 
-  /// The interfaces by which packets come, as numbers.
+  /// The interfaces on which packets arrive, as numbers.
   func inputs(_ names: ReachNames) -> IntervalSet { names.inputs(entry) }
 
-  /// The interfaces by which packets leave, as numbers; nil where they are for the machine itself.
+  /// The interfaces on which packets leave, as numbers; nil if they are for the machine itself.
   func outputs(_ names: ReachNames) -> IntervalSet? {
     switch exit {
     case nil: nil
@@ -46,7 +46,7 @@ struct PathSegment: Hashable {
     }
   }
 
-  /// One interface of each side, by a name that it may have; nil where a zone has no interface.
+  /// One possible interface name of each side; nil if a zone has no interface.
   func names(_ view: SiteView) -> Names? {
     guard let input = view.interface(of: entry) else { return nil }
     switch exit {
@@ -56,7 +56,7 @@ struct PathSegment: Hashable {
     }
   }
 
-  /// What the machine does with a packet that comes and leaves by these interfaces.
+  /// Walks a packet that arrives and leaves on these interfaces.
   func trace(_ packet: Packet, _ names: Names, _ view: SiteView) -> Trace {
     var packet = packet
     packet.input = names.input
@@ -65,19 +65,19 @@ struct PathSegment: Hashable {
     return view.passage(packet, to: output)
   }
 
-  /// Legs of one machine between the same zones are the same.
+  /// Two segments are equal if they have the same machine, entry zone and exit zone.
   static func == (left: Self, right: Self) -> Bool {
     left.machine == right.machine && left.entry.name == right.entry.name && left.exitName == right.exitName
   }
 
-  /// Takes in what makes two equal.
+  /// Hashes the fields that `==` compares.
   package func hash(into hasher: inout Hasher) {
     hasher.combine(machine)
     hasher.combine(entry.name)
     hasher.combine(exitName)
   }
 
-  /// Zones have no empty name.
+  /// The name of the exit zone; empty for any network, because no zone has an empty name.
   private var exitName: String? {
     switch exit {
     case nil: nil
@@ -88,21 +88,21 @@ struct PathSegment: Hashable {
 }
 
 extension PacketPaths {
-  /// Whether packets in a tunnel come from its hub itself, or over it.
+  /// Whether packets in a tunnel come from its hub itself, or are relayed by it.
   enum Relay {
     case direct
     case relayed
   }
 
-  /// The machines between a source and a target, in order; nil where the receiver has no such zone. Where packets come in
-  /// a tunnel with a hub, the hub is among them for those that it relays.
+  /// The machines between a source and a target, in order; nil if the receiver does not have the zone. For
+  /// relayed packets in a tunnel with a hub, the hub is one of them.
   func segments(_ source: GrantSource, _ target: GrantTarget, _ zone: SiteZone, _ relay: Relay)
     -> [PathSegment]?
   {
     guard let receiver = views[target.machine] else { return nil }
     var segments: [PathSegment] = []
     if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
-      // A source behind another machine is routed into the tunnel there.
+      // Another machine routes a source behind it into the tunnel.
       if let (name, home) = router(of: source, to: receiver.machine) {
         segments.append(PathSegment(machine: name, entry: home, exit: .zone(zone)))
       }
@@ -127,8 +127,8 @@ extension PacketPaths {
     return segments + [PathSegment(machine: receiver.machine.name, entry: zone, exit: exit)]
   }
 
-  /// The machine that routes a source into a tunnel, and the zone where it comes from; nil where it is none of the policy's,
-  /// or does not say.
+  /// The machine that routes a source into a tunnel, and the zone from which the source arrives there; nil if
+  /// no machine of the policy routes it, or if that machine has no zone for it.
   private func router(of source: GrantSource, to receiver: Machine) -> (name: String, zone: SiteZone)? {
     switch source {
     case .machineZone(let name, let zone) where name != receiver.name:
@@ -145,18 +145,19 @@ extension PacketPaths {
     }
   }
 
-  /// The hub that packets of a source to a target go over; nil where it is one of the two, or there is none.
+  /// The hub that relays packets of a source to a target; nil if the tunnel has no hub, or if the hub is the
+  /// source or the target.
   func hub(of tunnel: Tunnel, _ source: GrantSource, _ target: GrantTarget) -> String? {
     guard let hub = tunnel.hub, hub != target.machine, hub != source.machine else { return nil }
     return hub
   }
 
-  /// Whether an address is one of the hub's own in the tunnel that a zone is.
+  /// Whether an address is one of the hub's addresses in the tunnel of this zone.
   func isHub(_ address: IPAddress, of zone: SiteZone) -> Bool {
     hubAddresses(zone).contains(address)
   }
 
-  /// The addresses of a tunnel's hub in it; empty where the zone is no tunnel, or has no hub.
+  /// The addresses that a tunnel's hub has in the tunnel; empty if the zone is not a tunnel, or has no hub.
   func hubAddresses(_ zone: SiteZone) -> [IPAddress] {
     guard zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name), let hub = tunnel.hub else {
       return []

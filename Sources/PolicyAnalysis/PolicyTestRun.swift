@@ -6,44 +6,44 @@ public import Ruleset
 public import PacketWalk
 internal import PacketSets
 
-/// The policy's own tests, run on what the policy compiles to: all packets that a line means, judged on each machine on
-/// their way, in both address families.
+/// Runs the policy's own tests on the compiled rulesets: all packets of a test line, on each machine of their
+/// packet path, in both address families.
 ///
-/// A `deny` holds where no packet passes every machine, whatever its source. An `allow` holds where each packet passes
-/// whose source belongs where it comes from.
+/// A `deny` passes if no packet, with any source, is accepted on every machine. An `allow` passes if every
+/// packet is accepted whose source has its home where it arrives.
 public struct PolicyTestRun: Sendable {
-  /// A test that does not hold.
+  /// A test that fails.
   public struct Failure: Sendable {
-    /// The line of `tests`.
+    /// The place of the test in the policy.
     public let location: SourceLocation
-    /// What was expected of which service, in words.
+    /// The expectation, in words.
     public let expectation: String
-    /// The packet that shows it; nil where no packet could be made.
+    /// A packet that shows the failure; nil if no packet is possible.
     public let packet: Packet?
-    /// The zone of the target's machine by which the packet comes; nil where no packet could be made.
+    /// The zone of the target's machine from which the packet arrives; nil if no packet is possible.
     public let over: String?
-    /// The machine that decided otherwise.
+    /// The machine whose verdict differs from the expectation.
     public let machine: String
-    /// The packet's way on that machine; nil where no packet could be made.
+    /// The walk of the packet on that machine; nil if no packet is possible.
     public let trace: Trace?
-    /// Of an `allow`, which packets do not pass, in words; nil where none does, and of a `deny`.
+    /// Which packets of an `allow` do not pass, in words; nil if none passes, and for a `deny`.
     public let part: String?
     /// The line that decided, or why there is no packet.
     public let because: String
-    /// What would make the test hold.
+    /// What would make the test pass.
     public let fix: String
   }
 
-  /// Expectations that hold: one for each source, target and service of a line.
+  /// The number of expectations that hold. A line has one for each source, target and service.
   public private(set) var passed = 0
-  /// What does not hold, in the order of the lines: the first of them, where fewer are kept.
+  /// The expectations that do not hold, in the order of the lines, up to the limit given to `init`.
   public private(set) var failures: [Failure] = []
-  /// How many expectations do not hold.
+  /// The number of expectations that do not hold.
   public private(set) var failed = 0
-  /// Which grants let in packets of the tests.
+  /// Which grants the tests cover.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
-  /// What a machine that some test's packets met enforces; nil for others.
+  /// The ruleset of a machine on the packet path of some test; nil for other machines.
   public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
 
   private let policy: Policy
@@ -58,8 +58,8 @@ public struct PolicyTestRun: Sendable {
     let target: GrantTarget
     let routes: [TestRoute]
 
-    /// The routes that an `allow` is about, with the packets that it claims: where the policy excludes every source,
-    /// all of the first zone.
+    /// The routes that an `allow` is about, with the packets that must pass. If the policy excludes every
+    /// source, all sources of the first zone.
     var claims: [(route: TestRoute, ends: TestRoute.Ends)] {
       let claims = routes.filter { !$0.claimed.sources.isEmpty && !$0.claimed.destinations.isEmpty }
       if !claims.isEmpty { return claims.map { ($0, $0.claimed) } }
@@ -84,8 +84,8 @@ public struct PolicyTestRun: Sendable {
     }
   }
 
-  /// Runs the tests of a site's policy on what its machines enforce. Each failure that is kept takes some kilobytes of
-  /// memory; those beyond `mostFailures` are counted.
+  /// Runs the tests of a site's policy on what its machines enforce. Each stored failure takes some kilobytes
+  /// of memory. Failures beyond `mostFailures` are only counted.
   public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
     self.mostFailures = mostFailures
     policy = site.policy
@@ -118,12 +118,13 @@ public struct PolicyTestRun: Sendable {
     }
   }
 
-  /// A machine does not send to itself through its firewall: groups that meet themselves leave it out.
+  /// Whether source and target are the same machine. Its packets to itself do not pass the firewall, so a
+  /// group that is both source and target skips this pair.
   private static func isSelf(_ source: GrantSource, _ target: GrantTarget) -> Bool {
     if case .machine(let name) = source, case .machine(name) = target { true } else { false }
   }
 
-  /// Every packet must be let in.
+  /// Checks that every packet is accepted.
   private mutating func allow(_ expected: Expected, _ pair: Pair, _ routes: [RouteWalks.Asked]) {
     var hasPackets = false
     var parts: [MissingSources.Part] = []
@@ -158,7 +159,7 @@ public struct PolicyTestRun: Sendable {
     }
   }
 
-  /// No packet may be let in.
+  /// Checks that no packet is accepted.
   private mutating func deny(_ expected: Expected, _ pair: Pair, _ routes: [RouteWalks.Asked]) {
     let service = expected.service
     let words = pair.words("may not", service)
@@ -180,13 +181,14 @@ public struct PolicyTestRun: Sendable {
     if hasPackets { passed += 1 } else { failWithoutPacket(pair, words) }
   }
 
-  /// Notes packets that are let in.
+  /// Records accepted packets for the coverage.
   private mutating func note(
     _ passing: [PacketSpace], _ route: TestRoute, _ pair: Pair, _ service: Service
   ) {
     if passing.isEmpty { return }
     record.note(passing, to: pair.target, of: service, by: route.zone)
-    // What lies behind a machine may be granted as a part of a zone or subnet: what decided says by which line.
+    // A target behind a machine can be granted as part of a zone or subnet: the deciding counter names the
+    // line.
     if case .machine = pair.target { return }
     let sample = RouteSample(route: route, service: service, packets: packets)
     guard let packet = sample.packet(in: passing), let hop = sample.path(packet, [:]).hops.last,
@@ -217,7 +219,7 @@ public struct PolicyTestRun: Sendable {
         fix: fix(view.decision(hop.trace))))
   }
 
-  /// A test about no packet would hold whatever the policy says.
+  /// Fails a test that matches no packet: it would pass with every policy.
   private mutating func failWithoutPacket(_ pair: Pair, _ words: String) {
     failed += 1
     guard failures.count < mostFailures else { return }

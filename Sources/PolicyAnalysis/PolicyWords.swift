@@ -3,7 +3,7 @@
 internal import NetworkModel
 package import PolicyLanguage
 
-/// Parts of a policy in the policy's own words.
+/// Parts of a policy, in the syntax of the policy language.
 package enum PolicyWords {
   package static func text(_ source: GrantSource) -> String {
     switch source {
@@ -22,7 +22,7 @@ package enum PolicyWords {
     }
   }
 
-  /// A target for a sentence: of a prefix, also where it is.
+  /// A target as part of a sentence: a prefix with the machine that it is behind.
   package static func sentence(_ target: GrantTarget) -> String {
     if case .subnet(let machine, let prefix) = target { "\(prefix) behind \(machine)" } else { text(target) }
   }
@@ -37,7 +37,7 @@ package enum PolicyWords {
     "- { from: \(scalar(from)), to: \(scalar(to)), allow: [\(scalar(allow))] }"
   }
 
-  /// A word in a map of YAML's flow style: quoted where it would not be read as it stands.
+  /// A word in a YAML flow mapping, quoted if it contains a colon.
   private static func scalar(_ word: String) -> String {
     word.utf8.contains(UInt8(ascii: ":")) ? "\"\(word)\"" : word
   }

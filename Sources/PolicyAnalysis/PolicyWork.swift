@@ -3,14 +3,14 @@
 internal import NetworkModel
 public import PolicyLanguage
 
-/// How much work a policy's check is, known before any of it is done: a few lines can ask for millions of packets.
+/// The cost of checking a policy, computed before the check: a few lines can require millions of packets.
 public struct PolicyWork: Sendable, Hashable {
-  /// Packets that its tests send at most, over both address families.
+  /// The maximum number of packets of its tests, over both address families.
   public let packets: Int
-  /// Pairs of a source and a target that its grants name, failsafe ones included.
+  /// The number of source and target pairs of its grants, including `failsafe`.
   public let pairs: Int
 
-  /// The work of a policy. Numbers that are too large to count stay at `Int.max`.
+  /// Computes the cost of a policy. Numbers that overflow become `Int.max`.
   public init(_ policy: Policy) {
     packets = policy.tests.reduce(0) { sum, test in
       let ports = (test.allow + test.deny).reduce(0) {
@@ -23,24 +23,24 @@ public struct PolicyWork: Sendable, Hashable {
     }
   }
 
-  /// What is done for whoever is not root of the host.
+  /// The limit for clients that are not root on the host.
   public static let memberLimit = (packets: 200_000, pairs: 200_000)
 
-  /// Why this is too much work for a client that is not root of the host; nil where it is not.
+  /// Why this exceeds the limit for a client that is not root on the host; nil if it does not.
   public var refusal: String? {
     if packets > Self.memberLimit.packets {
       return
-        "its tests send \(packets) packets, and the daemon checks at most \(Self.memberLimit.packets) for others "
-        + "than root: name fewer machines or services in 'tests', or let root apply it"
+        "its tests send \(packets) packets, and the daemon checks at most \(Self.memberLimit.packets) for "
+        + "clients other than root: name fewer machines or services in 'tests', or apply it as root"
     }
     if pairs > Self.memberLimit.pairs {
       return "its grants name \(pairs) pairs of a source and a target, and the daemon compiles at most "
-        + "\(Self.memberLimit.pairs) for others than root: let root apply it"
+        + "\(Self.memberLimit.pairs) for clients other than root: apply it as root"
     }
     return nil
   }
 
-  /// A range of ports is tried at both its ends.
+  /// The number of packets for a port: a range is tested at its first and last port.
   private static func packets(_ port: ServicePort) -> Int {
     if case .ports(_, let range) = port, range.lower != range.upper { 2 } else { 1 }
   }

@@ -6,39 +6,39 @@ public import Ruleset
 public import PacketWalk
 internal import PacketSets
 
-/// A proof that what machines enforce is what the policy says: every packet there can be, in as many classes as the
-/// rulesets tell apart, at every place where they see packets.
+/// A proof that the rulesets of machines do what the policy specifies, for every possible packet at every
+/// base chain. Packets are grouped into the classes that the rulesets distinguish.
 public struct Proof: Sendable {
-  /// A packet that fares otherwise than the policy says.
+  /// A packet whose verdict differs from the policy.
   public struct CounterExample: Sendable {
-    /// What does not hold.
+    /// The claim that does not hold.
     public let claim: ProofClaim
-    /// The machine on which it does not.
+    /// The machine on which it does not hold.
     public let machine: String
-    /// The base chain that does otherwise.
+    /// The base chain with the wrong verdict.
     public let chain: String
     /// The packet.
     public let packet: Packet
-    /// What the policy says of it.
+    /// The verdict that the policy specifies.
     public let expected: String
-    /// Its way through that chain.
+    /// The walk of the packet through that chain.
     public let trace: Trace
-    /// What befalls it.
+    /// The verdict of the chain.
     public let found: String
   }
 
-  /// How many machines were asked about.
+  /// The number of checked machines.
   public private(set) var machines = 0
-  /// How many classes of packets their rulesets told apart.
+  /// The number of classes of packets that their rulesets distinguish.
   public private(set) var classes = 0
-  /// What does not hold; for each machine and chain at most one for each claim.
+  /// The counter-examples, at most one for each machine, chain and claim.
   public private(set) var counterExamples: [CounterExample] = []
 
   private let site: CompiledSite
   private let byName: [String: Machine]
   private let grants: GrantIndex
 
-  /// A proof of which nothing is done yet.
+  /// Creates an empty proof of a site.
   public init(_ site: CompiledSite) {
     self.site = site
     byName = Dictionary(
@@ -46,64 +46,64 @@ public struct Proof: Sendable {
     grants = GrantIndex(site.policy)
   }
 
-  /// One machine's ruleset, as it was compiled.
+  /// Proves one machine's compiled ruleset.
   public static func prove(_ ruleset: Ruleset, of machine: Machine, in site: CompiledSite) -> Proof {
     var proof = Proof(site)
     proof.prove(machine, Lowering.table(ruleset))
     return proof
   }
 
-  /// A whole site, proved machine by machine.
+  /// Proves a whole site, machine by machine.
   public static func prove(_ site: CompiledSite) -> Proof {
     var proof = Proof(site)
     for machine in site.policy.machines { proof.prove(machine, site.table(of: machine)) }
     return proof
   }
 
-  /// Proves that a table is what one of the policy's machines should have.
+  /// Checks the table of one of the policy's machines against its specification.
   public mutating func prove(_ machine: Machine, _ table: KernelTable) {
     var part = Part()
     part.prove(machine, table, self)
     add(part)
   }
 
-  /// Takes in what was found out about some machines.
+  /// Adds the results for some machines.
   public mutating func add(_ part: Part) {
     machines += part.machines
     classes += part.classes
     counterExamples += part.counterExamples
   }
 
-  /// What is found out about some machines of a site, whose proof is told in the end.
+  /// The results for some machines of a site; `add` collects them in a proof.
   public struct Part: Sendable {
     fileprivate var machines = 0
     fileprivate var classes = 0
     fileprivate var counterExamples: [CounterExample] = []
-    /// Chains that were found to be right, with how many classes they told apart: what is the same on many machines is
-    /// proved once.
+    /// Chains that are proved, with the number of classes that they distinguish. Chains that are the same on
+    /// many machines are proved once.
     private var proved: [Alike: Int] = [:]
 
-    /// The same for chains that differ from machine to machine, of the machine that was proved last: it may be proved again
-    /// with another table.
-    private var provedGates: [AlikeGate: Int] = [:]
+    /// The same for chains that differ from machine to machine. Only those of the last machine are stored: it
+    /// may be proved again with another table.
+    private var provedIngress: [AlikeIngress: Int] = [:]
     private var lastMachine = ""
 
-    private struct AlikeGate: Hashable {
+    private struct AlikeIngress: Hashable {
       let chain: String
       let rules: KernelTable.Reachable
     }
 
-    /// What the proof of a chain depends on.
+    /// The values that the proof of a chain depends on.
     private struct Alike: Hashable {
       let signature: SpecificationWriter.Signature
       let chain: String
       let rules: KernelTable.Reachable
     }
 
-    /// Nothing is found out yet.
+    /// Creates an empty result.
     public init() {}
 
-    /// Finds out whether a table is what one of the policy's machines should have.
+    /// Checks the table of one of the policy's machines against its specification.
     public mutating func prove(_ machine: Machine, _ table: KernelTable, _ proof: Proof) {
       machines += 1
       let misplaced = MachineSpecification.misplaced(in: table)
@@ -124,17 +124,17 @@ public struct Proof: Sendable {
           }
         )
       }
-      if lastMachine != machine.name { (provedGates, lastMachine) = ([:], machine.name) }
+      if lastMachine != machine.name { (provedIngress, lastMachine) = ([:], machine.name) }
       for (chain, place) in specification.ingressPlaces {
-        let alike = AlikeGate(chain: chain, rules: table.reachable(from: chain))
-        if let known = provedGates[alike] {
+        let alike = AlikeIngress(chain: chain, rules: table.reachable(from: chain))
+        if let known = provedIngress[alike] {
           classes += known
           continue
         }
         let (count, found) = prove(place(), SpaceWalk(table, only: [chain]))
         classes += count
         counterExamples += found
-        if found.isEmpty { provedGates[alike] = count }
+        if found.isEmpty { provedIngress[alike] = count }
       }
       let signature = specification.signature
       for (chain, place) in specification.chainsBehind {
@@ -151,7 +151,8 @@ public struct Proof: Sendable {
     }
   }
 
-  /// For each claim that does not hold at a place, some packets for which it does not, and what should befall them.
+  /// For each claim that does not hold at a place, packets for which it does not hold, and their required
+  /// outcome.
   private static func differences(
     _ place: MachineSpecification.Place, _ ends: [SpaceWalk.End]
   ) -> [(ProofClaim, MachineSpecification.Outcome, PacketSpace)] {
@@ -202,14 +203,14 @@ public struct Proof: Sendable {
     let counted = trace.steps.contains { if case .counted = $0.outcome { true } else { false } }
     return CounterExample(
       claim: claim, machine: machine,
-      chain: misplaced.contains(chain) ? "\(chain), which is not hooked in where it belongs" : chain,
+      chain: misplaced.contains(chain) ? "\(chain), which is not at its hook and priority" : chain,
       packet: packet, expected: expected, trace: trace,
       found: "\(trace.verdict.rawValue)\(counted ? ", counted" : ", not counted")")
   }
 }
 
 extension MachineSpecification.Outcome {
-  /// Whether packets that end so fare as they should.
+  /// Whether packets with this end have the required outcome.
   func isMet(by end: SpaceWalk.End) -> Bool {
     switch self {
     case .accept: end.verdict == .accept
@@ -220,7 +221,7 @@ extension MachineSpecification.Outcome {
     }
   }
 
-  /// What should befall a packet, in words.
+  /// The required outcome, in words.
   var words: String {
     switch self {
     case .accept: "accept"

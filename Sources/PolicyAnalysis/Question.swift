@@ -3,18 +3,19 @@
 internal import NetworkModel
 public import PolicyLanguage
 
-/// Who asks for what of which machine: what a person wants explained, in the policy's names.
+/// Packets that a person wants explained, in the policy's names: from whom, to which machine, for which
+/// service.
 public struct Question: Sendable {
-  /// Who asks; several where a group is named.
+  /// The sources; several if a group is named.
   public let sources: [GrantSource]
-  /// Who is asked.
+  /// The target.
   public let target: GrantTarget
-  /// What for.
+  /// The service.
   public let service: Service
-  /// The zone or tunnel by which the packets come; nil for the sources' own way.
+  /// The zone or tunnel from which the packets arrive; nil for the default of each source.
   public let over: String?
 
-  /// A question of these parts.
+  /// Creates a question from its parts.
   package init(sources: [GrantSource], target: GrantTarget, service: Service, over: String? = nil) {
     self.sources = sources
     self.target = target
@@ -22,8 +23,8 @@ public struct Question: Sendable {
     self.over = over
   }
 
-  /// Understands the words of a question to a machine of a policy. `destination` is a zone of the machine or a prefix
-  /// behind it; nil for the machine itself.
+  /// Parses the words of a question about a machine of a policy. `destination` is a zone of the machine or a
+  /// prefix behind it; nil for the machine itself.
   public init(
     _ policy: Policy, machine: Machine, from: String, to: String, destination: String?, over: String?
   ) throws(QuestionError) {
@@ -36,7 +37,7 @@ public struct Question: Sendable {
         target = .subnet(machine: machine.name, prefix: prefix)
       } else {
         throw QuestionError(
-          destination, "is no zone of \(machine.name), and no address",
+          destination, "is neither a zone of \(machine.name) nor an address",
           known: machine.zones.map(\.name))
       }
     } else {
@@ -44,7 +45,7 @@ public struct Question: Sendable {
     }
     if let over, policy.tunnel(named: over) == nil, over != Zone.internet, machine.zone(named: over) == nil {
       throw QuestionError(
-        over, "is no tunnel of the policy, and no zone of \(machine.name)",
+        over, "is neither a tunnel of the policy nor a zone of \(machine.name)",
         known: policy.tunnels.map(\.name.description) + machine.zones.map(\.name) + [Zone.internet])
     }
     self.over = over
@@ -66,7 +67,7 @@ public struct Question: Sendable {
       return [.machineZone(machine: router.name, zone: zone.name)]
     }
     if let prefix = Prefix(word) {
-      // An address that the policy knows is its owner.
+      // A tunnel address in the policy stands for the machine that owns it.
       for owner in policy.machines
       where owner.name != machine.name
         && owner.addresses.contains(where: { $0.addresses.contains { Prefix($0) == prefix } })
@@ -76,7 +77,7 @@ public struct Question: Sendable {
       return [.prefix(prefix)]
     }
     throw QuestionError(
-      word, "is no machine, group, zone, tunnel or list of the policy, and no address",
+      word, "is not a machine, group, zone, tunnel or list of the policy, and not an address",
       known: policy.machines.map(\.name) + policy.groups.map(\.name) + [Zone.internet]
         + machine.zones.map(\.name) + policy.tunnels.map(\.name.description) + policy.lists.map(\.name))
   }
@@ -86,14 +87,14 @@ public struct Question: Sendable {
     if let known = ServiceCatalogue.service(named: word) { return known }
     if let written = Service(written: word) { return written }
     throw QuestionError(
-      word, "is no service, and not PORT/tcp, PORT/udp or PORT/sctp",
+      word, "is not a service, and not written as PORT/tcp, PORT/udp or PORT/sctp",
       known: policy.services.map(\.name) + ServiceCatalogue.services.map(\.name))
   }
 }
 
-/// A question that a policy has no meaning for.
+/// A word of a question that the policy does not define.
 public struct QuestionError: Error, Sendable, CustomStringConvertible {
-  /// What is wrong, and the nearest name that there is.
+  /// What is wrong, and the most similar name that exists.
   public let description: String
 
   init(_ word: String, _ message: String, known: [String]) {

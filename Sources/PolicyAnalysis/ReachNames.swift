@@ -4,9 +4,9 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// A policy's names for addresses and services, as one of its machines meets them.
+/// A policy's names for addresses, as seen from one of its machines.
 struct ReachNames {
-  /// A name, and the addresses that it stands for here.
+  /// A name, and the addresses that it stands for on this machine.
   struct Named {
     let name: String
     let prefixes: [Prefix]
@@ -17,10 +17,10 @@ struct ReachNames {
   let zones: [SiteZone]
   private let homes: [AddressHomes.Home]
 
-  /// More prefixes than these say less than that there are many.
+  /// More prefixes than these are not listed: 'anyone' says more.
   private static let mostPrefixes = 32
 
-  /// Groups of so many machines are named as groups.
+  /// Groups of more machines than these are named as groups.
   static let mostMachines = 64
 
   init(_ policy: Policy, _ machine: Machine) {
@@ -30,7 +30,7 @@ struct ReachNames {
     homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines).homes
   }
 
-  /// The names of interfaces that make a zone.
+  /// The interface names of a zone.
   func inputs(_ zone: SiteZone) -> IntervalSet {
     guard zone.kind == .internet else {
       return IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
@@ -42,14 +42,14 @@ struct ReachNames {
 
   // MARK: Sources
 
-  /// Of the sources of packets that came by the interfaces of a zone, those of the zone: on a card of a zone with prefixes
-  /// the others are of `internet`, and said there.
+  /// The sources that belong to a zone, of packets that arrived on its interfaces. On an interface of a zone
+  /// with prefixes, the other sources belong to `internet`, and are reported there.
   package func sources(_ addresses: IntervalSet, of zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
     zone.kind == .network && !zone.prefixes.isEmpty
       ? addresses.intersection(PacketSpace.addresses(zone.prefixes, family)) : addresses
   }
 
-  /// Names for sources of a zone, the widest first; what nothing names is told as prefixes.
+  /// Names for sources of a zone, the widest first. Addresses without a name are listed as prefixes.
   package func sources(_ addresses: IntervalSet, _ family: AddressFamily, in zone: SiteZone) -> [Named] {
     var rest = addresses
     var result: [Named] = []
@@ -107,7 +107,7 @@ struct ReachNames {
     ).sorted { ($0.length, $0) < ($1.length, $1) }
   }
 
-  /// Whoever may send from a zone that is no tunnel, but for those of whom a policy may say more.
+  /// The sources that a zone outside tunnels can have, without those that the policy names or excludes.
   private func everyone(in zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
     let all =
       zone.prefixes.isEmpty
@@ -123,13 +123,13 @@ struct ReachNames {
       .subtracting(ZoneSources.neverSources(family))
   }
 
-  /// The fewest prefixes that cover these addresses and no other.
+  /// The fewest prefixes that cover exactly these addresses.
   static func prefixes(_ addresses: IntervalSet, _ family: AddressFamily) -> [Prefix] {
     var result: [Prefix] = []
     for interval in addresses.intervals {
       var lower = interval.lower
       while true {
-        // The largest block that begins here and ends within.
+        // Find the largest block that begins at `lower` and ends within the interval.
         var size = lower == 0 ? family.bitWidth : min(lower.trailingZeroBitCount, family.bitWidth)
         while size > 0, size == 128 || interval.upper - lower < (UInt128(1) << UInt128(size)) - 1 {
           if size == 128, lower == 0, interval.upper == .max { break }
@@ -147,7 +147,7 @@ struct ReachNames {
 
   // MARK: Destinations
 
-  /// Names for what the machine passes packets on to.
+  /// Names for destinations to which the machine forwards packets.
   func destinations(_ addresses: IntervalSet, _ family: AddressFamily) -> [String] {
     var rest = addresses
     var result: [String] = []
@@ -161,7 +161,7 @@ struct ReachNames {
     }
     if rest == IntervalSet(0, family == .ipv4 ? 0xffff_ffff : .max) { return ["anywhere"] }
     let prefixes = Self.prefixes(rest, family)
-    // Everywhere but for a few addresses that are the machine's own, or that it must not send to.
+    // All addresses except a few: those of the machine, or those to which it must not send.
     return prefixes.count > 16 ? result + ["anywhere else"] : result + prefixes.map(\.description)
   }
 }

@@ -3,10 +3,11 @@
 internal import NetworkModel
 internal import PacketSets
 
-/// What a hub passes on, found by the address that it is for: a hub of a thousand machines passes on much that is not for
-/// the one that is asked about.
+/// An index of the packet spaces that a hub forwards, by destination address: a hub of a thousand machines
+/// forwards much that is not for the machine of the question.
 struct RelayIndex {
-  /// Addresses of a class under each of which it is found; a class of more is found under any.
+  /// A class with at most so many destination addresses is indexed by each of them; a larger class is in
+  /// every result.
   private static let mostAddresses: UInt128 = 256
 
   private var byAddress: [IPAddress: [Int]] = [:]
@@ -29,7 +30,7 @@ struct RelayIndex {
     }
   }
 
-  /// The places of the classes that may be for some of these addresses.
+  /// The indices of the classes that may be for some of these addresses.
   func places(towards prefixes: [Prefix]) -> [Int] {
     var places = Set(wide)
     for prefix in prefixes {

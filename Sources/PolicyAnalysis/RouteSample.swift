@@ -5,14 +5,14 @@ internal import PolicyLanguage
 internal import PacketWalk
 internal import PacketSets
 
-/// Picks one packet out of classes, to be shown with its way: a plain one where they have one.
+/// Selects one packet of some classes, to be shown with its packet path: a typical one if they contain one.
 struct RouteSample {
   let route: TestRoute
   package let service: Service
   package let packets: PacketPaths
 
-  /// A packet out of these classes; nil where there are none. Sources that belong where they come from are tried first,
-  /// then the first ports of the service, then the addresses that people know.
+  /// A packet of these classes; nil if there are none. It prefers sources whose home is where they arrive,
+  /// then the first ports of the service, then typical addresses.
   func packet(in spaces: [PacketSpace]) -> Packet? {
     let believed = spaces.compactMap { $0.narrowed(.source, to: route.claimed.sources) }
     return plain(believed.isEmpty ? spaces : believed)
@@ -35,7 +35,7 @@ struct RouteSample {
       if best.map({ rank.lexicographicallyPrecedes($0.rank) }) ?? true { best = (rank, space) }
     }
     guard var packet = best?.space.sample() else { return nil }
-    // How it comes and leaves is said for each machine on its way.
+    // The interfaces are set separately for each machine on the path.
     (packet.input, packet.inputType) = (nil, nil)
     (packet.output, packet.outputType) = (nil, nil)
     return packet
@@ -57,8 +57,9 @@ struct RouteSample {
     }
   }
 
-  /// A packet's way. `spaces` are for some machines of the route, by their places, classes of which the packet has the
-  /// headers, and some of which it is there; other machines it passes by any interface.
+  /// Walks a packet along the route. `spaces` has packet spaces for some machines, by their index on the
+  /// route: there the packet uses interfaces with which it is in one of them. On other machines it uses any
+  /// interface of the zone.
   func path(_ packet: Packet, _ spaces: [Int: [PacketSpace]]) -> PacketPath {
     var hops: [PacketPath.Hop] = []
     for (place, segment) in route.segments.enumerated() {
@@ -70,7 +71,7 @@ struct RouteSample {
     return PacketPath(packet: packet, zone: route.zone, hops: hops)
   }
 
-  /// Interfaces by which a packet is in one of the classes: the usual ones where it is by these.
+  /// Interfaces with which a packet is in one of the classes: the usual ones if it is with these.
   private func names(_ packet: Packet, _ usual: PathSegment.Names, _ spaces: [PacketSpace])
     -> PathSegment.Names
   {

@@ -5,37 +5,39 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
 
-/// What the machines on the routes of a test let on, as classes: each machine is walked once for all packets of a line.
+/// What the machines on the routes of a test accept, as packet spaces. Each machine is walked once for all
+/// packets of a test line.
 struct RouteWalks {
   private struct Place: Hashable {
     let segment: PathSegment
     let family: AddressFamily
   }
 
-  /// What a machine lets on.
+  /// What a machine accepts.
   private struct Passed {
     let spaces: [PacketSpace]
-    /// Nil where there are few.
+    /// Nil if there are few classes.
     let index: RelayIndex?
   }
 
-  /// What the machines read of a packet is the same on all of them, but for these: how it comes, leaves and is routed.
+  /// The fields that a packet keeps on all machines. The others (interfaces, address type) differ between
+  /// machines.
   fileprivate static let headers: [PacketSpace.Field] = [
     .source, .destination, .service, .sourcePort, .tcpFlags,
   ]
 
-  /// Fewer classes than these are looked through.
+  /// Up to so many classes are searched without an index.
   private static let fewClasses = 16
 
   private let packets: PacketPaths
   private var walks: [String: SpaceWalk] = [:]
   private var names: [String: ReachNames] = [:]
-  private var openings: [Place: PacketSpace] = [:]
+  private var firstPackets: [Place: PacketSpace] = [:]
   private var passed: [Place: Passed] = [:]
 
   init(_ packets: PacketPaths) { self.packets = packets }
 
-  /// Walks the machines of these routes, for these services alone. What was known of others is forgotten.
+  /// Walks the machines of these routes, only for these services. Results of earlier calls are discarded.
   mutating func walk(_ routes: [TestRoute], _ services: [Service]) {
     passed = [:]
     var asked: [Place: (sources: [IntervalSet], destinations: [IntervalSet])] = [:]
@@ -52,7 +54,7 @@ struct RouteWalks {
         sources: IntervalSet.union(Set(ends.sources)),
         destinations: IntervalSet.union(Set(ends.destinations)))
       guard let view = packets.views[place.segment.machine] else { continue }
-      let asked = opening(place)?.narrowed([
+      let asked = firstPackets(at: place)?.narrowed([
         (.source, ends.sources), (.destination, ends.destinations), (.service, numbers),
       ])
       let spaces = walk(view, place.segment, asked)
@@ -60,21 +62,21 @@ struct RouteWalks {
     }
   }
 
-  /// The packets of some services.
+  /// The packets of these services.
   static func numbers(_ services: [Service]) -> IntervalSet {
     IntervalSet.union(services.flatMap(\.ports).map(SpecificationWriter.services))
   }
 
-  /// The first packets of flows between any ends, as one machine meets them; nil where there are none.
-  private mutating func opening(_ place: Place) -> PacketSpace? {
-    if let known = openings[place] { return known }
+  /// The first packets of flows between any ends, as they arrive at one machine; nil if there are none.
+  private mutating func firstPackets(at place: Place) -> PacketSpace? {
+    if let known = firstPackets[place] { return known }
     guard let own = names(place.segment.machine) else { return nil }
     let type = IntervalSet(UInt128(place.segment.destinationType.rawValue))
     var conditions = [
       (PacketSpace.Field.destinationType, type), (.input, place.segment.inputs(own)),
       (.service, MachineReach.services(place.family)),
     ]
-    // Tunnels are tunnels' interfaces, and senders leave the way to the routers.
+    // Tunnel interfaces have a tunnel's link type, and tests send no source routes.
     let linkless = IntervalSet(UInt128(LinkType.linkless.rawValue))
     conditions.append((.sourceRoute, IntervalSet(0)))
     if place.segment.entry.kind == .tunnel { conditions.append((.inputType, linkless)) }
@@ -84,8 +86,8 @@ struct RouteWalks {
     let outputs = place.segment.outputs(own)
     if let outputs { conditions.append((.output, outputs)) }
     let space = PacketSpace(place.family, input: .present, output: outputs == nil ? .absent : .present)
-      .narrowed(MachineReach.opening + conditions)
-    openings[place] = space
+      .narrowed(MachineReach.firstPacket + conditions)
+    firstPackets[place] = space
     return space
   }
 
@@ -97,7 +99,8 @@ struct RouteWalks {
     return own
   }
 
-  /// Of some packets those that a machine lets on: judged as they come, then for itself or on their way out.
+  /// The packets that a machine accepts: evaluated at prerouting, then at input, or at forward and
+  /// postrouting.
   private mutating func walk(_ view: SiteView, _ segment: PathSegment, _ asked: PacketSpace?) -> [PacketSpace]
   {
     guard let asked else { return [] }
@@ -111,14 +114,15 @@ struct RouteWalks {
       space[.output] = outputs
       return space
     }
-    // Before it is routed a packet has no output.
+    // A packet has no output interface before routing.
     let arriving = accepted([leaving(asked, IntervalSet(0))], NFT.hookPrerouting)
     if segment.exit == nil { return accepted(arriving, NFT.hookInput) }
     return accepted(
       accepted(arriving.map { leaving($0, asked[.output]) }, NFT.hookForward), NFT.hookPostrouting)
   }
 
-  /// The packets between some ends of a route, as its machines meet them, and what these let on.
+  /// The packets between some ends of a route, as they arrive at each machine, and those that the machine
+  /// accepts.
   struct Asked {
     let route: TestRoute
     /// In the order of the route's segments.
@@ -126,13 +130,15 @@ struct RouteWalks {
     let ends: TestRoute.Ends
   }
 
-  /// All packets between some ends of a route; nil where there are none.
+  /// All packets between some ends of a route; nil if there are none.
   mutating func ask(_ route: TestRoute, _ ends: TestRoute.Ends) -> Asked? {
     var segments: [(asked: PacketSpace, passing: [PacketSpace])] = []
     for segment in route.segments {
       let place = Place(segment: segment, family: route.family)
       guard let known = passed[place],
-        let asked = opening(place)?.narrowed([(.source, ends.sources), (.destination, ends.destinations)])
+        let asked = firstPackets(at: place)?.narrowed([
+          (.source, ends.sources), (.destination, ends.destinations),
+        ])
       else { return nil }
       var spaces = known.spaces
       if let index = known.index {
@@ -149,28 +155,28 @@ struct RouteWalks {
 }
 
 extension RouteWalks.Asked {
-  /// Packets that pass every machine of a route, with what each machine lets on of them.
+  /// Packets that every machine of a route accepts, and those that each machine accepts.
   struct Through {
-    /// By their headers; how they come and leave is said for each machine.
+    /// The packets by their headers, without interfaces.
     let headers: [PacketSpace]
-    /// In the order of the route's segments, up to the first behind which nothing is left.
+    /// In the order of the route's segments, up to the first after which no packet is left.
     let segments: [[PacketSpace]]
   }
 
-  /// What a machine of a route does not let on.
+  /// What a machine of a route does not accept.
   struct Missing {
-    /// Its place among the route's segments.
+    /// The index of the machine among the route's segments.
     let segment: Int
     let spaces: [PacketSpace]
   }
 
-  /// The packets of some services, as the target's machine meets them; nil where there are none: an ICMP of the other
-  /// family is none.
+  /// The packets of some services, as they arrive at the target's machine; nil if there are none, for example
+  /// ICMP of the other family.
   package func packets(_ services: IntervalSet) -> PacketSpace? {
     segments.last?.asked.narrowed(.service, to: services)
   }
 
-  /// The packets of some services that pass every machine.
+  /// The packets of some services that every machine accepts.
   func through(_ services: IntervalSet) -> Through {
     var headers: [PacketSpace] = []
     var result: [[PacketSpace]] = []
@@ -187,8 +193,8 @@ extension RouteWalks.Asked {
     return Through(headers: headers, segments: result)
   }
 
-  /// The packets of some services that the machines do not all let on, by machine. Empty where each passes, by each
-  /// interface of its zone.
+  /// The packets of some services that a machine does not accept, by machine. Empty if every packet passes,
+  /// on each interface of its zone.
   func missing(_ services: IntervalSet) -> [Missing] {
     var result: [Missing] = []
     for (place, segment) in segments.enumerated() {

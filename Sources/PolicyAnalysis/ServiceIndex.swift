@@ -3,12 +3,12 @@
 package import NetworkModel
 package import PolicyLanguage
 
-/// The services that ports belong to, ready to be asked about many.
+/// An index of services by port, for many look-ups.
 package struct ServiceIndex {
   private struct Entry {
     let range: PortRange
     package let service: String
-    /// Ports of the whole service: the narrowest says most.
+    /// The number of ports and ranges of the service. The narrowest service is preferred.
     let breadth: Int
   }
 
@@ -25,7 +25,7 @@ package struct ServiceIndex {
     self.entries = entries
   }
 
-  /// The service that a port belongs to: the narrowest, and of two alike the first by name.
+  /// The service that a port belongs to: the narrowest, then the first by name.
   package func name(_ transport: IPProtocol, _ port: UInt16) -> String? {
     entries[transport]?.filter { $0.range.lower <= port && port <= $0.range.upper }
       .min { ($0.breadth, $0.service) < ($1.breadth, $1.service) }?.service

@@ -4,14 +4,14 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// Names for sets of services: the policy's, then the catalogue's, then ports as they are written.
+/// Names for sets of services: of the policy, else of the catalogue, else the ports as text.
 struct ServiceNames {
-  /// A service, or the part of one that has a range of ports.
+  /// A service, or the part of a service with one range of ports.
   struct Named: Hashable {
     let name: String
-    /// `tcp`, `icmp`, …; `any` for everything.
+    /// `tcp`, `icmp`, …; `any` for all.
     let transport: String
-    /// Nil where the protocol has no ports, or all are meant.
+    /// Nil if the protocol has no ports, or for all ports.
     let ports: ClosedRange<UInt16>?
   }
 
@@ -23,7 +23,7 @@ struct ServiceNames {
     let services =
       policy.services.map { (0, $0) }
       + ServiceCatalogue.services.filter { !own.contains($0.name) }.map { (1, $0) }
-    // The narrowest name says most, and the policy's own are the ones that are known to its people.
+    // The narrowest name is the most specific one. Names of the policy come first: its users know them.
     known = services.sorted { one, two in
       (one.1.ports.count, one.0, one.1.name) < (two.1.ports.count, two.0, two.1.name)
     }.flatMap { _, service in
@@ -36,7 +36,7 @@ struct ServiceNames {
     }
   }
 
-  /// Everything, as a set of services.
+  /// All services.
   private static let everything = IntervalSet(0, 0xff_ffff)
 
   /// WireGuard's own ports.
@@ -48,13 +48,13 @@ struct ServiceNames {
     if numbers.union(anyICMP) == Self.everything, !numbers.isDisjoint(with: anyICMP) {
       return [Named(name: "any", transport: "any", ports: nil)]
     }
-    // Nearly everything is told by what it is not.
+    // A set that contains nearly all services is described by its exceptions.
     let others = Self.everything.subtracting(numbers.union(anyICMP))
     if Self.size(others) < Self.size(Self.everything) / 16 {
       let names = exactly(others).map(\.name).reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
       let shown = names.prefix(8).joined(separator: ", ")
       let more = names.count > 8 ? " and \(names.count - 8) more" : ""
-      return [Named(name: "any but \(shown)\(more)", transport: "any", ports: nil)]
+      return [Named(name: "any except \(shown)\(more)", transport: "any", ports: nil)]
     }
     return exactly(numbers)
   }
@@ -72,7 +72,7 @@ struct ServiceNames {
     }
     for (name, port, own) in known where !own.isEmpty {
       if rest.isEmpty { break }
-      // `ping` is ICMP in the one family, ICMPv6 in the other.
+      // `ping` is ICMP in IPv4 and ICMPv6 in IPv6.
       let parts = port == .echoRequest ? own.intervals.map { IntervalSet($0.lower, $0.upper) } : [own]
       for part in parts where rest.isSuperset(of: part) {
         guard let interval = part.intervals.first else { continue }

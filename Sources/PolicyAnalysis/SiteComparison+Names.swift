@@ -4,9 +4,9 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// What classes are called in a policy's words.
+/// Names for packet spaces in a policy's words.
 extension SiteComparison {
-  private struct Way: Hashable {
+  private struct PathKey: Hashable {
     let zone: Int
     let family: AddressFamily
     let to: [String]
@@ -17,14 +17,14 @@ extension SiteComparison {
   ) -> [SiteDifference.Reach] {
     if spaces.isEmpty { return [] }
     let names = ReachNames(side.site.policy, machine)
-    var ways: [Way: [(sources: IntervalSet, services: IntervalSet)]] = [:]
+    var paths: [PathKey: [(sources: IntervalSet, services: IntervalSet)]] = [:]
     for space in spaces {
       let to = place == .beyond ? names.destinations(space[.destination], space.family) : []
       for (index, zone) in names.zones.enumerated()
       where !names.inputs(zone).isDisjoint(with: space[.input]) {
-        let way = Way(zone: index, family: space.family, to: to)
+        let path = PathKey(zone: index, family: space.family, to: to)
         let sources = names.sources(space[.source], of: zone, space.family)
-        if !sources.isEmpty { ways[way, default: []].append((sources, space[.service])) }
+        if !sources.isEmpty { paths[path, default: []].append((sources, space[.service])) }
       }
     }
     struct Row: Hashable {
@@ -33,11 +33,11 @@ extension SiteComparison {
       let from: String
     }
     var rows: [Row: (services: IntervalSet, addresses: Set<String>)] = [:]
-    for (way, parts) in ways {
-      let zone = names.zones[way.zone]
+    for (path, parts) in paths {
+      let zone = names.zones[path.zone]
       for (sources, services) in bySources(parts) {
-        for source in names.sources(sources, way.family, in: zone) {
-          let row = Row(zone: way.zone, to: way.to, from: source.name)
+        for source in names.sources(sources, path.family, in: zone) {
+          let row = Row(zone: path.zone, to: path.to, from: source.name)
           rows[row, default: (.empty, [])].services = (rows[row]?.services ?? .empty).union(services)
           if source.prefixes.count <= ReachNames.mostMachines {
             rows[row]?.addresses.formUnion(source.prefixes.map(\.description))
@@ -58,7 +58,7 @@ extension SiteComparison {
     }
   }
 
-  /// Cuts overlapping parts so that each service has all its sources: sources, and the services that just they reach.
+  /// Splits overlapping parts so that each service is listed once, with all its sources.
   private static func bySources(_ parts: [(sources: IntervalSet, services: IntervalSet)]) -> [(
     IntervalSet, IntervalSet
   )] {
@@ -73,7 +73,7 @@ extension SiteComparison {
     return result.map { ($0.key, IntervalSet(ranges: $0.value)) }
   }
 
-  /// What leaves outside a tunnel, by the machines that it is for.
+  /// What leaves outside a tunnel, by destination machine.
   static func clearText(
     _ parts: [[PacketSpace]], _ machine: Machine, _ side: ComparedSite
   ) -> [SiteDifference.ClearText] {
@@ -99,7 +99,7 @@ extension SiteComparison {
         let row = Row(to: other.name, over: over)
         rows[row] = (rows[row] ?? .empty).union(space[.service])
       }
-      // Containers may send anywhere else in any case.
+      // To other destinations, containers may always send.
       if part > 0 { continue }
       for prefix in ReachNames.prefixes(rest, space.family).prefix(ReachNames.mostMachines) {
         let row = Row(to: prefix.description, over: over)
@@ -110,7 +110,7 @@ extension SiteComparison {
       let all = side.services.names(services)
       return SiteDifference.ClearText(
         machine: machine.name, to: row.to, over: row.over,
-        services: all.count > 8 ? ["any but WireGuard's own"] : all.map(\.name))
+        services: all.count > 8 ? ["any except WireGuard's own"] : all.map(\.name))
     }.sorted { ($0.machine, $0.to) < ($1.machine, $1.to) }
   }
 }

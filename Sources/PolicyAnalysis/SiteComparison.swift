@@ -5,8 +5,8 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
 
-/// Two sites while they are compared: machine by machine, those alone that enforce something else, or that lie behind a
-/// hub that does.
+/// Compares two sites, machine by machine. Only machines with a changed ruleset, or behind a hub with a
+/// changed ruleset, are compared in full.
 struct SiteComparison {
   private var old: ComparedSite
   private var new: ComparedSite
@@ -29,7 +29,7 @@ struct SiteComparison {
     let hubs = Set((old.site.policy.tunnels + new.site.policy.tunnels).compactMap(\.hub))
     let alike = old.site.machinesAlike(in: new.site)
     let wanted = names.filter { !alike.contains($0) && (only == nil || only == $0 || hubs.contains($0)) }
-    // In shares: the tables of a thousand machines need not be there at once.
+    // In shares, because the tables of a thousand machines need much memory.
     for start in stride(from: 0, to: wanted.count, by: Self.share) {
       let share = wanted[start..<min(start + Self.share, wanted.count)]
       compile(share)
@@ -43,10 +43,10 @@ struct SiteComparison {
     for name in asked.sorted() { compare(name) }
   }
 
-  /// Machines that are compiled and compared at once.
+  /// The number of machines that are compiled and compared at once.
   private static let share = 64
 
-  /// Makes the tables of these machines, of both sides at once.
+  /// Compiles the tables of these machines, for both sites at once.
   private mutating func compile(_ names: ArraySlice<String>) {
     let wanted = names.flatMap { name in
       [(old.site, old.machines[name]), (new.site, new.machines[name])].map { site, machine in
@@ -72,7 +72,7 @@ struct SiteComparison {
     }
   }
 
-  /// Works out what is reached on these machines, of both sides at once.
+  /// Computes what is reachable on these machines, for both sites at once.
   private mutating func reach(_ names: Set<String>) {
     var wanted: [(isOld: Bool, name: String, table: KernelTable?)] = []
     for name in names.sorted() {
@@ -91,7 +91,7 @@ struct SiteComparison {
 
   // MARK: Hubs
 
-  /// Machines to which a hub passes on something else than before.
+  /// Machines for which the packets that a hub forwards to them have changed.
   private mutating func behindChangedHubs() -> Set<String> {
     var result: Set<String> = []
     let names = Set((old.site.policy.tunnels + new.site.policy.tunnels).map(\.name))
@@ -132,13 +132,13 @@ struct SiteComparison {
     side.site.policy.machines.filter { !$0.addresses(in: tunnel).isEmpty }.map(\.name)
   }
 
-  /// What packets are for: the machine that lets them in, or what lies behind it.
+  /// The destination of packets: the machine itself, or what is behind it.
   enum Place {
     case itself
     case beyond
   }
 
-  /// Of what a machine lets in or on, that which a hub on the way passes on as well.
+  /// The packets, of those that a machine accepts, that a hub on the packet path also forwards.
   private static func behindHub(
     _ spaces: [PacketSpace], _ machine: Machine, _ side: inout ComparedSite, _ place: Place
   ) -> [PacketSpace] {
@@ -181,7 +181,7 @@ struct SiteComparison {
     let before = old.machines[name]
     let after = new.machines[name]
     var arrivals = (Self.arrivals(before, &old), Self.arrivals(after, &new))
-    // Of a machine that is on one side alone, what every machine has is not told.
+    // For a machine that is in only one site, what every machine accepts is not reported.
     if before != nil, after != nil {
       arrivals.0 += Self.handshakes(before, &old)
       arrivals.1 += Self.handshakes(after, &new)
@@ -207,7 +207,8 @@ struct SiteComparison {
       zip(one, two).map { PacketSpaceIndex.remainder(of: $0, without: $1) }, before, old)
   }
 
-  /// The control of links is no service, which no line of a policy can grant, and the same everywhere.
+  /// Neighbour and multicast listener discovery. It is not a service, no grant can name it, and it is the
+  /// same everywhere.
   private static let noService = IntervalSet.union([
     PacketSpace.Service.types(.icmpv6, 130...136), PacketSpace.Service.types(.icmpv6, 143...143),
   ])
@@ -219,14 +220,15 @@ struct SiteComparison {
     return behindHub(spaces, machine, &side, .itself)
   }
 
-  /// WireGuard's own port, which is open by every way, over a hub or not.
+  /// WireGuard's own port. It is open from every zone, with or without a hub in between.
   private static func handshakes(_ machine: Machine?, _ side: inout ComparedSite) -> [PacketSpace] {
     guard let machine else { return [] }
     let own = side.services.wireGuard
     return side.reach(of: machine.name).arrivals.compactMap { $0.narrowed(.service, to: own) }
   }
 
-  /// What is passed on into a tunnel is told where it arrives, and what containers send outward is theirs to send.
+  /// Packets that a machine forwards. Packets into a tunnel are reported at the receiving machine; outbound
+  /// traffic of containers is always allowed.
   private static func passages(_ machine: Machine?, _ side: inout ComparedSite) -> [PacketSpace] {
     guard let machine else { return [] }
     let tunnels = IntervalSet(side.site.policy.tunnels.map { PacketSpace.number($0.name) })
@@ -243,11 +245,11 @@ struct SiteComparison {
     return IntervalSet.union(names.zones.filter { $0.kind == .containers }.map { names.inputs($0) })
   }
 
-  /// What the machine sends, and what its containers do.
+  /// What the machine sends, and what its containers send.
   private static func departures(_ machine: Machine, _ side: inout ComparedSite) -> [[PacketSpace]] {
     let containers = containers(machine, side)
     let reach = side.reach(of: machine.name)
-    // Whatever the source: what counts is whether some packet leaves.
+    // The source is ignored: only whether some packet leaves matters.
     return [
       reach.departures,
       reach.passages.compactMap { space in

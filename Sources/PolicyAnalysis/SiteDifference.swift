@@ -4,61 +4,61 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Who can newly reach what, and who no longer can, when one site becomes another: exact, over every first packet that
-/// there can be, whatever the texts look like.
+/// Who gains and who loses access when one site replaces another. The result is exact over every possible
+/// first packet and does not depend on how the policies are written.
 public struct SiteDifference: Sendable {
-  /// A source that reaches a service in one of the two alone.
+  /// A source that reaches a service in only one of the two sites.
   public struct Reach: Sendable, Hashable {
-    /// The machine that answers, or that routes.
+    /// The machine that receives or forwards the packets.
     public let machine: String
-    /// What it passes the packets on to; nil for itself.
+    /// The destination to which it forwards the packets; nil for the machine itself.
     public let to: String?
-    /// The service's name in the policy or the catalogue, or its port as it is written.
+    /// The service's name in the policy or the catalogue, else the port as text.
     public let service: String
-    /// `tcp`, `udp`, `icmp`, …; `any` for everything.
+    /// `tcp`, `udp`, `icmp`, …; `any` for all.
     public let transport: String
-    /// Nil where the protocol has none.
+    /// Nil if the protocol has no ports, or for all ports.
     public let ports: ClosedRange<UInt16>?
     /// A machine, zone, tunnel, list, group or prefix.
     public let from: String
-    /// The addresses that it has there.
+    /// The addresses of the source on this machine.
     public let addresses: [String]
-    /// The tunnel or zone by which it comes.
+    /// The tunnel or zone from which it arrives.
     public let over: String
-    /// Whether the way leads through no tunnel, and from anybody or by the internet.
+    /// Whether the packets use no tunnel, and arrive from `internet` or from a whole zone.
     public let isFromOutside: Bool
   }
 
-  /// Traffic that may leave a machine outside a tunnel in one of the two alone.
+  /// Traffic that may leave a machine outside a tunnel in only one of the two sites.
   public struct ClearText: Sendable, Hashable {
     /// The machine that sends.
     public let machine: String
-    /// The machine that it is for, or addresses.
+    /// The destination machine, or a prefix.
     public let to: String
-    /// Zones by which it may leave.
+    /// The zones to which it may leave.
     public let over: [String]
-    /// The services; `any` for everything.
+    /// The services; `any` for all.
     public let services: [String]
   }
 
-  /// What is reached in the new site alone; the ways from outside first.
+  /// What is reachable only in the new site; access from outside first.
   public let gained: [Reach]
-  /// What is reached in the old site alone.
+  /// What is reachable only in the old site.
   public let lost: [Reach]
-  /// What may leave in the clear in the new site alone: a loss of `encrypt`.
+  /// What may leave in the clear only in the new site: traffic that `encrypt` no longer covers.
   public let clearTextGained: [ClearText]
-  /// What may leave in the clear in the old site alone.
+  /// What may leave in the clear only in the old site.
   public let clearTextLost: [ClearText]
-  /// How many machines enforce something else.
+  /// The number of machines with a changed ruleset.
   public let changedMachines: Int
 
-  /// Whether both sites let the same pass.
+  /// Whether both sites accept the same packets.
   public var isEmpty: Bool {
     gained.isEmpty && lost.isEmpty && clearTextGained.isEmpty && clearTextLost.isEmpty
   }
 
-  /// The difference between two sites; `only` is the machine that is asked about, nil all. `progress` is told after each
-  /// machine how many are done, and of how many.
+  /// Computes the difference between two sites. `only` limits it to one machine; nil means all. `progress` is
+  /// called after each share of machines with the number of finished machines and their total.
   public init(
     from old: CompiledSite, to new: CompiledSite, only: String? = nil,
     workers: any Workers = OneByOne(), progress: (Int, Int) -> Void = { _, _ in }

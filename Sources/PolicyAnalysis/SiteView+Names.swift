@@ -4,13 +4,13 @@ package import NetworkModel
 package import PolicyLanguage
 
 extension SiteView {
-  /// The service that a port belongs to: of the policy's and the catalogue's the narrowest, which says most.
+  /// The narrowest service of the policy and the catalogue that a port belongs to.
   package func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
     ServiceIndex(policy.services + ServiceCatalogue.services).name(transport, port)
   }
 
-  /// Who sends from an address by a zone: in a tunnel the machine whose address it is, or that has it behind it, with its
-  /// name in the policy; else the zone.
+  /// The name of the sender of an address in a zone: in a tunnel, the machine that has the address or that
+  /// routes it; else the zone.
   package func sender(_ address: IPAddress, in zone: SiteZone) -> String {
     guard zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) else { return zone.name }
     let peers = policy.machines.filter { !$0.addresses(in: tunnel.name).isEmpty && $0.name != machine.name }
@@ -25,7 +25,7 @@ extension SiteView {
 }
 
 extension Service {
-  /// Whether it is this, or says more than it.
+  /// Whether the service contains this port.
   func holds(_ asked: ServicePort) -> Bool {
     ports.contains { port in
       if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {

@@ -5,26 +5,26 @@ public import PolicyLanguage
 public import Ruleset
 public import PacketWalk
 
-/// A machine of a policy with its compiled ruleset, ready to be asked about packets.
+/// A machine of a policy with its compiled ruleset. It evaluates packets.
 public struct SiteView: Sendable {
   /// The whole policy.
   public let policy: Policy
-  /// The machine of it that is asked about.
+  /// The machine whose ruleset evaluates packets.
   public let machine: Machine
   /// The machine's zones, tunnels first, `internet` last.
   public let zones: [SiteZone]
-  /// What the machine enforces.
+  /// The ruleset of the machine.
   public let ruleset: Ruleset
-  /// The same, as the kernel has it.
+  /// The ruleset as a table, in the kernel's form.
   let table: KernelTable
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
-  /// Where source addresses belong.
+  /// The homes of source addresses.
   let homes: AddressHomes
   private let live: LiveEndpoints
 
-  /// A view of a machine. The ruleset must be the one that the policy compiles to for it; `table` stands in place of what
-  /// it is lowered to.
+  /// Creates a view of a machine. The ruleset must be the one that the policy compiles to for it. If `table`
+  /// is given, it replaces the table that the ruleset is lowered to.
   public init(
     policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil,
     live: LiveEndpoints = LiveEndpoints()
@@ -51,8 +51,8 @@ public struct SiteView: Sendable {
     } ?? zones.first { $0.kind == .internet }
   }
 
-  /// The zone of a packet that came by an interface: on one of a zone with prefixes, sources that are not the zone's are of
-  /// `internet`.
+  /// The zone of a packet that arrived on an interface. On an interface of a zone with prefixes, a source
+  /// outside them belongs to `internet`.
   public func zone(of interface: InterfaceName, from source: IPAddress) -> SiteZone? {
     guard let zone = zone(of: interface), zone.kind == .network, !zone.prefixes.isEmpty else {
       return zone(of: interface)
@@ -61,8 +61,8 @@ public struct SiteView: Sendable {
     return isOwn ? zone : zones.first { $0.kind == .internet }
   }
 
-  /// The interfaces by which packets of a zone come. Where no interface is left for `internet`, its packets come by the cards
-  /// of zones with prefixes.
+  /// The interfaces on which packets of a zone arrive. If no interface is left for `internet`, its packets
+  /// arrive on the interfaces of zones with prefixes.
   package func interfaces(of zone: SiteZone, among all: [NetworkInterface]) -> [NetworkInterface] {
     let own = all.filter { self.zone(of: $0.name)?.name == zone.name }
     guard own.isEmpty, zone.kind == .internet else { return own }
@@ -71,8 +71,8 @@ public struct SiteView: Sendable {
     }
   }
 
-  /// The zones where the addresses of a prefix belong: of one without a home, every network that does not say what it has.
-  /// Containers may send from any address, and none is theirs.
+  /// The zones that are the home of a prefix; for a prefix without a home, `internet` and every network zone
+  /// without prefixes. The zone of containers is never a home: containers may send from any address.
   func zones(of prefix: Prefix) -> [SiteZone] {
     if let home = homes.home(of: prefix) {
       return zones.filter { $0.kind != .containers && home.zones.contains($0.name) }
@@ -82,7 +82,7 @@ public struct SiteView: Sendable {
     }
   }
 
-  /// An interface of a zone, by a name that it may have.
+  /// A possible interface name of a zone.
   public func interface(of zone: SiteZone) -> InterfaceName? {
     switch zone.interfaces.first {
     case .exact(let name): return name
@@ -94,7 +94,7 @@ public struct SiteView: Sendable {
     }
   }
 
-  /// The packet with the link types that its interfaces should have, where it does not state them.
+  /// The packet with the expected link types of its interfaces, if it has none.
   private func linked(_ packet: Packet) -> Packet {
     func type(_ interface: InterfaceName?) -> LinkType? {
       interface.flatMap { zone(of: $0) }.map { $0.kind == .tunnel ? .linkless : .ethernet }
@@ -105,12 +105,12 @@ public struct SiteView: Sendable {
     return packet
   }
 
-  /// What becomes of a packet for this host.
+  /// Walks a packet that is for this host.
   public func arrival(_ packet: Packet) -> Trace {
     walk.trace(linked(packet), hooks: [NFT.hookPrerouting, NFT.hookInput])
   }
 
-  /// What befalls a packet that this host routes: judged as it comes, then on its way out.
+  /// Walks a packet that this host forwards: at prerouting, then at forward and postrouting.
   public func passage(_ packet: Packet, to output: InterfaceName) -> Trace {
     var arriving = packet
     arriving.output = nil
@@ -121,7 +121,7 @@ public struct SiteView: Sendable {
     return trace.followed(by: walk.trace(linked(leaving), hooks: [NFT.hookForward, NFT.hookPostrouting]))
   }
 
-  /// What befalls a packet that this host sends by an interface.
+  /// Walks a packet that this host sends on an interface.
   public func departure(_ packet: Packet, by output: InterfaceName) -> Trace {
     var leaving = packet
     leaving.input = nil
@@ -130,19 +130,19 @@ public struct SiteView: Sendable {
     return walk.trace(linked(leaving), hooks: [NFT.hookOutput, NFT.hookPostrouting])
   }
 
-  /// The line of the policy that decided, or what is built in where none did.
+  /// The line of the policy that decided, or `built in` if no line did.
   public func because(_ trace: Trace) -> String {
     if let counter = decidingCounter(trace) { return counter.origin.place }
     return TraceWords.because(trace)
   }
 
-  /// Why, in words.
+  /// The reason for the verdict, in words.
   public func reason(_ trace: Trace) -> String {
     let counter = decidingCounter(trace)
-    // A packet that an opening let in counts for it and nothing else.
+    // A packet that a temporary grant accepted is counted only in its counter.
     if case .counted? = TraceWords.deciding(trace)?.outcome {
       for case .opened(let comment) in trace.steps.reversed().map(\.outcome) {
-        return "opened for a time by \(comment)"
+        return "temporary grant by \(comment)"
       }
     }
     return counter?.origin.reason ?? TraceWords.reason(trace)
@@ -154,17 +154,17 @@ public struct SiteView: Sendable {
     return counters[name]
   }
 
-  /// What decided a trace: a counter, where it is written, and why it counts.
+  /// What decided a trace: the counter, its lines in the policy, and its reason.
   struct Decision {
-    /// The counter's name; empty where none counted.
+    /// The counter's name; empty if no rule counted the packet.
     let counter: String
-    /// Lines of the policy; empty for what is built in.
+    /// The lines of the policy; empty for a built-in rule.
     let lines: [Int]
-    /// In a few words.
+    /// The reason, in a few words.
     let reason: String
   }
 
-  /// What decided a trace: of a refusal the counter that it was dropped with, of an acceptance the grant's.
+  /// What decided a trace: the drop counter of a refused packet, the grant's counter of an accepted one.
   func decision(_ trace: Trace) -> Decision {
     let counted = trace.steps.last { if case .counted = $0.outcome { true } else { false } }
     if case .counted(let name)? = counted?.outcome, let counter = counters[name] {
@@ -173,18 +173,18 @@ public struct SiteView: Sendable {
     return Decision(counter: "", lines: [], reason: reason(trace))
   }
 
-  /// Whether a trace was let in by a grant of the policy.
+  /// Whether a grant of the policy accepted the packet of a trace.
   public func isGranted(_ trace: Trace) -> Bool {
     guard trace.verdict == .accept, case .counted(let name)? = trace.deciding?.outcome else { return false }
     return counters[name]?.purpose == .grant
   }
 
-  /// Addresses that nothing in the policy names: somebody in the zone, one for each family that the zone may hold.
+  /// Example addresses in a zone that the policy does not name, one for each family that the zone can have.
   public func anyone(in zone: SiteZone) -> [IPAddress] {
     if !zone.prefixes.isEmpty {
       return AddressFamily.allCases.compactMap { family in
         zone.prefixes.first { $0.family == family }.map { prefix in
-          // Not the network's own number, nor likely the router's.
+          // Neither the network address nor the usual address of a router.
           IPAddress(family: family, bits: prefix.address.bits + (prefix.last.bits - prefix.address.bits) / 2)
         }
       }
@@ -198,7 +198,7 @@ public struct SiteView: Sendable {
     }
   }
 
-  /// Whether some prefix of the policy holds the address.
+  /// Whether a prefix in the policy contains the address.
   package func isNamed(_ address: IPAddress) -> Bool {
     policy.tunnels.contains { $0.prefixes.contains { $0.contains(address) } }
       || policy.lists.contains { list in list.prefixes.contains { $0.contains(address) } }

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// What is specified so far of a place, and what is not yet.
+/// An unfinished specification of a place, with the packets that no clause covers yet.
 struct SpecificationDraft {
   let chain: String
   private(set) var everything: [PacketSpace]
@@ -17,8 +17,8 @@ struct SpecificationDraft {
     rest = everything
   }
 
-  /// Leaves only packets whose protocol is the same before and behind every translation: TCP, UDP and SCTP each by
-  /// itself, then all others.
+  /// Keeps only packets whose protocol is the same before and after translation: TCP, UDP and SCTP
+  /// separately, then all others.
   mutating func splitByTransport() {
     let withPorts = [IPProtocol.tcp, .udp, .sctp].map { PacketSpace.Service.all($0) }
     let parts = withPorts + [IntervalSet(0, 0xff_ffff).subtracting(IntervalSet.union(withPorts))]
@@ -28,7 +28,7 @@ struct SpecificationDraft {
     rest = everything
   }
 
-  /// Says what becomes of the packets of which nothing is said yet that meet these conditions.
+  /// Specifies the outcome of the packets that meet these conditions and that no clause covers yet.
   package mutating func say(
     _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     _ conditions: [(PacketSpace.Field, IntervalSet)],
@@ -37,7 +37,7 @@ struct SpecificationDraft {
     say(claim, outcome, any: [conditions], family)
   }
 
-  /// The same, where they meet any of these groups of conditions.
+  /// Specifies the outcome of the packets that meet any of these groups of conditions.
   package mutating func say(
     _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     any groups: [[(PacketSpace.Field, IntervalSet)]], _ family: AddressFamily? = nil
@@ -65,7 +65,7 @@ struct SpecificationDraft {
     }
   }
 
-  /// Says what befalls all the rest.
+  /// Specifies the outcome of all remaining packets, and returns the place.
   func finished(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome) -> MachineSpecification.Place {
     MachineSpecification.Place(
       chain: chain, everything: everything,
@@ -75,7 +75,7 @@ struct SpecificationDraft {
 }
 
 extension PacketSpace {
-  /// Only packets that meet all of these conditions; nil where none does.
+  /// The packets that meet all of these conditions; nil if none does.
   func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
     var space = self
     for (field, values) in conditions {

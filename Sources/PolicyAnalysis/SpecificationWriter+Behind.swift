@@ -4,16 +4,16 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// What is received, forwarded and sent, behind translation and routing.
+/// The places behind translation and routing: received, forwarded and sent packets.
 extension SpecificationWriter {
-  /// What this host receives behind every translation.
+  /// Packets that this host receives, after translation.
   func input() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "input", input: .present, output: .absent)
     draft.splitByTransport()
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
-    // Translated from the address of another to one of this host: granted for this host by its original port, or not.
+    // Redirected from the address of another host to one of this host: evaluated by the original port.
     for zone in traffic.zones where mayPassThrough(zone) {
       let redirected: Conditions = [(.connection, Self.translated)]
       for family in AddressFamily.allCases {
@@ -28,7 +28,7 @@ extension SpecificationWriter {
     return draft.finished(.works, .accept)
   }
 
-  /// What passes through this host.
+  /// Packets that this host forwards.
   func forward() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "forward", input: .present, output: .present)
     tunnelOnly(&draft, .reject)
@@ -61,36 +61,36 @@ extension SpecificationWriter {
           case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
           case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
           }
-        let way: Conditions = [
+        let path: Conditions = [
           (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit),
         ]
-        groups += packets(of: passage.zone, family).map { $0 + way }
+        groups += packets(of: passage.zone, family).map { $0 + path }
       }
       draft.say(.granted, .accept, any: groups, family)
     }
     return draft.finished(.forwarded, .drop)
   }
 
-  /// WireGuard's ports, and those of Docker Swarm: 2377/tcp, 7946/tcp, 7946/udp, 4789/udp.
+  /// Services between hosts: WireGuard's ports, and Docker Swarm's 2377/tcp, 7946/tcp, 7946/udp, 4789/udp.
   private var hostServices: IntervalSet {
     let swarm: [(IPProtocol, UInt16)] = [(.tcp, 2377), (.tcp, 7946), (.udp, 7946), (.udp, 4789)]
     let handshakes = policy.tunnels.compactMap(\.listen).map { (IPProtocol.udp, $0) }
     return IntervalSet.union((swarm + handshakes).map { PacketSpace.Service.ports($0.0, $0.1...$0.1) })
   }
 
-  /// TCP that neither opens a connection nor belongs to one.
+  /// TCP packets that neither open a connection nor belong to one.
   private static let midstream: Conditions = [
     (.connection, fresh),
     (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, laterFlags),
   ]
 
-  /// What this host sends.
+  /// Packets that this host sends.
   func output() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "output", input: .absent, output: .present)
     draft.say(.works, .accept, [(.output, Self.loopback)])
     tunnelOnly(&draft, .reject)
     for part in encryptions {
-      // WireGuard's own packets go from its port to its port.
+      // WireGuard's own packets have its port as source and as destination.
       let others: [Conditions] = [
         [(.service, Self.everyService.subtracting(part.own))],
         [(.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
@@ -101,7 +101,7 @@ extension SpecificationWriter {
     return draft.finished(.works, .accept)
   }
 
-  /// What leaves, when every other table has had its say on the way.
+  /// Packets that leave, after all other tables.
   func postrouting() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "postrouting", input: .absent, output: .present)
     tunnelOnly(&draft, .drop)
@@ -111,7 +111,8 @@ extension SpecificationWriter {
     return draft.finished(.works, .accept)
   }
 
-  /// Destinations inside tunnels and behind them leave by the tunnel, or to this host itself.
+  /// Packets to destinations inside tunnels and behind them leave only through the tunnel, or are for this
+  /// host itself.
   private func tunnelOnly(_ draft: inout SpecificationDraft, _ outcome: MachineSpecification.Outcome) {
     for home in homes where home.kind != .zone {
       let tunnels = IntervalSet.union(traffic.zones.filter { home.zones.contains($0.name) }.map { input($0) })
@@ -142,7 +143,7 @@ extension SpecificationWriter {
     }
   }
 
-  /// Says that packets are refused: those with an answer by a reset where they begin a TCP connection.
+  /// Specifies that packets are refused. If the refusal has an answer, a first TCP packet gets a reset.
   private func refuse(
     _ draft: inout SpecificationDraft, _ claim: ProofClaim, _ outcome: MachineSpecification.Outcome,
     _ groups: [Conditions], _ family: AddressFamily

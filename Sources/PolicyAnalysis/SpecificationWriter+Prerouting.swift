@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// What arrives, before it is translated and routed.
+/// The places before translation and routing: arriving packets.
 extension SpecificationWriter {
 
-  /// Before fragments are put together: addresses and interfaces.
+  /// Before reassembly of fragments: checks of addresses and interfaces.
   package func sources() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "sources", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
@@ -52,7 +52,7 @@ extension SpecificationWriter {
     return draft.finished(.works, .accept)
   }
 
-  /// Before conntrack: what needs no connection to be recognised.
+  /// Before conntrack: checks that need no connection state.
   func raw() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "raw", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
@@ -68,7 +68,7 @@ extension SpecificationWriter {
     return draft.finished(.works, .accept)
   }
 
-  /// TCP ports that some grant opens for packets that arrive in the zone.
+  /// TCP ports that a grant opens for packets that arrive in the zone.
   private func openPorts(_ zone: SiteZone) -> IntervalSet {
     let ports =
       traffic.arrivals.filter { $0.zone.name == zone.name }.flatMap(\.ports)
@@ -83,7 +83,7 @@ extension SpecificationWriter {
       })
   }
 
-  /// Behind conntrack, before any translation: where grants decide.
+  /// After conntrack, before any translation: grants decide here.
   func ingress() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "ingress", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
@@ -93,7 +93,7 @@ extension SpecificationWriter {
         let outside: [(PacketSpace.Field, IntervalSet)] = [
           (.source, sources), (.input, elsewhere(part.tunnel)),
         ]
-        // WireGuard's own packets go on: to this machine's port, or from the other's in answer to it.
+        // WireGuard's own packets pass: to this machine's port, or replies from the other machine's port.
         let foreign = Self.everyService.subtracting(part.own)
         draft.say(
           .encrypted, .drop,
@@ -129,7 +129,7 @@ extension SpecificationWriter {
       granted: (.granted, granted(draft)), rest: draft.rest)
   }
 
-  /// What grants let through at ingress, whatever else is said of it.
+  /// The packets that grants accept at ingress, without regard to the clauses.
   private func granted(_ draft: SpecificationDraft) -> [PacketSpace] {
     var result: [PacketSpace] = []
     for space in draft.everything {
@@ -155,7 +155,8 @@ extension SpecificationWriter {
     if let inside = space.narrowed(conditions) { result.append(inside) }
   }
 
-  /// What a packet that some grant lets in must be; `ports` is the field that holds the port which its sender wrote.
+  /// The conditions of packets that a grant accepts. `ports` is the field that holds the port to which the
+  /// sender sent.
   func conditions(
     of arrival: GrantedTraffic.Arrival, _ ports: PacketSpace.Field, _ family: AddressFamily
   ) -> [Conditions] {
@@ -186,7 +187,7 @@ extension SpecificationWriter {
     }
   }
 
-  /// The packets that belong to a service.
+  /// The packets of a service.
   package static func services(_ port: ServicePort) -> IntervalSet {
     switch port {
     case .ports(let transport, let range): PacketSpace.Service.ports(transport, range.lower...range.upper)

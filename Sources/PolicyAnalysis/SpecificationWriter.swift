@@ -5,7 +5,7 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
 
-/// Writes a machine's specification, place by place.
+/// Writes a machine's specification, one place at a time.
 struct SpecificationWriter {
   let policy: Policy
   let machine: Machine
@@ -16,18 +16,18 @@ struct SpecificationWriter {
   /// Public addresses of the policy's machines.
   let endpoints: [Prefix]
 
-  /// The public addresses of machines that are to be reached by a tunnel or not at all, seen from the machine.
+  /// The public addresses of machines that `encrypt` allows this machine to reach only through a tunnel.
   struct Encrypted: Hashable {
     let tunnel: InterfaceName
-    /// WireGuard's port.
+    /// WireGuard's port, as a set of ports.
     let listen: IntervalSet
-    /// Packets to it.
+    /// WireGuard's port, as a set of services.
     let own: IntervalSet
-    /// The others' public addresses.
+    /// The public addresses of the other machines.
     let endpoints: [Prefix]
   }
 
-  /// Addresses that belong to some interfaces, and are sources on these alone.
+  /// Addresses whose home is some zones: they are accepted as sources only on the interfaces of these zones.
   struct Home: Hashable {
     enum Kind { case tunnel, zone, behind }
     let kind: Kind
@@ -43,7 +43,7 @@ struct SpecificationWriter {
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic,
     _ live: LiveEndpoints
   ) {
-    /// The public addresses of a machine, as far as they are known.
+    /// The known public addresses of a machine.
     func endpoints(of other: Machine) -> [Prefix] {
       switch other.endpoint {
       case .roaming: []
@@ -87,7 +87,8 @@ struct SpecificationWriter {
     homes += traffic.zones.filter { $0.kind != .tunnel && !$0.prefixes.isEmpty }.map {
       Home(kind: .zone, zones: [$0.name], prefixes: $0.prefixes)
     }
-    // The tunnels' own packets go to the endpoints, wherever those lie; a zone's own addresses are on a link.
+    // Endpoints stay reachable outside the tunnel for WireGuard's own packets, and a zone's addresses are on
+    // a link.
     let outside = policy.machines.flatMap(\.endpoint.prefixes) + machine.zones.flatMap(\.prefixes)
     for other in policy.machines where other.name != machine.name && !other.subnets.isEmpty {
       let tunnels = policy.tunnels.filter {
@@ -102,16 +103,17 @@ struct SpecificationWriter {
     self.homes = homes
   }
 
-  /// What the places after ingress depend on: machines that have it in common have the same there.
+  /// What the places behind ingress depend on. Machines with the same signature have the same specification
+  /// there.
   struct Signature: Hashable {
     fileprivate let zones: [SiteZone]
     fileprivate let encryptions: [Encrypted]
     fileprivate let homes: [Home]
     fileprivate let subnets: [Prefix]
-    fileprivate let passages: Set<Way>
+    fileprivate let passages: Set<PassageKey>
     fileprivate let redirected: [GrantedTraffic.Arrival]
 
-    fileprivate struct Way: Hashable {
+    fileprivate struct PassageKey: Hashable {
       let zone: String
       let destinations: [Prefix]
       let exit: GrantedTraffic.Exit
@@ -123,7 +125,7 @@ struct SpecificationWriter {
       zones: traffic.zones, encryptions: encryptions, homes: homes, subnets: machine.subnets,
       passages: Set(
         traffic.passages.map {
-          Signature.Way(zone: $0.zone.name, destinations: $0.destinations, exit: $0.exit)
+          Signature.PassageKey(zone: $0.zone.name, destinations: $0.destinations, exit: $0.exit)
         }), redirected: traffic.arrivals.filter { mayPassThrough($0.zone) })
   }
 
@@ -141,14 +143,14 @@ struct SpecificationWriter {
 
   typealias Conditions = [(PacketSpace.Field, IntervalSet)]
 
-  /// Sources that belong to the zone of the interface by which they come.
+  /// Sources that belong to the zone of the interface on which they arrive.
   static func ofLink(_ family: AddressFamily) -> IntervalSet {
     family == .ipv6
       ? linkLocal.union(IntervalSet(0)) : IntervalSet(0xa9fe_0000, 0xa9fe_ffff).union(IntervalSet(0))
   }
 
-  /// The packets of a zone: what comes by its interfaces. Of an interface of a zone with prefixes, these are the zone's
-  /// and the rest is of `internet`.
+  /// The packets of a zone: those that arrive on its interfaces. On an interface of a zone with prefixes,
+  /// only sources in the prefixes belong to the zone; the others belong to `internet`.
   package func packets(of zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
     func own(_ zone: SiteZone) -> IntervalSet {
       PacketSpace.addresses(zone.prefixes, family).union(Self.ofLink(family))
@@ -164,7 +166,7 @@ struct SpecificationWriter {
     }
   }
 
-  /// Whether packets of a zone may pass through this machine to others.
+  /// Whether this machine may forward packets of a zone.
   func mayPassThrough(_ zone: SiteZone) -> Bool {
     zone.kind == .containers || traffic.passages.contains { $0.zone.name == zone.name }
   }
@@ -190,7 +192,7 @@ struct SpecificationWriter {
   }
   static let everyService = IntervalSet(0, 0xff_ffff)
 
-  /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK the SYN alone.
+  /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK, only SYN.
   static let firstFlags = IntervalSet(
     (0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })
   static let laterFlags = IntervalSet(0, 0xff).subtracting(firstFlags)

@@ -5,30 +5,31 @@ internal import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
 
-/// What is open for a time on a machine, as its kernel has it.
+/// A temporary grant on a machine, as read from its kernel.
 public struct TemporaryGrant: Sendable, Hashable {
-  /// The zone; its name in the table where the policy has it no more.
+  /// The zone. If the policy no longer has it, its name in the table.
   public let zone: String
-  /// Whom it lets in.
+  /// The sources that it lets in.
   public let sources: [Prefix]
-  /// What it lets in, each by the name of a service where one is just that, else as `8080/tcp`.
+  /// The services that it lets in: by name if a service has exactly these ports, else as `8080/tcp`.
   public let services: [String]
-  /// What is left of it.
+  /// The remaining time.
   public let remaining: GrantDuration
-  /// Who opened it; empty where its comment does not say.
+  /// Who opened it; empty if its comment does not say.
   public let who: String
-  /// Why, in their words.
+  /// The reason that this user gave.
   public let because: String
-  /// Its elements: what has to be taken out to end it.
+  /// Its elements in the sets. To end the grant is to remove them.
   public let ranges: [TemporaryGrantRange]
 
-  /// The zone as part of the sets' names.
+  /// The zone, as in the names of the sets.
   private let key: String
 
-  /// Elements of one opening are made at one moment, but each may be read at another.
+  /// In milliseconds. The elements of one temporary grant are made at the same time, but can be read at
+  /// different times.
   private static let tolerance: UInt64 = 2_000
 
-  /// The openings in force in a table as it was read, by zone, those that end first before others.
+  /// The temporary grants in a table that was read, by zone, then by remaining time.
   public static func inForce(in table: KernelTable, policy: Policy, machine: Machine) -> [TemporaryGrant] {
     let zones = SiteZone.zones(of: machine, in: policy)
     return TemporaryGrantSets.all(in: table).flatMap { sets -> [TemporaryGrant] in
@@ -45,7 +46,7 @@ public struct TemporaryGrant: Sendable, Hashable {
     }
   }
 
-  /// One batch that ends it before its time, in the table that it was read from.
+  /// One batch that ends the grant before its time. `table` is the table that it was read from.
   public func endingOperations(on table: KernelTable) -> [TableOperation] {
     TemporaryGrantSets.all(in: table).filter { $0.zone == key }.flatMap { sets in
       sets.removing(sets.ranges.filter { range in ranges.contains { $0.isSame(as: range) } })
@@ -71,7 +72,8 @@ public struct TemporaryGrant: Sendable, Hashable {
     because = parts.count == 2 ? String(parts[1].drop { $0 == " " }) : comment
   }
 
-  /// Sorts elements into openings: those of one comment and one end, and of these the sources that have the same ports.
+  /// Groups elements into temporary grants: elements with the same comment and end, split by sources that
+  /// have the same ports.
   private static func groups(_ ranges: [TemporaryGrantRange]) -> [[TemporaryGrantRange]] {
     var groups: [[TemporaryGrantRange]] = []
     for range in ranges.sorted(by: { $0.life.remaining < $1.life.remaining }) {
@@ -100,7 +102,8 @@ public struct TemporaryGrant: Sendable, Hashable {
     let range: ClosedRange<UInt16>
   }
 
-  /// The service that is just these ports, else each by the service that is just it, else as it is written.
+  /// The service that has exactly these ports; else each port by the service that has exactly it, else as
+  /// text.
   private static func names(_ ports: Set<ServicePort>, _ policy: Policy) -> [String] {
     let known = policy.services + ServiceCatalogue.services
     if let whole = known.first(where: { Set($0.ports) == ports }) { return [whole.name] }
@@ -113,7 +116,7 @@ public struct TemporaryGrant: Sendable, Hashable {
 }
 
 extension TemporaryGrantRange {
-  /// Whether they are one element, read at two moments.
+  /// Whether both are the same element, read at two times.
   func isSame(as other: TemporaryGrantRange) -> Bool {
     family == other.family && sources == other.sources && transport == other.transport && ports == other.ports
       && life.comment == other.life.comment

@@ -5,27 +5,28 @@ internal import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
 
-/// What a person wants opened on a machine for a time, understood in the names of its policy.
+/// A request for a temporary grant on a machine, in the names of its policy.
 public struct TemporaryGrantRequest: Sendable {
-  /// A zone of the machine, and what is to be let in there.
+  /// A zone of the machine, and what is to be accepted from it.
   public struct Part: Sendable {
     /// The zone.
     public let zone: SiteZone
-    /// What is to be let in; none overlapping.
+    /// What is to be accepted. The ranges do not overlap.
     public let ranges: [TemporaryGrantRange]
   }
 
-  /// The zones that it concerns.
+  /// The zones of the request.
   public let parts: [Part]
-  /// What the person should know of it, in words.
+  /// Warnings for the user, in words.
   public let warnings: [String]
 
-  /// Most elements of an order: sources times ports.
+  /// The limit of elements of a request: sources times ports.
   private static let mostRanges = 4_096
 
-  /// Understands an order. `service` is a service's name or `PORT/PROTOCOL`; `from` is a machine, a group, a tunnel, a
-  /// zone of the machine, a prefix or an address, with the meaning that it has in the policy's `from`. `who` is who asks,
-  /// `because` why: they are kept with it, cut to 127 bytes together.
+  /// Parses a request. `service` is a service's name or `PORT/PROTOCOL`. `from` is a machine, a group, a
+  /// tunnel, a zone of the machine, a prefix or an address, with the same meaning as `from` in the policy.
+  /// `who` is the user who asks and `because` the reason: both are stored in the comment of the elements, cut
+  /// to 127 bytes together.
   public init(
     _ policy: Policy, machine: Machine, service: String, from: String, lasting duration: GrantDuration,
     who: String, because: String
@@ -34,7 +35,7 @@ public struct TemporaryGrantRequest: Sendable {
     let sources = try Self.sources(from, policy, machine)
     let reason = Self.line(because)
     guard !reason.isEmpty else {
-      throw TemporaryGrantError("an opening needs a reason: say why with --because")
+      throw TemporaryGrantError("a temporary grant needs a reason: give one with --because")
     }
     let life = ElementLife(timeout: duration.milliseconds, comment: "\(Self.line(who)): \(reason)")
     parts = sources.map { zone, prefixes in
@@ -51,7 +52,7 @@ public struct TemporaryGrantRequest: Sendable {
     let count = parts.reduce(0) { $0 + $1.ranges.count }
     guard count <= Self.mostRanges else {
       throw TemporaryGrantError(
-        "that is \(count) sources and ports, more than \(Self.mostRanges): open less at a time")
+        "\(count) pairs of source and port are more than the limit of \(Self.mostRanges): request fewer")
     }
     warnings = parts.compactMap { part in
       guard part.zone.kind == .internet,
@@ -61,14 +62,15 @@ public struct TemporaryGrantRequest: Sendable {
     }
   }
 
-  /// One batch that puts it into a table as it was read; nothing where all of it is open for longer already.
+  /// One batch that adds the grant to a table that was read; empty if all of it is already open for longer.
   public func operations(on table: KernelTable) throws(TemporaryGrantError) -> [TableOperation] {
     var operations: [TableOperation] = []
     for part in parts { operations += try sets(part.zone, table).adding(part.ranges) }
     return operations
   }
 
-  /// One batch that ends before their time what it names, whoever opened it; nothing where none of it is open.
+  /// One batch that closes what the request names before its time, no matter who opened it; empty if nothing
+  /// of it is open.
   public func endingOperations(on table: KernelTable) throws(TemporaryGrantError) -> [TableOperation] {
     var operations: [TableOperation] = []
     for part in parts { operations += try sets(part.zone, table).removing(part.ranges) }
@@ -79,20 +81,22 @@ public struct TemporaryGrantRequest: Sendable {
   {
     guard let sets = TemporaryGrantSets(zone: zone.identifier, in: table) else {
       throw TemporaryGrantError(
-        "the loaded ruleset takes no openings in \(zone.name): it is locked down, or not what the policy compiles to"
+        "the loaded ruleset takes no temporary grants in zone \(zone.name): it is a lock-down, or not "
+          + "compiled from the policy"
       )
     }
     return sets
   }
 
-  /// One line without what nft's comments cannot hold, and safe on a terminal: `nft list ruleset` prints it as it is.
+  /// One line that an nft comment can hold and that is safe on a terminal: `nft list ruleset` prints it
+  /// unchanged.
   private static func line(_ text: String) -> String {
-    let kept = String(
+    let printable = String(
       String.UnicodeScalarView(PrintableText.of(text).unicodeScalars.map { $0 == "\"" ? "'" : $0 }))
-    return kept.split(separator: " ").joined(separator: " ")
+    return printable.split(separator: " ").joined(separator: " ")
   }
 
-  // MARK: What is opened
+  // MARK: Ports
 
   private static func ports(_ word: String, _ policy: Policy) throws(TemporaryGrantError) -> [(
     IPProtocol, PortRange
@@ -102,7 +106,7 @@ public struct TemporaryGrantRequest: Sendable {
         ?? Service(written: word)
     else {
       throw unknown(
-        word, "is no service, and not PORT/tcp, PORT/udp or PORT/sctp",
+        word, "is not a service, and not written as PORT/tcp, PORT/udp or PORT/sctp",
         among: policy.services.map(\.name) + ServiceCatalogue.services.map(\.name))
     }
     var result: [(IPProtocol, PortRange)] = []
@@ -111,18 +115,18 @@ public struct TemporaryGrantRequest: Sendable {
       case .ports(let transport, let range): result.append((transport, range))
       case .protocol(let transport):
         throw TemporaryGrantError(
-          "'\(word)' is of the protocol \(transport), which has no ports: only TCP, UDP and SCTP ports can be opened for "
-            + "a time; grant it with a line of the policy that has an 'until'")
+          "'\(word)' uses the protocol \(transport), which has no ports: a temporary grant takes only TCP, "
+            + "UDP and SCTP ports; add a grant with 'until' to the policy")
       case .echoRequest:
         throw TemporaryGrantError(
-          "'\(word)' has no port: only TCP, UDP and SCTP ports can be opened for a time; grant it with a line of the "
-            + "policy that has an 'until'")
+          "'\(word)' has no port: a temporary grant takes only TCP, UDP and SCTP ports; add a grant with "
+            + "'until' to the policy")
       }
     }
     return result
   }
 
-  // MARK: To whom
+  // MARK: Sources
 
   private static func sources(
     _ word: String, _ policy: Policy, _ machine: Machine
@@ -135,7 +139,8 @@ public struct TemporaryGrantRequest: Sendable {
     if let tunnel = policy.tunnel(named: word) {
       guard !machine.addresses(in: tunnel.name).isEmpty, let zone = zones.first(where: { $0.name == word })
       else {
-        throw TemporaryGrantError("'\(machine.name)' has no address in \(word): nobody reaches it over it")
+        throw TemporaryGrantError(
+          "'\(machine.name)' has no address in \(word), so it is not reachable over this tunnel")
       }
       return [(zone, tunnel.prefixes)]
     }
@@ -144,17 +149,19 @@ public struct TemporaryGrantRequest: Sendable {
     }
     if policy.list(named: word) != nil {
       throw TemporaryGrantError(
-        "'\(word)' is a list: an opening is for few; name a prefix, or grant it with a line that has an 'until'"
+        "'\(word)' is a list, which a temporary grant does not take: name a prefix, or add a grant with "
+          + "'until' to the policy"
       )
     }
     if let dot = word.firstIndex(of: "."), let router = policy.machine(named: String(word[..<dot])) {
       throw TemporaryGrantError(
-        "'\(word)' is what \(router.name) routes into the tunnel, which cannot be opened to for a time: name the "
-          + "machine, or grant it with a line that has an 'until'")
+        "a temporary grant does not take '\(word)', which \(router.name) routes into the tunnel: name the "
+          + "machine, or add a grant with 'until' to the policy")
     }
     if let prefix = Prefix(word) { return try networks(prefix, policy, machine, zones) }
     throw unknown(
-      word, "is no machine, group, tunnel or zone that \(machine.name) knows, and no address",
+      word,
+      "is not a machine, group or tunnel of the policy, not a zone of \(machine.name), and not an address",
       among: policy.machines.map(\.name) + policy.groups.map(\.name) + zones.map(\.name))
   }
 
@@ -162,7 +169,7 @@ public struct TemporaryGrantRequest: Sendable {
     Prefix(containing: IPAddress(family: $0, bits: 0), length: 0)
   }
 
-  /// Machines by their tunnel addresses, on the tunnels that both are in.
+  /// Machines by their tunnel addresses, on the tunnels in which both ends have addresses.
   private static func peers(
     _ names: [String], _ word: String, _ policy: Policy, _ machine: Machine, _ zones: [SiteZone]
   ) throws(TemporaryGrantError) -> [(SiteZone, [Prefix])] {
@@ -178,18 +185,20 @@ public struct TemporaryGrantRequest: Sendable {
       }
       guard !shared.isEmpty else {
         throw TemporaryGrantError(
-          "'\(name)'\(name == word ? "" : " of '\(word)'") shares no tunnel with '\(machine.name)': a machine is known by "
-            + "its tunnel address")
+          "'\(name)'\(name == word ? "" : " of '\(word)'") shares no tunnel with '\(machine.name)': a "
+            + "machine is identified by its tunnel address")
       }
       for tunnel in shared {
         found[tunnel.name.description, default: []] += other.addresses(in: tunnel.name).map { Prefix($0) }
       }
     }
-    guard !found.isEmpty else { throw TemporaryGrantError("'\(word)' is nobody but this machine") }
+    guard !found.isEmpty else {
+      throw TemporaryGrantError("'\(word)' contains no machine other than this one")
+    }
     return zones.compactMap { zone in found[zone.name].map { (zone, $0.sorted()) } }
   }
 
-  /// A prefix, on the zones that are not tunnels.
+  /// A prefix, in the zones that are not tunnels.
   private static func networks(
     _ prefix: Prefix, _ policy: Policy, _ machine: Machine, _ zones: [SiteZone]
   ) throws(TemporaryGrantError) -> [(SiteZone, [Prefix])] {
@@ -199,7 +208,7 @@ public struct TemporaryGrantRequest: Sendable {
         "\(prefix) is inside the tunnel \(tunnel.name), where machines are known by name: "
           + (owner.map { "write \($0.name)" } ?? "name a machine, or the tunnel"))
     }
-    // A zone that says which sources it has drops the others before they come so far.
+    // A zone with prefixes drops other sources before it reaches the sets of temporary grants.
     let arriving = zones.filter { zone in
       zone.kind != .tunnel && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.overlaps(prefix) })
     }

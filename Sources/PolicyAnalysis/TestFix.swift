@@ -5,7 +5,8 @@ internal import PacketSets
 internal import PacketWalk
 internal import PolicyLanguage
 
-/// What would make a test hold that does not: which line to add, which one stands in the way, which one to take out.
+/// What would make a failed test pass: the line to add, the line that blocks the packet, or the line to
+/// remove.
 struct TestFix {
   let policy: Policy
   let match: GrantMatch
@@ -14,7 +15,7 @@ struct TestFix {
   package let service: Service
   let path: PacketPath
 
-  /// The grants that speak of the packet, and their parts that do.
+  /// The grants that match the packet, with the matching combinations.
   private var granting: [(grant: Int, combinations: [GrantMatch.Combination])] {
     let packet = path.packet
     let space = PacketSpace(packet.family, input: .present, output: .present).narrowed([
@@ -25,7 +26,7 @@ struct TestFix {
       space.map { [$0] } ?? [], to: target, of: service, by: path.zone)
   }
 
-  /// For a packet that should be let in and is not. `decided` is where and why it was stopped.
+  /// The fix for a packet that should be accepted and is not. `decided` is what dropped it.
   func toAllow(stoppedBy decided: SiteView.Decision) -> String {
     let granting = granting.map { match.grants[$0.grant] }
     let add =
@@ -36,12 +37,12 @@ struct TestFix {
       return "line \(grant.location.line) grants it, but not on \(path.zone.name): \(add)"
     }
     if let grant = granting.first {
-      return "\(obstacle); the grant of line \(grant.location.line) does not reach past it"
+      return "\(obstacle); the grant of line \(grant.location.line) does not override this"
     }
-    return "\(obstacle), and no line grants it"
+    return "\(obstacle), and no grant matches it"
   }
 
-  /// For a packet that should not be let in and is. `decided` is what let it in.
+  /// The fix for a packet that should not be accepted and is. `decided` is what accepted it.
   func toDeny(letInBy decided: SiteView.Decision) -> String {
     var lines = Set(decided.lines)
     var grants: [Grant] = match.grants(onLines: decided.lines).map { match.grants[$0] }
@@ -52,19 +53,19 @@ struct TestFix {
     grants.sort { $0.location < $1.location }
     guard let first = grants.first else {
       return decided.lines.isEmpty
-        ? "it is built in (\(decided.reason)), and no line of the policy closes it"
-        : "line \(Self.list(decided.lines)) lets it in (\(decided.reason)): it would have to go"
+        ? "a built-in rule accepts it (\(decided.reason)), and no line of the policy can deny it"
+        : "line \(Self.list(decided.lines)) lets it in (\(decided.reason)): remove the line"
     }
     if grants.count > 1 {
       return
-        "lines \(Self.list(grants.map(\.location.line))) let it in: each would have to go, or be narrowed"
+        "lines \(Self.list(grants.map(\.location.line))) let it in: remove or narrow each line"
     }
     let narrower = narrowing(first)
-    return "line \(first.location.line) lets it in: take it out"
-      + (narrower.isEmpty ? "" : ", or narrow it to leave out \(narrower.joined(separator: " or "))")
+    return "line \(first.location.line) lets it in: remove the line"
+      + (narrower.isEmpty ? "" : ", or narrow it to exclude \(narrower.joined(separator: " or "))")
   }
 
-  /// The words of a grant that could be left out of it, and others stay.
+  /// The words that can be removed from a grant so that others remain.
   private func narrowing(_ grant: Grant) -> [String] {
     let combinations =
       granting
@@ -77,12 +78,13 @@ struct TestFix {
     return words
   }
 
-  /// Who a grant must name to let in this packet: a machine is known by its name on tunnels alone.
+  /// The source that a grant must name to accept this packet. Only on tunnels, a machine is identified by its
+  /// name.
   private var sourceOfGrant: String {
     let isTunnel = path.zone.kind == .tunnel
     switch source {
     case .machine(let name) where !isTunnel:
-      // Its address says less than the whole zone.
+      // Its address is narrower than the whole zone.
       if case .addresses(let own)? = policy.machine(named: name)?.endpoint,
         own.contains(path.packet.source)
       {
@@ -90,7 +92,7 @@ struct TestFix {
       }
       return path.zone.name
     case .tunnel where !isTunnel: return path.zone.name
-    // Inside a tunnel machines are known by name.
+    // Inside a tunnel, machines are identified by name.
     case .prefix(let prefix):
       guard let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) else {
         return PolicyWords.text(source)
@@ -101,23 +103,23 @@ struct TestFix {
     }
   }
 
-  /// What would stop the packet next, were it granted: a packet to a closed port is dropped before its source is asked
-  /// for.
+  /// What would drop the packet if it were granted: a packet to a closed port is dropped before its source is
+  /// evaluated.
   private var obstacleBehind: String? {
     let zone = path.zone
     if zone.kind == .tunnel { return nil }
     let address = path.packet.source
     if let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(address) } }) {
       return
-        "line \(tunnel.location.line) stands in the way (an address of \(tunnel.name) is believed on it alone)"
+        "line \(tunnel.location.line) blocks it (an address of \(tunnel.name) is accepted only there)"
     }
     if let line = zone.line, zone.kind == .containers, !zone.prefixes.isEmpty,
       !zone.prefixes.contains(where: { $0.contains(address) })
     {
-      return "line \(line) stands in the way (source that zone \(zone.name) does not have)"
+      return "line \(line) blocks it (source outside the prefixes of zone \(zone.name))"
     }
     if let block = policy.block.first(where: { policy.list(named: $0.name)?.holds(address) == true }) {
-      return "line \(block.location.line) stands in the way (blocked list \(block.name))"
+      return "line \(block.location.line) blocks it (blocked list \(block.name))"
     }
     guard
       let line = policy.encryptions.first(where: { line in
@@ -131,14 +133,14 @@ struct TestFix {
           }
       })
     else { return nil }
-    return "line \(line.location.line) stands in the way (encrypt: on \(line.tunnel) or not at all)"
+    return "line \(line.location.line) blocks it (encrypt: only through \(line.tunnel))"
   }
 
-  /// What stands in the way beside that nothing is granted; nil where that is all.
+  /// What blocks the packet apart from a missing grant; nil if only the grant is missing.
   private static func obstacle(_ decided: SiteView.Decision) -> String? {
     if decided.counter.hasPrefix("drop-not-granted") || decided.counter == "drop-not-forwarded" { return nil }
-    if decided.lines.isEmpty { return "what is built in stands in the way (\(decided.reason))" }
-    return "line \(list(decided.lines)) stands in the way (\(decided.reason))"
+    if decided.lines.isEmpty { return "a built-in rule blocks it (\(decided.reason))" }
+    return "line \(list(decided.lines)) blocks it (\(decided.reason))"
   }
 
   private static func list(_ lines: [Int]) -> String {

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// A way from a source to a target in one address family, with all the packets that a test means by it.
+/// A packet path from a source to a target in one address family, with all packets that a test means by it.
 struct TestRoute {
   /// The addresses at both ends.
   struct Ends {
@@ -12,21 +12,23 @@ struct TestRoute {
     let destinations: IntervalSet
   }
 
-  /// The zone of the receiving machine by which they come.
+  /// The zone of the receiving machine from which the packets arrive.
   package let zone: SiteZone
   let segments: [PathSegment]
   let family: AddressFamily
-  /// What a `deny` is about: whatever the source may send, spoofed or not.
+  /// The packets of a `deny`: all that the source can send, spoofed or not.
   let whole: Ends
-  /// What an `allow` is about: the sources that belong in the zone. Empty where none does.
+  /// The packets of an `allow`: only sources whose home is the zone. Empty if there are none.
   let claimed: Ends
-  /// Addresses that are shown where they can be.
+  /// Example source addresses, preferred for packets that are shown.
   let typicalSources: [IPAddress]
+  /// An example destination address, likewise.
   let typicalDestination: IPAddress?
 }
 
 extension PacketPaths {
-  /// Every way from a source to a target, in the order in which they are asked about; none where no packet can go.
+  /// All routes from a source to a target, in the order in which they are checked; empty if no packet is
+  /// possible.
   func routes(
     _ source: GrantSource, _ target: GrantTarget, over: String?, _ zoneSources: inout ZoneSources
   ) -> [TestRoute] {
@@ -40,7 +42,7 @@ extension PacketPaths {
     return routes
   }
 
-  /// The arrivals that a test is about: a list may come by each zone that is not a tunnel.
+  /// The arrivals of a test. A list can arrive from each zone that is not a tunnel.
   func ways(_ source: GrantSource, _ target: GrantTarget, _ over: String?) -> [Arrival] {
     let usual = arrivals(source, at: target, over: over)
     guard over == nil, let first = usual.first, let receiver = views[target.machine] else { return usual }
@@ -49,7 +51,7 @@ extension PacketPaths {
     case .machine, .machineZone, .tunnel, .zone, .prefix: return usual
     }
     let others = receiver.zones.filter { zone in
-      // Hosts of the zone that is the target reach it without the machine.
+      // Hosts of the target zone reach each other without passing the machine.
       zone.kind == .network
         && target != .zone(machine: target.machine, zone: zone.name)
     }
@@ -93,7 +95,7 @@ extension PacketPaths {
     }
   }
 
-  /// Every address of a target that packets by a zone may be for.
+  /// All addresses of a target to which packets from a zone can be sent.
   private func destinations(
     _ target: GrantTarget, _ receiver: Machine, _ zone: SiteZone, _ family: AddressFamily
   ) -> IntervalSet {
@@ -109,19 +111,20 @@ extension PacketPaths {
     }
   }
 
-  /// Why no packet goes from a source to a target, and what would let a test ask about one.
+  /// Why no packet is possible from a source to a target, and what would make one possible.
   func absence(_ source: GrantSource, _ target: GrantTarget, over: String?) -> (because: String, fix: String)
   {
     let (from, to) = (PolicyWords.text(source), PolicyWords.sentence(target))
     let ways = ways(source, target, over)
     guard let way = ways.first, let receiver = views[target.machine] else {
       return (
-        "\(from) and \(target.machine) share no tunnel, and \(target.machine) has no zone by which \(from) comes",
+        "\(from) and \(target.machine) share no tunnel, and \(target.machine) has no zone from which \(from) "
+          + "arrives",
         "give both an address in one tunnel, or name the zone with 'over'"
       )
     }
     if case .list(let name) = source, policy.list(named: name)?.prefixes.isEmpty != false {
-      return ("the list \(name) is empty", "give the list addresses, or take the test out")
+      return ("the list \(name) is empty", "add addresses to the list, or remove the test")
     }
     func words(_ families: [AddressFamily]) -> String {
       guard let family = families.first else { return "no address" }
@@ -138,14 +141,14 @@ extension PacketPaths {
     }
     if sources.contains(where: destinations.contains) {
       return (
-        "no interface of \(target.machine) leads from \(way.zone.name) to \(to)",
-        "give the zones interfaces, or name another way with 'over'"
+        "\(target.machine) has no interface that leads from \(way.zone.name) to \(to)",
+        "add interfaces to the zones, or name another zone with 'over'"
       )
     }
     return (
-      "no packet can go this way: over \(way.zone.name), \(from) has \(words(sources)) and \(to) has "
+      "no common address family over \(way.zone.name): \(from) has \(words(sources)) and \(to) has "
         + words(destinations),
-      "give both an address of one family, or take the test out"
+      "give both an address of one family, or remove the test"
     )
   }
 }

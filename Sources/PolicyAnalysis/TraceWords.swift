@@ -3,16 +3,16 @@
 internal import Ruleset
 package import PacketWalk
 
-/// What decided a trace, in the words of the tables themselves: those of the own one are in its rules' comments.
+/// What decided a trace, in words. For wgfence's own table, the words are in the comments of its rules.
 package enum TraceWords {
-  /// The line of the policy, what is built in, or the place of another table's rule.
+  /// The place that decided: the line of the policy, `built in`, or the rule of another table.
   package static func because(_ trace: Trace) -> String {
-    guard let step = deciding(trace) else { return "nothing objects" }
+    guard let step = deciding(trace) else { return "no rule matched; default accept" }
     guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
     return comment.hasPrefix("built in") ? comment : String(comment.prefix { $0 != " " })
   }
 
-  /// What that is about.
+  /// The reason of what decided.
   package static func reason(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "" }
     if case .unroutable(let why) = step.outcome { return why }
@@ -21,8 +21,8 @@ package enum TraceWords {
     return String(comment.dropFirst(place.count))
   }
 
-  /// The step that decided. Of a packet that no grant counted, that is the last rule which accepted it, and not the policy
-  /// of whatever chain came behind; nil where no rule did.
+  /// The step that decided. For an accepted packet that no grant counted, it is the last rule that accepted
+  /// it, and not the policy of a later chain; nil if no rule accepted it.
   static func deciding(_ trace: Trace) -> TraceStep? {
     guard let step = trace.deciding, trace.verdict == .accept else { return trace.deciding }
     switch step.outcome {

@@ -4,20 +4,20 @@ internal import NetworkModel
 internal import Ruleset
 public import PacketWalk
 
-/// Packets and what befalls them, in a line each.
+/// Packets and the steps of their walks as text, one line each.
 public enum WalkText {
-  /// A packet by its ends.
+  /// A packet by its source, destination and port.
   public static func text(_ packet: Packet) -> String {
     let ends = "\(packet.transport) \(packet.source) -> \(packet.destination)"
     return packet.transport.hasPorts ? "\(ends) port \(packet.destinationPort)" : ends
   }
 
-  /// A step: where, what, and whence.
+  /// A step: the chain, the outcome, and the comment of the rule.
   public static func text(_ step: TraceStep) -> String {
     "\(step.chain): \(text(step.outcome))\(step.comment.map { " (\($0))" } ?? "")"
   }
 
-  /// What a step did, in a few words.
+  /// The outcome of a step, in a few words.
   public static func text(_ outcome: TraceOutcome) -> String {
     switch outcome {
     case .verdict(.jump(let chain)): "jump \(chain)"
@@ -25,19 +25,19 @@ public enum WalkText {
     case .verdict(let verdict): "\(verdict)"
     case .reject: "reject"
     case .counted(let counter): "counted in \(counter)"
-    case .opened(let comment): "opened by \(comment)"
+    case .opened(let comment): "temporary grant by \(comment)"
     case .policy(let policy): "policy \(policy)"
     case .undetermined(let expression): "undetermined at \(expression)"
     case .translated(let change):
       "\(change.side) becomes \(change.address.map(\.description) ?? "another")\(change.port.map { " port \($0)" } ?? "")"
     case .marked(let mark): "mark \(mark)"
-    case .assumed(let text): "taken for granted: \(text)"
-    case .routed(let answer): "goes to \(answer)"
-    case .unroutable(let why): "thrown away: \(why)"
+    case .assumed(let text): "assumed: \(text)"
+    case .routed(let answer): "route: \(answer)"
+    case .unroutable(let why): "not routed: \(why)"
     }
   }
 
-  /// A packet in a line, with all that a rule may ask of it.
+  /// A packet in one line, with all fields that a rule can match.
   public static func full(_ packet: Packet) -> String {
     var words = ["\(packet.transport) \(packet.source) -> \(packet.destination)"]
     if packet.transport.hasPorts {

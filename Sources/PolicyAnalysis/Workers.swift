@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Whoever does many pieces of work, one after another or some at once. The pure modules know no threads: the program
-/// brings them.
+/// Runs many pieces of work, sequentially or in parallel. The pure modules use no threads: the program
+/// provides an implementation with threads.
 public protocol Workers: Sendable {
-  /// The results of a piece of work for each item, in their order. `progress` is told now and then how many are done, on
-  /// the caller's own thread.
+  /// Runs a piece of work for each item and returns the results in the items' order. `progress` is called
+  /// from time to time with the number of finished items, on the caller's thread.
   func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], progress: (Int) -> Void, _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result]
 }
 
 extension Workers {
-  /// The results of a piece of work for each item, in their order.
+  /// Runs a piece of work for each item and returns the results in the items' order.
   func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result] { map(items, progress: { _ in }, work) }
 }
 
-/// One piece of work after another.
+/// Runs pieces of work sequentially.
 public struct OneByOne: Workers {
-  /// A worker alone.
+  /// Creates a sequential worker.
   public init() {}
 
-  /// The results in order.
+  /// Runs a piece of work for each item and returns the results in the items' order.
   public func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], progress: (Int) -> Void, _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result] {

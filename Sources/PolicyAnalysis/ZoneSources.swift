@@ -4,17 +4,17 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import PacketSets
 
-/// Where a source address belongs: the rule of the language that says which sources a zone can have.
+/// The source addresses that a zone can have, by the rules of the policy language.
 ///
-/// An `allow` of a test is about these sources. A `deny` is about every source, since a packet that is let in with a source
-/// that its zone cannot have is let in all the same.
+/// An `allow` of a test is about these sources. A `deny` is about every source, because a packet with a
+/// source that its zone cannot have must not be accepted either.
 struct ZoneSources: Sendable {
   private let policy: Policy
   private let live: LiveEndpoints
   private let machines: [String: Machine]
-  /// By family: what no zone that is not a tunnel can have, on any machine.
+  /// By family: the addresses that no zone outside tunnels can have, on any machine.
   private let excluded: [AddressFamily: IntervalSet]
-  /// By family: what can come in each tunnel, to any machine.
+  /// By tunnel and family: the addresses that can arrive in the tunnel, on any machine.
   private let tunnels: [InterfaceName: [AddressFamily: IntervalSet]]
   private var known: [Place: IntervalSet] = [:]
 
@@ -43,14 +43,14 @@ struct ZoneSources: Sendable {
     Dictionary(uniqueKeysWithValues: AddressFamily.allCases.map { ($0, addresses($0)) })
   }
 
-  /// What a machine routes into its tunnels.
+  /// The prefixes that a machine routes into its tunnels.
   private static func routed(_ machine: Machine) -> [Prefix] {
     machine.subnets + machine.zones.flatMap(\.prefixes)
   }
 
-  /// The source addresses that packets of a family can have in a zone of a machine, as far as the policy says: none whose
-  /// home is elsewhere, none of a blocked list, none that `encrypt` refuses outside its tunnel, and none that cannot be a
-  /// source on a wire.
+  /// The source addresses that packets of a family can have in a zone of a machine, according to the policy.
+  /// It excludes addresses with another home, in a blocked list, that `encrypt` refuses outside its tunnel,
+  /// or that are not valid sources on a network.
   mutating func addresses(in zone: SiteZone, _ family: AddressFamily, on machine: Machine) -> IntervalSet {
     let place = Place(machine: machine.name, zone: zone.name, family: family)
     if let addresses = known[place] { return addresses }
@@ -64,7 +64,7 @@ struct ZoneSources: Sendable {
       let own = machine.addresses(in: tunnel.name).map { Prefix($0) } + Self.routed(machine)
       return (tunnels[tunnel.name]?[family] ?? .empty).subtracting(PacketSpace.addresses(own, family))
     }
-    // What has a home elsewhere: another zone, or a subnet of a machine that is reached by a tunnel.
+    // Addresses with another home: another zone, or a subnet of a machine that is reached through a tunnel.
     let elsewhere = homes(on: machine).homes.filter { !$0.zones.contains(zone.name) }.flatMap(\.prefixes)
     let home =
       zone.prefixes.isEmpty
@@ -78,7 +78,7 @@ struct ZoneSources: Sendable {
     AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
   }
 
-  /// Public addresses from which `encrypt` lets nothing in but WireGuard's own packets.
+  /// Public addresses from which `encrypt` accepts only WireGuard's own packets.
   private func encrypted(_ machine: Machine) -> [Prefix] {
     let names = Set(
       policy.encryptions.filter { $0.machines.contains(machine.name) }.flatMap(\.machines))
@@ -96,8 +96,8 @@ struct ZoneSources: Sendable {
     IntervalSet(0, family == .ipv4 ? 0xffff_ffff : .max)
   }
 
-  /// Addresses that no packet on a wire has as its source, but for hosts that have no address yet: RFC 1122 section
-  /// 3.2.1.3 and RFC 5771; RFC 4291 sections 2.4 and 2.5.5.2.
+  /// Addresses that are not valid as a source on a network, except for hosts that have no address yet: RFC
+  /// 1122 section 3.2.1.3 and RFC 5771; RFC 4291 sections 2.4 and 2.5.5.2.
   static func neverSources(_ family: AddressFamily) -> IntervalSet {
     family == .ipv4
       ? IntervalSet(ranges: [

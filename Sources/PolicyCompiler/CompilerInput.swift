@@ -3,10 +3,11 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// All of a policy that the ruleset of any machine hangs on beside the grants, without the places where it is written.
+/// Everything in a policy, apart from the grants, that the ruleset of any machine depends on, without the
+/// source locations.
 ///
-/// A ruleset is a function of this, of the machine and of the grants that concern it: where these are equal, so are the
-/// rulesets but for the lines that they name.
+/// A ruleset is a function of this, of the machine and of the grants that concern it: if these are equal, so
+/// are the rulesets, except for the line numbers in them.
 struct CompilerInput: Hashable {
   private struct TunnelInput: Hashable {
     let name: InterfaceName
@@ -60,7 +61,7 @@ struct CompilerInput: Hashable {
     self.live = live
   }
 
-  /// What a ruleset hangs on of a grant.
+  /// The parts of a grant that a ruleset depends on.
   struct GrantInput: Hashable {
     let to: [GrantTarget]
     let services: [Service]

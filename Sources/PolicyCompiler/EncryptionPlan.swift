@@ -4,13 +4,13 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The public addresses of machines that are to be reached through a tunnel or not at all, as far as one machine is
+/// The public addresses of machines that are reachable only through a tunnel, as far as one machine is
 /// concerned. Addresses inside tunnels need no line of `encrypt`: see `TunnelDestinations`.
 struct EncryptionPlan {
-  /// One tunnel's share.
+  /// The part for one tunnel.
   struct Part {
     let tunnel: Tunnel
-    /// The others' public addresses: nothing but WireGuard's own UDP may pass.
+    /// The public addresses of the other machines: only WireGuard's own UDP may pass.
     var endpoints: [Prefix]
     let lines: [Int]
   }

@@ -4,14 +4,15 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain for packets that pass through this host: they leave on the way for which ingress let them in.
+/// The chain for packets that pass through this host: they must leave through an interface for which ingress
+/// accepted them.
 extension RulesetBuilder {
   mutating func addForward(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = tunnelOnlyRules(.rejected)
     rules += clearTextOut(encryption, .forward)
     rules.append(replyRule)
     rules += errorRules
-    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant routes it"))
+    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant forwards it"))
     // Loopback is in no zone, and never forwarded.
     rules.append(
       Rule(
@@ -20,7 +21,7 @@ extension RulesetBuilder {
     let own = dispatch(map: "routes") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       let isOutward = zone.kind == .containers && builder.restriction == .none
-      // Zones out of which nothing is routed are alike.
+      // Zones from which nothing is forwarded share a chain.
       let isRouted = isOutward || entries.transit[zone.name] != nil
       let chain = isRouted ? "routes-\(zone.identifier)" : "routes-none"
       if builder.hasChain(chain) { return (.goto(chain: chain), origin) }
@@ -28,32 +29,34 @@ extension RulesetBuilder {
       builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + [notForwarded]))
       return (.goto(chain: chain), origin)
     }
-    // Right before NF_IP_PRI_FILTER, where Docker's chain is.
+    // Directly before NF_IP_PRI_FILTER, where Docker's chain is.
     add(
       RuleChain(
         name: "forward", base: BaseChain(hook: NFT.hookForward, priority: -1, policy: .drop),
         rules: rules + own))
   }
 
-  /// What containers send outward, but for connections in their middle and for what only hosts say to each other.
+  /// What containers may send outbound: everything except mid-connection packets of unknown connections and
+  /// services that only hosts use.
   private mutating func outwardRules() -> [Rule] {
     [midstream] + hostServiceRules() + [
-      Rule([], action: .accept, origin: Origin(reason: "containers outward"))
+      Rule([], action: .accept, origin: Origin(reason: "outbound from containers"))
     ]
   }
 
-  /// The ways by which packets of a zone leave. What ingress judged as a packet for this host is dropped: it would leave
-  /// without a grant that says so.
+  /// The interfaces through which packets of a zone may leave. A packet that ingress accepted as a packet for
+  /// this host is dropped: no grant allows it to leave.
   private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
     var rules = [
       Rule(
-        [.ctStatus(.destinationNAT)], action: .accept, origin: Origin(reason: "granted by its original port"))
+        [.ctStatus(.destinationNAT)], action: .accept,
+        origin: Origin(reason: "DNAT; granted by its original port"))
     ]
     if entries.transit[zone.name] != nil {
       rules.append(
         drop(
           [.destinationTypeSet(.equal, set: localTypes())], "unjudged",
-          Origin(reason: "judged as a packet for this host, and forwarded")))
+          Origin(reason: "accepted at ingress for this host, but forwarded")))
     }
     var order: [TransitDestination.Exit] = []
     var byExit: [TransitDestination.Exit: (prefixes: [Prefix], lines: [Int])] = [:]
@@ -66,7 +69,7 @@ extension RulesetBuilder {
       guard let (prefixes, lines) = byExit[exit] else { continue }
       let origin = Origin(
         file: site.policy.path, lines: zone.kind == .tunnel ? [zone.line ?? 0] : lines,
-        reason: "routed out of \(zone.name)")
+        reason: "forwarded from \(zone.name)")
       let set = "routes-\(zone.identifier)\(number == 0 ? "" : "-\(number + 1)")"
       for match in memberships(of: prefixes, .destination, set: set) {
         rules += ways(exit).map { Rule([match] + $0, action: .accept, origin: origin) }
@@ -82,11 +85,11 @@ extension RulesetBuilder {
     }
   }
 
-  /// Docker's overlay takes any packet to its port that comes from another host of the Swarm, and a container whose
-  /// source is translated to its host's looks like one. So does WireGuard. Such services of the policy's machines are
-  /// for their hosts alone.
+  /// Docker's overlay accepts every packet to its port from another host of the Swarm, and a container whose
+  /// source is translated to its host's address looks like that host. The same holds for WireGuard. Such
+  /// services of the policy's machines are therefore only for their hosts.
   private mutating func hostServiceRules() -> [Rule] {
-    let origin = Origin(reason: "between hosts alone: WireGuard and docker-swarm")
+    let origin = Origin(reason: "only between hosts: WireGuard and docker-swarm")
     let swarm = ServiceCatalogue.service(named: "docker-swarm")?.ports ?? []
     let handshakes = site.policy.tunnels.compactMap { $0.listen.flatMap { PortRange($0) } }
       .map { ServicePort.ports(.udp, $0) }
@@ -106,7 +109,7 @@ extension RulesetBuilder {
     }
   }
 
-  /// The public addresses of the policy's machines, as far as they are known.
+  /// The known public addresses of the policy's machines.
   private var endpoints: [Prefix] {
     site.policy.machines.flatMap { machine in
       machine.endpoint == .live

@@ -4,21 +4,21 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// A grant as far as one zone of the machine is concerned: which ports it opens there, and to whom.
+/// A grant in one zone of the machine: the ports that it opens there, and the sources that it lets in.
 struct GrantEntry: Hashable {
-  /// What every entry of the grant shares: its counter, and where it is written.
+  /// The counter and origin that all entries of a grant share.
   let counter: String
   let origin: Origin
   package let services: [Service]
   package var sources: Sources
-  /// Told apart by it: entries of one number are the same.
+  /// Identifies the entry: entries with the same number are the same.
   package var number = 0
-  /// What a packet must meet beside the port.
+  /// What a packet must match in addition to the port.
   var condition: Condition = .none
   /// Whether it is built in, the same for every zone.
   var isEverywhere = false
 
-  /// Whom it lets in.
+  /// The sources that it lets in.
   enum Sources: Hashable {
     case anyone
     case addresses([IPAddress])
@@ -26,7 +26,7 @@ struct GrantEntry: Hashable {
     case list(String)
   }
 
-  /// What is built in, and more than a port.
+  /// Conditions of built-in entries beyond a port.
   enum Condition: Hashable {
     case none
     /// From UDP port 67.
@@ -36,32 +36,32 @@ struct GrantEntry: Hashable {
   }
 }
 
-/// A place beyond this machine that a grant opens.
+/// A destination beyond this machine that a grant opens.
 struct TransitDestination: Hashable {
   /// As part of a chain's name.
   let label: String
   let prefixes: [Prefix]
-  /// Where its packets must leave.
+  /// Through which interfaces its packets must leave.
   let exit: Exit
 
   enum Exit: Hashable {
     case interfaces([InterfacePattern])
-    /// Any that is not a tunnel: the policy does not say which.
+    /// Any interface that is not a tunnel: the policy does not say which.
     case anyNetwork
   }
 }
 
-/// All grants, sorted by the zone where their packets arrive on this machine, and by what they reach.
+/// All grants, sorted by the zone where their packets arrive on this machine, and by their destination.
 struct GrantEntries {
-  /// To this machine itself, by zone name.
+  /// Grants to this machine itself, by zone name.
   private(set) var local: [String: [GrantEntry]] = [:]
-  /// Through this machine, by zone name; in the order in which they are written.
+  /// Grants through this machine, by zone name, in policy order.
   private(set) var transit: [String: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
 
   private let site: Site
   private let restriction: Restriction
   private var nextNumber = 0
-  /// Where in `transit` a destination stands.
+  /// The index of a destination in `transit`.
   private var places: [PlaceKey: Int] = [:]
 
   private struct PlaceKey: Hashable {
@@ -69,7 +69,7 @@ struct GrantEntries {
     let destination: TransitDestination
   }
 
-  /// The numbers of entries of which only one family is left.
+  /// The numbers of entries that were narrowed to one family.
   private var narrowedNumbers: [NarrowedKey: Int] = [:]
 
   private struct NarrowedKey: Hashable {
@@ -89,7 +89,7 @@ struct GrantEntries {
     narrowDestinations()
   }
 
-  /// WireGuard's own port is open from everywhere: it answers nobody whom it does not know.
+  /// WireGuard's own port is open from everywhere: WireGuard does not answer unknown peers.
   private mutating func addHandshakes() {
     for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
       guard let listen = tunnel.listen, let port = PortRange(listen) else { continue }
@@ -109,7 +109,7 @@ struct GrantEntries {
     for (name, number, condition) in kinds {
       guard let port = PortRange(number) else { continue }
       let entry = GrantEntry(
-        counter: "allow-\(name)", origin: Origin(reason: "answers to this host's \(name) client"),
+        counter: "allow-\(name)", origin: Origin(reason: "replies to this host's \(name) client"),
         services: [Service(name: name, ports: [.ports(.udp, port)])], sources: .anyone, condition: condition,
         isEverywhere: true)
       let entries = entries(entry, [.anyone])
@@ -117,7 +117,7 @@ struct GrantEntries {
     }
   }
 
-  /// The entries of a grant in one zone: sources of one kind are one entry.
+  /// The entries of a grant in one zone: one entry for all sources of a kind.
   private mutating func entries(_ template: GrantEntry, _ sources: [GrantEntry.Sources]) -> [GrantEntry] {
     var merged: [GrantEntry.Sources] = []
     for source in sources {
@@ -137,7 +137,7 @@ struct GrantEntries {
     }
   }
 
-  /// A grant to this machine, or to what it routes into its zones.
+  /// A grant to this machine, or to destinations in its zones.
   private mutating func addArrivals(_ grant: Grant, _ template: GrantEntry) {
     let targets = grant.to.filter { $0.machine == site.machine.name }
     if targets.isEmpty { return }
@@ -159,7 +159,7 @@ struct GrantEntries {
     }
   }
 
-  /// The zones of this machine where packets of a source arrive, and how they look there.
+  /// The zones of this machine where packets of a source arrive, with their sources as seen there.
   private func arrivals(_ source: GrantSource) -> [(SiteZone, GrantEntry.Sources)] {
     switch source {
     case .machine(let name):
@@ -186,7 +186,8 @@ struct GrantEntries {
     }
   }
 
-  /// The zones where the addresses of a prefix belong. Containers may send from any address: none is believed there.
+  /// The zones where the addresses of a prefix belong. Containers may send from any address: no prefix is
+  /// accepted there.
   private func zones(of prefix: Prefix) -> [SiteZone] {
     let names: (SiteZone) -> Bool
     if let home = site.homes.home(of: prefix) {
@@ -199,7 +200,8 @@ struct GrantEntries {
     return site.zones.filter { $0.kind != .containers && names($0) }
   }
 
-  /// A grant between others: packets that this machine routes out of its zone into the tunnel, or relays as its hub.
+  /// A grant between others: packets that this machine routes from its zone into the tunnel, or relays as its
+  /// hub.
   private mutating func addPassage(_ grant: Grant, _ template: GrantEntry, _ tunnel: Tunnel) {
     var sources: [(zone: SiteZone, sources: [GrantEntry.Sources])] = []
     if restriction == .none, tunnel.hub == site.machine.name,
@@ -235,7 +237,7 @@ struct GrantEntries {
     }
   }
 
-  /// How a source that is another peer of the tunnel looks to the hub.
+  /// The addresses with which a source that is another peer of the tunnel appears at the hub.
   private func peers(_ source: GrantSource, _ tunnel: Tunnel) -> GrantEntry.Sources? {
     switch source {
     case .machine(let name):
@@ -273,7 +275,7 @@ struct GrantEntries {
     }
   }
 
-  /// What this machine routes to; nil for the machine itself.
+  /// The destination that this machine routes to; nil for the machine itself.
   private func destination(of target: GrantTarget) -> TransitDestination? {
     switch target {
     case .machine: return nil
@@ -303,7 +305,8 @@ struct GrantEntries {
     }
   }
 
-  /// Leaves out the destinations' addresses of a family that none of their sources has: no packet has two.
+  /// Removes the destination addresses of a family that none of their sources has: a packet has only one
+  /// family.
   private mutating func narrowDestinations() {
     for (zone, places) in transit {
       transit[zone] = places.map { destination, entries in
@@ -316,7 +319,7 @@ struct GrantEntries {
     }
   }
 
-  /// The entry with the sources of these families alone; nil where it has none.
+  /// The entry with only the sources of these families; nil if it has none.
   private mutating func narrowed(_ entry: GrantEntry, to families: Set<AddressFamily>) -> GrantEntry? {
     let both = entry.sources.families
     if both.isSubset(of: families) { return both.isEmpty ? nil : entry }

@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The grants of a policy with all that does not depend on the machine worked out, and the machines that each concerns:
-/// a thousand machines need not read all of them each.
+/// The grants of a policy, with everything that does not depend on the machine computed once, and the
+/// machines that each grant concerns: with a thousand machines, not every machine needs to read all grants.
 struct GrantIndex {
-  /// A grant, and what every entry that it makes has in common.
+  /// A grant, and what all its entries have in common.
   struct Indexed {
     let grant: Grant
     let template: GrantEntry
@@ -17,7 +17,8 @@ struct GrantIndex {
   private let byMachine: [String: [Int]]
   private let hubs: Set<String>
 
-  /// The grants that have not ended on this day. `only` names the machine that alone will be asked about.
+  /// The grants that have not ended on this day. `only` names the single machine that will be queried; nil
+  /// for any.
   init(_ policy: Policy, today: CalendarDate, restriction: Restriction, only: String?) {
     hubs = Set(policy.tunnels.compactMap(\.hub))
     var all: [Indexed] = []
@@ -43,15 +44,14 @@ struct GrantIndex {
     self.byMachine = byMachine
   }
 
-  /// Grants of which the machine may let something in or on: to it, out of its zones, and all where it is a hub. In the
-  /// order in which they are written.
+  /// Grants that concern a machine: to it, from its zones, and all grants if it is a hub. In policy order.
   func concerning(_ machine: Machine) -> [Indexed] {
     if hubs.contains(machine.name) { return all }
     return (byMachine[machine.name] ?? []).map { all[$0] }
   }
 
   private static func template(_ grant: Grant, _ policy: Policy) -> GrantEntry {
-    // What the grant says, whatever the order in which it says it.
+    // What the grant means, independent of the order in which it is written.
     let canonical =
       grant.to.map(canonical).sorted().joined(separator: " ") + "|"
       + Set(grant.services.flatMap(\.ports)).sorted().map(canonical).joined(separator: " ") + "|"

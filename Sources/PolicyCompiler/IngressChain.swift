@@ -4,13 +4,14 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain that judges: behind conntrack, before any address translation, every packet in its flow's original
-/// direction, by the port that its sender wrote. What passes here is let through by the chains behind it.
+/// The chain that makes the decision: after conntrack and before any address translation, for every packet in
+/// the original direction of its connection, by the port that its sender used. Later chains let through what
+/// it accepts.
 extension RulesetBuilder {
   /// Types of destinations whose packets are for this host: `fib daddr type`.
   static let localTypes: [AddressType] = [.local, .broadcast, .anycast, .multicast]
 
-  /// The set of these types, known from now on.
+  /// The set of these types, added to the ruleset.
   mutating func localTypes() -> String {
     let name = "local-types"
     let key = NamedSet.Key.addressType
@@ -28,7 +29,7 @@ extension RulesetBuilder {
     rules.append(replyRule)
     rules.append(
       drop(
-        [.ctState(.invalid)], "invalid", Origin(reason: "packets that belong to no connection and begin none")
+        [.ctState(.invalid)], "invalid", Origin(reason: "belongs to no connection and does not begin one")
       ))
     rules.append(
       Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
@@ -38,7 +39,7 @@ extension RulesetBuilder {
     rules.append(
       Rule(
         [.destinationTypeSet(.notEqual, set: localTypes())], action: .goto("transit"),
-        origin: Origin(reason: "not to this host: routed, if at all")))
+        origin: Origin(reason: "not for this host")))
     rules += localRules(entries)
     addTransit(entries)
     // Between NF_IP_PRI_CONNTRACK (-200) and NF_IP_PRI_NAT_DST (-100).
@@ -48,16 +49,16 @@ extension RulesetBuilder {
         rules: rules))
   }
 
-  /// Only replies pass by connection state: the opener of a flow is judged at its every packet. ICMP errors are no
-  /// replies, and pass by their types.
+  /// Only replies are accepted by connection state: packets from the side that opened the connection are
+  /// checked against the grants every time. ICMP errors are not replies and are accepted by their types.
   var replyRule: Rule {
     Rule(
       [.ctDirection(.reply), .ctState(.established)], action: .accept, origin: Origin(reason: "replies"))
   }
 
-  /// Errors about connections that passed, path MTU among them: destination unreachable, time exceeded and parameter
-  /// problem (RFC 792); all types below 5 (RFC 4443). Not redirects, by which a neighbour would change routes, nor
-  /// source quench (RFC 6633).
+  /// ICMP errors about accepted connections, including path MTU: destination unreachable, time exceeded and
+  /// parameter problem (RFC 792); all types below 5 (RFC 4443). Not redirects, with which a neighbour could
+  /// change routes, and not source quench (RFC 6633).
   var errorRules: [Rule] {
     let types: [(AddressFamily, ClosedRange<UInt8>)] = [(.ipv4, 3...3), (.ipv4, 11...12), (.ipv6, 1...4)]
     return types.map { family, types in
@@ -68,7 +69,7 @@ extension RulesetBuilder {
   }
 
   private mutating func addICMPChains() {
-    let redirects = Origin(reason: "redirects change this host's routes")
+    let redirects = Origin(reason: "ICMP redirects would change this host's routes")
     add(
       RuleChain(
         name: "icmp-errors",
@@ -79,8 +80,8 @@ extension RulesetBuilder {
     let listeners = Origin(reason: "multicast listener discovery")
     var rules = errorRules.filter { $0.isOfICMP(.ipv6) }
     rules.append(drop([.icmpType(.ipv6, 137...137)], "redirect", redirects))
-    // A router on the link sets addresses and routes: there is none in a tunnel, nor among containers.
-    let noRouter = Origin(reason: "no router is to be found by this interface")
+    // A router on the link sets addresses and routes: there is none in a tunnel or among containers.
+    let noRouter = Origin(reason: "no router advertisements from tunnels and containers")
     for pattern in site.zones.filter({ $0.kind == .tunnel || $0.kind == .containers }).flatMap(\.interfaces) {
       let others = sharedBridges.filter { pattern.matches($0) }.map {
         Match.interface(.input, .notEqual, .exact($0))
@@ -90,7 +91,7 @@ extension RulesetBuilder {
           [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)] + others, "router-advertisement",
           noRouter))
     }
-    // RFC 4890 section 4.4.1. Hop limit 255: from this very link (RFC 4861 section 11.2).
+    // RFC 4890 section 4.4.1. Hop limit 255: sent on this link (RFC 4861 section 11.2).
     rules.append(
       Rule([.icmpType(.ipv6, 133...136), .hopLimit(255)], action: .accept, origin: neighbours))
     for types in [130...132, 143...143] as [ClosedRange<UInt8>] {
@@ -102,7 +103,7 @@ extension RulesetBuilder {
     add(RuleChain(name: "icmpv6-control", rules: rules))
   }
 
-  /// From the public address of a machine that is to be heard through the tunnel, only WireGuard's UDP comes in.
+  /// From the public address of a machine that must use the tunnel, only WireGuard's UDP is accepted.
   private mutating func clearTextRules(_ encryption: EncryptionPlan) -> [Rule] {
     var rules: [Rule] = []
     for part in encryption.parts where !part.endpoints.isEmpty {
@@ -111,7 +112,8 @@ extension RulesetBuilder {
       let chain = "clear-in-\(name)"
       let origin = Origin(
         file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
-      let refused = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: in the clear")
+      let refused = Origin(
+        file: site.policy.path, lines: part.lines, reason: "encrypt: not through the tunnel")
       let drop = drop([], "clear-text-in", refused)
       add(
         RuleChain(
@@ -130,7 +132,7 @@ extension RulesetBuilder {
     return rules
   }
 
-  /// Packets to this host itself, by the zone where they came in.
+  /// Packets to this host itself, by the zone where they arrived.
   private mutating func localRules(_ entries: GrantEntries) -> [Rule] {
     dispatch(map: "local") { builder, zone in
       let chain = "local-\(zone.identifier)"
@@ -140,16 +142,16 @@ extension RulesetBuilder {
     }
   }
 
-  /// Packets to others: what containers open, and what a grant sends through this machine.
+  /// Packets to others: outbound packets of containers, and what a grant sends through this machine.
   private mutating func addTransit(_ entries: GrantEntries) {
-    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant routes it"))
+    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant forwards it"))
     let rules = dispatch(map: "transit") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       switch zone.kind {
       case .containers where builder.restriction == .none:
-        return (.accept, Origin(reason: "containers outward"))
+        return (.accept, Origin(reason: "outbound from containers"))
       case .containers:
-        let origin = Origin(reason: "containers outward: \(builder.restriction.words)")
+        let origin = Origin(reason: "outbound from containers: \(builder.restriction.words)")
         let drop = builder.drop([], "\(builder.restriction.rawValue)-out", origin)
         builder.add(RuleChain(name: "kept-in", rules: [drop]))
         return (.goto(chain: "kept-in"), origin)
@@ -172,13 +174,13 @@ extension RulesetBuilder {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []
     for (destination, entries) in Self.merged(destinations) {
-      // A machine that is reached by two tunnels is two destinations of one name.
+      // A machine that is reachable through two tunnels has two destinations with the same name.
       var (chain, number) = ("\(name)/\(destination.label)", 1)
       while hasChain(chain) {
         number += 1
         chain = "\(name)/\(destination.label)/\(number)"
       }
-      // Machines that the same grants open are judged by one chain.
+      // Destinations with the same grants share a chain.
       let grants = entries.map(\.number)
       if judgements[grants] == nil {
         judge(chain, entries, rest: [])
@@ -204,7 +206,7 @@ extension RulesetBuilder {
       let elements = SetElements(keyLength: family.byteWidth, unsorted: records, values: values)
       add(NamedSet(name: map, key: .address(family), kind: .verdicts, elements: elements))
       rules.append(
-        Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by the machine it is for"))
+        Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by destination machine"))
       )
     }
     add(RuleChain(name: name, rules: rules + blocks + [rest]))
@@ -212,7 +214,8 @@ extension RulesetBuilder {
 }
 
 extension RulesetBuilder {
-  /// The same with every prefix once: what several destinations say of one address is judged together.
+  /// The destinations with every prefix only once: the entries of several destinations for one address are
+  /// combined.
   private static func merged(
     _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
   ) -> [(destination: TransitDestination, entries: [GrantEntry])] {

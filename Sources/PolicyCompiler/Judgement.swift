@@ -4,23 +4,24 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain that judges packets by port, then by source: what a zone may reach of one place.
+/// The chain that checks packets by port, then by source: what a zone may reach at one destination.
 ///
-/// A packet costs two look-ups however many grants there are: its port leads to the chain of the ports that the same
-/// grants open, where its source leads to the grant's counter.
+/// A packet costs two lookups, however many grants there are: its port leads to the chain of the ports that
+/// the same grants open, and its source leads there to the grant's counter.
 extension RulesetBuilder {
-  /// Ports of a range that are worth elements of the map; a longer range is a rule.
+  /// The longest range of ports that becomes elements of the map; a longer range becomes a rule.
   static let longestExpansion = 64
 
-  /// Which port of a packet is judged.
+  /// Which port of a packet is checked.
   enum JudgedPort {
-    /// The one in its header.
+    /// The port in its header.
     case current
-    /// The one that its sender wrote, before any translation.
+    /// The port that its sender used, before any translation.
     case original
   }
 
-  /// Adds the chain, and all that it leads to. What no grant lets in comes to the end of it, where `rest` is.
+  /// Adds the chain and everything that it leads to. Packets that no grant lets in reach its end, where
+  /// `rest` is.
   mutating func judge(
     _ name: String, _ entries: [GrantEntry], by judged: JudgedPort = .current, rest: [Rule]
   ) {
@@ -34,7 +35,7 @@ extension RulesetBuilder {
       let chain = grantChain(name, portClass.label, members)
       let origin = origin(of: members, portClass.label)
       for (number, range) in portClass.ports {
-        // nft has no text for a map by the original port.
+        // nft has no syntax for a map by the original port.
         if judged == .current, range.count <= Self.longestExpansion {
           for port in range.lower...range.upper {
             records += SetKey.port(number, port) + [0]
@@ -64,11 +65,12 @@ extension RulesetBuilder {
     add(RuleChain(name: name, rules: rules + ranges + others + rest))
   }
 
-  /// The chain of ports that the same grants open: lets in whom one of them names. Made once for the same grants.
+  /// The chain of ports that the same grants open: lets in the sources of these grants. Added once for the
+  /// same grants.
   private mutating func grantChain(_ judge: String, _ label: String, _ entries: [GrantEntry]) -> String {
     let numbers = entries.map(\.number)
     if let known = grantChains[numbers] { return known }
-    // What is open in every zone alike has one chain for all.
+    // What is open in every zone has one chain for all zones.
     let name = "\(entries.allSatisfy(\.isEverywhere) ? "any" : judge)/\(label)"
     grantChains[numbers] = name
     var rules: [Rule] = []
@@ -111,7 +113,7 @@ extension RulesetBuilder {
       }
       if matches == nil {
         rules.append(Rule(conditions(entry), count: count, action: .accept, origin: entry.origin))
-        // Behind a grant for everyone no other can decide.
+        // After a grant for everyone no other grant can decide.
         if entry.condition == .none { break }
       }
     }
@@ -139,16 +141,16 @@ extension RulesetBuilder {
   }
 }
 
-/// Addresses that mean the link alone.
+/// Addresses that are valid only on their link.
 enum LinkLocal {
   /// fe80::/10 (RFC 4291 section 2.5.6).
   static let ipv6 = Prefix(
     containing: IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
   /// 169.254.0.0/16 (RFC 3927 section 2.1).
   static let ipv4 = Prefix(containing: IPAddress(family: .ipv4, bits: 0xa9fe_0000), length: 16)
-  /// All that belong to the zone of the interface by which they come.
+  /// All addresses that belong to the zone of the input interface.
   static let all = [ipv4, ipv6] + unspecified
-  /// The unspecified addresses: a host that has none yet.
+  /// The unspecified addresses: a host that has no address yet.
   static let unspecified = [
     Prefix(IPAddress(family: .ipv4, bits: 0)), Prefix(IPAddress(family: .ipv6, bits: 0)),
   ]

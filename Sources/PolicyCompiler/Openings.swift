@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Sets that every ruleset carries for what is opened for a time: empty as compiled, filled beside the policy.
+/// Sets in every ruleset for temporary grants: empty as compiled, filled independently of the policy.
 extension RulesetBuilder {
-  /// The conditions under which a packet is let in by an opening of a zone, one for each family. A locked down ruleset
-  /// has none.
+  /// The conditions under which a temporary grant of a zone lets a packet in, one for each family. A
+  /// locked-down ruleset has none.
   mutating func openings(of zone: SiteZone) -> [Match] {
     if restriction != .none { return [] }
     return AddressFamily.allCases.map { family in
@@ -21,12 +21,13 @@ extension RulesetBuilder {
     }
   }
 
-  /// Lets in what is opened in a zone. It is asked where no grant let the packet in, right before the refusal.
+  /// Lets in what temporary grants of a zone open. Evaluated if no grant let the packet in, directly before
+  /// the refusal.
   mutating func openedRules(_ zone: SiteZone) -> [Rule] {
     openings(of: zone).map { match in
       Rule(
         [match], count: countOpened(), action: .accept,
-        origin: Origin(reason: "opened for a time in \(zone.name)"))
+        origin: Origin(reason: "temporary grant in \(zone.name)"))
     }
   }
 }

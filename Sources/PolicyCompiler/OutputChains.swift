@@ -4,9 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chains for what this host sends, and for all that leaves it.
+/// The chains for what this host sends, and for everything that leaves it.
 extension RulesetBuilder {
-  /// Packets of this host. What would leave in the clear is refused, and what would take up a connection in its middle.
+  /// Packets of this host. Refuses clear text to `encrypt` destinations, and mid-connection packets of
+  /// unknown connections.
   mutating func addOutput(_ encryption: EncryptionPlan) {
     var rules = [
       Rule(
@@ -21,46 +22,48 @@ extension RulesetBuilder {
         name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))
   }
 
-  /// The last look at what leaves, when every other table has had its say on the route.
+  /// The last check of outgoing packets, after every other table could change the route.
   mutating func addPostrouting(_ encryption: EncryptionPlan) {
     let rules = tunnelOnlyRules(.dropped) + clearTextOut(encryption, .postrouting)
     if rules.isEmpty { return }
-    // Behind NF_IP_PRI_NAT_SRC (100).
+    // After NF_IP_PRI_NAT_SRC (100).
     add(
       RuleChain(
         name: "postrouting", base: BaseChain(hook: NFT.hookPostrouting, priority: 150, policy: .accept),
         rules: rules))
   }
 
-  /// A host's packet in the middle of a connection that conntrack does not know would make the other side's packets its
-  /// replies, and so bring a session back to life that no grant allows. It is answered with a reset.
+  /// If this host sends a packet in the middle of a connection that conntrack does not know, conntrack would
+  /// treat the other side's packets as replies, and a session that no grant allows would continue. Such a
+  /// packet is answered with a reset.
   var midstream: Rule {
     mutating get {
-      let origin = Origin(reason: "middle of an unknown TCP connection")
+      let origin = Origin(reason: "mid-connection packet of an unknown TCP connection")
       return drop(
         [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], "midstream", origin,
         by: .reset)
     }
   }
 
-  /// Where packets to the public address of a machine are looked at.
+  /// Where packets to the public address of a machine are checked.
   enum ClearTextPlace: String {
     /// What this host sends: WireGuard's own packets pass, from its own port.
     case output = "clear-out"
     /// What others send through this host: nothing passes.
     case forward = "clear-forward"
-    /// The last look: a source port may be translated by then.
+    /// The last check: the source port may be translated already.
     case postrouting = "clear-last"
   }
 
-  /// To the public address of a machine that is to be reached through the tunnel, only WireGuard's own UDP leaves.
+  /// To the public address of a machine that is reachable only through the tunnel, only WireGuard's own UDP
+  /// may leave.
   mutating func clearTextOut(_ encryption: EncryptionPlan, _ place: ClearTextPlace) -> [Rule] {
     var rules: [Rule] = []
     for part in encryption.parts where !part.endpoints.isEmpty {
       guard let listen = part.tunnel.listen, let port = PortRange(listen) else { continue }
       let name = Identifier.clean(part.tunnel.name.description)
       let origin = Origin(
-        file: site.policy.path, lines: part.lines, reason: "encrypt: not outside \(part.tunnel.name)")
+        file: site.policy.path, lines: part.lines, reason: "encrypt: only through \(part.tunnel.name)")
       let own = Origin(file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
       let chain = "\(place.rawValue)-\(name)"
       let allowed: [Match]? =

@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// What a host may still send when it is to open no connection.
+/// What a host may still send if it may open no connections.
 extension RulesetBuilder {
-  /// Rules of the output chain, behind loopback and `encrypt`. The chain's policy stays accept, so that it turns into
-  /// any other in place: the last of these rules refuses.
+  /// Rules of the output chain, after loopback and `encrypt`. The chain's policy stays accept, so that the
+  /// chain can be changed in place; the last of these rules refuses.
   mutating func panicRules() -> [Rule] {
     var rules = [replyRule] + errorRules
     for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
@@ -25,7 +25,8 @@ extension RulesetBuilder {
           [.port(.udp, .source, own), .port(.udp, .destination, servers)], action: .accept,
           origin: Origin(reason: "this host's \(name) client")))
     }
-    // RFC 4890 section 4.4.1. Switches that listen in drop neighbour discovery to groups that nobody reported.
+    // RFC 4890 section 4.4.1. Switches with MLD snooping drop neighbour discovery to groups that nobody
+    // reported.
     rules.append(
       Rule(
         [.icmpType(.ipv6, 133...136), .hopLimit(255)], action: .accept,
@@ -36,7 +37,7 @@ extension RulesetBuilder {
           [.icmpType(.ipv6, types), .hopLimit(1)], action: .accept,
           origin: Origin(reason: "multicast listener discovery")))
     }
-    rules.append(drop([], "\(restriction.rawValue)-out", Origin(reason: "panic: nothing is sent")))
+    rules.append(drop([], "\(restriction.rawValue)-out", Origin(reason: "panic: no outbound traffic")))
     return rules
   }
 }

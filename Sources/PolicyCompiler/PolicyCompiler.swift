@@ -4,14 +4,14 @@ internal import NetworkModel
 public import PolicyLanguage
 public import Ruleset
 
-/// Turns a policy into what one of its machines enforces.
+/// Compiles a policy to what one of its machines enforces.
 public enum PolicyCompiler {
-  /// The ruleset of a machine on a day: grants that ended before it are left out. `restriction` says how much of the
-  /// policy holds. `live` holds the addresses at which
-  /// machines with `endpoint: live` were last heard, by machine name.
+  /// The ruleset of a machine on a day; grants that ended before that day are left out. `restriction` says
+  /// how much of the policy is in force. `live` contains the last known addresses of machines with
+  /// `endpoint: live`, by machine name.
   ///
-  /// The same policy, machine, day and addresses give the same ruleset, to the byte. Fails where the policy has no
-  /// machine of this name.
+  /// The same policy, machine, day and addresses give the same ruleset, to the byte. Throws if the policy has
+  /// no machine of this name.
   public static func compile(
     _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
     restriction: Restriction = .none
@@ -24,14 +24,14 @@ public enum PolicyCompiler {
   }
 }
 
-/// The policy has no machine of the name that was asked for.
+/// The policy has no machine of the requested name.
 public struct CompileError: Error, Sendable, CustomStringConvertible {
-  /// The name that was asked for.
+  /// The requested name.
   public let machine: String
-  /// The machines that it has, by name.
+  /// The names of the policy's machines.
   public let known: [String]
 
-  /// One line that says what to do.
+  /// One line: the problem and what to do.
   public var description: String {
     "the policy has no machine '\(machine)'; it has \(known.joined(separator: ", ")): name one with --machine"
   }

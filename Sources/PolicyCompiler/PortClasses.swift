@@ -7,7 +7,7 @@ internal import PolicyLanguage
 struct PortClasses {
   /// Ports opened by the same grants.
   struct Class {
-    /// Indices into the entries, rising.
+    /// Indices into the entries, ascending.
     let entries: [Int]
     var ports: [(IPProtocol, PortRange)] = []
     var protocols: [IPProtocol] = []
@@ -31,7 +31,7 @@ struct PortClasses {
     for (number, ranges) in Self.ranges(entries) {
       for (range, members) in Self.segments(ranges) {
         let place = place(members, &classes)
-        // Neighbouring segments of one class are one range.
+        // Adjacent segments of one class are one range.
         if let last = classes[place].ports.last, last.0 == number, last.1.upper != .max,
           last.1.upper + 1 == range.lower, let joined = PortRange(last.1.lower, range.upper)
         {
@@ -79,9 +79,10 @@ struct PortClasses {
     return result.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// Cuts overlapping ranges at each other's ends: disjoint ones, rising, each with all entries that open it.
+  /// Splits overlapping ranges where one of them begins or ends: disjoint ranges, ascending, each with all
+  /// entries that open it.
   private static func segments(_ ranges: [(PortRange, Int)]) -> [(PortRange, [Int])] {
-    // Ports at which the entries change, as numbers beyond 16 bits since the last range may end at 65535.
+    // Ports at which the entries change. They need more than 16 bits because the last range may end at 65535.
     var begins: [Int: [Int]] = [:]
     var ends: [Int: [Int]] = [:]
     for (range, entry) in ranges {

@@ -3,24 +3,24 @@
 internal import NetworkModel
 internal import Ruleset
 
-/// How prefixes of one family are laid out in sets: a hash for each length, looked up by the masked address, where the
-/// lengths are few; else one interval set.
+/// How prefixes of one family are stored in sets. With few different lengths: one hash per length, looked up
+/// by the masked address. Otherwise: one interval set.
 ///
-/// A hash costs the kernel a constant time for each change, whatever its size, and a third of what an interval set
-/// costs to load; but each length is a look-up of its own for every packet.
+/// In a hash, each change costs the kernel constant time whatever its size, and loading costs a third of an
+/// interval set; but each length costs every packet another lookup.
 struct PrefixLayout {
-  /// A set, and the length to which an address is masked before it is looked up in it; nil: not at all.
+  /// A set, and the length to which an address is masked before the lookup; nil: not masked.
   struct Part {
     let set: NamedSet
     let maskLength: Int?
   }
 
-  /// Look-ups that a packet is worth.
+  /// The maximum number of lookups per packet.
   static let mostLengths = 8
 
   let parts: [Part]
 
-  /// The prefixes must be of the family; those within others of them are left out.
+  /// The prefixes must be of the family; a prefix inside another one is left out.
   init(name: String, family: AddressFamily, prefixes: [Prefix]) {
     let suffix = family == .ipv4 ? "v4" : "v6"
     let disjoint = Self.disjoint(prefixes)
@@ -55,8 +55,8 @@ struct PrefixLayout {
     }
   }
 
-  /// The length to which each length is expanded so that few are left, given how many prefixes have each; nil where
-  /// that would take too many elements.
+  /// The length to which each length is expanded so that few lengths remain, given the number of prefixes of
+  /// each length; nil if that takes too many elements.
   private static func lengths(_ counts: [Int]) -> [Int]? {
     var counts = counts
     var lengths = Array(counts.indices)
@@ -77,9 +77,9 @@ struct PrefixLayout {
     }
   }
 
-  /// The prefixes sorted, without those that lie in others.
+  /// The prefixes sorted, without those inside others.
   static func disjoint(_ prefixes: [Prefix]) -> [Prefix] {
-    // A list comes as it should be.
+    // A list is usually sorted and disjoint already.
     if zip(prefixes, prefixes.dropFirst()).allSatisfy({ $0 < $1 && !$0.contains($1) }) { return prefixes }
     var result: [Prefix] = []
     for prefix in prefixes.sorted() {
@@ -89,8 +89,9 @@ struct PrefixLayout {
     return result
   }
 
-  /// Half-open intervals: each prefix begins at an element, and ends before one flagged as an end, which is left out
-  /// where the next interval begins there or the address space ends. nft's list begins with an end at zero.
+  /// Half-open intervals: each prefix begins at an element and ends before an element flagged as an end. The
+  /// end is left out if the next interval begins there or the address space ends. nft's list begins with an
+  /// end at zero.
   private static func intervals(_ prefixes: [Prefix], _ family: AddressFamily) -> SetElements {
     var records: [UInt8] = []
     func append(_ bits: UInt128, _ flags: UInt8) {

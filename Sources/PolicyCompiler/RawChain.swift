@@ -4,14 +4,14 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain at raw priority: what needs no connection to be recognised, before one is tracked for it.
+/// The chain at raw priority: what can be decided without a connection, before conntrack creates an entry.
 extension RulesetBuilder {
-  /// A first SYN to a port that no grant opens in its zone is dropped before a connection is tracked for it: a flood of
-  /// them costs two look-ups each.
+  /// A first SYN to a port that no grant opens in its zone is dropped before conntrack creates an entry for
+  /// it: a flood of such packets costs two lookups each.
   mutating func addRaw(_ entries: GrantEntries) {
     let rules = dispatch(map: "requests") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
-      // Tunnels are judged behind conntrack, and containers may open connections outward to any port.
+      // Tunnels are checked after conntrack, and containers may open outbound connections to any port.
       guard zone.kind == .network || zone.kind == .internet else { return (.return, origin) }
       let chain = "requests-\(zone.identifier)"
       let all = (entries.local[zone.name] ?? []) + (entries.transit[zone.name] ?? []).flatMap(\.entries)
@@ -55,11 +55,11 @@ extension RulesetBuilder {
     return rules + [closed]
   }
 
-  /// First packets to ports that no grant opens: what is opened for a time goes on, the rest is dropped. Only such
-  /// packets come here, so that others do not pay for the look-up.
+  /// First packets to ports that no grant opens: what a temporary grant opens continues, the rest is dropped.
+  /// Only such packets reach this chain, so that others do not pay for the lookup.
   private mutating func addClosed(_ zone: SiteZone) {
     let opened = openings(of: zone).map { match in
-      Rule([match], action: .accept, origin: Origin(reason: "opened for a time in \(zone.name)"))
+      Rule([match], action: .accept, origin: Origin(reason: "temporary grant in \(zone.name)"))
     }
     add(RuleChain(name: "closed-\(zone.identifier)", rules: opened + [refusal(zone)]))
   }

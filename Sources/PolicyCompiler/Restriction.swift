@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// How much of a policy holds.
+/// How much of a policy is in force.
 public enum Restriction: String, Sendable, Hashable, CaseIterable {
   /// All of it.
   case none
-  /// Of the grants those of `failsafe` alone: nothing is relayed, nothing opened for a time, and containers open no
-  /// connection outward. What the host itself sends is as ever.
+  /// Only the `failsafe` grants: nothing is relayed, no temporary grants, and containers open no outbound
+  /// connections. What the host itself sends is not restricted.
   case lockDown = "lock-down"
-  /// As in a lock-down, and the host opens no connection either.
+  /// As in lock-down, and the host opens no connections either.
   case panic
 
-  /// As it is said in a rule's comment.
+  /// Its name in a rule's comment.
   var words: String {
     switch self {
     case .none: ""
-    case .lockDown: "locked down"
+    case .lockDown: "lock-down"
     case .panic: "panic"
     }
   }

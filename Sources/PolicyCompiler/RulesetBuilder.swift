@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// A ruleset while it is put together. What each base chain does is in a file of its own.
+/// A ruleset under construction. Each base chain is in a file of its own.
 struct RulesetBuilder {
   let site: Site
   let restriction: Restriction
@@ -15,9 +15,9 @@ struct RulesetBuilder {
   private var counters: [String: NamedCounter] = [:]
   /// The sets of each list that is in use.
   private var lists: [String: [AddressFamily: [PrefixLayout.Part]]] = [:]
-  /// The chain that judges packets to others by these grants (their numbers), so that equal ones are made once.
+  /// The chain for packets to others with these grants (their numbers), so that equal chains are added once.
   var judgements: [[Int]: String] = [:]
-  /// The chain of ports that these grants open, likewise.
+  /// The chain of ports that these grants open, for the same reason.
   var grantChains: [[Int]: String] = [:]
 
   init(site: Site, restriction: Restriction, live: LiveEndpoints) {
@@ -44,13 +44,13 @@ struct RulesetBuilder {
 
   package mutating func add(_ set: NamedSet) { sets[set.name] = set }
 
-  /// The counter of a grant, known from now on.
+  /// The counter of a grant, added to the ruleset.
   mutating func count(_ entry: GrantEntry) -> Count {
     grantCounter(entry)
     return .named(entry.counter)
   }
 
-  /// Makes the counter of a grant known, and names it. Grants that say the same share one.
+  /// Adds the counter of a grant to the ruleset and returns its name. Grants with the same meaning share one.
   @discardableResult
   mutating func grantCounter(_ entry: GrantEntry) -> String {
     if let known = counters[entry.counter] {
@@ -63,8 +63,8 @@ struct RulesetBuilder {
     return entry.counter
   }
 
-  /// A rule whose packets are logged, counted and then stopped by the action (drop, reject or reset), in a chain that all
-  /// rules of this reason and origin lead to: what is logged needs no condition of its own.
+  /// A rule for packets that are logged, counted and then stopped by the action (drop, reject or reset), in a
+  /// chain to which all rules with this reason and origin lead: the log needs no condition of its own.
   mutating func drop(
     _ matches: [Match] = [], _ reason: String, _ origin: Origin, by action: Action = .drop
   ) -> Rule {
@@ -72,7 +72,7 @@ struct RulesetBuilder {
     if counters[counter] == nil {
       counters[counter] = NamedCounter(name: counter, purpose: .drop, origin: origin)
     }
-    // nft asks for the protocol before anything else of a rule that resets.
+    // nft tests the protocol before anything else in a rule that resets.
     let needed: [Match] = action == .reset ? [.transport(.equal, .tcp)] : []
     let last = Rule(needed, count: .named(counter), action: action, origin: origin)
     let kind =
@@ -82,7 +82,8 @@ struct RulesetBuilder {
       default: "drop"
       }
     var (name, number) = ("\(kind)/\(reason)", 1)
-    // The same reason may stand on several lines of the policy: each has a chain, so that what is dropped names its own.
+    // The same reason may have several lines of the policy: each has its own chain, so that a drop names its
+    // line.
     while let known = chains.first(where: { $0.name == name }) {
       if known.rules.last == last {
         return Rule(matches, action: .goto(name), origin: origin)
@@ -90,28 +91,29 @@ struct RulesetBuilder {
       number += 1
       name = "\(kind)/\(reason)/\(number)"
     }
-    let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "told to wgfence log"))
+    let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "log dropped packets"))
     add(RuleChain(name: name, rules: [log, last]))
     return Rule(matches, action: .goto(name), origin: origin)
   }
 
-  /// The counter of what was opened for a time, known from now on.
+  /// The counter of temporary grants, added to the ruleset.
   mutating func countOpened() -> Count {
     let name = "opened"
     counters[name] = NamedCounter(
-      name: name, purpose: .grant, origin: Origin(reason: "opened for a time"))
+      name: name, purpose: .grant, origin: Origin(reason: "temporary grants"))
     return .named(name)
   }
 
-  /// What becomes of the packets of a zone, and why.
+  /// The action for the packets of a zone, and its origin.
   typealias ZoneAction = (action: VerdictCode, origin: Origin)
 
-  /// Rules by which the packets of each zone go to the zone's own action: by input interface, and on a card that two
-  /// zones share by source.
+  /// Rules that send the packets of each zone to the zone's own action: by input interface, and by source on
+  /// an interface that two zones share.
   ///
-  /// On an interface of a zone with prefixes, sources in them belong to that zone, link-local and unspecified ones too;
-  /// others belong to `internet`. Every zone has an action: one without would share that of `internet`, whose rule has
-  /// no condition. `name` is the map's, and begins the names of the chains that look at sources.
+  /// On an interface of a zone with prefixes, sources in them belong to that zone, and so do link-local and
+  /// unspecified ones; others belong to `internet`. Every zone has an action: a zone without one would get
+  /// that of `internet`, whose rule has no condition. `name` is the map's name and the prefix of the names of
+  /// the chains that check sources.
   mutating func dispatch(map name: String, _ action: (inout RulesetBuilder, SiteZone) -> ZoneAction) -> [Rule]
   {
     let own = site.zones.map { zone in (zone: zone, decision: action(&self, zone)) }
@@ -129,14 +131,14 @@ struct RulesetBuilder {
         let rules = matches.map { Rule([$0], action: Action(decision.action), origin: origin) }
         let others = Rule(
           [], action: Action(internet.action),
-          origin: site.origin(zone.line, "other sources than those of zone \(zone.name)"))
+          origin: site.origin(zone.line, "sources outside zone \(zone.name)"))
         add(RuleChain(name: chain, rules: internet.action == .return ? rules : rules + [others]))
         return (zone, (internet.action == .return ? .jump(chain: chain) : .goto(chain: chain), origin))
       })
   }
 
-  /// A verdict map by input interface over zones, the rules for those of its interfaces that are named by their
-  /// beginning, and the rule for all interfaces that no zone claims.
+  /// A verdict map by input interface over zones, rules for interface patterns, and the rule for all
+  /// interfaces that no zone claims.
   mutating func dispatch(byInterface name: String, _ actions: [(zone: SiteZone, decision: ZoneAction)])
     -> [Rule]
   {
@@ -144,7 +146,8 @@ struct RulesetBuilder {
     var values: [ElementValue] = []
     var patterns: [Rule] = []
     var rest: [Rule] = []
-    // What no rule is for has the action of `internet`, which stands last; where that is to return, at the end of the chain.
+    // Packets without a rule get the action of `internet`, which is last; if that is return, the chain ends
+    // instead.
     let usual = actions.first { $0.zone.kind == .internet }?.decision.action
     for (zone, (action, origin)) in actions {
       if zone.kind != .internet, action == usual { continue }
@@ -179,14 +182,15 @@ struct RulesetBuilder {
     return rules + patterns + rest
   }
 
-  /// Bridges that the zone of containers names and that have other ports than guests', in order.
+  /// Bridges that the zone of containers names and that also have ports that do not belong to guests, in
+  /// order.
   var sharedBridges: [InterfaceName] {
     let containers = site.zones.filter { $0.kind == .containers }.flatMap(\.interfaces)
     return live.sharedBridges.filter { bridge in containers.contains { $0.matches(bridge) } }.sorted()
   }
 
-  /// The conditions under which a source address lies in one of these prefixes, each a rule's own: one for a prefix
-  /// where they are few, else one for each set that holds them.
+  /// The conditions for an address in one of these prefixes, each for a rule of its own: one per prefix if
+  /// they are few, else one per set that contains them.
   mutating func memberships(
     of prefixes: [Prefix], _ side: AddressSide, set name: @autoclosure () -> String, inPlace: Int = 4
   ) -> [Match] {
@@ -200,7 +204,7 @@ struct RulesetBuilder {
     }
   }
 
-  /// The conditions under which a source lies in a list.
+  /// The conditions for an address in a list.
   mutating func memberships(ofList name: String, _ side: AddressSide) -> [Match] {
     AddressFamily.allCases.flatMap { family -> [Match] in
       if lists[name]?[family] == nil {
@@ -225,7 +229,7 @@ struct RulesetBuilder {
 }
 
 extension Action {
-  /// The verdict that the action is; nil where it is none.
+  /// The action as a verdict; nil if it is not one.
   var verdict: VerdictCode? {
     switch self {
     case .accept: .accept
@@ -237,7 +241,7 @@ extension Action {
     }
   }
 
-  /// The action that a verdict is; one that no ruleset of ours has drops.
+  /// The action for a verdict; a verdict that wgfence's rulesets do not use becomes a drop.
   init(_ verdict: VerdictCode) {
     switch verdict {
     case .accept: self = .accept

@@ -4,13 +4,13 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The policy as one machine of it sees it.
+/// The policy from the point of view of one of its machines.
 struct Site {
   let policy: Policy
   let machine: Machine
   /// The tunnels by name, then the machine's zones by name; `internet` last.
   let zones: [SiteZone]
-  /// Where source addresses belong.
+  /// The homes of source addresses.
   let homes: AddressHomes
   private let machines: [String: Machine]
 
@@ -35,7 +35,7 @@ struct Site {
     policy.tunnels.filter { !one.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty }
   }
 
-  /// The origin of a rule in a line of the policy; without one, of a rule that every ruleset has.
+  /// The origin of a rule from a line of the policy; without a line, of a rule that every ruleset has.
   func origin(_ line: Int?, _ reason: String) -> Origin {
     guard let line else { return Origin(reason: reason) }
     return Origin(file: policy.path, lines: [line], reason: reason)
@@ -43,18 +43,19 @@ struct Site {
 }
 
 extension SiteZone {
-  /// The name as part of a chain's or set's: nft's identifiers hold letters, digits, `-`, `_`, `.` and `/`.
+  /// The name as part of a chain's or set's name: nft's identifiers consist of letters, digits, `-`, `_`, `.`
+  /// and `/`.
   package var identifier: String { Identifier.clean(name) }
 }
 
 extension AddressHomes.Home {
-  /// As part of a counter's or a set's name.
+  /// The home as part of a counter's or a set's name.
   var identifier: String { zones.map(Identifier.clean).joined(separator: "+") }
 }
 
 /// Names inside the table.
 enum Identifier {
-  /// The text with every character replaced that nft's identifiers cannot hold.
+  /// The text with `-` for every character that nft's identifiers cannot contain.
   static func clean(_ text: String) -> String {
     func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
       switch scalar {
@@ -66,7 +67,8 @@ enum Identifier {
     return String(String.UnicodeScalarView(text.unicodeScalars.map { isAllowed($0) ? $0 : "-" }))
   }
 
-  /// A number of 32 bits for a text, the same on every machine and in every version (FNV-1a), as 8 digits.
+  /// A 32-bit number for a text, the same on every machine and in every version (FNV-1a), as 8 hexadecimal
+  /// digits.
   static func digest(_ text: String) -> String {
     var hash: UInt32 = 2_166_136_261
     for byte in text.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }

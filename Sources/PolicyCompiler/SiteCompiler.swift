@@ -3,7 +3,7 @@
 public import PolicyLanguage
 public import Ruleset
 
-/// Compiles one policy for many machines: what does not depend on the machine is worked out once.
+/// Compiles one policy for many machines: what does not depend on the machine is computed once.
 public struct SiteCompiler: Sendable {
   private let policy: Policy
   private let live: LiveEndpoints
@@ -11,8 +11,9 @@ public struct SiteCompiler: Sendable {
   private let machines: [String: Machine]
   private let grants: GrantIndex
 
-  /// A compiler of a policy on a day: grants that ended before it are left out. `live` holds the addresses at which
-  /// machines with `endpoint: live` were last heard. `only` names the machine that alone will be asked for, nil any.
+  /// A compiler of a policy on a day: grants that ended before that day are left out. `live` contains the
+  /// last known addresses of machines with `endpoint: live`. `only` names the single machine that will be
+  /// compiled; nil for any.
   public init(
     _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
     restriction: Restriction = .none, only name: String? = nil
@@ -42,8 +43,8 @@ public struct SiteCompiler: Sendable {
     return builder.ruleset
   }
 
-  /// Machines for which another compiler makes a ruleset that does the same, since it makes it of the same: told without
-  /// compiling. Of the others nothing is known.
+  /// Machines for which another compiler makes a ruleset with the same effect, because its input is the same.
+  /// This is decided without compiling. Nothing is known about the other machines.
   public func machinesAlike(in other: SiteCompiler) -> Set<String> {
     guard restriction == other.restriction,
       CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live)

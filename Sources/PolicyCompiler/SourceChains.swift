@@ -4,10 +4,10 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain that checks addresses and interfaces, before fragments are put together.
+/// The chain that checks addresses and interfaces, before fragments are reassembled.
 ///
-/// A datagram that was put together has the interface of the fragment that completed it. So where its fragments may come
-/// from is checked on each of them, by what each of them has: addresses and an interface.
+/// A reassembled datagram has the input interface of the fragment that completed it. Therefore each fragment
+/// is checked, by what each fragment has: addresses and an interface.
 extension RulesetBuilder {
   /// `NF_IP_PRI_CONNTRACK_DEFRAG` is -400.
   static let sourcesPriority: Int32 = -450
@@ -21,7 +21,7 @@ extension RulesetBuilder {
     rules += dispatch(
       byInterface: "sources",
       site.zones.map { zone in
-        // Zones that have no sources of their own are alike.
+        // Zones without prefixes of their own share a chain.
         let isLikeInternet = zone.kind != .tunnel && zone.prefixes.isEmpty
         let chain = "sources-\(isLikeInternet ? Zone.internet : zone.identifier)"
         if !hasChain(chain) {
@@ -42,9 +42,9 @@ extension RulesetBuilder {
     Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
   }
 
-  /// Addresses that no packet on a wire has: what a host believes of them it believes of itself.
+  /// Addresses that no packet on a wire has: a host would treat such a packet as its own.
   private mutating func impossibleAddressRules() -> [Rule] {
-    let origin = Origin(reason: "addresses that no packet on a wire has")
+    let origin = Origin(reason: "martian address: never valid on a wire")
     return ImpossibleAddresses.sources.map {
       drop([.address(.source, .equal, $0)], "impossible-source", origin)
     }
@@ -53,17 +53,17 @@ extension RulesetBuilder {
       }
   }
 
-  /// A source route names the next destination outside the fixed header, and no rule judges that destination.
+  /// A source route has the next destination outside the fixed header, and no rule checks that destination.
   private mutating func sourceRouteRules() -> [Rule] {
-    let origin = Origin(reason: "source routes: the way is the sender's choice")
+    let origin = Origin(reason: "source-routed packets are not accepted")
     return SourceRoute.allCases.map { drop([.sourceRoute($0)], "source-route", origin) }
   }
 
-  /// What holds on every interface that is not a tunnel: this machine's tunnel addresses are not reached there
+  /// Checks on every interface that is not a tunnel: this machine's tunnel addresses are not reachable there
   /// (CVE-2019-14899), and blocked sources are dropped.
   private mutating func addOutsideChecks() {
     var rules: [Rule] = []
-    let origin = site.origin(site.machine.location.line, "own tunnel address, reached outside the tunnel")
+    let origin = site.origin(site.machine.location.line, "own tunnel address, but not through the tunnel")
     for address in site.machine.addresses.flatMap(\.addresses) {
       rules.append(drop([.address(.destination, .equal, Prefix(address))], "tunnel-address", origin))
     }
@@ -76,25 +76,26 @@ extension RulesetBuilder {
     add(RuleChain(name: "outside", rules: rules))
   }
 
-  /// Whose sources are accepted on the interfaces of a zone.
+  /// The sources that are accepted on the interfaces of a zone.
   private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
     var rules: [Rule] = []
     let origin = site.origin(zone.line, "zone \(zone.name)")
     if zone.kind == .tunnel {
       let wrong = site.origin(
-        zone.line, "\(zone.name) is not a tunnel's interface: its link type is not none")
+        zone.line, "\(zone.name) is not a tunnel interface: its link type is not 'none'")
       rules.append(
         drop([.interfaceType(.input, .notEqual, .linkless)], "link-type-\(zone.identifier)", wrong))
     } else {
       rules.append(Rule([], action: .jump("outside"), origin: Origin(reason: "not a tunnel")))
     }
-    // The zone's own sources first, but behind homes that are asked before them and hold some of them.
+    // The zone's own sources first, but after homes that take precedence and contain some of them.
     var others: [Rule] = []
     for (place, home) in homes.homes.enumerated() {
       let set = "home-\(home.identifier)\(home.kind == .remoteSubnets ? "-subnets" : "")"
       let matches = memberships(of: home.prefixes, .source, set: set)
       if home.zones.contains(zone.name) {
-        // Behind all homes every source is accepted: those that a later home holds too are accepted before it.
+        // After all homes every source is accepted: sources that a later home contains too are accepted
+        // before that home.
         let isHeldLater = homes.homes[(place + 1)...].contains { other in
           !other.zones.contains(zone.name)
             && other.prefixes.contains { one in home.prefixes.contains { $0.overlaps(one) } }
@@ -109,28 +110,28 @@ extension RulesetBuilder {
           && other.prefixes.contains { one in home.prefixes.contains { $0.overlaps(one) } }
       }
       let spoofed = site.origin(
-        home.line, "source of \(home.zones.joined(separator: " or ")) on another interface")
+        home.line, "source address of \(home.zones.joined(separator: " or ")) on another interface")
       let drops = matches.map { drop([$0], "spoofed-source-\(home.identifier)", spoofed) }
       if overlaps { rules += drops } else { others += drops }
     }
     rules += others
     if zone.kind == .containers, !zone.prefixes.isEmpty {
-      // Behind a bridge of guests there is no other network, whose sources could come by it.
+      // There is no other network behind a bridge of guests, so no other sources can arrive there.
       rules += LinkLocal.all.map { Rule([.address(.source, .equal, $0)], action: .accept, origin: origin) }
       rules.append(
         drop(
           [], "zone-source-\(zone.identifier)",
-          site.origin(zone.line, "source that zone \(zone.name) does not have")))
+          site.origin(zone.line, "source outside the prefixes of zone \(zone.name)")))
     }
     return rules
   }
 }
 
-/// Addresses that a packet that came by a wire never has.
+/// Addresses that a packet from a wire never has.
 enum ImpossibleAddresses {
-  /// As sources: loopback (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3), IPv4-mapped IPv6 addresses, which sockets
-  /// of both families take for IPv4's (RFC 4291 section 2.5.5.2), multicast groups (RFC 1112 section 7.2, RFC 4291
-  /// section 2.7) and the limited broadcast (RFC 919 section 7).
+  /// As sources: loopback (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3), IPv4-mapped IPv6 addresses,
+  /// which sockets of both families treat as IPv4 addresses (RFC 4291 section 2.5.5.2), multicast groups (RFC
+  /// 1112 section 7.2, RFC 4291 section 2.7) and the limited broadcast (RFC 919 section 7).
   package static let sources = prefixes([
     "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::1", "::ffff:0.0.0.0/96", "ff00::/8",
   ])

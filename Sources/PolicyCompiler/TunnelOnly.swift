@@ -4,14 +4,14 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Destinations that are reached by a tunnel or not at all: the addresses inside every tunnel, and the subnets of
-/// machines behind it.
+/// Destinations that are reachable only through a tunnel: the addresses inside every tunnel, and the subnets
+/// of machines behind it.
 struct TunnelDestinations {
-  /// Destinations that are reached by the same tunnels.
+  /// Destinations that are reachable through the same tunnels.
   struct Group {
     let tunnels: [Tunnel]
     let prefixes: [Prefix]
-    /// The line of the policy that says so.
+    /// The policy line that says so.
     let line: Int?
 
     /// As part of a chain's or a set's name.
@@ -31,22 +31,22 @@ struct TunnelDestinations {
 
 /// How a packet is refused.
 enum Refusal: String {
-  /// Its sender is answered: a reset for the first packet of a TCP connection, since the kernel limits the rate of ICMP
-  /// errors to one sender; an ICMP error for others, which does not end a connection.
+  /// With an answer to the sender: a reset for the first packet of a TCP connection, because the kernel
+  /// limits the rate of ICMP errors to one sender; an ICMP error for others, which does not end a connection.
   case rejected
-  /// Without an answer: behind routing the kernel can send none.
+  /// Without an answer: after routing the kernel cannot send one.
   case dropped
 }
 
 extension RulesetBuilder {
-  /// The rules for packets to destinations of tunnels. They hold while a tunnel's interface is down or does not exist, and
-  /// for what the kernel itself sends: errors and resets to an address that was this host's.
+  /// The rules for packets to tunnel destinations. They also apply while a tunnel's interface is down or does
+  /// not exist, and to packets of the kernel itself: errors and resets to an address that was this host's.
   mutating func tunnelOnlyRules(_ refusal: Refusal) -> [Rule] {
     var rules: [Rule] = []
     for group in TunnelDestinations(site: site).groups {
       let chain = "tunnel-only-\(group.identifier)-\(refusal.rawValue)"
       let names = group.tunnels.map(\.name.description).joined(separator: " or ")
-      let origin = site.origin(group.line, "not outside \(names)")
+      let origin = site.origin(group.line, "only through \(names)")
       var ways = [
         Rule(
           [.interface(.output, .equal, .exact(.loopback))], action: .return,
@@ -57,7 +57,7 @@ extension RulesetBuilder {
           [.interface(.output, .equal, .exact(tunnel.name)), .interfaceType(.output, .equal, .linkless)],
           action: .return, origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"))
       }
-      // What this host forwards and what it sends itself go through the same chain.
+      // Forwarded packets and packets of this host use the same chain.
       if !hasChain(chain) {
         let rules = ways + refuse("clear-text-out", origin, refusal)
         add(RuleChain(name: chain, rules: rules))

@@ -2,27 +2,28 @@
 
 public import NetworkModel
 
-/// Where source addresses belong on one machine. An address that is in a home is accepted as a source on that home's
-/// interfaces alone; an address that is in none belongs to every interface that is not a tunnel.
+/// The homes of source addresses on one machine. An address that has a home is accepted as a source only on
+/// that home's interfaces; an address without a home belongs to every interface that is not a tunnel.
 ///
-/// The first home that holds an address is its home: the tunnels' own prefixes, then the prefixes of the machine's
-/// zones, then the subnets of other machines, which lie behind the tunnels over which those machines are reached. Between
-/// a zone and a subnet the longer prefix wins, as in routing, and the zone where both are the same. The endpoints of
-/// machines are outside of tunnels even where a subnet holds them: the tunnels' own packets go there.
+/// The home of an address is the first one that contains it: the tunnels' own prefixes, then the prefixes of
+/// the machine's zones, then the subnets of other machines, which are behind the tunnels over which those
+/// machines are reached. Between a zone and a subnet the longer prefix wins, as in routing; if both are the
+/// same, the zone wins. The endpoints of machines are outside tunnels even if a subnet contains them:
+/// WireGuard's own packets go there.
 public struct AddressHomes: Sendable {
   /// Addresses that belong to the same interfaces.
   public struct Home: Sendable {
     /// The names of the tunnels or of the zone.
     public let zones: [String]
-    /// What makes them belong there.
+    /// Why the addresses belong to these interfaces.
     public let kind: Kind
     /// The addresses.
     public let prefixes: [Prefix]
-    /// The line of the policy that says so; nil where it is built in.
+    /// The line of the policy that defines the home; nil if it is built in.
     public let line: Int?
   }
 
-  /// What makes addresses belong to interfaces.
+  /// Why addresses belong to interfaces.
   public enum Kind: Sendable, Hashable {
     /// A tunnel's prefixes.
     case tunnel
@@ -32,7 +33,7 @@ public struct AddressHomes: Sendable {
     case remoteSubnets
   }
 
-  /// In the order in which they are looked up.
+  /// The homes, in the order in which they are looked up.
   public let homes: [Home]
 
   /// The homes on a machine of a policy with these tunnels and machines.
@@ -64,13 +65,13 @@ public struct AddressHomes: Sendable {
     self.homes = homes
   }
 
-  /// The home of all addresses of a prefix; nil where they have none, or not all of them one.
+  /// The home of all addresses of a prefix; nil if they have none, or if not all are in the same one.
   public func home(of prefix: Prefix) -> Home? {
     guard let first = homes.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }) else { return nil }
     return first.prefixes.contains { $0.contains(prefix) } ? first : nil
   }
 
-  /// The first home that holds some addresses of the prefix and not all; nil where there is none.
+  /// The first home that contains some but not all addresses of the prefix; nil if there is none.
   public func split(of prefix: Prefix) -> (home: Home, part: Prefix)? {
     guard let home = homes.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }),
       let part = home.prefixes.first(where: { $0.overlaps(prefix) }), !part.contains(prefix)

@@ -9,7 +9,7 @@ public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConverti
   /// The day of the month, from 1.
   public let day: Int
 
-  /// A date; nil where there is no such day. Years 1970...9999.
+  /// A date; nil if the day does not exist. Years 1970...9999.
   public init?(year: Int, month: Int, day: Int) {
     guard (1970...9999).contains(year), (1...12).contains(month), day >= 1,
       day <= Self.days(inMonth: month, of: year)
@@ -19,7 +19,7 @@ public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConverti
     self.day = day
   }
 
-  /// Reads `YYYY-MM-DD`, all digits written.
+  /// Reads `YYYY-MM-DD`, with all digits.
   public init?(_ text: some StringProtocol) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.map(\.utf8.count) == [4, 2, 2],
@@ -29,9 +29,10 @@ public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConverti
     self.init(year: year, month: month, day: day)
   }
 
-  /// The day that holds this moment, in seconds since 1970-01-01T00:00:00Z.
+  /// The day of a moment that is given in seconds since 1970-01-01T00:00:00Z.
   public init(secondsSince1970 seconds: Int) {
-    // Days to a civil date by eras of 400 years, March as the first month.
+    // The calendar repeats in eras of 400 years. With March as the first month, the leap day is the last day
+    // of a year.
     let days = seconds / 86_400 + 719_468
     let era = days / 146_097
     let dayOfEra = days - era * 146_097
@@ -60,7 +61,7 @@ public struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConverti
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 
-  /// The earlier day is the smaller one.
+  /// The earlier day first.
   public static func < (left: Self, right: Self) -> Bool {
     (left.year, left.month, left.day) < (right.year, right.month, right.day)
   }

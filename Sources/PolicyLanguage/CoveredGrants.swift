@@ -2,40 +2,43 @@
 
 import NetworkModel
 
-/// Finds grants that say nothing that another one does not say. Names become numbers first, so that ten thousand grants
-/// are compared in milliseconds.
+/// Finds grants that another grant covers completely. Names are replaced by numbers first, so that ten
+/// thousand grants are compared in milliseconds.
 struct CoveredGrants {
-  /// A grant in numbers.
+  /// A grant with numbers instead of names.
   private struct Entry {
     let to: [Int32]
     let from: [Int32]
-    /// `from`, and the machines of its tunnels.
+    /// `from`, and the machines that are only in one of its tunnels.
     let reached: [Int32]
     let ports: [ServicePort]
     let until: CalendarDate?
   }
 
-  /// Where grants are looked up: by the first target and source and the rarest port, all of which a covering grant has.
+  /// The key for looking up grants: the first target, the first source and the rarest port. A covering grant
+  /// has all three.
   private struct Key: Hashable {
     let target: Int32
     let source: Int32
     let port: ServicePort?
   }
 
-  /// How many combinations of target, source and port of a grant are looked up; of wider ones, only some are tried.
+  /// How many combinations of target, source and port of a grant are looked up.
   private static let combinationLimit = 4096
+  /// How many grants with more combinations are compared with all others; the rest is not compared.
   private static let wideLimit = 16
-  /// How many grants with one key are looked at: beyond it, the policy repeats itself anyway.
+  /// How many grants with the same key are compared. A policy with more has many repetitions anyway.
   private static let chainLimit = 256
 
   private var targets: [GrantTarget: Int32] = [:]
   private var sources: [GrantSource: Int32] = [:]
   private var members: [InterfaceName: [Int32]] = [:]
   private var entries: [Entry] = []
-  /// The grant that covers each, where one was found.
+  /// For each grant, the one that covers it, if one was found.
   private var by: [Int?]
 
-  /// The grants that another covers, by index, each with that other one. Of equals the first stays.
+  /// The grants that another one covers, by index, each with the index of the covering grant. Of equal
+  /// grants, the first one is not in the result.
   static func find(in grants: [Grant], of policy: Policy) -> [(Int, by: Int)] {
     guard grants.count > 1 else { return [] }
     var search = CoveredGrants(grants, policy)
@@ -45,7 +48,7 @@ struct CoveredGrants {
 
   private init(_ grants: [Grant], _ policy: Policy) {
     by = Array(repeating: nil, count: grants.count)
-    // A machine that is in one tunnel only is let in wherever that tunnel is.
+    // A grant from a tunnel also lets in the machines that are only in this tunnel.
     for machine in policy.machines where machine.addresses.count == 1 {
       members[machine.addresses[0].tunnel, default: []].append(Self.number(.machine(machine.name), &sources))
     }
@@ -101,7 +104,7 @@ struct CoveredGrants {
       for target in entry.to {
         for source in entry.reached {
           if ranges {
-            // A range covers ports that it does not name: all grants of these ends are looked at.
+            // A range covers ports that are not its own key: compare all grants with this target and source.
             follow(heads[Key(target: target, source: source, port: nil)], nextOfPair, index)
           } else {
             for port in entry.ports {
@@ -123,10 +126,10 @@ struct CoveredGrants {
     }
   }
 
-  /// Notes that one grant covers another, if it does.
+  /// Records that one grant covers another, if it does.
   private mutating func note(_ wide: Int, covers narrow: Int) {
     guard wide != narrow, by[narrow] == nil, covers(wide, narrow) else { return }
-    // Of two that cover each other, the later one is told of.
+    // If two grants cover each other, the later one is reported.
     if wide > narrow, covers(narrow, wide) { return }
     by[narrow] = wide
   }
@@ -140,7 +143,7 @@ struct CoveredGrants {
       && narrow.ports.allSatisfy { port in wide.ports.contains { Self.covers($0, port) } }
   }
 
-  /// Whether each of these sorted numbers is among those sorted ones.
+  /// Whether every number of `few` is in `many`; both are sorted.
   private static func isSubset(_ few: [Int32], of many: [Int32]) -> Bool {
     var place = 0
     for number in few {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What came of reading a policy file.
+/// The result of decoding a policy file.
 public struct DecodedPolicy: Sendable {
-  /// The policy. Nil where there is an error, save for grants whose time is over: with those alone it is still the policy
-  /// to enforce (they are no longer compiled), though not one to apply anew.
+  /// The policy; nil if there is an error. Expired grants are an exception: if they are the only errors, the
+  /// policy can still be enforced (expired grants are not compiled), but it is not valid for a new `apply`.
   public let policy: Policy?
-  /// Everything there is to say, sorted by location.
+  /// All errors and warnings, sorted by location.
   public let diagnostics: [Diagnostic]
 
-  /// Whether there is no error at all.
+  /// Whether there is a policy and no error.
   public var isValid: Bool { policy != nil && diagnostics.allSatisfy { $0.severity != .error } }
 }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Something to say about a policy file, at a place in it.
+/// An error or a warning about a policy file, with its location.
 public struct Diagnostic: Sendable, Hashable {
-  /// How grave it is.
+  /// The severity of a diagnostic.
   public enum Severity: String, Sendable, Hashable {
-    /// The policy is not one.
+    /// The policy is invalid.
     case error
-    /// The policy holds, but something in it is likely not what was meant.
+    /// The policy is valid, but something in it is probably a mistake.
     case warning
   }
 
-  /// How grave it is.
+  /// Whether it is an error or a warning.
   public let severity: Severity
-  /// Where it is.
+  /// The place in the file.
   public let location: SourceLocation
   /// What is wrong, in one line without a full stop.
   public let message: String
   /// What to do about it, in one line.
   public let help: String?
-  /// The line of the file that holds the location, without its line ending; nil where there is none to show.
+  /// The line of the file at the location, without its line ending; nil if there is none to show.
   public let sourceLine: String?
-  /// How many characters of it, from the column on, are meant; at least 1.
+  /// How many characters of the line are underlined, from the column on; at least 1.
   public let length: Int
 
   /// A diagnostic from its parts.

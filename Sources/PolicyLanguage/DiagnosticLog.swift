@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The diagnostics of one run, as they are found. Their source lines are looked up at the end, only for those told.
+/// The diagnostics of one run, as they are found. Source lines are looked up at the end, only for reported
+/// diagnostics.
 struct DiagnosticLog: Sendable {
-  /// How many diagnostics are told of one policy; the rest is counted.
+  /// How many diagnostics are reported for one policy; the rest is only counted.
   static let limit = 500
 
   private struct Entry {
@@ -16,33 +17,33 @@ struct DiagnosticLog: Sendable {
   private var entries: [Entry] = []
   /// The policy, then the list files that have diagnostics.
   private var files: [SourceText]
-  private var untold = 0
-  /// Errors that make the policy unusable.
+  private var omitted = 0
+  /// The number of errors that make the policy invalid.
   private(set) var errorCount = 0
 
   init(policy: SourceText) { files = [policy] }
 
-  /// Whether further diagnostics are counted only.
+  /// Whether further diagnostics are only counted.
   var isFull: Bool { entries.count >= Self.limit }
 
-  /// Adds a file besides the policy; gives its number.
+  /// Adds a list file; returns its number. The policy is file 0.
   mutating func add(_ file: SourceText) -> Int {
     files.append(file)
     return files.count - 1
   }
 
-  /// Something that makes the policy unusable.
+  /// Adds an error: the policy is invalid.
   mutating func error(_ mark: Mark, _ message: String, help: String? = nil, file: Int = 0) {
     errorCount += 1
     add(.error, mark, message, help, file)
   }
 
-  /// Something that is likely not meant.
+  /// Adds a warning: something is probably a mistake.
   mutating func warning(_ mark: Mark, _ message: String, help: String? = nil) {
     add(.warning, mark, message, help, 0)
   }
 
-  /// An error that leaves a policy to work with: a grant whose time is over.
+  /// Adds an error after which the policy can still be enforced: a grant that has expired.
   mutating func expired(_ mark: Mark, _ message: String, help: String) {
     add(.error, mark, message, help, 0)
   }
@@ -51,13 +52,13 @@ struct DiagnosticLog: Sendable {
     _ severity: Diagnostic.Severity, _ mark: Mark, _ message: String, _ help: String?, _ file: Int
   ) {
     if isFull {
-      untold += 1
+      omitted += 1
     } else {
       entries.append(Entry(severity: severity, file: file, mark: mark, message: message, help: help))
     }
   }
 
-  /// All of them, sorted by location; of two at one place, the one found first comes first.
+  /// All diagnostics, sorted by location; at the same location, in the order in which they were found.
   func diagnostics() -> [Diagnostic] {
     if entries.isEmpty { return [] }
     var starts: [Int: [Int]] = [:]
@@ -83,12 +84,12 @@ struct DiagnosticLog: Sendable {
             file: file.path, line: Int(entry.mark.line), column: Int(entry.mark.column)),
           message: entry.message, help: entry.help, sourceLine: line, length: Int(entry.mark.length)))
     }
-    if untold > 0, let last = result.last {
+    if omitted > 0, let last = result.last {
       result.append(
         Diagnostic(
           severity: errorCount > 0 ? .error : .warning, location: last.location,
-          message: "\(untold) more are not shown",
-          help: "set these right first", sourceLine: nil, length: 1))
+          message: "\(omitted) more diagnostics are not shown",
+          help: "fix the ones above first", sourceLine: nil, length: 1))
     }
     return result
   }

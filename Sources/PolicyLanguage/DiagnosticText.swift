@@ -2,7 +2,8 @@
 
 public import NetworkModel
 
-/// Writes diagnostics for people: the place, the message, the line with what is meant underlined, the help.
+/// Writes diagnostics as text: the location, the message, the source line with the cause underlined, the
+/// help.
 public struct DiagnosticText: Sendable {
   /// Whether terminal colours are written.
   public enum Style: Sendable, Hashable {
@@ -11,7 +12,8 @@ public struct DiagnosticText: Sendable {
     case coloured
   }
 
-  /// How many cells of a source line are shown; of longer ones, the part around what is meant.
+  /// How many terminal cells of a source line are shown; of a longer line, the part around the underlined
+  /// text.
   private static let width = 100
 
   private let style: Style
@@ -19,12 +21,12 @@ public struct DiagnosticText: Sendable {
   /// A writer in this style.
   public init(style: Style = .plain) { self.style = style }
 
-  /// All of these, one after another, each line ended.
+  /// The text of all diagnostics, in order. Every line ends with a line feed.
   public func render(_ diagnostics: [Diagnostic]) -> PrintableText {
     diagnostics.map { render($0) }.joined()
   }
 
-  /// One diagnostic, each line ended.
+  /// The text of one diagnostic. Every line ends with a line feed.
   public func render(_ diagnostic: Diagnostic) -> PrintableText {
     let location = diagnostic.location
     let place = paint("\(location.file):\(location.line):\(location.column)", .bold)
@@ -50,14 +52,15 @@ public struct DiagnosticText: Sendable {
     style == .plain ? text : PrintableText.coloured(text, colour)
   }
 
-  /// The part of a line around `count` characters from `start` on, the cells before them, and the cells they take.
+  /// The part of a line around `count` characters from `start` on, the number of cells before them, and of
+  /// their own cells.
   private static func window(_ line: String, from start: Int, count: Int) -> (
     text: String, indent: Int, carets: Int
   ) {
     var cells: [(text: String, width: Int)] = []
     var before = 0
     let scalars = line.unicodeScalars
-    // Only the neighbourhood is looked at: a line may be megabytes long.
+    // Only the part around the characters is read: a line can have megabytes.
     let first = max(0, start - width)
     var place =
       scalars.index(scalars.startIndex, offsetBy: first, limitedBy: scalars.endIndex) ?? scalars.endIndex
@@ -76,7 +79,7 @@ public struct DiagnosticText: Sendable {
     if first == 0, place == scalars.endIndex, sum(0..<cells.count) <= width {
       isCutBehind = false
     } else {
-      // A third of the room goes to what stands before.
+      // A third of the width is for the text before the underlined part.
       if first > 0 || sum(0..<min(end, cells.count)) > width {
         from = mark
         while from > 0, sum(from..<mark) < width / 3 { from -= 1 }
@@ -95,7 +98,7 @@ public struct DiagnosticText: Sendable {
     return (text, before + sum(from..<mark), max(1, sum(mark..<max(mark, min(end, to)))))
   }
 
-  /// A character as it is shown, and the cells it takes on a terminal.
+  /// The printed form of a character, and the number of its cells on a terminal.
   private static func cell(
     _ scalar: Unicode.Scalar, after previous: Unicode.Scalar?
   ) -> (text: String, width: Int) {
@@ -110,7 +113,8 @@ public struct DiagnosticText: Sendable {
     }
   }
 
-  /// Whether terminals give a character two cells: the East Asian wide and full-width blocks, and emoji (UAX #11).
+  /// Whether terminals use two cells for a character: the East Asian wide and full-width blocks, and emoji
+  /// (UAX #11).
   private static func isWide(_ value: UInt32) -> Bool {
     switch value {
     case 0x1100...0x115f, 0x2e80...0x303e, 0x3041...0x33ff, 0x3400...0x4dbf, 0x4e00...0x9fff, 0xa000...0xa4cf,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The entries of a map whose keys are words of the language.
+/// The entries of a map whose keys are keywords of the language.
 struct Fields {
-  /// What the map is, for messages: `a grant`.
+  /// The name of the map in messages: `a grant`.
   let what: String
   let mark: Mark
   let entries: [YamlEntry]
@@ -10,12 +10,12 @@ struct Fields {
   /// The value of a key.
   subscript(key: String) -> YamlNode? { entries.first { $0.key.text == key }?.value }
 
-  /// A key as it was written.
+  /// A key with its mark, if it is in the map.
   func key(_ key: String) -> YamlText? { entries.first { $0.key.text == key }?.key }
 }
 
 extension PolicyDecoder {
-  /// The entries of a map, its unknown keys reported; nil where the node is no map.
+  /// The entries of a map; unknown keys are reported. Nil if the node is not a map.
   mutating func fields(_ node: YamlNode, _ what: String, of map: LanguageMap) -> Fields? {
     let keys = map.keys
     switch node.content {
@@ -30,16 +30,16 @@ extension PolicyDecoder {
     case .text, .list:
       let known = "its keys: \(keys.joined(separator: ", "))"
       log.error(
-        node.mark, "\(what) is a map, not \(node.kind)",
-        help: what == "a machine" ? "write {} where there is nothing to say; \(known)" : known)
+        node.mark, "\(what) must be a map, not \(node.kind)",
+        help: what == "a machine" ? "write {} for a machine without keys; \(known)" : known)
       return nil
     }
   }
 
-  /// The value of a key that must be there.
+  /// The value of a required key; reported if it is missing.
   mutating func required(_ fields: Fields, _ key: String) -> YamlNode? {
     if let node = fields[key] { return node }
-    // A misspelt key was told already.
+    // A misspelt key has already been reported.
     if fields.entries.contains(where: { NearestName.nearest(to: $0.key.text, among: [key]) != nil }) {
       return nil
     }
@@ -47,7 +47,7 @@ extension PolicyDecoder {
     return nil
   }
 
-  /// The named entries of a section; none where the section is left out.
+  /// The named entries of a section; none if the section is missing.
   mutating func section(_ top: Fields, _ key: String) -> [YamlEntry] {
     guard let node = top[key] else { return [] }
     return entries(node, "'\(key)'", of: "names", at: top.key(key)?.mark)
@@ -59,27 +59,28 @@ extension PolicyDecoder {
     case .map(let entries): return entries
     case .refused: return []
     case .text(""):
-      log.error(key ?? node.mark, "\(what) is empty", help: "leave it out, or write {}")
-    case .text, .list: log.error(node.mark, "\(what) is a map of \(expected), not \(node.kind)")
+      log.error(key ?? node.mark, "\(what) is empty", help: "remove it, or write {}")
+    case .text, .list: log.error(node.mark, "\(what) must be a map of \(expected), not \(node.kind)")
     }
     return []
   }
 
-  /// The lines of a section that is a list; none where it is left out.
+  /// The lines of a section that is a list; none if the section is missing.
   mutating func lines(_ top: Fields, _ key: String) -> [YamlNode] {
     guard let node = top[key] else { return [] }
     switch node.content {
     case .list(let nodes): return nodes
     case .refused: return []
     case .text(""):
-      log.error(top.key(key)?.mark ?? node.mark, "'\(key)' is empty", help: "leave it out, or write []")
+      log.error(top.key(key)?.mark ?? node.mark, "'\(key)' is empty", help: "remove it, or write []")
     case .text, .map:
-      log.error(node.mark, "'\(key)' is a list of lines, not \(node.kind)", help: "begin each line with '- '")
+      log.error(node.mark, "'\(key)' must be a list, not \(node.kind)", help: "begin each line with '- '")
     }
     return []
   }
 
-  /// A text, or the texts of a list; what else there is, is reported. `expected` is what one of them is: `a machine`.
+  /// A text, or the texts of a list; anything else is reported. `expected` is the name of one text in
+  /// messages: `a machine`.
   mutating func texts(_ node: YamlNode, _ what: String, of expected: String) -> [YamlText] {
     switch node.content {
     case .refused: return []
@@ -88,7 +89,7 @@ extension PolicyDecoder {
       log.error(node.mark, "\(what) is empty", help: "write \(expected), or a list of them")
       return []
     case .map:
-      log.error(node.mark, "\(what) is \(expected) or a list of them, not a map")
+      log.error(node.mark, "\(what) must be \(expected) or a list of them, not a map")
       return []
     case .list(let nodes):
       if nodes.isEmpty {
@@ -100,20 +101,21 @@ extension PolicyDecoder {
         switch node.content {
         case .refused: break
         case .text(let text) where !text.isEmpty: result.append(YamlText(text: text, mark: node.mark))
-        case .text, .list, .map: log.error(node.mark, "\(what) lists \(expected), not \(node.kind)")
+        case .text, .list, .map:
+          log.error(node.mark, "an entry of \(what) must be \(expected), not \(node.kind)")
         }
       }
       return result
     }
   }
 
-  /// A single text, not empty.
+  /// A single text that is not empty; anything else is reported.
   mutating func text(_ node: YamlNode, _ what: String, is expected: String) -> YamlText? {
     switch node.content {
     case .refused: return nil
     case .text(let text) where !text.isEmpty: return YamlText(text: text, mark: node.mark)
     case .text, .list, .map:
-      log.error(node.mark, "\(what) is \(expected), not \(node.kind)")
+      log.error(node.mark, "\(what) must be \(expected), not \(node.kind)")
       return nil
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The maps of the language whose keys are its own words, and those words. The decoder knows no other list of them, and
-/// the schema for editors is made from this one.
+/// The maps of the language that have fixed keys, and these keys. The decoder has no other list of them, and
+/// the schema for editors is generated from this one.
 package enum LanguageMap: String, CaseIterable, Sendable {
   /// The whole file.
   case policy
@@ -11,7 +11,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
   case machine
   /// A zone of a machine.
   case zone
-  /// A list that stands in a file of its own.
+  /// A list in a file of its own.
   case listFile
   /// A line of `allow`.
   case grant
@@ -22,7 +22,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
   /// A line of `tests`.
   case test
 
-  /// The keys that it may have, in the order in which they are told.
+  /// The allowed keys, in the order in which messages list them.
   package var keys: [String] {
     switch self {
     case .policy:
@@ -41,7 +41,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     }
   }
 
-  /// The keys that it must have. A test needs `allow` or `deny` besides.
+  /// The required keys. A test also needs `allow` or `deny`.
   package var required: [String] {
     switch self {
     case .policy: ["version", "machines"]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The file of a list, as whoever reads files found it.
+/// The content of a list file, or the reason why it could not be read.
 public enum ListFile: Sendable {
-  /// What is in it.
+  /// The content.
   case bytes([UInt8])
-  /// Why it could not be read, in a few words (`No such file or directory`).
+  /// Why it could not be read (`No such file or directory`).
   case unreadable(reason: String)
 }

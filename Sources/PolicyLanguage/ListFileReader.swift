@@ -2,21 +2,21 @@
 
 import NetworkModel
 
-/// Reads the file of a list: one prefix a line, `#` begins a comment, blank lines count for nothing.
+/// Reads a list file: one prefix per line, `#` begins a comment, blank lines are ignored.
 enum ListFileReader {
-  /// How many diagnostics are told of one file.
+  /// How many diagnostics are reported for one file.
   static let diagnosticLimit = 20
 
-  /// What a file holds.
+  /// The content of a list file.
   struct Content: Equatable {
-    /// The prefixes, merged; none where there are more than were asked for.
+    /// The prefixes, merged; empty if there are more than the limit.
     var prefixes: [Prefix]
-    /// The prefixes as they are written, one a line.
+    /// The number of prefixes as written, one per line.
     var written: Int
   }
 
-  /// The prefixes of a file. What is no prefix is reported, and passed over. Beyond `limit` prefixes are counted and not
-  /// kept.
+  /// The prefixes of a file. A line that is not a prefix is reported and skipped. Prefixes beyond `limit` are
+  /// counted but not stored.
   static func read(_ source: SourceText, atMost limit: Int = .max, log: inout DiagnosticLog) -> Content {
     var merge = PrefixMerge()
     var written = 0
@@ -27,7 +27,7 @@ enum ListFileReader {
     merge.reserve(min(count / 16, limit))
     var line = 0
     var index = 0
-    // A byte order mark, as some editors leave one.
+    // Skip a byte order mark, which some editors write.
     if count >= 3, bytes[0] == 0xef, bytes[1] == 0xbb, bytes[2] == 0xbf { index = 3 }
     while index < count {
       line += 1
@@ -71,19 +71,19 @@ enum ListFileReader {
       last = Mark(
         line: flaw.line, column: before.unicodeScalars.count + 1, length: text.unicodeScalars.count)
       if let prefix = PrefixScanner.scan(text), prefix.length == 0 {
-        log.error(last, "'\(text)' is every address", help: "take it out", file: file)
+        log.error(last, "'\(text)' contains every address", help: "remove it", file: file)
       } else {
         let problem = PrefixProblem.of(text)
         log.error(
-          last, problem.message, help: problem.help ?? "one prefix a line, comments begin with '#'",
+          last, problem.message, help: problem.help ?? "write one prefix per line; '#' begins a comment",
           file: file)
       }
     }
     if count > flaws.count {
       log.error(
         Mark(line: Int(last.line) + 1, column: 1),
-        "\(count - flaws.count) more lines of this file are no prefixes",
-        help: "one prefix a line, comments begin with '#'", file: file)
+        "\(count - flaws.count) more lines of this file are not valid prefixes",
+        help: "write one prefix per line; '#' begins a comment", file: file)
     }
   }
 }

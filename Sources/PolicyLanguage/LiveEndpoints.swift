@@ -2,14 +2,16 @@
 
 public import NetworkModel
 
-/// What a ruleset takes from the host beside the policy: the addresses at which WireGuard last heard machines whose policy
-/// says `endpoint: live`, and bridges that a name alone would make bridges of containers.
+/// The input of a ruleset from the host, in addition to the policy: the addresses from which WireGuard last
+/// heard the machines with `endpoint: live`, and bridges that match the zone `containers` by name but do not
+/// only serve guests.
 public struct LiveEndpoints: Sendable, Hashable {
-  /// By machine name.
+  /// The live addresses, by machine name.
   public var addresses: [String: [IPAddress]]
 
-  /// Bridges that do not only have guests: one has a physical port, or carries the default route. Where the zone
-  /// `containers` names them, their packets are treated as those of `internet`.
+  /// Bridges that do not only serve guests (containers and virtual machines): they have a physical port, or
+  /// carry the default route. If the zone `containers` names them, their packets are treated as packets of
+  /// `internet`.
   public var sharedBridges: Set<InterfaceName>
 
   /// Addresses by machine name, and bridges.

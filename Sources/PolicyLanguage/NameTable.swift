@@ -2,9 +2,9 @@
 
 import NetworkModel
 
-/// The names that may stand in `from` and `to`: each means one thing.
+/// The names that are allowed in `from` and `to`. Each has one meaning.
 struct NameTable {
-  /// What a name means.
+  /// The meaning of a name.
   enum Kind: String {
     case machine, group, tunnel, list, zone
   }
@@ -13,7 +13,7 @@ struct NameTable {
     Zone.internet: (.zone, nil), Zone.containers: (.zone, nil),
   ]
 
-  /// Takes a name; gives what it means already where that is another thing.
+  /// Adds a name; returns its existing meaning if that is a different one.
   mutating func add(_ name: YamlText, _ kind: Kind) -> (kind: Kind, mark: Mark?)? {
     if let known = kinds[name.text] {
       if known.kind == kind { return nil }
@@ -24,15 +24,15 @@ struct NameTable {
     return nil
   }
 
-  /// Names that mean two things, which was told: what they mean where they are used is not judged.
+  /// Names with two meanings, which have been reported: their uses are not checked.
   private(set) var ambiguous: Set<String> = []
 
   subscript(name: String) -> Kind? { kinds[name]?.kind }
 
-  /// The names that mean one of these.
+  /// The names of these kinds.
   func names(_ wanted: Kind...) -> [String] { kinds.filter { wanted.contains($0.value.kind) }.map(\.key) }
 
-  /// Whether a name has the form that names of the policy's own have.
+  /// Whether a text has the form of a name that the policy can define.
   static func isName(_ text: String) -> Bool {
     let bytes = text.utf8
     guard let first = bytes.first, isLetter(first), bytes.count <= 63 else { return false }
@@ -41,7 +41,8 @@ struct NameTable {
     }
   }
 
-  /// Whether a text has the form of a tunnel's name: that of an interface, of the characters that wg-quick takes.
+  /// Whether a text has the form of a tunnel's name: an interface name with only the characters that wg-quick
+  /// accepts.
   static func isTunnelName(_ text: String) -> Bool {
     (1...15).contains(text.utf8.count) && text != "." && text != ".."
       && text.utf8.allSatisfy { isLetter($0) || isDigit($0) || "_=+.-".utf8.contains($0) }
@@ -57,7 +58,7 @@ struct NameTable {
 }
 
 extension PolicyDecoder {
-  /// The sections whose keys are names, with the entries whose names are good.
+  /// The entries with valid names, of the sections whose keys are names.
   struct Sections {
     var tunnels: [YamlEntry] = []
     var machines: [YamlEntry] = []
@@ -65,7 +66,7 @@ extension PolicyDecoder {
     var lists: [YamlEntry] = []
   }
 
-  /// Learns every name before any of them is used.
+  /// Collects every name before any of them is used.
   mutating func gatherNames(_ top: Fields) -> Sections {
     var sections = Sections()
     var found: [(name: YamlText, kind: NameTable.Kind)] = []
@@ -74,10 +75,10 @@ extension PolicyDecoder {
     sections.groups = named(section(top, "groups"), .group, &found)
     sections.lists = named(section(top, "lists"), .list, &found)
     if let node = top["machines"], case .map(let entries) = node.content, entries.isEmpty {
-      log.error(node.mark, "the policy has no machine", help: "describe at least the one it is for")
+      log.error(node.mark, "the policy has no machine", help: "define at least one machine")
     } else if top["machines"] == nil {
       log.error(
-        top.mark.with(length: 1), "the policy has no 'machines'", help: "describe at least the one it is for")
+        top.mark.with(length: 1), "the policy has no 'machines'", help: "define at least one machine")
     }
     for machine in sections.machines {
       guard case .map(let fields) = machine.value.content,
@@ -85,23 +86,25 @@ extension PolicyDecoder {
       else { continue }
       for zone in zones where NameTable.isName(zone.key.text) { found.append((zone.key, .zone)) }
     }
-    // Of two, the one further down is the one told of, whatever the order of the sections.
+    // Of two uses, the one further down is reported, independently of the order of the sections.
     for (name, kind) in found.sorted(by: { $0.name.mark < $1.name.mark }) {
       guard let other = names.add(name, kind) else { continue }
       let place =
-        other.mark.map { "line \($0.line) has it as a \(other.kind.rawValue)" } ?? "it is a built-in zone"
-      log.error(name.mark, "the name '\(name.text)' means two things", help: "\(place): choose another")
+        other.mark.map { "line \($0.line) defines a \(other.kind.rawValue) with this name" }
+        ?? "a built-in zone has this name"
+      log.error(name.mark, "the name '\(name.text)' has two meanings", help: "\(place): choose another one")
     }
     for name in names.names(.tunnel) {
       guard let dot = name.firstIndex(of: "."), names[String(name[..<dot])] == .machine,
         names[String(name[name.index(after: dot)...])] == .zone, let mark = names.kinds[name]?.mark
       else { continue }
-      log.error(mark, "the tunnel '\(name)' reads like a zone of a machine", help: "rename the zone")
+      log.error(
+        mark, "the tunnel '\(name)' has the same name as a zone of a machine", help: "rename the zone")
     }
     return sections
   }
 
-  /// The entries with good names; the others are reported.
+  /// The entries with valid names; the others are reported.
   private mutating func named(
     _ entries: [YamlEntry], _ kind: NameTable.Kind, _ found: inout [(name: YamlText, kind: NameTable.Kind)]
   ) -> [YamlEntry] {
@@ -111,8 +114,8 @@ extension PolicyDecoder {
       if kind == .tunnel {
         guard NameTable.isTunnelName(name.text), PrefixScanner.scan(name.text) == nil else {
           log.error(
-            name.mark, "'\(name.text.shortened)' cannot name a tunnel",
-            help: "it is an interface: 1 to 15 of letters, digits and _=+.-")
+            name.mark, "'\(name.text.shortened)' is not a valid name for a tunnel",
+            help: "use the name of an interface: 1 to 15 letters, digits or _=+.-")
           continue
         }
       } else if !checkName(name, "a \(kind.rawValue)") {
@@ -124,12 +127,12 @@ extension PolicyDecoder {
     return result
   }
 
-  /// Reports a name that is none.
+  /// Whether a name is valid; reported if it is not.
   mutating func checkName(_ name: YamlText, _ what: String) -> Bool {
     if NameTable.isName(name.text) { return true }
     log.error(
-      name.mark, "'\(name.text.shortened)' cannot name \(what)",
-      help: "a letter, then up to 62 letters, digits, '-' and '_'")
+      name.mark, "'\(name.text.shortened)' is not a valid name for \(what)",
+      help: "use a letter, then up to 62 letters, digits, '-' or '_'")
     return false
   }
 }

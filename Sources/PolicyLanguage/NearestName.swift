@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Finds the name that was likely meant.
+/// Finds the name that was probably intended.
 enum NearestName {
-  /// The candidate nearest to a word, if one is near enough: a third of the letters may differ, three at most; else the
-  /// only one that begins with the word. Case is passed over. Of equals the first in the alphabet.
+  /// The candidate nearest to a word, if one is near enough: a third of the letters may differ, three at
+  /// most. Otherwise the only candidate that begins with the word. Case is ignored. Of equally near
+  /// candidates, the first in alphabetical order.
   static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     let wanted = lowercased(word)
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
@@ -28,7 +29,8 @@ enum NearestName {
     text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
   }
 
-  /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other (optimal string alignment).
+  /// The number of insertions, deletions, replacements and swaps of neighbours that turn one text into the
+  /// other (optimal string alignment distance).
   static func distance(_ one: [UInt8], _ two: [UInt8]) -> Int {
     if one.isEmpty || two.isEmpty { return max(one.count, two.count) }
     var older: [Int] = []
@@ -51,9 +53,9 @@ enum NearestName {
   }
 }
 
-/// The name that a misspelt word was likely meant to be.
+/// Suggests a name for a misspelt word.
 public enum Suggestion {
-  /// Of these names the nearest to a word, if one is near enough.
+  /// The name nearest to a word, if one is near enough.
   public static func nearest(to word: String, among names: some Sequence<String>) -> String? {
     NearestName.nearest(to: word, among: names)
   }

@@ -2,11 +2,11 @@
 
 public import NetworkModel
 
-/// What a policy file says, with every name resolved, every group and composite service unfolded, and everything
-/// checked: a value of this type cannot be invalid. Only the decoder makes one.
+/// The content of a policy file: every name resolved, every group and composite service expanded, everything
+/// checked. A value of this type is always valid. Only the decoder creates one.
 ///
-/// Every collection is in a fixed order (by name, or as written where the order has a meaning), so two files that differ
-/// in the order of map keys alone give equal values but for locations.
+/// Every collection is in a fixed order (by name, or as written if the order has a meaning). Two files that
+/// differ only in the order of map keys give values that differ only in locations.
 public struct Policy: Sendable {
   /// The file as it was named by the caller.
   public let path: String
@@ -14,7 +14,7 @@ public struct Policy: Sendable {
   public let tunnels: [Tunnel]
   /// The machines, by name.
   public let machines: [Machine]
-  /// The groups, by name, each unfolded to machines.
+  /// The groups, by name, each expanded to machines.
   public let groups: [Group]
   /// Every service that the policy defines or uses, by name.
   public let services: [Service]
@@ -31,7 +31,7 @@ public struct Policy: Sendable {
   /// The lines of `tests`, as written.
   public let tests: [PolicyTest]
 
-  /// Where machines are in `machines`, by name: a site may have thousands.
+  /// The index of each machine in `machines`, by name: a site can have thousands of machines.
   private let machineIndices: [String: Int]
 
   package init(
@@ -90,9 +90,9 @@ public struct SourceLocation: Sendable, Hashable, Comparable {
 public struct Tunnel: Sendable {
   /// The name of the interface.
   public let name: InterfaceName
-  /// The addresses inside it: at least one prefix, sorted, none overlapping.
+  /// The prefixes of the addresses inside it: at least one, sorted, without overlaps.
   public let prefixes: [Prefix]
-  /// WireGuard's UDP port on the machines of this tunnel, if it is fixed.
+  /// WireGuard's UDP port on the machines of this tunnel; nil if the policy does not fix it.
   public let listen: UInt16?
   /// The name of the machine that relays between the tunnel's peers.
   public let hub: String?
@@ -114,15 +114,16 @@ public struct Tunnel: Sendable {
 public struct Machine: Sendable {
   /// The name that the policy gives it.
   public let name: String
-  /// Its addresses, by tunnel name; at least one tunnel with at least one address, unless it has none at all.
+  /// Its addresses, by tunnel name. Empty if it has none; every entry has at least one address.
   public let addresses: [TunnelAddresses]
-  /// Where its tunnels are dialled.
+  /// Its public addresses, at which peers reach its tunnels.
   public let endpoint: Endpoint
   /// Its WireGuard public key (base64, 44 characters).
   public let key: String?
   /// Prefixes behind it, reached through the tunnel; sorted.
   public let subnets: [Prefix]
-  /// Its own zones, by name. `containers` is always among them; `internet` never is: it is what no other claims.
+  /// Its own zones, by name. `containers` is always among them. `internet` never is: it is every interface
+  /// that no other zone claims.
   public internal(set) var zones: [Zone]
   /// Where it is defined: its name.
   public let location: SourceLocation
@@ -141,7 +142,7 @@ public struct Machine: Sendable {
     self.location = location
   }
 
-  /// Its addresses in this tunnel, sorted; empty where it is not a peer of it.
+  /// Its addresses in this tunnel, sorted; empty if it is not a peer of the tunnel.
   public func addresses(in tunnel: InterfaceName) -> [IPAddress] {
     addresses.first { $0.tunnel == tunnel }?.addresses ?? []
   }
@@ -163,16 +164,16 @@ public struct TunnelAddresses: Sendable, Hashable {
   }
 }
 
-/// Where a machine's tunnel is dialled.
+/// The public addresses of a machine, at which peers reach its tunnels.
 public enum Endpoint: Sendable, Hashable {
   /// Unknown: a roaming machine.
   case roaming
   /// Public addresses, sorted.
   case addresses([IPAddress])
-  /// Wherever WireGuard last heard the peer.
+  /// The address from which WireGuard last heard the peer.
   case live
 
-  /// The addresses that the policy names, each as a prefix.
+  /// The addresses of the policy, each as a prefix.
   package var prefixes: [Prefix] {
     guard case .addresses(let addresses) = self else { return [] }
     return addresses.map { Prefix($0) }
@@ -181,7 +182,7 @@ public enum Endpoint: Sendable, Hashable {
 
 /// Interfaces of a machine that are treated alike.
 public struct Zone: Sendable {
-  /// The zone that holds every interface that no other zone or tunnel claims.
+  /// The zone of every interface that no other zone or tunnel claims.
   public static let internet = "internet"
   /// The zone of Docker's bridges.
   public static let containers = "containers"
@@ -190,10 +191,10 @@ public struct Zone: Sendable {
   public let name: String
   /// Sorted; at least one.
   public let interfaces: [InterfacePattern]
-  /// The sources that may appear there, sorted: the prefixes that the policy writes, without the subnets of other machines
-  /// inside them, which lie behind a tunnel. Empty where the policy does not say.
+  /// The sources that are accepted there, sorted: the prefixes of the policy, without the subnets of other
+  /// machines inside them, which are behind a tunnel. Empty if the policy gives none.
   public internal(set) var prefixes: [Prefix]
-  /// Where it was written; nil for the built-in `containers`.
+  /// Where it is defined; nil for the built-in `containers`.
   public let location: SourceLocation?
 
   package init(name: String, interfaces: [InterfacePattern], prefixes: [Prefix], location: SourceLocation?) {
@@ -204,11 +205,11 @@ public struct Zone: Sendable {
   }
 }
 
-/// A name for machines.
+/// A name for a list of machines.
 public struct Group: Sendable {
   /// The name that the policy gives it.
   public let name: String
-  /// The names of its machines, nested groups unfolded; sorted.
+  /// The names of its machines, nested groups expanded; sorted.
   public let machines: [String]
   /// Where it is defined: its name.
   public let location: SourceLocation
@@ -220,7 +221,7 @@ public struct Group: Sendable {
   }
 }
 
-/// What a packet must be to belong to a service.
+/// The packets of a service.
 public enum ServicePort: Sendable, Hashable, Comparable {
   /// Packets of a protocol with ports (TCP, UDP, SCTP) to these ports.
   case ports(IPProtocol, PortRange)
@@ -241,11 +242,11 @@ public enum ServicePort: Sendable, Hashable, Comparable {
   public static func < (left: Self, right: Self) -> Bool { left.order < right.order }
 }
 
-/// A service, composite ones unfolded.
+/// A service; a composite service is expanded.
 public struct Service: Sendable, Hashable {
-  /// Its name, or for one written in place its own text (`9443/tcp`).
+  /// Its name, or its text if it is written in place (`9443/tcp`).
   public let name: String
-  /// Sorted, without repetition; at least one.
+  /// Its ports and protocols, sorted, without repetition; at least one.
   public let ports: [ServicePort]
 
   package init(name: String, ports: [ServicePort]) {
@@ -254,13 +255,14 @@ public struct Service: Sendable, Hashable {
   }
 }
 
-/// Named prefixes.
+/// A named list of prefixes.
 public struct PrefixList: Sendable {
   /// The name that the policy gives it.
   public let name: String
-  /// Sorted, overlapping and adjacent ones merged into the fewest prefixes that cover the same addresses.
+  /// The prefixes, sorted; overlapping and adjacent ones are merged into the fewest that cover the same
+  /// addresses.
   public let prefixes: [Prefix]
-  /// The file that it was read from, as the policy names it.
+  /// The file that it was read from, as written in the policy; nil if its prefixes are in the policy.
   public let file: String?
   /// Where it is defined: its name.
   public let location: SourceLocation
@@ -273,11 +275,11 @@ public struct PrefixList: Sendable {
   }
 }
 
-/// The name of a list, where it was used.
+/// A use of a list.
 public struct ListReference: Sendable {
-  /// The name of a list that exists.
+  /// The name of an existing list.
   public let name: String
-  /// Where it was named.
+  /// Where it is used.
   public let location: SourceLocation
 
   package init(name: String, location: SourceLocation) {
@@ -288,21 +290,21 @@ public struct ListReference: Sendable {
 
 /// A line of `allow` or `failsafe`.
 public struct Grant: Sendable {
-  /// As written, groups unfolded, without repetition; at least one.
+  /// The targets as written, groups expanded, without repetition; at least one.
   public let to: [GrantTarget]
-  /// The services named, one level deep: a composite service is one of these, its ports unfolded.
+  /// The services that the line names. A composite service is one entry with all its ports.
   public let services: [Service]
-  /// As written, groups unfolded, without repetition; at least one.
+  /// The sources as written, groups expanded, without repetition; at least one.
   public let from: [GrantSource]
-  /// Why it is granted, in the words of the policy: one line.
+  /// The reason that the policy gives: one line.
   public let because: String?
-  /// The last day on which the grant holds.
+  /// The last day of the grant.
   public let until: CalendarDate?
   /// Where the line is.
   public let location: SourceLocation
-  /// The words of `to` and of `from` as they were written (`admins`), for reports.
+  /// The words of `to` as written (`admins`), for reports.
   public let wordsTo: [String]
-  /// The words of `from`, as they were written.
+  /// The words of `from` as written, for reports.
   public let wordsFrom: [String]
 
   package init(
@@ -320,16 +322,16 @@ public struct Grant: Sendable {
   }
 }
 
-/// What a grant opens.
+/// A target of a grant.
 public enum GrantTarget: Sendable, Hashable {
   /// A machine itself, by name.
   case machine(String)
-  /// What a machine routes into one of its zones.
+  /// Hosts of a zone of a machine, to which that machine routes.
   case zone(machine: String, zone: String)
   /// A prefix inside a machine's subnets, reached through it.
   case subnet(machine: String, prefix: Prefix)
 
-  /// The machine that answers, or that routes.
+  /// The machine itself, or the machine that routes.
   public var machine: String {
     switch self {
     case .machine(let name), .zone(let name, _), .subnet(let name, _): name
@@ -337,27 +339,27 @@ public enum GrantTarget: Sendable, Hashable {
   }
 }
 
-/// Whom a grant lets in.
+/// A source that a grant lets in.
 public enum GrantSource: Sendable, Hashable {
-  /// A machine's tunnel addresses, on the tunnel alone.
+  /// A machine's tunnel addresses, on the tunnel only.
   case machine(String)
-  /// Any address inside a tunnel's prefixes, on it.
+  /// Any address in a tunnel's prefixes, on the tunnel.
   case tunnel(InterfaceName)
-  /// Anything that arrives on a zone's interfaces, on the machine granted to.
+  /// Any source that arrives on the interfaces of a zone of the target machine.
   case zone(String)
   /// Hosts of a machine's zone, routed by that machine into its tunnel.
   case machineZone(machine: String, zone: String)
-  /// These sources, on zones that are not tunnels.
+  /// The sources of a prefix, on zones that are not tunnels.
   case prefix(Prefix)
   /// The sources of a list, on zones that are not tunnels.
   case list(String)
 }
 
-/// Machines whose traffic travels inside a tunnel or not at all.
+/// Machines whose traffic with each other is allowed only inside a tunnel.
 public struct Encryption: Sendable {
   /// The names of the machines: two or more, sorted. Each pair of them is protected.
   public let machines: [String]
-  /// The tunnel that they are to use.
+  /// The tunnel that they must use.
   public let tunnel: InterfaceName
   /// Where the line is.
   public let location: SourceLocation
@@ -371,15 +373,15 @@ public struct Encryption: Sendable {
 
 /// A line of `tests`.
 public struct PolicyTest: Sendable {
-  /// Who asks: at least one.
+  /// The sources; at least one.
   public let from: [GrantSource]
-  /// Who is asked: at least one.
+  /// The targets; at least one.
   public let to: [GrantTarget]
-  /// The zone or tunnel over which the packet comes; nil for the source's own way.
+  /// The zone or tunnel over which the packet arrives; nil for the usual path of the source.
   public let over: String?
-  /// What must be let in, each under its own name.
+  /// The services that must be let in, each under its own name.
   public let allow: [Service]
-  /// What must not be let in, each under its own name.
+  /// The services that must not be let in, each under its own name.
   public let deny: [Service]
   /// Where the line is.
   public let location: SourceLocation

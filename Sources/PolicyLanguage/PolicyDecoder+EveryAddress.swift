@@ -2,9 +2,9 @@
 
 import NetworkModel
 
-/// Grants that are open to every address without the word for it.
+/// Warnings about grants that cover every address without the word `internet`.
 extension PolicyDecoder {
-  /// Addresses of each family, counted: prefixes that overlap count twice.
+  /// The number of addresses of each family; addresses in overlapping prefixes are counted more than once.
   struct AddressCount {
     private var counts: [AddressFamily: UInt128] = [:]
     private var full: Set<AddressFamily> = []
@@ -27,16 +27,17 @@ extension PolicyDecoder {
       }
     }
 
-    /// Whether there are as many as a family has. They may still leave some out.
+    /// Whether the count reaches the size of the family. Because of overlaps, some addresses can still be
+    /// missing.
     func mayBeEvery(_ family: AddressFamily) -> Bool { full.contains(family) }
   }
 
-  /// Warns of the word with which the prefixes and lists of a grant's `from` cover every address of a family. A word that
-  /// does so alone is named wherever it stands.
+  /// Warns about the word with which the prefixes and lists of a grant's `from` cover every address of a
+  /// family. A word that covers a family alone is reported at any position.
   mutating func warnOfEveryAddress(_ words: [(word: YamlText, meaning: Word)]) {
     var before = AddressCount([])
     var gathered: [Prefix] = []
-    var told: Set<AddressFamily> = []
+    var reported: Set<AddressFamily> = []
     for (word, meaning) in words {
       let prefixes: [Prefix]
       let count: AddressCount
@@ -53,15 +54,15 @@ extension PolicyDecoder {
       for family in AddressFamily.allCases {
         let what = "every \(family == .ipv4 ? "IPv4" : "IPv6") address"
         if count.mayBeEvery(family), Self.isEvery(prefixes, family) {
-          told.insert(family)
+          reported.insert(family)
           if case .list = meaning {
-            warnOfEveryAddress(word, "the list '\(word.text)' is \(what)")
+            warnOfEveryAddress(word, "the list '\(word.text)' contains \(what)")
           } else {
-            warnOfEveryAddress(word, "\(word.text) is \(what)")
+            warnOfEveryAddress(word, "\(word.text) contains \(what)")
           }
-        } else if !told.contains(family), before.mayBeEvery(family), Self.isEvery(gathered, family) {
-          told.insert(family)
-          warnOfEveryAddress(word, "with '\(word.text)', the sources of this grant are \(what)")
+        } else if !reported.contains(family), before.mayBeEvery(family), Self.isEvery(gathered, family) {
+          reported.insert(family)
+          warnOfEveryAddress(word, "with '\(word.text)', the sources of this grant contain \(what)")
         }
       }
     }
@@ -69,8 +70,8 @@ extension PolicyDecoder {
 
   private mutating func warnOfEveryAddress(_ word: YamlText, _ what: String) {
     log.warning(
-      word.mark, "\(what): the grant is open to everyone outside the tunnels",
-      help: "if that is meant, write 'internet'")
+      word.mark, "\(what): the grant lets in every host outside the tunnels",
+      help: "if this is intended, write 'internet'")
   }
 
   private static func isEvery(_ prefixes: [Prefix], _ family: AddressFamily) -> Bool {

@@ -4,10 +4,10 @@ import NetworkModel
 
 /// The sections `allow`, `failsafe` and `encrypt`.
 extension PolicyDecoder {
-  /// How many days before its end a grant is warned of.
+  /// How many days before the end of a grant the warnings begin.
   static let daysOfWarning = 30
 
-  /// Who is let in where, by which words.
+  /// The sources and targets of a line, resolved and as written.
   struct Ends {
     var to: [GrantTarget] = []
     var from: [GrantSource] = []
@@ -46,13 +46,13 @@ extension PolicyDecoder {
     return result
   }
 
-  /// Free text, in one line.
+  /// Free text on one line.
   private mutating func reason(_ node: YamlNode) -> String? {
-    guard let word = text(node, "'because'", is: "a text") else { return nil }
+    guard let word = text(node, "'because'", is: "text") else { return nil }
     var text = word.text[...]
     while text.last?.isWhitespace == true { text = text.dropLast() }
     if text.utf8.contains(UInt8(ascii: "\n")) {
-      log.error(word.mark, "'because' is one line", help: "begin it with '>' to fold it into one")
+      log.error(word.mark, "'because' must be one line", help: "begin it with '>' to fold it into one line")
       return nil
     }
     return String(text)
@@ -61,22 +61,24 @@ extension PolicyDecoder {
   private mutating func end(_ node: YamlNode) -> CalendarDate? {
     guard let word = text(node, "'until'", is: "a date") else { return nil }
     guard let date = CalendarDate(word.text) else {
-      log.error(word.mark, "'\(word.text.shortened)' is no date", help: "write one like \(today)")
+      log.error(
+        word.mark, "'\(word.text.shortened)' is not a valid date", help: "write a date like \(today)")
       return nil
     }
     let days = date.dayNumber - today.dayNumber
     if days < 0 {
-      log.expired(word.mark, "this grant ended on \(date)", help: "take the line out, or give it a later day")
+      log.expired(word.mark, "this grant ended on \(date)", help: "remove the line, or set a later date")
     } else if days <= Self.daysOfWarning {
       let left = days == 0 ? "today" : days == 1 ? "tomorrow" : "in \(days) days"
       log.warning(
         word.mark, "this grant ends on \(date), \(left)",
-        help: "take the line out then, or give it a later day")
+        help: "remove the line then, or set a later date")
     }
     return date
   }
 
-  /// Both ends of a grant or test, checked against each other. `over` is the way a test names.
+  /// The sources and targets of a grant or test, checked against each other. `over` is the path that a test
+  /// names.
   mutating func ends(to: YamlNode?, from: YamlNode?, over: Way?, for purpose: Purpose) -> Ends {
     var toWords: [YamlText] = []
     if let to { toWords = texts(to, "'to'", of: "a machine or group") }
@@ -119,7 +121,7 @@ extension PolicyDecoder {
       purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name })
     {
       log.error(
-        word.mark, "'\(name)' reaches itself without a grant", help: "name the machines that are to reach it")
+        word.mark, "'\(name)' reaches itself without a grant", help: "name the machines that may reach it")
     }
     return result
   }
@@ -148,7 +150,7 @@ extension PolicyDecoder {
           if tunnels[tunnel].listen == nil, !broken.contains(word.text) {
             log.error(
               word.mark, "the tunnel '\(word.text)' has no 'listen'",
-              help: "traffic outside it is told by that port")
+              help: "add 'listen': 'encrypt' identifies WireGuard's packets by this port")
           }
         } else {
           log.error(
@@ -160,7 +162,7 @@ extension PolicyDecoder {
       let errors = log.errorCount
       let machines = encrypted(between, tunnel)
       if machines.count < 2, log.errorCount == errors {
-        log.error(between.mark, "'between' is one machine only", help: "name two or more")
+        log.error(between.mark, "'between' names only one machine", help: "name two or more")
       }
       if let tunnel {
         result.append(
@@ -179,17 +181,18 @@ extension PolicyDecoder {
       case .machine(let name): members = [name]
       case .group(let names): members = names
       case .tunnel, .zone, .machineZone, .list, .prefix:
-        log.error(word.mark, "'\(word.text)' is no machine or group", help: "encryption is between machines")
+        log.error(
+          word.mark, "'\(word.text)' is not a machine or group", help: "'encrypt' is for machines only")
         continue
       }
       result.formUnion(members)
       guard let tunnel else { continue }
-      if let stranger = members.first(where: { name in
+      if let outsider = members.first(where: { name in
         machineIndex[name].map { !machineTunnels[$0].contains(tunnel) } == true && !broken.contains(name)
       }) {
         log.error(
-          word.mark, "'\(stranger)' has no address in \(tunnels[tunnel].name)",
-          help: "give it one in its 'addresses'")
+          word.mark, "'\(outsider)' has no address in \(tunnels[tunnel].name)",
+          help: "add one to its 'addresses'")
       }
     }
     return result.sorted()

@@ -4,18 +4,19 @@ import NetworkModel
 
 /// The sections `lists` and `block`.
 extension PolicyDecoder {
-  /// The bytes of all list files of a policy together, each counted once.
+  /// The limit for all list files of a policy together, in bytes; each file is counted once.
   public static let listBytesLimit = 64 << 20
-  /// The prefixes of all lists of a policy together, as they are written. A kernel's set takes about 100 bytes for each.
+  /// The limit for the prefixes of all lists of a policy together, as written. A set in the kernel needs
+  /// about 100 bytes for each.
   public static let listPrefixLimit = 2_000_000
 
-  /// What the lists read so far hold together.
+  /// The totals of the lists that have been read.
   struct ListTotals {
     var bytes = 0
     var prefixes = 0
   }
 
-  /// Reads the lists, in place and in files.
+  /// Reads the lists, both those in the policy and those in files.
   mutating func decodeLists(_ entries: [YamlEntry], _ readList: (String) -> ListFile) {
     var read: [String: ListFileReader.Content] = [:]
     var totals = ListTotals()
@@ -33,13 +34,14 @@ extension PolicyDecoder {
         count(content.written, at: path.mark, &totals)
       } else {
         if case .list(let nodes) = entry.value.content, nodes.isEmpty {
-          // A list that holds nobody yet is no mistake.
+          // An empty list is allowed.
         } else {
           var merge = PrefixMerge()
           for word in texts(entry.value, "the list '\(entry.key.text)'", of: "a prefix") {
             guard let prefix = prefix(word) else { continue }
             if prefix.length == 0 {
-              log.error(word.mark, "\(prefix) is every address", help: "the zone 'internet' is a word for it")
+              log.error(
+                word.mark, "\(prefix) contains every address", help: "use the zone 'internet' instead")
             }
             merge.add(prefix)
             count(1, at: word.mark, &totals)
@@ -52,17 +54,18 @@ extension PolicyDecoder {
     }
   }
 
-  /// The content of a list's file; empty where it cannot be used, which is reported.
+  /// The content of a list file; reported, and empty, if it cannot be used.
   private mutating func readFile(
     _ path: YamlText, _ totals: inout ListTotals, _ readList: (String) -> ListFile
   ) -> ListFileReader.Content {
     let limit = Self.listBytesLimit
-    // Beyond the limit nothing more is read: what has no use need not be held.
+    // The limit has been exceeded and reported: further files are not needed.
     guard totals.bytes <= limit else { return ListFileReader.Content(prefixes: [], written: 0) }
     switch readList(path.text) {
     case .unreadable(let reason):
       log.error(
-        path.mark, "cannot read '\(path.text)': \(reason)", help: "the path begins at the policy's folder")
+        path.mark, "cannot read '\(path.text)': \(reason)",
+        help: "the path is relative to the policy's folder")
     case .bytes(let bytes):
       totals.bytes += bytes.count
       if totals.bytes <= limit {
@@ -72,34 +75,38 @@ extension PolicyDecoder {
       }
       log.error(
         path.mark,
-        "the list files have \(totals.bytes) bytes together with '\(path.text)', and may have \(limit) (\(limit >> 20) MiB)",
-        help: "merge neighbouring prefixes, or leave lists out; files after this one were not read")
+        "the list files up to '\(path.text)' have \(totals.bytes) bytes, "
+          + "the limit is \(limit) (\(limit >> 20) MiB)",
+        help: "merge adjacent prefixes, or remove lists; the files after this one were not read")
     }
     return ListFileReader.Content(prefixes: [], written: 0)
   }
 
-  /// Counts prefixes of a list. The first that go beyond the limit are reported.
+  /// Counts prefixes of a list. The first list that exceeds the limit is reported.
   private mutating func count(_ prefixes: Int, at mark: Mark, _ totals: inout ListTotals) {
     let before = totals.prefixes
     totals.prefixes += prefixes
     guard before <= Self.listPrefixLimit, totals.prefixes > Self.listPrefixLimit else { return }
     log.error(
       mark,
-      "the lists have \(totals.prefixes) prefixes together with this, and may have \(Self.listPrefixLimit)",
-      help: "merge neighbouring prefixes, or leave lists out")
+      "the lists have \(totals.prefixes) prefixes up to here, the limit is \(Self.listPrefixLimit)",
+      help: "merge adjacent prefixes, or remove lists")
   }
 
-  /// A list file lies beside the policy, where it is reviewed with it.
+  /// Whether a list file is inside the policy's folder, where it is reviewed with the policy; reported if it
+  /// is not.
   private mutating func checkPath(_ path: YamlText) -> Bool {
     let parts = path.text.split(separator: "/", omittingEmptySubsequences: false)
     if parts.first == "" || parts.contains("..") {
-      log.error(path.mark, "a list file lies beside the policy", help: "write a relative path without '..'")
+      log.error(
+        path.mark, "a list file must be inside the policy's folder",
+        help: "write a relative path without '..'")
       return false
     }
     return true
   }
 
-  /// A list file's path, as diagnostics name it.
+  /// The path of a list file in diagnostics.
   private func besidePolicy(_ path: String) -> String {
     guard let slash = source.path.lastIndex(of: "/") else { return path }
     return source.path[...slash] + path
@@ -114,9 +121,9 @@ extension PolicyDecoder {
       guard names[word.text] == .list else {
         log.error(
           word.mark,
-          PrefixScanner.scan(word.text) == nil ? unknown(word.text, "list") : "'\(word.text)' is no list",
+          PrefixScanner.scan(word.text) == nil ? unknown(word.text, "list") : "'\(word.text)' is not a list",
           help: suggestion(for: word.text, among: names.names(.list))
-            ?? "define it under 'lists', and name it here")
+            ?? "define a list under 'lists', and name it here")
         continue
       }
       used.insert(word.text)

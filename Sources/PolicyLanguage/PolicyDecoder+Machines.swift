@@ -2,7 +2,7 @@
 
 import NetworkModel
 
-/// The section `machines`, but for the zones of a machine.
+/// The section `machines`, except the zones of a machine.
 extension PolicyDecoder {
   /// Reads the machines.
   mutating func decodeMachines(_ entries: [YamlEntry]) {
@@ -63,13 +63,13 @@ extension PolicyDecoder {
         {
           log.error(
             word.mark, "\(address) is not in the prefixes of \(tunnel.name)",
-            help: "they are \(tunnel.prefixes.map(\.description).joined(separator: ", "))")
+            help: "its prefixes: \(tunnel.prefixes.map(\.description).joined(separator: ", "))")
           continue
         }
         if let owner = owners[address] {
           log.error(
-            word.mark, "\(address) belongs to '\(owner.machine)' already",
-            help: "line \(owner.line) gives it to that one")
+            word.mark, "\(address) already belongs to '\(owner.machine)'",
+            help: "see line \(owner.line); an address can belong to one machine only")
           continue
         }
         owners[address] = (machine, word.mark.line)
@@ -82,19 +82,21 @@ extension PolicyDecoder {
     return result
   }
 
-  /// An address alone; what is none is reported.
+  /// An address without a length; anything else is reported.
   private mutating func address(_ word: YamlText) -> IPAddress? {
     let bytes = Array(word.text.utf8)
     guard let (address, length) = PrefixScanner.scanLoosely(bytes.span, 0, bytes.count) else {
       let problem = PrefixProblem.of(word.text)
       let isPlain = problem.help?.hasPrefix("write one like") == true
       log.error(
-        word.mark, isPlain ? "'\(word.text.shortened)' is no address" : problem.message,
+        word.mark, isPlain ? "'\(word.text.shortened)' is not a valid address" : problem.message,
         help: isPlain ? "write one like 10.0.0.1 or fd00::1" : problem.help)
       return nil
     }
     if length != nil {
-      log.error(word.mark, "'\(word.text)' is a prefix, not an address", help: "write it alone: \(address)")
+      log.error(
+        word.mark, "'\(word.text)' is a prefix, not an address",
+        help: "write it without a length: \(address)")
       return nil
     }
     return address
@@ -103,12 +105,12 @@ extension PolicyDecoder {
   private mutating func publicKey(_ word: YamlText, known: inout [String: Mark]) -> String? {
     guard Self.isPublicKey(word.text) else {
       log.error(
-        word.mark, "this is no WireGuard public key",
-        help: "44 characters, as 'wg show' and 'wg pubkey' print it")
+        word.mark, "this is not a WireGuard public key",
+        help: "write 44 characters, as printed by 'wg show' or 'wg pubkey'")
       return nil
     }
     if let other = known[word.text] {
-      log.error(word.mark, "another machine has this key", help: "it is on line \(other.line)")
+      log.error(word.mark, "another machine already has this key", help: "see line \(other.line)")
       return nil
     }
     known[word.text] = word.mark
@@ -136,7 +138,8 @@ extension PolicyDecoder {
     if case .text("live") = node.content {
       if fields["key"] == nil {
         log.error(
-          node.mark, "'endpoint: live' needs the machine's 'key'", help: "the live peer is found by its key")
+          node.mark, "'endpoint: live' needs the machine's 'key'",
+          help: "add 'key': the live peer is found by its key")
       }
       return .live
     }
@@ -151,7 +154,7 @@ extension PolicyDecoder {
       if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(Prefix(address)) } }) {
         log.error(
           word.mark, "the endpoint \(address) is inside the tunnel \(tunnel.name)",
-          help: "an endpoint is the address outside, where the tunnel is dialled")
+          help: "write the public address, at which WireGuard is reached outside the tunnel")
         continue
       }
       if !result.contains(address) { result.append(address) }
@@ -168,19 +171,20 @@ extension PolicyDecoder {
       if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
       if PrefixScanner.scan(String(host)) != nil {
         log.error(
-          word.mark, "an endpoint has no port here", help: "write \(host); the port is the tunnel's 'listen'")
+          word.mark, "'endpoint' must not have a port",
+          help: "write \(host); the port is the tunnel's 'listen'")
         return
       }
     }
     if PrefixScanner.scan(text) != nil || text.contains("/") {
       log.error(
-        word.mark, "'\(text.shortened)' is no address", help: "an endpoint is an address, not a prefix")
+        word.mark, "'\(text.shortened)' is not a valid address", help: "write an address, not a prefix")
       return
     }
     log.error(
-      word.mark, "'\(text.shortened)' is no address",
-      help: suggestion(for: text, among: ["live"]) ?? "names are never resolved: write the address, or 'live'"
-    )
+      word.mark, "'\(text.shortened)' is not a valid address",
+      help: suggestion(for: text, among: ["live"])
+        ?? "host names are never resolved: write the address, or 'live'")
   }
 
   /// Checks subnets against the tunnels and against each other.
@@ -194,7 +198,7 @@ extension PolicyDecoder {
         if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }) {
           log.error(
             mark, "the subnet \(prefix) overlaps the tunnel \(tunnel.name)",
-            help: "a subnet lies behind a machine, outside the tunnel")
+            help: "a subnet is behind a machine, outside the tunnel")
           continue
         }
         claimed.append((prefix, entry.key.text, mark))
@@ -207,11 +211,11 @@ extension PolicyDecoder {
         one.machine == two.machine
           ? "the subnet \(two.prefix) overlaps \(one.prefix)"
           : "the subnet \(two.prefix) overlaps \(one.prefix) of '\(one.machine)'",
-        help: "line \(one.mark.line) has that one")
+        help: "the other one is on line \(one.mark.line)")
     }
   }
 
-  /// The good prefixes of a text or a list of texts, and where they stand.
+  /// The valid prefixes of a text or a list of texts, with their marks.
   static func prefixes(in node: YamlNode) -> [(Prefix, Mark)] {
     switch node.content {
     case .text(let text): PrefixScanner.scan(text).map { [($0, node.mark)] } ?? []
@@ -220,10 +224,11 @@ extension PolicyDecoder {
     }
   }
 
-  /// Pairs of prefixes that overlap, by index; each prefix is in one pair at most as the first.
+  /// Pairs of prefixes that overlap, by index. Each prefix is the first of at most one pair.
   static func overlaps(_ prefixes: [Prefix]) -> [(Int, Int)] {
     var result: [(Int, Int)] = []
-    // Prefixes nest or are apart: sorted, one overlaps the widest before it that has not ended, or none.
+    // Two prefixes are nested or disjoint. In sorted order, a prefix overlaps the widest earlier one that has
+    // not ended, or none.
     var open: Int?
     for index in prefixes.indices.sorted(by: { (prefixes[$0], $0) < (prefixes[$1], $1) }) {
       if let widest = open, prefixes[widest].contains(prefixes[index]) {

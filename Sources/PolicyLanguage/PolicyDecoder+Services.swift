@@ -2,7 +2,7 @@
 
 import NetworkModel
 
-/// The section `services`, and services wherever they are named.
+/// The section `services`, and the services that other sections name.
 extension PolicyDecoder {
   /// Reads the definitions.
   mutating func decodeServices(_ entries: [YamlEntry]) {
@@ -10,7 +10,8 @@ extension PolicyDecoder {
       guard checkName(entry.key, "a service") else { continue }
       if entry.key.text == "all" || IPProtocol(name: entry.key.text) != nil {
         log.error(
-          entry.key.mark, "'\(entry.key.text)' cannot name a service", help: "the word has a meaning already")
+          entry.key.mark, "'\(entry.key.text)' is not a valid name for a service",
+          help: "the word is reserved")
         continue
       }
       serviceDefinitions[entry.key.text] = entry
@@ -18,7 +19,7 @@ extension PolicyDecoder {
     for entry in entries where serviceDefinitions[entry.key.text] != nil { _ = definedService(entry) }
   }
 
-  /// A service that the policy defines, unfolded; nil where it is broken, which is reported once.
+  /// A service that the policy defines, expanded; nil if it is invalid, which is reported once.
   private mutating func definedService(_ entry: YamlEntry) -> Service? {
     let name = entry.key.text
     if let known = services[name] { return known }
@@ -34,7 +35,7 @@ extension PolicyDecoder {
           help: (servicesInProgress[start...] + [word.text]).joined(separator: " contains "))
         isBroken = true
       } else if servicesInProgress.count > Self.nestingLimit {
-        log.error(word.mark, "services nest deeper than \(Self.nestingLimit) levels")
+        log.error(word.mark, "services are nested deeper than \(Self.nestingLimit) levels")
         isBroken = true
       } else if let part = service(word) {
         ports.formUnion(part.ports)
@@ -61,18 +62,18 @@ extension PolicyDecoder {
     return result
   }
 
-  /// Warns of a word that stands twice in a list.
+  /// Warns about a word that is in a list twice.
   mutating func warnTwice(_ word: YamlText) {
-    log.warning(word.mark, "'\(word.text)' is listed twice", help: "once is enough")
+    log.warning(word.mark, "'\(word.text)' is listed twice", help: "remove one of them")
   }
 
-  /// The service that a word names or spells; what is none is reported.
+  /// The service that a word names or describes; anything else is reported.
   private mutating func service(_ word: YamlText) -> Service? {
     let text = word.text
     if text.utf8.contains(UInt8(ascii: "/")) {
       guard let port = servicePort(word) else { return nil }
       let service = Service(name: text, ports: [port])
-      // A part of a definition is no service of its own.
+      // A part of a definition is not a service of its own.
       if servicesInProgress.isEmpty { services.updateValue(service, forKey: text) }
       return service
     }
@@ -91,13 +92,13 @@ extension PolicyDecoder {
     let isNumber = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
     let help: String? =
       switch text {
-      case "tcp", "udp", "sctp": "name the port too: 8080/\(text)"
-      case "icmp", "icmpv6": "echo requests are the service 'ping'; what ICMP must do, it always does"
-      case "all", "any", "*": "name each service: what no line allows is dropped"
-      default: isNumber ? "name the protocol too: \(text.shortened)/tcp or \(text.shortened)/udp" : nil
+      case "tcp", "udp", "sctp": "add the port: 8080/\(text)"
+      case "icmp", "icmpv6": "echo requests are the service 'ping'; necessary ICMP is always allowed"
+      case "all", "any", "*": "name each service: a grant has no word for all services"
+      default: isNumber ? "add the protocol: \(text.shortened)/tcp or \(text.shortened)/udp" : nil
       }
     if let help {
-      log.error(word.mark, "'\(text.shortened)' is no service", help: help)
+      log.error(word.mark, "'\(text.shortened)' is not a service", help: help)
       return nil
     }
     let known = Array(serviceDefinitions.keys) + ServiceCatalogue.services.map(\.name) + ["esp", "gre"]
@@ -113,15 +114,15 @@ extension PolicyDecoder {
     if let port = Self.singlePort(word.text) { return port }
     let parts = word.text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2 else {
-      return badPort(word, "'\(word.text.shortened)' is no service", "write one like 8080/tcp")
+      return badPort(word, "'\(word.text.shortened)' is not a service", "write one like 8080/tcp")
     }
     let (left, right) = (parts[0], parts[1])
     if left == "ip" {
       guard let number = Self.number(right), let number = UInt8(exactly: number) else {
-        return badPort(word, "'\(right)' is no IP protocol number", "0 to 255")
+        return badPort(word, "'\(right)' is not an IP protocol number", "write a number from 0 to 255")
       }
       let found = IPProtocol(number: number)
-      if found.hasPorts { return badPort(word, "\(found) has ports", "write one like 8080/\(found)") }
+      if found.hasPorts { return badPort(word, "\(found) needs a port", "write one like 8080/\(found)") }
       if found == .icmp || found == .icmpv6 {
         return badPort(word, "\(found) cannot be granted as a whole", "echo requests are the service 'ping'")
       }
@@ -129,11 +130,11 @@ extension PolicyDecoder {
     }
     guard let found = IPProtocol(name: right), found.hasPorts else {
       if IPProtocol(name: left)?.hasPorts == true {
-        return badPort(word, "the port comes first in '\(word.text.shortened)'", "write \(right)/\(left)")
+        return badPort(word, "the port must come first in '\(word.text.shortened)'", "write \(right)/\(left)")
       }
       return badPort(
-        word, "'\(String(right).shortened)' is no protocol with ports",
-        suggestion(for: String(right), among: ["tcp", "udp", "sctp"]) ?? "tcp, udp or sctp")
+        word, "'\(String(right).shortened)' is not a protocol with ports",
+        suggestion(for: String(right), among: ["tcp", "udp", "sctp"]) ?? "write tcp, udp or sctp")
     }
     let ends = left.split(separator: "-", omittingEmptySubsequences: false)
     guard ends.count <= 2, let first = Self.number(ends[0]), let last = Self.number(ends[ends.count - 1])
@@ -146,13 +147,15 @@ extension PolicyDecoder {
       }
       let colon = left.split(separator: ":")
       if colon.count == 2, colon.allSatisfy({ Self.number($0) != nil }) {
-        return badPort(word, "'\(left)' is no port", "write a range as \(colon[0])-\(colon[1])/\(right)")
+        return badPort(
+          word, "'\(left)' is not a valid port", "write a range as \(colon[0])-\(colon[1])/\(right)")
       }
       return badPort(
-        word, "'\(String(left).shortened)' is no port", "a number from 1 to 65535, or a range of them")
+        word, "'\(String(left).shortened)' is not a valid port",
+        "write a number from 1 to 65535, or a range like 6000-6010")
     }
     guard let lower = UInt16(exactly: first), let upper = UInt16(exactly: last), lower > 0, upper > 0 else {
-      return badPort(word, "'\(left)' is not within 1 to 65535", nil)
+      return badPort(word, "'\(left)' is not in the range 1 to 65535", nil)
     }
     guard let range = PortRange(lower, upper) else {
       return badPort(word, "the range '\(left)' is empty", "write it as \(last)-\(first)/\(right)")
@@ -165,7 +168,7 @@ extension PolicyDecoder {
     return nil
   }
 
-  /// `PORT/tcp` and its kin, the most frequent form; nil for any other, to be looked at closely.
+  /// `PORT/tcp` or `PORT/udp`, the most frequent forms; nil for any other form.
   private static func singlePort(_ text: String) -> ServicePort? {
     var number: UInt32 = 0
     var rest = text.utf8[...]
@@ -180,7 +183,7 @@ extension PolicyDecoder {
     return nil
   }
 
-  /// A number of digits alone.
+  /// A number of 1 to 6 digits; nil for anything else.
   private static func number(_ text: Substring) -> Int? {
     guard (1...6).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       return nil

@@ -4,14 +4,14 @@ import NetworkModel
 
 /// The section `tests`.
 extension PolicyDecoder {
-  /// What a test says of services.
+  /// The services that a test expects to be let in, or not.
   private enum Expectation {
     case services([Service])
     /// Every service that a line names.
     case all
   }
 
-  /// Reads the tests. `all` is unfolded at the end, when every line was seen.
+  /// Reads the tests. `all` is expanded at the end, when every line has been read.
   mutating func decodeTests(_ top: Fields) -> [PolicyTest] {
     var drafts: [(ends: Ends, over: String?, allow: Expectation, deny: Expectation, mark: Mark)] = []
     for node in lines(top, "tests") {
@@ -20,14 +20,15 @@ extension PolicyDecoder {
       let from = required(fields, "from")
       var way: Way?
       if let node = fields["over"] { way = self.way(node, to: to) }
-      // Where the way is unknown, what it would forgive is not to be told.
+      // With an invalid `over`, the ends are not checked: a valid one can make pairs without a common tunnel
+      // possible.
       let ends =
         fields["over"] != nil && way == nil
         ? Ends() : ends(to: to, from: from, over: way, for: .test)
       if fields["allow"] == nil, fields["deny"] == nil {
         log.error(
           fields.mark, "a test needs 'allow' or 'deny'",
-          help: "list the services that it is about, or write 'all'")
+          help: "list services there, or write 'all'")
       }
       let allow = expectation(fields["allow"], "'allow'")
       let deny = expectation(fields["deny"], "'deny'")

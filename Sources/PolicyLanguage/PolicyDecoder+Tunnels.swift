@@ -4,7 +4,7 @@ import NetworkModel
 
 /// The section `tunnels`.
 extension PolicyDecoder {
-  /// Reads the tunnels; their hubs are looked at by `finishTunnels`, when the machines are known.
+  /// Reads the tunnels. `finishTunnels` checks their hubs, when the machines are known.
   mutating func decodeTunnels(_ entries: [YamlEntry]) {
     var claimed: [(prefix: Prefix, tunnel: String, mark: Mark)] = []
     for entry in entries {
@@ -20,7 +20,7 @@ extension PolicyDecoder {
             if let other = claimed.first(where: { $0.prefix.overlaps(prefix) }) {
               log.error(
                 word.mark, "\(prefix) overlaps \(other.prefix) of \(other.tunnel)",
-                help: "line \(other.mark.line) has that one")
+                help: "the other one is on line \(other.mark.line)")
               continue
             }
             claimed.append((prefix, entry.key.text, word.mark))
@@ -41,7 +41,7 @@ extension PolicyDecoder {
     }
   }
 
-  /// Checks what of a tunnel depends on the machines.
+  /// Checks the parts of a tunnel that depend on the machines.
   mutating func finishTunnels(_ entries: [YamlEntry]) {
     for entry in entries {
       guard case .map(let fields) = entry.value.content,
@@ -59,10 +59,10 @@ extension PolicyDecoder {
       if !machineTunnels[machine].contains(tunnel) {
         log.error(
           node.mark, "the hub '\(hub)' has no address in \(entry.key.text)",
-          help: "give it one in its 'addresses'")
+          help: "add one to its 'addresses'")
       }
     }
-    // One host cannot open one UDP port twice.
+    // A host cannot bind a UDP port twice.
     for (index, machine) in machines.enumerated() {
       var ports: [UInt16: Int] = [:]
       for tunnel in machineTunnels[index] {
@@ -72,7 +72,8 @@ extension PolicyDecoder {
           let mark = entries.first { location($0.key.mark) == later }?.key.mark ?? .start
           log.error(
             mark,
-            "\(tunnels[tunnel].name) and \(tunnels[other].name) both listen on \(listen) on \(machine.name)",
+            "\(tunnels[tunnel].name) and \(tunnels[other].name) both listen on port \(listen) "
+              + "on \(machine.name)",
             help: "give one of them another port")
         } else {
           ports[listen] = tunnel
@@ -81,7 +82,7 @@ extension PolicyDecoder {
     }
   }
 
-  /// A prefix; what is none is reported.
+  /// A prefix; anything else is reported.
   mutating func prefix(_ word: YamlText) -> Prefix? {
     if let prefix = PrefixScanner.scan(word.text) { return prefix }
     let problem = PrefixProblem.of(word.text)
@@ -89,12 +90,13 @@ extension PolicyDecoder {
     return nil
   }
 
-  /// A port, 1...65535; what is none is reported.
+  /// A port, 1...65535; anything else is reported.
   private mutating func port(_ word: YamlText) -> UInt16? {
     if word.text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(word.text), port > 0 {
       return port
     }
-    log.error(word.mark, "'\(word.text.shortened)' is no port", help: "a number from 1 to 65535")
+    log.error(
+      word.mark, "'\(word.text.shortened)' is not a valid port", help: "write a number from 1 to 65535")
     return nil
   }
 }

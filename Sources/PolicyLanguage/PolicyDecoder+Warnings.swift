@@ -2,9 +2,9 @@
 
 package import NetworkModel
 
-/// What is likely not meant, in a policy without errors.
+/// Warnings about probable mistakes in a policy without errors.
 extension PolicyDecoder {
-  /// Warns of what holds but is likely a mistake.
+  /// Warns about what is valid but probably a mistake.
   mutating func warn(about policy: Policy) {
     warnOfUnused(policy)
     warnOfClosedTwins(policy)
@@ -15,24 +15,25 @@ extension PolicyDecoder {
       for (index, by) in CoveredGrants.find(in: grants, of: policy) {
         log.warning(
           marks[index], "another grant covers this one",
-          help: "line \(marks[by].line) has all of it: take this one out")
+          help: "line \(marks[by].line) covers it completely: remove this one")
       }
     }
     for (index, test) in policy.tests.enumerated() {
       guard let mark = lineMarks["tests"]?[index] else { continue }
       if test.allow.isEmpty, test.deny.isEmpty {
         log.warning(
-          mark, "this test asks about no service: it cannot fail", help: "name some in 'allow' or 'deny'")
+          mark, "this test names no service: it cannot fail", help: "name services in 'allow' or 'deny'")
       } else if case .machine(let name)? = test.from.first, test.from.count == 1, test.over == nil,
         test.to.allSatisfy({ $0 == .machine(name) })
       {
         log.warning(
-          mark, "what '\(name)' sends to itself is never filtered: the policy has no part in this test",
-          help: "name another machine, or the way with 'over'")
+          mark, "packets from '\(name)' to itself are never filtered: the policy cannot affect this test",
+          help: "name another machine, or set 'over'")
       }
     }
   }
 
+  /// The mark of a name at a location.
   func mark(_ location: SourceLocation, _ name: String) -> Mark {
     Mark(line: location.line, column: location.column, length: name.unicodeScalars.count)
   }
@@ -41,25 +42,25 @@ extension PolicyDecoder {
     for machine in policy.machines where !used.contains(machine.name) {
       log.warning(
         mark(machine.location, machine.name), "no line names the machine '\(machine.name)'",
-        help: "nobody reaches it, and it reaches no other machine")
+        help: "no other machine reaches it, and it reaches no other machine")
     }
     for group in policy.groups where !used.contains(group.name) {
       log.warning(
         mark(group.location, group.name), "no line names the group '\(group.name)'",
-        help: "take it out, or grant it something")
+        help: "remove it, or use it in a line")
     }
     for list in policy.lists where !used.contains(list.name) {
       log.warning(
         mark(list.location, list.name), "no line names the list '\(list.name)'",
-        help: "name it in 'block' or in a 'from'")
+        help: "remove it, or use it in 'block' or in a 'from'")
     }
     for (name, entry) in serviceDefinitions where !usedServices.contains(name) {
       log.warning(
-        entry.key.mark, "no line names the service '\(name)'", help: "take it out, or grant it to somebody")
+        entry.key.mark, "no line names the service '\(name)'", help: "remove it, or use it in a line")
     }
   }
 
-  /// A machine that is let in by IPv4 alone, where the tunnel carries IPv6 too.
+  /// Warns about a machine that is let in over IPv4 only, although the tunnel also has IPv6.
   private mutating func warnOfClosedTwins(_ policy: Policy) {
     var suspects: [String: (tunnel: Tunnel, machine: Machine)] = [:]
     for machine in policy.machines {
@@ -83,14 +84,15 @@ extension PolicyDecoder {
         let prefix = tunnel.prefixes.first { $0.family == .ipv6 }
         log.warning(
           mark(machine.location, name),
-          "'\(name)' has no IPv6 address in \(tunnel.name): its grants hold for IPv4 only",
-          help: prefix.map { "give it one in \($0)" })
+          "'\(name)' has no IPv6 address in \(tunnel.name): its grants are for IPv4 only",
+          help: prefix.map { "add an address in \($0)" })
       }
       if suspects.isEmpty { return }
     }
   }
 
-  /// A machine of `encrypt` of which one family of public addresses is named alone: what goes to the other is not covered.
+  /// Warns about a machine of `encrypt` whose endpoint has addresses of one family only: traffic to an
+  /// address of the other family is not covered.
   private mutating func warnOfEndpointsOfOneFamily(_ policy: Policy) {
     let encrypted = Set(policy.encryptions.flatMap(\.machines))
     for machine in policy.machines where encrypted.contains(machine.name) {
@@ -100,12 +102,13 @@ extension PolicyDecoder {
       let (named, other) = family == .ipv4 ? ("IPv4", "IPv6") : ("IPv6", "IPv4")
       log.warning(
         mark(machine.location, machine.name),
-        "the endpoint of '\(machine.name)' is \(named) only: 'encrypt' does not stop clear text to an \(other) address of it",
-        help: "name its \(other) address in 'endpoint' too, if it has one")
+        "the endpoint of '\(machine.name)' is \(named) only: "
+          + "'encrypt' does not stop clear text to its \(other) addresses",
+        help: "add its \(other) address to 'endpoint', if it has one")
     }
   }
 
-  /// A list that would cut the tunnel itself.
+  /// Warns about a blocked list that contains an endpoint: the tunnel's own packets would be dropped.
   private mutating func warnOfBlockedEndpoints(_ policy: Policy) {
     for reference in policy.block {
       guard let list = policy.list(named: reference.name) else { continue }
@@ -115,8 +118,8 @@ extension PolicyDecoder {
         else { continue }
         log.warning(
           mark(reference.location, reference.name),
-          "the list '\(list.name)' holds \(address), the endpoint of '\(machine.name)'",
-          help: "its tunnel would be dropped: take the address out of the list")
+          "the list '\(list.name)' contains \(address), the endpoint of '\(machine.name)'",
+          help: "packets of its tunnel would be dropped: remove the address from the list")
       }
     }
   }

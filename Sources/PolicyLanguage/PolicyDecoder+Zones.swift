@@ -4,13 +4,13 @@ import NetworkModel
 
 /// The zones of a machine.
 extension PolicyDecoder {
-  /// The zone of Docker's bridges, as it is where a machine does not define it anew.
+  /// The zone of Docker's bridges, for machines that do not redefine it.
   static let builtInContainers = Zone(
     name: Zone.containers,
     interfaces: ["br-*", "docker0", "docker_gwbridge"].compactMap { InterfacePattern($0) },
     prefixes: [], location: nil)
 
-  /// Reads the zones of a machine, and adds `containers` where it is not among them.
+  /// Reads the zones of a machine, and adds `containers` if it is not among them.
   mutating func zones(_ node: YamlNode) -> [Zone] {
     let entries = entries(node, "'zones'", of: "names", at: nil)
     var result: [Zone] = []
@@ -61,21 +61,21 @@ extension PolicyDecoder {
     guard let pattern = InterfacePattern(word.text) else {
       let star = word.text.firstIndex(of: "*")
       log.error(
-        word.mark, "'\(word.text.shortened)' is no interface",
+        word.mark, "'\(word.text.shortened)' is not a valid interface name",
         help: star != nil
-          ? "a '*' stands at the end, behind at least one letter"
-          : "1 to 15 characters, none of them '/', ':' or a blank")
+          ? "'*' is allowed only at the end, after at least one character"
+          : "use 1 to 15 characters, without '/', ':' and spaces")
       return nil
     }
     if pattern.matches(.loopback) {
       log.error(
-        word.mark, "'\(word.text)' would claim the loopback interface",
-        help: "'lo' is in no zone, and always passes")
+        word.mark, "'\(word.text)' matches the loopback interface",
+        help: "'lo' cannot be in a zone: its traffic is always allowed")
       return nil
     }
     if let tunnel = tunnels.first(where: { pattern.matches($0.name) }) {
       log.error(
-        word.mark, "'\(word.text)' would claim the tunnel \(tunnel.name)",
+        word.mark, "'\(word.text)' matches the tunnel \(tunnel.name)",
         help: "a tunnel is a zone of its own")
       return nil
     }
@@ -83,7 +83,7 @@ extension PolicyDecoder {
       log.error(
         word.mark, "'\(word.text)' overlaps '\(other.pattern)' of the zone '\(other.zone)'",
         help: other.zone == Zone.containers
-          ? "define the zone 'containers' anew to claim Docker's bridges" : nil)
+          ? "to use such an interface here, redefine the zone 'containers'" : nil)
       return nil
     }
     return pattern
@@ -95,7 +95,7 @@ extension PolicyDecoder {
     if let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
       log.error(
         word.mark, "\(prefix) is inside the tunnel \(tunnel.name)",
-        help: "a tunnel's addresses appear on the tunnel alone")
+        help: "the addresses of a tunnel are accepted on the tunnel only")
       return false
     }
     if let other = known.first(where: { $0.prefix.overlaps(prefix) }) {
@@ -105,7 +105,8 @@ extension PolicyDecoder {
     return true
   }
 
-  /// Takes the subnets of other machines out of wider prefixes of zones: they lie behind the tunnel to their machine.
+  /// Removes the subnets of other machines from wider prefixes of zones: they are behind the tunnel to their
+  /// machine.
   mutating func takeSubnetsOutOfZones() {
     guard log.errorCount == 0 else { return }
     let subnets = machines.indices.flatMap { owner in
@@ -126,7 +127,7 @@ extension PolicyDecoder {
             mark(location, zone.name),
             "the zone '\(zone.name)' of '\(machines[index].name)' has no address left: "
               + "subnets of other machines cover its prefixes",
-            help: "leave 'prefixes' out if any source may appear there, or correct the subnets")
+            help: "remove 'prefixes' to accept any source there, or correct the subnets")
         }
         machines[index].zones[place].prefixes = rest
       }

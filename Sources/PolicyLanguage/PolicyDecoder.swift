@@ -2,17 +2,17 @@
 
 import NetworkModel
 
-/// Reads a policy file: from its bytes to a `Policy`, or to everything that is wrong with it.
+/// Reads a policy file: the bytes give a `Policy`, or all errors in it.
 ///
-/// The work is in the extensions, one a section of the file. Names are gathered first, so that sections may stand in any
-/// order; what is wrong in one place is reported there and does not cause further reports elsewhere.
+/// The extensions do the work, one for each section of the file. Names are collected first, so sections can
+/// be in any order. An error is reported at its place and does not cause further reports elsewhere.
 public struct PolicyDecoder {
-  /// Decodes the bytes of a policy file. Pure: the day comes as `today`, and the files of lists come through `readList`,
-  /// which is given a path as the policy writes it, relative to the policy's folder.
+  /// Decodes the bytes of a policy file. A pure function: `today` is the current day, and `readList` reads
+  /// list files. Its argument is a path as written in the policy, relative to the policy's folder.
   public static func decode(
     bytes: [UInt8], path: String, today: CalendarDate, readList: (String) -> ListFile
   ) -> DecodedPolicy {
-    // A byte order mark is no part of the text.
+    // A byte order mark is not part of the text.
     let clean = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
     var decoder = PolicyDecoder(source: SourceText(path: path, bytes: clean), today: today)
     let policy = decoder.policy(readList)
@@ -23,7 +23,7 @@ public struct PolicyDecoder {
   let today: CalendarDate
   var log: DiagnosticLog
 
-  // What the sections before have told. Indices run into the arrays beside them.
+  // The results of the sections that have been read. Indices refer to the arrays above them.
   var names = NameTable()
   var tunnels: [Tunnel] = []
   var tunnelIndex: [String: Int] = [:]
@@ -31,11 +31,12 @@ public struct PolicyDecoder {
   var machineIndex: [String: Int] = [:]
   /// For each machine the tunnels in which it has an address, as sorted indices.
   var machineTunnels: [[Int]] = []
-  /// Machines and tunnels with errors of their own: what depends on them is not judged.
+  /// Machines and tunnels with errors of their own: lines that depend on them are not checked.
   var broken: Set<String> = []
   var groups: [String: Group] = [:]
   var serviceDefinitions: [String: YamlEntry] = [:]
-  /// Services as resolved: the defined ones, and those that a line or a definition names; nil for broken ones.
+  /// Services as resolved: the defined ones, and those that a line or a definition names; nil for invalid
+  /// ones.
   var services: [String: Service?] = [:]
   var servicesInProgress: [String] = []
   /// The services that lines name, for `all`.
@@ -44,13 +45,13 @@ public struct PolicyDecoder {
   /// Machines, groups and lists that some line names, directly or through a group or tunnel.
   var used: Set<String> = []
   var lists: [String: PrefixList] = [:]
-  /// How many addresses the lists have that some `from` names.
+  /// The number of addresses in the lists that some `from` names.
   var listCounts: [String: AddressCount] = [:]
   var words: [String: Word] = [:]
   var checkedPairs: Set<WordPair> = []
-  /// Where source addresses belong on the machines that prefixes were looked up for, by their place.
+  /// The homes of addresses on machines for which prefixes have been looked up, by index.
   var homesOfMachines: [Int: AddressHomes] = [:]
-  /// Where the lines of `allow`, `failsafe` and `tests` stand, by section.
+  /// The marks of the lines of `allow`, `failsafe` and `tests`, by section.
   var lineMarks: [String: [Mark]] = [:]
 
   private init(source: SourceText, today: CalendarDate) {
@@ -102,8 +103,9 @@ public struct PolicyDecoder {
     guard case .text("1") = node.content else {
       if case .refused = node.content { return true }
       log.error(
-        node.mark, "'version' is 1, not \(node.kind)", help: "this program reads version 1 of the language")
-      // A text in another language would only give errors that mislead.
+        node.mark, "'version' must be 1, not \(node.kind)",
+        help: "this program reads version 1 of the language")
+      // A text in another version would only give misleading errors.
       return false
     }
     return true
@@ -116,7 +118,7 @@ public struct PolicyDecoder {
 
   /// `did you mean 'X'?` for the nearest of these names, if one is near.
   func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
-    // Beyond the limit nobody sees it.
+    // Beyond the limit, the diagnostic is not shown.
     log.isFull ? nil : NearestName.nearest(to: word, among: candidates).map { "did you mean '\($0)'?" }
   }
 }

@@ -2,18 +2,20 @@
 
 import NetworkModel
 
-/// Prefixes gathered as ranges of numbers, to be sorted and merged into the fewest that cover the same addresses.
+/// Collects prefixes as ranges of numbers, and merges them into the fewest prefixes that cover the same
+/// addresses.
 struct PrefixMerge: Sendable {
-  /// First and last IPv4 address, packed into the halves of a number: their order is that of the first addresses.
+  /// The first and the last IPv4 address in the upper and lower half of a number: the order is that of the
+  /// first addresses.
   private var ipv4: [UInt64] = []
   private var ipv6: [(first: UInt128, last: UInt128)] = []
 
   init() {}
 
-  /// Makes room for this many IPv4 prefixes.
+  /// Reserves memory for this many IPv4 prefixes.
   mutating func reserve(_ count: Int) { ipv4.reserveCapacity(count) }
 
-  /// Takes a prefix in.
+  /// Adds a prefix.
   mutating func add(_ prefix: Prefix) {
     if prefix.family == .ipv4 {
       let first = UInt64(truncatingIfNeeded: prefix.address.bits)
@@ -55,7 +57,8 @@ struct PrefixMerge: Sendable {
     return result
   }
 
-  /// Cuts a range into prefixes: from its start, always the widest that begins there and does not reach beyond the end.
+  /// Divides a range into prefixes: from its start, always the widest prefix that begins there and does not
+  /// exceed the end.
   private static func append<Number: FixedWidthInteger & UnsignedInteger>(
     _ first: Number, _ last: Number, _ family: AddressFamily, to result: inout [Prefix]
   ) {
@@ -63,7 +66,8 @@ struct PrefixMerge: Sendable {
     var start = first
     while true {
       var host = start == 0 ? width : min(start.trailingZeroBitCount, width)
-      // The range may be the whole family, whose size is no number of its width: compare by what is left beyond the start.
+      // The size of a whole family does not fit into its number type: compare with the rest of the range
+      // instead.
       while host > 0, lowBits(host) > last - start { host -= 1 }
       if let prefix = Prefix(address: IPAddress(family: family, bits: UInt128(start)), length: width - host) {
         result.append(prefix)
@@ -76,7 +80,8 @@ struct PrefixMerge: Sendable {
     }
   }
 
-  /// Sorts by first address: by digits of 11 bits, as comparing a hundred thousand costs more than the parsing.
+  /// Sorts by first address. A radix sort with digits of 11 bits: sorting a hundred thousand ranges by
+  /// comparison takes longer than parsing them.
   private static func sort(_ ranges: inout [UInt64]) {
     var isSorted = true
     for index in 1..<max(ranges.count, 1) where ranges[index - 1] > ranges[index] {

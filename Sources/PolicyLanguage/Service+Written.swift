@@ -3,8 +3,8 @@
 import NetworkModel
 
 extension Service {
-  /// A service as it is written in place: `5432/tcp`, `6000-6010/udp`, `esp`, `gre`, `ip/NUMBER`; `icmp` is an echo
-  /// request. Nil for any other word.
+  /// Reads a service that is written in place: `5432/tcp`, `6000-6010/udp`, `esp`, `gre`, `ip/NUMBER`; `icmp`
+  /// is an echo request. Nil for any other word.
   public init?(written text: String) {
     guard let port = ServicePort(written: text) else { return nil }
     self.init(name: text, ports: [port])
@@ -12,7 +12,7 @@ extension Service {
 }
 
 extension ServicePort {
-  /// A port as it is written in place. Nil for any other word.
+  /// Reads a port that is written in place. Nil for any other word.
   init?(written text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     switch (parts.count, parts[0]) {

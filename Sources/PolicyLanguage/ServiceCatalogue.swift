@@ -2,7 +2,8 @@
 
 import NetworkModel
 
-/// The services that every policy knows by name. To add one, add a line; a policy may define the name anew.
+/// The built-in services, which every policy can use by name. To add one, add a line. A policy can redefine a
+/// name.
 public enum ServiceCatalogue {
   /// The built-in services, by name.
   public static let services: [Service] = lines.map { Service(name: $0.name, ports: $0.ports.sorted()) }

@@ -2,9 +2,9 @@
 
 public import NetworkModel
 
-/// Interfaces of a machine that are judged alike: a tunnel, a zone, or all the rest.
+/// Interfaces of a machine that are treated alike: a tunnel, a zone, or all other interfaces.
 public struct SiteZone: Sendable, Hashable {
-  /// What its interfaces are.
+  /// The kind of a zone.
   public enum Kind: Sendable, Hashable {
     case tunnel
     case containers
@@ -15,13 +15,13 @@ public struct SiteZone: Sendable, Hashable {
 
   /// The tunnel's or the zone's name.
   public let name: String
-  /// What its interfaces are.
+  /// The kind of its interfaces.
   public let kind: Kind
-  /// Empty for `internet`.
+  /// Its interfaces; empty for `internet`.
   public let interfaces: [InterfacePattern]
-  /// The sources that may appear there; empty where the policy does not say.
+  /// The sources that are accepted there; empty if the policy gives none.
   public let prefixes: [Prefix]
-  /// The line of the policy that defines it; nil where it is built in.
+  /// The line of the policy that defines it; nil if it is built in.
   public let line: Int?
 
   /// The zones of a machine: the tunnels by name, then its own zones by name, `internet` last.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The lines of a policy file, for diagnostics that were made from a policy alone and know no more than a place.
+/// The lines of a policy file, for diagnostics that were created from a `Policy` and have only a location.
 public struct SourceLines: Sendable {
   private let source: SourceText
   private let starts: [Int]
@@ -11,23 +11,23 @@ public struct SourceLines: Sendable {
     starts = source.lineStarts()
   }
 
-  /// The diagnostic with its line, where it has none yet: what is meant is all of the line from the place on, but for a
-  /// comment behind it.
+  /// The diagnostic with its source line, if it has none yet. The rest of the line from the location on is
+  /// underlined, without a comment at its end.
   public func showing(_ diagnostic: Diagnostic) -> Diagnostic {
     guard diagnostic.sourceLine == nil, let line = source.line(diagnostic.location.line, starts: starts)
     else {
       return diagnostic
     }
-    let meant = line.unicodeScalars.dropFirst(diagnostic.location.column - 1)
-    var end = meant.endIndex
-    if let comment = meant.indices.first(where: {
-      meant[$0] == "#" && $0 > meant.startIndex && meant[meant.index(before: $0)] == " "
+    let rest = line.unicodeScalars.dropFirst(diagnostic.location.column - 1)
+    var end = rest.endIndex
+    if let comment = rest.indices.first(where: {
+      rest[$0] == "#" && $0 > rest.startIndex && rest[rest.index(before: $0)] == " "
     }) {
       end = comment
     }
-    while end > meant.startIndex, meant[meant.index(before: end)] == " " { end = meant.index(before: end) }
+    while end > rest.startIndex, rest[rest.index(before: end)] == " " { end = rest.index(before: end) }
     return Diagnostic(
       severity: diagnostic.severity, location: diagnostic.location, message: diagnostic.message,
-      help: diagnostic.help, sourceLine: line, length: max(1, meant[..<end].count))
+      help: diagnostic.help, sourceLine: line, length: max(1, rest[..<end].count))
   }
 }

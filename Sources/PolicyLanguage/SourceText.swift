@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The bytes of a file, and its lines where a diagnostic needs them. Lines end at a newline alone, as `git diff` and
-/// editors count them; a carriage return before it belongs to the ending.
+/// The bytes of a file, and its lines if a diagnostic needs them. Only a line feed ends a line, as in
+/// `git diff` and in editors; a carriage return before it is part of the line ending.
 struct SourceText: Sendable {
-  /// Where the file is, as diagnostics name it.
+  /// The path of the file in diagnostics.
   let path: String
   let bytes: [UInt8]
 
@@ -14,7 +14,7 @@ struct SourceText: Sendable {
     return starts
   }
 
-  /// A line without its ending, its invalid bytes replaced; nil where there is no such line.
+  /// A line without its ending, with invalid bytes replaced; nil if there is no such line.
   func line(_ number: Int, starts: [Int]) -> String? {
     guard starts.indices.contains(number - 1), starts[number - 1] < bytes.count else { return nil }
     var end = number < starts.count ? starts[number] - 1 : bytes.count
@@ -34,15 +34,16 @@ struct SourceText: Sendable {
     return Mark(line: line, column: before.unicodeScalars.count + 1)
   }
 
-  /// What may not stand in a text.
+  /// What is not allowed in a text.
   enum Flaw: Equatable {
     case invalidUTF8
-    /// A control character, or one that makes the text look other than it reads: bidirectional overrides and isolates
-    /// (CVE-2021-42574), a byte order mark inside, line ends that editors do not count (CR alone, U+0085, U+2028, U+2029).
+    /// A control character, or a character that makes the text look different from its content: bidirectional
+    /// overrides and isolates (CVE-2021-42574), a byte order mark inside the text, line endings that editors
+    /// do not count (CR alone, U+0085, U+2028, U+2029).
     case character(UInt32)
   }
 
-  /// The first offset at which the text is not clean UTF-8, and why.
+  /// The first offset at which the text is not valid UTF-8 or has a forbidden character, and why.
   func firstFlaw() -> (offset: Int, flaw: Flaw)? {
     let bytes = bytes.span
     let count = bytes.count
@@ -86,8 +87,8 @@ struct SourceText: Sendable {
     return nil
   }
 
-  /// Whether a character may not stand in a policy, neither as it is nor as an escape of YAML (`"\e"`): a carriage
-  /// return is allowed in a line's ending alone.
+  /// Whether a character is forbidden in a policy, both directly and as an escape of YAML (`"\e"`). A
+  /// carriage return is allowed only in a line ending.
   static func isRefused(_ value: UInt32) -> Bool {
     switch value {
     case 0x09, 0x0a: false

@@ -2,23 +2,23 @@
 
 import NetworkModel
 
-/// The way that a test's packet takes to a machine.
+/// The path of a test's packet to a machine: the zone or the tunnel over which it arrives.
 enum Way {
   case zone(String)
   case tunnel(Int)
 }
 
-/// What two ends are written for.
+/// The kind of line to which a source and a target belong.
 enum Purpose {
-  /// To be let in.
+  /// A grant, which lets the source in.
   case grant
-  /// To be asked about.
+  /// A test.
   case test
 }
 
-/// Whether a source and a target go together.
+/// Checks whether a source can reach a target at all.
 extension PolicyDecoder {
-  /// What a word of `from` lets in; nil where it cannot stand there, which is reported.
+  /// The sources of a word of `from`; nil, and reported, if the word is not allowed there.
   mutating func sources(_ word: YamlText, _ meaning: Word, for purpose: Purpose) -> [GrantSource]? {
     switch meaning {
     case .machine(let name): return checkAddress([name], word) ? [.machine(name)] : nil
@@ -28,14 +28,16 @@ extension PolicyDecoder {
     case .machineZone(let machine, let zone): return [.machineZone(machine: machine, zone: zone)]
     case .list(let name): return [.list(name)]
     case .prefix(let prefix):
-      // Tests ask just this: what befalls such a source that does not come over the tunnel.
+      // A test can use such a prefix: it asks what happens to packets of this source that arrive outside the
+      // tunnel.
       if purpose == .grant,
         let tunnel = tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
       {
         let owner = machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
         log.error(
-          word.mark, "\(prefix) is inside the tunnel \(tunnel.name), where machines are known by name",
-          help: owner.map { "write \($0.name)" } ?? "name a machine, or the tunnel")
+          word.mark,
+          "\(prefix) is inside the tunnel \(tunnel.name): a grant must use names there, not addresses",
+          help: owner.map { "write '\($0.name)'" } ?? "write the name of a machine, or of the tunnel")
         return nil
       }
       return [.prefix(prefix)]
@@ -44,20 +46,21 @@ extension PolicyDecoder {
 
   private mutating func checkAddress(_ members: [String], _ word: YamlText) -> Bool {
     guard
-      let stranger = members.first(where: { name in
+      let outsider = members.first(where: { name in
         machineIndex[name].map { machineTunnels[$0].isEmpty } == true && !broken.contains(name)
       })
     else { return true }
     log.error(
       word.mark,
-      stranger == word.text
-        ? "'\(stranger)' has no address in any tunnel"
-        : "'\(stranger)' of '\(word.text)' has no address in any tunnel",
-      help: "a machine is known by its tunnel address: give it 'addresses'")
+      outsider == word.text
+        ? "'\(outsider)' has no address in any tunnel"
+        : "'\(outsider)' of '\(word.text)' has no address in any tunnel",
+      help: "a machine is identified by its tunnel address: add 'addresses'")
     return false
   }
 
-  /// Checks that what comes from a source can come to these targets; reports the first that it cannot come to.
+  /// Whether packets of a source can reach these targets; the first target that they cannot reach is
+  /// reported.
   mutating func check(
     _ word: YamlText, _ meaning: Word, against targets: [GrantTarget], over: Way?, for purpose: Purpose
   ) -> Bool {
@@ -74,7 +77,7 @@ extension PolicyDecoder {
         if machineTunnels[index].contains(own) { continue }
         log.error(
           word.mark, "'\(name)' has no address in \(tunnel)",
-          help: "only a machine that is in the tunnel is reached over it")
+          help: "a machine can be reached over a tunnel only if it has an address in it")
         return false
       case .machine(let source): guard checkMeeting(word, [source], index, over) else { return false }
       case .group(let members): guard checkMeeting(word, members, index, over) else { return false }
@@ -91,9 +94,10 @@ extension PolicyDecoder {
     return true
   }
 
-  /// A prefix in `from` means the interfaces where its addresses belong: all of them must belong to the same.
+  /// Whether all addresses of a prefix in `from` have the same home, which gives the interfaces of the grant;
+  /// reported if they do not.
   private mutating func checkHome(of prefix: Prefix, _ word: YamlText, on index: Int) -> Bool {
-    // What covers everything is `internet` by another name.
+    // A prefix of every address means the same as `internet`.
     if prefix.length == 0 { return true }
     let machine = machines[index]
     let homes = addressHomes(on: index)
@@ -116,11 +120,11 @@ extension PolicyDecoder {
     log.error(
       word.mark,
       "\(prefix) belongs to two places on '\(machine.name)': \(part) is in \(what), the rest is not",
-      help: "write a prefix for each place" + (home.line.map { ": line \($0) has \(part)" } ?? ""))
+      help: "write one prefix for each place" + (home.line.map { ": line \($0) has \(part)" } ?? ""))
     return false
   }
 
-  /// Where source addresses belong on a machine, worked out once.
+  /// The homes of source addresses on a machine, computed once.
   private mutating func addressHomes(on index: Int) -> AddressHomes {
     if let known = homesOfMachines[index] { return known }
     let homes = AddressHomes(on: machines[index], tunnels: tunnels, machines: machines)
@@ -134,8 +138,8 @@ extension PolicyDecoder {
     log.error(
       word.mark, "'\(machines[index].name)' has no zone '\(zone)'",
       help: owners.count == 1
-        ? "hosts that \(owners[0]) routes from there are '\(owners[0]).\(zone)'"
-        : owners.isEmpty ? nil : "\(owners.joined(separator: ", ")) have it")
+        ? "for hosts in this zone of \(owners[0]), write '\(owners[0]).\(zone)'"
+        : owners.isEmpty ? nil : "machines with this zone: \(owners.joined(separator: ", "))")
     return false
   }
 
@@ -146,18 +150,18 @@ extension PolicyDecoder {
     for member in members {
       guard let index = machineIndex[member], index != target, !broken.contains(member) else { continue }
       if case .tunnel(let tunnel)? = over {
-        guard let stranger = [index, target].first(where: { !machineTunnels[$0].contains(tunnel) }) else {
+        guard let outsider = [index, target].first(where: { !machineTunnels[$0].contains(tunnel) }) else {
           continue
         }
         log.error(
-          word.mark, "'\(machines[stranger].name)' has no address in \(tunnels[tunnel].name)",
-          help: "the packet of this test cannot come over it")
+          word.mark, "'\(machines[outsider].name)' has no address in \(tunnels[tunnel].name)",
+          help: "a packet of this test cannot arrive over this tunnel")
         return false
       }
       if machineTunnels[index].contains(where: { machineTunnels[target].contains($0) }) { continue }
       log.error(
-        word.mark, "'\(member)' shares no tunnel with '\(machines[target].name)'",
-        help: "give both an address in one tunnel")
+        word.mark, "'\(member)' and '\(machines[target].name)' have no tunnel in common",
+        help: "add an address in the same tunnel to both")
       return false
     }
     return true
@@ -169,7 +173,7 @@ extension PolicyDecoder {
     switch names[word.text] {
     case .tunnel: return tunnelIndex[word.text].map { .tunnel($0) }
     case .zone:
-      // The targets' own mistakes are told where they are decoded.
+      // Errors in the targets are reported when the targets are decoded.
       let errors = log.errorCount
       for target in targets.map({ Self.plainTexts($0) }) ?? [] {
         let members = groups[target]?.machines ?? [String(target.prefix { $0 != "." })]

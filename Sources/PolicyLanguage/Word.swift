@@ -2,7 +2,7 @@
 
 import NetworkModel
 
-/// What a word of `to`, `from` or `between` means.
+/// The meaning of a word of `to`, `from` or `between`.
 enum Word {
   case machine(String)
   /// A group and its machines.
@@ -14,14 +14,14 @@ enum Word {
   case prefix(Prefix)
 }
 
-/// A word of `from` and one of `to` that were found to go together.
+/// A word of `from` and a word of `to` that have been checked against each other.
 struct WordPair: Hashable {
   let from: String
   let to: String
 }
 
 extension PolicyDecoder {
-  /// The place in a line where a word stands: which names it may be, and what to call them.
+  /// The key that a word belongs to. It determines which names are allowed, and what messages call them.
   enum Role {
     case to, from, between
 
@@ -34,7 +34,7 @@ extension PolicyDecoder {
     }
   }
 
-  /// What a word means; what it cannot mean is reported.
+  /// The meaning of a word; reported if it has none here.
   mutating func resolve(_ word: YamlText, _ role: Role) -> Word? {
     if let known = words[word.text] { return known }
     guard let meaning = meaning(word, role) else { return nil }
@@ -103,7 +103,7 @@ extension PolicyDecoder {
     }
   }
 
-  /// What a word of `to` opens; none where it cannot stand there, which is reported.
+  /// The targets of a word of `to`; none, and reported, if the word is not allowed there.
   mutating func targets(_ word: YamlText) -> [GrantTarget] {
     guard let meaning = resolve(word, .to) else { return [] }
     switch meaning {
@@ -124,17 +124,17 @@ extension PolicyDecoder {
       return []
     case .tunnel, .zone, .list:
       log.error(
-        word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"), and cannot be granted to",
-        help: zoneHelp(word.text) ?? "'to' is a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+        word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"): it is not allowed in 'to'",
+        help: zoneHelp(word.text) ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
       return []
     }
   }
 
-  /// `write MACHINE.ZONE` where one machine has a zone of this name.
+  /// The advice to write `MACHINE.ZONE`, if exactly one machine has a zone of this name.
   private func zoneHelp(_ zone: String) -> String? {
     let owners = machines.filter { $0.zone(named: zone)?.location != nil }
     return owners.count == 1
-      ? owners.first.map { "what \($0.name) routes into it is '\($0.name).\(zone)'" } : nil
+      ? owners.first.map { "for hosts in this zone of \($0.name), write '\($0.name).\(zone)'" } : nil
   }
 
   private mutating func reportStrayTarget(_ word: YamlText, _ prefix: Prefix) {
@@ -142,17 +142,17 @@ extension PolicyDecoder {
       $0.addresses.contains { $0.addresses.contains { prefix.contains(Prefix($0)) } }
     }
     log.error(
-      word.mark, "\(prefix) is in no machine's 'subnets'",
-      help: inside.map { "\($0.name) has that address: name the machine" }
-        ?? "'to' is a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+      word.mark, "\(prefix) is not in the 'subnets' of any machine",
+      help: inside.map { "it contains an address of \($0.name): write '\($0.name)'" }
+        ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
   }
 
-  /// Reports a zone that is routed but does not say which hosts are in it.
+  /// Reports a zone that is used as `MACHINE.ZONE` but has no prefixes, so its hosts are not known.
   mutating func reportZoneWithoutPrefixes(_ word: YamlText, _ machine: String, _ zone: String) {
     log.error(
       word.mark, "the zone '\(zone)' of '\(machine)' has no 'prefixes'",
       help: zone == Zone.internet
-        ? "what a machine routes is told by prefixes: name a zone of its own"
-        : "give it some: what \(machine) routes there is told by them")
+        ? "hosts behind a machine are identified by prefixes: use a zone that has 'prefixes'"
+        : "add 'prefixes': they identify the hosts that \(machine) routes to and from")
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A place in a text and how much of it is meant. Line and column count from 1, in Unicode scalars; it never spans lines.
+/// A range of characters on one line of a text. Line and column count from 1, in Unicode scalars.
 struct Mark: Sendable, Hashable, Comparable {
   let line: Int32
   let column: Int32
-  /// Characters from the column on; at least 1.
+  /// The number of characters from the column on; at least 1.
   let length: Int32
 
   init(line: Int, column: Int, length: Int = 1) {
@@ -16,7 +16,7 @@ struct Mark: Sendable, Hashable, Comparable {
   /// The first character of a text.
   static let start = Mark(line: 1, column: 1)
 
-  /// The same place, with another length.
+  /// The same location with another length.
   func with(length: Int) -> Mark { Mark(line: Int(line), column: Int(column), length: length) }
 
   static func < (left: Self, right: Self) -> Bool {
@@ -24,7 +24,7 @@ struct Mark: Sendable, Hashable, Comparable {
   }
 }
 
-/// A scalar of a YAML text: its characters, plain or quoted, and where they stand. Never a number, a truth value or a null.
+/// A scalar of a YAML text, plain or quoted, with its mark. Always text: never a number, a Boolean or null.
 struct YamlText: Sendable {
   let text: String
   let mark: Mark
@@ -36,34 +36,34 @@ struct YamlEntry: Sendable {
   let value: YamlNode
 }
 
-/// A node of a YAML text. Anchors, aliases, tags and merge keys are not in it: the reader refuses them.
+/// A node of a YAML text. It has no anchors, aliases, tags and merge keys: the reader rejects them.
 struct YamlNode: Sendable {
-  /// What a node holds.
+  /// The content of a node.
   enum Content: Sendable {
     case text(String)
     case list([YamlNode])
-    /// Keys as written, none twice.
+    /// The entries in the order of the file, without duplicate keys.
     case map([YamlEntry])
-    /// Something that was refused, and reported, when it was read.
+    /// A part of the text that was rejected, and reported, when it was read.
     case refused
   }
 
   let content: Content
   let mark: Mark
 
-  /// What it is, for a message: `a list`.
+  /// Its description for a message: `a list`.
   var kind: String {
     switch content {
-    case .text(let text): text.isEmpty ? "nothing" : "'\(text.shortened)'"
+    case .text(let text): text.isEmpty ? "an empty value" : "'\(text.shortened)'"
     case .list: "a list"
     case .map: "a map"
-    case .refused: "something refused"
+    case .refused: "a rejected value"
     }
   }
 }
 
 extension String {
-  /// The text as a message repeats it: never long, never with control characters.
+  /// The text for a message: at most 60 characters, without control characters.
   var shortened: String {
     var result = ""
     for (index, scalar) in unicodeScalars.enumerated() {

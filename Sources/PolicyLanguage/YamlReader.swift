@@ -2,29 +2,31 @@
 
 import CYaml
 
-/// Turns the bytes of a YAML file into nodes with exact places, by libyaml's events. The one file that knows libyaml.
+/// Parses a YAML file into nodes with exact marks, by the events of libyaml. The only file that uses libyaml.
 ///
-/// Refused, each at its place: anchors, aliases, tags, directives, merge keys, keys that are not text, duplicate keys, a
-/// second document, more than 64 levels, and whatever is not clean UTF-8. None of them can make a small file large.
+/// Rejected, each with its location: anchors, aliases, tags, directives, merge keys, keys that are not text,
+/// duplicate keys, a second document, more than 64 levels, invalid UTF-8 and forbidden characters. A small
+/// file therefore cannot expand into a large policy.
 struct YamlReader: ~Copyable {
-  /// The largest file, in bytes.
+  /// The largest allowed file, in bytes.
   static let sizeLimit = 4 << 20
-  /// The deepest nesting of lists and maps.
+  /// The deepest allowed nesting of lists and maps.
   static let depthLimit = 64
 
-  /// The node of the file's one document; nil where there is none, or where it breaks off (which is reported).
+  /// The node of the only document of the file; nil if there is none, or if it ends with a syntax error. Both
+  /// are reported.
   static func read(_ source: SourceText, log: inout DiagnosticLog) -> YamlNode? {
     guard source.bytes.count <= sizeLimit else {
       log.error(
-        .start, "the file is larger than 4 MiB", help: "put long lists of prefixes into files of their own")
+        .start, "the file is larger than 4 MiB", help: "move long lists of prefixes to files of their own")
       return nil
     }
     if let (offset, flaw) = source.firstFlaw() {
       let mark = source.mark(at: offset)
       switch flaw {
-      case .invalidUTF8: log.error(mark, "this is not UTF-8", help: "save the file as UTF-8")
+      case .invalidUTF8: log.error(mark, "this is not valid UTF-8", help: "save the file as UTF-8")
       case .character(let value):
-        log.error(mark, "the character \(codePoint(value)) is not allowed in a policy", help: "take it out")
+        log.error(mark, "the character \(codePoint(value)) is not allowed in a policy", help: "remove it")
       }
       return nil
     }
@@ -39,14 +41,14 @@ struct YamlReader: ~Copyable {
   private let events: YamlEvents
   private let source: SourceText
   private var log: DiagnosticLog
-  /// Whether the bytes that begin anchors and tags are there at all. libyaml drops the tag `!` without a trace, so
-  /// events alone do not tell.
+  /// Whether the file has a byte that can begin an anchor or a tag. libyaml drops the tag `!` silently, so
+  /// its events are not sufficient.
   private let mayHoldProperties: Bool
-  /// Whether a backslash is there at all.
+  /// Whether the file has a backslash.
   private let mayHoldEscapes: Bool
-  /// How far properties were looked for: a number of characters, and the bytes they take.
+  /// The position up to which anchors and tags have been searched: in characters, and in bytes.
   private var cursor = (index: 0, offset: 0)
-  /// Where properties were last reported.
+  /// The character index at which an anchor or a tag was last reported.
   private var lastRefused = -1
   private var isBrokenOff = false
 
@@ -65,19 +67,19 @@ struct YamlReader: ~Copyable {
       return nil
     }
     if start.hasProperties {
-      log.error(start.mark, "YAML directives are not allowed in a policy", help: "take it out")
+      log.error(start.mark, "YAML directives are not allowed in a policy", help: "remove it")
     }
     guard let first = next(), let node = node(first, depth: 1), next() != nil, let end = next() else {
       return nil
     }
     if end.kind == .documentStart {
       log.error(
-        end.mark, "a second document begins here", help: "a policy is one document: take out the '---'")
+        end.mark, "a second document begins here", help: "a policy is one document: remove the '---'")
     }
     return isBrokenOff ? nil : node
   }
 
-  /// The next event; nil where the text is not YAML, which is reported.
+  /// The next event; nil, and reported, if the text is not valid YAML.
   private mutating func next() -> YamlEvents.Event? {
     if isBrokenOff { return nil }
     switch events.next() {
@@ -86,12 +88,12 @@ struct YamlReader: ~Copyable {
       let hint: String? =
         switch failure.problem {
         case "found character that cannot start any token":
-          "indent with spaces, not tabs; quote what begins with @ or `"
+          "indent with spaces, not tabs; quote values that begin with @ or `"
         case "mapping values are not allowed in this context":
           "look for a missing ':' or quote on the line before"
         default: failure.context
         }
-      log.error(failure.mark, "this is not YAML: \(failure.problem)", help: hint)
+      log.error(failure.mark, "this is not valid YAML: \(failure.problem)", help: hint)
       isBrokenOff = true
       return nil
     }
@@ -101,14 +103,14 @@ struct YamlReader: ~Copyable {
     if mayHoldProperties, event.kind != .alias { refuseProperties(of: event) }
     switch event.kind {
     case .scalar:
-      // The file has none of them, but a quoted text can spell them: "\e", "\u202e".
+      // The file has no forbidden characters, but a quoted text can have their escapes: "\e", "\u202e".
       if mayHoldEscapes,
         let refused = event.text.unicodeScalars.first(where: { SourceText.isRefused($0.value) })
       {
         log.error(
           event.mark,
-          "the character \(Self.codePoint(refused.value)) is not allowed in a policy, also as an escape",
-          help: "take it out")
+          "the character \(Self.codePoint(refused.value)) is not allowed in a policy, not even as an escape",
+          help: "remove it")
         return YamlNode(content: .refused, mark: event.mark)
       }
       return YamlNode(content: .text(event.text), mark: event.mark)
@@ -119,7 +121,7 @@ struct YamlReader: ~Copyable {
       return YamlNode(content: .refused, mark: event.mark)
     case .listStart, .mapStart:
       guard depth <= Self.depthLimit else {
-        log.error(event.mark, "more than 64 levels of lists and maps")
+        log.error(event.mark, "lists and maps are nested deeper than 64 levels")
         isBrokenOff = true
         return nil
       }
@@ -148,7 +150,7 @@ struct YamlReader: ~Copyable {
 
   private mutating func map(_ start: YamlEvents.Event, depth: Int) -> YamlNode? {
     var entries: [YamlEntry] = []
-    // Filled from the ninth key on: maps are mostly small.
+    // Filled from the ninth key on: most maps are small.
     var places: [String: Int] = [:]
     while let event = next() {
       if event.kind == .end {
@@ -176,7 +178,7 @@ struct YamlReader: ~Copyable {
       }
       if let earlier {
         log.error(
-          key.mark, "the key '\(text.shortened)' is there twice",
+          key.mark, "duplicate key '\(text.shortened)'",
           help: "the first one is on line \(entries[earlier].key.mark.line)")
         continue
       }
@@ -185,9 +187,9 @@ struct YamlReader: ~Copyable {
     return nil
   }
 
-  /// Reports the anchor and the tag before a node: they stand where it begins, in either order.
+  /// Reports the anchor and the tag of a node: they are at its beginning, in either order.
   private mutating func refuseProperties(of event: YamlEvents.Event) {
-    // A map in block style begins where its first key does: what stands there was told already.
+    // A map in block style begins at its first key, whose anchor and tag have already been reported.
     guard event.index != lastRefused else { return }
     while cursor.index < event.index, cursor.offset < source.bytes.count {
       cursor.offset += 1
@@ -206,21 +208,22 @@ struct YamlReader: ~Copyable {
           line: Int(event.mark.line), column: Int(event.mark.column) + offset - cursor.offset,
           length: word.count),
         "YAML \(sign == UInt8(ascii: "&") ? "anchors" : "tags") are not allowed in a policy",
-        help: "take it out")
+        help: "remove it")
       lastRefused = event.index
       offset += word.count
       offset += source.bytes[offset...].prefix { $0 == UInt8(ascii: " ") }.count
     }
     if event.hasProperties, lastRefused != event.index {
-      log.error(event.mark, "YAML anchors and tags are not allowed in a policy", help: "take it out")
+      log.error(event.mark, "YAML anchors and tags are not allowed in a policy", help: "remove it")
       lastRefused = event.index
     }
   }
 }
 
-/// libyaml's parser over a buffer that outlives it. The struct of C stays at one address, as it points into itself.
+/// libyaml's parser for a buffer that must outlive it. The C struct stays at one address, because it has
+/// pointers into itself.
 @safe private struct YamlEvents: ~Copyable {
-  /// What an event is.
+  /// The kind of an event.
   enum Kind {
     case streamStart, documentStart, scalar, alias, listStart, mapStart
     /// Of a list or of a map.
@@ -228,21 +231,22 @@ struct YamlReader: ~Copyable {
     case other
   }
 
-  /// An event, copied out of C.
+  /// An event, copied from the C struct.
   struct Event {
     let kind: Kind
-    /// Of a scalar.
+    /// The text of a scalar; empty for other events.
     let text: String
     let mark: Mark
-    /// Characters before it.
+    /// The number of characters before it.
     let index: Int
-    /// Where it ends.
+    /// The line on which it ends, from 1.
     let endLine: Int
     let endColumn: Int
     /// Whether it has an anchor or a tag, or, at a document's start, a directive.
     let hasProperties: Bool
 
-    /// The mark of a list or map that begins with this event: all of it where it ends on its line, else its first node.
+    /// The mark of a list or map that begins with this event: all of it if it ends on the same line, else its
+    /// first node.
     func mark(upTo end: Event, first: Mark?) -> Mark {
       if end.endLine == Int(mark.line), end.endColumn > Int(mark.column) {
         return mark.with(length: end.endColumn - Int(mark.column))
@@ -255,7 +259,7 @@ struct YamlReader: ~Copyable {
   /// Why there is no further event.
   struct Failure: Error {
     let mark: Mark
-    /// libyaml's words.
+    /// The message of libyaml.
     let problem: String
     let context: String?
   }
@@ -278,7 +282,7 @@ struct YamlReader: ~Copyable {
     unsafe parser.deallocate()
   }
 
-  /// The next event, or why there is none.
+  /// The next event, or the error.
   func next() -> Result<Event, Failure> {
     guard isReady else { return .failure(Failure(mark: .start, problem: "out of memory", context: nil)) }
     var event = unsafe yaml_event_t()
@@ -311,7 +315,7 @@ struct YamlReader: ~Copyable {
     default: kind = .other
     }
     let (start, end) = unsafe (event.start_mark, event.end_mark)
-    // What goes on over several lines is shown by its first character.
+    // Of a node with several lines, the first character is underlined.
     let length = start.line == end.line && end.column > start.column ? end.column - start.column : 1
     return .success(
       Event(
@@ -321,10 +325,10 @@ struct YamlReader: ~Copyable {
 
   private func failure() -> Failure {
     func words(_ text: UnsafePointer<CChar>?) -> String? { unsafe text.map { unsafe String(cString: $0) } }
-    let problem = unsafe words(parser.pointee.problem) ?? "libyaml gives no reason"
+    let problem = unsafe words(parser.pointee.problem) ?? "libyaml reports no reason"
     let context = unsafe words(parser.pointee.context)
     let contextMark = unsafe parser.pointee.context_mark
-    // Where the text ends too early, what is left open says more than the end of the file.
+    // If the text ends too early, the start of the unclosed node is more useful than the end of the file.
     let isOpen = problem == "found unexpected end of stream"
     let mark = unsafe isOpen ? contextMark : parser.pointee.problem_mark
     let line = contextMark.line + 1

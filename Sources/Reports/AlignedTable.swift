@@ -2,26 +2,27 @@
 
 public import NetworkModel
 
-/// Rows of cells, written in columns that line up on a terminal.
+/// A table of text whose columns are aligned on a terminal.
 ///
-/// Widths count columns of a terminal: combining marks 0, East Asian wide characters and emoji 2. Unsafe characters
-/// in a cell (a process may be named anything) are written as `\u{1b}`, so no cell can drive the terminal or break a row.
+/// Widths are in columns of a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji. Unsafe
+/// characters in a cell (a process may have any name) are written as `\u{1b}`, so no cell can control the terminal or
+/// break a row.
 public struct AlignedTable: Sendable {
-  /// A column's heading and side.
+  /// A column's heading and alignment.
   public struct Column: Sendable, Hashable {
-    /// The first row's cell; where all are empty, there is no such row.
+    /// The cell in the heading row. If all headings are empty, there is no heading row.
     public let heading: String
-    /// The side that its cells lean to.
+    /// The alignment of its cells.
     public let alignment: Alignment
 
-    /// A column whose cells lean to the left.
+    /// A column with left-aligned cells.
     public static func left(_ heading: String = "") -> Column { Column(heading: heading, alignment: .left) }
 
-    /// A column whose cells lean to the right, as numbers do.
+    /// A column with right-aligned cells, for numbers.
     public static func right(_ heading: String = "") -> Column { Column(heading: heading, alignment: .right) }
   }
 
-  /// The side that a column's cells lean to.
+  /// The alignment of a column's cells.
   public enum Alignment: Sendable, Hashable {
     case left
     case right
@@ -34,18 +35,18 @@ public struct AlignedTable: Sendable {
   /// A table without rows.
   public init(_ columns: [Column]) { self.columns = columns }
 
-  /// Adds a row. Cells that are missing are empty; cells beyond the last column are left out.
+  /// Adds a row. Missing cells are empty; cells beyond the last column are ignored.
   public mutating func append(_ cells: [String]) {
     rows.append(cells.prefix(columns.count).map(PrintableText.of))
   }
 
-  /// The table as lines, each with a line feed and without spaces at its end. Columns stand `gap` spaces apart, and the
-  /// whole stands `indent` spaces from the left. Without rows, nothing.
+  /// The table as lines, each ended by a line feed, without trailing spaces. Columns are `gap` spaces apart, and each
+  /// line is indented by `indent` spaces. Without rows, the text is empty.
   public func text(indent: Int = 0, gap: Int = 2) -> PrintableText {
     PrintableText(lines: joined(indent: indent, gap: gap))
   }
 
-  /// The same. Its line feeds are its own: cells have none.
+  /// The same as a string. All line feeds are the table's own: cells have none.
   private func joined(indent: Int, gap: Int) -> String {
     if rows.isEmpty { return "" }
     let headings = columns.map { PrintableText.of($0.heading) }
@@ -59,7 +60,7 @@ public struct AlignedTable: Sendable {
       for (column, cell) in line.enumerated() {
         let padding = widths[column] - Self.width(cell)
         if columns[column].alignment == .right { pending += padding }
-        // Spaces are written when something follows them.
+        // Spaces are only written when a cell follows, so that no line has trailing spaces.
         if !cell.isEmpty {
           text += String(repeating: " ", count: pending) + cell
           pending = 0
@@ -72,7 +73,7 @@ public struct AlignedTable: Sendable {
     return text
   }
 
-  /// The columns of a terminal that a text takes.
+  /// The width of a text in columns of a terminal.
   public static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
 
   private static func width(_ character: Character) -> Int {
@@ -82,7 +83,7 @@ public struct AlignedTable: Sendable {
     case .nonspacingMark, .enclosingMark, .format: return 0
     default: break
     }
-    // U+FE0F asks for the coloured form of a character, which is wide.
+    // U+FE0F selects the emoji form of a character, which is wide.
     if first.properties.isEmojiPresentation
       || character.unicodeScalars.contains(where: { $0.value == 0xfe0f })
     {

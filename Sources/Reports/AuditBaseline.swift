@@ -2,9 +2,9 @@
 
 internal import FoundationEssentials
 
-/// The findings of an earlier audit, by what they are known again.
+/// The fingerprints of the findings of an earlier audit.
 public struct AuditBaseline: Sendable {
-  /// What each finding is known again by.
+  /// The fingerprint of each finding (``AuditFinding/fingerprint``).
   public let fingerprints: Set<String>
 
   private struct Document: Decodable {
@@ -16,10 +16,10 @@ public struct AuditBaseline: Sendable {
     }
   }
 
-  /// The longest report, in bytes.
+  /// The maximum size of a report, in bytes.
   public static let limit = 64 << 20
 
-  /// The baseline in a report of `wgfence audit --format json`; nil where the bytes are none.
+  /// Reads the baseline from a report of `wgfence audit --format json`; nil if the bytes are not such a report.
   public init?(json bytes: [UInt8]) {
     guard bytes.count <= Self.limit,
       let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),

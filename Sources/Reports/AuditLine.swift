@@ -6,12 +6,12 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
-/// A line of an audit's table: sides of which the same is to be said. Who gets in has lines of their own; all who do not
-/// are one.
+/// A line of an audit's table: the sides with the same result. Senders that are accepted have a line for each result;
+/// all that are refused share one line.
 struct AuditLine {
   let zones: String
   let from: String
-  /// In capitals where somebody gets in who should not.
+  /// The verdict; `ACCEPT` in capitals if the senders are accepted without a grant.
   let verdict: String
   let because: String
 
@@ -42,13 +42,13 @@ struct AuditLine {
     let reasons = outside.map { short($0) }.unique
     lines.append(
       AuditLine(
-        zones: zones.joined(separator: ", "), from: everywhere ? "everybody" : "everybody else",
+        zones: zones.joined(separator: ", "), from: everywhere ? "all" : "all others",
         verdict: outside.map(\.verdict.rawValue).unique.joined(separator: ", "),
         because: reasons.joined(separator: "; ")))
     return lines
   }
 
-  /// That no line grants it is said without the line at which the zone stands.
+  /// The reason of a refusal in short: `no grant` without the line of the zone.
   private static func short(_ reach: Exposure.Reach) -> String {
     if reach.reason.hasPrefix("no grant") || reach.because.contains("no grant") { return "no grant" }
     return reach.words

@@ -4,9 +4,9 @@ internal import HostAnalysis
 internal import NetworkModel
 internal import PolicyAnalysis
 
-/// The audit as one page of HTML.
+/// The audit as an HTML page.
 extension AuditReport {
-  /// The page. `time` is when it was audited, in seconds since 1970-01-01T00:00:00Z.
+  /// The page. `time` is the time of the audit, in seconds since 1970-01-01T00:00:00Z.
   package func page(at time: Int) -> String {
     AuditPage(
       machine: machine, policy: policy, drift: drift,

@@ -5,8 +5,8 @@ internal import PolicyAnalysis
 internal import HostAnalysis
 
 extension AuditReport {
-  /// The findings as SARIF 2.1.0 (OASIS), which code scanning takes. Each is placed at its line of the policy, or at the
-  /// policy's first; without a policy it has no place.
+  /// The findings as SARIF 2.1.0 (OASIS), for code scanning. The location of each is its line of the policy, or line
+  /// 1 if it has none; without a policy there is no location.
   package var sarif: String {
     JSONWriter.object { object in
       object.put("$schema", "https://json.schemastore.org/sarif-2.1.0.json")

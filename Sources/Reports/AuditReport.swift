@@ -6,22 +6,22 @@ internal import PacketWalk
 package import PolicyAnalysis
 internal import Ruleset
 
-/// An audit, ready to be told. As text and JSON here; the other formats are in files of their own.
+/// An audit as a report. Text and JSON are written here; the other formats have their own files.
 package struct AuditReport {
   /// The machine of the policy that this host is; nil without a policy.
   let machine: String?
   let policy: AuditPage.PolicyName?
   let drift: Audit.Drift
   let audit: Audit
-  /// What was found and is told: all, or what is new.
+  /// The findings that are reported: all, or those that are not in the baseline.
   package let findings: [AuditFinding]
-  /// What an earlier report told already.
+  /// The number of findings that are in the baseline and not reported.
   var known = 0
-  /// What is open for a time, as the kernel has it.
+  /// The temporary grants that the kernel has.
   let openings: [TemporaryGrant]
   let notes: [String]
 
-  /// A report of these parts.
+  /// Creates a report from its parts.
   package init(
     machine: String?, policy: AuditPage.PolicyName?, drift: Audit.Drift, audit: Audit,
     findings: [AuditFinding],
@@ -37,14 +37,14 @@ package struct AuditReport {
     self.notes = notes
   }
 
-  /// Whether the kernel holds what the policy says; false without a policy.
+  /// Whether the ruleset in the kernel is the policy's; false without a policy.
   var isEnforced: Bool { policy != nil && drift == .none }
 
   package var exposures: [Exposure] { audit.exposures }
 
   private var undetermined: Int { exposures.count(where: \.isUndetermined) }
 
-  /// Without the findings that an earlier report has.
+  /// The report without the findings of a baseline.
   package func leavingOut(_ baseline: AuditBaseline?) -> AuditReport {
     guard let baseline else { return self }
     let new = findings.filter { !baseline.fingerprints.contains($0.fingerprint) }
@@ -55,7 +55,7 @@ package struct AuditReport {
 
   // MARK: Text
 
-  /// For people: a line a socket and side; who is let in first, who is not behind it. Then the findings.
+  /// The report for people: for each socket a line for each result, accepted senders first. Then the findings.
   package func text(_ style: FindingText.Style) -> PrintableText {
     var table = AlignedTable([
       .left("SOCKET"), .left("SERVICE"), .left("WHO"), .left(policy == nil ? "INTERFACE" : "ZONE"),
@@ -64,7 +64,7 @@ package struct AuditReport {
     ])
     for exposure in exposures {
       var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
-      if exposure.reachable.isEmpty { table.append(head + ["(only itself)"]) }
+      if exposure.reachable.isEmpty { table.append(head + ["(local only)"]) }
       for line in AuditLine.lines(of: exposure) {
         table.append(head + [line.zones, line.from, line.verdict, line.because])
         head = ["", "", ""]
@@ -73,15 +73,16 @@ package struct AuditReport {
     var text: PrintableText = ""
     if let policy, drift != .none {
       text +=
-        "NOT ENFORCED: the kernel does not hold what \(policy.path) says. The verdicts are what packets meet now.\n\n"
+        "NOT ENFORCED: the kernel does not have the ruleset of \(policy.path). The verdicts are those of the "
+        + "rules that are loaded now.\n\n"
     }
     text += table.text()
     let exposed = exposures.count(where: \.isExposed)
     text +=
       "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
-    for opening in openings { text += "open for a time: \(opening.line)\n" }
+    for opening in openings { text += "temporary grant: \(opening.line)\n" }
     if let policy, let machine, isEnforced {
-      text += "The kernel holds what \(policy.path) says for \(machine).\n"
+      text += "The kernel enforces \(policy.path) for \(machine).\n"
     }
     if !findings.isEmpty { text += "\n" }
     for finding in findings {
@@ -89,17 +90,20 @@ package struct AuditReport {
       text += "\(severity): \(finding.found) [\(finding.check.rawValue)]\n"
       text += "  fix: \(finding.fix)\n"
     }
-    if known > 0 { text += "\(known) finding\(known == 1 ? "" : "s") of the baseline not shown.\n" }
+    if known > 0 {
+      text +=
+        "\(known) finding\(known == 1 ? "" : "s") of the baseline \(known == 1 ? "is" : "are") not shown.\n"
+    }
     for note in notes { text += "note: \(note)\n" }
     return text
   }
 
-  /// The socket, where it stands, and where its packets go.
+  /// The socket, and the destination to which NAT translates its packets.
   static func place(_ exposure: Exposure) -> String {
     exposure.socket + (exposure.published.map { " -> \($0.address):\($0.port)" } ?? "")
   }
 
-  /// Who answers.
+  /// The process or container that answers.
   static func who(_ exposure: Exposure) -> String {
     let process = exposure.listener.process.map { "\($0.name)[\($0.pid)]" }
     let network = exposure.network.map { "(\($0))" }

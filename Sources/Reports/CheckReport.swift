@@ -6,31 +6,31 @@ package import PolicyAnalysis
 package import PolicyLanguage
 internal import Ruleset
 
-/// What `check` found, in one policy file or in several.
+/// The result of `check`, for one or several policy files.
 package struct CheckReport {
-  /// Whether every policy is one.
+  /// Whether every policy is valid.
   package var isValid = true
-  /// Of all files, in their order.
+  /// The diagnostics of all files, in the order of the files.
   package var diagnostics: [Diagnostic] = []
-  /// Expectations that hold.
+  /// The number of expectations that hold.
   var passed = 0
-  /// Tests that do not hold.
+  /// The expectations that do not hold.
   package var failures: [PolicyTestRun.Failure] = []
-  /// Grants that no test goes by.
+  /// The number of grants that no test covers.
   var untouched = 0
-  /// Combinations of a source, a target and a service that some test goes by, and all that are granted.
+  /// Combinations of a source, a target and a service: those that a test covers, and all that are granted.
   var combinations = (touched: 0, all: 0)
 
-  /// The proofs that were asked for, each with the file that it is of.
+  /// The proofs that were requested, each with its file.
   package var proofs: [(file: String, proof: Proof)] = []
 
-  /// A report of nothing yet.
+  /// Creates an empty report.
   package init() {}
 
-  /// The most warnings of untouched grants that are told of one file.
+  /// The maximum number of warnings about grants without a test, for each file.
   private static let limit = 500
 
-  /// Takes in what the tests of a file's policy said; gives what there is to warn of.
+  /// Adds the test results of a file's policy. Returns the warnings about grants without a test.
   package mutating func add(_ run: PolicyTestRun, _ coverage: GrantCoverage, _ lines: SourceLines)
     -> [Diagnostic]
   {
@@ -45,7 +45,7 @@ package struct CheckReport {
       warnings.append(
         Diagnostic(
           severity: .warning, location: last.location,
-          message: "\(all.count - Self.limit) more grants that no test goes by are not shown",
+          message: "\(all.count - Self.limit) more grants that no test covers are not shown",
           help: nil, sourceLine: nil, length: 1))
     }
     diagnostics += warnings

@@ -3,20 +3,20 @@
 package import NetworkModel
 package import PolicyAnalysis
 
-/// A difference between two policies, as text, as JSON, and as Markdown for a pull request.
+/// The difference between two policies, as text, as JSON, and as Markdown for a pull request.
 package struct DifferenceReport {
   let old: String
   let new: String
   package let difference: SiteDifference
 
-  /// A value of these parts.
+  /// Creates a report from its parts.
   package init(old: String, new: String, difference: SiteDifference) {
     self.old = old
     self.new = new
     self.difference = difference
   }
 
-  /// Reaches that differ in one thing alone, on a line.
+  /// A line of the report: reaches that differ in only one property are merged into it.
   private struct Line: Hashable {
     var machines: [String]
     let to: String?
@@ -52,7 +52,7 @@ package struct DifferenceReport {
     return merged(merged(single, \.from), \.machines)
   }
 
-  /// Lines that differ in one list alone become one.
+  /// Merges lines that differ only in one list.
   private static func merged(_ lines: [Line], _ list: WritableKeyPath<Line, [String]>) -> [Line] {
     var places: [Line: Int] = [:]
     var result: [Line] = []
@@ -79,6 +79,7 @@ package struct DifferenceReport {
     return "\(reach.service) \(text)/\(reach.transport)"
   }
 
+  /// The maximum number of names in a list.
   private static let longest = 12
 
   private static func names(_ names: [String], _ separator: String) -> String {
@@ -91,15 +92,15 @@ package struct DifferenceReport {
 
   package var text: PrintableText {
     if difference.isEmpty {
-      return "Nothing that passes changes between \(old) and \(new).\n"
+      return "No difference: \(old) and \(new) let the same packets pass.\n"
     }
     var text: PrintableText = ""
     text += Self.section("Gained", Self.lines(difference.gained), mark: "!")
     text += Self.clear("May now leave in the clear", difference.clearTextGained, mark: "!")
     text += Self.section("Lost", Self.lines(difference.lost), mark: " ")
-    text += Self.clear("Leaves in the clear no more", difference.clearTextLost, mark: " ")
+    text += Self.clear("No longer leaves in the clear", difference.clearTextLost, mark: " ")
     text += "\(summary).\n"
-    if hasDanger { text += "! comes from outside every tunnel, or leaves one.\n" }
+    if hasDanger { text += "! comes from outside every tunnel, or leaves in the clear.\n" }
     return text
   }
 
@@ -144,20 +145,20 @@ package struct DifferenceReport {
   package var markdown: String {
     var text = "### Who can reach what: `\(Self.code(old))` → `\(Self.code(new))`\n\n"
     if difference.isEmpty {
-      return text + "Nothing that passes changes: both compile to rulesets with the same meaning.\n"
+      return text + "No difference: both compile to rulesets that let the same packets pass.\n"
     }
     text +=
       "**\(difference.gained.count) gained, \(difference.lost.count) lost** on "
       + "\(difference.changedMachines) machine\(difference.changedMachines == 1 ? "" : "s").\n"
     if hasDanger {
       text +=
-        "\n> ⚠️ Some of it comes from outside every tunnel, or may leave one: look at the marked lines.\n"
+        "\n> ⚠️ Some packets come from outside every tunnel, or may leave in the clear: check the marked lines.\n"
     }
     text += Self.markdown("Gained", Self.lines(difference.gained), mark: "⚠️")
     text += Self.markdown(
-      "May now leave in the clear: `encrypt` is lost", difference.clearTextGained, mark: "⚠️")
+      "May now leave in the clear: no longer covered by `encrypt`", difference.clearTextGained, mark: "⚠️")
     text += Self.markdown("Lost", Self.lines(difference.lost), mark: "")
-    text += Self.markdown("Leaves in the clear no more", difference.clearTextLost, mark: "")
+    text += Self.markdown("No longer leaves in the clear", difference.clearTextLost, mark: "")
     return text
   }
 
@@ -188,7 +189,7 @@ package struct DifferenceReport {
     return text
   }
 
-  /// A name in a table: nothing in it is markup (CommonMark 0.31, sections 2.4 and 2.5).
+  /// A name in a table, with all markup escaped (CommonMark 0.31, sections 2.4 and 2.5).
   private static func cell(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in PrintableText.of(text).unicodeScalars {
@@ -198,7 +199,7 @@ package struct DifferenceReport {
     return String(result)
   }
 
-  /// A name in a code span, which knows no escapes.
+  /// A name in a code span, which has no escapes: backticks are replaced.
   private static func code(_ text: String) -> String {
     String(String.UnicodeScalarView(PrintableText.of(text).unicodeScalars.map { $0 == "`" ? "'" : $0 }))
   }

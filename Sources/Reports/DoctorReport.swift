@@ -4,16 +4,16 @@ package import NetworkModel
 internal import PolicyAnalysis
 package import HostAnalysis
 
-/// A diagnosis, as text and as JSON.
+/// A diagnosis as text and as JSON.
 package struct DoctorReport {
-  /// The machine as which the host was looked at; nil without a policy.
+  /// The machine of the policy that this host is; nil without a policy.
   let machine: String?
   let policy: String?
   let digest: String?
   package let diagnosis: Diagnosis
   let notes: [String]
 
-  /// A value of these parts.
+  /// Creates a report from its parts.
   package init(machine: String?, policy: String?, digest: String?, diagnosis: Diagnosis, notes: [String]) {
     self.machine = machine
     self.policy = policy
@@ -22,7 +22,8 @@ package struct DoctorReport {
     self.notes = notes
   }
 
-  /// For people: the worst first, each with its fix on the next line; then what is well, then what was not looked at.
+  /// The report for people: the most severe findings first, each with its fix on the next line; then the checks that
+  /// passed; then the checks that were not made.
   package func text(_ style: FindingText.Style) -> PrintableText {
     let width = DoctorCheck.allCases.map(\.rawValue.count).max() ?? 0
     func line(
@@ -52,7 +53,7 @@ package struct DoctorReport {
     return text
   }
 
-  /// The checks that were not made, or not wholly.
+  /// The number of checks that were not made, or not completely.
   private var notMadeCount: Int { Set(diagnosis.notMade.map(\.check)).count }
 
   package var json: String {

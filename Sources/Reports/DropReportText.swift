@@ -4,15 +4,15 @@ public import NetworkModel
 public import PolicyAnalysis
 internal import PolicyLanguage
 
-/// Dropped packets as lines: for a journal, for a terminal, for programs.
+/// Formats dropped packets as lines for a journal, for a terminal, and for programs.
 public enum DropReportText {
-  /// One line without a line feed, which says all; the time is the journal's own.
+  /// One line with everything except the time, which the journal adds. It has no line feed.
   public static func journal(_ report: DropReport) -> PrintableText {
     let place = report.place.hasSuffix(":") ? "built in" : report.place
-    return "dropped \(what(report)), from \(report.zone): \(report.reason) (\(place)); \(way(report.remedy))"
+    return "dropped \(what(report)), from \(report.zone): \(report.reason) (\(place)); \(text(report.remedy))"
   }
 
-  /// Lines in columns, with a line feed at each end; nothing where there are none.
+  /// A table with a line for each report, each ended by a line feed; empty without reports.
   public static func aligned(_ reports: [DropReport]) -> PrintableText {
     var table = AlignedTable([
       .left("TIME"), .left("ZONE"), .left("FROM"), .left("TO"), .left("SERVICE"), .left("WHY"), .left("LINE"),
@@ -28,7 +28,7 @@ public enum DropReportText {
     return table.text()
   }
 
-  /// One object on one line, with a line feed at its end: schema `wgfence/log/1`.
+  /// One JSON object on one line, ended by a line feed: schema `wgfence/log/1`.
   public static func json(_ report: DropReport) -> String {
     JSONWriter.line { json in
       json.put("schema", "wgfence/log/1")
@@ -65,7 +65,7 @@ public enum DropReportText {
     }
   }
 
-  /// RFC 3339 in UTC, to the millisecond.
+  /// A time in RFC 3339 format, in UTC, with milliseconds. `micros` is in microseconds since 1970-01-01T00:00:00Z.
   static func time(_ micros: Int64) -> String {
     let seconds = max(0, micros) / 1_000_000
     func padded(_ number: Int64, _ width: Int) -> String {
@@ -79,7 +79,7 @@ public enum DropReportText {
 
   private static func what(_ report: DropReport) -> String {
     guard let transport = report.transport, let destination = report.destination else {
-      return "a packet that cannot be read"
+      return "a packet that cannot be parsed"
     }
     let port = report.port.map { " port \($0)" } ?? ""
     return
@@ -95,10 +95,10 @@ public enum DropReportText {
     }
   }
 
-  private static func way(_ remedy: DropReport.Remedy) -> String {
+  private static func text(_ remedy: DropReport.Remedy) -> String {
     switch remedy {
     case .grant(let line): "to allow: \(line)"
-    case .none(let why): "not to be allowed: \(why)"
+    case .none(let why): "cannot be allowed: \(why)"
     }
   }
 

@@ -6,7 +6,7 @@ package import PolicyLanguage
 internal import Ruleset
 internal import PacketWalk
 
-/// An explanation, as text that is read from top to bottom and as JSON.
+/// An explanation as text and as JSON.
 package struct ExplanationReport {
   let machine: String
   let question: Question
@@ -14,7 +14,7 @@ package struct ExplanationReport {
   let notes: [String]
   let isLive: Bool
 
-  /// A value of these parts.
+  /// Creates a report from its parts.
   package init(machine: String, question: Question, explanation: Explanation, notes: [String], isLive: Bool) {
     self.machine = machine
     self.question = question
@@ -27,25 +27,25 @@ package struct ExplanationReport {
 
   package func text(_ style: DiagnosticText.Style) -> PrintableText {
     var text: PrintableText = ""
-    var told: [(key: [String], packet: String)] = []
-    for way in explanation.ways {
-      let packet = "\(WalkText.text(way.packet)), from \(way.source) over \(way.zone)"
-      let key = way.hops.flatMap { hop in
+    var printed: [(key: [String], packet: String)] = []
+    for path in explanation.ways {
+      let packet = "\(WalkText.text(path.packet)), from \(path.source) over \(path.zone)"
+      let key = path.hops.flatMap { hop in
         [hop.machine, hop.because]
           + hop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
       }
-      // The same rules decide about it as about one before.
-      if let same = told.first(where: { $0.key == key }) {
-        text += "\(packet)\n  \(verdict(way.verdict, style)), by the same rules as \(same.packet)\n\n"
+      // If the same rules decided about an earlier packet, its steps are not printed again.
+      if let same = printed.first(where: { $0.key == key }) {
+        text += "\(packet)\n  \(verdict(path.verdict, style)), by the same rules as \(same.packet)\n\n"
         continue
       }
-      told.append((key, WalkText.text(way.packet)))
+      printed.append((key, WalkText.text(path.packet)))
       text += "\(packet)\n"
-      let isAlone = way.hops.allSatisfy { $0.machine == machine }
-      for hop in way.hops { text += self.text(hop, isAlone ? .without : .with) }
-      if let last = way.deciding {
+      let isAlone = path.hops.allSatisfy { $0.machine == machine }
+      for hop in path.hops { text += self.text(hop, isAlone ? .without : .with) }
+      if let last = path.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
-        text += "  \(verdict(way.verdict, style))\(place): \(Self.because(last))\n\n"
+        text += "  \(verdict(path.verdict, style))\(place): \(Self.because(last))\n\n"
       }
     }
     for note in notes { text += "note: \(note)\n" }
@@ -53,8 +53,8 @@ package struct ExplanationReport {
       let all = Set(explanation.ways.map(\.verdict))
       text +=
         all.count == 1
-        ? "\(explanation.ways.count) packets, all alike: \(verdict(explanation.verdict, style))\n"
-        : "\(explanation.ways.count) packets, not all alike: \(explanation.ways.count { $0.verdict == .accept }) accepted\n"
+        ? "\(explanation.ways.count) packets with the same verdict: \(verdict(explanation.verdict, style))\n"
+        : "\(explanation.ways.count) packets with different verdicts: \(explanation.ways.count { $0.verdict == .accept }) accepted\n"
     }
     return text
   }
@@ -70,7 +70,7 @@ package struct ExplanationReport {
     return style == .plain ? word : PrintableText.coloured(word, verdict == .accept ? .boldGreen : .boldRed)
   }
 
-  /// Whether a stop's steps stand under the name of its machine.
+  /// Whether the name of the machine is printed above the steps of a hop.
   private enum Heading {
     case with
     case without
@@ -85,7 +85,7 @@ package struct ExplanationReport {
     var table = AlignedTable([.left(), .left(), .left(), .left()])
     var counter: String?
     for (place, step) in hop.trace.steps.enumerated() {
-      // What a rule counts and what it decides is one line.
+      // The counter and the verdict of a rule are printed on one line.
       let next = hop.trace.steps.indices.contains(place + 1) ? hop.trace.steps[place + 1] : nil
       if case .counted(let name) = step.outcome, let next, next.source == step.source,
         next.chain == step.chain
@@ -96,7 +96,7 @@ package struct ExplanationReport {
       table.append(Self.cells(step, counter))
       counter = nil
     }
-    if hop.trace.steps.isEmpty { table.append(["", "", "no rule objects", ""]) }
+    if hop.trace.steps.isEmpty { table.append(["", "", "no rule matched; default accept", ""]) }
     return text + table.text(indent: heading == .without ? 2 : 4)
   }
 
@@ -110,7 +110,7 @@ package struct ExplanationReport {
     }
   }
 
-  /// Where, what the rule is, what it does, and where that comes from.
+  /// The cells of a step: hook, table and chain, outcome, and the rule's comment or text.
   private static func cells(_ step: TraceStep, _ counter: String?) -> [String] {
     let hook = step.base.map { hookName($0.hook) } ?? ""
     let table = step.table.isEmpty || step.table == Ruleset.tableName ? "" : "\(step.table) "
@@ -140,19 +140,19 @@ package struct ExplanationReport {
         }
       }
       object.array("packets") { array in
-        for way in explanation.ways {
+        for path in explanation.ways {
           array.object { object in
-            object.put("packet", WalkText.text(way.packet))
-            object.put("source", way.packet.source.description)
-            object.put("destination", way.packet.destination.description)
-            object.put("protocol", way.packet.transport.description)
-            object.put("port", way.packet.transport.hasPorts ? way.packet.destinationPort : nil)
-            object.put("from", way.source)
-            object.put("over", way.zone)
-            object.put("verdict", way.verdict.rawValue)
-            object.put("because", way.deciding?.because)
+            object.put("packet", WalkText.text(path.packet))
+            object.put("source", path.packet.source.description)
+            object.put("destination", path.packet.destination.description)
+            object.put("protocol", path.packet.transport.description)
+            object.put("port", path.packet.transport.hasPorts ? path.packet.destinationPort : nil)
+            object.put("from", path.source)
+            object.put("over", path.zone)
+            object.put("verdict", path.verdict.rawValue)
+            object.put("because", path.deciding?.because)
             object.array("stops") { array in
-              for hop in way.hops {
+              for hop in path.hops {
                 array.object { object in
                   object.put("machine", hop.machine)
                   object.put("role", hop.role.rawValue)

@@ -4,7 +4,7 @@ internal import NetworkModel
 internal import PolicyAnalysis
 internal import HostAnalysis
 
-/// How findings are shown on a terminal.
+/// Formats findings for a terminal.
 package enum FindingText {
   /// Whether colours are written.
   package enum Style {
@@ -13,13 +13,13 @@ package enum FindingText {
     case coloured
   }
 
-  /// The severity's word.
+  /// The name of a severity.
   static func severity(_ severity: FindingSeverity, _ style: Style) -> PrintableText {
     let word: PrintableText = "\(severity.rawValue)"
     return style == .coloured ? PrintableText.coloured(word, colour(severity)) : word
   }
 
-  /// A severity's colour.
+  /// The colour of a severity.
   static func colour(_ severity: FindingSeverity) -> PrintableText.Colour {
     switch severity {
     case .error: .boldRed

@@ -2,33 +2,33 @@
 
 internal import NetworkModel
 
-/// The text of a JSON document as far as it is written. Only ``JSONWriter`` drives it.
+/// The part of a JSON document that is already written. Only ``JSONWriter`` uses it.
 public struct JSONOutput: Sendable {
   private var bytes: [UInt8] = []
   private var depth = 0
-  /// Whether the innermost object or array has a member yet.
+  /// Whether the innermost object or array has no members yet.
   private var isEmpty = true
 
   private let layout: Layout
 
-  /// How members stand.
+  /// The layout of members.
   enum Layout: Sendable {
-    /// Each on a line of its own, indented.
+    /// Each member on its own line, indented.
     case indented
-    /// All on one line.
+    /// All members on one line.
     case line
   }
 
   init(_ layout: Layout = .indented) { self.layout = layout }
 
-  /// The text, handed over without a copy; an empty one stays here.
+  /// Moves the text out without a copy, and leaves an empty one.
   mutating func take() -> JSONOutput {
     var taken = JSONOutput(layout)
     swap(&taken, &self)
     return taken
   }
 
-  /// The text with a line feed at its end.
+  /// The document, ended by a line feed.
   consuming func document() -> String {
     bytes.append(UInt8(ascii: "\n"))
     return String(decoding: bytes, as: UTF8.self)
@@ -47,7 +47,7 @@ public struct JSONOutput: Sendable {
     isEmpty = false
   }
 
-  /// Goes to the place of the next member.
+  /// Writes what separates the next member from the one before.
   mutating func next() {
     if !isEmpty { bytes.append(UInt8(ascii: ",")) }
     let isFirst = isEmpty
@@ -67,11 +67,11 @@ public struct JSONOutput: Sendable {
 
   package mutating func number(_ digits: String) { bytes.append(contentsOf: digits.utf8) }
 
-  /// Quotes a text. Escaped is what RFC 8259 section 7 demands, and every other character that is not safe on a
-  /// terminal (`UnsafeCharacters`): the value that a reader gets is the same.
+  /// Appends a quoted string. It escapes what RFC 8259 section 7 requires, and every other character that is not safe
+  /// on a terminal (`UnsafeCharacters`). Readers get the same value.
   mutating func string(_ text: some StringProtocol) {
     bytes.append(UInt8(ascii: "\""))
-    // Most texts have nothing to escape, and are copied whole.
+    // Most texts have nothing to escape: they are copied in one step.
     func isPlain(_ byte: UInt8) -> Bool {
       byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
@@ -97,7 +97,7 @@ public struct JSONOutput: Sendable {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// `\u001b`: a UTF-16 code unit in four digits (a character beyond U+FFFF takes two).
+  /// Appends an escape such as `\u001b`: a UTF-16 code unit in four digits (characters beyond U+FFFF have two).
   private mutating func escape(_ unit: UInt16) {
     let digits = String(unit, radix: 16)
     bytes.append(contentsOf: #"\u"#.utf8)
@@ -106,19 +106,19 @@ public struct JSONOutput: Sendable {
   }
 }
 
-/// What stands in JSON as one token: texts, integers, truths, and optionals of them, whose nil is `null`.
+/// A value that is one token in JSON: strings, integers, Booleans, and optionals of these (nil is `null`).
 public protocol JSONScalar {
   /// Appends the token.
   func write(to output: inout JSONOutput)
 }
 
 extension String: JSONScalar {
-  /// Appends the text, quoted and escaped.
+  /// Appends the string, quoted and escaped.
   public func write(to output: inout JSONOutput) { output.string(self) }
 }
 
 extension Substring: JSONScalar {
-  /// Appends the text, quoted and escaped.
+  /// Appends the string, quoted and escaped.
   public func write(to output: inout JSONOutput) { output.string(self) }
 }
 

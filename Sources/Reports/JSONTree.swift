@@ -2,15 +2,15 @@
 
 internal import NetworkModel
 
-/// A JSON value as a value: what is put together first and written afterwards.
+/// A JSON value in memory, which is built first and written afterwards.
 package indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-  /// A text.
+  /// A string.
   case text(String)
   /// An integer.
   case number(Int)
-  /// A truth.
+  /// A Boolean.
   case truth(Bool)
   /// An array.
   case list([JSONTree])
@@ -23,15 +23,15 @@ package indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, Expressibl
   package init(arrayLiteral elements: JSONTree...) { self = .list(elements) }
   package init(dictionaryLiteral elements: (String, JSONTree)...) { self = .object(elements) }
 
-  /// An array of texts.
+  /// An array of strings.
   static func texts(_ texts: some Sequence<String>) -> JSONTree { .list(texts.map { .text($0) }) }
 
-  /// This object, with further members behind its own.
+  /// This object, with further members appended; a value that is not an object is returned unchanged.
   func with(_ members: [(String, JSONTree)]) -> JSONTree {
     if case .object(let own) = self { .object(own + members) } else { self }
   }
 
-  /// The whole as a document: empty for what is no object.
+  /// The value as a document; empty if it is not an object.
   package var document: String {
     guard case .object(let members) = self else { return "" }
     return JSONWriter.object { Self.write(members, to: &$0) }

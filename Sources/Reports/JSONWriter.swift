@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Writes JSON (RFC 8259) as it goes: pretty-printed with two spaces, members in the order that they are put, the same
-/// bytes for the same calls. Nothing is quoted or closed by hand: an object or array is a closure's whole life.
+/// A streaming writer of JSON (RFC 8259): indented by two spaces, members in the order of the calls, the same bytes
+/// for the same calls. Quoting and closing brackets are automatic: an object or array is open while its closure runs.
 ///
 ///     let text = JSONWriter.object { json in
 ///       json.put("schema", "wgfence/audit/1")
@@ -10,24 +10,24 @@
 ///       }
 ///     }
 ///
-/// Names are not checked for being unique. Numbers are integers, in full: readers that hold them as doubles lose what is
-/// beyond 2^53.
+/// Names are not checked for duplicates. Numbers are integers and are written in full: readers that use doubles lose
+/// precision beyond 2^53.
 public enum JSONWriter {
-  /// A document that is one object, with a line feed at its end.
+  /// Writes a document that is one object, ended by a line feed.
   public static func object<E: Error>(_ body: (inout Object) throws(E) -> Void) throws(E) -> String {
     var object = Object(output: JSONOutput())
     try body(&object)
     return object.finish().document()
   }
 
-  /// An object on one line, with a line feed at its end: a line of JSON Lines.
+  /// Writes an object on one line, ended by a line feed: a line of JSON Lines.
   public static func line<E: Error>(_ body: (inout Object) throws(E) -> Void) throws(E) -> String {
     var object = Object(output: JSONOutput(.line))
     try body(&object)
     return object.finish().document()
   }
 
-  /// A document that is one array, with a line feed at its end.
+  /// Writes a document that is one array, ended by a line feed.
   public static func array<E: Error>(_ body: (inout Array) throws(E) -> Void) throws(E) -> String {
     var array = Array(output: JSONOutput())
     try body(&array)
@@ -48,19 +48,19 @@ public enum JSONWriter {
       return output.take()
     }
 
-    /// A member that is a text, a number, a truth, or null where there is none.
+    /// Appends a member that is a string, a number, a Boolean, or null if the value is nil.
     public mutating func put(_ name: String, _ value: some JSONScalar) {
       begin(name)
       value.write(to: &output)
     }
 
-    /// A member that is null.
+    /// Appends a member that is null.
     public mutating func null(_ name: String) {
       begin(name)
       output.literal("null")
     }
 
-    /// A member that is an object.
+    /// Appends a member that is an object.
     public mutating func object<E: Error>(_ name: String, _ body: (inout Object) throws(E) -> Void) throws(E)
     {
       begin(name)
@@ -69,7 +69,7 @@ public enum JSONWriter {
       try body(&child)
     }
 
-    /// A member that is an array.
+    /// Appends a member that is an array.
     public mutating func array<E: Error>(_ name: String, _ body: (inout Array) throws(E) -> Void) throws(E) {
       begin(name)
       var child = Array(output: output.take())
@@ -77,7 +77,7 @@ public enum JSONWriter {
       try body(&child)
     }
 
-    /// A member that is an array of texts, numbers or truths.
+    /// Appends a member that is an array of strings, numbers or Booleans.
     public mutating func put(_ name: String, each values: some Sequence<some JSONScalar>) {
       array(name) { array in
         for value in values { array.put(value) }
@@ -105,13 +105,13 @@ public enum JSONWriter {
       return output.take()
     }
 
-    /// An element that is a text, a number, a truth, or null where there is none.
+    /// Appends an element that is a string, a number, a Boolean, or null if the value is nil.
     public mutating func put(_ value: some JSONScalar) {
       output.next()
       value.write(to: &output)
     }
 
-    /// An element that is an object.
+    /// Appends an element that is an object.
     public mutating func object<E: Error>(_ body: (inout Object) throws(E) -> Void) throws(E) {
       output.next()
       var child = Object(output: output.take())
@@ -119,7 +119,7 @@ public enum JSONWriter {
       try body(&child)
     }
 
-    /// An element that is an array.
+    /// Appends an element that is an array.
     public mutating func array<E: Error>(_ body: (inout Array) throws(E) -> Void) throws(E) {
       output.next()
       var child = Array(output: output.take())

@@ -2,25 +2,26 @@
 
 internal import PolicyLanguage
 
-/// What an editor shows of each map and key of the language.
+/// The descriptions that an editor shows for each map and key of the language.
 extension PolicySchema {
-  /// What a map is, in a sentence or two.
+  /// The description of a map, in one or two sentences.
   static func words(for map: LanguageMap) -> String {
     switch map {
     case .policy:
-      "A policy of wgfence: every machine of a site, and who may reach what on it. What no line allows is dropped."
+      "A policy of wgfence: every machine of a site, and who may reach what on it. Traffic that no line allows is dropped."
     case .tunnel: "A WireGuard interface that exists on the hosts."
     case .machine: "A peer of a tunnel."
     case .zone: "Interfaces of this machine that are treated alike."
-    case .listFile: "A list in a file: one prefix a line, # begins a comment."
-    case .grant: "A grant: these sources may reach these services there."
-    case .failsafe: "A grant that holds in every state: no policy yet, a broken one, panic."
-    case .encryption: "Traffic between these machines travels inside the tunnel or not at all."
-    case .test: "What must hold, tried by 'wgfence check' on the compiled rules of every machine on the way."
+    case .listFile: "A list in a file: one prefix per line, # begins a comment."
+    case .grant: "A grant: these sources may reach these services on these targets."
+    case .failsafe: "A grant that holds in every state: no policy, an invalid policy, panic."
+    case .encryption: "Traffic between these machines is allowed only inside the tunnel."
+    case .test:
+      "What must, or must not, be reachable. 'wgfence check' tests it with the compiled rules of every machine on the path."
     }
   }
 
-  /// A key's value and its text; nil for a key that the map does not have.
+  /// The schema of a key's value, with its description; nil for a key that the map does not have.
   static func property(_ key: String, of map: LanguageMap) -> JSONTree? {
     guard let (text, value) = described(key, of: map) else { return nil }
     let description: JSONTree = ["description": .text(text)]
@@ -38,8 +39,8 @@ extension PolicySchema {
       switch key {
       case "file":
         (
-          "The file's path, from the policy's folder. It is reviewed with the policy, in git too.",
-          text(Pattern.file, expected: "a path beside the policy")
+          "The path of the file, relative to the policy's folder. It is in git and reviewed with the policy.",
+          text(Pattern.file, expected: "a path inside the policy's folder")
         )
       default: nil
       }
@@ -47,7 +48,7 @@ extension PolicySchema {
     case .encryption:
       switch key {
       case "between": ("Two or more machines, or groups of them. Each pair is protected.", members)
-      case "tunnel": ("The tunnel that they are to use; it needs 'listen'.", tunnelName)
+      case "tunnel": ("The tunnel that they must use; it needs 'listen'.", tunnelName)
       default: nil
       }
     case .test: test(key)
@@ -64,19 +65,19 @@ extension PolicySchema {
       )
     case "machines":
       (
-        "Every machine, by name. A machine enforces its own part where its host name (or --machine) is this name.",
+        "Every machine, by name. A host enforces the part of the machine whose name is its host name (or --machine).",
         names(Pattern.name, Self.map(.machine), except: builtInZones).with([("minProperties", 1)])
       )
     case "groups":
       ("Names for lists of machines and other groups.", names(Pattern.name, members, except: builtInZones))
     case "services":
       (
-        "Services of your own, beside the catalogue; a name of the catalogue may be defined anew.",
+        "Your own services, in addition to the built-in catalogue; names of the catalogue can be redefined.",
         names(Pattern.name, oneOrMore(aService), except: reservedServices)
       )
     case "lists":
       (
-        "Named prefixes, in place or in a file.",
+        "Named lists of prefixes, in place or in a file.",
         names(
           Pattern.name,
           ["anyOf": [prefix, list(of: prefix), Self.map(.listFile)]], except: builtInZones)
@@ -86,18 +87,22 @@ extension PolicySchema {
         "Lists whose sources are dropped first, on every zone that is not a tunnel.",
         ["anyOf": [listName, list(of: listName)]]
       )
-    case "allow": ("The grants. What no line allows is dropped.", list(of: Self.map(.grant)))
+    case "allow": ("The grants. Traffic that no line allows is dropped.", list(of: Self.map(.grant)))
     case "encrypt":
       (
-        "Machines whose traffic with each other travels inside a tunnel or not at all, in both directions.",
+        "Machines whose traffic with each other is allowed only inside a tunnel, in both directions.",
         list(of: Self.map(.encryption))
       )
     case "failsafe":
       (
-        "Grants that hold in every state: leave yourself a way in, such as ssh from your own machine.",
+        "Grants that hold in every state. Keep your own access here, such as ssh from your own machine.",
         list(of: Self.map(.failsafe))
       )
-    case "tests": ("What must hold, whoever edits the lines above.", list(of: Self.map(.test)))
+    case "tests":
+      (
+        "What must, or must not, be reachable, whatever changes in the lines above.",
+        list(of: Self.map(.test))
+      )
     default: nil
     }
   }
@@ -107,7 +112,7 @@ extension PolicySchema {
     case "prefixes": ("The addresses inside the tunnel.", oneOrMore(prefix))
     case "listen":
       (
-        "WireGuard's UDP port. It is let in from anywhere: WireGuard answers nobody it does not know.",
+        "WireGuard's UDP port. It is open to every source: WireGuard answers only known peers.",
         [
           "type": ["integer", "string"], "minimum": 1, "maximum": 65535,
           "pattern": .text("^(?:\(Pattern.port))$"),
@@ -123,12 +128,12 @@ extension PolicySchema {
     switch key {
     case "addresses":
       (
-        "Its exact addresses, by tunnel. Only a machine that has one can be named in 'from'.",
+        "Its exact addresses, by tunnel. Only a machine that has an address can be named in 'from'.",
         names(Pattern.tunnel, oneOrMore(address))
       )
     case "endpoint":
       (
-        "Its public address or addresses, never a host name; 'live' follows the peer (needs 'key'). None if it roams.",
+        "Its public address or addresses, never a host name; 'live' follows the peer (needs 'key'). Omit it for a roaming machine.",
         ["anyOf": [["const": "live"], address, ["type": "array", "minItems": 1, "items": address]]]
       )
     case "key":
@@ -139,7 +144,7 @@ extension PolicySchema {
     case "subnets": ("Prefixes behind it that others reach through the tunnel.", oneOrMore(prefix))
     case "zones":
       (
-        "Its zones, by name. 'internet' is whatever no zone or tunnel claims; 'containers' is Docker's bridges.",
+        "Its zones, by name. 'internet' is every interface that no zone or tunnel claims; 'containers' is Docker's bridges.",
         names(Pattern.name, Self.map(.zone), except: [Zone.internet])
       )
     default: nil
@@ -155,7 +160,7 @@ extension PolicySchema {
       )
     case "prefixes":
       (
-        "The sources that may appear there. Needed to grant to the zone, or from it elsewhere.",
+        "The sources that are accepted there. Required for MACHINE.ZONE in 'to' or 'from'.",
         oneOrMore(prefix)
       )
     default: nil
@@ -166,25 +171,25 @@ extension PolicySchema {
     switch key {
     case "to":
       (
-        "A machine or group; or what a machine routes: MACHINE.ZONE, or a prefix of its subnets. Or a list of these.",
+        "A machine or group; or hosts behind a machine: MACHINE.ZONE, or a prefix of its subnets. Or a list of these.",
         oneOrMore(target)
       )
     case "services":
-      ("What may be reached: services by name, or written as 8080/tcp.", oneOrMore(aService))
+      ("The services that may be reached, by name, or written as 8080/tcp.", oneOrMore(aService))
     case "from":
       (
-        "Who may: a machine or group (by tunnel address, on the tunnel alone), a tunnel, a zone of the target, "
+        "The sources: a machine or group (by tunnel address, on the tunnel only), a tunnel, a zone of the target, "
           + "MACHINE.ZONE, a list, a prefix (not on tunnels). Or a list of these.",
         oneOrMore(source)
       )
     case "because":
       (
-        "Why, in one line: kept in comments and reports.",
+        "The reason, in one line. It is shown in nft comments and reports.",
         ["type": ["string", "number", "boolean"], "pattern": .text("^(?:\(Pattern.oneLine))$")]
       )
     case "until":
       (
-        "The last day on which it holds (UTC). Warned of 30 days before; afterwards no longer compiled.",
+        "The last day of the grant (UTC). 'wgfence check' warns from 30 days before; after it, the grant is not compiled.",
         text(Pattern.date, expected: "a date like 2027-06-30")
       )
     default: nil
@@ -194,15 +199,17 @@ extension PolicySchema {
   private static func test(_ key: String) -> (String, JSONTree)? {
     let expectation: JSONTree = ["anyOf": [["const": "all"], aService, list(of: orAll)]]
     return switch key {
-    case "from": ("Who asks: like 'from' of a grant.", oneOrMore(source))
-    case "to": ("Who is asked: like 'to' of a grant.", oneOrMore(target))
+    case "from": ("The sources, as in 'from' of a grant.", oneOrMore(source))
+    case "to": ("The targets, as in 'to' of a grant.", oneOrMore(target))
     case "over":
       (
-        "The zone or tunnel over which the packet comes. Without it a machine comes over its tunnel, a zone over itself.",
+        "The zone or tunnel over which the packet arrives. Default: for a machine its tunnel, for a zone the zone itself.",
         text(Pattern.name, Pattern.tunnel, expected: "the name of a zone or tunnel")
       )
-    case "allow": ("What must be let in: services, or 'all' that any line names.", expectation)
-    case "deny": ("What must not be let in: services, or 'all' that any line names.", expectation)
+    case "allow":
+      ("The services that must be let in; 'all' means every service that any line names.", expectation)
+    case "deny":
+      ("The services that must not be let in; 'all' means every service that any line names.", expectation)
     default: nil
     }
   }
@@ -226,7 +233,7 @@ extension PolicySchema {
       [
         "enum": .texts(builtInZones),
         "enumDescriptions": [
-          "whatever arrives on interfaces that no zone or tunnel claims", "Docker's bridges of the machine",
+          "packets on interfaces that no zone or tunnel claims", "Docker's bridges on the machine",
         ],
       ],
       text(

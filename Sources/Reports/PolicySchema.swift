@@ -3,15 +3,15 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// The JSON Schema of the language, for editors: what completes, explains and checks a policy while it is typed.
+/// The JSON Schema of the language. With it, editors complete, explain and check a policy while it is typed.
 ///
-/// It is made from the decoder's own words (``LanguageMap``, ``ServiceCatalogue``) and says the form of a policy alone:
-/// what names mean, and whether they fit together, is told by the decoder. Whatever the decoder takes, the schema takes,
-/// but for names that YAML itself reads as another type (`true`, `null`). Draft-07, since the language server that
-/// editors use for YAML understands that and no later one in full. Each key's text stands beside it without a `$ref`,
-/// beside which draft-07 would not read it.
+/// It is generated from the decoder's own tables (``LanguageMap``, ``ServiceCatalogue``) and describes only
+/// the form of a policy. The decoder checks what names mean and whether they fit together. The schema accepts
+/// everything that the decoder accepts, except names that YAML itself reads as another type (`true`, `null`).
+/// The schema is draft-07, the newest one that the YAML language server of editors supports completely. A key
+/// has its description next to its schema and not next to a `$ref`, where draft-07 would ignore it.
 public enum PolicySchema {
-  /// The schema's text, as `docs/policy-1.schema.json` holds it.
+  /// The text of the schema, equal to `docs/policy-1.schema.json`.
   public static var text: String { schema.document }
 
   private static var schema: JSONTree {
@@ -23,7 +23,7 @@ public enum PolicySchema {
     return root.with(members(of: .policy)).with([("definitions", ["service": service])])
   }
 
-  /// A map of the language.
+  /// The schema of a map of the language.
   static func map(_ map: LanguageMap) -> JSONTree { .object(members(of: map)) }
 
   private static func members(of map: LanguageMap) -> [(String, JSONTree)] {
@@ -44,14 +44,14 @@ public enum PolicySchema {
     return members + [("properties", .object(properties))]
   }
 
-  /// A map from names of this form to something.
+  /// The schema of a map from names of this form to values.
   static func names(_ pattern: String, _ values: JSONTree, except taken: [String] = []) -> JSONTree {
     var form: [(String, JSONTree)] = [("pattern", .text("^(?:\(pattern))$"))]
     if !taken.isEmpty { form.append(("not", ["enum": .texts(taken)])) }
     return ["type": "object", "propertyNames": .object(form), "additionalProperties": values]
   }
 
-  /// A text of one of these forms.
+  /// The schema of a text that matches one of these patterns.
   package static func text(_ patterns: String..., expected: String) -> JSONTree {
     [
       "type": "string", "pattern": .text("^(?:\(patterns.joined(separator: "|")))$"),
@@ -59,15 +59,16 @@ public enum PolicySchema {
     ]
   }
 
-  /// One of something, or a list of them.
+  /// The schema of one item, or of a list of items that is not empty.
   static func oneOrMore(_ item: JSONTree) -> JSONTree {
     ["anyOf": [item, ["type": "array", "minItems": 1, "items": item]]]
   }
 
-  /// A list of something, which may be empty.
+  /// The schema of a list of items, which can be empty.
   static func list(of item: JSONTree) -> JSONTree { ["type": "array", "items": item] }
 
-  /// A service by its name, the catalogue's ones to choose from, or written in place.
+  /// The schema of a service, by name or written in place. The names of the catalogue are listed, so editors
+  /// offer them.
   private static var service: JSONTree {
     let known =
       ServiceCatalogue.services.map { ($0.name, $0.ports.map(Self.text).joined(separator: ", ")) }
@@ -98,7 +99,8 @@ public enum PolicySchema {
     }
   }
 
-  /// Forms of the language's words, in what regular expressions of JSON Schema (ECMA 262) and of Swift share.
+  /// Patterns of the language's words, in the common subset of the regular expressions of JSON Schema (ECMA
+  /// 262) and Swift.
   enum Pattern {
     static let name = "[A-Za-z][A-Za-z0-9_-]{0,62}"
     static let tunnel = "[A-Za-z0-9_=+.-]{1,15}"
@@ -107,14 +109,14 @@ public enum PolicySchema {
       "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
     private static let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
     private static let ipv4 = #"(?:\#(octet)\.){3}\#(octet)"#
-    /// Rough: the decoder knows better.
+    /// Approximate: the decoder checks the exact form.
     private static let ipv6 = "[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
     static let address = "\(ipv4)|\(ipv6)"
     static let prefix =
       "\(ipv4)(?:/(?:3[0-2]|[12]?[0-9]))?|\(ipv6)(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
     static let date = "(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     static let key = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
-    /// Beside the policy: relative, and nowhere upwards.
+    /// Inside the policy's folder: a relative path without `..`.
     static let file = #"(?!/)(?!(?:.*/)?\.\.(?:/.*)?$).+"#
     static let oneLine = #"[^\n]+\s*"#
   }

@@ -5,7 +5,7 @@ internal import PacketWalk
 package import PolicyAnalysis
 internal import Ruleset
 
-/// A proof, as text and as JSON.
+/// A proof as text and as JSON.
 package enum ProofReport {
   package static func text(_ proof: Proof, path: String) -> PrintableText {
     var text = proof.counterExamples.map { example in
@@ -14,7 +14,7 @@ package enum ProofReport {
         + "    on       \(example.machine), at \(example.chain)\n"
         + "    packet   \(WalkText.full(example.packet))\n"
       for step in example.trace.steps { text += "    step     \(WalkText.text(step))\n" }
-      text += "    should   \(example.expected)\n    does     \(example.found)\n"
+      text += "    expected \(example.expected)\n    found    \(example.found)\n"
       return text
     }.joined()
     if proof.counterExamples.isEmpty {
@@ -30,10 +30,10 @@ package enum ProofReport {
     return text
   }
 
-  /// Why a ruleset is not put in force, in one line.
+  /// The reason why a ruleset is not loaded, in one line.
   package static func refusal(_ proof: Proof, machine: String) -> String {
     "the ruleset compiled for '\(machine)' does not do what the policy says: "
-      + "\(count(proof.counterExamples.count, "counter-example")). This is a fault of wgfence: please report it with the policy"
+      + "\(count(proof.counterExamples.count, "counter-example")). This is a bug in wgfence: please report it with the policy"
   }
 
   private static func count(_ number: Int, _ what: String) -> String {

@@ -3,7 +3,7 @@
 internal import NetworkModel
 internal import PolicyAnalysis
 
-/// Openings as reports have them.
+/// Temporary grants in reports.
 extension TemporaryGrant {
   /// `postgres in internet from 198.51.100.0/24 for 12 min more; eric: the migration`
   package var line: String {
@@ -12,7 +12,7 @@ extension TemporaryGrant {
       "\(services.joined(separator: ", ")) in \(zone) from \(sources) for \(remaining) more; \(who): \(because)"
   }
 
-  /// The keys of an opening.
+  /// Writes the members of a temporary grant.
   package func put(in object: inout JSONWriter.Object) {
     object.put("zone", zone)
     object.put("from", each: sources.map(\.description))

@@ -5,19 +5,19 @@ internal import PacketWalk
 public import PolicyAnalysis
 public import PolicyLanguage
 
-/// Writes tests that do not hold for people: each with the packet that shows it, the packet's way step by step, what
-/// decided, and what would make it hold.
+/// Formats failed tests for people: each with a packet that shows the failure, the steps of its walk, what decided,
+/// and a change that would make the test pass.
 public struct TestFailureText: Sendable {
   private let style: DiagnosticText.Style
   private let lines: SourceLines?
 
-  /// A writer in this style, which shows the lines of the policy where it has them.
+  /// Creates a formatter. It shows the lines of the policy if `lines` has them.
   public init(style: DiagnosticText.Style = .plain, lines: SourceLines?) {
     self.style = style
     self.lines = lines
   }
 
-  /// All of these, one after another, each line ended.
+  /// The failures as text, one after another, each line ended by a line feed.
   public func render(_ failures: [PolicyTestRun.Failure]) -> PrintableText {
     failures.map { render($0) }.joined()
   }
@@ -43,11 +43,11 @@ public struct TestFailureText: Sendable {
   private func label(_ label: String) -> PrintableText {
     let padding = String(repeating: " ", count: max(1, 10 - label.utf8.count))
     if style == .plain || label.isEmpty { return "\(label)\(padding)" }
-    // The way out is what one looks for.
+    // The fix is highlighted.
     return "\(PrintableText.coloured("\(label)", label == "to pass" ? .boldGreen : .blue))\(padding)"
   }
 
-  /// A way, step by step, in columns.
+  /// The steps of a walk, in columns.
   private static func steps(_ trace: Trace?) -> [String] {
     var table = AlignedTable([.left(), .left(), .left()])
     for step in trace?.steps ?? [] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Netlink attributes in bytes that were kept as they were read (`Expression.opaque`), as a sequence of type and value.
-/// Length and type are of 16 bits in host order, a value is padded to 4 bytes. Source: `struct nlattr` of
+/// The netlink attributes in raw bytes (`Expression.opaque`), as a sequence of type and value. Length and
+/// type are 16 bits each in host order; a value is padded to 4 bytes. Source: `struct nlattr` of
 /// `linux/netlink.h`.
 package struct AttributeBytes: Sequence, IteratorProtocol {
   private let bytes: ArraySlice<UInt8>
@@ -12,7 +12,7 @@ package struct AttributeBytes: Sequence, IteratorProtocol {
     place = 0
   }
 
-  /// The next attribute; nil at the end, or where the rest is none.
+  /// The next attribute; nil at the end, or if the remaining bytes are not an attribute.
   package mutating func next() -> (type: UInt16, value: [UInt8])? {
     guard let length = bytes.hostUInt16(place), let type = bytes.hostUInt16(place + 2), length >= 4,
       place + Int(length) <= bytes.count
@@ -65,7 +65,7 @@ extension Collection<UInt8> where Index == Int {
     return UInt16(high) << 8 | UInt16(low)
   }
 
-  /// So many bytes from an offset.
+  /// `length` bytes from an offset.
   package func bytes(_ offset: Int, _ length: Int) -> [UInt8]? {
     guard offset >= 0, offset + length <= count else { return nil }
     return (0..<length).map { self[startIndex + offset + $0] }
@@ -76,13 +76,13 @@ extension Collection<UInt8> where Index == Int {
 package enum HostOrder {
   package static let isLittle = 1.littleEndian == 1
 
-  /// The bytes of a number as they lie in memory.
+  /// The bytes of a number in the machine's byte order.
   package static func bytes(_ number: UInt32) -> [UInt8] {
     let big = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> UInt32($0)) }
     return isLittle ? big.reversed() : big
   }
 
-  /// The bytes of a number as they lie in memory.
+  /// The bytes of a number in the machine's byte order.
   package static func bytes(_ number: UInt16) -> [UInt8] {
     let big = [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
     return isLittle ? big.reversed() : big

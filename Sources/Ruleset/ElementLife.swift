@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// How long an element of a set has to live, and what is said of it. The kernel takes it out itself when its time is
-/// over, whatever has become of who put it in.
+/// The lifetime of a set element, and its comment. The kernel removes the element itself when its time is
+/// over, even if the process that added it is gone.
 public struct ElementLife: Sendable, Hashable {
-  /// The whole of its life in milliseconds (`NFTA_SET_ELEM_TIMEOUT`); at least 1.
+  /// The total lifetime in milliseconds (`NFTA_SET_ELEM_TIMEOUT`); at least 1.
   public var timeout: UInt64
-  /// What is left of it in milliseconds (`NFTA_SET_ELEM_EXPIRATION`); as long as the whole where it was never in a kernel.
+  /// The remaining lifetime in milliseconds (`NFTA_SET_ELEM_EXPIRATION`); equal to the total if the element
+  /// was never in a kernel.
   public var remaining: UInt64
-  /// Its comment, in the element's user data (`NFTNL_UDATA_SET_ELEM_COMMENT`); empty where it has none.
+  /// Its comment, in the element's user data (`NFTNL_UDATA_SET_ELEM_COMMENT`); empty if it has none.
   public var comment: String
 
-  /// A life that begins now. The kernel rounds it to its ticks.
+  /// A lifetime that begins now. The kernel rounds it to its ticks.
   public init(timeout: UInt64, comment: String) {
     self.timeout = max(timeout, 1)
     remaining = self.timeout
@@ -19,7 +20,7 @@ public struct ElementLife: Sendable, Hashable {
 }
 
 extension ElementLife {
-  /// The attributes of an element that say it, as they go to the kernel.
+  /// The netlink attributes of an element for its lifetime and comment, as sent to the kernel.
   var attributes: [UInt8] {
     var bytes = Self.attribute(
       NFT.Attribute.elementTimeout, (0..<8).reversed().map { UInt8(truncatingIfNeeded: timeout >> ($0 * 8)) })
@@ -38,7 +39,7 @@ extension ElementLife {
 }
 
 extension SetElements {
-  /// The life of a record; nil where it has no end.
+  /// The lifetime of a record; nil if it has no timeout.
   public func life(_ index: Int) -> ElementLife? {
     guard case .opaque(_, let bytes)? = value(index) else { return nil }
     let attributes = AttributeBytes(bytes)
@@ -52,13 +53,13 @@ extension SetElements {
     return life
   }
 
-  /// The elements without an end of their own: those that are what a ruleset says.
+  /// The elements without a timeout: those that belong to the ruleset.
   public var lasting: SetElements {
     let places = (0..<count).filter { life($0) == nil }
     return places.count == count ? self : picked(places)
   }
 
-  /// The elements that end by themselves, as they are put in again: with what is left of their lives.
+  /// The elements with a timeout, as they are added again: with their remaining lifetimes.
   public var carried: SetElements {
     let places = (0..<count).filter { life($0) != nil }
     let timed = picked(places)

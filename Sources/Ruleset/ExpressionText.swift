@@ -2,9 +2,9 @@
 
 internal import NetworkModel
 
-/// A table as the kernel executes it, in words: chains, rules and their expressions, sets and their elements.
+/// A table as text, as the kernel executes it: chains, rules and their expressions, sets and their elements.
 public enum ExpressionText {
-  /// The whole table, with a line for each rule and each element. Bytes are hexadecimal, in the order of memory.
+  /// The whole table, with one line for each rule and each element. Bytes are hexadecimal, in memory order.
   public static func text(_ table: KernelTable) -> String {
     var lines = ["table \(table.name) family \(table.family) flags \(table.flags)"]
     for object in table.objects { lines.append("object \(object.name) type \(object.type)") }

@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 
-/// How the bytes of a register are written for a person.
+/// How the bytes of a register are printed.
 package enum ValueFormat: Sendable {
   case hex
   /// A number in the machine's byte order.
@@ -10,7 +10,7 @@ package enum ValueFormat: Sendable {
   /// A number in network order.
   case network
   case address
-  /// An interface's name; one without its zero at the end is the beginning of many.
+  /// An interface name; without a terminating zero it is the beginning of names and is printed with `*`.
   case name
   case transport
   case states
@@ -50,7 +50,7 @@ package enum ValueFormat: Sendable {
   }
 }
 
-/// What an expression loads, in the words of nft.
+/// What an expression loads, in nft's syntax.
 package enum FieldNames {
   package static func meta(_ key: UInt32) -> (name: String, format: ValueFormat) {
     switch key {

@@ -2,24 +2,24 @@
 
 /// A table as the kernel has it, or is to have it: the value that is compared, planned, walked and written.
 public struct KernelTable: Sendable, Hashable {
-  /// `NFPROTO_INET` and its kin, of `linux/netfilter.h`.
+  /// `NFPROTO_INET` or another `NFPROTO_…` of `linux/netfilter.h`.
   public var family: UInt8
-  /// Its name, unique among its kind in its table.
+  /// Its name, unique in its family.
   public var name: String
   /// `NFT_TABLE_F_…`
   public var flags: UInt32
   /// User data of the table: type-length-value, type 0 the comment.
   public var userdata: [UInt8]
-  /// In the order in which they were made.
+  /// In order of creation.
   public var chains: [KernelChain]
-  /// In the order in which they were made; anonymous sets included when read.
+  /// In order of creation; includes anonymous sets if it was read from the kernel.
   public var sets: [KernelSet]
-  /// In the order in which they were made.
+  /// In order of creation.
   public var objects: [KernelObject]
-  /// What else the kernel said of the table that this model has no place for (flowtables), by name.
+  /// The names of parts that the kernel reported and that this model cannot represent (flowtables).
   public var unknown: [String]
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(
     family: UInt8, name: String, flags: UInt32 = 0, userdata: [UInt8] = [], chains: [KernelChain] = [],
     sets: [KernelSet] = [], objects: [KernelObject] = [], unknown: [String] = []
@@ -44,7 +44,7 @@ public struct KernelChain: Sendable, Hashable {
   /// Its rules, in the order in which a packet meets them.
   public var rules: [KernelRule]
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(name: String, base: BaseChain?, rules: [KernelRule]) {
     self.name = name
     self.base = base
@@ -60,12 +60,12 @@ public struct BaseChain: Sendable, Hashable {
   public var priority: Int32
   /// `filter`, `nat` or `route`.
   public var type: String
-  /// What befalls a packet that no rule decides.
+  /// What happens to a packet that no rule decides.
   public var policy: BasePolicy
   /// The device of a netdev or ingress chain.
   public var device: String?
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(
     hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil
   ) {
@@ -83,23 +83,24 @@ public enum BasePolicy: UInt32, Sendable, Hashable {
   case accept = 1
 }
 
-/// A rule as the kernel has it. Two rules are equal where they do and say the same: the handle does not count.
+/// A rule as the kernel has it. Two rules are equal if they have the same effect and comment: the handle does
+/// not count.
 public struct KernelRule: Sendable, Hashable {
   /// What the kernel executes, in order.
   public var expressions: [Expression]
   /// User data of the rule: type-length-value, type 0 the comment with its terminating zero.
   public var userdata: [UInt8]
-  /// The kernel's number for it; 0 where it was not read from the kernel.
+  /// The kernel's number for it; 0 if it was not read from the kernel.
   public var handle: UInt64
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(expressions: [Expression], userdata: [UInt8] = [], handle: UInt64 = 0) {
     self.expressions = expressions
     self.userdata = userdata
     self.handle = handle
   }
 
-  /// Whether both do and say the same.
+  /// Whether expressions and user data are equal.
   public static func == (left: Self, right: Self) -> Bool {
     left.expressions == right.expressions && left.userdata == right.userdata
   }
@@ -110,7 +111,7 @@ public struct KernelRule: Sendable, Hashable {
     hasher.combine(userdata)
   }
 
-  /// The comment, where there is one.
+  /// The comment; nil if it has none.
   public var comment: String? { Userdata.text(type: 0, in: userdata) }
 }
 
@@ -120,9 +121,9 @@ public struct KernelSet: Sendable, Hashable {
   public var name: String
   /// `NFT_SET_…` flags.
   public var flags: UInt32
-  /// nft's datatype number of the key, 6 bits a field where it is a concatenation.
+  /// nft's datatype number of the key; of a concatenation, 6 bits per field.
   public var keyType: UInt32
-  /// Bytes of the key, each field padded to 4.
+  /// Bytes of the key, with each field padded to 4.
   public var keyLength: UInt32
   /// The value's type: 0xffffff00 for verdicts, else nft's datatype number; 0 for sets and object maps.
   public var dataType: UInt32
@@ -130,18 +131,18 @@ public struct KernelSet: Sendable, Hashable {
   public var dataLength: UInt32
   /// `NFT_OBJECT_…` of an object map; 0 otherwise.
   public var objectType: UInt32
-  /// Lengths of a concatenation's fields in bytes, unpadded (`NFTA_SET_DESC_CONCAT`); empty where not told.
+  /// Lengths of a concatenation's fields in bytes, unpadded (`NFTA_SET_DESC_CONCAT`); empty if not reported.
   public var fields: [UInt32]
-  /// Most elements (`NFTA_SET_DESC_SIZE`); 0 for no limit.
+  /// Maximum number of elements (`NFTA_SET_DESC_SIZE`); 0 for no limit.
   public var size: UInt32
-  /// Life of an element in milliseconds; 0 for no end.
+  /// Default lifetime of an element in milliseconds; 0 for no timeout.
   public var timeout: UInt64
-  /// User data of the set: nft keeps the key's byte order and merge hints there.
+  /// User data of the set: nft stores the key's byte order and merge hints there.
   public var userdata: [UInt8]
   /// Its elements, packed.
   public var elements: SetElements
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(
     name: String, flags: UInt32 = 0, keyType: UInt32, keyLength: UInt32, dataType: UInt32 = 0,
     dataLength: UInt32 = 0,
@@ -163,7 +164,7 @@ public struct KernelSet: Sendable, Hashable {
     self.elements = elements
   }
 
-  /// Whether it is the same but for its elements.
+  /// Whether both are equal except for their elements.
   public func declaresSame(as other: KernelSet) -> Bool {
     name == other.name && flags == other.flags && keyType == other.keyType && keyLength == other.keyLength
       && dataType == other.dataType && dataLength == other.dataLength && objectType == other.objectType
@@ -172,16 +173,17 @@ public struct KernelSet: Sendable, Hashable {
   }
 }
 
-/// A named stateful object. Its state (a counter's values) is not part of what it is.
+/// A named stateful object. Its state (a counter's values) is not part of this value.
 public struct KernelObject: Sendable, Hashable {
   /// Its name, unique among its kind in its table.
   public var name: String
   /// `NFT_OBJECT_…`
   public var type: UInt32
-  /// Of a limit, a quota or a count of connections: `plain` where it matches below it, `inverted` where above.
+  /// For a limit, a quota or a limit of connections: `plain` if it matches below the limit, `inverted` if
+  /// above.
   public var inversion: Inversion
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(name: String, type: UInt32, inversion: Inversion = .plain) {
     self.name = name
     self.type = type

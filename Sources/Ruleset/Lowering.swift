@@ -2,7 +2,8 @@
 
 internal import NetworkModel
 
-/// Turns rules into what the kernel executes. Pure, and total: every rule that can be written can be lowered.
+/// Translates rules into what the kernel executes. Pure, and total: every rule that can be written can be
+/// lowered.
 public enum Lowering {
   /// The kernel's view of a ruleset.
   public static func table(_ ruleset: Ruleset) -> KernelTable {
@@ -32,7 +33,7 @@ public enum Lowering {
       dataType: set.kind == .verdicts ? NFT.dataVerdict : 0,
       dataLength: set.kind == .verdicts ? NFT.dataVerdictLength : 0,
       objectType: set.kind == .counters ? NFT.objectCounter : 0,
-      // The kernel needs to know them where each of them is a range.
+      // The kernel needs the field lengths if each field is a range.
       fields: set.layout == .timedRanges ? set.key.fields : [], size: UInt32(set.size),
       userdata: set.key.byteOrder.map { Userdata.number($0, type: NFT.udataSetKeyByteOrder) } ?? [],
       elements: set.elements)
@@ -53,7 +54,7 @@ public enum Lowering {
 /// The expressions of one rule while it is lowered.
 private struct RuleLowering {
   var expressions: [Expression] = []
-  /// What the rule has asked for already, so that it need not ask again.
+  /// What the rule has checked already, so that it does not check it again.
   private var family: AddressFamily?
   private var transport: IPProtocol?
 
@@ -65,7 +66,7 @@ private struct RuleLowering {
       loadInterface(side)
       switch pattern {
       case .exact(let name): compare(comparison, SetKey.interface(name))
-      // Unpadded: the bytes of the name's beginning alone are compared.
+      // Unpadded: only the bytes of the name's beginning are compared.
       case .beginning(let start): compare(comparison, Array(start.description.utf8))
       }
     case .interfaceType(let side, let comparison, let type):
@@ -207,7 +208,8 @@ private struct RuleLowering {
     load(payload: NFT.payloadNetwork, offset: offset, length: UInt32(family.byteWidth))
   }
 
-  /// `meta l4proto . th dport`, in two successive registers, the first of them so many bytes from the first of all.
+  /// `meta l4proto . th dport`, in two successive registers; the first of them is `place` bytes from the
+  /// first of all.
   private mutating func loadPortKey(at place: Int = 0) {
     load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: place)))
     load(.payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: NFT.register(at: place + 4)))
@@ -217,7 +219,7 @@ private struct RuleLowering {
     load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
   }
 
-  /// `meta nfproto ipv4`, once a rule: a header field means nothing in the other family.
+  /// `meta nfproto ipv4`, once per rule: a header field means nothing in the other family.
   private mutating func require(_ family: AddressFamily) {
     guard self.family != family else { return }
     load(.meta(key: NFT.metaFamily, destination: Self.register))
@@ -225,7 +227,7 @@ private struct RuleLowering {
     self.family = family
   }
 
-  /// `meta l4proto tcp`, once a rule.
+  /// `meta l4proto tcp`, once per rule.
   private mutating func require(_ number: IPProtocol) {
     guard transport != number else { return }
     load(.meta(key: NFT.metaProtocol, destination: Self.register))

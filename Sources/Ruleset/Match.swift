@@ -13,7 +13,7 @@ public enum Match: Sendable, Hashable {
   case interfaceSet(InterfaceSide, Comparison, set: String)
   /// `ip saddr 10.13.13.0/24`
   case address(AddressSide, Comparison, Prefix)
-  /// `ip6 daddr @protected`, or with a length `ip saddr & 255.255.255.0 @list`
+  /// `ip6 daddr @protected`, or with a mask length `ip saddr & 255.255.255.0 @list`
   case addressSet(AddressFamily, AddressSide, set: String, maskLength: Int?)
   /// `meta l4proto tcp`
   case transport(Comparison, IPProtocol)
@@ -41,7 +41,7 @@ public enum Match: Sendable, Hashable {
   case destinationTypeSet(Comparison, set: String)
   /// `ct original proto-dst 80`: the destination port before any translation; the protocol must be one that has ports.
   case originalPort(IPProtocol, PortRange)
-  /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the way into the packet.
+  /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the route into the packet.
   case sourceRoute(SourceRoute)
 }
 
@@ -51,13 +51,13 @@ public enum Comparison: Sendable, Hashable {
   case notEqual
 }
 
-/// The interface by which a packet came, or by which it leaves.
+/// The interface through which a packet comes in or goes out.
 public enum InterfaceSide: Sendable, Hashable {
   case input
   case output
 }
 
-/// A way that the sender of a packet wrote into it.
+/// A route that the sender of a packet wrote into it.
 public enum SourceRoute: UInt8, Sendable, Hashable, CaseIterable {
   /// IPv4 option "loose source and record route" (RFC 791 section 3.1).
   case loose = 131

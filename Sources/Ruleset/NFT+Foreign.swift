@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Numbers that only other people's tables use: the walk reads them, nothing writes them.
+/// Numbers that only tables of other programs use: the walk reads them, wgfence does not write them.
 extension NFT {
   // nft_meta_keys
   /// `NFT_META_LEN`
@@ -69,7 +69,7 @@ extension NFT {
   public static let fibInput: UInt32 = 8
   /// `NFTA_FIB_F_OIF`
   public static let fibOutput: UInt32 = 16
-  /// `NFTA_FIB_F_PRESENT`: the answer is only whether there is one.
+  /// `NFTA_FIB_F_PRESENT`: the result is only whether there is a route.
   public static let fibPresent: UInt32 = 32
 
   // NFT_OBJECT_…
@@ -94,7 +94,7 @@ extension NFT {
   /// `NFT_EXTHDR_F_PRESENT`
   public static let extensionPresent: UInt32 = 1
 
-  /// Attributes of expressions that the model keeps as bytes, under the names of `linux/netfilter/nf_tables.h`.
+  /// Attributes of expressions that the model stores as raw bytes, named as in `linux/netfilter/nf_tables.h`.
   public enum Attribute {
     /// `NFTA_LIMIT_RATE`
     public static let limitRate: UInt16 = 1
@@ -191,7 +191,7 @@ extension NFT {
   public static let natMapsAddresses: UInt32 = 1
   /// `NF_NAT_RANGE_PROTO_SPECIFIED`
   public static let natMapsPorts: UInt32 = 2
-  /// `NF_NAT_RANGE_PROTO_OFFSET` and `NF_NAT_RANGE_NETMAP`: the result hangs on the packet in ways not followed here.
+  /// `NF_NAT_RANGE_PROTO_OFFSET` and `NF_NAT_RANGE_NETMAP`: the walk does not compute their result.
   public static let natComputed: UInt32 = 32 | 64
 
   // nf_ip_hook_priorities
@@ -204,7 +204,7 @@ extension NFT {
 }
 
 extension ConnectionStatus {
-  /// `IPS_SEEN_REPLY`: packets went both ways.
+  /// `IPS_SEEN_REPLY`: packets were seen in both directions.
   public static let seenReply = ConnectionStatus(rawValue: 1 << 1)
   /// `IPS_CONFIRMED`: its first packet has left the host's hooks.
   public static let confirmed = ConnectionStatus(rawValue: 1 << 3)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Numbers of the kernel's interface, under the names of `linux/netfilter/nf_tables.h` and its neighbours, for the
-/// modules that import no C. A test of the kernel module holds those of nf_tables.h against the header; the datatype
-/// numbers, which no header has, are held by what `nft list` makes of the recorded rulesets.
+/// Numbers of the kernel's interface, named as in `linux/netfilter/nf_tables.h` and related headers, for the
+/// modules that import no C. A test of the kernel module compares those of nf_tables.h with the header. No
+/// header has the datatype numbers: what `nft list` prints for the recorded rulesets tests them.
 public enum NFT {
   // nft_registers
   /// `NFT_REG_VERDICT`
@@ -11,8 +11,8 @@ public enum NFT {
   public static let register1: UInt32 = 1
   /// `NFT_REG32_00`, the first of 4 bytes: the beginning of `NFT_REG_1`.
   public static let register32First: UInt32 = 8
-  /// The register at an offset of bytes from the first, as the kernel would name it: fields of a concatenation lie in
-  /// successive ones.
+  /// The register at an offset in bytes from the first, numbered as the kernel does: fields of a
+  /// concatenation are in successive registers.
   public static func register(at offset: Int) -> UInt32 {
     offset % 16 == 0 ? register1 + UInt32(offset / 16) : register32First + UInt32(offset / 4)
   }
@@ -100,13 +100,13 @@ public enum NFT {
   // linux/netfilter.h
   /// `NFPROTO_INET`
   public static let familyInet: UInt8 = 1
-  /// The table belongs to the socket that made it (`NFT_TABLE_F_OWNER`, Linux 5.12): others may not change it.
+  /// The table belongs to the socket that made it (`NFT_TABLE_F_OWNER`, Linux 5.12): others cannot change it.
   public static let tableOwner: UInt32 = 0x2
   /// `NFT_TABLE_F_DORMANT`
   public static let tableDormant: UInt32 = 0x1
-  /// The table outlives its owner, and may be taken over then (`NFT_TABLE_F_PERSIST`, Linux 6.9).
+  /// The table outlives its owner and can then be taken over (`NFT_TABLE_F_PERSIST`, Linux 6.9).
   public static let tablePersist: UInt32 = 0x4
-  /// The flags that say who holds a table, not what it does.
+  /// The flags about who owns a table; they do not change what it does.
   public static let tableOwnership = tableOwner | tablePersist
   /// `NF_INET_PRE_ROUTING`
   public static let hookPrerouting: UInt32 = 0
@@ -119,7 +119,7 @@ public enum NFT {
   /// `NF_INET_POST_ROUTING`
   public static let hookPostrouting: UInt32 = 4
 
-  // nft's datatype numbers (include/datatype.h of nftables), 6 bits a field in a concatenation.
+  // nft's datatype numbers (include/datatype.h of nftables), 6 bits per field in a concatenation.
   /// `TYPE_IPADDR`
   public static let typeIPv4Address: UInt32 = 7
   /// `TYPE_IP6ADDR`
@@ -151,15 +151,15 @@ public struct ConnectionStates: OptionSet, Sendable, Hashable {
   /// A set of these bits.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// Belongs to no connection, and begins none.
+  /// Belongs to no connection and begins none.
   public static let invalid = ConnectionStates(rawValue: 1)
-  /// A connection with packets seen both ways.
+  /// A connection with packets seen in both directions.
   public static let established = ConnectionStates(rawValue: 2)
-  /// Another connection's error or companion.
+  /// An ICMP error about another connection, or a connection that belongs to another one.
   public static let related = ConnectionStates(rawValue: 4)
   /// The first packets of a connection.
   public static let new = ConnectionStates(rawValue: 8)
-  /// Conntrack was told, or chose, to leave it alone.
+  /// Conntrack does not track the packet: a rule says so, or conntrack itself decided so.
   public static let untracked = ConnectionStates(rawValue: 64)
 }
 
@@ -182,7 +182,7 @@ public enum ConnectionDirection: UInt8, Sendable, Hashable {
   case reply = 1
 }
 
-/// What the routing table says of an address: `RTN_…` of `linux/rtnetlink.h`, host order in a register.
+/// The type of an address in the routing table: `RTN_…` of `linux/rtnetlink.h`, host order in a register.
 public enum AddressType: UInt32, Sendable, Hashable {
   case unicast = 1
   case local = 2
@@ -203,7 +203,7 @@ public struct LinkType: RawRepresentable, Sendable, Hashable {
 
   /// `ARPHRD_ETHER`: Ethernet cards, bridges and veth pairs.
   public static let ethernet = LinkType(rawValue: 1)
-  /// `ARPHRD_NONE`: a link without a link layer, as WireGuard's and TUN devices are.
+  /// `ARPHRD_NONE`: a link without a link layer, such as WireGuard and TUN devices.
   public static let linkless = LinkType(rawValue: 0xfffe)
 }
 
@@ -222,19 +222,21 @@ public struct TCPFlags: OptionSet, Sendable, Hashable {
   public static let rst = TCPFlags(rawValue: 4)
   /// Pushes what is buffered to the receiver.
   public static let psh = TCPFlags(rawValue: 8)
-  /// The acknowledgement number counts.
+  /// The acknowledgement number is valid.
   public static let ack = TCPFlags(rawValue: 16)
-  /// The urgent pointer counts.
+  /// The urgent pointer is valid.
   public static let urg = TCPFlags(rawValue: 32)
 }
 
 extension NFT {
-  /// The first 4-byte register of a register (`NFT_REG_1` begins with `NFT_REG32_00`), counted from 0.
+  /// The index of a register's first 4-byte register (`NFT_REG_1` begins with `NFT_REG32_00`), counted from
+  /// 0.
   package static func slot(_ register: UInt32) -> UInt32 {
     register < register32First ? (max(register, register1) - register1) * 4 : register - register32First
   }
 
-  /// Whether a load of the network or link-layer header stays within it: addresses and what stands before them.
+  /// Whether a load from the network or link-layer header stays within it: addresses and the fields before
+  /// them.
   package static func isWithinHeader(_ base: UInt32, _ offset: UInt32, _ length: UInt32) -> Bool {
     if base == payloadNetwork {
       return offset + length <= 20 || (length == 16 && (offset == 8 || offset == 24))

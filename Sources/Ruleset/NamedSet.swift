@@ -11,7 +11,7 @@ public struct NamedSet: Sendable, Hashable {
     case interfaceName
     /// Protocol and destination port.
     case transportAndPort
-    /// What the routing table says of an address (`AddressType`), 4 bytes in the host's order.
+    /// The type of an address in the routing table (`AddressType`), 4 bytes in host order.
     case addressType
     /// Source address, protocol and destination port.
     case sourceAndPort(AddressFamily)
@@ -22,20 +22,21 @@ public struct NamedSet: Sendable, Hashable {
     }
   }
 
-  /// What a key leads to.
+  /// What a key maps to.
   public enum Kind: Sendable, Hashable {
     case set
     case verdicts
     case counters
   }
 
-  /// How the kernel keeps the elements.
+  /// How the kernel stores the elements.
   public enum Layout: Sendable, Hashable {
-    /// Keys alone, in a hash: a look-up and a change cost the same whatever the size.
+    /// Single keys in a hash: a lookup and a change cost the same at every size.
     case exact
-    /// Ranges, half open: each begins at an element and ends at one flagged so.
+    /// Ranges, half open: each begins at one element and ends at an element with the flag for the end of an
+    /// interval.
     case interval
-    /// Ranges in every field of the key, each of which ends by itself when its time is over.
+    /// Ranges in every field of the key, each with a timeout.
     case timedRanges
   }
 
@@ -43,9 +44,9 @@ public struct NamedSet: Sendable, Hashable {
   public var name: String
   /// What its keys are made of.
   public var key: Key
-  /// What its keys lead to.
+  /// What its keys map to.
   public var kind: Kind
-  /// How the kernel keeps it.
+  /// How the kernel stores it.
   public var layout: Layout
   /// Its elements, packed.
   public var elements: SetElements
@@ -61,12 +62,12 @@ public struct NamedSet: Sendable, Hashable {
 }
 
 extension NamedSet {
-  /// Elements from which on a set says how large it is.
+  /// The smallest number of elements for which a set declares a size.
   private static let leastSized = 1_024
 
-  /// The most elements that the set may hold, told to the kernel: it then takes a hash of fixed size, which is quicker to
-  /// fill and to ask than one that grows. A power of two, so that a set may change within it. 0, no limit, for small
-  /// sets, which come and go, and for intervals.
+  /// The maximum number of elements, declared to the kernel. The kernel then uses a hash of fixed size, which
+  /// is faster to fill and to search than one that grows. A power of two, so that a set can change within it.
+  /// 0 (no limit) for small sets, which are often replaced, and for intervals.
   public var size: Int {
     guard layout == .exact, elements.count >= Self.leastSized else { return 0 }
     var size = Self.leastSized
@@ -76,7 +77,7 @@ extension NamedSet {
 }
 
 extension NamedSet.Key {
-  /// Bytes of a key, each field padded to 4.
+  /// Bytes of a key, with each field padded to 4.
   public var length: Int {
     switch self {
     case .ipv4Address, .addressType: 4
@@ -111,7 +112,7 @@ extension NamedSet.Key {
     }
   }
 
-  /// The byte order that nft notes in the set's user data; nil where it notes none.
+  /// The byte order that nft writes into the set's user data; nil if it writes none.
   var byteOrder: UInt32? {
     switch self {
     case .ipv4Address, .ipv6Address: NFT.byteOrderBig
@@ -120,7 +121,7 @@ extension NamedSet.Key {
     }
   }
 
-  /// Bytes of each field of a concatenation; none of a key of one field.
+  /// Bytes of each field of a concatenation; empty for a key with one field.
   var fields: [UInt32] {
     switch self {
     case .ipv4Address, .ipv6Address, .interfaceName, .addressType: []
@@ -130,7 +131,7 @@ extension NamedSet.Key {
   }
 }
 
-/// Keys as they lie in registers.
+/// Keys as they are in registers.
 public enum SetKey {
   /// An interface's name, zero-padded to 16 bytes: never a prefix match.
   public static func interface(_ name: InterfaceName) -> [UInt8] {
@@ -138,7 +139,7 @@ public enum SetKey {
     return bytes + Array(repeating: 0, count: 16 - bytes.count)
   }
 
-  /// The type of an address, in the host's order.
+  /// The type of an address, in host order.
   public static func addressType(_ type: AddressType) -> [UInt8] {
     HostOrder.bytes(type.rawValue)
   }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What turns a table as it is into the table as it should be: nothing more, in an order that the kernel accepts.
+/// The operations that turn the table in the kernel into the desired one: no more than needed, in an order
+/// that the kernel accepts.
 ///
-/// A plan of a table against itself is empty. Counters that stay keep what they counted, and set elements that stay are
-/// not touched. Elements that end by themselves are no difference: they stay for as long as their set does, and come
-/// with what is left of their time into a table that is made anew.
+/// A plan of a table against itself is empty. Counters that stay keep their values, and set elements that
+/// stay are not touched. Elements with a timeout are not a difference: they stay as long as their set does,
+/// and a table that is created again gets them with their remaining lifetimes.
 public struct Plan: Sendable, Hashable {
   /// In the order in which they are to be sent, as one batch.
   public private(set) var operations: [TableOperation] = []
-  /// Whether the table is taken out and made anew in the same batch, since something in it cannot be changed in place.
+  /// Whether the table is deleted and created again in the same batch, because something in it cannot be
+  /// changed in place.
   public private(set) var scope: Scope = .inPlace
 
   /// How much of the table a plan touches.
@@ -20,8 +22,8 @@ public struct Plan: Sendable, Hashable {
   /// Whether there is nothing to change.
   public var isEmpty: Bool { operations.isEmpty }
 
-  /// The plan from `observed`, as read from the kernel (nil: no such table), to `desired`. Counters that have to be made
-  /// anew begin at the given values.
+  /// The plan from `observed`, as read from the kernel (nil: no such table), to `desired`. Counters that have
+  /// to be created again start at the given values.
   public init(
     desired: KernelTable, observed: KernelTable?, counters: @autoclosure () -> [String: CounterState] = [:]
   ) {
@@ -40,8 +42,8 @@ public struct Plan: Sendable, Hashable {
   }
 
   private static func canChangeInPlace(_ observed: KernelTable, to desired: KernelTable) -> Bool {
-    // Who does not ask to hold the table leaves it to whom it belongs. Only a table that was made to persist can be
-    // taken over as it is.
+    // A ruleset that does not ask for ownership leaves the table's owner as it is. Only a table that was made
+    // with `persist` can be taken over in place.
     guard observed.flags | NFT.tableOwnership == desired.flags | NFT.tableOwnership,
       desired.flags & NFT.tableOwnership == 0 || observed.flags & NFT.tablePersist != 0,
       observed.userdata == desired.userdata, observed.unknown == desired.unknown
@@ -68,7 +70,7 @@ public struct Plan: Sendable, Hashable {
     }
   }
 
-  /// Takes what ends by itself over into a table that is made anew.
+  /// Copies elements with a timeout into a table that is created again.
   private mutating func carry(from observed: KernelTable, to desired: KernelTable) {
     let sets = Dictionary(desired.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for old in observed.sets where old.flags & NFT.setTimeout != 0 {
@@ -94,7 +96,7 @@ public struct Plan: Sendable, Hashable {
     let newSets = Set(desired.sets.map(\.name))
     let newObjects = Set(desired.objects)
 
-    // What others will refer to comes first.
+    // First what others will refer to.
     for object in desired.objects where !oldObjects.contains(object) {
       operations.append(.addObject(object, .zero))
     }
@@ -107,14 +109,14 @@ public struct Plan: Sendable, Hashable {
     for chain in desired.chains {
       change(oldChains[chain.name]?.rules ?? [], to: chain.rules, in: chain.name)
     }
-    // What nothing refers to any more goes last: rules, then what they named.
-    let doomed = observed.chains.filter { !newChains.contains($0.name) }
-    for chain in doomed { change(chain.rules, to: [], in: chain.name) }
-    // Anonymous sets go with their rule.
+    // Last what nothing refers to any more: rules, then what they named.
+    let unused = observed.chains.filter { !newChains.contains($0.name) }
+    for chain in unused { change(chain.rules, to: [], in: chain.name) }
+    // The kernel deletes anonymous sets with their rule.
     for set in observed.sets where !newSets.contains(set.name) && set.flags & NFT.setAnonymous == 0 {
       operations.append(.deleteSet(name: set.name))
     }
-    for chain in doomed { operations.append(.deleteChain(name: chain.name)) }
+    for chain in unused { operations.append(.deleteChain(name: chain.name)) }
     for object in observed.objects where !newObjects.contains(object) {
       operations.append(.deleteObject(object))
     }
@@ -124,15 +126,16 @@ public struct Plan: Sendable, Hashable {
     var old = old
     if old.flags & NFT.setTimeout != 0 { old.elements = old.elements.lasting }
     guard old.elements != new.elements else { return }
-    // An interval is two elements: they are only ever changed together, with all others of the set.
+    // An interval is two elements: intervals of a set are only changed all together.
     let whole = new.flags & NFT.setInterval != 0
-    let gone = whole ? old.elements : old.elements.subtracting(new.elements)
-    let come = whole ? new.elements : new.elements.subtracting(old.elements)
-    if !gone.isEmpty { operations.append(.deleteElements(set: old, gone)) }
-    if !come.isEmpty { operations.append(.addElements(set: new, come)) }
+    let removed = whole ? old.elements : old.elements.subtracting(new.elements)
+    let added = whole ? new.elements : new.elements.subtracting(old.elements)
+    if !removed.isEmpty { operations.append(.deleteElements(set: old, removed)) }
+    if !added.isEmpty { operations.append(.addElements(set: new, added)) }
   }
 
-  /// Keeps the longest run of equal rules at the beginning and at the end of a chain, and replaces what lies between.
+  /// Keeps the longest run of equal rules at the beginning and at the end of a chain, and replaces the rules
+  /// between.
   private mutating func change(_ old: [KernelRule], to new: [KernelRule], in chain: String) {
     var head = 0
     while head < min(old.count, new.count), old[head] == new[head] { head += 1 }

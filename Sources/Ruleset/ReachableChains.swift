@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 extension KernelTable {
-  /// All that decides about packets in one base chain: its rules, those of the chains that it leads to, and the sets that
-  /// they ask. What is equal here does the same.
+  /// Everything that decides about packets in one base chain: its rules, those of the chains that it leads
+  /// to, and the sets that they look up. Equal values have the same effect.
   package struct Reachable: Hashable, Sendable {
     private let base: BaseChain?
     private let chains: [String: [[Expression]]]
     private let sets: [String: KernelSet]
 
-    /// The chains, the base chain among them where the table has it.
+    /// The names of the chains, including the base chain if the table has it.
     package var names: Dictionary<String, [[Expression]]>.Keys { chains.keys }
 
     fileprivate init(_ table: KernelTable, _ name: String) {

@@ -2,20 +2,21 @@
 
 public import NetworkModel
 
-/// A rule as a person reads it: conditions, then what is counted, then what happens, and where it comes from.
+/// A rule as a person reads it: conditions, then log and counter, then the action, and the rule's origin.
 public struct Rule: Sendable, Hashable {
-  /// What a packet must meet, all of it.
+  /// The conditions; a packet must meet all of them.
   public var matches: [Match]
-  /// Where packets that meet it are counted.
+  /// The counter of packets that match.
   public var count: Count?
-  /// What is told of packets that meet it, before they are counted; above its rate they do not meet the rule.
+  /// The log of packets that match, before they are counted; a packet above the log's rate does not match the
+  /// rule.
   public var log: DropLog?
-  /// What befalls packets that meet it; nil for a rule that only counts or logs.
+  /// What happens to packets that match; nil for a rule that only counts or logs.
   public var action: Action?
   /// Where it comes from.
   public var origin: Origin
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(_ matches: [Match], log: DropLog? = nil, count: Count? = nil, action: Action?, origin: Origin) {
     self.matches = matches
     self.log = log
@@ -29,8 +30,8 @@ public struct Rule: Sendable, Hashable {
 public enum Count: Sendable, Hashable {
   /// In a named counter: `counter name "drop-spoofed"`.
   case named(String)
-  /// In the counter that a map holds for the source address. A source that the map lacks does not pass the rule:
-  /// `counter name ip saddr map @wg0-postgres-v4`.
+  /// In the counter that a map holds for the source address. A packet whose source is not in the map does not
+  /// match the rule: `counter name ip saddr map @wg0-postgres-v4`.
   case bySource(AddressFamily, map: String)
 }
 
@@ -53,32 +54,34 @@ public enum Action: Sendable, Hashable {
   case byDestination(AddressFamily, map: String)
 }
 
-/// Where a rule comes from: lines of the policy, and why.
+/// Where a rule comes from: lines of the policy, and the reason.
 public struct Origin: Sendable, Hashable {
-  /// The policy file, as it was named; empty for what every ruleset has.
+  /// The policy file, as it was named; empty for rules that every ruleset has.
   public var file: String
-  /// Lines of it, sorted; empty for what every ruleset has.
+  /// Its lines, sorted; empty for rules that every ruleset has.
   public var lines: [Int]
   /// What the rule is about, in a few words.
   public var reason: String
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(file: String = "", lines: [Int] = [], reason: String) {
     self.file = file
-    // Lines count from 1: 0 is what no file says.
+    // Lines count from 1: 0 is not a line.
     self.lines = Set(lines.filter { $0 > 0 }).sorted()
     self.reason = reason
   }
 
-  /// `policies/rootski.yaml:31`, or `built in:` where no line is behind it. More lines than three are `31,32,40+7`.
+  /// `policies/rootski.yaml:31`, or `built in:` if the rule has no line. More than three lines are
+  /// `31,32,40+7`.
   public var place: String {
     if lines.isEmpty { return "built in:" }
     let shown = lines.prefix(3).map { String($0) }.joined(separator: ",")
     return "\(file):\(shown)\(lines.count > 3 ? "+\(lines.count - 3)" : "")"
   }
 
-  /// The comment of the rule: place and reason on one line, unsafe characters as `PrintableText` shows them, cut to what
-  /// nft reads. A path too long for it loses its front.
+  /// The comment of the rule: place and reason on one line, with unsafe characters replaced by
+  /// `PrintableText`, cut to the length that nft reads. If it is too long, the path is shortened at its
+  /// beginning.
   public var comment: String {
     let limit = Userdata.commentLimit - 1
     var text = "\(place) \(reason)"
@@ -86,7 +89,7 @@ public struct Origin: Sendable, Hashable {
       let short = Origin(file: "…\(file[slash...])", lines: lines, reason: reason)
       text = "\(short.place) \(reason)"
     }
-    // nft quotes comments and knows no escape for a quote. `nft list ruleset` prints the rest as it is.
+    // nft quotes comments and has no escape for a quote. `nft list ruleset` prints everything else unchanged.
     text = PrintableText.of(text)
     if text.utf8.contains(UInt8(ascii: "\"")) {
       text = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\"" ? "'" : $0 }))

@@ -12,7 +12,7 @@ public struct Ruleset: Sendable, Hashable {
   /// By name.
   public var counters: [NamedCounter]
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(chains: [RuleChain], sets: [NamedSet], counters: [NamedCounter]) {
     self.chains = chains
     self.sets = sets
@@ -24,12 +24,12 @@ public struct Ruleset: Sendable, Hashable {
 public struct RuleChain: Sendable, Hashable {
   /// Its name in the table.
   public var name: String
-  /// Where it hooks in; nil for a chain that others lead to.
+  /// Where it hooks in; nil for a chain that others jump to.
   public var base: BaseChain?
   /// Its rules, in order.
   public var rules: [Rule]
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(name: String, base: BaseChain? = nil, rules: [Rule]) {
     self.name = name
     self.base = base
@@ -41,18 +41,18 @@ public struct RuleChain: Sendable, Hashable {
 public struct NamedCounter: Sendable, Hashable {
   /// Its name in the table.
   public var name: String
-  /// What it counts, and where that is written.
+  /// What it counts, and the policy lines that it comes from.
   public var origin: Origin
   /// Whether it counts grants or drops.
   public var purpose: Purpose
 
-  /// Whether it counts what is let in or what is not.
+  /// Whether it counts packets that are let in or packets that are dropped.
   public enum Purpose: Sendable, Hashable {
     case grant
     case drop
   }
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(name: String, purpose: Purpose, origin: Origin) {
     self.name = name
     self.purpose = purpose

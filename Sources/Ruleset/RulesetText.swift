@@ -6,7 +6,7 @@ internal import NetworkModel
 public struct RulesetText {
   private var lines: [String] = []
 
-  /// The table, every chain, set and counter of it.
+  /// The table with all its chains, sets and counters.
   public static func text(_ ruleset: Ruleset) -> String {
     var writer = RulesetText()
     writer.lines.append("table inet \(Ruleset.tableName) {")
@@ -81,7 +81,7 @@ public struct RulesetText {
     return result
   }
 
-  /// An address range, its end not included, as a prefix where it is one.
+  /// An address range without its end, as a prefix if it is one.
   private static func interval(from: [UInt8], end: [UInt8]?) -> String {
     guard let first = IPAddress(bytes: from) else { return "" }
     let full = Prefix.mask(family: first.family, length: first.family.bitWidth)

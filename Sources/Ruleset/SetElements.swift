@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The elements of a set, packed: a hundred thousand of them are one array of bytes, compared and sent as such.
+/// The elements of a set, packed: a hundred thousand of them are one array of bytes, compared and sent as a
+/// whole.
 ///
-/// A record is the key, then the key's end where the set is of concatenated ranges, then a byte of `NFT_SET_ELEM_…`
-/// flags. Records are sorted and unique. In a map, `values` runs parallel to the records.
+/// A record is the key, then the key's end if the set is of concatenated ranges, then a byte of
+/// `NFT_SET_ELEM_…` flags. Records are sorted and unique. In a map, `values` is parallel to the records.
 public struct SetElements: Sendable, Hashable {
   /// Bytes of a key.
   public let keyLength: Int
-  /// Whether every record carries a key's end (`NFTA_SET_ELEM_KEY_END`).
+  /// Whether every record has a key's end (`NFTA_SET_ELEM_KEY_END`).
   public let hasKeyEnd: Bool
   /// The records, one after another.
   public private(set) var records: [UInt8]
   /// A map's values, one a record; empty for a plain set.
   public private(set) var values: [ElementValue]
-  /// What was left of each record's life when it was read, in milliseconds, 0 where it has no end; empty where none has.
-  /// It differs from one moment to the next and is no part of what makes elements equal.
+  /// The remaining lifetime of each record when it was read, in milliseconds, 0 if it has no timeout; empty
+  /// if no record has one. It changes all the time and is not part of equality.
   public private(set) var remaining: [UInt64] = []
 
   /// Bytes of a record.
   public var stride: Int { keyLength * (hasKeyEnd ? 2 : 1) + 1 }
   /// How many records there are.
   public var count: Int { records.count / stride }
-  /// Whether there is none.
+  /// Whether there are no records.
   public var isEmpty: Bool { records.isEmpty }
 
   /// No elements.
@@ -32,8 +33,9 @@ public struct SetElements: Sendable, Hashable {
     values = []
   }
 
-  /// Elements in any order; of two equal records the first stays. `values` is empty or has one a record.
-  /// The bytes must be whole records: a remainder is cut off. `remaining` likewise is empty or has one a record.
+  /// Elements in any order; of two equal records the first is used. `values` is empty or has one value per
+  /// record. The bytes must be whole records: a remainder is cut off. `remaining` is also empty or has one
+  /// value per record.
   public init(
     keyLength: Int, hasKeyEnd: Bool = false, unsorted records: [UInt8], values: [ElementValue] = [],
     remaining: [UInt64] = []
@@ -68,7 +70,7 @@ public struct SetElements: Sendable, Hashable {
     }
   }
 
-  /// Whether both hold the same, whatever is left of its life.
+  /// Whether both have the same elements, whatever their remaining lifetimes.
   public static func == (left: Self, right: Self) -> Bool {
     left.keyLength == right.keyLength && left.hasKeyEnd == right.hasKeyEnd && left.records == right.records
       && left.values == right.values
@@ -82,7 +84,7 @@ public struct SetElements: Sendable, Hashable {
     hasher.combine(values)
   }
 
-  /// The elements at these places, rising.
+  /// The elements at these indices, which must be ascending.
   func picked(_ places: [Int]) -> SetElements {
     var result = SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     for place in places {
@@ -90,7 +92,7 @@ public struct SetElements: Sendable, Hashable {
       if !values.isEmpty { result.values.append(values[place]) }
       if !remaining.isEmpty { result.remaining.append(remaining[place]) }
     }
-    // A set of keys alone has no values.
+    // A set that is not a map has no values.
     if result.values.allSatisfy({ $0 == .none }) { result.values = [] }
     return result
   }
@@ -100,7 +102,7 @@ public struct SetElements: Sendable, Hashable {
     records[(index * stride)..<(index * stride + keyLength)]
   }
 
-  /// The key's end of a record, in a set of concatenated ranges.
+  /// The end of a record's key, in a set of concatenated ranges.
   public func keyEnd(_ index: Int) -> ArraySlice<UInt8>? {
     hasKeyEnd ? records[(index * stride + keyLength)..<(index * stride + 2 * keyLength)] : nil
   }
@@ -129,7 +131,7 @@ public struct SetElements: Sendable, Hashable {
     return low
   }
 
-  /// The records of this that the other lacks, or has with another value.
+  /// The records of this set that the other lacks or has with another value.
   public func subtracting(_ other: SetElements) -> SetElements {
     var result = SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd)
     if records == other.records, values == other.values { return result }
@@ -151,8 +153,9 @@ public struct SetElements: Sendable, Hashable {
     return result
   }
 
-  /// The records' indices in the order of their bytes, equal ones as they came: a counting sort by each byte, the last
-  /// one first, which for a hundred thousand records is many times faster than comparing them.
+  /// The records' indices in the order of their bytes; equal records keep their order. A counting sort by
+  /// each byte, the last one first: for a hundred thousand records it is many times faster than comparing
+  /// them.
   private static func order(_ records: [UInt8], stride: Int, count: Int) -> [Int] {
     var order = Array(0..<count)
     var sorted = order
@@ -183,14 +186,15 @@ public struct SetElements: Sendable, Hashable {
   }
 }
 
-/// What a map holds for a key.
+/// The value of a key in a map.
 public enum ElementValue: Sendable, Hashable {
   case verdict(VerdictCode)
   case data([UInt8])
   /// The name of an object.
   case object(String)
-  /// A plain element of a set some of whose elements carry more than a key.
+  /// A plain element of a set in which some elements have more than a key.
   case none
-  /// An element that carries what this model has no place for (expressions, a timeout): its attributes as read.
+  /// An element with attributes that this model cannot represent (expressions, a timeout): its attributes as
+  /// read.
   indirect case opaque(ElementValue, attributes: [UInt8])
 }

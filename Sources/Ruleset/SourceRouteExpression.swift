@@ -2,10 +2,10 @@
 
 internal import NetworkModel
 
-/// `exthdr` that loads whether a packet has a source route: 1 or 0, one byte.
+/// The `exthdr` expression that loads whether a packet has a source route: 1 or 0, one byte.
 extension Expression {
-  /// The expression, with the attributes in the order in which the kernel gives them back.
-  /// Source: `nft_exthdr_dump` of `net/netfilter/nft_exthdr.c`.
+  /// The expression, with the attributes in the order in which the kernel returns them. Source:
+  /// `nft_exthdr_dump` of `net/netfilter/nft_exthdr.c`.
   static func extensionHeader(_ route: SourceRoute) -> Expression {
     var data: [UInt8] = []
     func append(_ type: UInt16, _ value: [UInt8]) {
@@ -25,7 +25,7 @@ extension Expression {
     return .opaque(name: "exthdr", data: data)
   }
 
-  /// The source route that the expression asks for; nil where it asks for something else.
+  /// The source route that the expression tests for; nil if it tests for something else.
   package var askedSourceRoute: SourceRoute? {
     guard case .opaque("exthdr", let data) = self,
       let type = AttributeBytes(data).value(NFT.Attribute.extensionType),

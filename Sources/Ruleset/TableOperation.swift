@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// One change to a table in the kernel: one nf_tables message (elements: as many as they need).
+/// One change to a table in the kernel: one nf_tables message (for elements, as many as they need).
 public enum TableOperation: Sendable, Hashable {
-  /// Adds the table, with its flags and user data; its chains, sets and objects come by operations of their own.
+  /// Adds the table, with its flags and user data; its chains, sets and objects have operations of their own.
   case addTable(flags: UInt32, userdata: [UInt8])
-  /// Takes the table out, with all that is in it.
+  /// Deletes the table with everything in it.
   case deleteTable
-  /// Adds an object. A counter begins at these values.
+  /// Adds an object. A counter starts at these values.
   case addObject(KernelObject, CounterState)
   case deleteObject(KernelObject)
   /// Adds a chain without rules.
   case addChain(name: String, base: BaseChain?)
-  /// Deletes a chain, which must be without rules by then.
+  /// Deletes a chain, which must have no rules left.
   case deleteChain(name: String)
-  /// Adds a set without elements: those it carries are ignored.
+  /// Adds a set without elements: its own elements are ignored.
   case addSet(KernelSet)
   case deleteSet(name: String)
-  /// Adds elements to a set (which is given by its declaration, its own elements ignored).
+  /// Adds elements to a set. The set is given by its declaration; its own elements are ignored.
   case addElements(set: KernelSet, SetElements)
   case deleteElements(set: KernelSet, SetElements)
   /// Adds a rule.
@@ -27,7 +27,7 @@ public enum TableOperation: Sendable, Hashable {
 
 /// Where in its chain a rule is added.
 public enum RulePlace: Sendable, Hashable {
-  /// Behind the last one.
+  /// After the last one.
   case end
   /// Before the rule of this handle.
   case before(handle: UInt64)
@@ -40,7 +40,7 @@ public struct CounterState: Sendable, Hashable {
   /// Bytes, of the packets from their network header on.
   public var bytes: UInt64
 
-  /// Counts to begin with.
+  /// Counts to start with.
   public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
     self.packets = packets
     self.bytes = bytes

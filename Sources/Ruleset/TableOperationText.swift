@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 extension TableOperation {
-  /// Whether it puts something in or takes something out.
+  /// Whether an operation adds or removes something.
   public enum Sense: String, Sendable, Hashable {
     case add
     case remove
   }
 
-  /// Whether it puts something in or takes something out.
+  /// Whether it adds or removes something.
   public var sense: Sense {
     switch self {
     case .addTable, .addObject, .addChain, .addSet, .addElements, .addRule: .add
@@ -15,7 +15,7 @@ extension TableOperation {
     }
   }
 
-  /// What kind of thing it changes, in nft's word.
+  /// The kind of object that it changes, as nft calls it.
   public var subject: String {
     switch self {
     case .addTable, .deleteTable: "table"
@@ -28,7 +28,8 @@ extension TableOperation {
     }
   }
 
-  /// What it changes, in a line. The rule that a handle names is looked up in `observed`, the table as it is.
+  /// What it changes, in one line. A rule given by its handle is looked up in `observed`, the table in the
+  /// kernel.
   public func detail(in observed: KernelTable?) -> String {
     switch self {
     case .addTable, .deleteTable: return "inet \(observed?.name ?? Ruleset.tableName)"
@@ -46,7 +47,7 @@ extension TableOperation {
     }
   }
 
-  /// A rule by its comment; one without, by what it does.
+  /// A rule's comment; its expressions if it has none.
   private static func text(_ rule: KernelRule) -> String {
     rule.comment ?? rule.expressions.map { "[ \(ExpressionText.text($0)) ]" }.joined(separator: " ")
   }

@@ -2,7 +2,7 @@
 
 public import NetworkModel
 
-/// What one element of a set of openings lets in: sources, a protocol, its ports, for a time.
+/// What one element of a set of temporary grants lets in: sources, a protocol, its ports, for a time.
 ///
 /// The set's key is `ipv4_addr . inet_proto . inet_service` (or `ipv6_addr`), a range in each field.
 public struct TemporaryGrantRange: Sendable, Hashable {
@@ -14,10 +14,10 @@ public struct TemporaryGrantRange: Sendable, Hashable {
   public var transport: IPProtocol
   /// The first and the last destination port, in host order.
   public var ports: ClosedRange<UInt16>
-  /// How long, and who says why.
+  /// Its lifetime, with a comment: who opened it and why.
   public var life: ElementLife
 
-  /// A value of these parts.
+  /// Creates a value from its parts.
   public init(
     family: AddressFamily, sources: ClosedRange<UInt128>, transport: IPProtocol, ports: ClosedRange<UInt16>,
     life: ElementLife
@@ -29,7 +29,8 @@ public struct TemporaryGrantRange: Sendable, Hashable {
     self.life = life
   }
 
-  /// An element of a set as it was read; nil where it is none of this kind. One without an end counts as endless.
+  /// An element of a set as it was read; nil if it is not of this kind. An element without a timeout never
+  /// ends.
   package init?(_ elements: SetElements, _ index: Int, _ family: AddressFamily) {
     guard elements.keyLength == family.byteWidth + 8, let end = elements.keyEnd(index),
       elements.flags(index) & NFT.elementCatchAll == 0
@@ -46,7 +47,7 @@ public struct TemporaryGrantRange: Sendable, Hashable {
       life: elements.life(index) ?? ElementLife(timeout: .max, comment: ""))
   }
 
-  /// The sources as prefixes: the fewest that hold them and no other.
+  /// The sources as prefixes: the fewest that contain exactly these addresses.
   public var prefixes: [Prefix] {
     var result: [Prefix] = []
     var next = sources.lowerBound
@@ -64,19 +65,19 @@ public struct TemporaryGrantRange: Sendable, Hashable {
     }
   }
 
-  /// Whether some packet is let in by both.
+  /// Whether there are packets that both let in.
   public func overlaps(_ other: TemporaryGrantRange) -> Bool {
     family == other.family && transport == other.transport && sources.overlaps(other.sources)
       && ports.overlaps(other.ports)
   }
 
-  /// Whether it lets in all that another does.
+  /// Whether it lets in everything that the other lets in.
   public func contains(_ other: TemporaryGrantRange) -> Bool {
     family == other.family && transport == other.transport && sources.contains(other.sources)
       && ports.contains(other.ports)
   }
 
-  /// What is left of it without another: at most four ranges, none overlapping.
+  /// What remains of it without the other: at most four ranges, which do not overlap.
   public func subtracting(_ other: TemporaryGrantRange) -> [TemporaryGrantRange] {
     guard overlaps(other) else { return [self] }
     var result: [TemporaryGrantRange] = []
@@ -93,7 +94,7 @@ public struct TemporaryGrantRange: Sendable, Hashable {
     return result
   }
 
-  /// These as elements of a set of openings of their family.
+  /// These ranges as elements of the set of temporary grants of a family.
   static func elements(_ ranges: [TemporaryGrantRange], _ family: AddressFamily) -> SetElements {
     var records: [UInt8] = []
     for range in ranges {

@@ -2,21 +2,21 @@
 
 public import NetworkModel
 
-/// The sets of a table that hold a zone's openings, and the changes that put one in or take it out.
+/// The sets of a table that hold a zone's temporary grants, and the changes that add or remove one.
 ///
-/// Elements of a set of concatenated ranges must not overlap: what an opening has in common with those in force is cut
-/// so that every packet is let in by one element, the one that lasts longest.
+/// Elements of a set of concatenated ranges must not overlap. What a new grant has in common with those in
+/// force is cut so that one element lets in each packet: the one that lasts longest.
 public struct TemporaryGrantSets: Sendable {
   /// The zone as part of the sets' names.
   public let zone: String
   private let sets: [AddressFamily: KernelSet]
 
-  /// The name of the set of a zone's openings to sources of a family.
+  /// The name of the set of a zone's temporary grants for sources of a family.
   public static func name(zone: String, _ family: AddressFamily) -> String {
     "opened-\(zone)-\(family == .ipv4 ? "v4" : "v6")"
   }
 
-  /// A zone's sets; nil where the table has none: it is locked down, or was made by an older version.
+  /// A zone's sets; nil if the table has none: it is locked down, or an older version made it.
   public init?(zone: String, in table: KernelTable) {
     self.zone = zone
     var sets: [AddressFamily: KernelSet] = [:]
@@ -30,7 +30,7 @@ public struct TemporaryGrantSets: Sendable {
     self.sets = sets
   }
 
-  /// The sets of all zones of a table that has them, by zone.
+  /// The sets of all zones that have them in a table, sorted by zone.
   public static func all(in table: KernelTable) -> [TemporaryGrantSets] {
     table.sets.compactMap { set in
       guard set.name.hasPrefix("opened-"), set.name.hasSuffix("-v4") else { return nil }
@@ -38,7 +38,7 @@ public struct TemporaryGrantSets: Sendable {
     }.sorted { $0.zone < $1.zone }
   }
 
-  /// What is in force, IPv4 first.
+  /// The temporary grants in force, IPv4 first.
   public var ranges: [TemporaryGrantRange] {
     AddressFamily.allCases.flatMap { family -> [TemporaryGrantRange] in
       guard let elements = sets[family]?.elements else { return [] }
@@ -46,32 +46,34 @@ public struct TemporaryGrantSets: Sendable {
     }
   }
 
-  /// One batch that opens these ranges, whatever is in force. What is open for longer already stays as it is; what is
-  /// open for less is prolonged. Nothing, where all of it is open for longer already.
+  /// One batch that opens these ranges in addition to those in force. What is already open for longer does
+  /// not change; what is open for less time is extended. Empty if all of it is already open for longer.
   ///
-  /// An element that ends between the reading and the batch makes the kernel refuse it as a whole: read and ask again.
+  /// If an element ends between the read and the batch, the kernel refuses the whole batch: read and plan
+  /// again.
   public func adding(_ wanted: [TemporaryGrantRange]) -> [TableOperation] {
     let old = ranges
     var result = old
     for range in wanted {
       var pieces = [range]
-      var kept: [TemporaryGrantRange] = []
+      var others: [TemporaryGrantRange] = []
       for other in result {
         if !other.overlaps(range) {
-          kept.append(other)
+          others.append(other)
         } else if other.life.remaining >= range.life.remaining {
-          kept.append(other)
+          others.append(other)
           pieces = pieces.flatMap { $0.subtracting(other) }
         } else {
-          kept += other.subtracting(range)
+          others += other.subtracting(range)
         }
       }
-      result = kept + pieces
+      result = others + pieces
     }
     return change(from: old, to: result)
   }
 
-  /// One batch that ends these: of what is in force, exactly what they let in. The rest of it stays as long as it would.
+  /// One batch that ends these ranges: it removes exactly what they let in. The rest of what is in force
+  /// keeps its end.
   public func removing(_ ended: [TemporaryGrantRange]) -> [TableOperation] {
     let old = ranges
     var result = old
@@ -79,25 +81,25 @@ public struct TemporaryGrantSets: Sendable {
     return change(from: old, to: result)
   }
 
-  /// What stays is not touched: its time runs on.
+  /// Elements that do not change are not touched: their time continues.
   private func change(from old: [TemporaryGrantRange], to new: [TemporaryGrantRange]) -> [TableOperation] {
     let (before, after) = (Set(old), Set(new))
     var operations: [TableOperation] = []
     for family in AddressFamily.allCases {
       guard let set = sets[family] else { continue }
-      let gone = old.filter { $0.family == family && !after.contains($0) }
-      // What is cut lives on for what is left of it, not for the whole of its life again.
-      let come = new.filter { $0.family == family && !before.contains($0) }.map { range in
+      let removed = old.filter { $0.family == family && !after.contains($0) }
+      // A piece of a cut element gets the remaining lifetime, not the total again.
+      let added = new.filter { $0.family == family && !before.contains($0) }.map { range in
         var range = range
         range.life.timeout = range.life.remaining
         return range
       }
-      // A key to be deleted is named without its life.
-      if !gone.isEmpty {
-        operations.append(.deleteElements(set: set, TemporaryGrantRange.elements(gone, family).keys))
+      // A key to be deleted is given without its lifetime.
+      if !removed.isEmpty {
+        operations.append(.deleteElements(set: set, TemporaryGrantRange.elements(removed, family).keys))
       }
-      if !come.isEmpty {
-        operations.append(.addElements(set: set, TemporaryGrantRange.elements(come, family)))
+      if !added.isEmpty {
+        operations.append(.addElements(set: set, TemporaryGrantRange.elements(added, family)))
       }
     }
     return operations
@@ -105,6 +107,6 @@ public struct TemporaryGrantSets: Sendable {
 }
 
 extension SetElements {
-  /// The keys alone.
+  /// The keys without values.
   var keys: SetElements { SetElements(keyLength: keyLength, hasKeyEnd: hasKeyEnd, unsorted: records) }
 }

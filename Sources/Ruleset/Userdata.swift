@@ -3,14 +3,14 @@
 /// nft's user data: records of a type byte, a length byte and that many bytes, 256 bytes at most.
 /// Source: `libnftnl/udata.h`.
 public enum Userdata {
-  /// The most bytes that nft reads of a comment, its terminating zero included.
+  /// The most bytes of a comment that nft reads, including its terminating zero.
   public static let commentLimit = 128
 
-  /// A record that holds a text and its terminating zero. The text is cut to fit, at a character's boundary.
+  /// A record with a text and its terminating zero. The text is cut to fit, at a character boundary.
   public static func text(_ text: String, type: UInt8) -> [UInt8] {
-    var kept = text[...]
-    while kept.utf8.count > commentLimit - 1 { kept = kept.dropLast() }
-    return [type, UInt8(kept.utf8.count + 1)] + Array(kept.utf8) + [0]
+    var short = text[...]
+    while short.utf8.count > commentLimit - 1 { short = short.dropLast() }
+    return [type, UInt8(short.utf8.count + 1)] + Array(short.utf8) + [0]
   }
 
   /// A record of a 32-bit number in host order.

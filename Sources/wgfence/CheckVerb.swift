@@ -18,7 +18,7 @@ struct CheckVerb: Verb {
     discussion: """
       Reports everything that is wrong in one run, each with its place and a hint, compiles the policy for every machine \
       that it names, and runs the policy's own tests on what it compiles to. A test that fails is shown with the packet, \
-      its way, and what would make it pass; grants that no test goes by are warned of. Needs no root and changes nothing.
+      its walk, and what would make it pass. Grants that no test covers give a warning. Needs no root and changes nothing.
 
       Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed, or with \
       --strict a warning.
@@ -62,7 +62,7 @@ struct CheckVerb: Verb {
       say(
         "\(path): valid; \(policy.machines.count) machines, \(policy.grants.count + policy.failsafe.count) grants, "
           + "\(rules) rules; \(run.passed) expectations of \(policy.tests.count) tests hold, "
-          + "\(run.failures.count) fail\(untouched > 0 ? "; no test goes by \(untouched) of the grants" : "")\n"
+          + "\(run.failures.count) fail\(untouched > 0 ? "; no test covers \(untouched) of the grants" : "")\n"
       )
     }
     if format == .json { Console.print(document: report.json) }

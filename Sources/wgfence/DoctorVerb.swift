@@ -85,7 +85,8 @@ struct DoctorVerb: Verb {
         return CompiledSite(role.policy, today: Today.date, live: heard.live)
       }
       if !walk.unwalked.isEmpty {
-        notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
+        let chains = walk.unwalked.joined(separator: ", ")
+        notes.append("chains that were not evaluated and may drop packets: \(chains)")
       }
       return DoctorWalks(subject, of: site, through: walk, in: try LiveHostEnvironment())
     } catch {

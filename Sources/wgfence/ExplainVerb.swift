@@ -127,10 +127,11 @@ struct ExplainVerb: Verb {
       let packets = LivePackets(question, of: site, on: host, by: interface)
       notes += packets.notes
       if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
-        notes.append("no ruleset of wgfence is loaded in this kernel")
+        notes.append("no wgfence ruleset is loaded in the kernel")
       }
       if !walk.unwalked.isEmpty {
-        notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
+        let chains = walk.unwalked.joined(separator: ", ")
+        notes.append("chains that were not evaluated and may drop packets: \(chains)")
       }
       let view = site.view(of: machine)
       return Explanation(

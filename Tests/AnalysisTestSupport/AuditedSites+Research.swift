@@ -9,7 +9,7 @@ internal import HostAnalysis
 internal import PacketWalk
 
 extension AuditedSites {
-  /// A research machine: a tunnel, a network, the internet and containers.
+  /// The page of a research machine with a tunnel, a network, the internet and containers.
   package static var research: AuditPage {
     var exposures: [Exposure] = []
     let file = "/etc/wgfence/policy.yaml"
@@ -93,12 +93,12 @@ extension AuditedSites {
       reachable: [
         reach(
           "wg0", ["ec2", "laptop-eric", "laptop-ryan"], .accept, "ip nat DOCKER rule 2",
-          "goes on to 172.17.0.2 port 80"),
+          "forwarded to 172.17.0.2 port 80"),
         reach(
-          "lan", ["anyone"], .accept, "ip nat DOCKER rule 2", "goes on to 172.17.0.2 port 80",
+          "lan", ["anyone"], .accept, "ip nat DOCKER rule 2", "forwarded to 172.17.0.2 port 80",
           standing: .ungranted),
         reach(
-          "internet", ["anyone"], .accept, "ip nat DOCKER rule 2", "goes on to 172.17.0.2 port 80",
+          "internet", ["anyone"], .accept, "ip nat DOCKER rule 2", "forwarded to 172.17.0.2 port 80",
           standing: .ungranted),
       ])
     add(
@@ -117,22 +117,25 @@ extension AuditedSites {
         AuditFinding(
           check: .exposed, severity: .error, subject: "0.0.0.0:8080/tcp",
           found:
-            "0.0.0.0:8080/tcp (http-alt, container shop-web-1) is reached from lan and internet, and no grant says so",
+            "0.0.0.0:8080/tcp (http-alt, container shop-web-1) is reached from lan (anyone) and internet (anyone): "
+            + "ip nat DOCKER rule 2: forwarded to 172.17.0.2 port 80",
           fix:
-            "bind it elsewhere or stop it, or grant it: - { to: onprem, services: [8080/tcp], from: [lan, internet] }"
+            "bind it to another address, stop it, or grant it: - { to: onprem, services: [8080/tcp], "
+            + "from: [lan, internet] }"
         ),
         AuditFinding(
           check: .undetermined, severity: .warning, subject: "0.0.0.0:9000/tcp",
           found:
-            "whether 0.0.0.0:9000/tcp (portainer, container minio) is reached from lan hangs on what the walk does not speak: ip filter DOCKER-USER rule 1",
-          fix: "ask wgfence explain --live, and look at that rule yourself"),
+            "whether 0.0.0.0:9000/tcp (portainer, container minio) is reached from lan depends on a "
+            + "rule wgfence cannot evaluate: ip filter DOCKER-USER rule 1",
+          fix: "run wgfence explain --live, and check that rule yourself"),
         AuditFinding(
-          check: .wildcard, severity: .information, subject: "0.0.0.0:8888/tcp",
-          found: "0.0.0.0:8888/tcp (jupyter, jupyter-lab) listens on every address, though only wg0 needs it",
-          fix: "have it listen on 10.13.13.2, fd13:13::2 alone: then it is closed twice"),
+          check: .wildcard, severity: .information, subject: "8888/tcp of jupyter-lab",
+          found: "jupyter-lab listens on every address for 8888/tcp, but only wg0 may reach it",
+          fix: "bind it to 10.13.13.2, fd13:13::2 only: it is then closed even without the firewall"),
       ])
     page.openings = ["postgres in lan from 192.168.1.40/32 for 12 min more; eric: the migration"]
-    page.notes = ["not walked, and might drop it: bridge l2"]
+    page.notes = ["chains that were not evaluated and may drop packets: bridge l2"]
     return page
   }
 }

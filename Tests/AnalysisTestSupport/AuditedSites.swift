@@ -7,9 +7,9 @@ package import PacketWalk
 internal import PolicyAnalysis
 package import HostAnalysis
 
-/// Audits as values, for the tests of the page.
+/// Audits as values, for tests of the page.
 package enum AuditedSites {
-  /// A page of these parts, at a time of its own.
+  /// A page with these parts, and a fixed time.
   package static func page(
     _ sides: [AuditPage.Side], _ exposures: [Exposure], _ findings: [AuditFinding] = []
   )
@@ -51,9 +51,10 @@ package enum AuditedSites {
       family: .ipv4, bits: [a, b, c, d].reduce(UInt128(0)) { $0 << 8 | UInt128($1) })
   }
 
-  // MARK: Of a size
+  // MARK: Large sites
 
-  /// Sides that each have some senders, and services that each of them reaches in one of the four ways, or not.
+  /// A page with this number of sides and services. Each side reaches each service with one of the four kinds of
+  /// flow, or not at all.
   package static func large(zones: Int, services: Int) -> AuditPage {
     let sides = (0..<zones).map { zone("zone-\($0)-of-the-site", $0 % 3 == 0 ? .tunnel : .network) }
     var exposures: [Exposure] = []
@@ -83,12 +84,12 @@ package enum AuditedSites {
     case 2: return [reach(name, ["anyone"], .accept, "policy.yaml:\(40 + number)", standing: .granted)]
     case 3:
       let standing: Exposure.Standing = side.kind == .tunnel ? .unjudged : .ungranted
-      return [reach(name, ["anyone"], .accept, "nothing objects", standing: standing)]
+      return [reach(name, ["anyone"], .accept, "no rule matched; default accept", standing: standing)]
     default: return [reach(name, ["anyone"], .undetermined, "ip filter INPUT rule 3")]
     }
   }
 
-  /// Texts that a browser would obey if it were let.
+  /// Texts that a browser would execute or interpret if they were not escaped.
   package static let hostile = [
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onload='alert(1)",
     "</title></svg></style>",

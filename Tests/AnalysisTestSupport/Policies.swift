@@ -6,18 +6,18 @@ internal import Testing
 
 private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
-/// A policy of the folder `policies`, which must be valid.
+/// Reads a policy from the folder `policies`; it must be valid.
 package func shippedPolicy(_ name: String) throws -> Policy { try policyFile("policies/\(name).yaml") }
 
-/// A policy by its path in the repository, which must be valid.
+/// Reads a policy by its path in the repository; it must be valid.
 package func policyFile(_ path: String) throws -> Policy {
   let folder = "\(repository)/" + path.split(separator: "/").dropLast().joined(separator: "/") + "/"
   return try policy(bytes(of: "\(repository)/\(path)"), path: path) { list in
-    (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "not there")
+    (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "no such file")
   }
 }
 
-/// The names of the policies whose compiled rules are recorded.
+/// The names of the policies whose compiled rulesets are golden files.
 package func recordedPolicies() throws -> [String] {
   let folder = try #require(opendir("\(repository)/Tests/Golden/accepted"))
   defer { closedir(folder) }
@@ -26,14 +26,14 @@ package func recordedPolicies() throws -> [String] {
     let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
       String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
-    // Of the shipped policies only what they compile to is there.
+    // For the shipped policies, this folder has only the rulesets, not the policies.
     if !name.hasPrefix("."), !name.hasPrefix("shipped-") { names.append(name) }
   }
   try #require(names.count > 10)
   return names.sorted()
 }
 
-/// A policy from its text, which must be valid.
+/// Decodes a policy from its text; it must be valid.
 package func policy(_ text: String, on day: String = "2026-11-24") throws -> Policy {
   try policy(Array(text.utf8), path: "policy.yaml", on: day) { _ in .unreadable(reason: "no lists here") }
 }

@@ -11,7 +11,7 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-/// A host with wg0, eth0, enp5s0 and docker0, behind which is a container.
+/// A host with wg0, eth0, enp5s0, and docker0 with a container behind it.
 private struct Host: HostEnvironment {
   static let own = ["10.13.13.2", "fd13:13::2", "198.51.100.7", "192.168.1.1", "172.17.0.1"]
 
@@ -115,7 +115,7 @@ struct AuditTests {
     return compiled.view(of: try #require(policy.machine(named: "onprem")))
   }
 
-  /// Docker's way to publish port 18080 as 8080 of the container.
+  /// The NAT table by which Docker publishes port 18080 as port 8080 of the container.
   private static let published = KernelTable(
     family: AddressFamily.ipv4.rawValue, name: "nat",
     chains: [
@@ -144,7 +144,7 @@ struct AuditTests {
     exposure.reachable.map { "\($0.zone) \($0.from.joined(separator: "+")) \($0.verdict) \($0.standing)" }
   }
 
-  @Test("without a ruleset finds open what is open, whatever the policy says")
+  @Test("without a loaded ruleset, reports open ports even if the policy does not grant them")
   func unloaded() throws {
     let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)]), by: try Self.view())
     let exposure = try #require(audit.exposures.first)
@@ -155,11 +155,11 @@ struct AuditTests {
         "lan anyone accept ungranted", "internet anyone accept ungranted",
       ])
     let findings = audit.findings(drift: .notLoaded, view: try Self.view())
-    #expect(findings.first { $0.check == .exposed }?.fix == "wgfence apply closes it")
+    #expect(findings.first { $0.check == .exposed }?.fix == "run wgfence apply to close it")
     #expect(findings.contains { $0.check == .drift })
   }
 
-  @Test("with it finds who is granted, and by which line")
+  @Test("with the ruleset loaded, reports who is granted, and by which line")
   func loaded() throws {
     let view = try Self.view()
     let table = Lowering.table(view.ruleset)
@@ -179,7 +179,7 @@ struct AuditTests {
     #expect(findings.allSatisfy { $0.severity == .information })
   }
 
-  @Test("finds what a translation publishes, and who answers behind it")
+  @Test("finds ports that NAT publishes, and the container behind them")
   func translated() throws {
     let view = try Self.view()
     let inside = [try Self.listener("0.0.0.0", 8080, process: "httpd")]
@@ -206,16 +206,16 @@ struct AuditTests {
     #expect(granted.reachable.filter { $0.verdict == .accept }.map(\.from) == [["eric"]])
   }
 
-  @Test("takes a published port on which nobody listens for refused")
+  @Test("reports a published port without a listener as refused")
   func nobodyBehind() throws {
     let audit = Audit(
       of: try Self.host([], inContainer: [Self.listener("0.0.0.0", 9999)], tables: [Self.published]), by: nil)
     let port = try #require(audit.exposures.first { $0.published != nil })
-    #expect(port.reachable.allSatisfy { $0.verdict == .reject && $0.because == "nobody listens" })
+    #expect(port.reachable.allSatisfy { $0.verdict == .reject && $0.because == "no socket listens" })
     #expect(!port.isExposed)
   }
 
-  @Test("says of a proxy's socket that its packets go to the container")
+  @Test("reports that packets for a proxy's socket go to the container")
   func proxy() throws {
     let audit = Audit(
       of: try Self.host(
@@ -228,7 +228,7 @@ struct AuditTests {
     #expect(own.first?.container == Self.container)
   }
 
-  @Test("calls a container on a macvlan open to its parent's side, since no rule of the host sees it")
+  @Test("reports a container on a macvlan as open to its parent's side: its packets bypass the host's rules")
   func macvlan() throws {
     let view = try Self.view()
     let audit = Audit(
@@ -240,7 +240,7 @@ struct AuditTests {
     #expect(exposure.isExposed)
     let reach = try #require(exposure.reachable.first { $0.zone == "internet" })
     #expect(reach.verdict == .accept)
-    #expect(reach.reason.contains("macvlan") || reach.reason.contains("beside the host"))
+    #expect(reach.because == "bypasses the host's rules" && reach.reason.contains("macvlan"))
   }
 
   /// A container's own firewall, which drops port 8080.
@@ -259,7 +259,7 @@ struct AuditTests {
     ])
 
   @Test(
-    "asks the rules of a container's own namespace, port by port, behind a bridge and on a macvlan",
+    "evaluates the rules in a container's own namespace for each port, behind a bridge and on a macvlan",
     arguments: [nil, "eth0"])
   func ownRules(_ parent: String?) throws {
     let audit = Audit(
@@ -275,19 +275,19 @@ struct AuditTests {
     }
   }
 
-  @Test("without a policy goes by interfaces, and trusts tunnels alone")
+  @Test("without a policy, uses interfaces as sides, and trusts only tunnels")
   func noPolicy() throws {
     let audit = Audit(
       of: try Self.host([Self.listener("10.13.13.2", 9100), Self.listener("127.0.0.1", 5432)]), by: nil)
     let exporter = try #require(audit.exposures.first { $0.listener.port == 9100 })
     #expect(exporter.reachable.map(\.zone) == ["eth0", "enp5s0", "wg0", "docker0"])
-    // Who is next door can send to the tunnel's address from outside of it.
+    // A direct neighbour can send to the tunnel's address from outside the tunnel.
     #expect(exporter.isExposed)
     let own = try #require(audit.exposures.first { $0.listener.port == 5432 })
     #expect(own.reachable.isEmpty && !own.isExposed)
   }
 
-  @Test("never guesses what hangs on a rule that the walk does not speak")
+  @Test("reports undetermined, not a guess, for a rule that the walk cannot evaluate")
   func undetermined() throws {
     let table = KernelTable(
       family: 1, name: "strange",
@@ -302,7 +302,7 @@ struct AuditTests {
     #expect(audit.findings(drift: .none, view: nil).map(\.check) == [.undetermined])
   }
 
-  @Test("judges ports that no rule tells apart alike, and each as a walk of its own would")
+  @Test("gives all ports that no rule distinguishes the result that each has alone")
   func classes() throws {
     let view = try Self.view()
     let table = Lowering.table(view.ruleset)

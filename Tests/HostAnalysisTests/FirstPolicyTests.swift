@@ -22,8 +22,8 @@ struct FirstPolicyTests {
       service: service,
       reachable: zones.sorted { $0.key < $1.key }.map {
         Exposure.Reach(
-          zone: $0.key, from: ["anyone"], verdict: $0.value, because: "nothing objects", reason: "",
-          standing: .unjudged)
+          zone: $0.key, from: ["anyone"], verdict: $0.value, because: "no rule matched; default accept",
+          reason: "", standing: .unjudged)
       })
   }
 
@@ -68,7 +68,7 @@ struct FirstPolicyTests {
     try policy(text)
   }
 
-  @Test("grants the tunnel what it reaches, and nobody anything else")
+  @Test("grants the tunnel what it reaches, and nothing else")
   func grants() throws {
     let text = FirstPolicy(
       try Self.basis([
@@ -86,7 +86,7 @@ struct FirstPolicyTests {
       policy.machine(named: "onprem")?.zone(named: "lan")?.prefixes.map(\.description) == ["192.168.1.0/24"])
   }
 
-  @Test("takes peers with their addresses and networks, and leaves one without an address a comment")
+  @Test("has peers with their addresses and networks; a peer without an address is a comment")
   func peers() throws {
     let peers = [
       try Self.peer(1, ["10.13.13.10/32", "10.50.0.0/16"]), try Self.peer(2, ["10.13.13.0/24"]),
@@ -96,11 +96,11 @@ struct FirstPolicyTests {
     let policy = try Self.decoded(text)
     #expect(policy.machines.map(\.name) == ["onprem", "peer-10-13-13-10", "peer-10-13-13-11"])
     #expect(policy.machine(named: "peer-10-13-13-10")?.subnets.map(\.description) == ["10.50.0.0/16"])
-    #expect(text.contains("192.168.1.0/24: also a network of this host's own"))
+    #expect(text.contains("192.168.1.0/24: also a network of this host"))
     #expect(text.contains("10.13.13.0/24: the tunnel itself"))
   }
 
-  @Test("makes a network of a lone address, by what its peers have or of the usual size")
+  @Test("derives the network of a single host address from a peer's AllowedIPs, else uses the usual size")
   func loneAddress() throws {
     let routed = FirstPolicy(
       try Self.basis([], peers: [Self.peer(1, ["10.13.0.0/16"])], own: ["10.13.13.2/32"])
@@ -111,7 +111,7 @@ struct FirstPolicyTests {
   }
 
   @Test(
-    "is valid whatever hosts and processes are called",
+    "is valid for any name of a host or process",
     arguments: ["onprem", "9lives", "internet", "a b\nc: [", "", "ÄÖ", String(repeating: "x", count: 200)])
   func names(_ name: String) throws {
     let text = FirstPolicy(

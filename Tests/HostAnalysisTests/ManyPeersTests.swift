@@ -12,8 +12,8 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-/// A hub with so many peers, each a machine of its policy. Four times the peers must take no more than nine times the time
-/// of the processor: what is quadratic takes sixteen times.
+/// Measures CPU time on a hub with thousands of peers, each a machine of its policy. Four times the peers must take
+/// at most nine times the CPU time: a quadratic algorithm takes sixteen times.
 @Suite("Thousands of peers", .serialized)
 struct ManyPeersTests {
   private static let wg0 = InterfaceName("wg0")!
@@ -27,11 +27,11 @@ struct ManyPeersTests {
     WireGuardKey(bytes: (0..<32).map { UInt8(truncatingIfNeeded: number >> (8 * ($0 % 4))) })!
   }
 
-  /// What of the peers agrees with the policy.
+  /// Which properties of the peers match the policy.
   enum Likeness: CaseIterable {
     case keys
     case addresses
-    /// None of them is a machine of the policy.
+    /// No peer is a machine of the policy.
     case nothing
   }
 
@@ -91,7 +91,7 @@ struct ManyPeersTests {
         interfaces: interfaces(),
         listeners: [Listener(protocol: .udp, address: IPAddress("0.0.0.0")!, port: 51820)]),
       time: 1_800_000_000, wireGuard: WireGuardFacts(devices: [device(count, likeness)]))
-    // Half of what is to go through the tunnel goes astray.
+    // Half of the tunnel's destinations are routed to another interface.
     for ask in DoctorSubject(facts, as: role).routeQuestions {
       let isInside = ask.destination.bits >> 24 == 10 && ask.destination.bits % 2 == 0
       facts.routes[ask] = .leaves(isInside ? wg0 : InterfaceName("eth0")!, mtu: nil)
@@ -99,7 +99,7 @@ struct ManyPeersTests {
     return DoctorSubject(facts, as: role)
   }
 
-  /// Seconds of the processor that this thread took.
+  /// The CPU time of this thread, in seconds.
   private static func seconds(_ body: () throws -> Void) rethrows -> Double {
     func now() -> Double {
       var time = timespec()
@@ -112,7 +112,7 @@ struct ManyPeersTests {
   }
 
   private func compare(_ what: String, _ few: Double, _ many: Double) {
-    // What is over in no time says nothing.
+    // Times below 0.05 s are too short to compare.
     #expect(many < 0.05 || many / few < Self.most, "\(what): \(few) s, then \(many) s")
   }
 
@@ -162,7 +162,7 @@ struct ManyPeersTests {
   }
 
   @Test(
-    "the time for a first policy, and to read it, grows no faster than the peers, also when all have one name"
+    "the time to write and decode a first policy grows no faster than the peers, also with equal names"
   )
   func firstPolicy() throws {
     let times = try [Self.few, Self.few * Self.factor].map { count in
@@ -185,7 +185,7 @@ struct ManyPeersTests {
   }
 }
 
-/// HostEnvironment of packets that are all for the host.
+/// An environment in which every address is local.
 private struct Nowhere: HostEnvironment {
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? { .local }
   func route(_ question: RouteQuestion) -> RouteAnswer { .local }

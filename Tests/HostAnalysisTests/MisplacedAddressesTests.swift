@@ -11,7 +11,7 @@ import Testing
 @testable import HostAnalysis
 
 @Suite("Addresses in networks that the policy places elsewhere") struct MisplacedAddressesTests {
-  @Test("are found exactly where the ruleset drops what comes from them, on random policies")
+  @Test("are found exactly if the ruleset drops packets from them, on random policies")
   func agreesWithRuleset() throws {
     var random = SeededGenerator(seed: 11)
     var (misplaced, placed) = (0, 0)
@@ -49,7 +49,7 @@ import Testing
     #expect(misplaced > 100 && placed > 100, "\(misplaced) misplaced, \(placed) placed")
   }
 
-  /// The counter of what decides on a packet with this source that comes by this interface.
+  /// The counter of the rule that decides about a packet with this source that arrives on this interface.
   private func dropping(_ source: IPAddress, _ interface: InterfaceName, _ view: SiteView) -> String {
     let destination = IPAddress(
       family: source.family, bits: source.family == .ipv4 ? 0xc612_6363 : 0x2001_0db8_9999 << 80 | 1)

@@ -6,14 +6,14 @@ import PolicyAnalysis
 import HostAnalysis
 import Testing
 
-@Suite("UDP servers whose sessions may outlast the first apply") struct UntrackedServerTests {
+@Suite("UDP servers whose sessions may continue after the first apply") struct UntrackedServerTests {
   private static func listener(_ address: String, _ port: UInt16, _ transport: IPProtocol = .udp) throws
     -> Listener
   {
     Listener(protocol: transport, address: try #require(IPAddress(address)), port: port)
   }
 
-  @Test("are those that take UDP from outside on a port that no line grants")
+  @Test("are those that receive UDP from outside on a port that no line grants")
   func found() throws {
     let policy = try policy(
       """

@@ -74,7 +74,7 @@ struct HostFactsTests {
       }
       #expect(!reading.namespaces.contains { $0.process?.pid == sleeper.pid })
       #expect(
-        reading.gaps.contains { $0.contains("is unknown") || $0.contains("was not read") }
+        reading.gaps.contains { $0.contains("is unknown") || $0.contains("could not be read") }
       )
     }
   }

@@ -16,7 +16,7 @@ struct HostSurveyValuesTests {
     ProcessIdentity(pid: 812, name: "nginx", userID: 0, unit: nil, container: container)
   }
 
-  @Test("The host's namespace is first, the others follow by their identity")
+  @Test("The host's namespace is first, the others are ordered by identity")
   func order() {
     let survey = HostSurvey(
       host: Self.namespace(9, .host),
@@ -27,7 +27,7 @@ struct HostSurveyValuesTests {
     #expect(survey.namespace(8) == nil)
   }
 
-  @Test("A process' container has the name that the table gives, else its id alone")
+  @Test("The container of a process has its details from the survey, or only its id")
   func containers() {
     let known = ContainerIdentity(id: hex, name: "db", image: "postgres:16")
     let named = HostSurvey(host: Self.namespace(9, .host), others: [], containers: [hex: known])
@@ -38,7 +38,7 @@ struct HostSurveyValuesTests {
   }
 
   @Test(
-    "A namespace says what it is",
+    "The description of a namespace says what it belongs to",
     arguments: [
       (.host, "host"), (.container(ContainerIdentity(id: hex, name: "db")), "container db"),
       (.container(ContainerIdentity(id: hex)), "container 0123456789ab"), (.named("blue"), "namespace blue"),
@@ -48,12 +48,13 @@ struct HostSurveyValuesTests {
     #expect(kind.description == expected)
   }
 
-  @Test("A namespace that was not read is told with its reason")
+  @Test("A namespace that could not be read is reported with the reason")
   func notes() {
     let note = HostNote.namespaceUnread(.named("blue"), identity: 7, reason: "entering it: no")
     #expect(
       note.description
-        == "the network namespace 7 (namespace blue) was not read: entering it: no: what listens in it is not listed"
+        == "the network namespace 7 (namespace blue) could not be read: entering it: no: "
+        + "its listening sockets are not listed"
     )
   }
 }

@@ -8,7 +8,7 @@ private let hex = String(repeating: "0123456789abcdef", count: 4)
 
 struct ControlGroupTests {
   @Test(
-    "A control group tells the unit and the container",
+    "A control group gives the unit and the container",
     arguments: [
       (
         "0::/system.slice/system-postgresql.slice/postgresql@15-main.service", "postgresql@15-main.service",
@@ -45,7 +45,7 @@ struct ControlGroupTests {
 
 struct RemoteSessionTests {
   @Test(
-    "SSH_CONNECTION is read",
+    "SSH_CONNECTION is parsed",
     arguments: [
       ("192.0.2.7 50123 203.0.113.10 22", "192.0.2.7", "203.0.113.10", nil),
       ("::ffff:192.0.2.7 50123 ::ffff:203.0.113.10 22", "192.0.2.7", "203.0.113.10", nil),
@@ -62,7 +62,7 @@ struct RemoteSessionTests {
   }
 
   @Test(
-    "What is no connection is refused",
+    "A text that is not a connection is rejected",
     arguments: [
       "", "192.0.2.7 50123 22", "192.0.2.7 50123 203.0.113.10 22 1", "UNKNOWN 65535 UNKNOWN 65535",
       "192.0.2.7  50123 203.0.113.10 22", "192.0.2.7 0 203.0.113.10 22", "192.0.2.7 65536 203.0.113.10 22",
@@ -89,7 +89,7 @@ struct WireGuardValuesTests {
   }
 
   @Test(
-    "What is no key is refused",
+    "A text that is not a key is rejected",
     arguments: [
       "", "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw", "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykx=",
       "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8yk==", "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8y-w=",
@@ -100,7 +100,7 @@ struct WireGuardValuesTests {
   }
 
   @Test(
-    "An endpoint is read and written",
+    "An endpoint is parsed and printed",
     arguments: [
       ("192.0.2.1:51820", "192.0.2.1:51820"), ("[2001:db8::1]:1", "[2001:db8::1]:1"),
       ("[::ffff:192.0.2.1]:5", "192.0.2.1:5"), ("[fe80::1%eth0]:5", "[fe80::1]:5"), ("2001:db8::1:1", nil),
@@ -112,7 +112,7 @@ struct WireGuardValuesTests {
 }
 
 struct ListenerTests {
-  @Test("A dual-stack socket serves both families, a plain one its own")
+  @Test("A dual-stack socket serves both families, any other socket its own")
   func families() throws {
     let any = try #require(IPAddress("::"))
     let dual = Listener(protocol: .tcp, address: any, isDualStack: true, port: 9090)

@@ -8,7 +8,7 @@ import Testing
 
 struct IPAddressTests {
   @Test(
-    "An address is read, and written in its canonical form",
+    "An address is parsed, and printed in its canonical form",
     arguments: [
       ("0.0.0.0", "0.0.0.0"), ("192.0.2.1", "192.0.2.1"), ("255.255.255.255", "255.255.255.255"),
       ("::", "::"), ("::1", "::1"), ("1::", "1::"), ("2001:DB8::A", "2001:db8::a"),
@@ -21,7 +21,7 @@ struct IPAddressTests {
   }
 
   @Test(
-    "Every spelling of RFC 5952 sections 2 and 4 is written in the recommended way",
+    "Every form of RFC 5952 sections 2 and 4 is printed in the recommended form",
     arguments: [
       ("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"), ("2001:0db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
       ("2001:db8::1:0:0:1", "2001:db8::1:0:0:1"), ("2001:db8::0:1:0:0:1", "2001:db8::1:0:0:1"),
@@ -39,7 +39,7 @@ struct IPAddressTests {
   }
 
   @Test(
-    "What is no address is refused",
+    "A text that is not an address is rejected",
     arguments: [
       "", " ", ".", ":", ":::", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4", "01.2.3.4",
       "1.2.3.-4",
@@ -53,7 +53,7 @@ struct IPAddressTests {
     #expect(IPAddress(text) == nil)
   }
 
-  /// What the C library writes for the bytes.
+  /// The text of the C library for the bytes.
   private static func reference(_ address: IPAddress) -> String {
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
     address.bytes.withUnsafeBytes {
@@ -62,13 +62,13 @@ struct IPAddressTests {
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  @Test("Random addresses survive writing and reading, and are written as inet_ntop writes them")
+  @Test("Random addresses are unchanged after printing and parsing, and are printed as by inet_ntop")
   func roundTrip() {
     var generator = SeededGenerator(seed: 1)
     for _ in 0..<20_000 {
       let family: AddressFamily = Bool.random(using: &generator) ? .ipv4 : .ipv6
       var bits = UInt128(generator.next()) << 64 | UInt128(generator.next())
-      // Runs of zero groups are what the canonical form is about.
+      // The canonical form depends on runs of zero groups.
       let zeros = UInt8(truncatingIfNeeded: generator.next() & generator.next())
       if family == .ipv6 {
         for group in 0..<8 where zeros >> UInt8(group) & 1 == 0 {
@@ -78,14 +78,14 @@ struct IPAddressTests {
       let address = IPAddress(family: family, bits: bits)
       #expect(IPAddress(address.description) == address)
       #expect(IPAddress(bytes: address.bytes) == address)
-      // inet_ntop writes ::192.0.2.1 and ::ffff:192.0.2.1 with dots, which RFC 5952 leaves to taste.
+      // inet_ntop prints ::192.0.2.1 and ::ffff:192.0.2.1 with dots, which RFC 5952 leaves optional.
       if family == .ipv4 || address.bits >> 48 != 0 {
         #expect(Self.reference(address) == address.description)
       }
     }
   }
 
-  @Test("Addresses are ordered by family, then as numbers")
+  @Test("Addresses are ordered by family, then numerically")
   func order() throws {
     let texts = ["0.0.0.0", "9.255.0.1", "10.0.0.1", "255.255.255.255", "::", "::9", "::a", "ffff::"]
     let addresses = try texts.map { try #require(IPAddress($0)) }
@@ -93,7 +93,7 @@ struct IPAddressTests {
   }
 
   @Test(
-    "An IPv4-mapped address unmaps, and nothing else does",
+    "An IPv4-mapped address becomes IPv4, any other address is unchanged",
     arguments: [
       ("::ffff:192.0.2.1", "192.0.2.1"), ("::ffff:0.0.0.0", "0.0.0.0"), ("::192.0.2.1", "::c000:201"),
       ("::fffe:1.2.3.4", "::fffe:102:304"), ("1::ffff:1.2.3.4", "1::ffff:102:304"), ("10.0.0.1", "10.0.0.1"),

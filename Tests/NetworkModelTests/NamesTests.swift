@@ -5,7 +5,7 @@ import Testing
 
 struct PortRangeTests {
   @Test(
-    "A range is never empty and never holds port 0",
+    "A range is never empty and never contains port 0",
     arguments: [
       (1, 65535, "1-65535"), (22, 22, "22"), (65535, 65535, "65535"), (0, 0, nil), (0, 5, nil), (5, 4, nil),
     ] as [(UInt16, UInt16, String?)])
@@ -13,7 +13,7 @@ struct PortRangeTests {
     #expect(PortRange(lower, upper)?.description == text)
   }
 
-  @Test("A range holds its ends and what lies between, and counts them")
+  @Test("A range contains its ends and the ports between them, and counts them")
   func containing() throws {
     let range = try #require(PortRange(1000, 1002))
     #expect((998...1004).filter { range.contains($0) } == [1000, 1001, 1002])
@@ -24,7 +24,7 @@ struct PortRangeTests {
 
 struct InterfaceNameTests {
   @Test(
-    "A name that the kernel accepts is kept",
+    "A name that the kernel accepts is accepted",
     arguments: [
       "a", "wg0", "eth0.100", "br-1a2b3c4d5e6f", "enp0s31f6", "...", "a_b", "wg-öff".filter(\.isASCII),
     ])
@@ -33,7 +33,7 @@ struct InterfaceNameTests {
   }
 
   @Test(
-    "A name that the kernel refuses, or a ruleset cannot write, is refused",
+    "A name that the kernel rejects, or that cannot be written in a ruleset, is rejected",
     arguments: [
       "", ".", "..", "a/b", "eth0:1", "a b", "a\tb", "a\n", "sixteen-bytes-xx", "wg*", "a\"b", "a\\b",
       "wg\u{e4}",
@@ -44,7 +44,7 @@ struct InterfaceNameTests {
   }
 
   @Test(
-    "A pattern matches one name, or all that begin so",
+    "A pattern matches one name, or all names with its beginning",
     arguments: [
       ("wg0", "wg0", true), ("wg0", "wg00", false), ("wg*", "wg0", true), ("wg*", "wg", true),
       ("wg*", "w", false),
@@ -57,14 +57,14 @@ struct InterfaceNameTests {
   }
 
   @Test(
-    "A pattern that claims everything or is no name is refused",
+    "A pattern that matches everything, or is not a name, is rejected",
     arguments: ["*", "", "a*b", "**", "wg**", "a/*"])
   func refusedPattern(text: String) {
     #expect(InterfacePattern(text) == nil)
   }
 
   @Test(
-    "Patterns overlap where some name matches both",
+    "Patterns overlap if some name matches both",
     arguments: [
       ("wg0", "wg0", true), ("wg0", "wg1", false), ("wg*", "wg0", true), ("wg*", "w*", true),
       ("wg*", "br*", false),

@@ -6,7 +6,7 @@ import Testing
 
 struct PrefixTests {
   @Test(
-    "A prefix is read, and written with its length unless it is one address",
+    "A prefix is parsed, and printed with its length unless it is one address",
     arguments: [
       ("0.0.0.0/0", "0.0.0.0/0"), ("10.0.0.0/8", "10.0.0.0/8"), ("10.13.13.1/32", "10.13.13.1"),
       ("10.13.13.1", "10.13.13.1"), ("128.0.0.0/1", "128.0.0.0/1"), ("::/0", "::/0"),
@@ -20,7 +20,7 @@ struct PrefixTests {
   }
 
   @Test(
-    "What is no prefix is refused, set host bits included",
+    "A text that is not a prefix is rejected, and so are host bits",
     arguments: [
       "", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8", "10.0.0.0/ 8",
       "10.0.0.1/31", "10.13.13.1/24", "::1/127", "::/129", "::/0000", "2001:db8::1/64", "10.0.0.0/٨", "1/8",
@@ -30,7 +30,7 @@ struct PrefixTests {
   }
 
   @Test(
-    "Clearing host bits gives the block that holds the address, at every length",
+    "Clearing the host bits gives the block that contains the address, for every length",
     arguments: AddressFamily.allCases)
   func containing(family: AddressFamily) {
     var generator = SeededGenerator(seed: 2)
@@ -52,7 +52,7 @@ struct PrefixTests {
     }
   }
 
-  @Test("Lengths beyond the family's are clamped where host bits are cleared, and refused where they are not")
+  @Test("A length beyond the family's is clamped if host bits are cleared, and rejected otherwise")
   func clamping() throws {
     let address = try #require(IPAddress("10.0.0.1"))
     #expect(Prefix(containing: address, length: 99) == Prefix(address))
@@ -84,7 +84,7 @@ struct PrefixTests {
     #expect(Prefix(text)?.maskBytes == bytes)
   }
 
-  @Test("An interface's address keeps its host bits and knows its network")
+  @Test("An interface's address keeps its host bits and gives its network")
   func interfaceAddress() throws {
     let address = try #require(IPAddress("10.13.13.2"))
     let own = try #require(InterfaceAddress(address, prefixLength: 24))

@@ -3,7 +3,7 @@
 import NetworkModel
 import Testing
 
-@Suite("Bridges that do not only have guests") struct SharedBridgeTests {
+@Suite("Bridges that do not only serve guests") struct SharedBridgeTests {
   private static func interface(_ name: String, _ index: UInt32, kind: String? = nil, master: UInt32? = nil)
     throws -> NetworkInterface
   {
@@ -12,7 +12,7 @@ import Testing
       master: master)
   }
 
-  @Test("are known by a port that is no guest's, or by the default route")
+  @Test("are detected by a port that does not belong to a guest, or by the default route")
   func reasons() throws {
     let interfaces = [
       try Self.interface("br-lan", 1, kind: "bridge"), try Self.interface("eth0", 2, master: 1),

@@ -5,7 +5,7 @@ import Ruleset
 import PacketSets
 import Testing
 
-@Suite("Destination ports that rules cannot tell apart")
+@Suite("Classes of destination ports")
 struct DestinationPortClassesTests {
   private static let load = Expression.payload(base: 2, offset: 2, length: 2, destination: 1)
 
@@ -19,14 +19,14 @@ struct DestinationPortClassesTests {
     DestinationPortClasses([table(expressions, sets: sets)])
   }
 
-  @Test("are all of them where nothing holds a number")
+  @Test("are a single class if no rule contains a number")
   func none() {
     let classes = DestinationPortClasses([])
     #expect(classes.ranges == [1...65_535])
     #expect(Set([1, 5432, 65_535].map { classes.number(of: $0) }).count == 1)
   }
 
-  @Test("are cut where a rule compares, by one number or a range")
+  @Test("are cut where a rule compares with a number or a range")
   func cuts() {
     let one = Self.classes([Self.load, .compare(operation: 0, source: 1, data: [0x15, 0x38])])
     #expect(one.number(of: 5431) == one.number(of: 4000))
@@ -40,13 +40,13 @@ struct DestinationPortClassesTests {
     #expect(range.number(of: 8011) != range.number(of: 8010))
   }
 
-  @Test("are cut by a match of iptables, in whatever order its bytes stand")
+  @Test("are cut by a match of iptables, in either byte order")
   func opaque() {
     let classes = Self.classes([.opaque(name: "match", data: [0, 0, 0x38, 0x15, 9])])
     #expect(classes.ranges.contains(5432...5432))
   }
 
-  @Test("are cut by the ports of a set, alone or beside addresses, and not by addresses")
+  @Test("are cut by the ports of a set, alone or with addresses, and not by addresses")
   func sets() {
     let ports = KernelSet(
       name: "p", keyType: 13, keyLength: 2,
@@ -63,7 +63,7 @@ struct DestinationPortClassesTests {
   }
 
   @Test(
-    "are each their own where a rule masks one or computes with it",
+    "are single ports if a rule masks a port or computes with it",
     arguments: [
       [load, .bitwise(source: 1, destination: 1, mask: [0xff, 0], xor: [0, 0])],
       [
@@ -82,7 +82,7 @@ struct DestinationPortClassesTests {
     #expect(classes.ranges.count == 65_535)
   }
 
-  @Test("are still alike where flags or states are masked")
+  @Test("are not affected by masks of flags or states")
   func flags() {
     let classes = Self.classes([
       .payload(base: 2, offset: 13, length: 1, destination: 1),

@@ -3,7 +3,7 @@
 import PacketSets
 import Testing
 
-@Suite("Sets of numbers as ranges") struct IntervalSetTests {
+@Suite("Interval sets") struct IntervalSetTests {
   /// All sets of the numbers 0 to 5.
   private static let all: [(numbers: Set<UInt128>, set: IntervalSet)] = (0..<64).map { bits in
     let numbers = Set((0..<6).filter { bits >> $0 & 1 == 1 }.map { UInt128($0) })
@@ -14,7 +14,7 @@ import Testing
     Set((0...7 as ClosedRange<UInt128>).filter(set.contains))
   }
 
-  @Test("hold what they were made of, and are in one form only")
+  @Test("contain the given numbers, in a unique form")
   func form() {
     for (numbers, set) in Self.all {
       #expect(Self.numbers(set) == numbers)
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test("are united, intersected and subtracted as sets are")
+  @Test("have the union, intersection and difference of sets")
   func algebra() {
     for (one, left) in Self.all {
       for (two, right) in Self.all {
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test("reach to the last number there is")
+  @Test("include the largest number")
   func top() {
     let all = IntervalSet(0, .max)
     #expect(all.subtracting(IntervalSet(.max)) == IntervalSet(0, .max - 1))

@@ -4,7 +4,7 @@ import Ruleset
 import PacketSets
 import Testing
 
-@Suite("Source ports that rules cannot tell apart")
+@Suite("Classes of source ports")
 struct SourcePortClassesTests {
   private static func classes(_ expressions: [Expression]) -> SourcePortClasses {
     SourcePortClasses([
@@ -16,7 +16,7 @@ struct SourcePortClassesTests {
 
   private static let load = Expression.payload(base: 2, offset: 0, length: 2, destination: 1)
 
-  @Test("are all of them where no rule asks for one")
+  @Test("are a single class if no rule tests a source port")
   func none() {
     let classes = Self.classes([
       .payload(base: 2, offset: 2, length: 2, destination: 1),
@@ -27,7 +27,7 @@ struct SourcePortClassesTests {
     #expect(Set([0, 1, 5432, 65_535].map { classes.number(of: $0) }).count == 1)
   }
 
-  @Test("are cut where a rule compares, by one number or a range")
+  @Test("are cut where a rule compares with a number or a range")
   func cuts() {
     let one = Self.classes([Self.load, .compare(operation: 0, source: 1, data: [0, 68])])
     #expect(one.number(of: 67) == one.number(of: 0))
@@ -43,7 +43,7 @@ struct SourcePortClassesTests {
   }
 
   @Test(
-    "are each their own where a rule does anything else with it",
+    "are single ports if a rule uses a port in any other way",
     arguments: [
       [load, .lookup(set: "s", source: 1, destination: nil, inverted: .plain)],
       [load, .bitwise(source: 1, destination: 2, mask: [0xff, 0], xor: [0, 0])],
@@ -62,7 +62,7 @@ struct SourcePortClassesTests {
     #expect(Set((0...999).map { classes.number(of: $0) }).count == 1000)
   }
 
-  @Test("are not asked for where a rule is about ICMP, whose type stands in their place")
+  @Test("are not affected by a rule for ICMP, which has the type in these bytes")
   func types() {
     let type = [
       Expression.payload(base: 2, offset: 0, length: 1, destination: 1),
@@ -79,7 +79,7 @@ struct SourcePortClassesTests {
     #expect(no.number(of: 0) != no.number(of: 2048))
   }
 
-  @Test("are forgotten when their register is loaded anew")
+  @Test("are not affected by a register that was loaded again")
   func reloaded() {
     let classes = Self.classes([
       Self.load, .compare(operation: 0, source: 1, data: [0, 53]), .meta(key: 6, destination: 1),

@@ -15,14 +15,14 @@ import Testing
       + Array(repeating: 0, count: 14) + [2] + rest
   }
 
-  @Test func `of a TCP packet addresses, ports, flags and length are read`() throws {
+  @Test func `addresses, ports, flags and length of a TCP packet are read`() throws {
     let headers = try #require(CapturedHeaders(Self.ipv4))
     #expect(headers.source == IPAddress("198.51.100.7") && headers.destination == IPAddress("203.0.113.10"))
     #expect(headers.transport == .tcp && headers.sourcePort == 40_000 && headers.destinationPort == 5432)
     #expect(headers.tcpFlags == .syn && headers.length == 40 && headers.icmpType == nil)
   }
 
-  @Test func `options of IPv4 are passed over`() throws {
+  @Test func `IPv4 options are skipped`() throws {
     var bytes = Self.ipv4
     bytes[0] = 0x46
     bytes.insert(contentsOf: [1, 1, 1, 1], at: 20)
@@ -36,7 +36,7 @@ import Testing
     #expect(headers.destinationPort == nil && headers.tcpFlags == nil && headers.transport == .tcp)
   }
 
-  @Test func `extension headers of IPv6 are passed over`() throws {
+  @Test func `IPv6 extension headers are skipped`() throws {
     let udp: [UInt8] = [0, 53, 0, 53, 0, 8, 0, 0]
     let hopByHop = Self.ipv6(0, [60, 0, 0, 0, 0, 0, 0, 0] + [17, 0, 0, 0, 0, 0, 0, 0] + udp)
     #expect(try #require(CapturedHeaders(hopByHop)).destinationPort == 53)
@@ -46,7 +46,7 @@ import Testing
     #expect(later.transport == .udp && later.destinationPort == nil)
   }
 
-  @Test func `a packet that is cut anywhere says less, never something else`() throws {
+  @Test func `a truncated packet has fewer fields, never wrong ones`() throws {
     for count in 0...Self.ipv4.count {
       let headers = CapturedHeaders(Self.ipv4.prefix(count))
       #expect((headers == nil) == (count < 20))

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The walk of a packet")
 struct PacketWalkTests {
-  @Test("takes drop as final and accept as the end of one chain")
+  @Test("treats drop as final and accept as the end of one chain")
   func dropIsFinal() throws {
     let accept = Self.base("early", -10, .drop, [[.verdict(.accept)]])
     let drop = Self.base("late", 10, .accept, [[.verdict(.drop)]])
@@ -16,13 +16,13 @@ struct PacketWalkTests {
     #expect(try Self.walk([accept]).verdict == .accept)
   }
 
-  @Test("says undetermined where an unknown expression decides")
+  @Test("is undetermined if an unknown expression decides")
   func unknownDecides() throws {
     let chain = Self.base("c", 0, .drop, [[.opaque(name: "numgen", data: []), .verdict(.accept)]])
     #expect(try Self.walk([chain]).verdict == .undetermined)
   }
 
-  @Test("passes over a rule with an unknown expression that cannot match for another reason")
+  @Test("skips a rule with an unknown expression that cannot match for another reason")
   func unknownDoesNotMatter() throws {
     let port: [Expression] = [
       .opaque(name: "numgen", data: []), .payload(base: 2, offset: 2, length: 2, destination: 1),
@@ -31,13 +31,13 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .drop, [port])]).verdict == .drop)
   }
 
-  @Test("passes over an unknown expression without a verdict behind it")
+  @Test("ignores an unknown expression in a rule without a verdict")
   func unknownWithoutVerdict() throws {
     let chain = Self.base("c", 0, .drop, [[.opaque(name: "log", data: [])], [.verdict(.accept)]])
     #expect(try Self.walk([chain]).verdict == .accept)
   }
 
-  @Test("comes back from a jump and does not from a goto")
+  @Test("returns from a jump and not from a goto")
   func jumpAndGoto() throws {
     let empty = KernelChain(name: "empty", base: nil, rules: [])
     let jump = Self.base("c", 0, .drop, [[.verdict(.jump(chain: "empty"))], [.verdict(.accept)]])
@@ -46,7 +46,7 @@ struct PacketWalkTests {
     #expect(try Self.walk([goto, empty]).verdict == .drop)
   }
 
-  @Test("ends at a loop of jumps")
+  @Test("ends in a loop of jumps")
   func endsInALoop() throws {
     let loop = KernelChain(
       name: "loop", base: nil, rules: [KernelRule(expressions: [.verdict(.jump(chain: "loop"))])])
@@ -75,7 +75,7 @@ struct PacketWalkTests {
     #expect((trace.verdict == .accept) == isIn)
   }
 
-  @Test("takes an exact interface name for that interface and an unpadded one for a beginning")
+  @Test("matches a padded interface name exactly and an unpadded one as a prefix")
   func interfaceNames() throws {
     let wg = try #require(InterfaceName("wg0"))
     let load = Expression.meta(key: NFT.metaInputName, destination: 1)
@@ -93,7 +93,7 @@ struct PacketWalkTests {
     }
   }
 
-  @Test("of a protocol without ports is not led astray by a map of ports")
+  @Test("does not match a protocol without ports in a map of ports")
   func portless() throws {
     let set = KernelSet(
       name: "m", flags: NFT.setMap, keyType: 0, keyLength: 8, dataType: NFT.dataVerdict, dataLength: 16,
@@ -105,16 +105,16 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], transport: .esp).verdict == .drop)
   }
 
-  @Test("names what it does not speak of iptables", arguments: ["match", "target"])
+  @Test("names a match or target of iptables that it does not support", arguments: ["match", "target"])
   func namesForeign(_ kind: String) throws {
-    let data: [UInt8] = [11, 0, 1, 0] + Array("sorcery".utf8) + [0] + [8, 0, 2, 0, 0, 0, 0, 0]
+    let data: [UInt8] = [11, 0, 1, 0] + Array("unknown".utf8) + [0] + [8, 0, 2, 0, 0, 0, 0, 0]
     let rule: [Expression] = [.opaque(name: kind, data: data), .verdict(.drop)]
     let trace = try Self.walk([Self.base("c", 0, .accept, [rule])])
     #expect(trace.verdict == .undetermined)
-    #expect(trace.steps.last?.outcome == .undetermined(expression: "\(kind) sorcery"))
+    #expect(trace.steps.last?.outcome == .undetermined(expression: "\(kind) unknown"))
   }
 
-  @Test("takes the first packet of many: below a limit, and says so")
+  @Test("assumes that a packet is below a limit, and reports the assumption")
   func limits() throws {
     let rate: [UInt8] = [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 12, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 60]
     let below: [Expression] = [.opaque(name: "limit", data: rate), .verdict(.drop)]
@@ -125,13 +125,13 @@ struct PacketWalkTests {
     #expect(first.verdict == .drop)
     #expect(first.steps.first?.outcome == .assumed("within limit rate 3/minute"))
     #expect(first.steps.first?.text == "limit rate 3/minute drop")
-    // What would be more than the limit is passed over, and that is said too.
+    // A rule for packets above the limit does not match, and the assumption is reported too.
     let passed = try Self.walk([Self.base("c", 0, .accept, [over])])
     #expect(passed.verdict == .accept)
     #expect(passed.steps.first?.outcome == .assumed("within limit rate 3/minute"))
   }
 
-  @Test("takes a source for seldom seen where iptables asks how often it was, and says so")
+  @Test("assumes for 'recent' that a source was rarely seen, and reports the assumption")
   func recent() throws {
     // struct xt_recent_mtinfo: 30 seconds, 6 hits, XT_RECENT_UPDATE, not inverted; then the name of the list.
     let info: [UInt8] =
@@ -148,7 +148,7 @@ struct PacketWalkTests {
     #expect(trace.steps.first?.outcome == .assumed("within 6 hits in 30 s"))
   }
 
-  @Test("takes of chains of equal priority the one made last first")
+  @Test("calls the newest of several chains of equal priority first")
   func youngestFirst() throws {
     let older = Self.base("older", 0, .accept, [[.verdict(.drop)]])
     let younger = Self.base("younger", 0, .accept, [[.reject(type: NFT.rejectICMPX, code: 3)]])
@@ -156,7 +156,7 @@ struct PacketWalkTests {
     #expect(try Self.walk([older, younger]).deciding?.chain == "younger")
   }
 
-  @Test("decides by the bits that are known of a field")
+  @Test("decides by the known bits of a field")
   func knownBits() throws {
     // No fragments; whether the packet may be fragmented is not stated.
     let offset: [Expression] = [
@@ -172,7 +172,7 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .accept, [flag])]).verdict == .undetermined)
   }
 
-  @Test("leaves a mark unknown behind a rule that may have set it")
+  @Test("treats a mark as unknown after a rule that may have set it")
   func unknownMark() throws {
     let may: [Expression] = [
       .opaque(name: "numgen", data: []), .immediate(destination: 1, data: Self.one),
@@ -186,7 +186,7 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .accept, [asks])]).verdict == .accept)
   }
 
-  @Test("says which chains it does not walk")
+  @Test("reports the chains that it does not evaluate")
   func unwalked() {
     let chain = KernelChain(
       name: "c", base: BaseChain(hook: 0, priority: 0, policy: .drop, device: "eth0"), rules: [])
@@ -194,7 +194,7 @@ struct PacketWalkTests {
     #expect(PacketWalk([table]).unwalked == ["netdev t c"])
   }
 
-  /// 1 as it lies in a register of 4 bytes.
+  /// 1 in a 4-byte register.
   private static let one = withUnsafeBytes(of: UInt32(1)) { Array($0) }
 
   private static func base(_ name: String, _ priority: Int32, _ policy: BasePolicy, _ rules: [[Expression]])

@@ -49,7 +49,7 @@ import Testing
       output: nil, headers: CapturedHeaders(bytes))
   }
 
-  @Test func `a machine in the tunnel is named, and the grant that lets it in`() throws {
+  @Test func `a machine in the tunnel is named, with the grant that lets the packet in`() throws {
     var reporter = try reporter()
     let report = reporter.report(try dropped("drop/not-granted-wg0", "wg0", [10, 13, 0, 2], [10, 13, 0, 1]))
     #expect(report.sender == .machine("laptop") && report.zone == "wg0" && report.services == ["postgres"])
@@ -61,7 +61,7 @@ import Testing
         + "zone wg0 (policy.yaml:3); to allow: - { to: gateway, services: [postgres], from: laptop }")
   }
 
-  @Test func `the line that it names is one that the policy language takes and that lets the packet in`()
+  @Test func `the suggested line is valid in the policy and lets the packet in`()
     throws
   {
     var reporter = try reporter()
@@ -86,13 +86,13 @@ import Testing
     }
   }
 
-  @Test func `a relayed packet names the machine that it is for`() throws {
+  @Test func `for a relayed packet, the grant names the destination machine`() throws {
     var reporter = try reporter()
     let report = reporter.report(try dropped("drop/not-forwarded", "wg0", [10, 13, 0, 2], [10, 13, 0, 3]))
     #expect(report.remedy == .grant("- { to: server, services: [postgres], from: laptop }"))
   }
 
-  @Test func `where no grant can let it in, it says why`() throws {
+  @Test func `if no grant can let a packet in, the report says why`() throws {
     var reporter = try reporter()
     func remedy(_ packet: DroppedPacket) -> String {
       if case .none(let why) = reporter.report(packet).remedy { why } else { "granted" }
@@ -104,18 +104,18 @@ import Testing
     #expect(
       remedy(try dropped("drop/blocked-bad", "eth0", [198, 51, 100, 7], gateway)).hasPrefix("the list"))
     #expect(remedy(try dropped("drop/invalid", "eth0", [9, 9, 9, 9], gateway)).hasPrefix("only packets"))
-    // A closed port is seen before the source is: the next obstacle is told.
+    // A closed port is dropped before the source is evaluated: the report names the next obstacle.
     #expect(
       remedy(try dropped("drop/not-granted-internet", "eth0", [198, 51, 100, 7], gateway))
-        == "a grant alone would not: blocked list bad (policy.yaml:12)")
+        == "a grant is not enough: blocked list bad (policy.yaml:12)")
     #expect(
       remedy(try dropped("drop/not-granted-internet", "eth0", [203, 0, 113, 20], gateway))
-        .hasPrefix("a grant alone would not: encrypt"))
+        .hasPrefix("a grant is not enough: encrypt"))
     #expect(
-      remedy(try dropped("drop/of-another-ruleset", "eth0", [9, 9, 9, 9], gateway)).contains("not the one"))
+      remedy(try dropped("drop/of-another-ruleset", "eth0", [9, 9, 9, 9], gateway)).contains("not compiled"))
   }
 
-  @Test func `an endpoint's address is told as such`() throws {
+  @Test func `an endpoint address is reported as such`() throws {
     var reporter = try reporter()
     let report = reporter.report(
       try dropped("drop/clear-text-in", "eth0", [203, 0, 113, 20], [203, 0, 113, 10]))
@@ -123,7 +123,7 @@ import Testing
     #expect(DropReportText.journal(report).description.contains("203.0.113.20 (an address of server)"))
   }
 
-  @Test func `packets alike are worked out once, each with its own address`() throws {
+  @Test func `the remedy of equivalent packets is computed once, each with its own address`() throws {
     var reporter = try reporter()
     for last in 1...100 as ClosedRange<UInt8> {
       let report = reporter.report(
@@ -133,7 +133,7 @@ import Testing
     #expect(reporter.compilations == 1)
   }
 
-  @Test func `every reason that a ruleset can have is put in words`() throws {
+  @Test func `every drop chain of a ruleset has a reason in words`() throws {
     let known = ["reject/clear-text-out", "reset/midstream", "drop/spoofed-source-lan", "drop/unjudged"]
     var reporter = try reporter()
     let ruleset = CompiledSite(try policy(Self.text), today: try #require(CalendarDate("2026-11-24")))

@@ -7,7 +7,7 @@ import PolicyLanguage
 import PacketWalk
 import Testing
 
-@Suite("An explanation") struct ExplanationTests {
+@Suite("Explanation") struct ExplanationTests {
   private static let site: @Sendable () throws -> CompiledSite = {
     CompiledSite(try shippedPolicy("rootski"), today: try #require(CalendarDate("2026-11-24")))
   }
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(
-    "names the line that decides",
+    "names the deciding line",
     arguments: [
       Case(
         machine: "onprem", from: "laptop-eric", to: "postgres", verdict: .accept,
@@ -73,7 +73,7 @@ import Testing
     #expect(!hop.trace.steps.isEmpty)
   }
 
-  @Test("asks both families, and a packet for each port")
+  @Test("has a packet for each family and port")
   func packets() throws {
     let ways = try Self.ask("onprem", from: "admins", to: "docker-swarm").ways
     // Two laptops, two families, four ports.
@@ -81,7 +81,7 @@ import Testing
     #expect(Set(ways.map(\.packet.family)) == [.ipv4, .ipv6])
   }
 
-  @Test("goes across the sender, the tunnel and the hub, and says who refuses")
+  @Test("covers the sender, the tunnel and the hub, and names the one that refuses")
   func across() throws {
     func roles(_ explanation: Explanation) -> [String] {
       explanation.ways[0].hops.map { "\($0.role) \($0.machine) \($0.verdict)" }
@@ -90,7 +90,7 @@ import Testing
       try roles(Self.ask("onprem", from: "laptop-eric", to: "postgres", .across)) == [
         "sender laptop-eric accept", "tunnel wg0 accept", "hub ec2 accept", "receiver onprem accept",
       ])
-    // What the receiver would refuse, the hub refuses.
+    // The hub refuses what the receiver would refuse.
     #expect(
       try roles(Self.ask("onprem", from: "laptop-eric", to: "nfs", .across)) == [
         "sender laptop-eric accept", "tunnel wg0 accept", "hub ec2 drop",
@@ -103,21 +103,23 @@ import Testing
       try roles(Self.ask("ec2", from: "onprem.lan", to: "traefik-ui", .across)) == [
         "router onprem accept", "tunnel wg0 accept", "receiver ec2 accept",
       ])
-    // Nobody has this address in the tunnel: no peer's AllowedIPs hold it.
+    // No machine has this address in the tunnel: it is in no peer's AllowedIPs.
     let stranger = try Self.ask("onprem", from: "wg0", to: "ssh", .across)
     #expect(roles(stranger) == ["tunnel wg0 drop"])
     #expect(stranger.deciding?.deciding?.because.contains("AllowedIPs") == true)
   }
 
   @Test(
-    "does not guess what a word means",
+    "rejects an unknown word",
     arguments: [
       ("laptop-erik", "ssh", nil, nil, "did you mean 'laptop-eric'?"),
       ("internet", "postgers", nil, nil, "did you mean 'postgres'?"),
-      ("internet", "0/tcp", nil, nil, "no service"), ("internet", "80", nil, nil, "no service"),
-      ("internet", "99999/tcp", nil, nil, "no service"), ("internet", "9-8/tcp", nil, nil, "no service"),
-      ("", "ssh", nil, nil, "no machine"), ("10.13.13.1/24", "ssh", nil, nil, "no machine"),
-      ("internet", "ssh", "dmz", nil, "no zone of onprem"), ("internet", "ssh", nil, "wg1", "no tunnel"),
+      ("internet", "0/tcp", nil, nil, "not a service"), ("internet", "80", nil, nil, "not a service"),
+      ("internet", "99999/tcp", nil, nil, "not a service"),
+      ("internet", "9-8/tcp", nil, nil, "not a service"),
+      ("", "ssh", nil, nil, "not a machine"), ("10.13.13.1/24", "ssh", nil, nil, "not a machine"),
+      ("internet", "ssh", "dmz", nil, "neither a zone of onprem"),
+      ("internet", "ssh", nil, "wg1", "neither a tunnel"),
     ] as [(String, String, String?, String?, String)])
   func refuses(_ from: String, _ to: String, _ destination: String?, _ over: String?, _ words: String) throws
   {

@@ -8,7 +8,7 @@ import PolicyAnalysis
 import PolicyLanguage
 import Testing
 
-/// A valid policy that fails tests of its own, or leaves grants untested, and what is said of it:
+/// A valid policy that fails its own tests or has untested grants, with the recorded report:
 /// `Tests/Golden/failing/<point>/policy.yaml` and `report.txt`.
 struct FailingPolicy: Sendable, CustomTestStringConvertible {
   let point: String
@@ -20,14 +20,14 @@ struct FailingPolicy: Sendable, CustomTestStringConvertible {
     "allow-that-a-part-of-the-source-passes", "allow-that-cannot-be-sent",
     "allow-that-is-granted-in-part", "allow-that-no-line-grants", "deny-of-what-is-built-in",
     "deny-that-a-part-of-the-source-passes", "deny-that-one-line-lets-in", "deny-that-two-lines-let-in",
-    "grants-that-no-test-goes-by",
+    "grants-that-no-test-covers",
     "no-tests-at-all", "test-that-no-packet-meets",
   ].map { FailingPolicy(point: $0) }
 }
 
 private let goldens = #filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" } + "/Golden"
 
-@Suite("What check says of a policy's tests")
+@Suite("The report of check on a policy's tests")
 struct FailingTestGoldenTests {
   private func run(_ golden: FailingPolicy, _ style: DiagnosticText.Style = .plain) throws -> (
     report: String, run: PolicyTestRun
@@ -55,7 +55,7 @@ struct FailingTestGoldenTests {
   }
 
   @Test(
-    "has no escape where it is plain, and the same words where it is coloured", arguments: FailingPolicy.all)
+    "has no escape sequences in plain style, and the same text in colour", arguments: FailingPolicy.all)
   func colour(golden: FailingPolicy) throws {
     let plain = try run(golden).report
     #expect(!plain.contains("\u{1b}"))
@@ -70,35 +70,35 @@ struct FailingTestGoldenTests {
     #expect(words == plain)
   }
 
-  @Test("what it says would make a test pass, makes it pass", arguments: FailingPolicy.all)
+  @Test("the suggested fix makes the test pass", arguments: FailingPolicy.all)
   func fixes(golden: FailingPolicy) throws {
     let text = String(decoding: try bytes(of: "\(golden.folder)/policy.yaml"), as: UTF8.self)
     let failures = try run(golden).run.failures
     for failure in failures where failure.fix.hasPrefix("add to 'allow': ") {
       let line = failure.fix.dropFirst("add to 'allow': ".count)
-      let mended = text.replacing("\nallow:\n", with: "\nallow:\n  \(line)\n")
+      let changed = text.replacing("\nallow:\n", with: "\nallow:\n  \(line)\n")
       let run = PolicyTestRun(
-        CompiledSite(try policy(mended), today: try #require(CalendarDate("2026-11-24"))))
+        CompiledSite(try policy(changed), today: try #require(CalendarDate("2026-11-24"))))
       #expect(!run.failures.contains { $0.expectation == failure.expectation }, "\(failure.fix)")
     }
   }
 
-  @Test("the test that it says would go by a grant, goes by it, and holds", arguments: FailingPolicy.all)
+  @Test("the suggested test covers the grant and passes", arguments: FailingPolicy.all)
   func suggestedTests(golden: FailingPolicy) throws {
     let text = String(decoding: try bytes(of: "\(golden.folder)/policy.yaml"), as: UTF8.self)
     let before = try run(golden).run
     for untouched in before.coverage.untouched {
-      let mended =
+      let changed =
         text.contains("\ntests:\n")
         ? text + "  \(untouched.test)\n" : text + "tests:\n  \(untouched.test)\n"
       let run = PolicyTestRun(
-        CompiledSite(try policy(mended), today: try #require(CalendarDate("2026-11-24"))))
+        CompiledSite(try policy(changed), today: try #require(CalendarDate("2026-11-24"))))
       #expect(!run.coverage.untouched.contains { $0.location == untouched.location }, "\(untouched.test)")
       #expect(run.failures.count == before.failures.count, "\(untouched.test)")
     }
   }
 
-  @Test("the policies that ship leave nothing to warn of", arguments: ["rootski", "starter", "two-tunnels"])
+  @Test("the shipped policies have no warnings", arguments: ["rootski", "starter", "two-tunnels"])
   func shipped(name: String) throws {
     let site = CompiledSite(try shippedPolicy(name), today: try #require(CalendarDate("2026-11-24")))
     let run = PolicyTestRun(site)
@@ -108,7 +108,7 @@ struct FailingTestGoldenTests {
     #expect(run.coverage.combinations.touched <= run.coverage.combinations.all)
   }
 
-  @Test("a combination is a source, a target and a service; a machine and itself are none")
+  @Test("a combination is a source, a target and a service; a machine with itself is not one")
   func combinations() throws {
     let policy = try policy(
       """

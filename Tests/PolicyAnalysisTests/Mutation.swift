@@ -2,33 +2,33 @@
 
 import Ruleset
 
-/// One rule of a table that was made wrong, to see whether anything notices.
+/// A table with one deliberate mistake in a rule, to check that the tests or the proof detect it.
 struct Mutation: Sendable {
-  /// How a rule can be wrong.
+  /// The kind of mistake.
   enum Kind: Sendable, Hashable {
-    /// It is not there.
+    /// The rule is missing.
     case missing
-    /// It accepts what it should refuse, or the other way round.
+    /// The rule accepts instead of refusing, or refuses instead of accepting.
     case verdictInverted
-    /// The condition at this place among its expressions holds where it should not.
+    /// The condition at this index among the expressions is inverted.
     case conditionInverted(expression: Int)
   }
 
-  /// What is wrong.
+  /// The mistake.
   let kind: Kind
   /// The chain of the rule.
   let chain: String
-  /// The rule's place in its chain, from 0.
+  /// The index of the rule in its chain, from 0.
   let rule: Int
-  /// The table with this one mistake.
+  /// The table with this mistake.
   let table: KernelTable
 
-  /// Every table that differs from this one by one mistake.
+  /// All tables that differ from this one by one mistake.
   static func all(of table: KernelTable) -> [Mutation] {
     var mutations: [Mutation] = []
     for (place, chain) in table.chains.enumerated() {
-      // A drop's log changes no verdict, so no verdict can tell of its absence: it is not mutated. That every drop has one
-      // is a test of the compiler's.
+      // A log rule changes no verdict, so a missing one cannot be detected by verdicts: it is not mutated. A
+      // test of the compiler checks that every drop has one.
       for (index, rule) in chain.rules.enumerated() where !rule.isDropLog {
         func add(_ kind: Kind, _ change: (inout [KernelRule]) -> Void) {
           var mutant = table
@@ -53,7 +53,7 @@ struct Mutation: Sendable {
     switch expression {
     case .verdict(.accept): .verdict(.drop)
     case .verdict(.drop), .reject: .verdict(.accept)
-    // What leads to a refusal.
+    // A goto to a chain that refuses.
     case .verdict(.goto(let chain))
     where ["drop/", "reject/", "reset/"].contains(where: { chain.hasPrefix($0) }): .verdict(.accept)
     default: nil

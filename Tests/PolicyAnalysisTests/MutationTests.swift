@@ -9,16 +9,18 @@ import Ruleset
 import PacketSets
 import Testing
 
-/// The policy's tests and the proof, together, notice every single mistake in a ruleset. Of the rules about openings, which
-/// decide nothing as compiled, the mistakes are noticed with openings in place.
+/// Checks that the policy's tests and the proof, together, detect each single mistake in a ruleset. The rules
+/// for temporary grants decide nothing as compiled: their mistakes are detected with temporary grants in
+/// place.
 @Suite struct MutationTests {
-  /// The whole report takes minutes: `WGFENCE_MUTATIONS=all` asks for it, else one policy is mutated.
+  /// Whether all policies are mutated, which takes minutes: `WGFENCE_MUTATIONS=all`. Else only one is
+  /// mutated.
   private static var isWhole: Bool { getenv("WGFENCE_MUTATIONS").map { String(cString: $0) } == "all" }
 
   static let policies = isWhole ? ["rootski", "two-tunnels", "starter"] : ["rootski"]
 
-  /// Whether two tables do the same with every packet there can be, at every base chain: such a mutation is no mistake. A
-  /// rule may be needed by other policies than the one at hand.
+  /// Whether two tables give the same verdict for every possible packet at every base chain: such a mutation
+  /// is not a mistake. The rule may be needed only with other policies.
   private static func behaveAlike(_ one: KernelTable, _ other: KernelTable) -> Bool {
     let (first, second) = (SpaceWalk(one), SpaceWalk(other))
     return one.chains.filter { $0.base != nil }.allSatisfy { chain in
@@ -38,19 +40,19 @@ import Testing
     }
   }
 
-  @Test("each rule of a shipped policy, missing or inverted, is noticed", arguments: policies)
+  @Test("each missing or inverted rule of a shipped policy is detected", arguments: policies)
   func mutants(_ name: String) throws {
     let policy = try shippedPolicy(name)
     let today = try #require(CalendarDate("2026-11-24"))
     let site = CompiledSite(policy, today: today)
     try #require(Proof.prove(site).counterExamples.isEmpty)
-    var (mutants, byTests, byProof, byDoors, alike) = (0, 0, 0, 0, 0)
+    var (mutants, byTests, byProof, byGrants, alike) = (0, 0, 0, 0, 0)
     var survivors: [String] = []
     for machine in policy.machines {
       let table = site.table(of: machine)
-      let doors = TemporaryGrantCases(site.view(of: machine))
-      try #require(doors.count > 0 && doors.hold(in: table), "\(machine.name)")
-      // Chains that a mutation leaves as they are need no other proof.
+      let temporary = TemporaryGrantCases(site.view(of: machine))
+      try #require(temporary.count > 0 && temporary.hold(in: table), "\(machine.name)")
+      // Chains that a mutation does not change are proved once.
       var whole = Proof.Part()
       let blank = Proof(site)
       whole.prove(machine, table, blank)
@@ -68,8 +70,8 @@ import Testing
         let passes = PolicyTestRun(broken).failures.isEmpty
         if !passes { byTests += 1 }
         if isProved, passes {
-          if !doors.hold(in: mutation.table) {
-            byDoors += 1
+          if !temporary.hold(in: mutation.table) {
+            byGrants += 1
             continue
           }
           if Self.behaveAlike(table, mutation.table) {
@@ -83,9 +85,9 @@ import Testing
       }
     }
     print(
-      "mutations of \(name): \(mutants), noticed by the proof \(byProof), by the policy's tests "
-        + "\(Self.isWhole ? String(byTests) : "(not asked where the proof does)"), with "
-        + "openings in place \(byDoors), the same for every packet \(alike), survivors \(survivors.count)"
+      "mutations of \(name): \(mutants), detected by the proof \(byProof), by the policy's tests "
+        + "\(Self.isWhole ? String(byTests) : "(not run if the proof detects it)"), with temporary grants "
+        + "\(byGrants), the same for every packet \(alike), not detected \(survivors.count)"
     )
     #expect(survivors.isEmpty, "\(survivors.joined(separator: "\n"))")
   }

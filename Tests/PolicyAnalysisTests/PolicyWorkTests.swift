@@ -5,7 +5,7 @@ import PolicyAnalysis
 import PolicyLanguage
 import Testing
 
-@Suite("The work of a policy")
+@Suite("The cost of a policy")
 struct PolicyWorkTests {
   private func policy(machines: Int, _ lines: String) throws -> Policy {
     var text = "version: 1\ntunnels: { wg0: { prefixes: [10.0.0.0/16], listen: 51820 } }\nmachines:\n"
@@ -19,7 +19,7 @@ struct PolicyWorkTests {
     return try #require(decoded.policy, "\(decoded.diagnostics.map(\.message))")
   }
 
-  @Test("a few lines that ask for millions of packets are known as such without sending one")
+  @Test("millions of packets from a few lines are counted without walking one")
   func large() throws {
     let policy = try policy(
       machines: 700, "tests:\n  - { from: all-machines, to: all-machines, deny: [ssh, 8000-8010/tcp] }\n")
@@ -31,7 +31,7 @@ struct PolicyWorkTests {
       work.refusal?.contains("its tests send 2940000 packets, and the daemon checks at most 200000") == true)
   }
 
-  @Test("grants between all and all are counted")
+  @Test("pairs of grants from all machines to all machines are counted")
   func grants() throws {
     let work = PolicyWork(
       try policy(machines: 500, "allow:\n  - { to: all-machines, from: all-machines, services: [ssh] }\n"))
@@ -39,7 +39,7 @@ struct PolicyWorkTests {
     #expect(work.refusal?.contains("250000 pairs") == true)
   }
 
-  @Test("a policy of some dozen machines is no work worth speaking of")
+  @Test("a policy of some dozen machines is within the limit")
   func small() throws {
     let policy = try policy(
       machines: 40,
@@ -53,7 +53,7 @@ struct PolicyWorkTests {
     #expect(PolicyWork(policy).refusal == nil)
   }
 
-  @Test("of tests that fail only so many are kept, and all are counted", arguments: [0, 3, Int.max])
+  @Test("failed tests are stored up to the limit, and all are counted", arguments: [0, 3, Int.max])
   func failures(most: Int) throws {
     let policy = try policy(
       machines: 5, "tests:\n  - { from: all-machines, to: all-machines, allow: [ssh, 8000/tcp] }\n")

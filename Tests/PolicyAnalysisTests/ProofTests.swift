@@ -9,8 +9,8 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@Suite("A proof") struct ProofTests {
-  @Test("holds for every policy that is shipped", arguments: ["rootski", "two-tunnels", "starter"])
+@Suite("Proof") struct ProofTests {
+  @Test("holds for every shipped policy", arguments: ["rootski", "two-tunnels", "starter"])
   func shipped(_ name: String) throws {
     let policy = try shippedPolicy(name)
     let proof = Proof.prove(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))
@@ -19,16 +19,16 @@ import Testing
     #expect(proof.classes > 100)
   }
 
-  @Test("holds for every policy of which the compiled rules are recorded", arguments: try recordedPolicies())
+  @Test("holds for every policy with a recorded ruleset", arguments: try recordedPolicies())
   func recorded(_ name: String) throws {
     let policy = try policyFile("Tests/Golden/accepted/\(name)/policy.yaml")
     let proof = Proof.prove(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))
     #expect(proof.counterExamples.isEmpty, "\(proof.counterExamples)")
   }
 
-  /// What a table must do that was made for another policy.
+  /// Checks tables that were compiled from another policy.
   @Test(
-    "finds a packet where the rules are those of another policy",
+    "finds a counter-example if the ruleset was compiled from another policy",
     arguments: [
       (
         "allow:\n  - { to: server, services: [ssh], from: laptop }",
@@ -68,13 +68,13 @@ import Testing
     var proof = Proof(site)
     proof.prove(server, wrong.table(of: try #require(wrong.policy.machine(named: "server"))))
     let example = try #require(proof.counterExamples.first { $0.claim == claim }, "\(proof.counterExamples)")
-    // The packet, walked, does what the proof says that it does.
+    // The walk of the packet gives the verdict that the proof reports.
     #expect(example.found.hasPrefix(example.trace.verdict.rawValue))
     #expect(!example.expected.hasPrefix(example.found))
   }
 
   @Test(
-    "does not take a chain for what it is when it is hooked in elsewhere",
+    "ignores a chain at a wrong hook or priority",
     arguments: [
       ("raw", NFT.hookPrerouting, Int32(-150)), ("ingress", NFT.hookPrerouting, -300),
       ("ingress", NFT.hookPrerouting, -50),
@@ -90,6 +90,6 @@ import Testing
     table.chains[place].base?.priority = priority
     var proof = Proof(site)
     proof.prove(machine, table)
-    #expect(proof.counterExamples.contains { $0.chain.hasPrefix("\(chain), which is not hooked in") })
+    #expect(proof.counterExamples.contains { $0.chain.hasPrefix("\(chain), which is not at its hook") })
   }
 }

@@ -4,7 +4,7 @@ import PolicyLanguage
 import PolicyTestSupport
 import Testing
 
-/// A few of the proofs that `make test` runs with an optimized program.
+/// Runs a few of the proofs. `make test` runs more of them with an optimized program.
 @Suite("The proof of random policies") struct RandomProofTests {
   @Test("holds with every key of the language", arguments: 0..<2 as Range<UInt64>)
   func holds(_ part: UInt64) throws {

@@ -4,7 +4,8 @@ import NetworkModel
 import PolicyLanguage
 import TestSupport
 
-/// A policy of a seed with grants and one line of tests: a hub, a machine with a LAN, one that routes its desks, laptops.
+/// A random policy with grants and one line of tests: a hub, a machine with a LAN, one that routes its desks,
+/// and laptops.
 struct RandomTestedPolicy: CustomStringConvertible {
   var head: [String]
   var grants: [String]
@@ -14,7 +15,7 @@ struct RandomTestedPolicy: CustomStringConvertible {
     (head + (grants.isEmpty ? [] : ["allow:"] + grants) + ["tests:", test]).joined(separator: "\n") + "\n"
   }
 
-  /// The policy; nil where it is not valid.
+  /// The decoded policy; nil if it is not valid.
   var policy: Policy? {
     guard let today = CalendarDate("2026-11-24") else { return nil }
     let decoded = PolicyDecoder.decode(bytes: Array(description.utf8), path: "policy.yaml", today: today) {
@@ -28,7 +29,7 @@ struct RandomTestedPolicy: CustomStringConvertible {
     "ssh", "web", "postgres", "ping", "9050/tcp", "9000-9100/tcp", "9040-9060/tcp", "53/udp", "gre",
     "[9000-9049/tcp, 9051-9100/tcp]", "[ssh, web, ping]",
   ]
-  /// Sources of which some hold others, or parts of them.
+  /// Sources that partly contain each other.
   private static let sources = [
     [
       "internet", "198.51.100.0/24", "198.51.100.0/25", "198.51.100.128/25", "198.51.100.77", "partners",
@@ -69,7 +70,8 @@ struct RandomTestedPolicy: CustomStringConvertible {
       let some = Self.sources[grant.kind]
       return Self.line(grant.to, some[grant.from % some.count], "services", grant.services)
     }
-    // Most tests ask about a part of some grant, or about more than it has: what nothing grants says little.
+    // Most tests are about a part of some grant, or about more than it covers: tests without a grant find
+    // little.
     let asked = random.one(of: granted)
     let ways = ["", "", "", "", "", ", over: internet", ", over: wg0", ", over: lan"]
     test = Self.line(
@@ -86,7 +88,7 @@ struct RandomTestedPolicy: CustomStringConvertible {
     return "  - { to: \(to), from: \(from), \(key): \(list)\(over) }"
   }
 
-  /// The same with less in it, as long as it is `wrong`.
+  /// Removes all parts that are not needed for `isWrong` to be true.
   func shrunk(_ isWrong: (RandomTestedPolicy) -> Bool) -> RandomTestedPolicy {
     var best = self
     var place = 0

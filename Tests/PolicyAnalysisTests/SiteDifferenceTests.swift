@@ -7,7 +7,7 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@Suite("A difference of two policies") struct SiteDifferenceTests {
+@Suite("The difference of two policies") struct SiteDifferenceTests {
   private static let head = """
     version: 1
     tunnels:
@@ -25,7 +25,7 @@ import Testing
 
     """
 
-  /// A case: what is written before and after, what is gained and what is lost: `machine service from over`.
+  /// The policies before and after, and what is gained and lost, as `machine service from over`.
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let old: String
@@ -39,7 +39,7 @@ import Testing
 
   static let cases: [Case] = [
     Case(
-      testDescription: "a text written otherwise is none",
+      testDescription: "a text written differently is not a difference",
       old: "allow:\n  - { to: server, services: [ssh, postgres], from: people }",
       new: """
         services: { db: 5432/tcp }
@@ -55,7 +55,7 @@ import Testing
       new: "allow:\n\(ssh)\n  - { to: server, services: [postgres], from: bob }",
       gained: ["server postgres/5432 bob wg0"], lost: ["server grafana/3000 bob wg0"]),
     Case(
-      testDescription: "a widened prefix shows the addresses gained",
+      testDescription: "a widened prefix shows the gained addresses",
       old: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/25 }",
       new: "allow:\n  - { to: server, services: [9443/tcp], from: 198.51.100.0/24 }",
       gained: [
@@ -71,7 +71,7 @@ import Testing
       old: "allow:\n\(ssh)", new: "allow:\n\(ssh)\n  - { to: server, services: [68/udp], from: bob }",
       gained: ["server 68/udp/68 bob wg0"]),
     Case(
-      testDescription: "a grant of it to everybody",
+      testDescription: "a grant of that port to the internet",
       old: "allow:\n\(ssh)",
       new: "allow:\n\(ssh)\n  - { to: server, services: [68/udp, 546/udp], from: internet }",
       gained: ["server 68/udp/68 internet internet", "server 546/udp/546 internet internet"]),
@@ -81,7 +81,7 @@ import Testing
       // bob has no IPv6 address.
       gained: ["server ping/icmp bob wg0"]),
     Case(
-      testDescription: "what is routed into a zone, and out of it",
+      testDescription: "traffic forwarded into a zone, and from it",
       old: "allow:\n\(ssh)",
       new: """
         allow:
@@ -94,7 +94,7 @@ import Testing
         "gate ssh/22 server.lan wg0",
       ]),
     Case(
-      testDescription: "encrypt lost is clear text gained",
+      testDescription: "a removed encrypt line gains clear text",
       old:
         "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }\nencrypt:\n  - { between: [server, gate], tunnel: wg0 }",
       new: "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }",
@@ -103,7 +103,7 @@ import Testing
       ],
       clear: ["gate>server", "server>gate"]),
     Case(
-      testDescription: "a name given anew to a service of other ports",
+      testDescription: "a service name that gets other ports",
       old: "services: { db: 5432/tcp }\nallow:\n  - { to: server, services: [db], from: ada }",
       new: "services: { db: [5432/tcp, 5433/tcp] }\nallow:\n  - { to: server, services: [db], from: ada }",
       gained: ["server db/5433 ada wg0"]),
@@ -115,11 +115,12 @@ import Testing
       lost: ["server ssh/22 bob wg0"]),
   ]
 
-  @Test("is what can newly be reached, and no more", arguments: cases)
+  @Test("is exactly what is gained and what is lost", arguments: cases)
   func names(_ test: Case) throws {
     let today = try #require(CalendarDate("2026-11-24"))
     func site(_ text: String) throws -> CompiledSite {
-      // An ended grant is an error of the policy; what it compiles to is asked all the same.
+      // An ended grant is an error in the policy. The policy is decoded for an earlier day and compiled for
+      // today.
       CompiledSite(try policy(Self.head + text, on: "2025-12-01"), today: today)
     }
     let (old, new) = (try site(test.old), try site(test.new))
@@ -136,14 +137,14 @@ import Testing
     #expect(words(difference.lost) == test.lost)
     #expect(Set(difference.clearTextGained.map { "\($0.machine)>\($0.to)" }) == test.clear)
     #expect(difference.isEmpty == (test.gained.isEmpty && test.lost.isEmpty))
-    // The other way round it is the same.
+    // The reverse comparison gives the reverse result.
     let back = SiteDifference(from: new, to: old)
     #expect(words(back.gained) == test.lost)
     #expect(words(back.lost) == test.gained)
     #expect(Set(back.clearTextLost.map { "\($0.machine)>\($0.to)" }) == test.clear)
   }
 
-  @Test("marks what comes from outside, and puts it first")
+  @Test("marks access from outside, and lists it first")
   func marks() throws {
     let today = try #require(CalendarDate("2026-11-24"))
     let old = CompiledSite(try policy(Self.head + "allow:\n\(Self.ssh)"), today: today)
@@ -156,7 +157,7 @@ import Testing
     #expect(gained.map(\.machine) == ["server", "gate"])
   }
 
-  @Test("of a machine that enforces nothing is all that the policy closes")
+  @Test("from a machine without a ruleset is all that the policy closes")
   func bare() throws {
     let today = try #require(CalendarDate("2026-11-24"))
     let site = CompiledSite(try policy(Self.head + "allow:\n\(Self.ssh)"), today: today)
@@ -165,7 +166,7 @@ import Testing
     let difference = SiteDifference(from: open, to: site, only: "server")
     #expect(difference.gained.isEmpty)
     #expect(difference.lost.contains { $0.from == "internet" && $0.isFromOutside })
-    // What stays open is not lost.
+    // Access that stays open is not lost.
     #expect(!difference.lost.contains { $0.service == "ssh" && $0.from == "ada" })
   }
 }

@@ -10,8 +10,8 @@ import PacketSets
 import TestSupport
 import Testing
 
-/// The walk over classes against the walk of single packets: two ways to the same answer.
-@Suite("A walk over classes of packets") struct SpaceWalkTests {
+/// Compares the space walk with the walk of single packets.
+@Suite("The space walk") struct SpaceWalkTests {
   private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
     ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent),
     ("ingress", NFT.hookPrerouting, .present, .absent),
@@ -19,7 +19,7 @@ import Testing
     ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),
   ]
 
-  /// The table with one base chain alone.
+  /// The table with only one base chain.
   private static func alone(_ table: KernelTable, _ chain: String) -> KernelTable {
     var alone = table
     alone.chains = table.chains.filter { $0.base == nil || $0.name == chain }
@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test(
-    "ends every packet where a walk of the packet ends, and every packet once",
+    "gives the same verdict as the walk of a packet, and exactly one for each packet",
     arguments: ["rootski", "two-tunnels", "starter"])
   func agrees(_ name: String) throws {
     let policy = try shippedPolicy(name)
@@ -37,7 +37,7 @@ import Testing
       let table = site.table(of: machine)
       let walk = SpaceWalk(table)
       for (chain, hook, input, output) in Self.hooks {
-        // Packets of the walk have no source route, and one protocol before and behind a translation.
+        // Packets of the walk have no source route, and the same protocol before and after a translation.
         let ported = [IPProtocol.tcp, .udp, .sctp].map { PacketSpace.Service.all($0) }
         let transports = ported + [IntervalSet(0, 0xff_ffff).subtracting(IntervalSet.union(ported))]
         let everything = AddressFamily.allCases.flatMap { family in
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  /// A packet of which every field is something that some rule asks for, or nothing that one does.
+  /// A packet whose fields have values that rules match, and values that no rule matches.
   private static func packet(
     _ input: PacketSpace.Presence, _ output: PacketSpace.Presence, _ policy: Policy,
     _ random: inout SeededGenerator
@@ -114,7 +114,7 @@ import Testing
     return packet
   }
 
-  @Test("says that it does not know what hangs on an expression that no rule of ours has")
+  @Test("is undetermined at an expression that it does not know")
   func unknown() {
     let chain = KernelChain(
       name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: 0, policy: .drop),

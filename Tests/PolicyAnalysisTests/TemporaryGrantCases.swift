@@ -7,19 +7,19 @@ import PolicyCompiler
 import PolicyLanguage
 import Ruleset
 
-/// Whether a table lets in what is opened in each zone, and nothing beside it. As compiled nothing is open, so that no
-/// rule about openings decides any packet: here one is in place for each zone and family.
+/// Whether a table accepts a temporary grant in each zone, and nothing else. As compiled, there are none, so
+/// that their rules decide no packet: here one is in place for each zone and family.
 struct TemporaryGrantCases {
   private static let port: UInt16 = 7_777
 
   private var packets: [(open: Packet, closed: Packet, range: TemporaryGrantRange, zone: String)] = []
 
-  /// The doors of a machine.
+  /// Creates a temporary grant for each zone and family of a machine.
   init(_ view: SiteView) {
     for zone in view.zones {
       let known = view.anyone(in: zone)
       for family in AddressFamily.allCases {
-        // A zone that names its sources has those of the link as well.
+        // A zone with prefixes also has the link-local sources.
         guard let source = known.first(where: { $0.family == family }) ?? IPAddress("fe80::5"),
           source.family == family,
           let destination = IPAddress(family == .ipv4 ? "203.0.113.9" : "2001:db8::9"),
@@ -39,10 +39,10 @@ struct TemporaryGrantCases {
     }
   }
 
-  /// How many doors there are.
+  /// The number of temporary grants.
   var count: Int { packets.count }
 
-  /// Whether each of them is open, counted as such, and no wider than it should be.
+  /// Whether each of them accepts its packet, counts it as `opened`, and accepts no other port.
   func hold(in table: KernelTable) -> Bool {
     var opened = table
     for (_, _, range, zone) in packets {
@@ -55,8 +55,8 @@ struct TemporaryGrantCases {
     let walk = PacketWalk([opened])
     return packets.allSatisfy { open, closed, _, _ in
       let hooks = [NFT.hookPrerouting, NFT.hookInput]
-      let way = walk.trace(open, hooks: hooks)
-      return way.verdict == .accept && way.deciding?.outcome == .counted("opened")
+      let trace = walk.trace(open, hooks: hooks)
+      return trace.verdict == .accept && trace.deciding?.outcome == .counted("opened")
         && walk.trace(closed, hooks: hooks).verdict == .drop
     }
   }

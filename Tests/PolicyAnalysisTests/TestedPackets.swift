@@ -7,8 +7,8 @@ import PolicyLanguage
 import Ruleset
 import TestSupport
 
-/// Single packets of a line of tests, each walked machine by machine: what the classes of a test run are held against. It
-/// uses nothing of the run.
+/// Single packets of a line of tests, each walked machine by machine. The result of a test run is compared
+/// with them. This code shares nothing with the test run.
 struct TestedPackets {
   let site: CompiledSite
   let views: [String: SiteView]
@@ -20,11 +20,11 @@ struct TestedPackets {
 
   private var tunnel: Tunnel? { site.policy.tunnels.first }
 
-  /// A packet of a test, and the zone by which it comes to the target's machine.
+  /// A packet of a test, and the zone from which it arrives at the target's machine.
   struct Tested {
     let packet: Packet
     let zone: SiteZone
-    /// Whether an `allow` counts it: its source belongs where it comes from.
+    /// Whether an `allow` is about it: its source has its home where it arrives.
     let isClaimed: Bool
   }
 
@@ -61,13 +61,13 @@ struct TestedPackets {
       own = site.policy.list(named: name)?.prefixes
     }
     guard let zone = view.zone(named: zoneName) else { return nil }
-    // A zone's sources elsewhere are those that it can have: not asked about here.
+    // A zone as a source over another zone is not tested here.
     if case .zone(let name) = source, name != zoneName { return nil }
     if case .machineZone(target.machine, let name) = source, name != zoneName { return nil }
     guard let from = address(own, family, &random), let to = destination(target, zone, family, &random) else {
       return nil
     }
-    // Hosts of a zone reach each other without the machine.
+    // Hosts of a zone reach each other without passing the machine.
     if case .zone(_, zoneName) = target, own != nil { return nil }
     var packet = Packet(source: from, destination: to, transport: .tcp, input: nil)
     switch random.one(of: service.ports) {
@@ -88,7 +88,7 @@ struct TestedPackets {
     return Tested(packet: packet, zone: zone, isClaimed: isClaimed(packet, zone, target))
   }
 
-  /// The zones where a prefix of these policies belongs.
+  /// The zones that are the home of a prefix in these policies.
   private func homes(_ prefix: Prefix, _ view: SiteView) -> [String] {
     if let tunnel, tunnel.prefixes.contains(where: { $0.contains(prefix) }) {
       return [tunnel.name.description]
@@ -104,7 +104,7 @@ struct TestedPackets {
       \.name)
   }
 
-  /// Addresses at which the random policies change their mind.
+  /// Addresses at the borders of prefixes in the random policies.
   private static let edges = [
     "198.51.100.0", "198.51.100.63", "198.51.100.64", "198.51.100.77", "198.51.100.96", "198.51.100.112",
     "198.51.100.127", "198.51.100.128", "198.51.100.255", "203.0.113.9", "127.255.255.255", "128.0.0.0",
@@ -171,7 +171,8 @@ struct TestedPackets {
     }
   }
 
-  /// What the machines on a packet's way do with it, in order, up to the first that does not let it on.
+  /// The verdicts of the machines on the packet path, in order, up to the first that does not accept the
+  /// packet.
   func verdicts(
     _ packet: Packet, _ source: GrantSource, _ target: GrantTarget, by zone: SiteZone
   ) -> [TraceVerdict] {

@@ -8,8 +8,9 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-/// Tests of a policy on machines of which one has other rules than the policy says: what each machine on the way adds.
-@Suite("A policy's tests on tables with one rule too many") struct WholeTestsOnTablesTests {
+/// Runs tests of a policy on machines with a changed ruleset, to check the part of each machine on the packet
+/// path.
+@Suite("A policy's tests on tables with an extra rule") struct WholeTestsOnTablesTests {
   private static let text = """
     version: 1
     tunnels: { wg0: { prefixes: [10.1.0.0/24, "fd01::/64"], listen: 51820, hub: hub } }
@@ -30,7 +31,7 @@ import Testing
     tests:
     """
 
-  /// What a test says where these machines have a rule at the beginning of these chains.
+  /// The failures of a test if these machines have this rule at the beginning of these chains.
   private func failures(_ test: String, _ changes: [(machine: String, chains: [String], rule: KernelRule)])
     throws
     -> [PolicyTestRun.Failure]
@@ -51,7 +52,7 @@ import Testing
   private let accept = KernelRule(expressions: [.verdict(.accept)])
   private static let everywhere = ["raw", "ingress", "input", "forward"]
 
-  @Test("a deny holds as long as one machine on the way refuses, and fails where each lets on")
+  @Test("a deny passes if one machine on the path refuses, and fails if each accepts")
   func relayed() throws {
     let test = "{ from: laptop, to: server, deny: [postgres] }"
     #expect(try failures(test, []).isEmpty)
@@ -63,7 +64,7 @@ import Testing
     #expect(both.first?.trace?.verdict == .accept)
   }
 
-  @Test("the hub's own packets do not pass its forwarding, and those of others do")
+  @Test("packets of the hub itself do not pass its forward chain, and relayed packets do")
   func hubItself() throws {
     let change = [(machine: "server", chains: Self.everywhere, rule: accept)]
     let found = try failures("{ from: wg0, to: server, deny: [postgres] }", change)
@@ -90,7 +91,7 @@ import Testing
     #expect(found.first?.trace?.verdict == .drop)
   }
 
-  @Test("every interface of a zone is asked about, and the one that shows it is walked")
+  @Test("every interface of a zone is checked, and the failing one is walked")
   func interfaces() throws {
     let name = try #require(InterfaceName("enp9s0"))
     func rule(_ verdict: VerdictCode) -> KernelRule {

@@ -9,9 +9,10 @@ import Ruleset
 import TestSupport
 import Testing
 
-/// A line of tests is about all its packets: random policies, and what single packets say.
-@Suite("A policy's tests, held against single packets") struct WholeTestsTests {
-  /// What is wrong with the verdicts on a policy's tests; nil where no packet contradicts them.
+/// Compares the results of test lines, which are about all their packets, with single packets, for random
+/// policies.
+@Suite("A policy's tests, compared with single packets") struct WholeTestsTests {
+  /// How a packet contradicts the results of a policy's tests; nil if none does.
   private static func contradiction(
     _ random: RandomTestedPolicy, seed: UInt64, _ count: inout (allow: Int, deny: Int, failures: Int)
   ) -> String? {
@@ -39,13 +40,13 @@ import Testing
               let passes = !verdicts.isEmpty && verdicts.allSatisfy { $0 == .accept }
               if expected == "may not" { count.deny += 1 }
               if expected == "may not", passes {
-                return "\(start) holds, but \(WalkText.full(tested.packet)) by \(tested.zone.name) passes"
+                return "\(start) holds, but \(WalkText.full(tested.packet)) from \(tested.zone.name) passes"
               }
               if expected == "may", tested.isClaimed {
                 count.allow += 1
                 if !passes {
                   return
-                    "\(start) holds, but \(WalkText.full(tested.packet)) by \(tested.zone.name) does not pass"
+                    "\(start) holds, but \(WalkText.full(tested.packet)) from \(tested.zone.name) is refused"
                 }
               }
             }
@@ -56,7 +57,7 @@ import Testing
     return nil
   }
 
-  /// What is wrong with a failure: that its packet, walked by itself, fares otherwise.
+  /// How a failure is wrong: the walk of its packet gives another verdict. Nil if it does not.
   private static func contradiction(
     _ failure: PolicyTestRun.Failure, _ expected: String, _ source: GrantSource, _ target: GrantTarget,
     _ packets: TestedPackets
@@ -68,7 +69,7 @@ import Testing
     let verdicts = packets.verdicts(packet, source, target, by: zone)
     let passes = !verdicts.isEmpty && verdicts.allSatisfy { $0 == .accept }
     if passes == (expected == "may") || (failure.trace?.verdict == .accept) != passes {
-      return "\(failure.expectation) fails, but \(WalkText.full(packet)) by \(zone.name) shows nothing of it"
+      return "\(failure.expectation) fails, but \(WalkText.full(packet)) from \(zone.name) does not show it"
     }
     return nil
   }
@@ -90,12 +91,12 @@ import Testing
     }
   }
 
-  /// `WGFENCE_TESTED_POLICIES` says how many.
+  /// The number of policies: `WGFENCE_TESTED_POLICIES`, else 250.
   private static var policies: UInt64 {
     unsafe getenv("WGFENCE_TESTED_POLICIES").flatMap { unsafe UInt64(String(cString: $0)) } ?? 250
   }
 
-  @Test("no packet contradicts a test that holds, and the packet of one that fails shows it")
+  @Test("no packet contradicts a passed test, and the packet of a failed test shows the failure")
   func agrees() {
     var count = (allow: 0, deny: 0, failures: 0)
     var valid = 0
@@ -110,7 +111,7 @@ import Testing
       let last = Self.contradiction(small, seed: seed, &ignored) ?? found
       Issue.record("seed \(seed): \(last)\n\(small)")
     }
-    // Each kind was met often enough to say something.
+    // Each kind must occur often enough for a meaningful result.
     #expect(valid > Int(Self.policies) / 3)
     #expect(count.deny > 1000 && count.allow > 1000 && count.failures > 20, "\(count)")
   }

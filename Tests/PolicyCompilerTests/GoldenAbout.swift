@@ -13,13 +13,15 @@ import Ruleset
 ///
 /// Each line begins with the name of a machine.
 ///
-/// - `part GLOB`: the counters, sets, maps and chains whose names match, in which `*` also stands for slashes. They go
-///   to `MACHINE.ruleset.txt`, with those of the machine's other lines, in the order of the ruleset's text.
-/// - `expressions`: what the kernel executes, in whole: `MACHINE.expressions.txt`.
-/// - `unlike OTHER`: all in which the machine's ruleset differs from that of a machine of an earlier line:
-///   `MACHINE.unlike-OTHER.txt`. It holds the names that only the other has, and each part that is not the same in both.
+/// - `part GLOB`: the counters, sets, maps and chains whose names match; `*` also matches slashes. They are
+/// recorded in `MACHINE.ruleset.txt`, with those of the machine's other lines, in the order of the ruleset's
+/// text.
+/// - `expressions`: everything that the kernel executes: `MACHINE.expressions.txt`.
+/// - `unlike OTHER`: the differences between the machine's ruleset and that of a machine of an earlier line:
+/// `MACHINE.unlike-OTHER.txt`. It contains the names that only the other ruleset has, and each part that is
+/// not equal in both.
 ///
-/// A line that records nothing is an error, except that a machine may be just as another.
+/// A line that records nothing is an error, except that two machines may have equal rulesets.
 struct GoldenAbout {
   struct Invalid: Error, CustomStringConvertible {
     let description: String
@@ -41,17 +43,17 @@ struct GoldenAbout {
       case (2, "expressions"): lines.append((words[0], .expressions))
       case (3, "unlike"):
         guard words[0] != words[2], lines.contains(where: { $0.machine == words[2] }) else {
-          throw Invalid(description: "about.txt: «\(line)»: no line before it records \(words[2])")
+          throw Invalid(description: "about.txt: «\(line)»: no earlier line records \(words[2])")
         }
         lines.append((words[0], .unlike(words[2])))
-      default: throw Invalid(description: "about.txt: «\(line)» is none of the forms that GoldenAbout reads")
+      default: throw Invalid(description: "about.txt: «\(line)» is not a form that GoldenAbout reads")
       }
     }
-    if lines.isEmpty { throw Invalid(description: "about.txt names nothing to record") }
+    if lines.isEmpty { throw Invalid(description: "about.txt has no line that records anything") }
   }
 
-  /// The machines of which every part is recorded, if not as their own then as that of the machine they are compared
-  /// with.
+  /// The machines of which every part is recorded, directly or by comparison with a machine that is recorded
+  /// completely.
   var recordedInWhole: Set<String> {
     var result: Set<String> = []
     for (machine, form) in lines {
@@ -64,7 +66,7 @@ struct GoldenAbout {
     return result
   }
 
-  /// The files to record, by name.
+  /// The recordings, by file name.
   func recordings(of rulesets: [String: Ruleset]) throws(Invalid) -> [(name: String, text: String)] {
     let parts = rulesets.mapValues { RulesetPart.all(RulesetText.text($0)) }
     var chosen: [String: Set<Int>] = [:]
@@ -77,7 +79,7 @@ struct GoldenAbout {
       case .part(let glob):
         let places = own.indices.filter { fnmatch(glob, own[$0].name, 0) == 0 }
         if places.isEmpty {
-          throw Invalid(description: "about.txt: nothing in the ruleset of \(machine) is called \(glob)")
+          throw Invalid(description: "about.txt: no part of the ruleset of \(machine) matches \(glob)")
         }
         chosen[machine, default: []].formUnion(places)
       case .expressions:
@@ -105,11 +107,12 @@ struct GoldenAbout {
   }
 }
 
-/// A counter, set, map or chain of a ruleset, as `RulesetText` writes it, without the indentation of the table.
+/// A counter, set, map or chain of a ruleset, as written by `RulesetText`, without the indentation of the
+/// table.
 struct RulesetPart {
   let kind: String
   let name: String
-  /// Each line with its end.
+  /// Each line with its newline.
   fileprivate(set) var text: String
 
   var head: String { "\(kind) \(name)" }

@@ -7,24 +7,25 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-/// A policy on disk. What it compiles to is recorded in a folder, as far as the folder's `about.txt` says.
+/// A policy on disk. What it compiles to is recorded in a folder, as far as the folder's `about.txt`
+/// requires.
 struct GoldenPolicy: CustomTestStringConvertible, Sendable {
   let name: String
   /// The policy's path from the root of the repository.
   let path: String
-  /// Where what it compiles to is recorded.
+  /// The folder with the recordings.
   let folder: String
 
   var testDescription: String { name }
 
-  /// The day on which the goldens compile.
+  /// The day for which golden files are compiled.
   static var today: CalendarDate {
     get throws { try #require(CalendarDate("2026-11-23")) }
   }
 
   static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
-  /// The policies that ship, and one for each point.
+  /// The shipped policies, and the cases, one for each point.
   static let all: [GoldenPolicy] = {
     let accepted = names(in: "\(root)/Tests/Golden/accepted")
     let shipped = ["rootski", "starter", "two-tunnels"].map { name in
@@ -63,14 +64,14 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     }
   }
 
-  /// What `about.txt` says.
+  /// The contents of `about.txt`.
   func about() throws -> GoldenAbout {
     try GoldenAbout(
       try #require(Self.read("\(Self.root)/\(folder)/about.txt"), "\(folder)/about.txt is missing"))
   }
 
-  /// Compares what the policy compiles to with what is recorded, and the files of the folder with those that `about.txt`
-  /// accounts for. With WGFENCE_RECORD set, texts that are not accounted for are removed.
+  /// Compares what the policy compiles to with the recordings, and the files of the folder with those that
+  /// `about.txt` accounts for. With WGFENCE_RECORD set, texts that are not accounted for are removed.
   func expectRecordings() throws {
     let rulesets = try rulesets().map { ($0.machine.name, $0.ruleset) }
     let recordings = try about().recordings(of: Dictionary(uniqueKeysWithValues: rulesets))
@@ -91,7 +92,8 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Compares a text with what is recorded under this name. With WGFENCE_RECORD set it is written, and the test fails.
+  /// Compares a text with the recording of this name. With WGFENCE_RECORD set the text is written, and the
+  /// test fails.
   func expect(_ text: String, recordedAs name: String) {
     let path = "\(Self.root)/\(folder)/\(name)"
     if getenv("WGFENCE_RECORD") != nil {
@@ -106,7 +108,7 @@ struct GoldenPolicy: CustomTestStringConvertible, Sendable {
       return
     }
     guard let recorded = Self.read(path) else {
-      Issue.record("nothing is recorded as \(folder)/\(name): run with WGFENCE_RECORD=1")
+      Issue.record("\(folder)/\(name) is not recorded: run with WGFENCE_RECORD=1")
       return
     }
     if recorded != text {

@@ -8,12 +8,12 @@ import Ruleset
 import TestSupport
 import Testing
 
-@Suite("What a policy compiles to")
+@Suite("A compiled policy")
 struct GoldenRulesetTests {
-  @Test("is what was recorded", arguments: GoldenPolicy.all)
+  @Test("is equal to the recording", arguments: GoldenPolicy.all)
   func isRecorded(_ golden: GoldenPolicy) throws { try golden.expectRecordings() }
 
-  @Test("is recorded in whole for every machine of the policies that ship")
+  @Test("is recorded completely for every machine of the shipped policies")
   func shippedPoliciesAreRecordedInWhole() throws {
     let shipped = GoldenPolicy.all.filter { $0.path.hasPrefix("policies/") }
     #expect(
@@ -24,7 +24,7 @@ struct GoldenRulesetTests {
       let machines = try golden.rulesets().map(\.machine.name)
       #expect(try golden.about().recordedInWhole == Set(machines), "\(golden.name)")
     }
-    // Of a policy that does not ship any more, nothing is left.
+    // No recordings are left of policies that are no longer shipped.
     let folders = Set(GoldenPolicy.all.map(\.folder))
     for name in GoldenPolicy.names(in: "\(GoldenPolicy.root)/Tests/Golden/accepted") {
       #expect(folders.contains("Tests/Golden/accepted/\(name)"))
@@ -32,7 +32,7 @@ struct GoldenRulesetTests {
   }
 
   @Test(
-    "is not recorded by a line that names nothing",
+    "is not recorded by a line that records nothing",
     arguments: [
       "server part local-wg1/*", "server part", "server", "server part local with more",
       "# server part local", "", "nobody part local", "server unlike other",
@@ -46,7 +46,7 @@ struct GoldenRulesetTests {
     }
   }
 
-  @Test func `parts are all that a ruleset says`() throws {
+  @Test func `the parts are the whole text of a ruleset`() throws {
     for golden in GoldenPolicy.all {
       for (_, ruleset, _) in try golden.rulesets() {
         let text = RulesetText.text(ruleset)
@@ -60,8 +60,8 @@ struct GoldenRulesetTests {
     }
   }
 
-  /// So the text says what a real kernel lists, and no listing is recorded.
-  @Test("is the same whether it goes by netlink or as its text through nft", arguments: GoldenPolicy.all)
+  /// The text therefore equals what a real kernel lists, and no listing needs to be recorded.
+  @Test("is the same whether loaded by netlink or as text by nft", arguments: GoldenPolicy.all)
   func textMeansTheSame(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       let text = try inNetworkNamespace {
@@ -75,7 +75,7 @@ struct GoldenRulesetTests {
   }
 
   @Test(
-    "names a place in the policy, or says that it is built in, in every rule", arguments: GoldenPolicy.all)
+    "has a policy line or 'built in' as the origin of every rule", arguments: GoldenPolicy.all)
   func everyRuleHasItsOrigin(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       for rule in ruleset.chains.flatMap(\.rules) {
@@ -88,7 +88,7 @@ struct GoldenRulesetTests {
   }
 
   @Test(
-    "counts every acceptance of a grant and every drop in a counter that exists", arguments: GoldenPolicy.all)
+    "counts every accept of a grant and every drop in an existing counter", arguments: GoldenPolicy.all)
   func countersExist(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       let known = Set(ruleset.counters.map(\.name))
@@ -104,7 +104,7 @@ struct GoldenRulesetTests {
     }
   }
 
-  @Test("logs what it drops, under a prefix that names the chain", arguments: GoldenPolicy.all)
+  @Test("logs what it drops, with the chain's name as prefix", arguments: GoldenPolicy.all)
   func dropsAreLogged(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
       for chain in ruleset.chains {
@@ -119,10 +119,10 @@ struct GoldenRulesetTests {
     }
   }
 
-  @Test("leaves nothing to a policy that drops in silence", arguments: GoldenPolicy.all)
+  @Test("leaves no packet to a chain policy that drops without a log", arguments: GoldenPolicy.all)
   func policiesDropNothing(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
-      /// Whether every packet that comes into the chain meets a verdict in it.
+      /// Whether every packet in the chain gets a verdict there.
       func decides(_ name: String) -> Bool {
         guard let last = ruleset.chains.first(where: { $0.name == name })?.rules.last, last.matches.isEmpty
         else { return false }
@@ -135,14 +135,14 @@ struct GoldenRulesetTests {
       for chain in ruleset.chains where chain.base?.policy == .drop {
         #expect(decides(chain.name), "\(chain.name)")
         for rule in chain.rules {
-          // What another chain returns from ends the base chain.
+          // A chain that returns would end the base chain.
           if case .goto(let next) = rule.action { #expect(decides(next), "\(next)") }
         }
       }
     }
   }
 
-  @Test("turns into any other in place, and back", arguments: GoldenPolicy.all)
+  @Test("can be changed in place into any other, and back", arguments: GoldenPolicy.all)
   func changesInPlace(_ golden: GoldenPolicy) throws {
     let others = try GoldenPolicy.all.prefix(6).flatMap { try $0.rulesets().prefix(1) }
     for (_, ruleset, _) in try golden.rulesets().prefix(1) {
@@ -151,7 +151,7 @@ struct GoldenRulesetTests {
         var store = try KernelRuleset()
         _ = try Enforcer.apply(table, to: &store)
         for other in others {
-          // `apply` throws where what is read back is not what was meant.
+          // `apply` throws if the table that it reads back differs from the desired one.
           _ = try Enforcer.apply(Lowering.table(other.ruleset), to: &store)
           let back = try Enforcer.apply(table, to: &store)
           #expect(back.plan.scope == .inPlace)
@@ -161,7 +161,7 @@ struct GoldenRulesetTests {
     }
   }
 
-  /// What nft lists once the ruleset is applied.
+  /// What nft lists after the ruleset is applied.
   private static func loaded(_ ruleset: Ruleset) throws -> String {
     try inNetworkNamespace {
       var store = try KernelRuleset()
@@ -172,7 +172,7 @@ struct GoldenRulesetTests {
     }
   }
 
-  /// A listing with the elements of each set sorted: the kernel lists hashes in an order of its own.
+  /// A listing with the elements of each set sorted: the kernel lists a hash in its own order.
   static func normalised(_ listing: String) -> String {
     var lines: [String] = []
     var elements: String?

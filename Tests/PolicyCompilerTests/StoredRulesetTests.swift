@@ -7,13 +7,13 @@ import Ruleset
 import TestSupport
 import Testing
 
-@Suite("A stored ruleset, and who holds the table")
+@Suite("A stored ruleset, and the owner of the table")
 struct StoredRulesetTests {
   static let provenance = Provenance(
     kind: .policy, path: "policy.yaml", digest: "d", machine: "m", by: "test", since: 1)
 
   @Test(
-    "is sent as it is and leaves the kernel with what was stored, whatever was there",
+    "is sent unchanged and gives the kernel the stored table, whatever was there before",
     arguments: GoldenPolicy.all)
   func replays(_ golden: GoldenPolicy) throws {
     for (_, ruleset, _) in try golden.rulesets() {
@@ -22,7 +22,7 @@ struct StoredRulesetTests {
       #expect(Plan(desired: table, observed: stored.table).isEmpty)
       let observed = try inNetworkNamespace {
         var kernel = try KernelRuleset()
-        // Over a table of other content, and over itself.
+        // Over a table with other contents, and over itself.
         try nft(load: "table inet wgfence { set s { type ipv4_addr; }; chain c { ip saddr @s accept; }; }")
         try kernel.replay(stored)
         try kernel.replay(stored)
@@ -32,19 +32,19 @@ struct StoredRulesetTests {
     }
   }
 
-  /// A table that is asked to be held.
+  /// A table that asks for ownership.
   static var held: KernelTable {
     var table = Lowering.table(PolicyCompiler.lastResort)
     table.flags |= NFT.tableOwnership
     return table
   }
 
-  /// Whether this kernel lets a table be held (Linux 6.9).
+  /// Whether this kernel supports tables with an owner that persist (Linux 6.9).
   static let canHold = KernelRelease.running().map { $0 >= KernelRelease(major: 6, minor: 9) } ?? false
 
   @Test(
-    "a table that is held is passed over by a flush, and others may not change it",
-    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+    "a flush skips a table with an owner, and others cannot change it",
+    .enabled(if: canHold, "owner and persist need Linux 6.9"))
   func holds() throws {
     try inNetworkNamespace {
       var kernel = try KernelRuleset()
@@ -58,8 +58,8 @@ struct StoredRulesetTests {
   }
 
   @Test(
-    "a table outlives who held it, and the next holder takes it over in place",
-    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+    "a table outlives its owner, and the next owner takes it over in place",
+    .enabled(if: canHold, "owner and persist need Linux 6.9"))
   func isTakenOver() throws {
     try inNetworkNamespace {
       do {
@@ -76,8 +76,8 @@ struct StoredRulesetTests {
   }
 
   @Test(
-    "a table that was not made to persist is made anew, with its counters",
-    .enabled(if: canHold, "a table can be held from Linux 6.9 on"))
+    "a table without the persist flag is created again, with its counters",
+    .enabled(if: canHold, "owner and persist need Linux 6.9"))
   func isMadeAnew() throws {
     try inNetworkNamespace {
       var kernel = try KernelRuleset()
@@ -85,12 +85,12 @@ struct StoredRulesetTests {
       plain.flags = 0
       _ = try Enforcer.apply(plain, to: &kernel)
       #expect(try Enforcer.apply(Self.held, to: &kernel).plan.scope == .whole)
-      // Who does not ask to hold it leaves it as it is.
+      // A ruleset that does not ask for ownership leaves the owner as it is.
       #expect(try Enforcer.plan(plain, in: &kernel).plan.isEmpty)
     }
   }
 
-  @Test("a change by another program is told with its name, and whether it touched the table")
+  @Test("a change by another program is reported with its name, and whether it touched the table")
   func tellsOfChanges() throws {
     try inNetworkNamespace {
       var events = try RulesetEvents(table: "wgfence")

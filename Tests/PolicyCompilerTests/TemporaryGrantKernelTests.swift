@@ -12,7 +12,7 @@ import Ruleset
 import TestSupport
 import Testing
 
-/// Openings and restrictions in a real kernel.
+/// Temporary grants and restrictions in a real kernel.
 @Suite struct TemporaryGrantKernelTests {
   private static func shipped(_ name: String) throws -> Policy {
     try GoldenPolicy(name: name, path: "policies/\(name).yaml", folder: "").decode()
@@ -41,7 +41,7 @@ import Testing
     try store.commit(try order.operations(on: try #require(read.table)), generation: read.generation)
   }
 
-  @Test func `an opening is no drift, is listed, is prolonged, and lives through a table made anew`() throws {
+  @Test func `a temporary grant is not drift, is listed, can be extended, and survives a new table`() throws {
     let policy = try Self.shipped("rootski")
     let machine = try #require(policy.machine(named: "onprem"))
     let desired = try Self.table(policy, "onprem")
@@ -54,7 +54,7 @@ import Testing
       #expect(listed.contains("198.51.100.0/24 . tcp . 9000-9100 timeout 1h expires"), "\(listed)")
       #expect(listed.contains("comment \"eric: a demo\""), "\(listed)")
 
-      // The same again, for longer, and a part of it for longer still.
+      // The same again, for longer, and a part of it for even longer.
       try Self.open("9000-9100/tcp", policy, "onprem", for: "2h", in: &store)
       try Self.open("9050/tcp", policy, "onprem", for: "3h", in: &store)
       let table = try Self.read(&store)
@@ -63,7 +63,7 @@ import Testing
       }
       #expect(found.map { $0.remaining.milliseconds / 3_600_000 }.sorted() == [1, 2])
 
-      // Another policy's ruleset keeps it, and so does one that cannot be reached in place.
+      // It stays with another policy's ruleset, and with one that cannot be applied in place.
       let other = try Self.table(
         try Self.shipped("two-tunnels"), try Self.shipped("two-tunnels").machines[0].name)
       _ = try Enforcer.apply(other, to: &store)
@@ -77,7 +77,7 @@ import Testing
       #expect(after.ranges.count == 3)
       #expect(after.ranges.allSatisfy { $0.life.remaining < 3 * 3_600_000 && $0.life.remaining > 3_600_000 })
 
-      // And it ends early where it is asked to.
+      // It can be ended early.
       for opening in TemporaryGrant.inForce(
         in: try Self.read(&store), policy: policy, machine: machine)
       {
@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  @Test func `an opening lets a real packet in until its time is over`() throws {
+  @Test func `a temporary grant lets a real packet in until it ends`() throws {
     let policy = try Self.shipped("rootski")
     let desired = try Self.table(policy, "onprem")
     try inNetworkNamespace {
@@ -108,7 +108,7 @@ import Testing
         nsenter -t \(peer) -n ip link set p0 up
         """)
       #expect(made.status == 0, "\(made.errors)")
-      // Refused at once by the host where it is let in, for nobody listens; silence where it is not.
+      // If it is let in, the host refuses it at once, because nothing listens; if not, there is no answer.
       func isLetIn() throws -> Bool {
         let tried = try shell(
           "nsenter -t \(peer) -n timeout 1 bash -c 'exec 3<>/dev/tcp/198.51.100.7/9050'")
@@ -127,7 +127,7 @@ import Testing
   }
 
   @Test(arguments: ["rootski", "starter"], Restriction.allCases)
-  func `a restricted ruleset loads, is reached in place, and lets in what it should`(
+  func `a restricted ruleset loads and can be applied in place`(
     _ name: String, _ restriction: Restriction
   ) throws {
     let policy = try Self.shipped(name)
@@ -157,7 +157,7 @@ import Testing
     return packet
   }
 
-  @Test(arguments: Restriction.allCases) func `of the grants those of failsafe hold`(
+  @Test(arguments: Restriction.allCases) func `only the failsafe grants are in force`(
     _ restriction: Restriction
   ) throws {
     let walk = PacketWalk([try Self.table(try Self.shipped("rootski"), "ec2", restriction)])
@@ -179,7 +179,7 @@ import Testing
     #expect(walk.trace(outward, hooks: [NFT.hookForward]).verdict == open)
   }
 
-  @Test(arguments: Restriction.allCases) func `a host in panic opens no connection`(
+  @Test(arguments: Restriction.allCases) func `a host in panic opens no connections`(
     _ restriction: Restriction
   ) throws {
     let walk = PacketWalk([try Self.table(try Self.shipped("rootski"), "ec2", restriction)])
@@ -204,7 +204,7 @@ import Testing
     #expect(departure(try Self.packet("127.0.0.1", "127.0.0.1", .tcp, 80, out: "lo")).verdict == .accept)
   }
 
-  @Test func `the last resort loads, and lets in WireGuard's port alone`() throws {
+  @Test func `the last resort loads, and lets in only WireGuard's port`() throws {
     let ruleset = PolicyCompiler.lastResort
     #expect(ruleset.chains.flatMap(\.rules).allSatisfy { $0.origin.comment.hasPrefix("built in: ") })
     GoldenPolicy(name: "last resort", path: "", folder: "Tests/Golden/last-resort").expect(

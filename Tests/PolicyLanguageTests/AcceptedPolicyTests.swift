@@ -4,7 +4,7 @@ import NetworkModel
 import PolicyLanguage
 import Testing
 
-/// Two machines, a laptop and a tunnel; what a test is about is added.
+/// Two machines, a laptop and a tunnel; each test adds what it needs.
 private func policy(_ more: String) -> String {
   """
   version: 1
@@ -25,9 +25,9 @@ private func policy(_ more: String) -> String {
   """
 }
 
-@Suite("What a policy means")
+@Suite("The meaning of a policy")
 struct AcceptedPolicyTests {
-  @Test("machines, tunnels and zones are kept by name, with the built-in zone of containers")
+  @Test("machines, tunnels and zones are ordered by name, with the built-in zone of containers")
   func machines() throws {
     let policy = try valid(policy(""))
     #expect(policy.machines.map(\.name) == ["box", "hub", "laptop", "printer"])
@@ -45,7 +45,7 @@ struct AcceptedPolicyTests {
     #expect(box.addresses(in: tunnel.name).map(\.description) == ["10.0.0.2", "fd00::2"])
   }
 
-  @Test("groups nest, and each machine is in them once")
+  @Test("groups can be nested, and each machine is in a group once")
   func groups() throws {
     let policy = try valid(policy(""))
     #expect(policy.groups.map(\.name) == ["everyone", "others"])
@@ -53,7 +53,7 @@ struct AcceptedPolicyTests {
   }
 
   @Test(
-    "a service is written in every form that the language has",
+    "a service can be written in every form of the language",
     arguments: [
       ("8080/tcp", "8080/tcp"), ("6000-6010/udp", "6000-6010/udp"), ("[22/sctp, 22/tcp]", "22/tcp 22/sctp"),
       ("esp", "esp"), ("gre", "gre"), ("ip/89", "89"), ("ip/50", "esp"), ("ping", "echo"),
@@ -79,7 +79,7 @@ struct AcceptedPolicyTests {
     #expect(text.joined(separator: " ") == meant)
   }
 
-  @Test("a built-in service may be defined anew")
+  @Test("a built-in service can be redefined")
   func redefinition() throws {
     let policy = try valid(
       policy("services: { ssh: 2222/tcp }\nallow: [{ to: box, services: ssh, from: laptop }]"))
@@ -128,7 +128,7 @@ struct AcceptedPolicyTests {
     #expect(policy.grants.first?.wordsFrom == ["hub"])
   }
 
-  @Test("'all' in a test is every service that some line names")
+  @Test("'all' in a test means every service that some line names")
   func all() throws {
     let policy = try valid(
       policy(
@@ -145,7 +145,7 @@ struct AcceptedPolicyTests {
     #expect(policy.services.map(\.name) == ["9443/tcp", "ping", "redis", "ssh", "unused"])
   }
 
-  @Test("scalars are what is written")
+  @Test("scalars are always text")
   func scalars() throws {
     let policy = try valid(
       """
@@ -157,7 +157,7 @@ struct AcceptedPolicyTests {
     #expect(policy.grants.first?.because == "22:22")
   }
 
-  @Test("a list is merged, whether it stands in the policy or beside it")
+  @Test("a list is merged, both in the policy and in a file")
   func lists() throws {
     let policy = try valid(
       policy(
@@ -180,7 +180,7 @@ struct AcceptedPolicyTests {
     #expect(policy.block.map(\.name) == ["there", "here"])
   }
 
-  @Test("a grant whose time is over is an error that leaves the policy to work with")
+  @Test("an expired grant is an error, but there is still a policy to enforce")
   func expired() throws {
     let decoded = decode(policy("allow: [{ to: box, services: ssh, from: hub, until: 2026-11-22 }]"))
     #expect(!decoded.isValid)
@@ -191,7 +191,7 @@ struct AcceptedPolicyTests {
       ])
   }
 
-  @Test("with another error beside it, there is no policy")
+  @Test("with an expired grant and another error, there is no policy")
   func expiredAndBroken() {
     let decoded = decode(policy("allow: [{ to: box, services: shh, from: hub, until: 2026-11-22 }]"))
     #expect(decoded.policy == nil)
@@ -212,14 +212,14 @@ struct AcceptedPolicyTests {
     #expect(policy.machine(named: "box")?.endpoint == meant)
   }
 
-  @Test("encryption names each machine once")
+  @Test("a line of 'encrypt' has each machine once")
   func encryption() throws {
     let policy = try valid(policy("encrypt: [{ between: [others, box, hub], tunnel: wg0 }]"))
     #expect(policy.encryptions.first?.machines == ["box", "hub", "laptop"])
     #expect(policy.encryptions.first?.tunnel.description == "wg0")
   }
 
-  @Test("a file with a byte order mark, or with the line ends of other systems, is the same")
+  @Test("a byte order mark and CRLF line endings do not change the policy")
   func lineEnds() throws {
     let text = policy("allow: [{ to: box, services: ssh, from: hub }]")
     let windows = "\u{feff}" + text.split(separator: "\n").joined(separator: "\r\n")

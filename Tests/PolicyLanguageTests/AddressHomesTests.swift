@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite("Homes of addresses") struct AddressHomesTests {
-  @Test("an endpoint is outside the tunnel, even inside subnets of its machine or of another one")
+  @Test("an endpoint is outside the tunnel, even in a subnet of its own or another machine")
   func endpoints() throws {
     let path = "\(repository)/Tests/Golden/accepted/endpoint-inside-subnets/policy.yaml"
     let bytes = try #require(contents(path))
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// A policy of two machines, as the parts of it that say where an address belongs.
+  /// The parts of a policy of two machines that determine the home of an address.
   struct Site: CustomStringConvertible {
     var zones: [Prefix]
     var subnets: [Prefix]
@@ -49,7 +49,8 @@ import Testing
       return text + " }\nallow: [ { to: home, services: [ssh], from: office } ]\n"
     }
 
-    /// The home of an address, by the table of the language: the tunnel first, and of the rest the longest prefix.
+    /// The home of an address by the table of docs/policy-language.md: the tunnel first, then the longest
+    /// prefix.
     func home(of address: IPAddress) -> [String] {
       if Prefix(Self.tunnel).map({ $0.contains(address) }) == true { return ["wg0"] }
       let zone = zones.indices.filter { zones[$0].contains(address) }.max {
@@ -67,7 +68,7 @@ import Testing
   }
 
   @Test(
-    "of a zone and a subnet of another machine the longer prefix has an address, and no address has two homes"
+    "between a zone and a subnet of another machine the longer prefix wins, and no address has two homes"
   )
   func longestPrefix() throws {
     var random = SeededGenerator(seed: 4)
@@ -90,7 +91,8 @@ import Testing
           let expected = site.home(of: address)
           let holding = homes.homes.filter { $0.prefixes.contains { $0.contains(address) } }
           #expect(holding.first?.zones ?? [] == expected, "\(address)\n\(site)")
-          // A zone's prefix may hold a tunnel's, which is asked first. Otherwise homes share no address.
+          // A zone's prefix can contain a tunnel's, which is looked up first. Other homes have no address in
+          // common.
           #expect(
             holding.count <= (expected == ["wg0"] && holding.first?.kind == .tunnel ? 2 : 1),
             "\(address)\n\(site)")

@@ -4,13 +4,13 @@ import Glibc
 import PolicyLanguage
 import Testing
 
-/// The day on which the tests take place.
+/// The current day in the tests.
 let today = CalendarDate(year: 2026, month: 11, day: 23) ?? CalendarDate(secondsSince1970: 0)
 
 /// The repository's root.
 let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
-/// The bytes of a file; nil where it cannot be read.
+/// The bytes of a file; nil if it cannot be read.
 func contents(_ path: String) -> [UInt8]? {
   guard let file = unsafe fopen(path, "rb") else { return nil }
   defer { unsafe _ = fclose(file) }
@@ -23,7 +23,7 @@ func contents(_ path: String) -> [UInt8]? {
   }
 }
 
-/// A list file of a folder.
+/// Reads list files from a folder.
 func list(in folder: String) -> (String) -> ListFile {
   { path in
     contents("\(folder)/\(path)").map { .bytes($0) } ?? .unreadable(reason: "No such file or directory")
@@ -37,7 +37,7 @@ func decode(_ text: String, files: [String: String] = [:], today: CalendarDate =
   }
 }
 
-/// Decodes a text that must be valid; its diagnostics are an issue where it is not.
+/// Decodes a text that must be valid; records an issue with its diagnostics if it is not.
 func valid(_ text: String, files: [String: String] = [:]) throws -> Policy {
   let decoded = decode(text, files: files)
   let errors = decoded.diagnostics.filter { $0.severity == .error }

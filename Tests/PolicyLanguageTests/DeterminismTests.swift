@@ -24,7 +24,7 @@ struct DeterminismTests {
     ("lists", ["hooks: [192.0.2.0/24, 198.51.100.0/24]", "bad: [203.0.113.128/25]"]),
   ]
 
-  /// All but the locations.
+  /// The whole policy as text, except the locations.
   private func image(_ policy: Policy) -> String {
     var lines: [String] = []
     for tunnel in policy.tunnels {
@@ -61,7 +61,7 @@ struct DeterminismTests {
     return parts.shuffled(using: &generator).joined()
   }
 
-  @Test("two files that differ in the order of their keys give the same policy")
+  @Test("two files that differ only in the order of their keys give the same policy")
   func shuffled() throws {
     var generator = SeededGenerator(seed: 1)
     let first = image(try valid(text(shuffledBy: &generator)))

@@ -18,7 +18,7 @@ struct DiagnosticTextTests {
   }
 
   @Test(
-    "the caret stands under what is meant",
+    "the caret is under the cause",
     arguments: [
       ("abc def", 5, 3, "  7 | abc def", "    |     ^~~"), ("a\tb", 3, 1, "  7 | a    b", "    |      ^"),
       ("漢字 x", 4, 1, "  7 | 漢字 x", "    |      ^"), ("漢字", 1, 2, "  7 | 漢字", "    | ^~~~"),
@@ -36,7 +36,7 @@ struct DiagnosticTextTests {
   }
 
   @Test(
-    "of a long line, the part around what is meant is shown",
+    "of a long line, the part around the cause is shown",
     arguments: [1, 50, 99, 100, 101, 500, 999, 1000])
   func window(column: Int) {
     var line = Array(repeating: "x", count: 1000)
@@ -48,7 +48,7 @@ struct DiagnosticTextTests {
     #expect(caret.firstIndex(of: "^") == shown.firstIndex(of: "!"))
   }
 
-  @Test("a diagnostic without a line is a line of its own")
+  @Test("a diagnostic without a source line has only its message and help")
   func withoutLine() {
     let text = DiagnosticText().render([
       Diagnostic(
@@ -58,7 +58,7 @@ struct DiagnosticTextTests {
     #expect(text == "p:1:1: warning: m\n    = help: h\n")
   }
 
-  @Test("colours are escape sequences around the same text")
+  @Test("the coloured text is the plain text with escape sequences")
   func colours() {
     let plain = rendered("abc", column: 1, length: 2).joined(separator: "\n")
     var coloured = rendered("abc", column: 1, length: 2, style: .coloured).joined(separator: "\n")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The policies that come with the program")
 struct ExamplePolicyTests {
-  @Test("are valid and warn of nothing", arguments: ["rootski", "starter", "two-tunnels"])
+  @Test("are valid and have no warnings", arguments: ["rootski", "starter", "two-tunnels"])
   func isValid(name: String) throws {
     let bytes = try #require(contents("\(repository)/policies/\(name).yaml"))
     let decoded = PolicyDecoder.decode(

@@ -5,7 +5,7 @@ import NetworkModel
 import PolicyLanguage
 import Testing
 
-/// A broken policy and what is said of it: `Tests/Golden/rejected/<point>/policy.yaml` and `diagnostics.txt`.
+/// An invalid policy and its diagnostics: `Tests/Golden/rejected/<point>/policy.yaml` and `diagnostics.txt`.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
   let folder: String
   let point: String
@@ -38,7 +38,8 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     return PolicyDecoder.decode(bytes: bytes, path: "policy.yaml", today: today, readList: list(in: path))
   }
 
-  /// Compares a text with the recorded one, or records it where `WGFENCE_RECORD` says so, which fails the test.
+  /// Compares a text with the recorded one. With `WGFENCE_RECORD` set, records it instead, and fails the
+  /// test.
   func expect(_ text: String) throws {
     let file = "\(path)/diagnostics.txt"
     if unsafe getenv("WGFENCE_RECORD") != nil {
@@ -59,14 +60,15 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
 @Suite("Recorded diagnostics")
 struct GoldenDiagnosticsTests {
-  @Test("a broken policy is rejected with these words", arguments: GoldenCase.all("rejected"))
+  @Test("an invalid policy is rejected with these diagnostics", arguments: GoldenCase.all("rejected"))
   func rejected(golden: GoldenCase) throws {
     let decoded = try golden.decoded()
     #expect(!decoded.isValid)
     try golden.expect(DiagnosticText().render(decoded.diagnostics).description)
   }
 
-  @Test("a doubtful policy is accepted with these warnings", arguments: GoldenCase.all("warned"))
+  @Test(
+    "a policy with probable mistakes is accepted with these warnings", arguments: GoldenCase.all("warned"))
   func warned(golden: GoldenCase) throws {
     let decoded = try golden.decoded()
     #expect(decoded.isValid)
@@ -74,7 +76,7 @@ struct GoldenDiagnosticsTests {
     try golden.expect(DiagnosticText().render(decoded.diagnostics).description)
   }
 
-  @Test("there are at least a hundred broken policies")
+  @Test("there are at least a hundred invalid policies")
   func count() {
     #expect(GoldenCase.all("rejected").count >= 100)
   }

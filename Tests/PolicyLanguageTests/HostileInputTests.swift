@@ -13,7 +13,7 @@ struct HostileInputTests {
     }
   }
 
-  @Test("a policy cut off at any byte is read without a crash, and rendered")
+  @Test("a policy that is cut off at any byte is decoded and printed without a crash")
   func truncated() throws {
     let bytes = try #require(contents("\(repository)/policies/rootski.yaml"))
     let start = ContinuousClock.now
@@ -25,7 +25,7 @@ struct HostileInputTests {
     #expect(ContinuousClock.now - start < .seconds(60))
   }
 
-  @Test("a policy with any one byte replaced is read without a crash")
+  @Test("a policy with any one byte replaced is decoded and printed without a crash")
   func mutated() throws {
     let bytes = try #require(contents("\(repository)/policies/rootski.yaml"))
     var generator = SeededGenerator(seed: 7)
@@ -38,7 +38,7 @@ struct HostileInputTests {
   }
 
   @Test(
-    "each is refused, soon and with few words",
+    "each is rejected quickly and with a short report",
     arguments: [
       ("a hundred thousand nested lists", "[", 100_000), ("a hundred thousand nested maps", "{a: ", 100_000),
       ("a hundred thousand nested block lists", "- ", 100_000),
@@ -59,7 +59,7 @@ struct HostileInputTests {
     #expect(ContinuousClock.now - start < .seconds(20))
   }
 
-  @Test("groups and services that multiply are unfolded once")
+  @Test("groups and services that multiply are expanded once")
   func multiplied() throws {
     var text = "version: 1\nmachines: { box: {}, hub: {} }\ngroups:\n  g0: [box, hub]\n"
     for level in 1...60 {
@@ -75,13 +75,13 @@ struct HostileInputTests {
     #expect(policy.grants.first?.services.first?.ports.count == 2)
   }
 
-  @Test("a file over 4 MiB is refused unread")
+  @Test("a file over 4 MiB is rejected without parsing")
   func large() {
     let decoded = decode(Array(repeating: UInt8(ascii: "#"), count: 4 << 20 + 1))
     #expect(decoded.diagnostics.map(\.message) == ["the file is larger than 4 MiB"])
   }
 
-  @Test("ten thousand mistakes are told up to a limit")
+  @Test("ten thousand errors are reported up to a limit")
   func manyMistakes() {
     var text = "version: 1\nmachines: { box: {} }\nallow:\n"
     for index in 0..<10_000 {
@@ -89,11 +89,11 @@ struct HostileInputTests {
     }
     let decoded = decode(Array(text.utf8))
     #expect(decoded.diagnostics.count == 501)
-    #expect(decoded.diagnostics.last?.message == "29500 more are not shown")
+    #expect(decoded.diagnostics.last?.message == "29500 more diagnostics are not shown")
   }
 
   @Test(
-    "bytes that are not clean UTF-8 are shown where they stand",
+    "invalid UTF-8 and forbidden characters are reported at their location",
     arguments: [
       ([0x61, 0xff], 2), ([0xc0, 0x80], 1), ([0xed, 0xa0, 0x80], 1), ([0xf5, 0x80, 0x80, 0x80], 1),
       ([0xe2, 0x82], 1),

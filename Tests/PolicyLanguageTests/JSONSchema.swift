@@ -31,8 +31,8 @@ enum JSONValue: Decodable, Equatable {
     }
   }
 
-  /// A policy's text as an editor takes it: plain scalars by the core schema of YAML 1.2. Our reader does not keep quotes,
-  /// so a quoted number is a number here.
+  /// A policy's text as an editor reads it: plain scalars by the core schema of YAML 1.2. `YamlReader` does
+  /// not keep quotes, so a quoted number is a number here.
   init?(_ node: YamlNode) {
     switch node.content {
     case .refused: return nil
@@ -78,17 +78,17 @@ enum JSONValue: Decodable, Equatable {
   }
 }
 
-/// A validator of the part of JSON Schema (draft-07) that our schema uses. A keyword outside of it is an error, not passed
-/// over.
+/// A validator for the part of JSON Schema (draft-07) that our schema uses. Any other keyword is an error and
+/// is not ignored.
 struct JSONSchema {
-  /// A value that breaks the schema, or a schema that this validator does not know.
+  /// A value that does not fit the schema, or a schema that this validator does not support.
   struct Complaint: Error, CustomStringConvertible {
     let path: String
     let words: String
     var description: String { "\(path.isEmpty ? "/" : path): \(words)" }
   }
 
-  /// What says nothing of a value.
+  /// Keywords that do not restrict a value.
   private static let annotations: Set = [
     "$schema", "$id", "title", "description", "definitions", "enumDescriptions", "patternErrorMessage",
     "then",
@@ -98,7 +98,7 @@ struct JSONSchema {
 
   init(_ text: [UInt8]) throws { root = try JSONDecoder().decode(JSONValue.self, from: Data(text)) }
 
-  /// The first complaint of a value, keywords in the order of their names; nil where it fits.
+  /// The first complaint about a value, keywords in alphabetical order; nil if it fits.
   func complaint(_ value: JSONValue) throws -> Complaint? {
     do {
       try check(value, root, "")
@@ -113,7 +113,7 @@ struct JSONSchema {
     if schema == .truth(true) { return }
     guard case .object(let keywords) = schema else { throw fail("schema: neither an object nor true") }
     if let reference = keywords["$ref"]?.string {
-      // Draft-07 reads nothing beside a reference.
+      // Draft-07 ignores all other keywords next to a reference.
       guard keywords.count == 1, reference.hasPrefix("#/definitions/") else {
         throw fail("schema: \(reference)")
       }
@@ -128,11 +128,11 @@ struct JSONSchema {
         if !types.contains(value.type), !(value.type == "integer" && types.contains("number")) {
           throw fail("\(value.type) is not \(types.joined(separator: " or "))")
         }
-      case "const": if value != argument { throw fail("not the one value") }
-      case "enum": if !argument.elements.contains(value) { throw fail("none of the values") }
+      case "const": if value != argument { throw fail("not the required value") }
+      case "enum": if !argument.elements.contains(value) { throw fail("not one of the values") }
       case "pattern":
         if let text = value.string, try !Self.matches(text, argument.string) {
-          throw fail("'\(text.shortened)' is of another form")
+          throw fail("'\(text.shortened)' does not match the pattern")
         }
       case "minimum", "maximum":
         guard case .number(let limit) = argument else { throw fail("schema: \(keyword)") }
@@ -168,10 +168,10 @@ struct JSONSchema {
         }
       case "propertyNames":
         for key in value.members.keys.sorted() { try check(.text(key), argument, "\(path)/\(key)") }
-      case "not": if fits(value, argument) { throw fail("what must not be") }
+      case "not": if fits(value, argument) { throw fail("not allowed") }
       case "anyOf":
         if !argument.elements.contains(where: { fits(value, $0) }) {
-          throw try deepest(value, argument.elements, path) ?? fail("fits no alternative")
+          throw try deepest(value, argument.elements, path) ?? fail("matches no alternative")
         }
       case "if": if fits(value, argument), let then = keywords["then"] { try check(value, then, path) }
       default: throw fail("schema: unknown keyword '\(keyword)'")
@@ -183,7 +183,7 @@ struct JSONSchema {
     (try? check(value, schema, "")) != nil
   }
 
-  /// Of several alternatives, the complaint that got furthest into the value.
+  /// The complaint with the deepest path, of several alternatives.
   private func deepest(_ value: JSONValue, _ schemas: [JSONValue], _ path: String) throws -> Complaint? {
     var complaints: [Complaint] = []
     for schema in schemas {
@@ -196,7 +196,7 @@ struct JSONSchema {
     return complaints.first { $0.path.split(separator: "/").count == depth }
   }
 
-  /// Whether a text matches a pattern as a whole; each of our patterns says `^(?:…)$`.
+  /// Whether a whole text matches a pattern; each of our patterns has the form `^(?:…)$`.
   private static func matches(_ text: String, _ pattern: String?) throws -> Bool {
     guard let pattern, pattern.hasPrefix("^(?:"), pattern.hasSuffix(")$") else {
       throw Complaint(path: "", words: "schema: the pattern '\(pattern ?? "")' is not anchored")

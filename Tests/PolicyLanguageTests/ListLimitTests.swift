@@ -7,7 +7,7 @@ import Testing
 struct ListLimitTests {
   private static let head = "version: 1\nmachines: { box: {} }\n"
 
-  /// A policy of lists in files, and how often their files are read.
+  /// Decodes a policy of lists in files; also returns how often files are read.
   private func decode(_ files: [String: [UInt8]], names: [String]) -> (DecodedPolicy, reads: Int) {
     let text = Self.head + "lists:\n" + names.map { "  \($0): { file: \($0) }\n" }.joined()
     var reads = 0
@@ -19,7 +19,8 @@ struct ListLimitTests {
   }
 
   @Test(
-    "list files that are too large together are refused at the one that goes beyond, and no more are read")
+    "list files that are too large together are rejected at the one that exceeds the limit, and no more are read"
+  )
   func bytes() throws {
     let file = [UInt8](repeating: UInt8(ascii: "\n"), count: PolicyDecoder.listBytesLimit / 2)
     let names = (0..<12).map { "l\($0)" }
@@ -27,12 +28,12 @@ struct ListLimitTests {
     let error = try #require(decoded.diagnostics.first { $0.severity == .error })
     #expect(
       error.message
-        == "the list files have \(3 * file.count) bytes together with 'l2', and may have 67108864 (64 MiB)")
+        == "the list files up to 'l2' have \(3 * file.count) bytes, the limit is 67108864 (64 MiB)")
     #expect(error.location == SourceLocation(file: "policy.yaml", line: 6, column: 15))
     #expect(decoded.policy == nil && reads == 3)
   }
 
-  @Test("lists that have too many prefixes together are refused, with their number")
+  @Test("lists that have too many prefixes together are rejected, with their number")
   func prefixes() throws {
     let line = Array("192.0.2.1\n".utf8)
     let most = PolicyDecoder.listPrefixLimit
@@ -43,12 +44,12 @@ struct ListLimitTests {
     let error = try #require(decoded.diagnostics.first { $0.severity == .error })
     #expect(
       error.message
-        == "the lists have \(most + 1) prefixes together with this, and may have \(most)")
+        == "the lists have \(most + 1) prefixes up to here, the limit is \(most)")
     #expect(error.location == SourceLocation(file: "policy.yaml", line: 5, column: 14))
     #expect(decoded.policy == nil)
   }
 
-  @Test("a list that names the file of another has its prefixes once more")
+  @Test("two lists of the same file both count towards the limit")
   func twice() throws {
     var half: [UInt8] = []
     for _ in 0..<(PolicyDecoder.listPrefixLimit / 2) { half += Array("192.0.2.1\n".utf8) }

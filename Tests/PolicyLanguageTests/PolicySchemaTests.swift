@@ -15,7 +15,7 @@ struct PolicySchemaTests {
     return try JSONSchema(bytes)
   }
 
-  /// The value of a policy's text, as an editor takes it; nil where it is not YAML, or not the YAML of a policy.
+  /// The value of a policy's text, as an editor reads it; nil if `YamlReader` rejects it.
   private func parsed(_ bytes: [UInt8]) -> JSONValue? {
     let source = SourceText(path: "policy.yaml", bytes: bytes)
     var log = DiagnosticLog(policy: source)
@@ -37,7 +37,7 @@ struct PolicySchemaTests {
     #expect(contents(Self.path).map { String(decoding: $0, as: UTF8.self) } == PolicySchema.text)
   }
 
-  /// Where a map's schema stands.
+  /// The part of the schema for a map.
   private func schema(of map: LanguageMap, in root: JSONValue) -> JSONValue {
     func values(_ key: String) -> JSONValue { root["properties", key, "additionalProperties"] }
     func lines(_ key: String) -> JSONValue { root["properties", key, "items"] }
@@ -55,7 +55,7 @@ struct PolicySchemaTests {
   }
 
   @Test(
-    "has the decoder's keys, each with its text, and the same that must be there",
+    "has the decoder's keys, each with a description, and the same required keys",
     arguments: LanguageMap.allCases)
   func keys(map: LanguageMap) throws {
     let schema = schema(of: map, in: try schema().root)
@@ -68,7 +68,7 @@ struct PolicySchemaTests {
     }
   }
 
-  @Test("offers the services of the catalogue")
+  @Test("lists the services of the catalogue")
   func services() throws {
     let service = try schema().root["definitions", "service", "anyOf"].elements.first ?? .null
     let names = service["enum"].elements.compactMap(\.string)
@@ -76,14 +76,14 @@ struct PolicySchemaTests {
     #expect(service["enumDescriptions"].elements.count == names.count)
   }
 
-  @Test("takes the policies that come with the program", arguments: ["rootski", "starter", "two-tunnels"])
+  @Test("accepts the policies that come with the program", arguments: ["rootski", "starter", "two-tunnels"])
   func shipped(name: String) throws {
     let bytes = try #require(contents("\(repository)/policies/\(name).yaml"))
     let value = try #require(parsed(bytes))
     #expect(try schema().complaint(value) == nil)
   }
 
-  @Test("takes what the decoder takes", arguments: GoldenCase.all("accepted") + GoldenCase.all("warned"))
+  @Test("accepts what the decoder accepts", arguments: GoldenCase.all("accepted") + GoldenCase.all("warned"))
   func accepted(golden: GoldenCase) throws {
     guard let bytes = contents("\(golden.path)/policy.yaml") else {
       #expect(golden.point.hasPrefix("shipped-"))
@@ -100,7 +100,7 @@ struct PolicySchemaTests {
       let bytes = try #require(contents("\(golden.path)/policy.yaml"))
       let outcome =
         if let value = parsed(bytes) { try schema.complaint(value)?.description ?? "-" } else {
-          "not the YAML of a policy"
+          "rejected by the YAML reader"
         }
       return "\(golden.point): \(outcome)\n"
     }.joined()
@@ -114,7 +114,7 @@ struct PolicySchemaTests {
     }
   }
 
-  /// A policy in which every key of the language stands once, none that another line leans on.
+  /// A policy with every key of the language once, in which no line depends on the value that a test changes.
   private static let full = """
     version: 1
     tunnels: { wg0: { prefixes: [10.1.0.0/24], listen: 51820, hub: a }, wg1: { prefixes: 10.2.0.0/24, listen: "0" } }
@@ -136,7 +136,7 @@ struct PolicySchemaTests {
     tests: [{ from: b, to: a, over: wg0, allow: [ssh], deny: [25/tcp] }]
     """
 
-  /// Changes of one word of the full policy: what stands there, and what is put there.
+  /// Replaces one part of the full policy: the old text, and the new one.
   @Test(
     "and the decoder agree on the form of",
     arguments: [
@@ -186,7 +186,7 @@ struct PolicySchemaTests {
     ])
   func form(old: String, new: String, fits: Bool) throws {
     #expect(Self.full.contains(old))
-    // Only the case that is about this port leaves it as it is: it is out of range.
+    // The port "0" is out of range: only the cases that replace it themselves test it.
     let text = Self.full.replacing(old, with: new).replacing("listen: \"0\"", with: "listen: 51821")
     let value = parsed(Array(text.utf8))
     let complaint = try value.flatMap { try schema().complaint($0) }
@@ -197,7 +197,7 @@ struct PolicySchemaTests {
       "\(DiagnosticText().render(decoded.diagnostics.filter { $0.severity == .error }))")
   }
 
-  @Test("is not passed over where its validator does not know a word of it")
+  @Test("is rejected by the validator if it has an unknown keyword")
   func unknownKeyword() throws {
     let schema = try JSONSchema(Array(#"{ "properties": { "a": { "oneOf": [] } } }"#.utf8))
     #expect(try schema.complaint(.object([:])) == nil)

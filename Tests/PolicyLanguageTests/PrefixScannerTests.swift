@@ -9,7 +9,7 @@ import Testing
 @Suite("Reading prefixes from bytes")
 struct PrefixScannerTests {
   @Test(
-    "agrees with the slower reader",
+    "agrees with the slower parser",
     arguments: [
       "10.0.0.0/8", "10.0.0.1", "0.0.0.0/0", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4",
       "1.2.3.4/",
@@ -25,7 +25,7 @@ struct PrefixScannerTests {
     ])
   func agrees(text: String) { #expect(PrefixScanner.scan(text) == Prefix(text), "\(text)") }
 
-  @Test("agrees with the slower reader on what a hundred thousand dice throw")
+  @Test("agrees with the slower parser on a hundred thousand random texts")
   func agreesAtRandom() {
     var generator = SeededGenerator(seed: 3)
     let pieces = [
@@ -43,7 +43,7 @@ struct PrefixScannerTests {
     }
   }
 
-  @Test("merging keeps the addresses, and leaves nothing to merge", arguments: [10, 100, 3000])
+  @Test("merging keeps the addresses, and the result cannot be merged further", arguments: [10, 100, 3000])
   func merging(count: Int) throws {
     var generator = SeededGenerator(seed: UInt64(count))
     var merge = PrefixMerge()
@@ -67,7 +67,7 @@ struct PrefixScannerTests {
     for prefix in all { #expect(merged.contains { $0.contains(prefix) }) }
     for (one, two) in zip(merged, merged.dropFirst()) {
       #expect(!one.overlaps(two))
-      // Two halves of a prefix would be one.
+      // Two halves of a prefix must have been merged.
       let parent = Prefix(containing: one.address, length: one.length - 1)
       #expect(!(one.length == two.length && parent.contains(two)))
     }
@@ -83,7 +83,7 @@ struct PrefixScannerTests {
     #expect(size(merged) == UInt128(singles.count))
   }
 
-  @Test("the ends of both families merge without overflow")
+  @Test("the first and last addresses of both families are merged without overflow")
   func ends() {
     var merge = PrefixMerge()
     for text in ["128.0.0.0/1", "0.0.0.0/1", "8000::/1", "::/1", "255.255.255.255", "ffff::/16"] {

@@ -4,9 +4,9 @@ import Testing
 
 @testable import PolicyLanguage
 
-@Suite("The set-ups of docs/review.md")
+@Suite("The examples of docs/review.md")
 struct ReviewSnippetTests {
-  /// The fenced YAML of the page.
+  /// The YAML code blocks of the page.
   private func snippets() throws -> [JSONValue] {
     let bytes = try #require(contents("\(repository)/docs/review.md"))
     var snippets: [String] = []
@@ -34,12 +34,12 @@ struct ReviewSnippetTests {
     return JSONValue(try #require(node)) ?? .null
   }
 
-  @Test("are YAML")
+  @Test("are valid YAML")
   func yaml() throws {
     #expect(try snippets().count == 3)
   }
 
-  @Test("give each job of the workflow one right, and none by default")
+  @Test("give each job of the workflow one permission, and none by default")
   func permissions() throws {
     let workflow = try #require(try snippets().first { $0["jobs"] != .null })
     #expect(workflow["permissions"] == .object([:]))
@@ -68,7 +68,7 @@ struct ReviewSnippetTests {
     #expect(pipeline["policy-judge"].members["environment"] == nil)
   }
 
-  @Test("and the hook's definition has what the framework asks for")
+  @Test("and the hook's definition has the keys that the framework requires")
   func hook() throws {
     let bytes = try #require(contents("\(repository)/.pre-commit-hooks.yaml"))
     let hook = try #require(try parse(bytes).elements.first)

@@ -5,19 +5,20 @@ internal import PolicyAnalysis
 public import PolicyLanguage
 internal import Ruleset
 
-/// Proofs of random policies, one after another, up to the first that does not hold.
+/// Proves random policies one after another, up to the first proof that fails.
 public struct RandomProof {
-  /// How many valid policies were proved.
+  /// The number of valid policies that were proved.
   public private(set) var proved = 0
-  /// How many texts were not valid.
+  /// The number of texts that were not valid.
   public private(set) var rejected = 0
-  /// The first policy of which the proof does not hold, with as few lines as show it, and how; nil where all hold.
+  /// The first policy whose proof fails, reduced to the lines that are needed for the failure, with its
+  /// counter-example; nil if all proofs hold.
   public private(set) var failure: String?
 
-  /// Proves so many valid policies of seeds from this one on. `note` is called after each.
+  /// Proves `count` valid policies of seeds from `seed` on. `note` is called after each.
   public init(count: Int, seed first: UInt64, today: CalendarDate, note: (Int) -> Void = { _ in }) {
     var seed = first
-    // Of a generator that makes nothing valid there is no end.
+    // The limit ends the loop if the generator makes too few valid policies.
     while proved < count, rejected < 100 + 40 * count {
       defer { seed += 1 }
       let site = RandomSite(seed: seed)
@@ -35,7 +36,8 @@ public struct RandomProof {
     if proved < count { failure = "only \(proved) of \(proved + rejected) texts are valid policies" }
   }
 
-  /// The first counter-example of a policy's proof in words, empty where it holds; nil where the text is not valid.
+  /// The first counter-example of a policy's proof in words; empty if the proof holds; nil if the text is not
+  /// valid.
   private static func counterExample(_ site: RandomSite, _ today: CalendarDate) -> String? {
     guard let policy = RandomSite.policy(site.text, today: today) else { return nil }
     let proof = Proof.prove(CompiledSite(policy, today: today))

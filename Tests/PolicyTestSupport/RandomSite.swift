@@ -4,9 +4,9 @@ internal import NetworkModel
 public import PolicyLanguage
 internal import TestSupport
 
-/// A random policy of a site, with every key of the language, as lines that can be left out one by one.
+/// A random policy of a site with every key of the language, as lines that can be removed one by one.
 public struct RandomSite: Sendable {
-  /// Everything but the lines of `allow`, `encrypt`, `block`, `failsafe`.
+  /// All lines except those of `allow`, `encrypt`, `block` and `failsafe`.
   public var head: [String]
   /// The lines of each section.
   public var sections: [(name: String, lines: [String])]
@@ -23,7 +23,7 @@ public struct RandomSite: Sendable {
     "ip/89", "5000-5010/sctp", "both", "dns",
   ]
 
-  /// The policy of a seed; not every one is valid.
+  /// Generates the policy of a seed. Not every policy is valid.
   public init(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let hasSecond = random.oneIn(3)
@@ -70,7 +70,7 @@ public struct RandomSite: Sendable {
         zones.append((name, "lan", hasPrefixes))
       }
       if random.oneIn(3) {
-        // A zone may hold a tunnel's prefixes, and networks that another machine has too.
+        // A zone can contain a tunnel's prefixes, and networks that another machine also has.
         let prefix = [
           "", "", ", prefixes: [10.0.0.0/8]", ", prefixes: [192.168.0.0/16]",
           ", prefixes: [192.168.0.0/25, 172.20.0.0/16]",
@@ -133,7 +133,7 @@ public struct RandomSite: Sendable {
     self.head = head
   }
 
-  /// The policy of a text; nil where it is not valid.
+  /// Decodes a text; nil if it is not a valid policy.
   public static func policy(_ text: String, today: CalendarDate) -> Policy? {
     let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
       .unreadable(reason: "no lists")
@@ -141,14 +141,14 @@ public struct RandomSite: Sendable {
     return decoded.isValid ? decoded.policy : nil
   }
 
-  /// The diagnostics of a text, for a generator that makes too few valid policies.
+  /// The diagnostics of a text, to find out why a generator makes too few valid policies.
   public static func problems(_ text: String, today: CalendarDate) -> [String] {
     PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in
       .unreadable(reason: "no lists")
     }.diagnostics.map { "\($0)" }
   }
 
-  /// The same with as few lines as show what a test looks for.
+  /// Removes all lines that are not needed for `fails` to be true.
   public func shrunk(while fails: (RandomSite) -> Bool) -> RandomSite {
     var site = self
     var goesOn = true

@@ -13,20 +13,21 @@ import Testing
 @Suite struct AuditPageTests {
   // MARK: What is shown
 
-  @Test func `its sections stand in the order in which they are read`() {
+  @Test func `the sections are in the documented order`() {
     let html = AuditedSites.research.html
     let wanted = [
       "<h1>Audit of onprem</h1>", "/etc/wgfence/policy.yaml", "3f9a1c07d2b84e65", "2026-11-24 18:56:41 UTC",
       ">sockets<", ">Findings</h2>", ">error</strong>", ">warning</strong>", ">information</strong>",
-      ">Who reaches what</h2>", "role=\"img\"", "3 sockets that nobody outside reaches",
-      ">Everything that answers</h2>",
-      "<caption>", ">Open for a time</h2>", "the migration", ">What could not be told</h2>", "bridge l2",
+      ">Who reaches what</h2>", "role=\"img\"", "3 sockets not reachable from outside",
+      ">Sockets and published ports</h2>",
+      "<caption>", ">Temporary grants</h2>", "the migration", ">What could not be determined</h2>",
+      "bridge l2",
       "<footer>", "wgfence 0.1.0",
     ]
     var rest = html[...]
     for text in wanted {
       guard let range = rest.firstRange(of: text) else {
-        Issue.record("\(text) is not there, or too early")
+        Issue.record("\(text) is missing or out of order")
         continue
       }
       rest = rest[range.upperBound...]
@@ -42,11 +43,11 @@ import Testing
     for text in [
       "image nginx:1.27", "Compose shop/web", "unit postgresql@15-main.service",
       "→ 172.17.0.2:80",
-      "only this host itself", "accept, exposed",
+      "only this host", "accept, exposed",
     ] { #expect(html.contains(">\(text)<"), "\(text)") }
   }
 
-  @Test func `the gravest finding comes first`() throws {
+  @Test func `the most severe finding is first`() throws {
     var page = AuditedSites.research
     page.findings.reverse()
     let html = page.html
@@ -55,13 +56,13 @@ import Testing
     #expect(error.lowerBound < information.lowerBound)
   }
 
-  @Test func `it says whether the policy is enforced`() {
+  @Test func `the page shows whether the policy is enforced`() {
     var page = AuditedSites.research
-    #expect(page.html.contains("yes: the kernel holds what the policy says"))
+    #expect(page.html.contains("yes: the kernel has the ruleset of the policy"))
     page.drift = .operations(3)
     #expect(page.html.contains("no: the kernel differs by 3 operations"))
     page.drift = .notLoaded
-    #expect(page.html.contains("no: the kernel has none of it"))
+    #expect(page.html.contains("no: the ruleset is not loaded"))
     page.policy = nil
     #expect(page.html.contains("no policy to enforce"))
   }
@@ -88,7 +89,7 @@ import Testing
   }
 
   @Test func `the page is well-formed`() throws {
-    // Everything but the doctype and what HTML leaves open is XML: a parser that forgives nothing reads it.
+    // Apart from the doctype and void elements the page is XML, so a strict parser can read it.
     for page in [
       AuditedSites.research, AuditedSites.hostilePage(), AuditedSites.large(zones: 8, services: 60),
     ] {
@@ -107,7 +108,7 @@ import Testing
     }
   }
 
-  @Test func `each id is given once, and every reference has one`() throws {
+  @Test func `ids are unique, and every reference has an id`() throws {
     let html = AuditedSites.research.html
     let ids = try Self.matches(" id=\"([^\"]+)\"", html)
     #expect(Set(ids).count == ids.count)
@@ -121,7 +122,7 @@ import Testing
 
   @Test(arguments: [
     (PageStyle.text.description, PageStyle.hash), (PageScript.text.description, PageScript.hash),
-  ]) func `the policy for content names the very style and script`(_ text: String, _ hash: String) throws {
+  ]) func `the Content Security Policy has both hashes`(_ text: String, _ hash: String) throws {
     let result = try run(
       [
         "python3", "-c",
@@ -131,7 +132,7 @@ import Testing
     #expect(AuditedSites.research.html.contains(">\(text)</"))
   }
 
-  @Test func `nothing is loaded, and nothing is styled or scripted but by hash`() {
+  @Test func `nothing is loaded, and styles and scripts are permitted only by hash`() {
     let html = AuditedSites.research.html
     #expect(html.contains("content=\"default-src &#39;none&#39;; style-src &#39;sha256-"))
     for text in ["unsafe", "http://", "https://", " src=", "url(", "@import", " style=\"", " onclick"] {
@@ -143,7 +144,7 @@ import Testing
 
   static let texts = ["ink", "dim", "tunnel", "clear", "exposed", "undetermined"]
 
-  @Test(arguments: ["light", "dark"], texts) func `a colour of text stands out from both grounds`(
+  @Test(arguments: ["light", "dark"], texts) func `text colours have enough contrast on both backgrounds`(
     _ scheme: String, _ name: String
   ) throws {
     let style = PageStyle.text.description
@@ -157,7 +158,7 @@ import Testing
     }
   }
 
-  @Test func `no colour is named beside the variables`() throws {
+  @Test func `colours are only defined as variables`() throws {
     let style = PageStyle.text.description
     let named = try Self.matches("(#[0-9a-f]{3,8})\\b(?!-)", style).count
     #expect(named == 18)
@@ -183,7 +184,7 @@ import Testing
     return (max(first, second) + 0.05) / (min(first, second) + 0.05)
   }
 
-  /// What the first group of a pattern took, wherever it matches.
+  /// The first group of every match of a pattern.
   private static func matches(_ pattern: String, _ text: String) throws -> [String] {
     text.matches(of: try Regex(pattern)).compactMap { $0.output[1].substring.map { String($0) } }
   }
@@ -191,7 +192,7 @@ import Testing
   // MARK: Pages for a browser
 
   @Test(.enabled(if: getenv("WGFENCE_PAGES") != nil))
-  func `the pages are written where a browser is to look at them`() throws {
+  func `the pages are written to a folder for tests in a browser`() throws {
     let folder = String(cString: try #require(getenv("WGFENCE_PAGES")))
     let pages = [
       ("research", AuditedSites.research), ("hostile", AuditedSites.hostilePage()),

@@ -32,7 +32,7 @@ import Testing
       ]
     }
 
-  @Test(arguments: cases) func `every reach that is let in or unknown has exactly one line`(_ test: Case) {
+  @Test(arguments: cases) func `every accepted or undetermined reach has exactly one line`(_ test: Case) {
     let map = test.map
     var wanted = 0
     for (index, exposure) in test.page.exposures.enumerated() {
@@ -53,7 +53,7 @@ import Testing
     #expect(shown.sorted() == Array(test.page.exposures.indices))
   }
 
-  @Test(arguments: cases) func `no box stands on another, and all are inside the drawing`(_ test: Case) {
+  @Test(arguments: cases) func `boxes do not overlap, and all are inside the drawing`(_ test: Case) {
     let map = test.map
     let frames = map.sides.map(\.frame) + map.services.map(\.frame)
     for (index, frame) in frames.enumerated() {
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test(arguments: cases) func `every text fits its box, and no heading stands on one`(_ test: Case) {
+  @Test(arguments: cases) func `every text fits its box, and headings do not overlap boxes`(_ test: Case) {
     let map = test.map
     let boxes = map.sides.map { ($0.frame, $0.labels) } + map.services.map { ($0.frame, $0.labels) }
     for (frame, labels) in boxes {
@@ -88,7 +88,7 @@ import Testing
     }
   }
 
-  @Test(arguments: cases) func `lines start at their side, end at their service, and none lies on another`(
+  @Test(arguments: cases) func `lines start at their side, end at their service, and do not overlap`(
     _ test: Case
   ) {
     let map = test.map
@@ -103,14 +103,14 @@ import Testing
           line.side == other.side && line.senders == other.senders && line.flow == other.flow
         #expect((line.laneX == other.laneX) == isOneTrunk && (line.startY == other.startY) == isOneTrunk)
         #expect(isOneTrunk || abs(line.laneX - other.laneX) >= 8)
-        // Starts and ends never share a height: a start cannot run on into another's branch.
+        // Starts and ends never have the same y: the start of a line cannot overlap the branch of another.
         #expect(abs(line.endY - other.endY) >= 8 && abs(line.startY - other.endY) >= 4)
         #expect(abs(line.endY - other.startY) >= 4)
       }
     }
   }
 
-  @Test func `a side from which nothing is let in is shown, and has no line`() {
+  @Test func `a side from which nothing is let in is shown without a line`() {
     let page = AuditedSites.page(
       [AuditedSites.zone("wg0", .tunnel), AuditedSites.zone("internet", .network)],
       [
@@ -125,7 +125,7 @@ import Testing
     #expect(map.lines.map(\.flow) == [.tunnel] && map.sides.map(\.isSilent) == [false, true])
   }
 
-  @Test func `sockets that differ in their addresses alone are one box`() {
+  @Test func `sockets that differ only in their addresses are one box`() {
     let reach = AuditedSites.reach("wg0", ["laptop"], .accept, "policy.yaml:3", standing: .granted)
     let exposures = [IPAddress(family: .ipv4, bits: 0), IPAddress(family: .ipv6, bits: 0)].map {
       Exposure(
@@ -135,7 +135,7 @@ import Testing
     #expect(map.services.map(\.exposures) == [[0, 1]] && map.lines.count == 1)
   }
 
-  @Test func `services of one port are told apart by their addresses`() {
+  @Test func `services with the same port are distinguished by their addresses`() {
     let senders = [["laptop"], ["server"]]
     let exposures = [IPAddress(family: .ipv4, bits: 0), IPAddress(family: .ipv6, bits: 0)].enumerated().map {
       Exposure(
@@ -158,7 +158,7 @@ import Testing
     #expect(MapText.lines(text, columns: columns, limit: limit) == lines)
   }
 
-  @Test func `of names that do not fit, the number is told`() {
+  @Test func `a list ends with the number of names that do not fit`() {
     #expect(MapText.list(["ann", "bob", "eve"], columns: 9, limit: 2) == ["ann, bob,", "eve"])
     let names = (0..<40).map { "laptop-\($0)" }
     #expect(MapText.list(names, columns: 20, limit: 3).last == "and 36 more")

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 struct JSONWriterTests {
-  @Test("A document is indented by two spaces, in the order that it was put")
+  @Test("A document is indented by two spaces, with members in the order of the calls")
   func layout() {
     let text = JSONWriter.object { json in
       json.put("schema", "wgfence/audit/1")
@@ -55,7 +55,7 @@ struct JSONWriterTests {
   }
 
   @Test(
-    "Any text comes back as it was",
+    "Any string can be decoded to the same value",
     arguments: [
       "", "plain", "\"quoted\" \\ and / slash", "\u{0}\u{1}\u{8}\u{9}\u{a}\u{c}\u{d}\u{1b}\u{1f}\u{7f}",
       "häß 日本 🔥 👩‍💻",
@@ -67,7 +67,7 @@ struct JSONWriterTests {
     #expect(try JSONDecoder().decode([String: String].self, from: Data(written.utf8)) == [text: text])
   }
 
-  @Test("Random texts come back as they were")
+  @Test("Random strings can be decoded to the same values")
   func randomTexts() throws {
     var generator = SeededGenerator(seed: 4)
     let texts = (0..<500).map { _ in
@@ -95,7 +95,7 @@ struct JSONWriterTests {
     #expect(written == "[\n  -9223372036854775808,\n  18446744073709551615,\n  -1,\n  0\n]\n")
   }
 
-  @Test("An error of the caller's passes through")
+  @Test("An error that the caller throws is passed on")
   func errors() {
     struct Stop: Error, Equatable {}
     #expect(throws: Stop()) {
@@ -124,7 +124,7 @@ struct AlignedTableTests {
     #expect(table.text(indent: 2, gap: 1).lines.last == "  x")
   }
 
-  @Test("A table without rows is nothing, and one without headings has no heading")
+  @Test("A table without rows is empty, and one without headings has no heading row")
   func empty() {
     var table = AlignedTable([.left(), .right()])
     #expect(table.text() == "")
@@ -133,13 +133,13 @@ struct AlignedTableTests {
   }
 
   @Test(
-    "A text's width is the columns that a terminal gives it",
+    "The width of a text is in columns of a terminal",
     arguments: [("", 0), ("abc", 3), ("häß", 3), ("ha\u{308}ß", 3), ("日本", 4), ("🔥", 2), ("👩‍💻", 2), ("ｗ", 2)])
   func width(text: String, columns: Int) {
     #expect(AlignedTable.width(text) == columns)
   }
 
-  @Test("Control characters and turned text cannot reach the terminal")
+  @Test("Control and bidirectional characters are escaped")
   func control() {
     var table = AlignedTable([.left("name"), .left("next")])
     table.append(["a\u{1b}[31m\nb\u{202e}", "x"])

@@ -7,7 +7,7 @@ import Testing
 @Suite("Text that is safe to print")
 struct PrintableTextTests {
   @Test(
-    "a value inside a literal is escaped, whatever it holds",
+    "an interpolated value is escaped",
     arguments: [
       ("\u{1b}[2J", "\\u{1b}[2J"), ("a\r\nb", "a\\u{d}\\u{a}b"), ("a\nb", "a\\u{a}b"), ("a\tb", "a\\u{9}b"),
       ("\u{0}", "\\u{0}"), ("\u{7f}", "\\u{7f}"), ("\u{85}", "\\u{85}"), ("\u{9b}31m", "\\u{9b}31m"),
@@ -27,7 +27,7 @@ struct PrintableTextTests {
   }
 
   @Test(
-    "what people write is kept",
+    "printable text is not changed",
     arguments: ["", "plain", "häß", "日本", "عربي", "🔥", "👩‍💻", "⚠️", "🏳️‍🌈", "e\u{301}", "a\\b"])
   func kept(value: String) {
     #expect(PrintableText.of(value) == value)
@@ -35,24 +35,24 @@ struct PrintableTextTests {
     #expect(text.description == value)
   }
 
-  @Test("escaping twice is escaping once")
+  @Test("escaping twice gives the same as escaping once")
   func twice() {
     let once = PrintableText.of("\u{1b}\n\u{202e}")
     #expect(PrintableText.of(once) == once)
   }
 
-  @Test("a text of unknown origin keeps its lines, and nothing else that is unsafe")
+  @Test("in a text of unknown origin only line feeds and tabs are not escaped")
   func lines() {
     #expect(PrintableText(lines: "a\n\tb\r\n\u{1b}c").description == "a\n\tb\\u{d}\n\\u{1b}c")
   }
 
-  @Test("a colour stands around escaped text, and a value cannot end it")
+  @Test("a colour encloses escaped text, and a value cannot end it")
   func colours() {
     let text = PrintableText.coloured("\("\u{1b}[0m")", .green)
     #expect(text.description == "\u{1b}[32m\\u{1b}[0m\u{1b}[0m")
   }
 
-  @Test("texts are joined as they are")
+  @Test("joined texts are not escaped again")
   func joining() {
     var text: PrintableText = "a\n"
     text += "\("b\n")"
@@ -60,7 +60,7 @@ struct PrintableTextTests {
     #expect([text, text].joined(separator: "-").description == "a\nb\\u{a}-a\nb\\u{a}")
   }
 
-  @Test("JSON holds unsafe characters as escapes, and the same value")
+  @Test("JSON has unsafe characters as escapes, with the same value")
   func json() {
     let document = JSONWriter.line {
       $0.put("a\u{202e}", "\u{1b}\u{85}\u{9b}\u{202e}\u{2066}\u{200f}\u{61c}\u{feff}\u{e0041}\u{7f}ü👩‍💻")

@@ -289,7 +289,7 @@ def reader_tests(browser, path):
     verdict("the map has a name", ["Map of who reaches what"], [name for name in by_role["image"] + by_role["img"] if name])
     verdict("the table has a name", True, any(name.startswith("Every socket") for name in by_role["table"]))
     verdict("seven heads of columns", 7, len(by_role["columnheader"]))
-    verdict("the field has a label", ["Show only sockets with"], by_role["searchbox"])
+    verdict("the field has a label", ["Show only sockets that contain"], by_role["searchbox"])
     verdict("regions are named", True, all(by_role["region"]))
 
 

@@ -270,7 +270,7 @@ for forge in github gitlab; do
   verdict "$forge: a reordering passes" 0 "$($forge 8 "$reorders")"
   body
   verdict "$forge: in the same comment" 2 "$(jq length "$COMMENTS")"
-  verdict "$forge: nothing is gained or lost by it" yes "$(has "$scratch/body" 'Nobody can reach more than before, or less.')"
+  verdict "$forge: nothing is gained or lost by it" yes "$(has "$scratch/body" 'The change does not alter who can reach what.')"
   verdict "$forge: and nothing of the one before is left" no "$(has "$scratch/body" 'Newly open')"
   verdict "$forge: what is lost is told, and passes" 0 "$($forge 9 "$closes")"
   body

@@ -6,7 +6,7 @@ import Testing
 @Suite("Comments of rules")
 struct OriginTests {
   @Test(
-    "nft can print a comment on a terminal, whatever the policy says",
+    "nft can print a comment on a terminal, whatever the policy contains",
     arguments: [
       "\u{1b}[2J", "\r\n", "\u{7f}", "\u{85}", "\u{9b}31m", "\u{202e}", "\u{2066}", "\u{200f}", "\u{61c}",
       "\u{2028}",
@@ -21,7 +21,7 @@ struct OriginTests {
     #expect(comment.hasPrefix("p") && comment.contains("why "))
   }
 
-  @Test("a comment is cut to what nft reads, also between the parts of an escape")
+  @Test("a comment is cut to the length that nft reads, even inside an escape")
   func cut() {
     let comment = Origin(file: "p.yaml", lines: [3], reason: String(repeating: "\u{202e}", count: 100))
       .comment

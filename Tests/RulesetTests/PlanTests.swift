@@ -13,7 +13,7 @@ struct PlanTests {
     #expect(Plan(desired: table, observed: table).isEmpty)
   }
 
-  @Test("against nothing makes the table with all that is in it")
+  @Test("against nothing creates the table with everything in it")
   func againstNothing() {
     let plan = Plan(desired: Self.table(rules: ["one", "two"], elements: [1]), observed: nil)
     #expect(
@@ -22,7 +22,7 @@ struct PlanTests {
   }
 
   @Test(
-    "replaces the rules between those that stay at both ends",
+    "replaces only the rules between the equal rules at both ends",
     arguments: [
       (["a", "b", "c"], ["a", "x", "c"], 1, 1), (["a", "b"], ["a", "b", "c"], 0, 1),
       (["a", "b"], ["b"], 1, 0),
@@ -37,7 +37,7 @@ struct PlanTests {
     #expect(Self.applied(plan, to: old) == new)
   }
 
-  @Test("of random rule lists leads from one to the other", arguments: 0..<200 as Range<UInt64>)
+  @Test("for random rule lists turns one into the other", arguments: 0..<200 as Range<UInt64>)
   func leadsFromOneToTheOther(_ seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     func rules() -> [String] {
@@ -51,21 +51,21 @@ struct PlanTests {
     #expect(plan.isEmpty == (old == new))
   }
 
-  @Test("sends the elements that differ and no others")
+  @Test("sends only the elements that differ")
   func sendsWhatDiffers() {
     let plan = Plan(desired: Self.table(elements: [1, 3, 4]), observed: Self.table(elements: [1, 2, 3]))
     #expect(plan.operations.count == 2)
-    guard case .deleteElements(_, let gone) = plan.operations.first,
-      case .addElements(_, let come) = plan.operations.last
+    guard case .deleteElements(_, let removed) = plan.operations.first,
+      case .addElements(_, let added) = plan.operations.last
     else {
       Issue.record("\(plan.operations)")
       return
     }
-    #expect(Array(gone.key(0)) == [0, 0, 0, 2])
-    #expect(Array(come.key(0)) == [0, 0, 0, 4])
+    #expect(Array(removed.key(0)) == [0, 0, 0, 2])
+    #expect(Array(added.key(0)) == [0, 0, 0, 4])
   }
 
-  @Test("makes the table anew where a base chain moved, and lets its counters go on")
+  @Test("creates the table again if a base chain changed, and keeps its counter values")
   func makesAnew() {
     var moved = Self.table(rules: ["a"])
     moved.chains[0].base = BaseChain(hook: 0, priority: 7, policy: .drop)
@@ -79,7 +79,7 @@ struct PlanTests {
         .addObject(KernelObject(name: "hits", type: 1), CounterState(packets: 5, bytes: 500))))
   }
 
-  @Test("is not empty for a table that somebody made dormant, and is for one that somebody owns")
+  @Test("is not empty for a dormant table, but is empty for a table with an owner")
   func seesDormancy() {
     var observed = Self.table()
     observed.flags = 1
@@ -88,7 +88,7 @@ struct PlanTests {
     #expect(Plan(desired: Self.table(), observed: observed).isEmpty)
   }
 
-  @Test("takes out what nobody wants only when nothing refers to it any more")
+  @Test("deletes objects only after the rules that refer to them")
   func removesInOrder() throws {
     var observed = Self.table()
     observed.sets.append(
@@ -127,7 +127,7 @@ struct PlanTests {
       objects: [KernelObject(name: "hits", type: 1)])
   }
 
-  /// What the rule operations of a plan make of a chain, as the kernel would do them.
+  /// The rules of a chain after the rule operations of a plan, executed as by the kernel.
   private static func applied(_ plan: Plan, to old: [String]) -> [String] {
     var rules = old.enumerated().map { (handle: UInt64($0 + 1), text: $1) }
     for operation in plan.operations {

@@ -29,22 +29,22 @@ import Testing
       life: ElementLife(timeout: seconds * 1_000, comment: comment))
   }
 
-  /// Does to a table's sets what the kernel would do, and refuses what it would refuse.
+  /// Does to a table's sets what the kernel would do, and fails where the kernel would refuse.
   private static func commit(_ operations: [TableOperation], to table: inout KernelTable) throws {
     for operation in operations {
       switch operation {
-      case .deleteElements(let set, let gone):
+      case .deleteElements(let set, let removed):
         let place = try #require(table.sets.firstIndex { $0.name == set.name })
         let old = table.sets[place].elements
-        let doomed = Set((0..<gone.count).map { Array(gone.key($0)) + Array(gone.keyEnd($0) ?? []) })
-        let kept = (0..<old.count).filter {
-          !doomed.contains(Array(old.key($0)) + Array(old.keyEnd($0) ?? []))
+        let keys = Set((0..<removed.count).map { Array(removed.key($0)) + Array(removed.keyEnd($0) ?? []) })
+        let rest = (0..<old.count).filter {
+          !keys.contains(Array(old.key($0)) + Array(old.keyEnd($0) ?? []))
         }
-        #expect(kept.count == old.count - gone.count, "what is not there cannot be deleted")
+        #expect(rest.count == old.count - removed.count, "deletes an element that is not in the set")
         table.sets[place].elements = SetElements(
           keyLength: old.keyLength, hasKeyEnd: true,
-          unsorted: kept.flatMap { Array(old.key($0)) + Array(old.keyEnd($0) ?? []) + [0] },
-          values: kept.compactMap { old.value($0) })
+          unsorted: rest.flatMap { Array(old.key($0)) + Array(old.keyEnd($0) ?? []) + [0] },
+          values: rest.compactMap { old.value($0) })
       case .addElements(let set, let new):
         let place = try #require(table.sets.firstIndex { $0.name == set.name })
         let old = table.sets[place].elements
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test(arguments: 0..<200)
-  func `every packet stays open for as long as the longest of its openings`(seed: UInt64) throws {
+  func `every packet is let in for as long as its longest temporary grant`(seed: UInt64) throws {
     var state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1
     func random(_ bound: UInt64) -> UInt64 {
       state ^= state << 13
@@ -90,7 +90,7 @@ import Testing
         #expect(time(sets.ranges, source, port) == time(wanted, source, port))
       }
     }
-    // And of what ends early exactly that ends.
+    // When one ends early, exactly what it lets in ends.
     let ended = wanted[Int(random(6))]
     try Self.commit(sets.removing([ended]), to: &table)
     let rest = try #require(TemporaryGrantSets(zone: "internet", in: table)).ranges
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func `what is open for longer already needs no change`() throws {
+  @Test func `a grant within a longer one needs no change`() throws {
     var table = Self.table()
     let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
     try Self.commit(sets.adding([Self.range(1...9, 22...22, for: 60)]), to: &table)
@@ -111,7 +111,7 @@ import Testing
     #expect(!again.adding([Self.range(2...5, 22...22, for: 90)]).isEmpty)
   }
 
-  @Test func `an element keeps its comment and its time in its bytes`() throws {
+  @Test func `an element's comment and lifetime are in its bytes`() throws {
     var table = Self.table()
     let sets = try #require(TemporaryGrantSets(zone: "internet", in: table))
     try Self.commit(sets.adding([Self.range(1...9, 22...23, for: 60, "eric: a demo")]), to: &table)
@@ -120,15 +120,14 @@ import Testing
     #expect(range.prefixes.map(\.description) == ["0.0.0.1", "0.0.0.2/31", "0.0.0.4/30", "0.0.0.8/31"])
   }
 
-  @Test func `a table without the sets takes no openings`() {
+  @Test func `a table without the sets has no temporary grants`() {
     #expect(
       TemporaryGrantSets(zone: "internet", in: KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
     #expect(TemporaryGrantSets(zone: "lan", in: Self.table()) == nil)
     #expect(TemporaryGrantSets.all(in: Self.table()).map(\.zone) == ["internet"])
   }
 
-  @Test func `elements that end by themselves are no difference, and go along into a table made anew`() throws
-  {
+  @Test func `elements with a timeout are no difference, and are copied into a table created again`() throws {
     let desired = Self.table()
     var observed = desired
     let sets = try #require(TemporaryGrantSets(zone: "internet", in: observed))

@@ -69,7 +69,7 @@ extension ForeignTableMaker {
         : "-m iprange \(not())--src-range 10.13.13.1-192.168.50.99"
     case 14:
       return random.one(of: [
-        "-m limit --limit 9000/sec --limit-burst 9000", "-m comment --comment \"of somebody\"",
+        "-m limit --limit 9000/sec --limit-burst 9000", "-m comment --comment \"a comment\"",
         "-m hashlimit --hashlimit-above 9000/sec --hashlimit-burst 9000 --hashlimit-mode srcip --hashlimit-name hl",
       ])
     case 15:

@@ -2,7 +2,7 @@
 
 import TestSupport
 
-/// Random rules of nft, with sets, maps, marks, limits and translations.
+/// Random rules of nft, with sets, maps, marks, limits and address translations.
 extension ForeignTableMaker {
   mutating func native(_ number: Int) -> ForeignTables {
     let family = random.one(of: ["inet", "inet", "ip", "ip6"])

@@ -2,7 +2,7 @@
 
 import TestSupport
 
-/// Tables like those that Docker, ufw, firewalld and fail2ban make, and such as nobody makes, of a seed.
+/// Tables like those of Docker, ufw, firewalld and fail2ban, and tables unlike any program's, from a seed.
 struct ForeignTableMaker {
   var random: SeededGenerator
 

@@ -2,8 +2,8 @@
 
 import TestSupport
 
-/// Somebody else's tables, as the program that made them was told: lines that must be, and rules of which each may be left
-/// out.
+/// Tables of another program, as the input of the program that loads them: required lines, and rules of which
+/// each can be left out.
 struct ForeignTables: CustomStringConvertible {
   enum Loader: String {
     case nft
@@ -25,7 +25,8 @@ struct ForeignTables: CustomStringConvertible {
 
   struct Refused: Error, CustomStringConvertible { let description: String }
 
-  /// Loads them. A rule that this machine's kernel or programs do not know is left out; all such are given back.
+  /// Loads them. A rule that this machine's kernel or programs do not know is left out; these rules are
+  /// returned.
   func load() throws -> [String] {
     var own = self
     var left: [String] = []

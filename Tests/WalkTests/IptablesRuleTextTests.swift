@@ -6,7 +6,7 @@ import Ruleset
 import TestSupport
 import Testing
 
-/// Rules of iptables as the walk reads them.
+/// Rules of iptables as printed by the walk.
 @Suite("Rules of iptables, read back", .serialized)
 struct IptablesRuleTextTests {
   static let rules: [(rule: String, text: String)] = [
@@ -32,7 +32,7 @@ struct IptablesRuleTextTests {
     ("-m length ! --length 10:100 -j DROP", "length != 10-100 drop"),
     ("-m connmark --mark 0x1/0xff -j DROP", "connmark 0x1/0xff drop"),
     (
-      "-s 10.0.0.0/8 -i wg+ -m comment --comment \"of somebody\" -j ACCEPT",
+      "-s 10.0.0.0/8 -i wg+ -m comment --comment \"a comment\" -j ACCEPT",
       "iifname \"wg*\" ip saddr 10.0.0.0/8 accept"
     ),
     ("-m limit --limit 3/minute --limit-burst 10 -j LOG", "limit rate 3/minute LOG"),
@@ -41,7 +41,7 @@ struct IptablesRuleTextTests {
     ("-m owner --uid-owner 0 -j ACCEPT", "match owner accept"),
   ]
 
-  @Test("are said in words, and what is not spoken by its name")
+  @Test("are printed as text, and unsupported ones by name")
   func text() throws {
     try inNetworkNamespace {
       let lines = Self.rules.map { "-A OUT \($0.rule)" }.map {

@@ -6,9 +6,9 @@ import PolicyLanguage
 import Ruleset
 import TestSupport
 
-/// A policy for the world's host, of a seed.
+/// A policy for the host of the test network, from a seed.
 enum RandomPolicy {
-  /// Its text; not every one is valid.
+  /// Its text; it is not always valid.
   static func text(_ random: inout SeededGenerator) -> String {
     let services = [
       "ssh", "web", "postgres", "ping", "8080/tcp", "9000-9100/tcp", "53/udp", "node-exporter",
@@ -37,7 +37,7 @@ enum RandomPolicy {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The table that a policy compiles to for the server; nil where it is not valid.
+  /// The table that a policy compiles to for the server; nil if it is not valid.
   static func table(_ text: String) -> KernelTable? {
     guard let today = CalendarDate("2026-11-23") else { return nil }
     let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: today) { _ in

@@ -4,9 +4,9 @@ import NetworkModel
 import PacketWalk
 import Ruleset
 
-/// Whether the kernel did what the walk said.
+/// Compares what the kernel did with the walk's result.
 extension Sender {
-  /// What is wrong, in words; nil where the kernel did what the walk said.
+  /// The difference, as text; nil if the kernel did what the walk predicted.
   func judge(_ trace: Trace, _ packet: Packet, _ id: UInt32, _ sightings: [World.Sighting]) -> String? {
     var arrivals: [World.Sighting] = []
     var isRefused = false

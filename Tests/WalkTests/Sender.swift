@@ -7,7 +7,7 @@ import Ruleset
 import PacketWalk
 import TestSupport
 
-/// Sends packets through a world, asks the walk about each first, and compares.
+/// Sends packets through the test network, walks each one first, and compares.
 struct Sender {
   let world: World
   let walk: PacketWalk
@@ -17,11 +17,12 @@ struct Sender {
   private var nextId: UInt32 = 0x1000_0000
   private var nextPort: UInt16 = 1100
   private var conversation: UInt64 = 0
-  /// Protocols without ports of which a connection was translated to what nobody saw: a later packet may be its answer.
+  /// Protocols without ports that have a connection with an unknown translation: a later packet may be its
+  /// reply.
   private var vague: Set<IPProtocol> = []
 
-  /// Whether some rule marks connections: then an ICMP error of the host's about a packet, which belongs to the packet's
-  /// connection, may mark it anew.
+  /// Whether some rule marks connections. Then an ICMP error of the host about a packet belongs to the
+  /// packet's connection and may change its mark.
   private let marksConnections: Bool
 
   init(world: World, tables: [KernelTable], walk: PacketWalk) throws {
@@ -47,7 +48,7 @@ struct Sender {
     22, 22, 53, 80, 443, 2377, 5432, 8080, 8080, 8888, 9050, 9090, 9100, 4789, 51820, 1500, 12345,
   ]
 
-  /// Sends a first packet of a seed, and what may follow it.
+  /// Sends the first packet of a connection from a seed, and some packets that follow it.
   mutating func converse(_ seed: UInt64) throws {
     conversation = seed
     var random = SeededGenerator(seed: seed)
@@ -101,10 +102,10 @@ struct Sender {
     }
   }
 
-  /// The verdict of the last packet's walk.
+  /// The verdict of the walk for the last packet.
   private(set) var lastVerdict: TraceVerdict?
 
-  /// Sends one packet. The number of its connection where there is one that can go on.
+  /// Sends one packet. Returns the index of its connection, if it has one that can continue.
   mutating func exchange(_ described: Packet, ident: UInt16) throws -> Int? {
     var packet = described
     nextId &+= 7
@@ -148,7 +149,7 @@ struct Sender {
     }
     sightings += try world.witness()
     var problem = judge(trace, packet, id, sightings)
-    // Some work may have been put off to another moment.
+    // The kernel may have deferred some work.
     for wait in [2_000, 20_000] as [UInt32] where problem != nil {
       usleep(wait)
       sightings += try world.witness()
@@ -159,13 +160,14 @@ struct Sender {
       && trace.packet?.flow.map { tracker.has($0.reply, packet.transport, ident: ident) } ?? false
     let isPortless = !packet.transport.hasPorts && packet.transport != .icmp && packet.transport != .icmpv6
     if clashes || (known == nil && isPortless && problem != nil && Self.isVague(trace)) {
-      // Two connections that look alike behind a translation: the kernel finds no way to tell them apart, and drops.
+      // Two connections that look the same after a translation: the kernel cannot distinguish them, and
+      // drops.
       result.clashes += 1
       vague.insert(packet.transport)
       return nil
     } else if case .undetermined(let expression)? = trace.steps.last?.outcome {
       result.undetermined[expression, default: 0] += 1
-      // What became of it is not known, so what it may be the answer to is not either.
+      // It is not known what happened to it, so it is not known either which packets are its replies.
       if isPortless { vague.insert(packet.transport) }
     } else if let problem {
       result.disagreements.append(
@@ -177,7 +179,7 @@ struct Sender {
     return remember(trace, packet, id, ident, known?.index, known?.direction, sightings)
   }
 
-  /// What conntrack takes a packet for that belongs to no connection.
+  /// The state in which conntrack puts a packet that belongs to no connection.
   private static func firstState(_ packet: Packet) -> ConnectionStates {
     switch packet.transport {
     case .tcp:
@@ -189,9 +191,9 @@ struct Sender {
     }
   }
 
-  /// Whether the host itself takes part in a connection after this packet, so that what conntrack makes of it is not
-  /// foreseen: it resets a TCP connection that nobody waits for, answers a timestamp request, and where connections are
-  /// marked, its own ICMP errors may mark them.
+  /// Whether the host itself takes part in a connection after this packet, so that its state in conntrack
+  /// cannot be predicted: it resets a TCP connection for which no socket listens, answers a timestamp
+  /// request, and, if connections are marked, its own ICMP errors may mark them.
   private func isAnswered(_ packet: Packet, _ trace: Trace, isDelivered: Bool) -> Bool {
     switch packet.transport {
     case .tcp: isDelivered
@@ -200,7 +202,7 @@ struct Sender {
     }
   }
 
-  /// Keeps what conntrack knows after the packet.
+  /// Stores what conntrack knows after the packet.
   private mutating func remember(
     _ trace: Trace, _ packet: Packet, _ id: UInt32, _ ident: UInt16, _ known: Int?,
     _ direction: ConnectionDirection?,
@@ -212,7 +214,7 @@ struct Sender {
     if let known {
       if !isUntracked {
         let base = trace.steps.last?.base
-        // What came over the loopback interface was seen when it was sent.
+        // A packet from the loopback interface was seen when it was sent.
         let firstHook = packet.input == nil ? NFT.hookOutput : NFT.hookPrerouting
         let isEarly = trace.verdict != .accept && base?.hook == firstHook && (base?.priority ?? 0) < -200
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
@@ -224,12 +226,13 @@ struct Sender {
       return known
     }
     guard packet.state == .new, !isUntracked, var flow = last.flow else { return nil }
-    // Over the loopback interface the connection stands once the packet was sent, whatever becomes of it on arrival.
+    // Over the loopback interface the connection exists once the packet was sent, whatever happens on
+    // arrival.
     guard trace.verdict == .accept || trace.verdict == .undetermined || last.input == .loopback else {
       return nil
     }
     let isVague = Self.isVague(trace)
-    // What the kernel took for its new source is to be seen.
+    // The new source that the kernel chose is visible.
     var isSeen = false
     for sighting in sightings {
       let seen =
@@ -250,7 +253,7 @@ struct Sender {
     return tracker.add(entry, packet.transport, ident: ident)
   }
 
-  /// Whether the packet was translated to something that the walk does not know.
+  /// Whether the packet was translated to an address or port that the walk does not know.
   static func isVague(_ trace: Trace) -> Bool {
     trace.steps.contains {
       if case .translated(let change) = $0.outcome {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Finds a smaller round that disagrees still.
+/// Finds a smaller round with a disagreement.
 enum Shrinking {
-  /// Most rounds that are tried.
+  /// Maximum number of rounds that are tried.
   private static let most = 400
 
   static func shrink(_ round: WalkRound, _ problem: WalkRound.Disagreement) -> (
@@ -20,7 +20,7 @@ enum Shrinking {
     var one = round
     one.conversations = [problem.conversation]
     if !holds(one) {
-      // It hangs on packets before: fewer of these.
+      // It depends on earlier packets: try with fewer of these.
       var whole = round
       if let last = whole.conversations.firstIndex(of: problem.conversation) {
         whole.conversations.removeSubrange((last + 1)...)

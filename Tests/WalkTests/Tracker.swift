@@ -4,7 +4,7 @@ import NetworkModel
 import Ruleset
 import PacketWalk
 
-/// What conntrack knows, kept beside it: so that each packet can state its connection before it is sent.
+/// What conntrack knows, tracked by the test, so that each packet can state its connection before it is sent.
 struct Tracker {
   struct Key: Hashable {
     let transport: IPProtocol
@@ -16,17 +16,17 @@ struct Tracker {
     var flow: Flow
     var hasReply = false
     var mark: UInt32 = 0
-    /// Its opener's and its answerer's place: an interface, or nil for the host itself.
+    /// Where its initiator and its responder are: an interface, or nil for the host itself.
     var opener: InterfaceName?
     var answerer: InterfaceName?
-    /// What conntrack made of it is not foreseen any more: nothing is sent in it.
+    /// Its state in conntrack cannot be predicted any more: no more packets of it are sent.
     var isLost = false
   }
 
   private var entries: [Entry] = []
   private var places: [Key: (index: Int, direction: ConnectionDirection)] = [:]
 
-  /// The connection of a packet as it is on the wire.
+  /// The connection of a packet, by its addresses and ports on the wire.
   func find(_ packet: Packet, ident: UInt16) -> (entry: Entry, index: Int, direction: ConnectionDirection)? {
     places[Self.key(packet, ident)].map { (entries[$0.index], $0.index, $0.direction) }
   }

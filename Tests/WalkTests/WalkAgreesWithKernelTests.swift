@@ -8,12 +8,12 @@ import Testing
 
 @Suite("The walk and the kernel", .serialized)
 struct WalkAgreesWithKernelTests {
-  /// `WGFENCE_WALK_PACKETS` and `WGFENCE_WALK_SEED`: how many packets, and where to begin.
+  /// `WGFENCE_WALK_PACKETS` and `WGFENCE_WALK_SEED`: the number of packets, and the first seed.
   private static func number(_ name: String, _ other: UInt64) -> UInt64 {
     getenv(name).flatMap { UInt64(String(cString: $0)) } ?? other
   }
 
-  @Test("say the same of random packets through random tables, ours and others'")
+  @Test("agree on random packets through random tables, of wgfence and of other programs")
   func agree() throws {
     let wanted = Int(Self.number("WGFENCE_WALK_PACKETS", 6_000))
     let first = Self.number("WGFENCE_WALK_SEED", 1)
@@ -26,7 +26,7 @@ struct WalkAgreesWithKernelTests {
       let result = try round.run()
       total.add(result)
       if let problem = result.disagreements.first {
-        print("seed \(seed) disagrees; shrinking")
+        print("seed \(seed): disagreement; shrinking")
         let small = Shrinking.shrink(round, problem)
         Issue.record(
           "seed \(seed), conversations \(small.round.conversations): \(small.problem)\npolicy:\n\(small.round.policy ?? "none")\n\(small.round.tables.map(\.description).joined())"
@@ -42,10 +42,10 @@ struct WalkAgreesWithKernelTests {
     let open = total.verdicts[.undetermined] ?? 0
     print(
       "walk: seeds \(first)..<\(seed), \(total.packets) packets (\(total.established) in a connection, \(total.translated) "
-        + "translated anew, \(total.clashes) left aside as their translations clash): \(total.verdicts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")); "
+        + "newly translated, \(total.clashes) skipped because their translations clash): \(total.verdicts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")); "
         + "\(total.disagreements.count) disagreements; undetermined \(total.undetermined.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" })"
     )
-    for line in Set(total.leftOut).sorted() { print("left out, as this machine does not know it: \(line)") }
+    for line in Set(total.leftOut).sorted() { print("left out, not supported on this machine: \(line)") }
     #expect(total.disagreements.count == 0)
     #expect(open * 20 <= total.packets, "more than one in twenty is undetermined")
   }

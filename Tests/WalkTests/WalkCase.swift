@@ -5,19 +5,19 @@ import Ruleset
 import PacketWalk
 import Testing
 
-/// What a kernel does in one point, and what the walk must say of it: a few rules, a few packets.
+/// What a kernel does in one point, which the walk must predict: a few rules, a few packets.
 struct WalkCase: CustomTestStringConvertible {
   let testDescription: String
-  /// Loaded one after another: texts for nft, or for iptables-nft-restore where they begin with `*`.
+  /// Loaded one after another: input for nft, or for iptables-nft-restore if it begins with `*`.
   let tables: [String]
-  /// Programs to run before, by words.
+  /// Programs to run first, as words.
   var setup: [[String]] = []
   /// Sent one after another.
   let packets: [Sent]
 
-  /// A packet, and what becomes of it.
+  /// A packet, and its verdict.
   struct Sent {
-    /// The interface by which it comes; nil where the host sends it.
+    /// The input interface; nil if the host sends it.
     let input: String?
     let transport: IPProtocol
     let source: String
@@ -42,13 +42,13 @@ struct WalkCase: CustomTestStringConvertible {
 
   static let all: [WalkCase] = [
     WalkCase(
-      testDescription: "of two filter chains of equal priority the one made last runs first",
+      testDescription: "the newer of two filter chains of equal priority runs first",
       tables: [
         table("ip one", "c { type filter hook input priority 0;\ntcp dport 8080 reject"),
         table("ip two", "c { type filter hook input priority 0;\ntcp dport 8080 drop"),
       ], packets: [toHost(8080, .drop)]),
     WalkCase(
-      testDescription: "of two nat chains of equal priority the one made last binds",
+      testDescription: "the newer of two nat chains of equal priority binds",
       tables: [
         table(
           "inet zone", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat ip to 192.168.50.10"),
@@ -56,7 +56,7 @@ struct WalkCase: CustomTestStringConvertible {
           "ip docker", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
       ], packets: [toHost(8080, .accept)]),
     WalkCase(
-      testDescription: "nat chains run at one place, whatever their priority says",
+      testDescription: "nat chains run at one place, whatever their priority",
       tables: [
         table(
           "ip nat", "late { type nat hook prerouting priority 50;\ntcp dport 8080 dnat to 192.168.50.10",
@@ -65,7 +65,7 @@ struct WalkCase: CustomTestStringConvertible {
       ], packets: [toHost(8080, .accept)]),
     WalkCase(
       testDescription:
-        "a filter chain right behind the translation sees the new port, one right before the old",
+        "a filter chain directly after the translation sees the new port, one directly before it the old",
       tables: [
         table("ip nat", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
         table(
@@ -85,14 +85,14 @@ struct WalkCase: CustomTestStringConvertible {
           input: "docker0", transport: .udp, source: "172.17.0.3", destination: "10.13.13.2", verdict: .drop)
       ]),
     WalkCase(
-      testDescription: "what is not tracked is not translated",
+      testDescription: "an untracked packet is not translated",
       tables: [
         table("ip raw", "c { type filter hook prerouting priority -300;\nnotrack"),
         table("ip nat", "c { type nat hook prerouting priority -100;\ntcp dport 8080 dnat to 172.17.0.2:80"),
         table("ip look", "c { type filter hook input priority 0;\nct state untracked tcp dport 8080 drop"),
       ], packets: [toHost(8080, .drop)]),
     WalkCase(
-      testDescription: "what conntrack found invalid may be left untracked behind it",
+      testDescription: "a packet that conntrack found invalid can be set to untracked afterwards",
       tables: [
         table("ip late", "c { type filter hook prerouting priority -95;\nnotrack"),
         table("ip look", "c { type filter hook input priority 0;\nct state untracked drop"),
@@ -104,7 +104,7 @@ struct WalkCase: CustomTestStringConvertible {
         toHost(8080, .accept, source: 4001),
       ]),
     WalkCase(
-      testDescription: "what is not tracked stays so over the loopback interface",
+      testDescription: "an untracked packet stays untracked over the loopback interface",
       tables: [
         "*raw\n-A PREROUTING -p tcp -j NOTRACK\n-A PREROUTING -m conntrack ! --ctstate UNTRACKED -j DROP\nCOMMIT\n"
       ],
@@ -115,7 +115,7 @@ struct WalkCase: CustomTestStringConvertible {
         Sent(input: nil, transport: .tcp, source: "10.13.13.1", destination: "203.0.113.10", verdict: .drop),
       ]),
     WalkCase(
-      testDescription: "a protocol that no concatenated range names is in none, whatever its port would be",
+      testDescription: "a protocol in no concatenated range does not match, whatever bytes are at its port",
       tables: [
         "table ip look {\nset ranges {\ntype inet_proto . inet_service\nflags interval\nelements = { tcp . 20-60, udp . 50-5000 }\n}\nchain c { type filter hook input priority 0;\nmeta l4proto . th dport @ranges drop\n}\n}\n"
       ],
@@ -127,7 +127,7 @@ struct WalkCase: CustomTestStringConvertible {
           input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", verdict: .drop),
       ]),
     WalkCase(
-      testDescription: "what a kernel has not tracked yet is invalid, and has no direction",
+      testDescription: "a packet before conntrack is invalid and has no direction",
       tables: [
         table(
           "ip raw",
@@ -135,7 +135,7 @@ struct WalkCase: CustomTestStringConvertible {
         )
       ], packets: [toHost(8080, .drop), toHost(80, .accept, source: 4001)]),
     WalkCase(
-      testDescription: "what the host sends to itself keeps its route and its connection",
+      testDescription: "a packet from the host to itself keeps its route and its connection",
       tables: [
         table(
           "ip raw",
@@ -145,14 +145,14 @@ struct WalkCase: CustomTestStringConvertible {
         Sent(input: nil, transport: .udp, source: "10.13.13.1", destination: "203.0.113.10", verdict: .accept)
       ]),
     WalkCase(
-      testDescription: "masquerade over the loopback interface takes an address of another",
+      testDescription: "masquerade over the loopback interface takes another interface's address",
       tables: ["*nat\n-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\nCOMMIT\n"],
       packets: [
         Sent(input: nil, transport: .udp, source: "172.17.0.1", destination: "203.0.113.10", verdict: .accept)
       ]),
     WalkCase(
       testDescription:
-        "rules behind a DNAT at output see the first interface still, those at postrouting the new",
+        "rules after a DNAT at output still see the first interface, rules at postrouting the new one",
       tables: [
         table("ip nat", "c { type nat hook output priority -100;\nudp dport 80 dnat to 192.168.50.10"),
         table(
@@ -171,7 +171,7 @@ struct WalkCase: CustomTestStringConvertible {
       ]),
     WalkCase(
       testDescription:
-        "a mark that a route chain sets chooses the route again, one of a filter chain does not",
+        "a mark set by a route chain causes a new route lookup, a mark set by a filter chain does not",
       tables: [
         table("ip marking", "c { type route hook output priority -150;\nudp sport 4001 meta mark set 7"),
         table("ip late", "c { type filter hook output priority -150;\nudp sport 4002 meta mark set 7"),
@@ -193,7 +193,7 @@ struct WalkCase: CustomTestStringConvertible {
           verdict: .accept),
       ]),
     WalkCase(
-      testDescription: "a mark set at prerouting chooses the route of what is passed on",
+      testDescription: "a mark set at prerouting selects the route of a forwarded packet",
       tables: [
         table("ip marking", "c { type filter hook prerouting priority -150;\nudp dport 81 meta mark set 7")
       ],
@@ -210,7 +210,8 @@ struct WalkCase: CustomTestStringConvertible {
           verdict: .accept),
       ]),
     WalkCase(
-      testDescription: "hops are counted before the forward chains, and the last one is one too few",
+      testDescription:
+        "the hop limit is decremented before the forward chains, and a packet with hop limit 1 is dropped",
       tables: [table("ip look", "c { type filter hook forward priority 0;\nip ttl 63 drop")],
       packets: [
         Sent(
@@ -226,7 +227,7 @@ struct WalkCase: CustomTestStringConvertible {
           hopLimit: 2, verdict: .accept),
       ]),
     WalkCase(
-      testDescription: "Docker's DNAT, the replies to it, and the chain that asks for the original port",
+      testDescription: "Docker's DNAT, the replies to it, and the chain that tests the original port",
       tables: [
         "*nat\n:DOCKER - [0:0]\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n",
         "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport 8080 -j ACCEPT\nCOMMIT\n",
@@ -246,7 +247,8 @@ struct WalkCase: CustomTestStringConvertible {
           verdict: .drop),
       ]),
     WalkCase(
-      testDescription: "a rate of iptables is taken to be kept: `limit` matches, `hashlimit-above` does not",
+      testDescription:
+        "a rate of iptables is assumed to be within its limit: `limit` matches, `hashlimit-above` does not",
       tables: [
         "*filter\n-A INPUT -p tcp -m tcp --dport 22 -m hashlimit --hashlimit-above 5/sec --hashlimit-mode srcip --hashlimit-name x -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j DROP\n-A INPUT -p tcp -m limit --limit 5/sec -j REJECT\nCOMMIT\n"
       ], packets: [toHost(22, .drop), toHost(80, .reject, source: 4001)]),

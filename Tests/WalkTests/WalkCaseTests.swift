@@ -6,9 +6,9 @@ import PacketWalk
 import TestSupport
 import Testing
 
-@Suite("The walk, point by point, in a kernel", .serialized)
+@Suite("The walk, compared with a kernel point by point", .serialized)
 struct WalkCaseTests {
-  @Test("says what the kernel does", arguments: WalkCase.all)
+  @Test("predicts what the kernel does", arguments: WalkCase.all)
   func agrees(_ point: WalkCase) throws {
     try inNetworkNamespace {
       let world = try World()

@@ -7,14 +7,15 @@ import PacketWalk
 import Ruleset
 import TestSupport
 
-/// One ruleset of ours and of others in a world of its own, and the packets that are sent through it.
+/// A ruleset of wgfence and tables of other programs in a test network, and the packets that are sent through
+/// them.
 struct WalkRound {
-  /// The text of our policy; nil where our table is not there.
+  /// The text of the policy; nil if wgfence's table is not loaded.
   var policy: String?
   var tables: [ForeignTables]
-  /// How many of the others' tables were there before ours.
+  /// How many of the other tables are loaded before wgfence's.
   var before: Int
-  /// What each conversation is made of: a first packet and what follows it.
+  /// The seeds of the conversations: a first packet and the packets that follow it.
   var conversations: [UInt64]
 
   /// The round of a seed.
@@ -34,7 +35,7 @@ struct WalkRound {
     conversations = (0..<max(1, packets / 2)).map { _ in random.next() }
   }
 
-  /// Where the walk and the kernel did not say the same.
+  /// A difference between the walk and the kernel.
   struct Disagreement: CustomStringConvertible {
     let conversation: UInt64
     let packet: Packet
@@ -59,7 +60,7 @@ struct WalkRound {
     }
   }
 
-  /// What came out.
+  /// The result of a round.
   struct Result {
     var packets = 0
     var verdicts: [TraceVerdict: Int] = [:]
@@ -82,7 +83,7 @@ struct WalkRound {
     }
   }
 
-  /// Builds the world, loads the tables, reads them back, and sends the packets.
+  /// Builds the test network, loads the tables, reads them back, and sends the packets.
   func run(stopAt most: Int = 5) throws -> Result {
     try inNetworkNamespace {
       let world = try World()
@@ -93,7 +94,7 @@ struct WalkRound {
         _ = try Enforcer.apply(table, to: &kernel)
       }
       for table in tables.dropFirst(before) { result.leftOut += try table.load() }
-      // Somebody must ask for connections, or nothing tracks them.
+      // A rule must use connections, or the kernel does not track them.
       let tracking =
         "table inet zz-tracking {\nchain x {\ntype filter hook forward priority 400;\nct state new counter\n}\n}\n"
       try nft(load: tracking)

@@ -4,10 +4,10 @@ import NetworkModel
 import Ruleset
 import PacketWalk
 
-/// Packets as bytes: made from their description, and read back when they are seen. Every packet carries a number of its
-/// own by which it is known again: TCP in its sequence number, all others in their payload.
+/// Packets as bytes: made from their description, and read back when they are seen. Every packet carries a
+/// number that identifies it: TCP in its sequence number, all others in their payload.
 enum Wire {
-  /// What was seen of a packet.
+  /// The fields of a packet that was seen.
   struct Seen: Hashable, CustomStringConvertible {
     var source: IPAddress?
     var destination: IPAddress?
@@ -25,7 +25,7 @@ enum Wire {
     }
   }
 
-  /// The packet's bytes, from the network header on. `ident` is that of ICMP's echo.
+  /// The packet's bytes, from the network header on. `ident` is the identifier of an ICMP echo.
   static func bytes(_ packet: Packet, id: UInt32, ident: UInt16) -> [UInt8] {
     let transport = transportBytes(packet, id: id, ident: ident)
     switch packet.family {
@@ -88,7 +88,7 @@ enum Wire {
     [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> UInt32($0)) }
   }
 
-  /// Reads a packet from its network header on; nil where it is none of IP.
+  /// Reads a packet from its network header on; nil if it is not IP.
   static func read(_ bytes: ArraySlice<UInt8>) -> Seen? {
     let start = bytes.startIndex
     guard let first = bytes.first else { return nil }

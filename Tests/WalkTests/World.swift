@@ -5,9 +5,10 @@ import Glibc
 import NetworkModel
 import TestSupport
 
-/// A host between four networks, in two network namespaces: the calling thread's is the host's, the other holds the far
-/// ends of its interfaces. What leaves the host is seen there; what arrives at it is seen by raw sockets of its own,
-/// which the kernel serves behind the hook input. So no counter of a table under test is asked.
+/// A host between four networks, in two network namespaces: the calling thread's namespace is the host's, the
+/// other one contains the far ends of its interfaces. Packets that leave the host are seen there; packets
+/// that arrive are seen by raw sockets of the host, which the kernel serves after the hook input. No counter
+/// of a table under test is used.
 final class World {
   struct Failure: Error, CustomStringConvertible { let description: String }
 
@@ -19,7 +20,7 @@ final class World {
     ("docker0", ["172.17.0.1/16", "fd17::1/64"]),
   ]
 
-  /// What was seen of packets after one was sent.
+  /// Packets that were seen after one was sent.
   enum Sighting: Hashable {
     case left(String, Wire.Seen)
     case delivered(Wire.Seen)
@@ -33,7 +34,7 @@ final class World {
   private var polled: [pollfd] = []
   private var buffer = [UInt8](repeating: 0, count: 4096)
 
-  /// Builds it around the calling thread's namespace, which must be a test's own.
+  /// Builds it around the calling thread's namespace, which must belong to a test.
   init() throws {
     inside = open("/proc/thread-self/ns/net", O_RDONLY)
     try Self.set("net/ipv4/conf/all/rp_filter", "0")
@@ -110,7 +111,9 @@ final class World {
     guard file >= 0 else { throw Failure(description: "no \(name)") }
     defer { close(file) }
     let bytes = Array(value.utf8)
-    guard write(file, bytes, bytes.count) == bytes.count else { throw Failure(description: "\(name) stays") }
+    guard write(file, bytes, bytes.count) == bytes.count else {
+      throw Failure(description: "cannot set \(name)")
+    }
   }
 
   private static func ip(_ commands: [String]) throws {
@@ -118,10 +121,10 @@ final class World {
     guard result.status == 0 else { throw Failure(description: "ip: \(result.errors)") }
   }
 
-  /// Sets what only exists once conntrack does.
+  /// Changes a setting that exists only after conntrack is loaded.
   func relaxConntrack() throws { try Self.set("net/netfilter/nf_conntrack_tcp_be_liberal", "1") }
 
-  /// Sends a packet into the host by an interface, from outside.
+  /// Sends a packet into the host through an interface, from outside.
   func inject(_ packet: [UInt8], by interface: String) {
     guard let frame = frames.first(where: { $0.name == interface }) else { return }
     let type: [UInt8] = packet[0] >> 4 == 4 ? [0x08, 0x00] : [0x86, 0xdd]
@@ -129,13 +132,13 @@ final class World {
     _ = send(frame.file, bytes, bytes.count, 0)
   }
 
-  /// Sends a packet from the host itself. The error where the kernel refused it.
+  /// Sends a packet from the host itself. Returns the error if the kernel refused it.
   func emit(_ packet: [UInt8], to destination: IPAddress) -> Int32 {
     let family = destination.family == .ipv4 ? AF_INET : AF_INET6
     return ctest_raw_send(senders[destination.family] ?? -1, family, destination.bytes, packet, packet.count)
   }
 
-  /// All that was seen since the last time.
+  /// All packets seen since the last call.
   func witness() throws -> [Sighting] {
     var sightings: [Sighting] = []
     guard poll(&polled, nfds_t(polled.count), 0) > 0 else { return [] }

@@ -5,24 +5,24 @@ public import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Everything that answers on a host, and who reaches it: judged by walks of packets through everything that its kernel
-/// has loaded, and not by what a policy says.
+/// All listening sockets and published ports of a host, and who reaches them. The verdicts come from walks of packets
+/// through every table that the kernel has loaded, not from the policy.
 public struct Audit: Sendable {
-  /// What answers: the host's own sockets and published ports, then those of other namespaces.
+  /// The host's own sockets and published ports, then those of other network namespaces.
   public let exposures: [Exposure]
   /// The sides from which packets come.
   public let approaches: [Ingress]
-  /// What keeps the answer from being whole, as sentences.
+  /// What could not be evaluated, as sentences.
   public let notes: [String]
 
-  /// Audits a host. With a view of the machine in a policy the sides are the policy's zones, and grants have a say in what
-  /// is exposed; without one they are the host's interfaces.
+  /// Audits a host. With a view of the machine in a policy, the sides are the policy's zones, and a socket that a
+  /// grant opens is not exposed. Without one, the sides are the host's interfaces.
   public init(of host: AuditedHost, by view: SiteView?) {
     var notes: [String] = []
     if let view {
       let found = Ingress.all(of: host.survey.host.snapshot, by: view)
       approaches = found.approaches
-      notes += found.absent.map { "no interface of \($0) is up: nobody comes that way" }
+      notes += found.absent.map { "no interface of \($0) is up: no packets arrive from that zone" }
     } else {
       approaches = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels)
     }
@@ -36,12 +36,13 @@ public struct Audit: Sendable {
       exposures += other.snapshot.listeners.map { judge.exposure(of: $0, in: other) }
     }
     if !judge.outcomes.unwalked.isEmpty {
-      notes.append("not walked, and might drop it: \(judge.outcomes.unwalked.joined(separator: ", "))")
+      let chains = judge.outcomes.unwalked.joined(separator: ", ")
+      notes.append("chains that were not evaluated and may drop packets: \(chains)")
     }
     notes += host.survey.notes.map(\.description)
     for namespace in host.survey.namespaces {
       let place = namespace.kind == .host ? "" : "\(namespace.kind): "
-      // Of a protocol that nothing can speak there is nothing to tell.
+      // A host whose kernel has no SCTP has no SCTP sockets: nothing is missing.
       notes += namespace.snapshot.notes.filter { $0 != .protocolNotLoaded(.sctp) }.map {
         place + $0.description
       }
@@ -50,7 +51,7 @@ public struct Audit: Sendable {
     self.notes = notes.unique
   }
 
-  /// An audit of these exposures.
+  /// Creates an audit from its parts.
   init(exposures: [Exposure], approaches: [Ingress] = [], notes: [String] = []) {
     self.exposures = exposures
     self.approaches = approaches

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Something that an audit found, and what to do about it.
+/// A result of an audit that needs action, and its fix.
 public struct AuditFinding: Sendable, Hashable {
-  /// What was looked for.
+  /// The check that found it.
   public let check: AuditCheck
-  /// How much it matters.
+  /// Its severity.
   public let severity: FindingSeverity
-  /// What it is about: a socket, a line of the policy, a peer. It stays the same from one audit to the next, so two
-  /// findings of one check with one subject are the same finding.
+  /// The subject: a socket, a line of the policy, a peer. It does not change from one audit to the next, so two
+  /// findings with the same check and the same subject are the same finding.
   public let subject: String
-  /// What was found, in a sentence without a full stop.
+  /// What was found, as a sentence without a full stop.
   public let found: String
-  /// What to do, in a sentence without a full stop.
+  /// What to do, as a sentence without a full stop.
   public let fix: String
-  /// The line of the policy that it is about, from 1; nil for none.
+  /// The line of the policy that the finding refers to, from 1; nil if there is no such line.
   public let line: Int?
 
-  /// A finding from its parts.
+  /// Creates a finding from its parts.
   public init(
     check: AuditCheck, severity: FindingSeverity, subject: String, found: String, fix: String,
     line: Int? = nil
@@ -29,17 +29,17 @@ public struct AuditFinding: Sendable, Hashable {
     self.line = line
   }
 
-  /// By what it is known again: the check and its subject.
+  /// The identity of the finding across audits: the check and the subject.
   public var fingerprint: String { "\(check.rawValue) \(subject)" }
 }
 
-/// How much a finding matters.
+/// The severity of a finding.
 public enum FindingSeverity: String, Sendable, Hashable, CaseIterable, Comparable {
-  /// Something is open, or not kept, against what the policy says.
+  /// Something is open, or not enforced, contrary to the policy.
   case error
-  /// Something that defeats a rule, or that could not be told.
+  /// Something defeats a rule, or could not be determined.
   case warning
-  /// Good to know; nothing is wrong.
+  /// Useful to know; nothing is wrong.
   case information
 
   private var rank: Int {
@@ -50,43 +50,43 @@ public enum FindingSeverity: String, Sendable, Hashable, CaseIterable, Comparabl
     }
   }
 
-  /// The graver first.
+  /// The more severe one is less, so that it is sorted first.
   public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 }
 
 /// What an audit looks for.
 public enum AuditCheck: String, Sendable, Hashable, CaseIterable {
-  /// A socket is reached from a side that no grant names.
+  /// A socket is reachable from a zone or interface that no grant names.
   case exposed
-  /// The kernel does not hold the policy's ruleset.
+  /// The ruleset in the kernel differs from the policy's.
   case drift
-  /// It could not be told whether a socket is reached.
+  /// It cannot be determined whether a socket is reachable.
   case undetermined
-  /// A grant for a service on which nobody listens.
+  /// A grant for a service that no socket listens for.
   case unusedGrant = "unused-grant"
-  /// A socket on every address that only tunnels are granted.
+  /// A socket bound to every address, of which the grants open it only to tunnels.
   case wildcard
-  /// Something filters or forwards packets where no walk of rules can see it.
+  /// Something filters or forwards packets that the walk does not evaluate.
   case blindSpot = "blind-spot"
-  /// WireGuard's AllowedIPs let a peer speak for more than the policy says.
+  /// WireGuard's AllowedIPs of a peer do not match the policy.
   case allowedIPs = "allowed-ips"
-  /// A setting of the kernel defeats a rule.
+  /// A kernel setting defeats a rule.
   case setting
-  /// The host has IPv6 and the policy has none.
+  /// The host has IPv6, and the tunnel or the policy does not.
   case ipv6LeftOut = "ipv6-left-out"
 
-  /// What it is, in a sentence.
+  /// A one-line description of the check, for SARIF and the page.
   public var summary: String {
     switch self {
-    case .exposed: "A socket is reached from a side that no grant names"
-    case .drift: "The kernel does not hold the policy's ruleset"
-    case .undetermined: "It could not be told whether a socket is reached"
-    case .unusedGrant: "A grant for a service on which nobody listens"
-    case .wildcard: "A socket on every address that only tunnels are granted"
-    case .blindSpot: "Something filters or forwards packets where no walk of rules can see it"
-    case .allowedIPs: "WireGuard's AllowedIPs let a peer speak for more than the policy says"
-    case .setting: "A setting of the kernel defeats a rule"
-    case .ipv6LeftOut: "The host has IPv6 and the policy has none"
+    case .exposed: "A socket is reachable from a zone or interface that no grant names"
+    case .drift: "The ruleset in the kernel differs from the policy's"
+    case .undetermined: "It cannot be determined whether a socket is reachable"
+    case .unusedGrant: "A grant for a service that no socket listens for"
+    case .wildcard: "A socket that only tunnels may reach listens on every address"
+    case .blindSpot: "Something filters or forwards packets that the audit does not evaluate"
+    case .allowedIPs: "WireGuard's AllowedIPs of a peer do not match the policy"
+    case .setting: "A kernel setting defeats a rule"
+    case .ipv6LeftOut: "The host has IPv6, and the tunnel or the policy does not"
     }
   }
 }

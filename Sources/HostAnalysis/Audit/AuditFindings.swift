@@ -7,8 +7,9 @@ internal import PolicyLanguage
 public import Ruleset
 
 extension Audit {
-  /// What is worth telling of the host, the gravest first. `drift` is what lies between the kernel and the policy,
-  /// `blindSpots` what no walk sees, and `health` what the settings and WireGuard say.
+  /// The findings of the audit, the most severe first. `drift` is the difference between the kernel and the policy,
+  /// `blindSpots` is what the walk does not evaluate, and `health` is what the doctor reads: kernel settings and
+  /// WireGuard.
   public func findings(
     drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil
   ) -> [AuditFinding] {
@@ -20,33 +21,33 @@ extension Audit {
         AuditFinding(
           check: .drift, severity: .error, subject: view?.machine.name ?? "",
           found: "the kernel differs from the policy by \(count) operation\(count == 1 ? "" : "s")",
-          fix: "look at wgfence plan, then wgfence apply"))
+          fix: "run wgfence plan to see the differences, then wgfence apply"))
     case .notLoaded:
       findings.append(
         AuditFinding(
           check: .drift, severity: .error, subject: view?.machine.name ?? "",
-          found: "no ruleset of wgfence is loaded in this kernel: what is closed is closed by others",
-          fix: "wgfence apply puts the policy in force"))
+          found: "no wgfence ruleset is loaded in the kernel: only other firewalls filter packets",
+          fix: "run wgfence apply to load the policy's ruleset"))
     }
     if let view { findings += unusedGrants(view) }
     findings += blindSpots.map(Self.finding(of:))
     if let health { findings += Self.findings(of: health) }
-    var told: Set<String> = []
-    return findings.filter { told.insert($0.fingerprint).inserted }.sorted {
+    var seen: Set<String> = []
+    return findings.filter { seen.insert($0.fingerprint).inserted }.sorted {
       ($0.severity, $0.check.rawValue, $0.subject) < ($1.severity, $1.check.rawValue, $1.subject)
     }
   }
 
-  /// What lies between the kernel and the policy.
+  /// The difference between the ruleset in the kernel and the policy's.
   public enum Drift: Sendable, Hashable {
-    /// Nothing, or there is no policy.
+    /// No difference, or no policy.
     case none
-    /// So many operations.
+    /// The number of operations that the plan has.
     case operations(Int)
-    /// The kernel does not have the table at all.
+    /// The kernel does not have the table.
     case notLoaded
 
-    /// What lies between the table as it was read (nil: there is none) and as it is to be.
+    /// Compares the table as it was read (nil: the kernel does not have it) with the desired one.
     public init(from observed: KernelTable?, to desired: KernelTable) {
       guard let observed else {
         self = .notLoaded
@@ -76,8 +77,8 @@ extension Audit {
           check: .undetermined, severity: .warning, subject: exposure.subject,
           found: "whether \(exposure.title) is reached from "
             + unknown.map(\.zone).unique.joined(separator: " and ")
-            + " hangs on what the walk does not speak: \(first.because)",
-          fix: "ask wgfence explain --live, and look at that rule yourself"))
+            + " depends on a rule wgfence cannot evaluate: \(first.because)",
+          fix: "run wgfence explain --live, and check that rule yourself"))
     }
     if let wide = wildcard(exposure, view) { findings.append(wide) }
     return findings
@@ -88,22 +89,24 @@ extension Audit {
     let fix: String
     switch spot {
     case .bridgedPastRules, .bridgedThroughRules:
-      (severity, fix) = (.information, "nothing, if what is on one bridge may talk to each other")
-    case .unseen: (severity, fix) = (.information, "look as root, with all its capabilities")
+      (severity, fix) = (.information, "nothing, if hosts on the same bridge may reach each other")
+    case .unseen: (severity, fix) = (.information, "run the audit as root with all capabilities")
     case .legacyTable:
       (severity, fix) = (
-        .warning, "list it with that program, and move its rules to nf_tables or take them away"
+        .warning, "list it with that program, then move its rules to nf_tables or delete them"
       )
     case .expressDataPath, .trafficControl, .interfacePrograms, .socketLookup, .netfilterProgram,
       .hookFunction,
       .virtualServices, .flowtable:
-      (severity, fix) = (.warning, "find out whose it is: no verdict of this audit takes it into account")
+      (severity, fix) = (
+        .warning, "find out which program installed it: the verdicts of this audit do not include it"
+      )
     }
     return AuditFinding(
       check: .blindSpot, severity: severity, subject: spot.description, found: spot.description, fix: fix)
   }
 
-  /// What a doctor finds that also says who reaches what.
+  /// The findings of those doctor checks that also affect who reaches what.
   private static func findings(of health: DoctorSubject) -> [AuditFinding] {
     let results: [(AuditCheck, CheckResult)] = [
       (.allowedIPs, health.allowedIPsPolicy()), (.setting, health.reversePathFilter()),
@@ -121,15 +124,15 @@ extension Audit {
     _ exposure: Exposure, _ open: [Exposure.Reach], _ drift: Drift, _ view: SiteView?
   ) -> String {
     guard let view else {
-      return "bind it to the address of the tunnel, or write a policy (wgfence init) and put it in force"
+      return "bind it to the tunnel's address, or write a policy (wgfence init) and apply it"
     }
-    if drift != .none { return "wgfence apply closes it" }
+    if drift != .none { return "run wgfence apply to close it" }
     let zones = open.map(\.zone).unique.joined(separator: ", ")
-    return "bind it elsewhere or stop it, or grant it: - { to: \(view.machine.name), services: "
+    return "bind it to another address, stop it, or grant it: - { to: \(view.machine.name), services: "
       + "[\(exposure.listener.port)/\(exposure.listener.protocol)], from: [\(zones)] }"
   }
 
-  /// A socket on every address of the host that grants let only tunnels come to.
+  /// The finding of a socket that listens on every address of the host although only tunnels may reach it.
   private func wildcard(_ exposure: Exposure, _ view: SiteView?) -> AuditFinding? {
     guard let view, exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
       exposure.published == nil, exposure.place == .host, !exposure.isExposed
@@ -139,19 +142,20 @@ extension Audit {
     guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
     let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
       .flatMap { view.machine.addresses(in: $0.name) }
-    // A program often has one socket for each family.
+    // A program often has one socket for each address family: both give one finding.
     let port = "\(exposure.listener.port)/\(exposure.listener.protocol)"
-    let who = exposure.listener.process?.name ?? exposure.service ?? "somebody"
+    let who = exposure.listener.process?.name ?? exposure.service ?? "an unknown process"
     return AuditFinding(
       check: .wildcard, severity: .information, subject: "\(port) of \(who)",
       found:
-        "\(who) listens on every address for \(port), though only \(tunnels.joined(separator: ", ")) needs it",
+        "\(who) listens on every address for \(port), but only \(tunnels.joined(separator: ", ")) "
+        + "may reach it",
       fix:
-        "have it listen on \(addresses.map(\.description).joined(separator: ", ")) alone: then it is closed twice"
-    )
+        "bind it to \(addresses.map(\.description).joined(separator: ", ")) only: "
+        + "it is then closed even without the firewall")
   }
 
-  /// Grants to this machine's own services that nobody listens for.
+  /// The findings of grants to this machine for services that no socket listens for.
   private func unusedGrants(_ view: SiteView) -> [AuditFinding] {
     let listeners = exposures.filter { $0.place == .host && !$0.listener.isLoopbackOnly }.map(\.listener)
     var findings: [AuditFinding] = []
@@ -172,8 +176,8 @@ extension Audit {
           AuditFinding(
             check: .unusedGrant, severity: .information,
             subject: "\(service.name) from \(grant.wordsFrom.joined(separator: ", "))",
-            found: "line \(grant.location.line) grants \(name), and nobody listens there",
-            fix: "start the service, or take it out of the line", line: grant.location.line))
+            found: "line \(grant.location.line) grants \(name), but no socket listens there",
+            fix: "start the service, or remove it from the line", line: grant.location.line))
       }
     }
     return findings
@@ -190,7 +194,7 @@ extension Exposure {
       "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
   }
 
-  /// By what it is known from one audit to the next: no process numbers.
+  /// The identity of the socket across audits. It contains no process ids.
   public var subject: String { place == .host ? socket : "\(socket) in \(stablePlace)" }
 
   private var stablePlace: String {
@@ -198,10 +202,10 @@ extension Exposure {
     return "\(place)"
   }
 
-  /// The service's name, where it says more than the port.
+  /// The service's name; nil if it is only the port and protocol.
   public var serviceName: String? { service == "\(listener.port)/\(listener.protocol)" ? nil : service }
 
-  /// The socket and who answers.
+  /// The socket, its service, and its container or process.
   public var title: String {
     let who = container.map { "container \($0)" } ?? listener.process?.name
     let names = [serviceName, who].compactMap { $0 }

@@ -4,24 +4,24 @@ public import NetworkModel
 public import Ruleset
 public import PacketWalk
 
-/// A host as an audit finds it: what is on it, and everything that its kernel would do with a packet.
+/// What an audit reads of a host: its sockets, and everything in its kernel that decides about a packet.
 public struct AuditedHost {
   /// Its network namespaces with their sockets.
   public var survey: HostSurvey
-  /// Every table of its own namespace.
+  /// Every table of the host's own network namespace.
   public var tables: [KernelTable]
-  /// The order of base chains of one priority; nil where it could not be read.
+  /// The order of base chains of one priority; nil if it could not be read.
   public var order: HookOrder?
   /// Its routes and addresses.
   public var environment: any HostEnvironment
-  /// The tables of other namespaces that have some, by the namespace's identity.
+  /// The tables of other network namespaces that have any, by the namespace's identity.
   public var otherTables: [UInt64: [KernelTable]]
-  /// The interfaces that WireGuard made.
+  /// The WireGuard interfaces.
   public var tunnels: Set<InterfaceName>
-  /// The UDP ports of WireGuard, which are there to be reached.
+  /// The UDP ports of WireGuard, which are meant to be reachable.
   public var tunnelPorts: Set<UInt16>
 
-  /// A host from its parts.
+  /// Creates a host from its parts.
   public init(
     survey: HostSurvey, tables: [KernelTable], order: HookOrder? = nil, environment: any HostEnvironment,
     otherTables: [UInt64: [KernelTable]] = [:], tunnels: Set<InterfaceName> = [],

@@ -3,43 +3,42 @@
 public import NetworkModel
 public import PacketWalk
 
-/// Something that answers on a host, and who reaches it.
+/// A listening socket or published port of a host, and who reaches it.
 public struct Exposure: Sendable, Hashable {
-  /// The socket: where it is called. Of a published port that nobody on the host listens on, the address and port of the
-  /// host, and the process behind it.
+  /// The socket with the address to which clients connect. For a published port that no socket of the host listens
+  /// on: the address and port of the host, and the process behind it.
   public let listener: Listener
-  /// The network namespace where it is called.
+  /// The network namespace of that address.
   public let place: NamespaceSnapshot.Kind
-  /// Where the host's rules send what comes for it; nil where it is taken by the socket itself.
+  /// Where the host's rules send its packets; nil if the socket itself receives them.
   public let published: PublishedTarget?
-  /// The container that answers; nil where none does.
+  /// The container that answers; nil if none does.
   public let container: ContainerIdentity?
-  /// How a container that answers is on the network, where that is not behind a bridge of the host: `host network`, or
-  /// `macvlan on eth0`.
+  /// The container's network, if it is not behind a bridge of the host: `host network` or `macvlan on eth0`.
   public let network: String?
-  /// The policy's or the catalogue's name for its port, where it has one.
+  /// The name of its port in the policy or in the service catalogue; nil if it has none.
   public let service: String?
-  /// By side, in the order of the sides; empty for a socket that only this host can reach.
+  /// The reaches from each side, in the order of the sides; empty for a socket that only this host can reach.
   public let reachable: [Reach]
-  /// Whether a side that is not a tunnel reaches it though no grant names that side for its port.
+  /// Whether a side that is not a tunnel reaches it without a grant that names that side for its port.
   public let isExposed: Bool
 
-  /// Sources of one side that fare alike.
+  /// Sources of one side that get the same verdict.
   public struct Reach: Sendable, Hashable {
-    /// The zone where the packets arrive, or the interface where there is no policy.
+    /// The zone where the packets arrive; without a policy, the interface.
     public let zone: String
-    /// Names of machines, prefixes or lists; `anyone` for whom nothing names.
+    /// Names of machines, prefixes or lists; `anyone` for sources that the policy does not name.
     public let from: [String]
-    /// What befalls them.
+    /// The verdict for their packets.
     public let verdict: TraceVerdict
-    /// The line of the policy that decided, the rule of another table, or what is built in.
+    /// What decided: a line of the policy, a rule of another table, or `built in`.
     public let because: String
-    /// What that line is about.
+    /// The reason of that line or rule.
     public let reason: String
-    /// What a grant of the policy has to do with it.
+    /// Whether a grant of the policy covers it.
     public let standing: Standing
 
-    /// A value of these parts.
+    /// Creates a value from its parts.
     package init(
       zone: String, from: [String], verdict: TraceVerdict, because: String, reason: String, standing: Standing
     ) {
@@ -51,23 +50,23 @@ public struct Exposure: Sendable, Hashable {
       self.standing = standing
     }
 
-    /// What decided and what it is about, on one line.
+    /// What decided, and its reason, on one line.
     public var words: String {
       because.hasPrefix("built in") || reason.isEmpty ? because : "\(because) \(reason)"
     }
   }
 
-  /// Whether what gets through is meant to.
+  /// Whether packets that are accepted are meant to be.
   public enum Standing: String, Sendable, Hashable {
     /// A grant of the policy lets it in.
     case granted
-    /// It gets in and no grant says so, or there is no policy.
+    /// It is accepted without a grant, or there is no policy.
     case ungranted
-    /// It comes through a tunnel or from a neighbour on one bridge, or does not get in.
+    /// It comes through a tunnel or from a neighbour on the same bridge, or it is not accepted.
     case unjudged
   }
 
-  /// An exposure from its parts.
+  /// Creates an exposure from its parts.
   public init(
     listener: Listener, place: NamespaceSnapshot.Kind = .host, published: PublishedTarget? = nil,
     container: ContainerIdentity? = nil, network: String? = nil, service: String?, reachable: [Reach]
@@ -82,20 +81,20 @@ public struct Exposure: Sendable, Hashable {
     isExposed = reachable.contains { $0.verdict == .accept && $0.standing == .ungranted }
   }
 
-  /// Whether some side's outcome is not known.
+  /// Whether the verdict for at least one side is undetermined.
   public var isUndetermined: Bool { reachable.contains { $0.verdict == .undetermined } }
 }
 
-/// Where a translation of the host sends packets.
+/// The destination to which NAT on the host translates packets.
 public struct PublishedTarget: Sendable, Hashable {
-  /// The address behind the host.
+  /// The translated destination address.
   public let address: IPAddress
-  /// The port there, in host order.
+  /// The translated destination port, in host order.
   public let port: UInt16
-  /// The network namespace that has the address; nil where it is none of this host's.
+  /// The network namespace that has the address; nil if no namespace of this host has it.
   public let place: NamespaceSnapshot.Kind?
 
-  /// A target from its parts.
+  /// Creates a target from its parts.
   public init(address: IPAddress, port: UInt16, place: NamespaceSnapshot.Kind?) {
     self.address = address
     self.port = port
@@ -104,7 +103,7 @@ public struct PublishedTarget: Sendable, Hashable {
 }
 
 extension TraceVerdict {
-  /// How much it lets through: the more, the higher.
+  /// A rank for comparison: the more it lets through, the higher.
   var openness: Int {
     switch self {
     case .accept: 3

@@ -4,25 +4,25 @@ public import NetworkModel
 public import PolicyAnalysis
 internal import PolicyLanguage
 
-/// A side from which packets come to a host: a zone of its policy, or, where there is no policy, one of its interfaces.
+/// A side from which packets come to a host: a zone of its policy or, without a policy, one of its interfaces.
 public struct Ingress: Sendable {
-  /// What is trusted of it.
+  /// The kind of a side.
   public enum Kind: Sendable, Hashable {
-    /// A tunnel: what comes is authenticated.
+    /// A tunnel: its packets are authenticated.
     case tunnel
     /// The host's own containers.
     case containers
-    /// Any other.
+    /// Any other network.
     case network
   }
 
-  /// Somebody who may send from there.
+  /// A sender on this side.
   public struct Source: Sendable {
-    /// The policy's name for it; `anyone` for whom nothing names.
+    /// The policy's name for it; `anyone` for sources that the policy does not name.
     public let name: String
-    /// Addresses that it may have, wherever it is.
+    /// Addresses that it may have, on any interface of the side.
     public let addresses: [IPAddress]
-    /// Addresses that it may have next door, by the interface.
+    /// Addresses that it may have as a direct neighbour, by interface.
     let nearby: [InterfaceName: [IPAddress]]
 
     init(name: String, addresses: [IPAddress], nearby: [InterfaceName: [IPAddress]] = [:]) {
@@ -31,21 +31,21 @@ public struct Ingress: Sendable {
       self.nearby = nearby
     }
 
-    /// The addresses from which it may send by an interface.
+    /// The addresses from which it may send to an interface.
     func senders(by interface: InterfaceName) -> [IPAddress] { addresses + (nearby[interface] ?? []) }
   }
 
   /// The zone's or the interface's name.
   public let name: String
-  /// What is trusted of it.
+  /// The kind of the side.
   public let kind: Kind
-  /// The host's interfaces by which it comes, those that are up.
+  /// The host's interfaces of this side, only those that are up.
   public let interfaces: [NetworkInterface]
-  /// Who may send: `anyone` first, the others by name.
+  /// The senders: `anyone` first, the others by name.
   public let sources: [Source]
 
-  /// The sides of a host by the zones of its policy. A zone without an interface that is up is no side: its name is in
-  /// `absent`.
+  /// The sides of a host by the zones of its policy. A zone without an interface that is up has no side: its name is
+  /// in `absent`.
   public static func all(of host: HostSnapshot, by view: SiteView) -> (
     approaches: [Ingress], absent: [String]
   ) {
@@ -69,7 +69,7 @@ public struct Ingress: Sendable {
     return (approaches, absent)
   }
 
-  /// The sides of a host by its interfaces; `tunnels` are those that WireGuard made.
+  /// The sides of a host by its interfaces; `tunnels` are the WireGuard interfaces.
   public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Ingress] {
     entrances(of: host).map { interface in
       let isBridge = interface.kind == "bridge"
@@ -84,17 +84,18 @@ public struct Ingress: Sendable {
     }
   }
 
-  /// Interfaces by which packets enter: up, not the loopback, and not a part of a bridge or bond, which enters for them.
+  /// Interfaces on which packets enter: up, not loopback, and not a port of a bridge or bond (the bridge or bond
+  /// counts).
   private static func entrances(of host: HostSnapshot) -> [NetworkInterface] {
     host.interfaces.filter { $0.state == .up && !$0.isLoopback && $0.master == nil }
   }
 
-  /// Addresses that are nobody's (RFC 2544, RFC 3849): somebody far away.
+  /// Reserved addresses that no host has (RFC 2544, RFC 3849): they represent remote senders.
   private static let strangers = [
     IPAddress(family: .ipv4, bits: 0xc612_0001), IPAddress(family: .ipv6, bits: 0x2001_0db8_ffff << 80 | 1),
   ]
 
-  /// Somebody next door: one address in each network of the interface that is not the host's own.
+  /// Direct neighbours: one address in each network of the interface that is not the host's own.
   private static func neighbours(on interface: NetworkInterface) -> [IPAddress] {
     interface.addresses.compactMap { own -> IPAddress? in
       let network = own.network
@@ -105,8 +106,8 @@ public struct Ingress: Sendable {
     }
   }
 
-  /// Who may send from a zone: in a tunnel its machines and the networks behind them, elsewhere those whom a grant names,
-  /// and anyone, far and near.
+  /// The senders of a zone. In a tunnel: its machines and the networks behind them. Elsewhere: the sources that a
+  /// grant names, and anyone, remote or neighbour.
   private static func sources(in zone: SiteZone, _ interfaces: [NetworkInterface], _ view: SiteView)
     -> [Source]
   {
@@ -133,7 +134,7 @@ public struct Ingress: Sendable {
       case .machine, .tunnel, .zone, .machineZone: break
       }
     }
-    // Where a zone says which sources may appear in it, others are not asked about.
+    // If a zone has `prefixes`, the policy drops all other sources: they are not evaluated.
     let possible = sources.compactMap { source -> Source? in
       let own = source.addresses.filter { address in
         zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }

@@ -6,37 +6,37 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
-/// What befalls the first packet of a flow that comes to a host, through everything that is loaded there.
+/// The verdict for the first packet of a flow that arrives at a host, after every table that is loaded there.
 struct PacketOutcome: Sendable {
-  /// Where a packet ends that nothing stops.
+  /// Where an accepted packet goes.
   enum End: Sendable, Hashable {
-    /// With the host itself.
+    /// To the host itself.
     case host
-    /// On its way out by an interface.
+    /// Out of an interface.
     case output(InterfaceName)
   }
 
-  /// What befalls it.
+  /// The verdict.
   let verdict: TraceVerdict
-  /// What decides: a line of the policy, a rule of another table, or what is built in.
+  /// What decided: a line of the policy, a rule of another table, or `built in`.
   let because: String
-  /// What that is about.
+  /// The reason of that line or rule.
   let reason: String
   /// Whether a grant of the policy lets it in.
   let isGranted: Bool
-  /// Where it ends.
+  /// Where the packet goes.
   let end: End
-  /// The address that it is for in the end.
+  /// The destination address after all NAT.
   let address: IPAddress
-  /// The port that it is for in the end; nil where that is the port that was asked for.
+  /// The destination port after all NAT; nil if it is the port of the question.
   let port: UInt16?
 }
 
-/// Walks packets and remembers what befell them: ports that no rule tells apart are walked once.
+/// Walks packets and caches the outcomes: ports that no rule distinguishes are walked once.
 ///
-/// A class, since it remembers. It is for the thread of its environment.
+/// A class because of the cache. It must be used on the thread of its environment.
 final class PacketOutcomes {
-  /// What is asked.
+  /// The flow that is evaluated.
   struct Question: Hashable {
     var input: InterfaceName
     var source: IPAddress
@@ -44,7 +44,7 @@ final class PacketOutcomes {
     var transport: IPProtocol
     var port: UInt16
 
-    /// The first packet of such a flow.
+    /// The first packet of the flow.
     var packet: Packet {
       Packet(
         source: source, destination: destination, transport: transport, destinationPort: port, input: input)
@@ -56,8 +56,8 @@ final class PacketOutcomes {
   private let environment: any HostEnvironment
   private let view: SiteView?
   private var known: [Question: PacketOutcome] = [:]
-  /// Words that many outcomes share, each kept once.
-  private var words: [String: String] = [:]
+  /// Texts that many outcomes share, each stored once.
+  private var texts: [String: String] = [:]
 
   init(_ tables: [KernelTable], order: HookOrder?, environment: any HostEnvironment, view: SiteView?) {
     classes = DestinationPortClasses(tables)
@@ -66,10 +66,10 @@ final class PacketOutcomes {
     self.view = view
   }
 
-  /// Chains that no walk goes through.
+  /// Chains that the walk does not evaluate.
   var unwalked: [String] { walk.unwalked }
 
-  /// What befalls the packet.
+  /// The outcome for the first packet of a flow.
   func outcome(_ question: Question) -> PacketOutcome {
     var key = question
     key.port = classes.number(of: question.port)
@@ -84,20 +84,20 @@ final class PacketOutcomes {
     let trace = walk.arrival(packet, in: environment)
     let end = trace.packet?.output.map(PacketOutcome.End.output) ?? .host
     return PacketOutcome(
-      verdict: trace.verdict, because: kept(view?.because(trace) ?? TraceWords.because(trace)),
-      reason: kept(view?.reason(trace) ?? TraceWords.reason(trace)),
+      verdict: trace.verdict, because: shared(view?.because(trace) ?? TraceWords.because(trace)),
+      reason: shared(view?.reason(trace) ?? TraceWords.reason(trace)),
       isGranted: isGranted(packet, trace), end: end,
       address: trace.packet?.destination ?? question.destination,
       port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
   }
 
-  private func kept(_ text: String) -> String {
-    if let same = words[text] { return same }
-    words[text] = text
+  private func shared(_ text: String) -> String {
+    if let same = texts[text] { return same }
+    texts[text] = text
     return text
   }
 
-  /// Whether the policy grants it: where its table is not loaded, by what it compiles to.
+  /// Whether the policy grants it. If the policy's table is not loaded, its compiled ruleset is evaluated.
   private func isGranted(_ packet: Packet, _ trace: Trace) -> Bool {
     guard let view, trace.verdict == .accept else { return false }
     if view.isGranted(trace) { return true }

@@ -6,25 +6,25 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
-/// A port of the host whose packets the host's rules send elsewhere.
+/// A port of the host whose packets NAT sends to another destination.
 struct PublishedPort: Sendable, Hashable {
   /// `tcp`, `udp` or `sctp`.
   let transport: IPProtocol
-  /// The host's address that is called; `0.0.0.0` or `::` where it is every one that was asked about.
+  /// The host's address to which clients connect; `0.0.0.0` or `::` if it is every address that was evaluated.
   let address: IPAddress
   /// The host's port, in host order.
   let port: UInt16
-  /// Where its packets go.
+  /// The destination of its packets.
   let target: PublishedTarget
 }
 
-/// The ports that the host's translations publish, whatever rules make them and whether a filter lets anybody in: found by
-/// asking a walk through the translating chains about one packet for each class of ports that they tell apart, from each
-/// side.
+/// The ports that NAT on the host publishes, whichever rules do it, and whether or not a filter accepts the packets.
+/// They are found by walks through the `nat` chains: one packet for each class of ports that the chains distinguish,
+/// from each side.
 struct PublishedPorts {
   let all: [PublishedPort]
 
-  /// Of a rule that sends a whole range of ports on, so many are told.
+  /// If a rule translates a range of ports, at most this many of them are reported.
   static let mostOfRange = 1024
 
   private struct Key: Hashable {
@@ -48,7 +48,7 @@ struct PublishedPorts {
     let ranges = DestinationPortClasses(translating).ranges
     var found: [Key: Set<IPAddress>] = [:]
     var asked: [AddressFamily: Set<IPAddress>] = [:]
-    // Translations look at whether a packet comes by one bridge or another, if at all: a few stand for all.
+    // NAT rules rarely distinguish one bridge from another: a few bridges represent all.
     var bridges = 0
     for approach in judge.approaches {
       for interface in approach.interfaces {
@@ -90,7 +90,7 @@ struct PublishedPorts {
     }
   }
 
-  /// The ports of a class whose packets go elsewhere, and where.
+  /// The ports of a class whose packets are translated, and to which destination.
   private static func targets(
     _ walk: PacketWalk, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
   ) -> [(UInt16, PublishedTarget)] {
@@ -101,7 +101,7 @@ struct PublishedPorts {
     let place = judge.namespace(with: end.address)
     return ports.prefix(mostOfRange).compactMap { port in
       let final = end.port == question.port ? port : end.port
-      // A range that is sent on as it is publishes what somebody listens on there.
+      // Of a range that is translated as a whole, only ports with a listener are published.
       if ports.count > 1, let place {
         guard place.snapshot.listeners.contains(where: { $0.answers(end.address, final, question.transport) })
         else { return nil }
@@ -110,18 +110,18 @@ struct PublishedPorts {
     }
   }
 
-  /// One sender of each family: whom a translation asks for is seldom more than the interface.
+  /// One sender of each address family: NAT rules rarely match more of the sender than its interface.
   private static func senders(_ approach: Ingress, _ interface: InterfaceName) -> [IPAddress] {
     let addresses = approach.sources.flatMap { $0.senders(by: interface) }
     return AddressFamily.allCases.compactMap { family in addresses.last { $0.family == family } }
   }
 
-  /// Where packets for a socket of the host go instead of it.
+  /// Where NAT sends packets for a socket of the host; nil if nowhere else.
   func target(of listener: Listener) -> PublishedTarget? {
     all.first { isSame($0, listener) }?.target
   }
 
-  /// The published ports that no socket of the host stands for.
+  /// The published ports that no socket of the host listens on.
   func unheard(by listeners: [Listener]) -> [PublishedPort] {
     all.filter { port in !listeners.contains { isSame(port, $0) } }
   }

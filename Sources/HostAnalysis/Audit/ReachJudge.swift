@@ -7,9 +7,9 @@ internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Who reaches a socket: asks the walk for each side, each of its senders, and each address by which the socket is called.
+/// Computes who reaches a socket: walks a packet from each sender of each side to each address of the socket.
 ///
-/// A class, since it remembers what ports that no rule tells apart have in common.
+/// A class because of its cache: ports that no rule distinguishes have the same reaches.
 final class ReachJudge {
   let host: AuditedHost
   let approaches: [Ingress]
@@ -17,11 +17,11 @@ final class ReachJudge {
   let outcomes: PacketOutcomes
   private let services: ServiceIndex
   private var known: [Shape: [Exposure.Reach]] = [:]
-  /// Whether what is being judged hangs on the very port, and not on its class alone.
-  private var hangsOnPort = false
+  /// Whether the current result depends on the exact port, and not only on its class.
+  private var dependsOnPort = false
   private let otherWalks: [UInt64: PacketWalk]
 
-  /// What sockets have in common that fare alike.
+  /// The key of the cache: sockets with the same shape have the same reaches.
   private struct Shape: Hashable {
     let transport: IPProtocol
     let address: IPAddress
@@ -31,7 +31,7 @@ final class ReachJudge {
     let namespace: UInt64
   }
 
-  /// What befalls a packet, and what it has to do with grants.
+  /// The verdict for a packet, and whether a grant covers it.
   private struct Judged {
     let verdict: TraceVerdict
     let because: String
@@ -48,9 +48,9 @@ final class ReachJudge {
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
   }
 
-  // MARK: The host's own
+  // MARK: Sockets of the host
 
-  /// A socket of the host. `published` is where packets for it go instead, by a translation that some side meets.
+  /// The exposure of a socket of the host. `published` is where NAT sends its packets for at least one side.
   func exposure(of listener: Listener, published: PublishedTarget?) -> Exposure {
     let container = published.flatMap(container(at:)) ?? listener.process.flatMap(host.survey.container(of:))
     return Exposure(
@@ -59,7 +59,7 @@ final class ReachJudge {
       service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
   }
 
-  /// A port of the host that is published and that no socket of the host listens on.
+  /// The exposure of a published port that no socket of the host listens on.
   func exposure(of port: PublishedPort) -> Exposure {
     let behind = listener(at: port.target.address, port.target.port, port.transport)
     let listener = Listener(
@@ -77,36 +77,36 @@ final class ReachJudge {
         return self.arrived(outcome, question, approach)
       }
       guard self.isTunnelPort(question) else { return self.judged(outcome, approach) }
-      self.hangsOnPort = true
+      self.dependsOnPort = true
       return Judged(
         verdict: .accept, because: outcome.because, reason: "WireGuard's own port", standing: .unjudged)
     }
   }
 
-  /// What becomes of a packet that was translated: whether somebody answers where it goes.
+  /// The verdict for a packet that was translated: whether a socket listens at its destination.
   private func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ approach: Ingress)
     -> Judged
   {
-    hangsOnPort = true
+    dependsOnPort = true
     let port = outcome.port ?? question.port
     let place = "\(outcome.address) port \(port)"
     if outcome.end == .host {
       guard listens(host.survey.host, outcome.address, port, question.transport) else {
-        return silent("is translated to \(place), where nobody listens")
+        return silent("translated to \(place), where no socket listens")
       }
       return judged(outcome, approach)
     }
     guard let other = namespace(with: outcome.address) else {
-      return judged(outcome, approach, reason: "goes on to \(place), which is not on this host")
+      return judged(outcome, approach, reason: "forwarded to \(place), which is not on this host")
     }
     guard listens(other, outcome.address, port, question.transport) else {
-      return silent("goes on to \(place) in \(other.kind), where nobody listens")
+      return silent("forwarded to \(place) in \(other.kind), where no socket listens")
     }
     return inside(other, outcome.address, port, question) ?? judged(outcome, approach)
   }
 
   private func silent(_ reason: String) -> Judged {
-    Judged(verdict: .reject, because: "nobody listens", reason: reason, standing: .unjudged)
+    Judged(verdict: .reject, because: "no socket listens", reason: reason, standing: .unjudged)
   }
 
   private func judged(_ outcome: PacketOutcome, _ approach: Ingress, reason: String? = nil) -> Judged {
@@ -118,14 +118,14 @@ final class ReachJudge {
       standing: standing)
   }
 
-  /// Whether it is for WireGuard itself. A policy says so of its own tunnels.
+  /// Whether the packet is for WireGuard itself. With a policy, the policy's tunnels decide that.
   private func isTunnelPort(_ question: PacketOutcomes.Question) -> Bool {
     view == nil && question.transport == .udp && host.tunnelPorts.contains(question.port)
   }
 
   // MARK: Other namespaces
 
-  /// A socket in another network namespace of the host.
+  /// The exposure of a socket in another network namespace of the host.
   func exposure(of listener: Listener, in other: NamespaceSnapshot) -> Exposure {
     var container = listener.process.flatMap(host.survey.container(of:))
     if container == nil, case .container(let own) = other.kind { container = own }
@@ -134,7 +134,8 @@ final class ReachJudge {
       service: services.name(listener.protocol, listener.port), reachable: reaches(listener, other))
   }
 
-  /// The interfaces of the host on which the namespace's own stand beside it.
+  /// The parent interfaces on the host of the namespace's macvlan and ipvlan interfaces, in words; nil if it has
+  /// none.
   private func network(of listener: Listener, in other: NamespaceSnapshot) -> String? {
     let beside = other.attachments.filter { attachment in
       attachment.kind == .parent && attachment.namespace == host.survey.host.identity
@@ -153,44 +154,44 @@ final class ReachJudge {
     reaches(listener, in: other) { outcome, question, approach in self.arrived(outcome, question, approach) }
   }
 
-  /// What is said of a packet for another namespace that no rule of the host has a say in; nil where they have.
+  /// The verdict for a packet to another namespace that bypasses the host's rules; nil if it passes them.
   private func passed(
     _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ approach: Ingress
   ) -> Judged? {
     let open: Judged
     if let parent = parent(of: question.destination, in: other, on: approach) {
       open = Judged(
-        verdict: .accept, because: "nothing objects",
-        reason: "it stands on \(parent) beside the host: no rule of the host sees what comes for it",
+        verdict: .accept, because: "bypasses the host's rules",
+        reason: "through its own macvlan or ipvlan interface on \(parent)",
         standing: approach.kind == .tunnel ? .unjudged : .ungranted)
     } else if outcomes.outcome(question).end == .output(question.input) {
       open = Judged(
-        verdict: .accept, because: "one bridge",
-        reason: "a neighbour on \(question.input): what it sends is not routed", standing: .unjudged)
+        verdict: .accept, because: "same bridge",
+        reason: "neighbour on \(question.input): bridged, not routed", standing: .unjudged)
     } else {
       return nil
     }
     return inside(other, question.destination, question.port, question) ?? open
   }
 
-  /// What the rules of the namespace itself say of a packet that comes to it, where they do not let it in.
+  /// The verdict of the namespace's own rules for a packet that arrives there; nil if they accept it.
   private func inside(
     _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketOutcomes.Question
   ) -> Judged? {
     guard let walk = otherWalks[other.identity] else { return nil }
-    // Ports are in classes by the host's rules, and not by these.
-    hangsOnPort = true
+    // The port classes come from the host's rules; these rules may distinguish more ports.
+    dependsOnPort = true
     let packet = Packet(
       source: question.source, destination: address, transport: question.transport, destinationPort: port,
       input: other.snapshot.interface(owning: address)?.name)
     let trace = walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
     if trace.verdict == .accept { return nil }
     return Judged(
-      verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule of \(other.kind)",
+      verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule in \(other.kind)",
       standing: .unjudged)
   }
 
-  /// The interface of the host on which the address's own stands beside it (macvlan, ipvlan), where this side comes by it.
+  /// The host's parent interface of the macvlan or ipvlan with this address; nil unless it belongs to this side.
   private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Ingress)
     -> InterfaceName?
   {
@@ -202,7 +203,7 @@ final class ReachJudge {
     return link
   }
 
-  // MARK: What both have in common
+  // MARK: Common to both
 
   private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
     Shape(
@@ -211,8 +212,8 @@ final class ReachJudge {
       namespace: namespace)
   }
 
-  /// The reaches of a socket from all sides, remembered where they are those of every port of its class. `arrive` says what
-  /// becomes of packets that nothing stops on the host.
+  /// The reaches of a socket from all sides. They are cached if they apply to every port of its class. `arrive` gives
+  /// the verdict for packets that the host's rules accept.
   private func reaches(
     _ listener: Listener, in place: NamespaceSnapshot,
     _ arrive: (PacketOutcome, PacketOutcomes.Question, Ingress) -> Judged
@@ -220,7 +221,7 @@ final class ReachJudge {
     if listener.isLoopbackOnly { return [] }
     let shape = shape(listener, place.identity)
     if let reaches = known[shape] { return reaches }
-    hangsOnPort = false
+    dependsOnPort = false
     let other = place.kind == .host ? nil : place
     let found = approaches.flatMap { approach in
       side(approach, listener, of: other) { question in
@@ -230,11 +231,11 @@ final class ReachJudge {
           ? arrive(outcome, question, approach) : self.judged(outcome, approach)
       }
     }
-    if !hangsOnPort { known[shape] = found }
+    if !dependsOnPort { known[shape] = found }
     return found
   }
 
-  /// The reaches of one side: for each sender the most that any of its ways lets through.
+  /// The reaches of one side: for each sender the most permissive verdict of all its addresses and interfaces.
   private func side(
     _ approach: Ingress, _ listener: Listener, of other: NamespaceSnapshot? = nil,
     _ judge: (PacketOutcomes.Question) -> Judged
@@ -267,7 +268,7 @@ final class ReachJudge {
       } else {
         senders.append([source.name])
       }
-      // What the last of them met is what is said of all.
+      // The reason of the last sender is reported for all.
       let reach = Exposure.Reach(
         zone: approach.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
         standing: most.standing)
@@ -280,7 +281,7 @@ final class ReachJudge {
     }
   }
 
-  /// The addresses by which the socket can be called: its own, or those of its namespace.
+  /// The addresses at which the socket can be reached: its own, or those of its namespace.
   private func destinations(
     of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface,
     of other: NamespaceSnapshot?
@@ -289,7 +290,7 @@ final class ReachJudge {
     return (other ?? host.survey.host).snapshot.callableAddresses(family, on: other == nil ? interface : nil)
   }
 
-  /// The other namespace of the host that has an address.
+  /// The other namespace of the host that has an address; nil if none has it.
   func namespace(with address: IPAddress) -> NamespaceSnapshot? {
     host.survey.others.first { $0.snapshot.interface(owning: address) != nil }
   }
@@ -311,7 +312,7 @@ final class ReachJudge {
 }
 
 extension Listener {
-  /// Whether it takes what comes for this address and port.
+  /// Whether it receives packets for this address and port.
   func answers(_ address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Bool {
     self.port == port && self.protocol == transport && serves(address.family)
       && (isWildcard || self.address == address)
@@ -319,12 +320,12 @@ extension Listener {
 }
 
 extension HostSnapshot {
-  /// A socket on every address is called at so many of them, and of bridges at so many: a host with a hundred bridges has a
-  /// hundred addresses that hardly a rule tells apart.
+  /// Limits for a socket on every address: the number of addresses that are evaluated, and the number of bridges
+  /// among them. A host with a hundred bridges has a hundred addresses that rules rarely distinguish.
   static let (mostAddresses, mostBridges) = (16, 4)
 
-  /// The addresses of a family at which the host can be called from elsewhere: those of one interface first, then those of
-  /// interfaces that are no bridges, then a few of bridges, where the caller does not come by one itself.
+  /// The addresses of a family at which other hosts can reach this host: those of `interface` first, then those of
+  /// interfaces that are not bridges, then a few of bridges, unless `interface` is itself a bridge.
   func callableAddresses(_ family: AddressFamily, on interface: NetworkInterface?) -> [IPAddress] {
     let others = interfaces.filter { !$0.isLoopback && $0.name != interface?.name }
     let bridges =

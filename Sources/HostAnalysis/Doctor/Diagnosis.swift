@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What all checks gave, the worst first.
+/// The results of all doctor checks, the most severe findings first.
 public struct Diagnosis: Sendable {
-  /// The findings, by severity, then by check. A tunnel that ends in a container comes before all else: whatever else is
-  /// found of it is found in the wrong place.
+  /// The findings, by severity, then by check. A tunnel that ends in a container is first: all other findings about
+  /// that tunnel follow from it.
   public let findings: [DoctorFinding]
-  /// The checks that looked and found nothing, with what they looked at.
+  /// The checks that were made completely and found nothing.
   public let passed: [CheckResult]
-  /// The checks that could not be made, or not wholly, each with one reason; a check may have several.
+  /// The checks that could not be made, or not completely, each with one reason; a check may occur several times.
   public let notMade: [(check: DoctorCheck, why: String)]
 
-  /// Makes every check.
+  /// Runs every check.
   public init(_ subject: DoctorSubject, walks: DoctorWalks) {
     self.init(
       results: [
@@ -44,7 +44,7 @@ public struct Diagnosis: Sendable {
     notMade = results.flatMap { result in result.gaps.map { (result.check, $0) } }
   }
 
-  /// How many findings are of this severity.
+  /// The number of findings of this severity.
   public func count(_ severity: FindingSeverity) -> Int { findings.count { $0.severity == severity } }
 
   /// Whether there is an error or a warning.

@@ -1,67 +1,67 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What is looked for, in the order in which findings of one severity are told.
+/// The checks of the doctor, in the order in which findings of one severity are printed.
 public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
-  /// The tunnel ends in a container on this host, and not on the host.
+  /// The tunnel ends in a container on this host, not on the host itself.
   case tunnelInContainer = "tunnel-in-container"
-  /// The interface of a tunnel is not there, or is none of WireGuard.
+  /// The interface of a tunnel does not exist, or is not a WireGuard interface.
   case tunnelMissing = "tunnel-missing"
-  /// It is there and not up.
+  /// The interface is not up.
   case tunnelDown = "tunnel-down"
-  /// It lacks an address.
+  /// The interface lacks an address.
   case tunnelWithoutAddress = "tunnel-without-address"
-  /// WireGuard's UDP port is another, is not bound, or is closed by a firewall.
+  /// WireGuard's UDP port differs from the policy's, is not bound, or is closed by a firewall.
   case listenPort = "listen-port"
   /// A peer does not answer.
   case handshake = "handshake"
-  /// What is to go to a peer is also a network of this host's own.
+  /// A prefix of a peer is also a network of this host.
   case allowedIPsOverlap = "allowed-ips-overlap"
-  /// What a peer may speak for is not what the policy says.
+  /// A peer's AllowedIPs or key do not match the policy.
   case allowedIPsPolicy = "allowed-ips-policy"
-  /// What is to go through the tunnel goes another way.
+  /// Packets for the tunnel are routed to another interface.
   case route
-  /// Packets of the tunnel do not fit the way to its other end.
+  /// Packets of the tunnel are larger than the path to its endpoint carries.
   case mtu
-  /// The kernel throws away what comes by a way that answers would not take.
+  /// The reverse-path filter drops packets whose replies are routed to another interface.
   case reversePathFilter = "rp-filter"
-  /// The same, for a tunnel that takes the whole traffic by a mark.
+  /// The same, for a tunnel that routes all traffic by a mark.
   case sourceValidMark = "src-valid-mark"
-  /// Packets are not passed on from one interface to another.
+  /// The kernel does not forward packets between interfaces.
   case forwarding = "ip-forward"
-  /// A Swarm talks past the tunnel.
+  /// A Docker Swarm communicates outside the tunnel.
   case swarmAddress = "swarm-address"
   /// Another table drops what the policy grants.
   case otherFirewall = "other-firewall"
-  /// A socket is bound to an address that is not there, or may not be at boot.
+  /// A socket is bound to an address that does not exist, or may not exist at boot.
   case boundAddress = "bound-address"
-  /// This host has a public address that its `endpoint` lacks: what is sent to it is not refused in the clear.
+  /// This host has a public address that its `endpoint` lacks: `encrypt` does not refuse packets to it in the clear.
   case endpointLeftOut = "endpoint-left-out"
-  /// An interface stands in a network that the policy places elsewhere: the rules drop its packets.
+  /// An interface is in a network that the policy places elsewhere: the rules drop its packets.
   case misplacedAddress = "misplaced-address"
-  /// A bridge of the zone `containers` has other ports than guests'.
+  /// A bridge of the zone `containers` has ports that are not guests' ports.
   case sharedBridge = "shared-bridge"
-  /// Other links are told who has a tunnel's address.
+  /// ARP requests for a tunnel's address are answered on other links.
   case arpForTunnel = "arp-for-tunnel"
-  /// The host speaks IPv6 and the tunnel does not.
+  /// The host has IPv6, and the tunnel does not.
   case ipv6LeftOut = "ipv6-left-out"
-  /// WireGuard runs as a process.
+  /// WireGuard runs in userspace, as a process.
   case userspace
 }
 
-/// Something that makes a tunnel look fine and not work, and what to do about it.
+/// A fault of a tunnel's configuration that is hard to see, and its fix.
 public struct DoctorFinding: Sendable, Hashable {
   /// The check that found it.
   public let check: DoctorCheck
-  /// How bad it is.
+  /// Its severity.
   public let severity: FindingSeverity
-  /// What the check looked at.
+  /// What the check examined.
   public let lookedAt: String
   /// What it found, as a sentence without a full stop.
   public let found: String
   /// What to do, as one sentence without a full stop.
   public let fix: String
 
-  /// A finding of these parts.
+  /// Creates a finding from its parts.
   public init(
     _ check: DoctorCheck, _ severity: FindingSeverity, lookedAt: String, found: String, fix: String
   ) {
@@ -73,40 +73,40 @@ public struct DoctorFinding: Sendable, Hashable {
   }
 }
 
-/// What one check gave.
+/// The result of one check.
 public struct CheckResult: Sendable, Hashable {
   /// The check.
   public let check: DoctorCheck
-  /// What it looked at, in a few words.
+  /// What it examined, in a few words.
   public let lookedAt: String
-  /// What it found.
+  /// Its findings.
   public private(set) var findings: [DoctorFinding] = []
-  /// What it could not look at, and why: sentences without a full stop. A check with gaps is never passed.
+  /// What it could not examine, and why: sentences without a full stop. A check with gaps has never passed.
   public private(set) var gaps: [String] = []
-  /// The same again, to be looked up: each of thousands of peers may have a finding.
+  /// The same findings and gaps as sets, for fast lookup: each of thousands of peers may have a finding.
   private var found: Set<DoctorFinding> = []
   private var missed: Set<String> = []
 
-  /// A check that has found nothing yet.
+  /// Creates a result without findings and gaps.
   init(_ check: DoctorCheck, lookedAt: String) {
     self.check = check
     self.lookedAt = lookedAt
   }
 
-  /// A check that could not be made.
+  /// The result of a check that could not be made.
   static func notMade(_ check: DoctorCheck, _ why: String) -> CheckResult {
     var result = CheckResult(check, lookedAt: "")
     result.miss(why)
     return result
   }
 
-  /// Adds a finding, once.
+  /// Adds a finding, unless it is already there.
   mutating func find(_ severity: FindingSeverity, _ found: String, fix: String) {
     let finding = DoctorFinding(check, severity, lookedAt: lookedAt, found: found, fix: fix)
     if self.found.insert(finding).inserted { findings.append(finding) }
   }
 
-  /// Adds what could not be looked at, once.
+  /// Adds a gap, unless it is already there.
   mutating func miss(_ why: String) {
     if missed.insert(why).inserted { gaps.append(why) }
   }

@@ -4,7 +4,7 @@ public import NetworkModel
 internal import PolicyLanguage
 
 extension DoctorSubject {
-  /// The ways that the kernel has to be asked for before the checks can judge.
+  /// The routes that must be read from the kernel before the checks can run.
   public var routeQuestions: Set<RouteAsk> {
     var asks = Set(Self.anyone.map { RouteAsk($0) })
     for tunnel in tunnels {
@@ -22,8 +22,8 @@ extension DoctorSubject {
     return asks
   }
 
-  /// What is to be reached through a tunnel by the policy's word: the other machines' addresses, and what lies behind
-  /// those with whom traffic is to be encrypted.
+  /// What the policy reaches through a tunnel: the other machines' addresses, and the subnets of those machines with
+  /// which traffic must be encrypted.
   func insideTargets(of tunnel: DoctorTunnel) -> [(address: IPAddress, what: String)] {
     guard let role, tunnel.policy != nil else { return [] }
     let encrypted = Set(
@@ -43,7 +43,7 @@ extension DoctorSubject {
     return targets.map { (address: $0.0, what: $0.1) }
   }
 
-  /// The listening sockets that are bound to one address which no interface has.
+  /// The listening sockets that are bound to an address that no interface has.
   var oddlyBound: [Listener] {
     facts.host.listeners.filter { listener in
       !listener.isWildcard && !listener.address.isLoopback && !listener.address.isMulticast

@@ -3,30 +3,31 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// Whether the peers' AllowedIPs are what they should be.
+/// Checks of the peers' AllowedIPs.
 extension DoctorSubject {
-  /// A network of this host's own that a tunnel could take away, or be taken from.
+  /// A network of this host that may overlap with a prefix of a tunnel.
   private struct OwnNetwork: Hashable {
     let prefix: Prefix
-    /// What it is, as in `docker0's 172.17.0.0/16`.
+    /// What it is, as in `the network of the bridge docker0`.
     let what: String
-    /// The interface that carries it; nil for one that Docker alone knows.
+    /// The interface that has it; nil for a network that only Docker knows.
     let interface: InterfaceName?
   }
 
-  /// No prefix of a tunnel is also one of this host's own networks. The default routes are none: a full tunnel is meant.
+  /// Checks that no prefix of a tunnel overlaps with a network of this host. Default routes (full tunnels) are no
+  /// overlap.
   func allowedIPsOverlap() -> CheckResult {
     guard !tunnels.isEmpty else { return .notMade(.allowedIPsOverlap, Self.noTunnel) }
     let own = ownNetworks
     var result = CheckResult(
       .allowedIPsOverlap,
-      lookedAt: "the prefixes of \(names) and \(counted(own.count, "network")) of this host's own")
-    var told: Set<[String]> = []
+      lookedAt: "the prefixes of \(names) and \(counted(own.count, "network")) of this host")
+    var seen: Set<[String]> = []
     for tunnel in tunnels {
       if tunnel.device == nil, tunnel.interface != nil { result.miss(tunnel.whyUnread) }
       for (prefix, whose) in prefixes(of: tunnel) where !prefix.isEverything {
         for network in own where network.interface != tunnel.name && network.prefix.overlaps(prefix) {
-          guard told.insert([prefix.description, network.what, network.prefix.description]).inserted else {
+          guard seen.insert([prefix.description, network.what, network.prefix.description]).inserted else {
             continue
           }
           let (found, fix) = Self.overlap(prefix, whose, network)
@@ -39,23 +40,25 @@ extension DoctorSubject {
   }
 
   private static func overlap(_ prefix: Prefix, _ whose: String, _ network: OwnNetwork) -> (String, String) {
-    let change = "renumber one of the two, or leave the part that is not meant out of AllowedIPs"
+    let change = "renumber one of the two networks, or remove the part that is not intended from AllowedIPs"
     if prefix == network.prefix {
-      return ("\(prefix) is \(whose) and \(network.what) too: only one of them is reached", change)
+      return ("\(prefix) is \(whose) and also \(network.what): only one of them is reached", change)
     }
     if prefix.contains(network.prefix) {
       return (
-        "\(prefix), \(whose), has \(network.prefix) in it, which is \(network.what): that part is never reached through the tunnel",
+        "\(prefix), \(whose), contains \(network.prefix), which is \(network.what): that part is not "
+          + "reached through the tunnel",
         change
       )
     }
     return (
-      "\(prefix), \(whose), lies inside \(network.prefix), which is \(network.what): that part of it goes into the tunnel",
+      "\(prefix), \(whose), is inside \(network.prefix), which is \(network.what): packets to that part go "
+        + "into the tunnel",
       change
     )
   }
 
-  /// The same prefix in the AllowedIPs of two tunnels: only one of the routes counts.
+  /// Adds prefixes that are in the AllowedIPs of two tunnels: only one of the two routes is used.
   private func addSharedPrefixes(_ result: inout CheckResult) {
     var owner: [Prefix: InterfaceName] = [:]
     for tunnel in tunnels {
@@ -63,8 +66,9 @@ extension DoctorSubject {
         if let other = owner[prefix], other != tunnel.name {
           result.find(
             .warning,
-            "\(prefix) is in the AllowedIPs of \(other) and of \(tunnel.name): only one of them gets its packets",
-            fix: "leave it out of one of them")
+            "\(prefix) is in the AllowedIPs of \(other) and of \(tunnel.name): only one of them gets its "
+              + "packets",
+            fix: "remove it from one of them")
         } else {
           owner[prefix] = tunnel.name
         }
@@ -72,25 +76,25 @@ extension DoctorSubject {
     }
   }
 
-  /// A tunnel's prefixes, and whose they are.
+  /// A tunnel's prefixes, each with its owner in words.
   private func prefixes(of tunnel: DoctorTunnel) -> [(Prefix, String)] {
     let inside =
       tunnel.policy?.prefixes ?? tunnel.interface?.addresses.filter { !$0.address.isLinkLocal }.map(\.network)
       ?? []
     let peers = tunnel.device?.peers ?? []
-    return inside.map { ($0, "\(tunnel.name)'s own") }
+    return inside.map { ($0, "a prefix of \(tunnel.name)") }
       + peers.flatMap { peer -> [(Prefix, String)] in
-        let whose = "\(name(of: peer, in: tunnel))'s in \(tunnel.name)"
+        let whose = "an AllowedIP of \(name(of: peer, in: tunnel)) in \(tunnel.name)"
         return peer.allowedIPs.filter { !inside.contains($0) }.map { ($0, whose) }
       }
   }
 
-  /// The networks of the interfaces, of other tunnels too, and those that Docker alone knows.
+  /// The networks of the interfaces, including other tunnels, and those that only Docker knows.
   private var ownNetworks: [OwnNetwork] {
     var networks: [OwnNetwork] = []
     for interface in facts.host.interfaces where !interface.isLoopback && interface.state == .up {
       for address in interface.addresses where !address.address.isLinkLocal && address.network.length > 1 {
-        // A lone address is no network; a tunnel's is the other tunnel's business.
+        // A single host address is not a network.
         if address.prefixLength == address.address.family.bitWidth { continue }
         let kind = interface.kind == "bridge" ? "the network of the bridge" : "the network of"
         networks.append(
@@ -106,14 +110,14 @@ extension DoctorSubject {
     return networks
   }
 
-  // MARK: The policy's word
+  // MARK: Comparison with the policy
 
-  /// Every peer may speak for what the policy gives its machine, and for nothing else.
+  /// Checks that every peer's AllowedIPs are what the policy gives its machine, and no more.
   func allowedIPsPolicy() -> CheckResult {
     guard role != nil else { return .notMade(.allowedIPsPolicy, Self.noPolicy) }
     let planned = tunnels.filter { $0.policy != nil }
     guard !planned.isEmpty else {
-      return .notMade(.allowedIPsPolicy, "the policy gives this machine no address in a tunnel")
+      return .notMade(.allowedIPsPolicy, "the policy gives this machine no tunnel address")
     }
     let names = planned.map(\.name.description).joined(separator: ", ")
     var result = CheckResult(.allowedIPsPolicy, lookedAt: "the peers of \(names) and the policy's machines")
@@ -134,16 +138,17 @@ extension DoctorSubject {
     guard let machine = machine(of: peer, in: tunnel) else {
       result.find(
         .warning,
-        "\(tunnel.name) has a peer that no machine of the policy is: \(key)"
+        "\(tunnel.name) has a peer that is not a machine of the policy: \(key)"
           + (peer.allowedIPs.isEmpty ? "" : " with \(enumerated(peer.allowedIPs.map(\.description)))"),
-        fix: "add it to the policy's machines, or take it out: wg set \(tunnel.name) peer \(key) remove")
+        fix: "add it to the policy's machines, or remove it: wg set \(tunnel.name) peer \(key) remove")
       return
     }
     if let known = machine.key, known != key {
       result.find(
         .error,
-        "the peer of \(tunnel.name) with \(machine.name)'s addresses has another key than the policy: \(key)",
-        fix: "put the right key in the policy, or in WireGuard's configuration")
+        "the peer of \(tunnel.name) with \(machine.name)'s addresses has a key that differs from the "
+          + "policy's: \(key)",
+        fix: "correct the key in the policy or in WireGuard's configuration")
     }
     var expected = machine.addresses(in: tunnel.name).map { Prefix($0) } + machine.subnets
     expected += machine.zones.flatMap(\.prefixes)
@@ -156,8 +161,9 @@ extension DoctorSubject {
     if !everything.isEmpty {
       result.find(
         .information,
-        "everything goes to \(machine.name) (\(enumerated(everything.map(\.description)))), which may speak for any address",
-        fix: "nothing, if \(machine.name) is to be this machine's way to the internet")
+        "all traffic is routed to \(machine.name) (\(enumerated(everything.map(\.description)))), and "
+          + "WireGuard accepts any source address from it",
+        fix: "nothing, if this machine is meant to reach the internet through \(machine.name)")
     }
     let beyond = wider.filter { !$0.isEverything }
     if !beyond.isEmpty {
@@ -165,10 +171,10 @@ extension DoctorSubject {
         .warning,
         "\(machine.name)'s AllowedIPs in \(tunnel.name) are wider than the policy's addresses and subnets: "
           + enumerated(beyond.map(\.description)),
-        fix: "take them out of WireGuard's configuration, or give \(machine.name) these subnets in the policy"
+        fix: "remove them from WireGuard's configuration, or give \(machine.name) these subnets in the policy"
       )
     }
-    // A relay has to know the way to what lies behind each.
+    // A hub must have a route to the subnets behind each machine.
     if planned.hub == role.machine.name {
       let missing = machine.subnets.filter { subnet in
         tunnel.carries(subnet.family) && !peer.allowedIPs.contains { $0.contains(subnet) }
@@ -176,13 +182,15 @@ extension DoctorSubject {
       if !missing.isEmpty {
         result.find(
           .warning,
-          "\(machine.name)'s AllowedIPs lack what the policy has behind it: \(enumerated(missing.map(\.description)))",
-          fix: "add it to the AllowedIPs of \(machine.name) here")
+          "\(machine.name)'s AllowedIPs lack subnets that it has in the policy: "
+            + "\(enumerated(missing.map(\.description)))",
+          fix: "add them to the AllowedIPs of \(machine.name) on this host")
       }
     }
   }
 
-  /// Machines of the policy whose addresses no peer has: WireGuard sends nothing to them, and takes nothing from them.
+  /// Adds machines of the policy whose addresses no peer has: WireGuard sends nothing to them, and accepts nothing
+  /// from them.
   private func addUnreached(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     guard let role else { return }
     let allowed = CoveredAddresses(device.peers.lazy.flatMap(\.allowedIPs))
@@ -196,7 +204,8 @@ extension DoctorSubject {
       let peer = via == nil || via == role.machine.name ? machine.name : via ?? machine.name
       result.find(
         .warning,
-        "no peer of \(tunnel.name) has \(machine.name)'s address in its AllowedIPs: \(enumerated(missing.map(\.description)))",
+        "no peer of \(tunnel.name) has \(machine.name)'s address in its AllowedIPs: "
+          + "\(enumerated(missing.map(\.description)))",
         fix: "add it to the AllowedIPs of the peer \(peer)")
     }
   }

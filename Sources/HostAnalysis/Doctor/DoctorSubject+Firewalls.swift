@@ -5,18 +5,18 @@ internal import PolicyLanguage
 internal import Ruleset
 internal import PacketWalk
 
-/// Whether what has to get in gets in, through everything that is loaded.
+/// Checks that packets that must be accepted pass every loaded table.
 extension DoctorSubject {
-  /// WireGuard listens on the port that the policy gives it, and packets reach it there.
+  /// Checks that WireGuard listens on the policy's port, and that packets reach it there.
   func listenPort(_ walks: Reading<[DoctorWalks.Listening]>) -> CheckResult {
     var result = CheckResult(
-      .listenPort, lookedAt: "WireGuard's UDP ports and the way to them through everything that is loaded")
+      .listenPort, lookedAt: "WireGuard's UDP ports, and every loaded table on the path to them")
     for (tunnel, device) in devices(&result) where tunnel.interface?.state == .up {
       judge(tunnel, device, &result)
     }
     guard !tunnels.isEmpty else { return result }
     switch walks {
-    case .unknown(let why): result.miss("the way through the firewalls is not known: \(why)")
+    case .unknown(let why): result.miss("the firewall rules are not known: \(why)")
     case .known(let walks): judge(walks, &result)
     }
     return result
@@ -27,7 +27,7 @@ extension DoctorSubject {
       result.find(
         .error, "WireGuard of \(tunnel.name) listens on no port",
         fix:
-          "give it a private key and a ListenPort, and start it anew: systemctl restart wg-quick@\(tunnel.name)"
+          "give it a private key and a ListenPort, then restart it: systemctl restart wg-quick@\(tunnel.name)"
       )
       return
     }
@@ -35,16 +35,16 @@ extension DoctorSubject {
       let isDialled = role.map { $0.machine.endpoint != .roaming } ?? false
       result.find(
         isDialled ? .error : .warning,
-        "WireGuard of \(tunnel.name) listens on \(port)/udp, and the policy says \(planned)",
+        "WireGuard of \(tunnel.name) listens on \(port)/udp, but the policy says \(planned)",
         fix:
-          "wg set \(tunnel.name) listen-port \(planned), and ListenPort = \(planned) in its configuration; or change "
-          + "the policy's 'listen'")
+          "run wg set \(tunnel.name) listen-port \(planned) and set ListenPort = \(planned) in its "
+          + "configuration, or change the policy's 'listen'")
     }
     let isBound = facts.host.listeners.contains { $0.protocol == .udp && $0.port == port && $0.isWildcard }
     if !isBound {
       result.find(
-        .error, "no socket is bound to \(port)/udp, where WireGuard of \(tunnel.name) is to listen",
-        fix: "start it anew: systemctl restart wg-quick@\(tunnel.name)")
+        .error, "no socket is bound to \(port)/udp, where WireGuard of \(tunnel.name) should listen",
+        fix: "restart it: systemctl restart wg-quick@\(tunnel.name)")
     }
   }
 
@@ -53,7 +53,7 @@ extension DoctorSubject {
       let own = walks.filter { $0.tunnel == tunnel.name }
       if own.isEmpty {
         result.miss(
-          "nothing from outside could be asked about: \(tunnel.name) has no endpoint and no default route")
+          "no packet from outside could be evaluated: \(tunnel.name) has no endpoint and no default route")
       }
       var refused: [Decision: [String]] = [:]
       for walk in own {
@@ -68,11 +68,12 @@ extension DoctorSubject {
         let port = "\(tunnel.device?.listenPort ?? 0)/udp"
         if decision.verdict == .undetermined {
           result.miss(
-            "whether \(port) is reached by \(enumerated(senders)) hangs on \(decision.text) in \(decision.place)"
+            "whether \(enumerated(senders)) can reach \(port) depends on a rule wgfence cannot evaluate: "
+              + "\(decision.text) in \(decision.place)"
           )
           continue
         }
-        // Who only dials needs nobody to come in by himself.
+        // A machine that only opens connections itself needs no inbound packets.
         let isNeeded = tunnel.policy?.listen != nil
         result.find(
           isNeeded ? .error : isHeard ?? false ? .information : .warning,
@@ -82,7 +83,7 @@ extension DoctorSubject {
     }
   }
 
-  /// No other table refuses what the policy grants.
+  /// Checks that no other table refuses what the policy grants.
   func otherFirewall(_ walks: Reading<DoctorWalks.Granted>) -> CheckResult {
     switch walks {
     case .unknown(let why): return .notMade(.otherFirewall, why)
@@ -90,7 +91,7 @@ extension DoctorSubject {
       var result = CheckResult(
         .otherFirewall,
         lookedAt:
-          "\(counted(granted.packets.count, "packet")) that the policy grants, through everything that is loaded"
+          "\(counted(granted.packets.count, "packet")) that the policy grants, in every loaded table"
       )
       var refused: [Decision: [DoctorWalks.GrantedPacket]] = [:]
       var unroutable: [String: Int] = [:]
@@ -98,7 +99,7 @@ extension DoctorSubject {
         guard let decision = Decision(packet.trace) else { continue }
         switch decision.owner {
         case .foreign: refused[decision, default: []].append(packet)
-        // What the own table refuses although it is granted is drift, which plan tells.
+        // If the wgfence table refuses a granted packet, that is drift, which plan reports.
         case .own: continue
         case .host: unroutable[decision.text, default: 0] += 1
         }
@@ -109,9 +110,9 @@ extension DoctorSubject {
         if decision.verdict == .undetermined {
           result.find(
             .information,
-            "whether what the policy grants gets through hangs on \(decision.text) in \(decision.place), which the walk does "
-              + "not know: \(what) \(because)",
-            fix: "try it with a real packet, and look at that rule: \(decision.listing)")
+            "whether granted packets pass depends on a rule wgfence cannot evaluate: \(decision.text) in "
+              + "\(decision.place): \(what) \(because)",
+            fix: "test it with a real packet, and check that rule: \(decision.listing)")
         } else {
           result.find(
             .error, "\(decision.sentence) what the policy grants: \(what) \(because)",
@@ -119,7 +120,7 @@ extension DoctorSubject {
         }
       }
       for (why, count) in unroutable.sorted(by: { $0.key < $1.key }) {
-        result.miss("the host itself throws \(counted(count, "granted packet")) away: \(why)")
+        result.miss("the host's routing drops \(counted(count, "granted packet")): \(why)")
       }
       for gap in granted.gaps { result.miss(gap) }
       return result
@@ -132,12 +133,12 @@ extension DoctorSubject {
   }
 }
 
-/// Where it was decided about a packet that did not get through.
+/// Where a packet was refused.
 struct Decision: Hashable {
   enum Owner: Hashable {
     case own
     case foreign
-    /// The host's routing, and no table.
+    /// The host's routing, not a table.
     case host
   }
 
@@ -145,14 +146,14 @@ struct Decision: Hashable {
   let verdict: TraceVerdict
   /// Family, table, chain and rule.
   let place: String
-  /// The rule's text, or the expression on which it hangs; empty for a chain's policy.
+  /// The rule's text, or the expression that cannot be evaluated; empty for a chain's policy.
   package let text: String
   private let family: UInt8
   private let table: String
   private let chain: String
   private let handle: UInt64
 
-  /// The decision of a trace; nil where nothing befell the packet.
+  /// The decision of a trace; nil if no rule decided.
   init?(_ trace: Trace) {
     guard let step = trace.deciding else { return nil }
     owner =
@@ -172,7 +173,7 @@ struct Decision: Hashable {
     handle = step.handle
   }
 
-  /// `ip filter INPUT handle 12 drops (…)`.
+  /// The decision in words: `ip filter INPUT handle 12 drops (…)`.
   package var sentence: String {
     let verb = verdict == .reject ? "rejects" : "drops"
     if owner == .host { return "the host's routing drops it (\(text))" }
@@ -182,20 +183,20 @@ struct Decision: Hashable {
   /// The command that shows the chain.
   var listing: String { "nft -a list chain \(RuleText.family(family)) \(table) \(chain)" }
 
-  /// What to do about it. `port` is what is to be let in, where it is one.
+  /// The fix. `port` is the port that must be open, if it is WireGuard's.
   func fix(port: String?) -> String {
     switch owner {
-    case .host: return "see to the routes and to rp_filter: ip route get shows what the kernel does"
+    case .host: return "check the routes and rp_filter: ip route get shows what the kernel does"
     case .own:
-      return port.map { "grant it: the tunnel's 'listen' in the policy opens \($0); then wgfence apply" }
-        ?? "see wgfence plan"
+      return port.map { "set the tunnel's 'listen' in the policy, which opens \($0), then run wgfence apply" }
+        ?? "run wgfence plan"
     case .foreign:
       let name = "\(RuleText.family(family)) \(table)"
       if chain.hasPrefix("ufw") {
-        return "let it in with ufw too (ufw allow), or turn ufw off: the policy already says who gets in"
+        return "allow it in ufw too (ufw allow), or turn ufw off: the policy already controls access"
       }
-      let out = handle > 0 ? ", or take the rule out: nft delete rule \(name) \(chain) handle \(handle)" : ""
-      return "let it in there too, by a rule in \(chain) of table \(name) before that\(out)"
+      let out = handle > 0 ? ", or delete the rule: nft delete rule \(name) \(chain) handle \(handle)" : ""
+      return "accept it there too, with an earlier rule in \(chain) of table \(name)\(out)"
     }
   }
 }

@@ -3,9 +3,9 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// What is seen, or may be sent, outside the tunnel.
+/// Checks of traffic outside the tunnel.
 extension DoctorSubject {
-  /// Every public address of a machine of `encrypt` is in its `endpoint`.
+  /// Checks that `endpoint` of a machine in `encrypt` has all of its public addresses.
   func endpointLeftOut() -> CheckResult {
     guard let role else { return .notMade(.endpointLeftOut, "there is no policy to compare with") }
     var result = CheckResult(
@@ -17,14 +17,14 @@ extension DoctorSubject {
     where address.isPublic && !named.contains(address) && !inside.contains(where: { $0.contains(address) }) {
       result.find(
         .warning,
-        "this host has the public address \(address), which 'endpoint' of \(role.machine.name) does not name: 'encrypt' "
-          + "does not stop what others send to it in the clear",
-        fix: "add \(address) to 'endpoint' of \(role.machine.name), or take the address from the host")
+        "this host has the public address \(address), which is not in 'endpoint' of \(role.machine.name): "
+          + "'encrypt' does not stop other machines from sending to it in the clear",
+        fix: "add \(address) to 'endpoint' of \(role.machine.name), or remove the address from the host")
     }
     return result
   }
 
-  /// The networks of this host's interfaces are where the policy places them.
+  /// Checks that the networks of this host's interfaces are where the policy places them.
   func misplacedAddress() -> CheckResult {
     guard let role else { return .notMade(.misplacedAddress, "there is no policy to compare with") }
     var result = CheckResult(
@@ -36,7 +36,7 @@ extension DoctorSubject {
     return result
   }
 
-  /// The bridges of the zone `containers` have guests alone.
+  /// Checks that the bridges of the zone `containers` have only guests' ports.
   func sharedBridge() -> CheckResult {
     var result = CheckResult(
       .sharedBridge, lookedAt: "ports of the bridges that 'containers' names, and the default route")
@@ -51,15 +51,17 @@ extension DoctorSubject {
     where patterns.contains(where: { $0.matches(bridge) }) {
       result.find(
         .warning,
-        "the bridge \(bridge) \(reason.words), and the zone 'containers' names it: its packets are treated as internet",
+        "the bridge \(bridge) \(reason.words), but is in the zone 'containers': its packets are treated as "
+          + "internet",
         fix:
-          "give it a zone of its own, and list the other bridges in 'containers' of \(role?.machine.name ?? "the machine")"
+          "give it its own zone, and list the other bridges in 'containers' of "
+          + "\(role?.machine.name ?? "the machine")"
       )
     }
     return result
   }
 
-  /// Neighbours on other links are not told who has a tunnel's address.
+  /// Checks that the host does not answer ARP requests for a tunnel's address on other links.
   func arpForTunnel() -> CheckResult {
     guard !tunnels.isEmpty else { return .notMade(.arpForTunnel, Self.noTunnel) }
     var result = CheckResult(.arpForTunnel, lookedAt: NetworkSetting.arpIgnore.name)
@@ -69,16 +71,16 @@ extension DoctorSubject {
     }
     result.find(
       .information,
-      "this host answers ARP requests for \(first) on every link: neighbours learn that it has the tunnel's address. What they "
-        + "send to it is dropped",
-      fix: "sysctl -w \(NetworkSetting.arpIgnore.name)=1, and in /etc/sysctl.d for the next boot")
+      "this host answers ARP requests for \(first) on every link: neighbours learn that it has the tunnel's "
+        + "address, although their packets to it are dropped",
+      fix: "sysctl -w \(NetworkSetting.arpIgnore.name)=1, and set it in /etc/sysctl.d for the next boot")
     return result
   }
 }
 
 extension IPAddress {
-  /// Whether it may be reached from anywhere: no private (RFC 1918, RFC 6598, RFC 4193), link-local, loopback, multicast or
-  /// unspecified address.
+  /// Whether it is a public address: not private (RFC 1918, RFC 6598, RFC 4193), link-local, loopback, multicast or
+  /// unspecified.
   fileprivate var isPublic: Bool {
     if family == .ipv6 { return isGlobalIPv6 }
     let others = [

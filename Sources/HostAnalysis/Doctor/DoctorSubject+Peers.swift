@@ -3,77 +3,80 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// Whether the peers answer.
+/// Checks that the peers answer.
 extension DoctorSubject {
-  /// After so many seconds without a new handshake WireGuard takes a session for dead (`REJECT_AFTER_TIME`, section 6.1 of
-  /// the WireGuard paper).
+  /// Seconds after the last handshake until WireGuard ends a session (`REJECT_AFTER_TIME`, section 6.1 of the
+  /// WireGuard paper).
   static let handshakeLifetime: Int64 = 180
 
-  /// Every peer has been heard lately, or has had no reason to be.
+  /// Checks that every peer had a recent handshake, unless no packets were sent.
   func handshake() -> CheckResult {
     let count = tunnels.reduce(0) { $0 + ($1.device?.peers.count ?? 0) }
     var result = CheckResult(.handshake, lookedAt: "the last handshakes of \(counted(count, "peer"))")
     for (tunnel, device) in devices(&result) {
-      // A hub may have hundreds of laptops that are at home: they are told together.
+      // A hub may have hundreds of laptops that are offline: they are reported in one finding.
       var waiting: [String] = []
       var silent: [String] = []
       for peer in device.peers {
         let who = name(of: peer, in: tunnel)
         switch state(of: peer) {
-        case .well: break
+        case .healthy: break
         case .waiting: waiting.append(who)
         case .silent(let age): silent.append("\(who) for \(Self.duration(age))")
-        case .ill(let severity, let what):
+        case .faulty(let severity, let what):
           result.find(severity, "\(who) over \(tunnel.name) \(what)", fix: Self.fix(peer))
         }
       }
       if !waiting.isEmpty {
         result.find(
-          .information, "never heard over \(tunnel.name), and they have to begin: \(enumerated(waiting))",
+          .information,
+          "no handshake over \(tunnel.name) yet, and only the peer can start one: \(enumerated(waiting))",
           fix:
-            "give them an Endpoint here, or PersistentKeepalive = 25 on their side, if they are to be reached at any time"
+            "set their Endpoint here, or PersistentKeepalive = 25 on their side, if they must always be "
+            + "reachable"
         )
       }
       if !silent.isEmpty {
         result.find(
           .information,
-          "silent over \(tunnel.name), which without PersistentKeepalive may be all right: \(enumerated(silent))",
-          fix: "send something to them and look again, or set PersistentKeepalive = 25")
+          "no recent handshake over \(tunnel.name), which is normal for an idle peer without "
+            + "PersistentKeepalive: \(enumerated(silent))",
+          fix: "send a packet to them and run wgfence doctor again, or set PersistentKeepalive = 25")
       }
     }
     return result
   }
 
-  /// How a peer does.
+  /// The state of a peer.
   private enum PeerState {
-    case well
-    /// It has no endpoint and was never heard.
+    case healthy
+    /// It has no endpoint, and there was never a handshake.
     case waiting
-    /// Not heard for so many seconds, and nothing is known to have been sent to it.
+    /// No handshake for this number of seconds, and no packet is known to have been sent to it.
     case silent(Int64)
-    /// What it does, behind its name.
-    case ill(FindingSeverity, String)
+    /// The fault, as the rest of a sentence that begins with the peer's name.
+    case faulty(FindingSeverity, String)
   }
 
   private func state(of peer: WireGuardPeer) -> PeerState {
     guard let latest = peer.latestHandshake else {
-      // Without an endpoint nothing can be sent to it, whatever its keepalive.
+      // Without an endpoint nothing can be sent to it, even with a keepalive.
       guard let endpoint = peer.endpoint else { return .waiting }
       guard peer.persistentKeepalive > 0 || peer.sentBytes > 0 else {
-        return .ill(.warning, "has never been heard, and nothing was sent to it yet")
+        return .faulty(.warning, "has never completed a handshake, and no packet was sent to it yet")
       }
       let sent = counted(Int(clamping: peer.sentBytes), "byte")
-      return .ill(.error, "has never answered a handshake: \(sent) went to \(endpoint) in vain")
+      return .faulty(.error, "has never answered a handshake: \(sent) sent to \(endpoint)")
     }
     let age = facts.time - latest
-    guard age > Self.handshakeLifetime else { return .well }
-    let heard = "was last heard \(Self.duration(age)) ago"
+    guard age > Self.handshakeLifetime else { return .healthy }
+    let handshake = "had its last handshake \(Self.duration(age)) ago"
     if peer.persistentKeepalive > 0 {
-      return .ill(
-        .error, "\(heard), though a packet is sent to it every \(peer.persistentKeepalive) seconds")
+      return .faulty(
+        .error, "\(handshake), although a packet is sent to it every \(peer.persistentKeepalive) seconds")
     }
     if facts.wireGuard.sentMeanwhile.contains(peer.publicKey) {
-      return .ill(.error, "\(heard), though packets are being sent to it")
+      return .faulty(.error, "\(handshake), although packets are being sent to it")
     }
     return .silent(age)
   }
@@ -81,10 +84,11 @@ extension DoctorSubject {
   private static func fix(_ peer: WireGuardPeer) -> String {
     let place = peer.endpoint.map { "at \($0)" } ?? "on the other side"
     return
-      "see that WireGuard runs \(place), that UDP reaches it there, and that each side has the other's public key"
+      "check that WireGuard runs \(place), that UDP reaches it there, and that each side has the other's "
+      + "public key"
   }
 
-  /// Whether there are peers of whom only a second reading can tell whether anything is sent to them.
+  /// Whether there are peers for which only a second reading of the counters shows whether packets are sent to them.
   public var hasSilentPeers: Bool {
     facts.wireGuard.devices.flatMap(\.peers).contains { peer in
       peer.persistentKeepalive == 0
@@ -92,7 +96,7 @@ extension DoctorSubject {
     }
   }
 
-  /// A length of time in its largest unit.
+  /// A duration in its largest unit.
   static func duration(_ seconds: Int64) -> String {
     switch seconds {
     case ..<120: counted(Int(seconds), "second")

@@ -3,9 +3,9 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// Whether the kernel's settings let a tunnel's packets in and on.
+/// Checks that the kernel's settings accept and forward a tunnel's packets.
 extension DoctorSubject {
-  /// How strictly an interface holds a packet's source against the way back: the larger of its own setting and all's.
+  /// The effective `rp_filter` of an interface: the larger of its own value and that of `all`.
   private func reversePath(_ interface: InterfaceName, _ result: inout CheckResult) -> Int? {
     guard let all = setting(.reversePathFilter(nil), &result),
       let own = setting(.reversePathFilter(interface), &result)
@@ -13,40 +13,40 @@ extension DoctorSubject {
     return max(all, own)
   }
 
-  /// No interface is strict about sources whose answers leave by another.
+  /// Checks that no strict reverse-path filter drops sources whose replies leave through another interface.
   func reversePathFilter() -> CheckResult {
     var result = CheckResult(
-      .reversePathFilter, lookedAt: "rp_filter of \(names) and the routes back to what comes by them")
+      .reversePathFilter, lookedAt: "rp_filter of \(names), and the routes back to their sources")
     for (tunnel, device) in devices(&result) where tunnel.interface?.state == .up {
       guard let strictness = reversePath(tunnel.name, &result), strictness == 1 else { continue }
       let prefixes = Set(device.peers.flatMap(\.allowedIPs)).filter { $0.family == .ipv4 }.sorted()
-      var astray: [String] = []
+      var misrouted: [String] = []
       for prefix in prefixes {
         let someone = prefix.isEverything ? Self.anyone.first { $0.family == .ipv4 } : prefix.someone
         guard let someone else { continue }
         switch way(someone) {
         case .leaves(tunnel.name, _), .local: break
-        case .leaves, .nowhere: astray.append(prefix.description)
+        case .leaves, .nowhere: misrouted.append(prefix.description)
         case .unknown(let why): result.miss(why)
         }
       }
-      if astray.isEmpty { continue }
+      if misrouted.isEmpty { continue }
       result.find(
         .error,
-        "\(tunnel.name) is strict about sources (rp_filter 1), and answers to \(enumerated(astray)) leave by another way: "
-          + "what comes from there is thrown away",
+        "\(tunnel.name) has a strict reverse-path filter (rp_filter 1), and replies to "
+          + "\(enumerated(misrouted)) are not routed through it: packets from there are dropped",
         fix: loosen(tunnel.name))
     }
     return result
   }
 
-  /// What makes an interface loose; all's setting counts too, where it is the strict one.
+  /// The fix that makes an interface's reverse-path filter loose (2), also if the strict value is that of `all`.
   private func loosen(_ interface: InterfaceName) -> String {
-    "sysctl -w \(NetworkSetting.reversePathFilter(interface).name)=2, and in /etc/sysctl.d for the next boot, "
-      + "or route the answers back by \(interface)"
+    "sysctl -w \(NetworkSetting.reversePathFilter(interface).name)=2, and set it in /etc/sysctl.d for the next "
+      + "boot, or route the replies through \(interface)"
   }
 
-  /// A tunnel that takes everything by a mark gets its own packets past a strict check of sources.
+  /// Checks that a tunnel that routes by a mark receives its own packets in spite of a strict reverse-path filter.
   func sourceValidMark() -> CheckResult {
     var result = CheckResult(
       .sourceValidMark,
@@ -70,33 +70,36 @@ extension DoctorSubject {
         guard strictness == 1, marked == 0 else { continue }
         result.find(
           .error,
-          "\(outer) is strict about sources (rp_filter 1), and without the mark of \(tunnel.name) the way to \(endpoint) is "
-            + "another: what that peer sends is thrown away",
+          "\(outer) has a strict reverse-path filter (rp_filter 1), and without the mark of \(tunnel.name) "
+            + "the route to \(endpoint) is another: packets from that peer are dropped",
           fix:
-            "sysctl -w \(NetworkSetting.reversePathFilter(outer).name)=2 and keep it in /etc/sysctl.d, or let wg-quick make the "
-            + "routes: it sets \(NetworkSetting.sourceValidMark.name)=1 and marks what comes back")
+            "sysctl -w \(NetworkSetting.reversePathFilter(outer).name)=2, and set it in /etc/sysctl.d, or let "
+            + "wg-quick create the routes: it sets \(NetworkSetting.sourceValidMark.name)=1 and marks the replies"
+        )
       }
     }
     return result
   }
 
-  /// Packets are passed on where the policy or the containers need it.
+  /// Checks that forwarding is on if the policy or containers need it.
   func forwarding() -> CheckResult {
-    var result = CheckResult(.forwarding, lookedAt: "forwarding, and what has to be passed on here")
+    var result = CheckResult(.forwarding, lookedAt: "forwarding, and what needs it on this host")
     for family in AddressFamily.allCases {
       let needs = forwardingNeeds(family)
       guard let first = needs.first else { continue }
       guard let value = setting(.forwarding(family), &result), value == 0 else { continue }
       result.find(
         first.severity,
-        "\(family == .ipv4 ? "IPv4" : "IPv6") is not passed on from one interface to another, and has to be: "
+        "\(family == .ipv4 ? "IPv4" : "IPv6") forwarding is off, but is needed: "
           + enumerated(needs.map(\.why)),
-        fix: "sysctl -w \(NetworkSetting.forwarding(family).name)=1, and in /etc/sysctl.d for the next boot")
+        fix:
+          "sysctl -w \(NetworkSetting.forwarding(family).name)=1, and set it in /etc/sysctl.d for the next "
+          + "boot")
     }
     return result
   }
 
-  /// What needs forwarding of a family, the worst first.
+  /// What needs forwarding of an address family, the most severe first.
   private func forwardingNeeds(_ family: AddressFamily) -> [(severity: FindingSeverity, why: String)] {
     var needs: [(severity: FindingSeverity, why: String)] = []
     if let role {
@@ -122,7 +125,8 @@ extension DoctorSubject {
     return needs
   }
 
-  /// Whether containers are behind an interface: by the machine's zone, else by Docker's names.
+  /// Whether containers are behind an interface: by the machine's zone `containers`, else by Docker's interface
+  /// names.
   private static func isContainers(_ name: InterfaceName, _ machine: Machine?) -> Bool {
     if let zone = machine?.zone(named: Zone.containers) {
       return zone.interfaces.contains { $0.matches(name) }

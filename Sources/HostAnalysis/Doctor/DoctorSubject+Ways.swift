@@ -3,18 +3,18 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// Whether packets take the way that they should, and fit it.
+/// Checks of routes and packet sizes.
 extension DoctorSubject {
-  /// What is to be reached through a tunnel is routed into it, and the tunnel's own packets are not.
+  /// Checks that packets for a tunnel are routed into it, and that the tunnel's own packets are not.
   func route() -> CheckResult {
     guard !tunnels.isEmpty else { return .notMade(.route, Self.noTunnel) }
-    var result = CheckResult(.route, lookedAt: "the kernel's routes to what lies behind \(names)")
+    var result = CheckResult(.route, lookedAt: "the kernel's routes to the networks behind \(names)")
     for tunnel in tunnels {
       guard let interface = tunnel.interface else {
-        result.miss("\(tunnel.name) is not there")
+        result.miss("the interface \(tunnel.name) does not exist")
         continue
       }
-      // Without its addresses, or down, it has no routes, and that is told already.
+      // An interface that is down has no routes; another check reports that.
       guard interface.state == .up else {
         result.miss("\(tunnel.name) is down")
         continue
@@ -41,31 +41,33 @@ extension DoctorSubject {
     return result
   }
 
-  /// Targets that leave by another way than the tunnel, by that way.
+  /// Adds targets that are not routed into the tunnel, grouped by where they are routed.
   private func judge(
     _ targets: [(address: IPAddress, what: String)], _ severity: FindingSeverity, _ tunnel: DoctorTunnel,
     _ result: inout CheckResult
   ) {
-    var astray: [String: [(address: IPAddress, what: String)]] = [:]
+    var misrouted: [String: [(address: IPAddress, what: String)]] = [:]
     for target in targets {
       switch way(target.address) {
       case .leaves(tunnel.name, _): break
-      case .leaves(let other, _): astray["by \(other)", default: []].append(target)
-      case .local: astray["to this host itself", default: []].append(target)
-      case .nowhere: astray["nowhere", default: []].append(target)
+      case .leaves(let other, _): misrouted["through \(other)", default: []].append(target)
+      case .local: misrouted["to this host itself", default: []].append(target)
+      case .nowhere: misrouted["nowhere (no route)", default: []].append(target)
       case .unknown(let why): result.miss(why)
       }
     }
-    for (way, strays) in astray.sorted(by: { $0.key < $1.key }) {
-      let example = strays.first?.address.description ?? ""
+    for (route, targets) in misrouted.sorted(by: { $0.key < $1.key }) {
+      let example = targets.first?.address.description ?? ""
       result.find(
-        severity, "what is to go through \(tunnel.name) goes \(way): \(enumerated(strays.map(\.what)))",
-        fix: "put it into the peer's AllowedIPs and restart wg-quick@\(tunnel.name), which makes the routes; "
-          + "ip route get \(example) shows the route that is in the way")
+        severity,
+        "packets for \(tunnel.name) are routed \(route): \(enumerated(targets.map(\.what)))",
+        fix:
+          "add them to the peer's AllowedIPs and restart wg-quick@\(tunnel.name), which creates the routes; "
+          + "ip route get \(example) shows the present route")
     }
   }
 
-  /// Where a peer has everything in its AllowedIPs, everything is routed to it.
+  /// Adds a finding if a peer has a default route in its AllowedIPs, but the host's default route is elsewhere.
   private func judgeWhole(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     for family in AddressFamily.allCases where isWhole(device, family) && tunnel.carries(family) {
       guard let anyone = Self.anyone.first(where: { $0.family == family }) else { continue }
@@ -74,40 +76,43 @@ extension DoctorSubject {
       case .leaves(let other, _):
         result.find(
           .warning,
-          "a peer of \(tunnel.name) is to get everything (\(family == .ipv4 ? "0.0.0.0/0" : "::/0")), and the default route is by \(other)",
-          fix: "let wg-quick make the routes (no Table = off), or narrow AllowedIPs to what is to go there")
+          "the AllowedIPs of a peer of \(tunnel.name) cover \(family == .ipv4 ? "0.0.0.0/0" : "::/0"), but "
+            + "the default route is through \(other)",
+          fix: "let wg-quick create the routes (no Table = off), or narrow AllowedIPs to what you need")
       case .local, .nowhere:
         result.find(
           .warning,
-          "a peer of \(tunnel.name) is to get everything, and there is no default route of that family",
-          fix: "let wg-quick make the routes (no Table = off), or narrow AllowedIPs to what is to go there")
+          "the AllowedIPs of a peer of \(tunnel.name) cover \(family == .ipv4 ? "0.0.0.0/0" : "::/0"), but "
+            + "the host has no default route of that family",
+          fix: "let wg-quick create the routes (no Table = off), or narrow AllowedIPs to what you need")
       case .unknown(let why): result.miss(why)
       }
     }
   }
 
-  /// The tunnel's own packets do not go into the tunnel.
+  /// Adds a finding if the tunnel's own packets are routed into the tunnel, or have no route.
   private func judgeOuter(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     for endpoint in Set(device.peers.compactMap(\.endpoint?.address)).sorted() {
       switch way(endpoint, mark: device.firewallMark) {
       case .leaves(tunnel.name, _):
         result.find(
-          .error, "\(tunnel.name)'s own packets to \(endpoint) go into \(tunnel.name): it swallows itself",
+          .error,
+          "\(tunnel.name)'s own packets to \(endpoint) are routed into \(tunnel.name): a routing loop",
           fix: device.firewallMark == 0
-            ? "set FwMark in its configuration and route by it, as wg-quick does, or route \(endpoint) past the tunnel"
-            : "route packets with the mark \(device.firewallMark) past the tunnel: ip rule add not fwmark "
+            ? "set FwMark in its configuration and route by it, as wg-quick does, or route \(endpoint) elsewhere"
+            : "route packets with the mark \(device.firewallMark) outside the tunnel: ip rule add not fwmark "
               + "\(device.firewallMark) table \(device.firewallMark)")
       case .nowhere:
         result.find(
           .error, "there is no route to \(endpoint), the endpoint of a peer of \(tunnel.name)",
-          fix: "see to this host's default route")
+          fix: "check this host's default route")
       case .leaves, .local: break
       case .unknown(let why): result.miss(why)
       }
     }
   }
 
-  /// Whether some peer of a device is to get a whole family: by `/0`, or by two halves.
+  /// Whether a peer of a device has a whole address family in its AllowedIPs: as `/0`, or as two halves.
   func isWhole(_ device: WireGuardDevice, _ family: AddressFamily) -> Bool {
     device.peers.contains { peer in
       let wide = peer.allowedIPs.filter { $0.family == family && $0.isEverything }
@@ -115,14 +120,14 @@ extension DoctorSubject {
     }
   }
 
-  /// WireGuard's packets, with what it puts around them, fit the way to each endpoint.
+  /// Checks that WireGuard's packets, including its overhead, fit into the MTU on the path to each endpoint.
   func mtu() -> CheckResult {
     let present = tunnels.filter { $0.interface != nil }
-    guard !present.isEmpty else { return .notMade(.mtu, "there is no tunnel here to look at") }
+    guard !present.isEmpty else { return .notMade(.mtu, "this host has no tunnel interface") }
     var result = CheckResult(
       .mtu,
-      lookedAt: present.map { "\($0.name) of \($0.interface?.mtu ?? 0) bytes" }.joined(separator: ", ")
-        + " and the ways to their endpoints")
+      lookedAt: present.map { "MTU \($0.interface?.mtu ?? 0) of \($0.name)" }.joined(separator: ", ")
+        + ", and the paths to their endpoints")
     for tunnel in present {
       guard let interface = tunnel.interface, let device = tunnel.device else {
         result.miss(tunnel.whyUnread)
@@ -138,13 +143,15 @@ extension DoctorSubject {
           guard interface.mtu > room || interface.mtu + overhead > room else { continue }
           let best = room > overhead ? room - overhead : 0
           let why =
-            known == room && link != room ? "the path to \(endpoint) takes \(room)" : "\(outer) takes \(room)"
+            known == room && link != room
+            ? "the path to \(endpoint) has MTU \(room)" : "\(outer) has MTU \(room)"
           result.find(
             .warning,
-            "\(tunnel.name) takes packets of \(interface.mtu) bytes, which with \(overhead) more are too large: \(why), so "
-              + "small packets pass and large ones are lost or broken up",
+            "\(tunnel.name) has MTU \(interface.mtu), which with \(overhead) bytes of overhead is too "
+              + "large: \(why), so large packets are lost or fragmented",
             fix:
-              "ip link set \(tunnel.name) mtu \(best), and MTU = \(best) in /etc/wireguard/\(tunnel.name).conf"
+              "ip link set \(tunnel.name) mtu \(best), and set MTU = \(best) in "
+              + "/etc/wireguard/\(tunnel.name).conf"
           )
         case .local, .nowhere: break
         case .unknown(let why): result.miss(why)
@@ -155,7 +162,7 @@ extension DoctorSubject {
     return result
   }
 
-  /// Containers whose bridge takes larger packets than the tunnel.
+  /// Adds bridges of containers that have a larger MTU than the tunnel.
   private func addBridges(wider tunnel: NetworkInterface, _ result: inout CheckResult) {
     let bridges = facts.host.interfaces.filter {
       $0.kind == "bridge" && $0.state == .up && !$0.addresses.isEmpty && $0.mtu > tunnel.mtu
@@ -163,10 +170,10 @@ extension DoctorSubject {
     guard !bridges.isEmpty else { return }
     result.find(
       .information,
-      "packets of containers may be larger (\(enumerated(bridges.map { "\($0.name) \($0.mtu)" }))) than \(tunnel.name) takes "
-        + "(\(tunnel.mtu)): they rely on ICMP to learn it",
+      "the MTU of container bridges (\(enumerated(bridges.map { "\($0.name) \($0.mtu)" }))) is larger than "
+        + "that of \(tunnel.name) (\(tunnel.mtu)): containers rely on ICMP errors to find the path MTU",
       fix:
-        "set \"mtu\": \(tunnel.mtu) in Docker's daemon.json or for that network, if containers talk through the tunnel"
+        "set \"mtu\": \(tunnel.mtu) in Docker's daemon.json or for that network, if containers use the tunnel"
     )
   }
 }

@@ -4,37 +4,36 @@ public import NetworkModel
 internal import PolicyAnalysis
 public import PolicyLanguage
 
-/// A host and, where there is one, the policy of which it is a machine: what the checks judge. Each check is a function of
-/// this value alone.
+/// The input of the checks: a host and, if there is one, its policy. Each check is a function of this value alone.
 public struct DoctorSubject: Sendable {
   /// The host.
   public let facts: HostFacts
-  /// The policy and the machine as which the host is looked at; nil where it is looked at without one.
+  /// The policy and the host's machine in it; nil without a policy.
   public let role: Role?
-  /// The tunnels that should be here: the policy's for this machine, then others that WireGuard has, by name.
+  /// The tunnels to check: the policy's for this machine, then others that WireGuard has, by name.
   public let tunnels: [DoctorTunnel]
-  /// The machines that the peers of the policy's tunnels are.
+  /// The machines of the peers of the policy's tunnels.
   private let peerMachines: [InterfaceName: PeerMachines]
 
   /// A machine of a policy.
   public struct Role: Sendable {
     /// The policy.
     public let policy: Policy
-    /// The machine of it.
+    /// The host's machine in it.
     public let machine: Machine
 
-    /// A machine of a policy.
+    /// Creates a role from its parts.
     public init(policy: Policy, machine: Machine) {
       self.policy = policy
       self.machine = machine
     }
 
-    /// The other machines of a tunnel.
+    /// The other machines in a tunnel.
     func others(in tunnel: InterfaceName) -> [Machine] {
       policy.machines.filter { $0.name != machine.name && !$0.addresses(in: tunnel).isEmpty }
     }
 
-    /// Those of them with which this machine has to do by some line of the policy; a hub has to do with all.
+    /// The other machines that exchange packets with this one by some line of the policy; for a hub, all of them.
     func partners(in tunnel: InterfaceName) -> [Machine] {
       let others = others(in: tunnel)
       if policy.tunnel(named: tunnel.description)?.hub == machine.name { return others }
@@ -53,7 +52,7 @@ public struct DoctorSubject: Sendable {
     }
   }
 
-  /// A host, looked at as a machine of a policy or without one.
+  /// Creates the input for a host, as a machine of a policy or without one.
   public init(_ facts: HostFacts, as role: Role? = nil) {
     self.facts = facts
     self.role = role
@@ -75,7 +74,7 @@ public struct DoctorSubject: Sendable {
     tunnels = named + others.map { DoctorTunnel($0, facts, policy: nil, addresses: []) }
   }
 
-  /// The devices that can be judged, with their tunnels. What of the others could not be read goes to `result`.
+  /// The tunnels whose devices could be read. For the others, the reason is added to `result` as a gap.
   func devices(_ result: inout CheckResult) -> [(tunnel: DoctorTunnel, device: WireGuardDevice)] {
     if tunnels.isEmpty { result.miss(Self.noTunnel) }
     return tunnels.compactMap { tunnel in
@@ -85,48 +84,48 @@ public struct DoctorSubject: Sendable {
     }
   }
 
-  /// The answer of the kernel to a question; one that was not asked is unknown.
+  /// The route that the kernel reported for a destination; `.unknown` if it was not read.
   func way(_ destination: IPAddress, mark: UInt32 = 0) -> RouteFact {
-    facts.routes[RouteAsk(destination, mark: mark)] ?? .unknown("the way to \(destination) was not asked")
+    facts.routes[RouteAsk(destination, mark: mark)] ?? .unknown("the route to \(destination) was not read")
   }
 
-  /// The value of a setting; one that could not be read goes to `result`.
+  /// The value of a setting; nil if it could not be read, which is added to `result` as a gap.
   func setting(_ setting: NetworkSetting, _ result: inout CheckResult) -> Int? {
     if let value = facts.settings[setting] { return value }
-    result.miss("/proc/sys/net/\(setting.path) could not be read")
+    result.miss("/proc/sys/net/\(setting.path) cannot be read")
     return nil
   }
 
-  /// What a peer is called: the machine whose key or addresses it has, else the beginning of its key.
+  /// The name of a peer: the machine whose key or addresses it has, else the beginning of its key.
   package func name(of peer: WireGuardPeer, in tunnel: DoctorTunnel) -> String {
     machine(of: peer, in: tunnel).map(\.name) ?? "peer \(peer.publicKey.description.prefix(8))…"
   }
 
-  /// The machine that a peer is: by its key, else by having one of its addresses, exactly, in its AllowedIPs.
+  /// The machine of a peer: by its key, else by one of the machine's addresses as a host prefix in its AllowedIPs.
   func machine(of peer: WireGuardPeer, in tunnel: DoctorTunnel) -> Machine? {
     peerMachines[tunnel.name]?.machine(of: peer)
   }
 
   static let noTunnel = "this host has no WireGuard interface, and no policy names one for it"
-  static let noPolicy = "there is no policy to hold it against"
+  static let noPolicy = "there is no policy to compare with"
 
-  /// Addresses that stand for anyone on the internet: a public resolver's, one of each family.
+  /// Addresses that represent any host on the internet: those of a public resolver, one of each family.
   static let anyone = [
     IPAddress(family: .ipv4, bits: 0x0909_0909), IPAddress(family: .ipv6, bits: 0x2620_00fe << 96 | 9),
   ]
 }
 
-/// A tunnel as it should be, and as it is.
+/// A tunnel: what the policy says of it, and what the host has.
 public struct DoctorTunnel: Sendable {
   /// The name of its interface.
   public let name: InterfaceName
-  /// The interface; nil where it is not there.
+  /// The interface; nil if it does not exist.
   public let interface: NetworkInterface?
-  /// The device; nil where it is not there or could not be read.
+  /// The WireGuard device; nil if it does not exist or could not be read.
   public let device: WireGuardDevice?
-  /// Why the device could not be read.
+  /// Why the device could not be read; nil if it was read, or does not exist.
   public let unread: String?
-  /// What the policy says of it; nil where it says nothing.
+  /// The tunnel in the policy; nil if the policy does not have it.
   public let policy: Tunnel?
   /// The addresses that the policy gives this machine in it.
   public let addresses: [IPAddress]
@@ -140,14 +139,14 @@ public struct DoctorTunnel: Sendable {
     unread = facts.wireGuard.unread[name]
   }
 
-  /// Why there is no device to judge.
+  /// The reason why there is no device to check.
   var whyUnread: String {
-    if let unread { return "WireGuard does not tell of \(name): \(unread)" }
-    if interface == nil { return "\(name) is not there" }
-    return "\(name) has no WireGuard that can be asked"
+    if let unread { return "the WireGuard device \(name) cannot be read: \(unread)" }
+    if interface == nil { return "the interface \(name) does not exist" }
+    return "\(name) is not a WireGuard device that can be read"
   }
 
-  /// Whether something of a family is to travel in it.
+  /// Whether the tunnel carries an address family.
   func carries(_ family: AddressFamily) -> Bool {
     addresses.contains { $0.family == family }
       || (interface?.addresses.contains { $0.address.family == family && !$0.address.isLinkLocal } ?? false)
@@ -155,27 +154,27 @@ public struct DoctorTunnel: Sendable {
 }
 
 extension Prefix {
-  /// Whether it is a whole family, or one half of it, as those write who want to leave the default route alone.
+  /// Whether it is a whole family, or one half of it (two halves replace `/0` without replacing the default route).
   var isEverything: Bool { length <= 1 }
 
-  /// An address in it that stands for all: not the network's own number, where it has others.
+  /// An address that represents the prefix: the one after the network address, if the prefix has more than two.
   var someone: IPAddress {
     length >= family.bitWidth - 1 ? address : IPAddress(family: family, bits: address.bits + 1)
   }
 }
 
 extension IPAddress {
-  /// Whether it goes to many (`224.0.0.0/4`, `ff00::/8`).
+  /// Whether it is multicast (`224.0.0.0/4`, `ff00::/8`).
   var isMulticast: Bool { family == .ipv4 ? bits >> 28 == 0xe : bits >> 120 == 0xff }
-  /// Whether it is IPv6 and unique in the world (`2000::/3`).
+  /// Whether it is a global unicast IPv6 address (`2000::/3`).
   var isGlobalIPv6: Bool { family == .ipv6 && bits >> 125 == 1 }
 }
 
-/// A list of things as a sentence has it, the first few of many.
+/// A list for a sentence: the first `most` items, and how many more there are.
 func enumerated(_ things: [String], most: Int = 4) -> String {
   let shown = things.prefix(most).joined(separator: ", ")
   return things.count > most ? "\(shown) and \(things.count - most) more" : shown
 }
 
-/// A number and its noun.
+/// A number and its noun, as in `2 peers`.
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

@@ -5,28 +5,28 @@ public import PacketWalk
 public import PolicyAnalysis
 internal import PolicyLanguage
 
-/// Packets that have to get in, and what everything that is loaded in the kernel does with them.
+/// Walks of packets that must be accepted, through every table that is loaded in the kernel.
 public struct DoctorWalks: Sendable {
-  /// What the policy grants to this machine.
+  /// The packets that the policy grants to this machine.
   public let granted: Reading<Granted>
-  /// What WireGuard itself is sent.
+  /// The packets to WireGuard's own port.
   public let listening: Reading<[Listening]>
 
   /// The packets of a policy's grants.
   public struct Granted: Sendable {
-    /// Each packet, and what became of it.
+    /// Each packet with its walk.
     public var packets: [GrantedPacket] = []
-    /// What could not be asked about, in sentences without a full stop.
+    /// What could not be evaluated, as sentences without a full stop.
     public var gaps: [String] = []
   }
 
   /// A packet that a line of the policy lets in.
   public struct GrantedPacket: Sendable {
-    /// What it is, as in `3000/tcp from laptop-eric over wg0`.
+    /// The packet in words, such as `3000/tcp from laptop-eric over wg0`.
     public let what: String
-    /// The line, as `file:line`.
+    /// The line of the policy, as `file:line`.
     public let line: String
-    /// What befell it.
+    /// Its walk.
     public let trace: Trace
   }
 
@@ -34,23 +34,23 @@ public struct DoctorWalks: Sendable {
   public struct Listening: Sendable {
     /// The tunnel.
     public let tunnel: InterfaceName
-    /// Who sends it, in words.
+    /// The sender, in words.
     public let sender: String
-    /// What befell it.
+    /// Its walk.
     public let trace: Trace
   }
 
-  /// Walks of these parts.
+  /// Creates the walks from their parts.
   public init(granted: Reading<Granted>, listening: Reading<[Listening]>) {
     self.granted = granted
     self.listening = listening
   }
 
-  /// No walks at all, and why.
+  /// Creates a value without walks, and the reason.
   public init(unknown why: String) { self.init(granted: .unknown(why), listening: .unknown(why)) }
 
-  /// Takes the packets that a subject has to let in through the tables of its kernel. `site` is the policy's, for the
-  /// machine that the subject is looked at as.
+  /// Walks the packets that a host must accept through the tables of its kernel. `site` is the compiled policy of the
+  /// subject's role, nil without a policy.
   public init(
     _ subject: DoctorSubject, of site: CompiledSite?, through walk: PacketWalk,
     in environment: any HostEnvironment
@@ -63,7 +63,7 @@ public struct DoctorWalks: Sendable {
     granted = .known(Self.granted(subject, role, site, walk, environment))
   }
 
-  /// More packets than this are not asked about.
+  /// The most granted packets that are walked.
   static let most = 20_000
 
   private static func granted(
@@ -81,7 +81,7 @@ public struct DoctorWalks: Sendable {
           if packets.asked.isEmpty, let note = packets.notes.first { granted.gaps.append(note) }
           for asked in packets.asked {
             guard granted.packets.count < most else {
-              granted.gaps.append("the policy grants more than \(most) packets: the rest was not asked about")
+              granted.gaps.append("the policy grants more than \(most) packets: the rest was not evaluated")
               return granted
             }
             granted.packets.append(
@@ -96,7 +96,7 @@ public struct DoctorWalks: Sendable {
     return granted
   }
 
-  /// From each peer's endpoint; and from anyone, where the policy fixes the port.
+  /// Packets from each peer's endpoint, and from anyone if the policy sets the port.
   private static func listening(
     _ subject: DoctorSubject, _ walk: PacketWalk, _ environment: any HostEnvironment
   ) -> [Listening] {
@@ -127,7 +127,7 @@ public struct DoctorWalks: Sendable {
 }
 
 extension PolicyWords {
-  /// A service for a sentence: with the packet's port, where its name does not say it.
+  /// A service in words, with the packet's port unless the name is the port.
   static func of(_ service: Service, _ packet: Packet) -> String {
     let port = packet.transport.hasPorts ? "\(packet.destinationPort)/\(packet.transport)" : service.name
     return service.name == port || !packet.transport.hasPorts ? service.name : "\(service.name) (\(port))"

@@ -3,7 +3,7 @@
 internal import NetworkModel
 internal import PolicyLanguage
 
-/// Which machine of a policy each peer of a tunnel is: looked up, since a hub has thousands of both.
+/// Maps each peer of a tunnel to its machine of the policy. It uses indexes, since a hub has thousands of both.
 struct PeerMachines: Sendable {
   private let machines: [Machine]
   private let byKey: [String: Int]
@@ -11,7 +11,7 @@ struct PeerMachines: Sendable {
   private let hub: Machine?
   private let hubAddresses: [IPAddress]
 
-  /// For a tunnel of a role's policy.
+  /// Builds the indexes for a tunnel of the policy.
   init(_ role: DoctorSubject.Role, in tunnel: Tunnel) {
     let machines = role.others(in: tunnel.name)
     var (byKey, byAddress): ([String: Int], [Prefix: Int]) = ([:], [:])
@@ -26,17 +26,18 @@ struct PeerMachines: Sendable {
     hubAddresses = hub?.addresses(in: tunnel.name) ?? []
   }
 
-  /// The machine that a peer is: by its key, else by having one of its addresses, exactly, in its AllowedIPs.
+  /// The machine of a peer: by its key, else by one of the machine's addresses as a host prefix in its AllowedIPs.
   func machine(of peer: WireGuardPeer) -> Machine? {
     if let index = byKey[peer.publicKey.description] { return machines[index] }
     if let index = peer.allowedIPs.compactMap({ byAddress[$0] }).min() { return machines[index] }
-    // A peer behind which the whole tunnel lies is its hub.
+    // A peer whose AllowedIPs contain the hub's address relays for the tunnel: it is the hub.
     let isHub = hubAddresses.contains { address in peer.allowedIPs.contains { $0.contains(address) } }
     return isHub ? hub : nil
   }
 }
 
-/// The addresses that some prefixes cover, asked one at a time: a look for each length that occurs, however many there are.
+/// The addresses that a set of prefixes covers. A lookup costs one step for each prefix length in the set, however
+/// many prefixes there are.
 struct CoveredAddresses {
   private var prefixes: Set<Prefix> = []
   private var lengths: [AddressFamily: Set<Int>] = [:]
@@ -47,7 +48,7 @@ struct CoveredAddresses {
     }
   }
 
-  /// Whether one of the prefixes has the address in it.
+  /// Whether one of the prefixes contains the address.
   func contains(_ address: IPAddress) -> Bool {
     lengths[address.family, default: []].contains {
       prefixes.contains(Prefix(containing: address, length: $0))

@@ -5,7 +5,7 @@ internal import PacketWalk
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The grants of a first policy: what the tunnels reach now. What others reach is told in comments.
+/// The grants of a first policy: what the tunnels reach now. What other sides reach is listed in comments.
 struct FirstGrants {
   private let exposures: [Exposure]
   private let own: String
@@ -21,7 +21,8 @@ struct FirstGrants {
     self.session = session
   }
 
-  /// What is not there to be called: WireGuard's own port, a client's replies, what multicast is for.
+  /// Whether it is not a service for clients: WireGuard's own port, the ephemeral port of a client, or a multicast
+  /// protocol.
   private static func isPassing(_ exposure: Exposure, _ tunnelPorts: Set<UInt16>) -> Bool {
     let listener = exposure.listener
     guard listener.protocol == .udp else { return false }
@@ -38,8 +39,8 @@ struct FirstGrants {
       let services = reached(by: tunnel)
       if services.isEmpty { continue }
       text +=
-        "  # guess: everybody in \(tunnel) may use what it reaches now. Name machines in 'from', and take out what is\n"
-      text += "  # not for them.\n"
+        "  # guess: every machine in \(tunnel) may use what it reaches now. Name machines in 'from', and\n"
+      text += "  # remove what they do not need.\n"
       for (service, who) in services {
         text +=
           "  - { to: \(own), services: [\(service)], from: \(tunnel) }\(who.isEmpty ? "" : "  # \(who)")\n"
@@ -54,7 +55,7 @@ struct FirstGrants {
     return text + tests(order.map { $0.split(separator: " ").map { String($0) } })
   }
 
-  /// The services that a side reaches, each once, with who answers.
+  /// The services that a side reaches, each once, with the process or container that answers.
   private func reached(by side: String) -> [(service: String, who: String)] {
     var found: [(service: String, who: String)] = []
     for exposure in exposures
@@ -62,14 +63,14 @@ struct FirstGrants {
       let service = "\(exposure.listener.port)/\(exposure.listener.protocol)"
       if found.contains(where: { $0.service == service }) { continue }
       let who = exposure.container.map { "container \($0)" } ?? exposure.listener.process?.name
-      // A name that a process chooses may hold anything: in a comment it ends with the line.
+      // A process may choose any name. `PrintableText` escapes line feeds, so that the comment cannot be ended.
       found.append(
         (service, PrintableText.of([exposure.service, who].compactMap { $0 }.joined(separator: ", "))))
     }
     return found.sorted { ($0.service.count, $0.service) < ($1.service.count, $1.service) }
   }
 
-  /// What other sides reach now, and this policy closes.
+  /// Comments for what other sides reach now and this policy closes.
   private var closed: String {
     let sides = exposures.flatMap(\.reachable).map(\.zone).unique.filter { !tunnels.contains($0) }
     var text = ""
@@ -81,7 +82,7 @@ struct FirstGrants {
     return text
   }
 
-  /// A comment of a list, in lines of a usual length.
+  /// A list as a comment, wrapped to 118 columns.
   private static func wrapped(_ words: String, _ list: [String]) -> String {
     var lines = ["  # \(words)"]
     for (place, item) in list.enumerated() {
@@ -97,24 +98,24 @@ struct FirstGrants {
       $0.service == "ssh" && $0.listener.protocol == .tcp && !$0.listener.isLoopbackOnly
     }
     var text =
-      "\n# What holds in every state, also while nothing else does: the way in to mend it.\nfailsafe:\n"
+      "\n# Grants that hold in every state, also in lock-down and panic: access to repair the host.\nfailsafe:\n"
     guard let ssh, !tunnels.isEmpty else {
-      return "\n# failsafe: what holds in every state: SSH from a machine that you will have at hand.\n"
+      return "\n# failsafe: grants that hold in every state. Add SSH from a machine that you always have.\n"
     }
     let service = ssh.listener.port == 22 ? "ssh" : "\(ssh.listener.port)/tcp"
     text += "  - { to: \(own), services: [\(service)], from: [\(tunnels.joined(separator: ", "))] }\n"
     if let session {
       text +=
-        "  # Your own session comes from \(session). Where that is not in a tunnel, apply refuses to cut it off:\n"
+        "  # Your own session comes from \(session). If that is not in a tunnel, apply refuses to cut it off:\n"
       text +=
         "  # - { to: \(own), services: [\(service)], from: \(FirstPolicy.quoted("\(Prefix(session))")) }\n"
-      text += "  # The last test then fails, as it should: take the port out of its 'deny'.\n"
+      text += "  # The last test then fails, as intended: remove the port from its 'deny'.\n"
     }
     return text
   }
 
   private func tests(_ granted: [[String]]) -> String {
-    var text = "\n# Run by check and by apply, on the compiled rules.\ntests:\n"
+    var text = "\n# check and apply run these tests on the compiled rules.\ntests:\n"
     for tunnel in tunnels {
       let services = granted.filter { $0.first == tunnel }.compactMap(\.last)
       if services.isEmpty { continue }

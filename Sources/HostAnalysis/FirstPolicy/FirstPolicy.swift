@@ -4,34 +4,34 @@ public import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// A first policy for a host, made of what it has: its tunnels and their peers, its interfaces, and what listens. Every
-/// guess is a comment beside it. Nothing is granted to the internet, and nothing that only others than the tunnels reach.
+/// Writes a first policy for a host, from its tunnels and their peers, its interfaces, and its listening sockets.
+/// Every guess is marked by a comment. Nothing is granted to the internet, and nothing that no tunnel reaches now.
 public struct FirstPolicy: Sendable {
-  /// What a policy is made of.
+  /// The input: what is known of the host.
   public struct Basis: Sendable {
-    /// The machine's own name; what a policy cannot write of it is left out.
+    /// The machine's name; characters that a policy cannot have in a name are replaced.
     public var name: String
-    /// The day, for the head.
+    /// Today's date, for the header.
     public var today: String
-    /// The host's interfaces and sockets, and who reaches them now.
+    /// The host's sockets, and who reaches them now.
     public var audit: Audit
     /// Its interfaces.
     public var interfaces: [NetworkInterface]
-    /// What WireGuard says.
+    /// The WireGuard devices.
     public var devices: [WireGuardDevice]
-    /// Names that WireGuard's configuration files give peers in comments, by their keys.
+    /// The names of peers in comments of WireGuard's configuration files, by their keys.
     public var peerNames: [WireGuardKey: String]
-    /// The interfaces by which packets leave for anywhere.
+    /// The interfaces of the default routes.
     public var uplinks: Set<InterfaceName>
-    /// Whether the host passes packets on from one interface to another.
+    /// Whether the host forwards packets between interfaces.
     public var forwarding: Forwarding
-    /// Where the administrator's own SSH session comes from; nil for none.
+    /// The client address of the administrator's own SSH session; nil without one.
     public var session: IPAddress?
 
-    /// Whether packets are passed on.
+    /// Whether forwarding is on.
     public enum Forwarding: Sendable { case on, off }
 
-    /// A basis of these parts.
+    /// Creates the input from its parts.
     public init(
       name: String, today: String, audit: Audit, interfaces: [NetworkInterface], devices: [WireGuardDevice],
       peerNames: [WireGuardKey: String] = [:], uplinks: Set<InterfaceName> = [],
@@ -79,11 +79,12 @@ public struct FirstPolicy: Sendable {
 
   private static func head(_ own: String, _ basis: Basis, _ tunnels: [TunnelDraft]) -> String {
     var text = """
-      # A first policy, made on \(basis.today) of what \(own) has and of what listens on it. It keeps what the tunnels reach
-      # now, and closes everything else, the internet first. Read every line: a comment with "guess" is one.
+      # A first policy, written on \(basis.today) from the tunnels, interfaces and sockets of \(own).
+      # It grants each tunnel what it reaches now, and closes everything else, also to the internet.
+      # Read every line: "guess" marks a guess.
       #
-      #   wgfence check FILE            what is wrong with it, and whether its own tests hold
-      #   wgfence plan FILE             what it would change, and which live connections it would cut
+      #   wgfence check FILE            reports errors in the file, and runs its tests
+      #   wgfence plan FILE             prints what it would change, and which live connections it would cut
       #   wgfence apply FILE --host --confirm 60s
       version: 1
 
@@ -91,8 +92,8 @@ public struct FirstPolicy: Sendable {
       """
     if tunnels.isEmpty {
       text += """
-        # There is no WireGuard interface with an address here. Bring the tunnel up and make this file again, or write the
-        # tunnel in:
+        # This host has no WireGuard interface with an address. Bring the tunnel up and run wgfence init again,
+        # or add the tunnel here:
         # tunnels:
         #   wg0: { prefixes: [10.13.13.0/24], listen: 51820 }
 
@@ -102,7 +103,7 @@ public struct FirstPolicy: Sendable {
     return text
   }
 
-  /// Zones of the interfaces that look like a LAN's.
+  /// Zones for interfaces that are probably in a LAN.
   private static func zones(_ basis: Basis, _ tunnels: [TunnelDraft], _ names: inout FirstPolicyNames)
     -> String
   {
@@ -137,10 +138,10 @@ public struct FirstPolicy: Sendable {
 
   private static func uplink(_ interface: NetworkInterface, _ basis: Basis) -> String {
     basis.uplinks.contains(interface.name)
-      ? "packets for anywhere leave by it" : "its addresses are public"
+      ? "it has the default route" : "its addresses are public"
   }
 
-  /// Values as a YAML flow list, those with a colon quoted.
+  /// Values as a YAML flow list; values with a colon are quoted.
   static func list(_ values: [some CustomStringConvertible]) -> String {
     "[" + values.map { quoted("\($0)") }.joined(separator: ", ") + "]"
   }
@@ -148,13 +149,13 @@ public struct FirstPolicy: Sendable {
   static func quoted(_ text: String) -> String { text.contains(":") ? "\"\(text)\"" : text }
 }
 
-/// Names for machines and zones, each given once.
+/// Unique names for machines and zones.
 struct FirstPolicyNames {
   private var taken: Set<String> = ["internet", "containers"]
-  /// The number that a name got last: thousands may be called the same.
+  /// The last number that was appended to a name: thousands of peers may have the same name.
   private var numbers: [String: Int] = [:]
 
-  /// The name as a policy can write it, with a number behind it where it is given already.
+  /// The name in characters that a policy accepts, with a number appended if the name is already in use.
   mutating func take(_ wanted: String, or fallback: String) -> String {
     var name = ""
     for scalar in wanted.lowercased().unicodeScalars.prefix(48) {
@@ -178,7 +179,7 @@ struct FirstPolicyNames {
 }
 
 extension IPAddress {
-  /// Whether it is of a private network (RFC 1918, RFC 4193, and RFC 6598, which providers share).
+  /// Whether it is in a private network (RFC 1918, RFC 4193), or in the shared address space of providers (RFC 6598).
   var isPrivate: Bool {
     switch family {
     case .ipv4: bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191

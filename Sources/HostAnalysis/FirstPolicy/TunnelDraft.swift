@@ -17,15 +17,15 @@ struct TunnelDraft {
     /// Where its name comes from.
     let origin: String
     let key: WireGuardKey
-    /// Addresses of it alone in the tunnel.
+    /// Its own addresses in the tunnel.
     let addresses: [IPAddress]
     /// Networks behind it.
     let subnets: [Prefix]
-    /// What it may speak for that a policy has no place for, and why.
+    /// AllowedIPs that a policy cannot express, and why.
     let others: [String]
   }
 
-  /// Nil where the interface has no address that makes a network.
+  /// Creates a draft; nil if the interface has no address that is not link-local.
   init?(_ device: WireGuardDevice, _ basis: FirstPolicy.Basis, _ names: inout FirstPolicyNames) {
     guard let interface = basis.interfaces.first(where: { $0.name == device.name }) else { return nil }
     let own = interface.addresses.filter { !$0.address.isLinkLocal }
@@ -40,12 +40,12 @@ struct TunnelDraft {
     peers = device.peers.map {
       Self.peer($0, prefixes, elsewhere, addresses: own.map(\.address), basis, &names)
     }
-    // Who has exact addresses of several peers and forwards relays between them.
+    // A host that forwards, and has host addresses of several peers, relays between them.
     isHub = basis.forwarding == .on && peers.count { !$0.addresses.isEmpty } > 1
   }
 
-  /// The interface's networks; where it has a host's address alone, the smallest network of usual size that holds what its
-  /// peers have.
+  /// The interface's networks. For a single host address (`/32`, `/128`): the AllowedIP of a peer that contains it,
+  /// else a network of usual size (`/24`, `/64`).
   private static func prefixes(_ own: [InterfaceAddress], _ device: WireGuardDevice) -> [Prefix] {
     let networks = own.map { address -> Prefix in
       let family = address.address.family
@@ -57,7 +57,7 @@ struct TunnelDraft {
       }
       return routed ?? Prefix(containing: address.address, length: usual)
     }
-    // None of them inside another.
+    // Networks inside another one are removed.
     return Set(networks).filter { one in
       !networks.contains {
         $0 != one && $0.family == one.family && $0.length < one.length && $0.contains(one.address)
@@ -77,11 +77,11 @@ struct TunnelDraft {
       if isInside, allowed.length == allowed.family.bitWidth, !own.contains(allowed.address) {
         addresses.append(allowed.address)
       } else if allowed.length == 0 {
-        others.append("\(allowed): everything, so its own address is not known")
+        others.append("\(allowed): a default route, so the peer's own address is not known")
       } else if isInside || prefixes.contains(where: { allowed.contains($0.address) }) {
-        others.append("\(allowed): the tunnel itself, so its own address is not known")
+        others.append("\(allowed): the tunnel itself, so the peer's own address is not known")
       } else if elsewhere.contains(where: { $0.contains(allowed.address) || allowed.contains($0.address) }) {
-        others.append("\(allowed): also a network of this host's own (see wgfence doctor)")
+        others.append("\(allowed): also a network of this host (see wgfence doctor)")
       } else {
         subnets.append(allowed)
       }
@@ -90,21 +90,22 @@ struct TunnelDraft {
     let suffix = addresses.first.map { "\($0)" } ?? String(peer.publicKey.description.prefix(8))
     return Peer(
       name: names.take(given ?? "peer-\(suffix)", or: "peer"),
-      origin: given == nil ? "guess: give it a name" : "named by a comment in WireGuard's configuration",
+      origin: given == nil ? "guess: rename it" : "named by a comment in WireGuard's configuration",
       key: peer.publicKey, addresses: addresses, subnets: addresses.isEmpty ? [] : subnets,
       others: others + (addresses.isEmpty ? subnets.map { "\($0): behind it" } : []))
   }
 
-  /// Its line below `tunnels`.
+  /// The tunnel's line below `tunnels`.
   func tunnelLines(_ own: String) -> String {
     var parts = ["prefixes: \(FirstPolicy.list(prefixes))"]
     if let listen { parts.append("listen: \(listen)") }
     if isHub { parts.append("hub: \(own)") }
-    let note = isHub ? "  # guess: it relays between its peers, since it forwards packets" : ""
+    let note = isHub ? "  # guess: a hub, since it forwards packets and has several peers" : ""
     return "  \(name): { \(parts.joined(separator: ", ")) }\(note)\n"
   }
 
-  /// Its peers' lines below `machines`. One whose own address is not known is a comment: a policy could not name it.
+  /// The lines of its peers below `machines`. A peer without a known address is written as a comment: a policy needs
+  /// the address.
   func machineLines() -> String {
     var text = ""
     for peer in peers {
@@ -113,7 +114,7 @@ struct TunnelDraft {
       if !peer.subnets.isEmpty { parts.append("subnets: \(FirstPolicy.list(peer.subnets))") }
       parts.append("key: \"\(peer.key)\"")
       text += "  \(isKnown ? "" : "# ")\(peer.name): { \(parts.joined(separator: ", ")) }  # \(peer.origin)\n"
-      for other in peer.others { text += "  #   its AllowedIPs have \(other)\n" }
+      for other in peer.others { text += "  #   AllowedIPs \(other)\n" }
     }
     return text
   }

@@ -4,13 +4,13 @@ internal import HostAnalysis
 internal import NetworkModel
 internal import PacketWalk
 
-/// The map as inline SVG, with its legend and with those whom nobody reaches.
+/// The map as inline SVG, with its legend and the list of sockets that no side reaches.
 extension AuditPage {
   var mapSection: Markup {
     let wide = ExposureMap(of: exposures, from: sides, .wide)
     var content: [Markup] = [.element("h2", ["id": "map-heading"], text: "Who reaches what")]
     if wide.lines.isEmpty {
-      content.append(.element("p", text: "From outside, nothing on this host is reached."))
+      content.append(.element("p", text: "Nothing on this host is reachable from outside."))
     } else {
       content.append(legend(wide))
       content.append(drawing(wide, id: "map"))
@@ -22,7 +22,7 @@ extension AuditPage {
 
   private func fold(_ unreached: [Int]) -> Markup {
     let count = unreached.count
-    let summary = "\(Self.counted(count, "socket")) that nobody outside reaches"
+    let summary = "\(Self.counted(count, "socket")) not reachable from outside"
     return .element(
       "details", ["class": "dim"],
       [
@@ -62,9 +62,9 @@ extension AuditPage {
   private static func meaning(_ flow: ExposureMap.Flow) -> String {
     switch flow {
     case .tunnel: "through a tunnel"
-    case .clear: "let in, in clear"
-    case .exposed: "exposed: let in, and no grant says so"
-    case .undetermined: "undetermined: perhaps let in"
+    case .clear: "let in, outside a tunnel"
+    case .exposed: "exposed: let in without a grant"
+    case .undetermined: "undetermined: may be let in"
     }
   }
 
@@ -81,7 +81,7 @@ extension AuditPage {
       "\(Self.counted(map.sides.count, sides.first?.origin == .interface ? "interface" : "zone")) on the left, "
       + "\(Self.counted(map.services.count, "service")) on the right, "
       + "\(Self.counted(map.lines.count, "line")) between them: \(counts.joined(separator: "; ")). "
-      + "The table below says the same in words."
+      + "The table below has the same data."
     var content: [Markup] = [
       .element("title", ["id": "\(id)-title"], text: "Map of who reaches what"),
       .element("desc", ["id": "\(id)-description"], text: description),
@@ -118,8 +118,8 @@ extension AuditPage {
       "text", ["x": "\(label.x)", "y": "\(label.y)", "class": label.style.rawValue], text: label.text)
   }
 
-  /// The lines, trunk by trunk. What makes a double line double is drawn over the whole trunk, so that it stays hollow
-  /// where it branches.
+  /// The lines, trunk by trunk. The inner stroke of a double line is drawn over the whole trunk at once, so that
+  /// branches do not cover it.
   private func lines(_ map: ExposureMap) -> [Markup] {
     var trunks: [[ExposureMap.Line]] = []
     for line in map.lines {
@@ -156,7 +156,7 @@ extension AuditPage {
       + (flow == .tunnel ? [.element("path", ["class": "core", "d": path])] : [])
   }
 
-  /// From the side along its lane to the service, with rounded corners, ending where the arrow begins.
+  /// The path from the side along its lane to the service, with rounded corners. It ends where the arrow begins.
   private func path(_ line: ExposureMap.Line) -> String {
     let rise = line.endY - line.startY
     let radius = min(6, abs(rise) / 2)

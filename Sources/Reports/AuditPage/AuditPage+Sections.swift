@@ -3,7 +3,7 @@
 internal import HostAnalysis
 internal import NetworkModel
 
-/// The sections that are text: the head, what was found, what is open for a time, what could not be told.
+/// The sections with text: header, findings, temporary grants, and what could not be determined.
 extension AuditPage {
   // MARK: Head
 
@@ -18,7 +18,7 @@ extension AuditPage {
       fact("Policy", .element("code", text: policy.path))
       fact("Digest", .element("code", text: policy.digest))
     } else {
-      fact("Policy", Markup("none: judged by interface"))
+      fact("Policy", Markup("none: results are by interface"))
     }
     fact("Enforced", enforcement)
     fact(
@@ -33,16 +33,17 @@ extension AuditPage {
   private var enforcement: Markup {
     guard policy != nil else { return Markup("no policy to enforce") }
     switch drift {
-    case .none: return Markup("yes: the kernel holds what the policy says")
+    case .none: return Markup("yes: the kernel has the ruleset of the policy")
     case .notLoaded:
       return .element(
         "strong", ["class": "error"],
-        text: "no: the kernel has none of it. Verdicts are what packets meet now")
+        text: "no: the ruleset is not loaded. The verdicts are those of the rules that are loaded now")
     case .operations(let count):
       return .element(
         "strong", ["class": "error"],
         text:
-          "no: the kernel differs by \(Self.counted(count, "operation")). Verdicts are what packets meet now")
+          "no: the kernel differs by \(Self.counted(count, "operation")). The verdicts are those of the rules "
+          + "that are loaded now")
     }
   }
 
@@ -79,7 +80,7 @@ extension AuditPage {
       findings.filter { $0.severity == severity }
     }
     if ordered.isEmpty {
-      content.append(.element("p", text: known > 0 ? "Nothing new was found." : "Nothing was found."))
+      content.append(.element("p", text: known > 0 ? "There are no new findings." : "There are no findings."))
     } else {
       content.append(.element("ol", ["class": "findings"], ordered.map(item)))
     }
@@ -115,18 +116,18 @@ extension AuditPage {
       ])
   }
 
-  // MARK: Openings and notes
+  // MARK: Temporary grants and notes
 
   var openingsSection: Markup {
     list(
-      id: "openings-heading", title: "Open for a time", openings,
-      empty: "Nothing is open for a time.")
+      id: "openings-heading", title: "Temporary grants", openings,
+      empty: "There are no temporary grants.")
   }
 
   var notesSection: Markup {
     list(
-      id: "notes-heading", title: "What could not be told", notes,
-      empty: "Everything that was asked could be told.")
+      id: "notes-heading", title: "What could not be determined", notes,
+      empty: "Everything could be determined.")
   }
 
   private func list(id: StaticString, title: String, _ lines: [String], empty: String) -> Markup {
@@ -145,7 +146,7 @@ extension AuditPage {
 }
 
 extension String {
-  /// A time of the page as the `datetime` attribute has it: `2026-11-24T18:56:41Z`.
+  /// The page's time in the format of the `datetime` attribute: `2026-11-24T18:56:41Z`.
   fileprivate var replacingSpaces: String {
     let parts = split(separator: " ")
     return parts.prefix(2).joined(separator: "T") + "Z"

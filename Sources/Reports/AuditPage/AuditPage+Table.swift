@@ -5,7 +5,7 @@ internal import NetworkModel
 internal import PacketWalk
 internal import Ruleset
 
-/// The table of everything: a group of rows for each socket, a row for each of its sides.
+/// The table of all sockets: a group of rows for each socket, and a row for each of its sides.
 extension AuditPage {
   var tableSection: Markup {
     let headings = [
@@ -15,16 +15,16 @@ extension AuditPage {
       "thead", [:],
       [.element("tr", [:], headings.map { .element("th", ["scope": "col"], text: $0) })])
     let caption =
-      "Every socket and published port, and what becomes of a packet from each side. "
+      "Every socket and published port, and the verdict for a packet from each side. "
       + (isByZone ? "A side is a zone of the policy." : "A side is an interface.")
     return .element(
       "section", ["aria-labelledby": "table-heading"],
       [
-        .element("h2", ["id": "table-heading"], text: "Everything that answers"),
+        .element("h2", ["id": "table-heading"], text: "Sockets and published ports"),
         .element(
           "div", ["id": "search", "class": "search", "role": "search", "hidden": ""],
           [
-            .element("label", ["for": "filter"], text: "Show only sockets with"),
+            .element("label", ["for": "filter"], text: "Show only sockets that contain"),
             .element(
               "input",
               ["id": "filter", "type": "search", "autocomplete": "off", "spellcheck": "false", "size": "28"]),
@@ -58,7 +58,7 @@ extension AuditPage {
       let itself: Markup = .element(
         "td", ["colspan": "4", "class": "dim"],
         text: exposure.place == .host
-          ? "only this host itself" : "only processes of its own namespace")
+          ? "only this host" : "only processes in its own namespace")
       return .element("tbody", [:], [.element("tr", [:], head + [itself])])
     }
     return .element(
@@ -68,7 +68,7 @@ extension AuditPage {
       })
   }
 
-  /// Names with commas between them; a line breaks between two, and only where it must inside of one.
+  /// Names separated by commas. Lines break between names, and inside a name only if it is longer than a line.
   private func senders(_ names: [String]) -> [Markup] {
     names.enumerated().flatMap { index, name -> [Markup] in
       let isLast = index == names.count - 1

@@ -5,39 +5,39 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// An audit as one page of HTML: a single file that asks the network for nothing and that is read without a script.
+/// An audit as an HTML page: a single file that loads nothing from the network and can be read without its script.
 public struct AuditPage: Sendable {
   /// The machine of the policy that was audited; nil without a policy.
   public var machine: String?
   /// The policy; nil without one.
   public var policy: PolicyName?
-  /// How the kernel's ruleset stands to the policy's.
+  /// The difference between the kernel's ruleset and the policy's.
   public var drift: Audit.Drift
   /// The sides from which packets come, in their order.
   public var sides: [Side]
-  /// What answers.
+  /// The sockets and published ports.
   public var exposures: [Exposure]
-  /// What was found and is told.
+  /// The findings that are shown.
   public var findings: [AuditFinding]
-  /// How many findings an earlier report told already; they are not among `findings`.
+  /// The number of findings that are in the baseline; they are not in `findings`.
   public var known: Int
-  /// What is open for a time, a line each.
+  /// The temporary grants, a line each.
   public var openings: [String]
-  /// What could not be told, as sentences.
+  /// What could not be determined, as sentences.
   public var notes: [String]
-  /// When it was audited: seconds since 1970-01-01T00:00:00Z.
+  /// The time of the audit, in seconds since 1970-01-01T00:00:00Z.
   public var time: Int
   /// The program's version.
   public var version: String
 
   /// A policy's path and its digest.
   public struct PolicyName: Sendable, Hashable {
-    /// Where it was read.
+    /// The path from which it was read.
     public let path: String
     /// The digest of its bytes.
     public let digest: String
 
-    /// A name from its parts.
+    /// Creates a name from its parts.
     public init(path: String, digest: String) {
       self.path = path
       self.digest = digest
@@ -48,25 +48,25 @@ public struct AuditPage: Sendable {
   public struct Side: Sendable, Hashable {
     /// The zone's or the interface's name.
     public let name: String
-    /// What is trusted of it.
+    /// The kind of the side.
     public let kind: Ingress.Kind
-    /// Whether it is a zone of a policy, or an interface.
+    /// Whether it is a zone of a policy or an interface.
     public let origin: Origin
 
-    /// What a side is.
+    /// What a side represents.
     public enum Origin: Sendable, Hashable {
       case zone
       case interface
     }
 
-    /// A side from its parts.
+    /// Creates a side from its parts.
     public init(name: String, kind: Ingress.Kind, origin: Origin) {
       self.name = name
       self.kind = kind
       self.origin = origin
     }
 
-    /// What the map says of its kind; empty where its name says it.
+    /// Its kind in words, for the map; empty if its name is the same word.
     var words: String {
       let words =
         switch kind {
@@ -77,7 +77,7 @@ public struct AuditPage: Sendable {
       return words == name ? "" : words
     }
 
-    /// What all such sides are called.
+    /// The heading of all sides of this origin.
     var heading: String {
       switch origin {
       case .zone: "Zones and senders"
@@ -86,7 +86,7 @@ public struct AuditPage: Sendable {
     }
   }
 
-  /// A page from its parts.
+  /// Creates a page from its parts.
   public init(
     machine: String?, policy: PolicyName?, drift: Audit.Drift, sides: [Side], exposures: [Exposure],
     findings: [AuditFinding], known: Int = 0, openings: [String], notes: [String], time: Int, version: String
@@ -104,7 +104,7 @@ public struct AuditPage: Sendable {
     self.version = version
   }
 
-  /// The file: HTML in UTF-8. The same bytes for the same parts.
+  /// The file: HTML in UTF-8. The same parts give the same bytes.
   public var html: String {
     let title = machine.map { "Audit of \($0)" } ?? "Audit of this host"
     let page = Markup.element(
@@ -135,7 +135,8 @@ public struct AuditPage: Sendable {
               "footer", [:],
               [
                 .element(
-                  "p", text: "wgfence \(version), wgfence audit --format html. This file is whole in itself.")
+                  "p", text: "wgfence \(version), wgfence audit --format html. This file needs no other file."
+                )
               ]),
             .element("script", [:], [.constant(PageScript.text)]),
           ]),
@@ -143,7 +144,7 @@ public struct AuditPage: Sendable {
     return "<!DOCTYPE html>\n" + page.html + "\n"
   }
 
-  /// Nothing is loaded, and only this very style and this very script count.
+  /// Forbids the browser to load anything, and permits only this style and this script, by hash.
   static let contentSecurityPolicy =
     "default-src 'none'; style-src '\(PageStyle.hash)'; script-src '\(PageScript.hash)'; "
     + "base-uri 'none'; form-action 'none'"

@@ -5,29 +5,29 @@ internal import NetworkModel
 internal import PacketWalk
 internal import PolicyLanguage
 
-/// What a map shows, before it has a place.
+/// The content of a map, before it is laid out.
 extension ExposureMap {
-  /// A service that is reached, with what flows to it.
+  /// A service that is reached, with the flows to it.
   struct Entry {
     let group: Group
     var exposures: [Int]
     let flows: [Inflow]
   }
 
-  /// One flow to a service: exactly one line.
+  /// A flow to a service. It is drawn as exactly one line.
   struct Inflow {
     let trunk: Trunk
     let because: String
   }
 
-  /// What has a lane of its own: senders of a side that fare alike.
+  /// Senders of a side with the same kind of flow. Each trunk has its own lane.
   struct Trunk: Hashable {
     let side: Int
     let senders: [String]
     let flow: Flow
   }
 
-  /// Where a service stands.
+  /// The group in which a service is shown.
   enum Group: String, CaseIterable {
     case host = "This host"
     case containers = "Containers"
@@ -46,7 +46,7 @@ extension ExposureMap {
     }
   }
 
-  /// What makes two sockets one service: all but their addresses.
+  /// The key by which sockets are merged into one service: everything except their addresses.
   private struct Identity: Hashable {
     let transport: IPProtocol
     let port: UInt16
@@ -57,7 +57,7 @@ extension ExposureMap {
     let reachable: [Exposure.Reach]
   }
 
-  /// The services that are reached, by group and in the audit's order; and the exposures that nobody reaches.
+  /// The services that are reached, by group and in the audit's order; and the exposures that no side reaches.
   static func entries(of exposures: [Exposure], from sides: [AuditPage.Side]) -> (
     entries: [Entry], unreached: [Int]
   ) {
@@ -91,7 +91,7 @@ extension ExposureMap {
     return (Group.allCases.flatMap { group in entries.filter { $0.group == group } }, unreached)
   }
 
-  /// The entries, by their place, that share port and group with another: only their addresses tell them apart.
+  /// The indexes of entries that share port and group with another entry: only their addresses distinguish them.
   static func twins(among entries: [Entry], of exposures: [Exposure]) -> Set<Int> {
     let places = Dictionary(grouping: entries.indices) { index -> [String] in
       let listener = entries[index].exposures.first.map { exposures[$0].listener }

@@ -7,8 +7,8 @@ internal import PolicyLanguage
 internal import Ruleset
 
 extension ExposureMap {
-  /// Lays out what flows from these sides to these exposures. It grows in height with what there is to show, and in width
-  /// only where the lanes do not fit.
+  /// Lays out the flows from these sides to these exposures. The height grows with the content; the width grows only
+  /// if the lanes do not fit.
   package init(of exposures: [Exposure], from sides: [AuditPage.Side], _ measures: Measures) {
     let found = Self.entries(of: exposures, from: sides)
     let sheet = Sheet(measures, sides, exposures, found.entries)
@@ -21,7 +21,7 @@ extension ExposureMap {
     unreached = found.unreached
   }
 
-  /// The drawing while it is made.
+  /// The drawing under construction.
   private struct Sheet {
     let measures: Measures
     var width: Int
@@ -30,15 +30,15 @@ extension ExposureMap {
     var sides: [Side] = []
     var services: [Service] = []
     var lines: [Line] = []
-    /// Where trunks leave their side.
+    /// The points at which trunks leave their side.
     private var starts: [(trunk: Trunk, y: Int)] = []
-    /// Where branches come in: the entry, the flow in it, and the height.
+    /// The points at which branches reach a service: the entry, the flow, and the height.
     private var ends: [(service: Int, flow: Inflow, y: Int)] = []
     private let serviceX: Int
 
-    /// Between boxes that stand on each other.
+    /// The vertical gap between boxes.
     private static let gap = 16
-    /// Between a box and the lanes, the arrow included.
+    /// The space between a box and the lanes, including the arrow.
     private static let margin = 16
 
     init(_ measures: Measures, _ sides: [AuditPage.Side], _ exposures: [Exposure], _ entries: [Entry]) {
@@ -108,7 +108,7 @@ extension ExposureMap {
       }
       let plans = sides.indices.map { plan($0, sides[$0], trunks.filter { [side = $0] in $0.side == side }) }
       let used = plans.reduce(0) { $0 + $1.height }
-      // The sides stand along the whole height, so that one is near wherever one looks.
+      // The sides are spread over the whole height, so that one is visible at every scroll position.
       let free = max(0, bottom - top - used)
       let gap = plans.count > 1 ? max(Self.gap, free / (plans.count - 1) / 8 * 8) : 0
       var y = top
@@ -141,14 +141,14 @@ extension ExposureMap {
       for names in senders {
         let own = trunks.filter { $0.senders == names }
         let text = MapText.list(names, columns: columns, limit: 6).map { ($0, Label.Style.plain) }
-        // The senders' lines and the starts of their trunks stand beside each other, centred on each other.
+        // The senders' lines and the starts of their trunks are side by side, vertically centred.
         let before = filled - measures.lineHeight / 2
         let height = max(text.count * measures.lineHeight, 8 * own.count)
         lines += text
         let first = Self.rounded(before + (height - 8 * (own.count - 1)) / 2)
         starts += own.enumerated().map { ($1, first + 8 * $0) }
         filled = max(filled + text.count * measures.lineHeight, first + 8 * own.count)
-        // Blank lines keep the next senders beside their own starts.
+        // Blank lines align the next senders with the starts of their own trunks.
         while textHeight(lines.count) + measures.lineHeight / 2 < filled { lines.append(("", .plain)) }
         filled = textHeight(lines.count)
       }
@@ -169,7 +169,7 @@ extension ExposureMap {
       let first = left + Self.margin + (room - spacing * (trunks.count - 1)) / 2
       for (index, trunk) in trunks.enumerated() {
         guard let start = starts.first(where: { $0.trunk == trunk }) else { continue }
-        // The topmost trunk stands rightmost: what goes down from it meets no other's start.
+        // The topmost trunk has the rightmost lane, so that it does not cross the start of another trunk.
         let lane = first + spacing * (trunks.count - 1 - index)
         for end in ends where end.flow.trunk == trunk {
           lines.append(
@@ -196,7 +196,7 @@ extension ExposureMap {
     }
   }
 
-  /// What stands in the box of a service.
+  /// The text in the box of a service.
   private struct ServiceText {
     var lines: [(String, Label.Style)]
     let state: Service.State

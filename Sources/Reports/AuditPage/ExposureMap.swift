@@ -5,12 +5,13 @@ internal import NetworkModel
 internal import PacketWalk
 internal import PolicyLanguage
 
-/// The map of an audit, laid out: on the left the sides with their senders, on the right the services that are reached,
-/// and between them a line for each flow. All lengths are in the units of the drawing, pixels at its own size.
+/// The layout of the map of an audit: on the left the sides with their senders, on the right the services that are
+/// reached, and between them a line for each flow. All lengths are in units of the drawing, which are pixels at its
+/// natural size.
 ///
-/// It is drawn as a wiring diagram: senders that fare alike have one trunk of their own, which stands in a lane of its
-/// own and has a branch to each service. Trunks start at multiples of 8, branches end 4 beside them, and no two lanes are
-/// one: so lines cross, and none runs on top of another's.
+/// The map is drawn as a wiring diagram. Senders with the same kind of flow share a trunk. Each trunk has its own
+/// lane and a branch to each service. Trunks start at multiples of 8, branches end at an offset of 4 from these, and
+/// no two trunks share a lane. So lines may cross, but no line runs on top of another.
 package struct ExposureMap: Sendable, Hashable {
   package let width: Int
   package let height: Int
@@ -18,7 +19,7 @@ package struct ExposureMap: Sendable, Hashable {
   let sides: [Side]
   let services: [Service]
   let lines: [Line]
-  /// The exposures that no side reaches, by their place in the audit.
+  /// The exposures that no side reaches, by their index in the audit.
   package let unreached: [Int]
 
   /// A rectangle.
@@ -32,14 +33,14 @@ package struct ExposureMap: Sendable, Hashable {
     var bottom: Int { y + height }
   }
 
-  /// A text and the start of its base line.
+  /// A text, and the start of its baseline.
   struct Label: Sendable, Hashable {
     let x: Int
     let y: Int
     let text: String
     let style: Style
 
-    /// What it is.
+    /// The style of a label.
     enum Style: String, Sendable, Hashable {
       case heading
       case title
@@ -50,24 +51,24 @@ package struct ExposureMap: Sendable, Hashable {
     }
   }
 
-  /// A side and who sends from there.
+  /// A side with its senders.
   struct Side: Sendable, Hashable {
     package let name: String
     package let frame: Frame
     package let labels: [Label]
-    /// Whether nothing is let in from there, as far as it could be told.
+    /// Whether no flow comes from this side.
     let isSilent: Bool
   }
 
-  /// A service. Sockets that differ in their addresses alone are one.
+  /// A service. Sockets that differ only in their addresses are one service.
   struct Service: Sendable, Hashable {
-    /// The exposures that it stands for, by their place in the audit.
+    /// Its exposures, by their index in the audit.
     package let exposures: [Int]
     package let frame: Frame
     package let labels: [Label]
     let state: State
 
-    /// The gravest that can be said of it.
+    /// The most severe state of its flows.
     enum State: String, Sendable, Hashable {
       case meant
       case undetermined
@@ -78,13 +79,13 @@ package struct ExposureMap: Sendable, Hashable {
   /// A flow from senders of one side to a service.
   struct Line: Sendable, Hashable {
     package let flow: Flow
-    /// Its side, by its place in `sides`.
+    /// Its side, by index in `sides`.
     package let side: Int
     package let senders: [String]
-    /// Its service, by its place in `services`.
+    /// Its service, by index in `services`.
     package let service: Int
     let because: String
-    /// Where it leaves its side, turns, turns again, and comes in.
+    /// The start at its side, the x of its lane, and the end at its service.
     let startX: Int
     let startY: Int
     let laneX: Int
@@ -92,18 +93,18 @@ package struct ExposureMap: Sendable, Hashable {
     let endY: Int
   }
 
-  /// How something flows. Each is drawn in a way of its own.
+  /// The kind of a flow. Each kind has its own line style.
   package enum Flow: String, Sendable, Hashable, CaseIterable {
     /// Let in, through a tunnel.
     case tunnel
-    /// Let in as it should be, and in clear.
+    /// Let in as intended, not through a tunnel.
     case clear
-    /// Let in though nothing says so.
+    /// Let in without a grant.
     case exposed
-    /// Perhaps let in.
+    /// It is undetermined whether it is let in.
     case undetermined
 
-    /// What becomes of this reach from a side of this kind; nil where nothing flows.
+    /// The kind of flow of a reach from a side of this kind; nil if it is refused.
     init?(_ reach: Exposure.Reach, from kind: Ingress.Kind) {
       switch reach.verdict {
       case .accept:
@@ -117,21 +118,21 @@ package struct ExposureMap: Sendable, Hashable {
     }
   }
 
-  /// The measures of a drawing.
+  /// The dimensions of a drawing.
   package struct Measures: Sendable, Hashable {
-    /// The least width.
+    /// The minimum width.
     let width: Int
     let sideWidth: Int
     let serviceWidth: Int
-    /// Tenths of a character's width. Fonts of fixed width have about 0.6 of their size.
+    /// The width of a character, in tenths. In fixed-width fonts it is about 0.6 of the font size.
     let characterTenths: Int
     let lineHeight: Int
     let inset: Int
 
-    /// For windows and paper; 13 pixels of type.
+    /// For windows and paper; font size 13 pixels.
     static let wide = Measures(
       width: 1120, sideWidth: 272, serviceWidth: 440, characterTenths: 80, lineHeight: 18, inset: 12)
-    /// For a telephone; 11 pixels of type.
+    /// For a phone; font size 11 pixels.
     static let narrow = Measures(
       width: 328, sideWidth: 104, serviceWidth: 152, characterTenths: 68, lineHeight: 15, inset: 6)
 

@@ -3,7 +3,7 @@
 internal import HostAnalysis
 internal import NetworkModel
 
-/// What the page says of something that answers. Not made fit for a page yet: `Markup` and `MapText` do that.
+/// The texts of an exposure for the page. They are not escaped: `Markup` and `MapText` do that.
 struct ExposureWords {
   private let exposure: Exposure
 
@@ -14,13 +14,13 @@ struct ExposureWords {
 
   private var number: String { "\(exposure.listener.port)/\(exposure.listener.protocol)" }
 
-  /// The service's name, where it is more than its port.
+  /// The service's name; nil if it is only the port and protocol.
   package var service: String? { exposure.serviceName }
 
-  /// Where it is called, if that is not every address of a family.
+  /// Its address; nil if that is every address of a family.
   var address: String? { place(exposure.listener.isWildcard ? nil : "\(exposure.listener.address)") }
 
-  /// Where it is called, every address included: what tells it from another on its port.
+  /// Its address, also if that is every address of a family. It distinguishes sockets with the same port.
   var fullAddress: String? {
     place(exposure.listener.isDualStack ? "IPv4 and IPv6" : "\(exposure.listener.address)")
   }
@@ -32,13 +32,13 @@ struct ExposureWords {
     return words.isEmpty ? nil : words.joined(separator: " ")
   }
 
-  /// The address and port where the host sends what comes for it.
+  /// The address and port to which NAT on the host translates its packets.
   private static func text(_ target: PublishedTarget) -> String {
     target.address.family == .ipv6
       ? "[\(target.address)]:\(target.port)" : "\(target.address):\(target.port)"
   }
 
-  /// The socket, and where its packets go.
+  /// The socket, and the destination of its packets.
   var socketLines: [String] {
     [exposure.socket] + (exposure.published.map { ["→ \(Self.text($0))"] } ?? [])
   }
@@ -46,7 +46,8 @@ struct ExposureWords {
   /// The same on one line.
   var socket: String { socketLines.joined(separator: " ") }
 
-  /// Who answers, most telling first: process, unit, container, image, Compose project, Swarm service, namespace.
+  /// What answers, in this order: container, image, Compose project, Swarm service, process, unit, network,
+  /// namespace.
   var who: [String] {
     var words: [String] = []
     if let container = exposure.container {

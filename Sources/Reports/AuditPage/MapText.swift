@@ -2,11 +2,11 @@
 
 internal import NetworkModel
 
-/// Texts broken into lines that fit a box. SVG breaks no lines by itself, so the map's font is one of fixed width, and a
-/// line's length is its columns as a terminal counts them.
+/// Breaks texts into lines that fit a box. SVG does not break lines, so the map uses a fixed-width font, and the
+/// length of a line is its width in columns of a terminal.
 enum MapText {
-  /// A text in lines of at most `columns`, broken at spaces, and inside a word that is longer than a line. Of more than
-  /// `limit` lines the last ends with an ellipsis.
+  /// A text in lines of at most `columns`, broken at spaces, and inside words that are longer than a line. If there
+  /// are more than `limit` lines, the last one ends with an ellipsis.
   package static func lines(_ text: String, columns: Int, limit: Int) -> [String] {
     let words = PrintableText.of(text).split(separator: " ").map { String($0) }
     let filled = fill(words, separator: "", columns)
@@ -17,18 +17,19 @@ enum MapText {
     return lines + [last + "…"]
   }
 
-  /// Names in lines of at most `columns`. Where they fill more than `limit`, the last line says how many are missing.
+  /// Names in lines of at most `columns`. If there are more than `limit` lines, the last one has the number of names
+  /// that are missing.
   static func list(_ names: [String], columns: Int, limit: Int) -> [String] {
     let filled = fill(names.map { PrintableText.of($0) }, separator: ",", columns)
     guard filled.count > limit else { return filled.map(\.text) }
-    let kept = filled.prefix(limit - 1)
-    let missing = names.count - kept.reduce(0) { $0 + $1.items }
-    return kept.map(\.text) + ["and \(missing) more"]
+    let shown = filled.prefix(limit - 1)
+    let missing = names.count - shown.reduce(0) { $0 + $1.items }
+    return shown.map(\.text) + ["and \(missing) more"]
   }
 
   private struct Line {
     var text = ""
-    /// Items that end on it.
+    /// The number of items that end on it.
     var items = 0
   }
 

@@ -2,27 +2,28 @@
 
 internal import NetworkModel
 
-/// A piece of HTML (or of SVG inside it). What is text is escaped when it becomes markup, and nothing else can: names of
-/// elements and attributes, styles and scripts are constants of the program.
+/// A piece of HTML (or of SVG inside it). Text is escaped when it becomes markup. Nothing else from outside can
+/// become markup: names of elements and attributes, styles and scripts are constants of the program.
 ///
 /// Source: the HTML Standard, sections 13.1.2 (elements, attributes), 13.3 (what has to be escaped where).
 struct Markup: Sendable, Hashable {
-  /// As it is written.
+  /// The HTML text.
   let html: String
 
   private init(written html: String) { self.html = html }
 
-  /// A text. What a browser would obey is escaped; what would turn the writing's direction is shown (`PrintableText`).
+  /// Creates text. Characters that are markup are escaped; characters that change the text direction are shown as
+  /// escapes (`PrintableText`).
   init(_ text: String) { html = Self.escaped(text) }
 
-  /// Pieces, one behind the other.
+  /// Joins pieces.
   init(_ pieces: [Markup]) { html = pieces.map(\.html).joined() }
 
-  /// A constant that is markup, a style or a script itself.
+  /// A constant that is already markup, a style or a script.
   static func constant(_ text: StaticString) -> Markup { Markup(written: text.description) }
 
-  /// An element with its attributes and what is in it. An attribute without a value (nil) is left out; an empty value
-  /// is how an attribute that is only there or not (`hidden`) is written.
+  /// An element with its attributes and content. An attribute whose value is nil is omitted; an empty value writes a
+  /// boolean attribute (`hidden`).
   static func element(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String?> = [:], _ content: [Markup] = []
   ) -> Markup {
@@ -35,7 +36,7 @@ struct Markup: Sendable, Hashable {
     return Markup(written: html)
   }
 
-  /// An element that holds a text alone.
+  /// An element that contains only text.
   static func element(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String?> = [:], text: String
   ) -> Markup {
@@ -67,10 +68,10 @@ struct Markup: Sendable, Hashable {
     return escaped
   }
 
-  /// Elements that hold nothing and have no end (section 13.1.2).
+  /// Elements without content and end tag (section 13.1.2).
   private static let voids: Set<String> = ["br", "input", "meta"]
 
-  /// Elements behind which white space means nothing: the page has lines that a person can read.
+  /// Elements after which white space has no effect: a line feed is written there, so that the source is readable.
   private static let blocks: Set<String> = [
     "a", "body", "caption", "dd", "details", "div", "dl", "dt", "footer", "g", "h1", "h2", "head", "header",
     "li",

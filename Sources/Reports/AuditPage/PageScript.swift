@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The page's one script: shows the search field, and hides the sockets whose rows do not hold every word in it.
+/// The page's only script: it shows the search field, and hides the sockets whose rows do not contain every word in
+/// it.
 package enum PageScript {
   /// Its SHA-256 as a Content Security Policy names it (CSP Level 3 section 2.3.1).
   package static let hash = "sha256-nFssuGiwgZ4Lj1Bpaks3b2T4VULclVxkqzWPrjEAp2w="

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The page's one style. Colours are variables, each with one meaning; the dark scheme changes only these.
+/// The page's only style. Colours are variables, each with one meaning; the dark scheme changes only these.
 package enum PageStyle {
   /// Its SHA-256 as a Content Security Policy names it (CSP Level 3 section 2.3.1).
   package static let hash = "sha256-d7m0u6IpOLtg8fwwX7xLy4axLuulGnITIcnJOISRtT8="

@@ -6,35 +6,35 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-/// One thing that is done to a healthy host, and what has to be found then: nothing where `severity` is nil.
+/// A test case: one change to a healthy host, and the expected finding; no finding if `severity` is nil.
 struct DoctorCase: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let check: DoctorCheck
   let severity: FindingSeverity?
-  /// What the finding has to say, all of it.
+  /// Parts that the text of the finding must contain.
   var says: [String] = []
-  /// What its fix has to say.
+  /// A part that the fix must contain.
   var fix = ""
-  let spoil: @Sendable (inout HostFixture) -> Void
+  let change: @Sendable (inout HostFixture) -> Void
 
   init(
     _ text: String, _ check: DoctorCheck, _ severity: FindingSeverity?, _ says: [String] = [],
     fix: String = "",
-    _ spoil: @escaping @Sendable (inout HostFixture) -> Void
+    _ change: @escaping @Sendable (inout HostFixture) -> Void
   ) {
     testDescription = text
     self.check = check
     self.severity = severity
     self.says = says
     self.fix = fix
-    self.spoil = spoil
+    self.change = change
   }
 
-  /// Judges the case: exactly one finding of the check, or none and no gap either.
+  /// Runs the case: exactly one finding of the check is expected, or no finding and no gap.
   func judge() throws {
-    var patient = HostFixture()
-    spoil(&patient)
-    let diagnosis = try patient.diagnosis()
+    var host = HostFixture()
+    change(&host)
+    let diagnosis = try host.diagnosis()
     let findings = diagnosis.findings.filter { $0.check == check }
     guard let severity = severity else {
       #expect(findings.isEmpty)

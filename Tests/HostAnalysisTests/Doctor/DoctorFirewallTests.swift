@@ -7,30 +7,31 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-@Suite("The doctor, of firewalls,") struct DoctorFirewallTests {
+@Suite("The doctor's firewall checks") struct DoctorFirewallTests {
   @Test(
-    "finds who is in the way",
+    "find what blocks granted packets",
     arguments: [
       DoctorCase(
-        "another port than the policy's", .listenPort, .error, ["51821/udp", "policy says 51820"],
+        "the port differs from the policy's", .listenPort, .error, ["51821/udp", "policy says 51820"],
         fix: "listen-port 51820"
       ) {
         $0.listenPort = 51821
         $0.listeners = [Listener(protocol: .udp, address: HostFixture.ip("0.0.0.0"), port: 51821)]
       },
-      DoctorCase("no port at all", .listenPort, .error, ["no port"]) { $0.listenPort = nil },
-      DoctorCase("nobody is bound to it", .listenPort, .error, ["no socket is bound to 51820/udp"]) {
+      DoctorCase("no port", .listenPort, .error, ["no port"]) { $0.listenPort = nil },
+      DoctorCase("no socket is bound to the port", .listenPort, .error, ["no socket is bound to 51820/udp"]) {
         $0.listeners = []
       },
       DoctorCase(
-        "a foreign rule drops it", .listenPort, .error,
+        "a rule of another table drops it", .listenPort, .error,
         ["inet ufw-like input handle 7 drops", "ec2 at 203.0.113.10", "anyone"],
         fix: "nft delete rule inet ufw-like input handle 7"
       ) {
         $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.drop)])])]
       },
       DoctorCase(
-        "a foreign policy drops it", .listenPort, .error, ["inet ufw-like ufw-input policy drops"],
+        "a chain policy of another table drops it", .listenPort, .error,
+        ["inet ufw-like ufw-input policy drops"],
         fix: "ufw allow"
       ) {
         $0.tables = [
@@ -38,38 +39,39 @@ import Testing
             [HostFixture.port(8888, [.verdict(.accept)])], chain: "ufw-input", policy: .drop)
         ]
       },
-      DoctorCase("without a policy it may not be needed", .listenPort, .information, ["inet ufw-like input"])
-      {
+      DoctorCase(
+        "without a policy the port may not be needed", .listenPort, .information, ["inet ufw-like input"]
+      ) {
         $0.machine = nil
         $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.drop)])])]
       },
-      DoctorCase("a foreign rule lets it in", .listenPort, nil) {
+      DoctorCase("a rule of another table accepts it", .listenPort, nil) {
         $0.tables = [HostFixture.foreign([HostFixture.port(51820, [.verdict(.accept)])], policy: .drop)]
       },
       DoctorCase(
-        "a foreign rule drops a grant", .otherFirewall, .error,
+        "a rule of another table drops a grant", .otherFirewall, .error,
         ["handle 7 drops", "8888/tcp from laptop-eric over wg0", "policy.yaml:19"]
       ) {
         $0.tables = [HostFixture.foreign([HostFixture.port(8888, [.verdict(.drop)])])]
       },
-      DoctorCase("a foreign rule rejects a grant", .otherFirewall, .error, ["handle 7 rejects"]) {
+      DoctorCase("a rule of another table rejects a grant", .otherFirewall, .error, ["handle 7 rejects"]) {
         $0.tables = [HostFixture.foreign([HostFixture.port(5432, [.reject(type: NFT.rejectICMPX, code: 3)])])]
       },
       DoctorCase(
-        "a foreign policy drops many grants, in one line", .otherFirewall, .error,
+        "a chain policy of another table drops many grants: one finding", .otherFirewall, .error,
         ["5432/tcp from ec2", "policy.yaml:19, policy.yaml:20, policy.yaml:21"]
       ) {
         $0.tables = [HostFixture.foreign([], policy: .drop)]
       },
       DoctorCase(
-        "a rule that the walk does not know", .otherFirewall, .information, ["numgen", "8888/tcp"],
+        "a rule that the walk cannot evaluate", .otherFirewall, .information, ["numgen", "8888/tcp"],
         fix: "nft -a list chain inet ufw-like input"
       ) {
         $0.tables = [
           HostFixture.foreign([HostFixture.port(8888, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
         ]
       },
-      DoctorCase("a foreign rule for what nobody grants", .otherFirewall, nil) {
+      DoctorCase("a rule of another table for packets that are not granted", .otherFirewall, nil) {
         $0.tables = [HostFixture.foreign([HostFixture.port(9999, [.verdict(.drop)])])]
       },
     ])

@@ -7,24 +7,27 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-@Suite("The doctor, of the peers,") struct DoctorPeerTests {
+@Suite("The doctor's peer checks") struct DoctorPeerTests {
   @Test(
-    "finds peers that do not answer",
+    "find peers that do not answer",
     arguments: [
       DoctorCase(
-        "never, though it was dialled", .handshake, .error,
+        "no handshake, although packets were sent", .handshake, .error,
         ["ec2 over wg0 has never answered", "203.0.113.10"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil)]
       },
-      DoctorCase("never, and nothing was sent", .handshake, .warning, ["never been heard"]) {
+      DoctorCase(
+        "no handshake, and nothing was sent", .handshake, .warning, ["never completed a handshake"]
+      ) {
         $0.peers = [
           HostFixture.peer(
             HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: nil, keepalive: 0, sent: 0)
         ]
       },
       DoctorCase(
-        "never, and it has to begin", .handshake, .information, ["have to begin: ec2"], fix: "Endpoint"
+        "no handshake, and only the peer can start one", .handshake, .information,
+        ["can start one: ec2"], fix: "Endpoint"
       ) {
         $0.peers = [
           HostFixture.peer(
@@ -32,22 +35,28 @@ import Testing
             sent: 0)
         ]
       },
-      DoctorCase("long ago, with a keepalive", .handshake, .error, ["3 hours ago", "every 25 seconds"]) {
+      DoctorCase(
+        "an old handshake, with a keepalive", .handshake, .error, ["3 hours ago", "every 25 seconds"]
+      ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 3 * 3600)]
       },
-      DoctorCase("long ago, though something is being sent", .handshake, .error, ["packets are being sent"]) {
+      DoctorCase(
+        "an old handshake, although packets are being sent", .handshake, .error, ["packets are being sent"]
+      ) {
         $0.peers = [
           HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)
         ]
         $0.sentMeanwhile = [HostFixture.ec2Key]
       },
-      DoctorCase("long ago, silent", .handshake, .information, ["may be all right: ec2 for 3 minutes"]) {
+      DoctorCase(
+        "an old handshake, idle", .handshake, .information, ["PersistentKeepalive: ec2 for 3 minutes"]
+      ) {
         $0.peers = [
           HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 181, keepalive: 0)
         ]
       },
       DoctorCase(
-        "many that have to begin, in one line", .handshake, .information,
+        "many peers that must start the handshake: one finding", .handshake, .information,
         ["peer CQkJCQkJ…, peer", "and 2 more"]
       ) {
         $0.machine = nil
@@ -58,42 +67,45 @@ import Testing
             endpoint: nil, age: nil)
         }
       },
-      DoctorCase("just within the time", .handshake, nil) {
+      DoctorCase("a handshake exactly at the limit", .handshake, nil) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.0/24", "fd13:13::/64"], age: 180)]
       },
     ])
   func handshake(_ one: DoctorCase) throws { try one.judge() }
 
   @Test(
-    "finds prefixes of a tunnel that are this host's own networks too",
+    "find prefixes of a tunnel that overlap with networks of this host",
     arguments: [
       DoctorCase(
-        "the same as a container bridge's", .allowedIPsOverlap, .warning,
-        ["172.17.0.0/16 is ec2's in wg0", "bridge docker0", "only one"]
+        "equal to a container bridge's network", .allowedIPsOverlap, .warning,
+        ["172.17.0.0/16 is an AllowedIP of ec2 in wg0", "bridge docker0", "only one"]
       ) { $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["172.17.0.0/16"])] },
-      DoctorCase("inside the LAN's", .allowedIPsOverlap, .warning, ["lies inside 192.168.1.0/24", "enp5s0"]) {
+      DoctorCase(
+        "inside the LAN's network", .allowedIPsOverlap, .warning, ["is inside 192.168.1.0/24", "enp5s0"]
+      ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["192.168.1.64/26"])]
       },
       DoctorCase(
-        "around a container bridge's", .allowedIPsOverlap, .warning,
-        ["172.16.0.0/12", "has 172.17.0.0/16 in it"]
+        "contains a container bridge's network", .allowedIPsOverlap, .warning,
+        ["172.16.0.0/12", "contains 172.17.0.0/16"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["172.16.0.0/12"])]
       },
       DoctorCase(
-        "a network that Docker alone knows", .allowedIPsOverlap, .warning, ["Docker's network ingress"]
+        "a network that only Docker knows", .allowedIPsOverlap, .warning, ["Docker's network ingress"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.0.0.0/24"])]
         $0.docker = .known(
           DockerFacts(networks: [DockerNetwork(name: "ingress", subnets: [Prefix("10.0.0.0/24")!])]))
       },
       DoctorCase(
-        "the tunnel's own is the LAN's", .allowedIPsOverlap, .warning, ["wg0's own", "10.13.13.0/24"]
+        "the tunnel's prefix is the LAN's network", .allowedIPsOverlap, .warning,
+        ["a prefix of wg0", "10.13.13.0/24"]
       ) {
         $0.interfaces["enp5s0"] = HostFixture.interface("enp5s0", 3, ["10.13.13.200/24"])
       },
       DoctorCase(
-        "two tunnels' peers have the same", .allowedIPsOverlap, .warning,
+        "peers of two tunnels have the same prefix", .allowedIPsOverlap, .warning,
         ["10.50.0.0/16", "of wg0 and of wg1"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole)]
@@ -104,37 +116,39 @@ import Testing
             peers: [HostFixture.peer(HostFixture.strangerKey, ["10.50.0.0/16"])])
         ]
       },
-      DoctorCase("a full tunnel is none", .allowedIPsOverlap, nil) {
+      DoctorCase("a full tunnel is no overlap", .allowedIPsOverlap, nil) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "::/0"])]
       },
-      DoctorCase("nor is one by halves", .allowedIPsOverlap, nil) {
+      DoctorCase("a full tunnel as two halves is no overlap", .allowedIPsOverlap, nil) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/1", "128.0.0.0/1"])]
       },
     ])
   func overlap(_ one: DoctorCase) throws { try one.judge() }
 
   @Test(
-    "holds AllowedIPs against the policy",
+    "compare AllowedIPs with the policy",
     arguments: [
       DoctorCase(
         "wider than the addresses", .allowedIPsPolicy, .warning, ["ec2's AllowedIPs", "10.77.0.0/16"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.77.0.0/16"])]
       },
-      DoctorCase("what is behind the hub", .allowedIPsPolicy, nil) {
+      DoctorCase("the networks behind the hub", .allowedIPsPolicy, nil) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole)]
       },
       DoctorCase(
-        "a peer that nobody is", .allowedIPsPolicy, .warning, ["no machine of the policy", "10.13.13.99"]
+        "a peer that is not a machine", .allowedIPsPolicy, .warning,
+        ["not a machine of the policy", "10.13.13.99"]
       ) {
         $0.peers.append(HostFixture.peer(HostFixture.strangerKey, ["10.13.13.99/32"]))
       },
       DoctorCase(
-        "known by its addresses, with another key", .allowedIPsPolicy, .error, ["laptop-eric", "another key"]
+        "identified by its addresses, with another key", .allowedIPsPolicy, .error,
+        ["laptop-eric", "differs from the policy's"]
       ) {
         $0.peers.append(HostFixture.peer(HostFixture.strangerKey, ["10.13.13.10/32", "fd13:13::10/128"]))
       },
-      DoctorCase("known by its key", .allowedIPsPolicy, nil) {
+      DoctorCase("identified by its key", .allowedIPsPolicy, nil) {
         $0.peers.append(HostFixture.peer(HostFixture.ericKey, ["10.13.13.10/32"]))
       },
       DoctorCase(
@@ -143,7 +157,7 @@ import Testing
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["10.13.13.1/32", "fd13:13::/64"])]
       },
-      DoctorCase("everything", .allowedIPsPolicy, .information, ["everything goes to ec2"]) {
+      DoctorCase("default routes", .allowedIPsPolicy, .information, ["all traffic is routed to ec2"]) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "::/0"])]
       },
     ])

@@ -8,7 +8,7 @@ import Testing
 @testable import HostAnalysis
 
 @Suite("The doctor") struct DoctorTests {
-  @Test("has nothing to say of a healthy host, and has looked at all of it")
+  @Test("has no findings for a healthy host, and makes all checks")
   func healthy() throws {
     let diagnosis = try HostFixture().diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
@@ -17,11 +17,11 @@ import Testing
     #expect(!diagnosis.isIll)
   }
 
-  @Test("has nothing to say of a healthy host without a policy but what a policy would be needed for")
+  @Test("has no findings for a healthy host without a policy, and skips the checks that need a policy")
   func healthyWithoutPolicy() throws {
-    var patient = HostFixture()
-    patient.machine = nil
-    let diagnosis = try patient.diagnosis()
+    var host = HostFixture()
+    host.machine = nil
+    let diagnosis = try host.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(
       Set(diagnosis.notMade.map(\.check)) == [
@@ -29,13 +29,13 @@ import Testing
       ])
   }
 
-  @Test("says of a host without tunnel and policy what it could not look at, and finds nothing")
+  @Test("has no findings for a host without tunnel and policy, and reports the checks that it skips")
   func nothing() throws {
-    var patient = HostFixture()
-    patient.machine = nil
-    patient.interfaces["wg0"] = nil
-    patient.docker = .unknown("there is no socket")
-    let diagnosis = try patient.diagnosis()
+    var host = HostFixture()
+    host.machine = nil
+    host.interfaces["wg0"] = nil
+    host.docker = .unknown("there is no socket")
+    let diagnosis = try host.diagnosis()
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(
       Set(diagnosis.passed.map(\.check)) == [.tunnelInContainer, .forwarding, .boundAddress, .sharedBridge])
@@ -43,16 +43,16 @@ import Testing
       Set(diagnosis.notMade.map(\.check)).union(diagnosis.passed.map(\.check)) == Set(DoctorCheck.allCases))
   }
 
-  @Test("never passes a check that could not be made, and says why")
+  @Test("does not pass a check that could not be made, and reports why")
   func gaps() throws {
-    var patient = HostFixture()
-    patient.hasDevice = false
-    patient.unread = [HostFixture.name("wg0"): "the kernel refused: Operation not permitted"]
-    patient.settings = [:]
-    patient.elsewhere.gaps = ["12 processes may not be looked into"]
-    patient.docker = .unknown("/run/docker.sock: Permission denied")
+    var host = HostFixture()
+    host.hasDevice = false
+    host.unread = [HostFixture.name("wg0"): "the kernel refused: Operation not permitted"]
+    host.settings = [:]
+    host.elsewhere.gaps = ["12 processes cannot be read"]
+    host.docker = .unknown("/run/docker.sock: Permission denied")
     let diagnosis = Diagnosis(
-      try patient.subject(), walks: DoctorWalks(unknown: "rules are told to root alone"))
+      try host.subject(), walks: DoctorWalks(unknown: "only root can read the rules"))
     let needed: Set<DoctorCheck> = [
       .tunnelInContainer, .handshake, .listenPort, .allowedIPsOverlap, .allowedIPsPolicy, .route, .mtu,
       .reversePathFilter, .sourceValidMark, .forwarding, .swarmAddress, .otherFirewall, .arpForTunnel,
@@ -63,30 +63,30 @@ import Testing
     #expect(!diagnosis.isIll)
   }
 
-  @Test("says of a rule that it cannot follow that WireGuard's port is not known to be open")
+  @Test("reports WireGuard's port as not known if a rule cannot be evaluated")
   func undeterminedPort() throws {
-    var patient = HostFixture()
-    patient.tables = [
+    var host = HostFixture()
+    host.tables = [
       HostFixture.foreign([HostFixture.port(51820, [.opaque(name: "numgen", data: []), .verdict(.drop)])])
     ]
-    let diagnosis = try patient.diagnosis()
+    let diagnosis = try host.diagnosis()
     #expect(!diagnosis.passed.contains { $0.check == .listenPort })
     #expect(diagnosis.notMade.contains { $0.check == .listenPort && $0.why.contains("numgen") })
   }
 
-  @Test("leaves what its own table drops to plan")
+  @Test("does not report what the wgfence table drops, which plan reports")
   func own() throws {
-    var patient = HostFixture()
-    patient.tables = [HostFixture.foreign([], policy: .drop, table: Ruleset.tableName)]
-    #expect(try !patient.diagnosis().findings.contains { $0.check == .otherFirewall })
+    var host = HostFixture()
+    host.tables = [HostFixture.foreign([], policy: .drop, table: Ruleset.tableName)]
+    #expect(try !host.diagnosis().findings.contains { $0.check == .otherFirewall })
   }
 
-  @Test("puts errors before warnings before information")
+  @Test("lists errors first, then warnings, then information")
   func order() throws {
-    var patient = HostFixture()
-    patient.interfaces["wg0"] = HostFixture.interface("wg0", 4, patient.inside, kind: "tun", mtu: 1480)
-    patient.settings[.forwarding(.ipv4)] = 0
-    let severities = try patient.diagnosis().findings.map(\.severity)
+    var host = HostFixture()
+    host.interfaces["wg0"] = HostFixture.interface("wg0", 4, host.inside, kind: "tun", mtu: 1480)
+    host.settings[.forwarding(.ipv4)] = 0
+    let severities = try host.diagnosis().findings.map(\.severity)
     #expect(severities == severities.sorted() && Set(severities).count == 3)
   }
 }

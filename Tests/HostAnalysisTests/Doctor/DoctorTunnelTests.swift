@@ -7,7 +7,7 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-@Suite("The doctor, of the tunnel itself,") struct DoctorTunnelTests {
+@Suite("The doctor's tunnel checks") struct DoctorTunnelTests {
   private static let container = String(repeating: "ab", count: 32)
 
   private static func namespace(
@@ -25,10 +25,10 @@ import Testing
   }
 
   @Test(
-    "finds a tunnel that ends in a container",
+    "find a tunnel that ends in a container",
     arguments: [
       DoctorCase(
-        "the policy's addresses are there and not here", .tunnelInContainer, .error,
+        "the policy's addresses are in the container and not on the host", .tunnelInContainer, .error,
         ["container abababababab (wireguard-go[812])", "10.13.13.2, fd13:13::2 is on wg0 there"],
         fix: "run WireGuard on the host"
       ) {
@@ -36,58 +36,63 @@ import Testing
         $0.elsewhere = namespace(["10.13.13.2/24", "fd13:13::2/64"], container: container)
       },
       DoctorCase(
-        "without a policy, WireGuard is there alone", .tunnelInContainer, .error, ["wg0 with 10.13.13.2"]
+        "without a policy, WireGuard is only in the container", .tunnelInContainer, .error,
+        ["wg0 with 10.13.13.2"]
       ) {
         $0.machine = nil
         $0.interfaces["wg0"] = nil
         $0.elsewhere = namespace(["10.13.13.2/24"])
       },
       DoctorCase(
-        "another tunnel is there, and the own one is here", .tunnelInContainer, .information, ["10.99.0.1"],
+        "another tunnel is in the container, and the policy's is on the host", .tunnelInContainer,
+        .information, ["10.99.0.1"],
         fix: "nothing"
       ) { $0.elsewhere = namespace(["10.99.0.1/24"]) },
-      DoctorCase("the address is here and there", .tunnelInContainer, nil) {
+      DoctorCase("the address is on both", .tunnelInContainer, nil) {
         $0.elsewhere = namespace(["10.13.13.2/24"], wireGuard: [])
       },
       DoctorCase("a namespace without a tunnel", .tunnelInContainer, nil) {
         $0.elsewhere = namespace(["172.17.0.2/16"], wireGuard: [])
       },
-      DoctorCase("a socket of a WireGuard that is nowhere", .tunnelInContainer, .information, ["wg7"]) {
+      DoctorCase("a socket of a WireGuard without an interface", .tunnelInContainer, .information, ["wg7"]) {
         $0.orphans = [HostFixture.name("wg7")]
       },
     ])
   func inContainer(_ one: DoctorCase) throws { try one.judge() }
 
-  @Test("tells of a tunnel in a container before everything else")
+  @Test("report a tunnel in a container first")
   func first() throws {
-    var patient = HostFixture()
-    patient.interfaces["wg0"] = nil
-    patient.settings[.forwarding(.ipv4)] = 0
-    patient.elsewhere = Self.namespace(["10.13.13.2/24"])
-    #expect(try patient.diagnosis().findings.first?.check == .tunnelInContainer)
+    var host = HostFixture()
+    host.interfaces["wg0"] = nil
+    host.settings[.forwarding(.ipv4)] = 0
+    host.elsewhere = Self.namespace(["10.13.13.2/24"])
+    #expect(try host.diagnosis().findings.first?.check == .tunnelInContainer)
   }
 
   @Test(
-    "finds a tunnel that is not whole",
+    "find an incomplete tunnel",
     arguments: [
-      DoctorCase("it is not there", .tunnelMissing, .error, ["no interface wg0"], fix: "wg-quick@wg0") {
+      DoctorCase(
+        "the interface does not exist", .tunnelMissing, .error, ["no interface wg0"], fix: "wg-quick@wg0"
+      ) {
         $0.interfaces["wg0"] = nil
       },
-      DoctorCase("it is no WireGuard", .tunnelMissing, .error, ["veth"]) {
+      DoctorCase("the interface is not WireGuard", .tunnelMissing, .error, ["veth"]) {
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "veth")
         $0.hasDevice = false
       },
-      DoctorCase("it is a process's", .tunnelMissing, nil) {
+      DoctorCase("WireGuard runs in userspace: not missing", .tunnelMissing, nil) {
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun")
       },
-      DoctorCase("it is down", .tunnelDown, .error, ["wg0"], fix: "ip link set wg0 up") {
+      DoctorCase("the interface is down", .tunnelDown, .error, ["wg0"], fix: "ip link set wg0 up") {
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "wireguard", mtu: 1420, state: .down)
       },
       DoctorCase(
-        "it lacks IPv6", .tunnelWithoutAddress, .error, ["lacks fd13:13::2"], fix: "fd13:13::2/64 dev wg0"
+        "the interface lacks IPv6", .tunnelWithoutAddress, .error, ["lacks fd13:13::2"],
+        fix: "fd13:13::2/64 dev wg0"
       ) {
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
@@ -97,47 +102,51 @@ import Testing
           "wg0", 4, ["fd13:13::2/64"], kind: "wireguard", mtu: 1420)
         $0.interfaces["docker0"] = HostFixture.interface("docker0", 5, ["10.13.13.2/24"], kind: "bridge")
       },
-      DoctorCase("without a policy it has none at all", .tunnelWithoutAddress, .warning, ["no address"]) {
+      DoctorCase(
+        "without a policy, the interface has no address", .tunnelWithoutAddress, .warning, ["no address"]
+      ) {
         $0.machine = nil
         $0.interfaces["wg0"] = HostFixture.interface("wg0", 4, ["fe80::1/64"], kind: "wireguard", mtu: 1420)
       },
-      DoctorCase("other links are told who has its address", .arpForTunnel, .information, ["10.13.13.2"]) {
+      DoctorCase(
+        "ARP for its address is answered on other links", .arpForTunnel, .information, ["10.13.13.2"]
+      ) {
         $0.settings[.arpIgnore] = 0
       },
-      DoctorCase("a public address is no endpoint", .endpointLeftOut, .warning, ["2001:db8:198::99"]) {
+      DoctorCase("a public address is not in endpoint", .endpointLeftOut, .warning, ["2001:db8:198::99"]) {
         $0.interfaces["eth0"] = HostFixture.interface(
           "eth0", 2, ["198.51.100.7/24", "2001:db8:198::7/64", "2001:db8:198::99/64"])
       },
-      DoctorCase("private addresses are no endpoints", .endpointLeftOut, nil) {
+      DoctorCase("private addresses need not be in endpoint", .endpointLeftOut, nil) {
         $0.interfaces["docker0"] = HostFixture.interface(
           "docker0", 5, ["172.17.0.1/16", "fd17::1/64"], kind: "bridge")
       },
       DoctorCase(
-        "a card stands in a subnet of another machine", .misplacedAddress, .warning,
+        "an interface is in a subnet of another machine", .misplacedAddress, .warning,
         ["eth0 has the address 10.50.3.9/24", "10.50.0.0/16, a subnet of ec2", "over wg0"],
         fix: "zones: { lan: { interfaces: [eth0], prefixes: [10.50.3.0/24] } }"
       ) { $0.interfaces["eth0"] = HostFixture.interface("eth0", 2, ["198.51.100.7/24", "10.50.3.9/24"]) },
       DoctorCase(
-        "a card stands in another zone's network", .misplacedAddress, .warning,
+        "an interface is in another zone's network", .misplacedAddress, .warning,
         ["eth1 has the address 192.168.1.77/24", "the zone 'lan' of onprem"], fix: "add eth1 to 'interfaces'"
       ) { $0.interfaces["eth1"] = HostFixture.interface("eth1", 8, ["192.168.1.77/24"]) },
-      DoctorCase("a bridge of containers has a card", .sharedBridge, .warning, ["br-lan", "eth9"]) {
+      DoctorCase("a bridge of containers has a physical port", .sharedBridge, .warning, ["br-lan", "eth9"]) {
         $0.interfaces["br-lan"] = HostFixture.interface("br-lan", 7, [], kind: "bridge")
         $0.interfaces["eth9"] = HostFixture.interface("eth9", 8, [], master: 7)
       },
-      DoctorCase("it is IPv4's alone", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
+      DoctorCase("the tunnel has only IPv4", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
         $0.policyText = HostFixture.siteWithoutIPv6
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
       },
-      DoctorCase("nobody has IPv6", .ipv6LeftOut, nil) {
+      DoctorCase("neither host nor tunnel has IPv6", .ipv6LeftOut, nil) {
         $0.machine = nil
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24"], kind: "wireguard", mtu: 1420)
         $0.interfaces["eth0"] = HostFixture.interface(
           "eth0", 2, ["198.51.100.7/24", "fe80::7/64", "fd00::7/64"])
       },
-      DoctorCase("it is a process and not the kernel's", .userspace, .information, ["wg0"]) {
+      DoctorCase("WireGuard runs in userspace", .userspace, .information, ["wg0"]) {
         $0.interfaces["wg0"] = HostFixture.interface(
           "wg0", 4, ["10.13.13.2/24", "fd13:13::2/64"], kind: "tun", mtu: 1420)
       },

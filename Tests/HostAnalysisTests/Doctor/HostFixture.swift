@@ -10,10 +10,10 @@ import PacketWalk
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-/// A host in the best of health, whose parts tests spoil one at a time.
+/// A healthy host. Each test changes one part of it.
 struct HostFixture {
   var policyText = Self.site
-  /// The machine of the policy that it is; nil to be looked at without a policy.
+  /// The host's machine in the policy; nil to check it without a policy.
   var machine: String? = "onprem"
   var interfaces: [String: NetworkInterface] = [
     "lo": interface("lo", 1, ["127.0.0.1/8", "::1/128"], isLoopback: true),
@@ -25,9 +25,9 @@ struct HostFixture {
   var peers: [WireGuardPeer] = [peer(ec2Key, whole)]
   var listenPort: UInt16? = 51820
   var mark: UInt32 = 0
-  /// Without it, WireGuard has no device.
+  /// Whether WireGuard has the device wg0.
   var hasDevice = true
-  /// A second tunnel, of which the policy says nothing.
+  /// Devices of tunnels that are not in the policy.
   var otherDevices: [WireGuardDevice] = []
   var unread: [InterfaceName: String] = [:]
   var orphans: [InterfaceName] = []
@@ -39,14 +39,15 @@ struct HostFixture {
     .reversePathFilter(name("wg0")): 0, .reversePathFilter(name("eth0")): 0, .nonLocalBind(.ipv4): 0,
     .nonLocalBind(.ipv6): 0, .arpIgnore: 1,
   ]
-  /// Ways that are not those of the interfaces' networks or of the default route; with a mark, `MARK:ADDRESS`.
+  /// Routes that differ from the interfaces' networks and the default route, by `ADDRESS` or, with a mark,
+  /// `MARK:ADDRESS`.
   var ways: [String: RouteFact] = [:]
   var docker: Reading<DockerFacts> = .known(DockerFacts())
   var unitOrder: [String: Set<String>] = [:]
-  /// Tables that are in the kernel.
+  /// The tables in the kernel.
   var tables: [KernelTable] = []
 
-  /// What the hub's peer has in its AllowedIPs.
+  /// The AllowedIPs of the hub's peer.
   static let whole = ["10.13.13.0/24", "fd13:13::/64", "10.50.0.0/16"]
 
   static let now: Int64 = 1_800_000_000
@@ -87,7 +88,7 @@ struct HostFixture {
     guard let start = line.firstIndex(of: "\""), line[start...].hasPrefix("\"fd13"),
       let end = line.lastIndex(of: "\"")
     else { return String(line) }
-    // The comma and the blank in front go too.
+    // The preceding comma and space are removed too.
     return String(line[..<line.index(start, offsetBy: -2)] + line[line.index(after: end)...])
   }.joined(separator: "\n")
 
@@ -120,9 +121,9 @@ struct HostFixture {
   /// The tunnel's addresses.
   var inside: [String] { ["10.13.13.2/24", "fd13:13::2/64"] }
 
-  // MARK: Looking at it
+  // MARK: Running the checks
 
-  /// The patient as the checks see it.
+  /// The host as input of the checks.
   func subject() throws -> DoctorSubject {
     let policy = try policy(policyText)
     let role = machine.map { DoctorSubject.Role(policy: policy, machine: policy.machine(named: $0)!) }
@@ -149,7 +150,7 @@ struct HostFixture {
       interface.state == .up && interface.addresses.contains { $0.network.contains(ask.destination) }
     }
     if let interface = carriers.first { return .leaves(interface.name, mtu: nil) }
-    // What the peers have in their AllowedIPs is routed to them, as wg-quick does it; the default routes are left alone.
+    // AllowedIPs are routed to the peers, as wg-quick does; default routes are not changed.
     let allowed = peers.flatMap(\.allowedIPs).filter { $0.length > 1 }
     if interfaces["wg0"] != nil, allowed.contains(where: { $0.contains(ask.destination) }) {
       return .leaves(Self.name("wg0"), mtu: nil)
@@ -157,16 +158,17 @@ struct HostFixture {
     return .leaves(Self.name("eth0"), mtu: nil)
   }
 
-  /// What all checks say of it.
+  /// The result of all checks.
   func diagnosis() throws -> Diagnosis {
     let subject = try subject()
     let site = subject.role.map { CompiledSite($0.policy, today: CalendarDate("2026-11-24")!) }
     let walks = DoctorWalks(
-      subject, of: site, through: PacketWalk(tables), in: Ward(interfaces: Array(interfaces.values)))
+      subject, of: site, through: PacketWalk(tables),
+      in: FixtureEnvironment(interfaces: Array(interfaces.values)))
     return Diagnosis(subject, walks: walks)
   }
 
-  /// A table of somebody else with one chain at input.
+  /// Another program's table with one chain at input.
   static func foreign(
     _ rules: [[Expression]], chain: String = "input", policy: BasePolicy = .accept, table: String = "ufw-like"
   ) -> KernelTable {
@@ -189,8 +191,8 @@ struct HostFixture {
   }
 }
 
-/// Where the patient's packets are walked: its own addresses are its own.
-private struct Ward: HostEnvironment {
+/// The environment of the fixture's walks: the addresses of its interfaces are local.
+private struct FixtureEnvironment: HostEnvironment {
   let interfaces: [NetworkInterface]
 
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {

@@ -39,7 +39,7 @@ verdict "JSON has the same" "wgfence/doctor/1 0 yes" "$(doctor onprem --format j
 said = json.load(open(sys.argv[1]))
 keys = {"check", "severity", "looked_at", "found", "fix"}
 print(said["schema"], said["summary"]["errors"], "yes" if said["findings"] and all(set(f) == keys for f in said["findings"]) else said)' "$LAB/said")"
-verdict "a peer that the policy does not name is a finding at the hub" "2 yes" "$(outcome ec2 allowed-ips-policy "no machine of the policy")"
+verdict "a peer that the policy does not name is a finding at the hub" "2 yes" "$(outcome ec2 allowed-ips-policy "not a machine of the policy")"
 wgfence_in onprem doctor >"$LAB/said" 2>&1
 verdict "without a policy it looks at what WireGuard is here" yes "$(grep -q 'without a policy.*wg0' "$LAB/said" && echo yes)"
 wgfence_in onprem doctor "$LAB/not-there.yaml" >"$LAB/said" 2>&1
@@ -73,20 +73,20 @@ ip -n onprem addr del 10.13.13.2/24 dev wg0
 verdict "an address that is gone" "2 yes" "$(outcome onprem tunnel-without-address 10.13.13.2)"
 address onprem wg0 10.13.13.2/24
 ip -n onprem link set wg0 down
-verdict "a tunnel that is down" "2 yes" "$(outcome onprem tunnel-down "wg0 is there and down")"
+verdict "a tunnel that is down" "2 yes" "$(outcome onprem tunnel-down "wg0 exists but is down")"
 ip -n onprem link set wg0 up
 # The kernel takes IPv6 addresses with the interface.
 ip -n onprem -6 addr replace fd13:13::2/64 dev wg0 nodad
 verdict "up again, it is well" 0 "$(doctor onprem)"
 ip -n onprem link set wg0 mtu 1480
-verdict "packets that are too large" "2 yes" "$(outcome onprem mtu "eth0 takes 1500")"
+verdict "packets that are too large" "2 yes" "$(outcome onprem mtu "eth0 has MTU 1500")"
 verdict "and it says which are not" yes "$(grep -q 'fix: ip link set wg0 mtu 1440' "$LAB/said" && echo yes)"
 ip -n onprem link set wg0 mtu 1420
 ip -n onprem route add 10.13.13.10/32 via 198.51.100.1
-verdict "a route past the tunnel" "2 yes" "$(outcome onprem route "goes by eth0: laptop-eric")"
+verdict "a route past the tunnel" "2 yes" "$(outcome onprem route "routed through eth0: laptop-eric")"
 ip -n onprem route del 10.13.13.10/32
 node onprem wg set wg0 listen-port 51821
-verdict "another port than the policy's" "2 yes" "$(outcome onprem listen-port "51821/udp, and the policy says 51820")"
+verdict "another port than the policy's" "2 yes" "$(outcome onprem listen-port "51821/udp, but the policy says 51820")"
 node onprem wg set wg0 listen-port 51820
 ip -n laptop-eric addr add 10.13.13.77/24 dev eth0
 verdict "a network that the tunnel has too" "2 yes" "$(outcome laptop-eric allowed-ips-overlap "10.13.13.0/24")"
@@ -128,7 +128,7 @@ verdict "and the doctor has nothing against it" "0 " "$(doctor laptop-ryan) $(gr
 reverse_path laptop-ryan 1
 try "where they are checked strictly it does not" silent echo_request laptop-ryan 10.13.13.1
 settle
-verdict "which it says" "2 yes" "$(outcome laptop-ryan src-valid-mark "eth0 is strict about sources")"
+verdict "which it says" "2 yes" "$(outcome laptop-ryan src-valid-mark "eth0 has a strict reverse-path filter")"
 settle
 
 # The other end is gone.
