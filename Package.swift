@@ -104,7 +104,8 @@ let package = Package(
     .testTarget(name: "PacketWalkTests", dependencies: values + ["TestSupport"], swiftSettings: house),
     .testTarget(name: "PacketSetsTests", dependencies: values + ["TestSupport"], swiftSettings: house),
     .testTarget(
-      name: "PolicyCompilerTests", dependencies: questions + ["Netlink", "Enforcement", "TestSupport"],
+      name: "PolicyCompilerTests",
+      dependencies: questions + ["Netlink", "Enforcement", "TestSupport", "PolicyTestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "PolicyAnalysisTests",

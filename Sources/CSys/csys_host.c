@@ -140,7 +140,7 @@ SAME(WGALLOWEDIP_A_FAMILY);
 SAME(WGALLOWEDIP_A_IPADDR);
 SAME(WGALLOWEDIP_A_CIDR_MASK);
 
-/* Sizes, and the places of the fields that Swift reads or writes by offset. */
+/* Sizes, and the offsets of the fields that Swift reads or writes. */
 #define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 _Static_assert(sizeof(struct inet_diag_req_v2) == CSYS_INET_DIAG_REQ_SIZE, "inet_diag_req_v2");
 AT(inet_diag_req_v2, idiag_states, 4);

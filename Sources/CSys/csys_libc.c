@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE
-/* The library's declarations stand before the header's: the compiler refuses a function that differs. */
+/* The library's headers are included before csys_libc.h: the compiler then refuses a declaration that differs. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -38,10 +38,10 @@ AT(ucred, gid, offsetof(struct csys_credentials, group));
 
 _Static_assert(CSYS_DESCRIPTOR_LENGTH == CMSG_LEN(sizeof(int)), "CMSG_LEN");
 _Static_assert(CSYS_DESCRIPTOR_SPACE == CMSG_SPACE(sizeof(int)), "CMSG_SPACE");
-/* LinuxHost/EventLoop/Connection+Messages.swift puts the descriptor behind the header. */
+/* LinuxHost/EventLoop/Connection+Messages.swift writes the descriptor directly after the header. */
 _Static_assert(CMSG_LEN(0) == sizeof(struct cmsghdr), "cmsghdr");
 
-/* LinuxHost/EventLoop/FileEvents.swift reads it by offsets. */
+/* LinuxHost/EventLoop/FileEvents.swift reads it by these offsets. */
 _Static_assert(sizeof(struct inotify_event) == 16, "inotify_event");
 AT(inotify_event, mask, 4);
 AT(inotify_event, len, 12);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Holds the offsets by which the pure modules read iptables' structures (PacketWalk, Xtables*.swift and
-   Walk/TranslationOrder.swift) against the headers. It exports nothing. */
+/* Compares the offsets with which the pure modules read the structures of iptables (PacketWalk, Xtables*.swift and
+   Walk/TranslationOrder.swift) with the headers. It exports nothing. */
 #include <stddef.h>
 
 #include <linux/if.h>

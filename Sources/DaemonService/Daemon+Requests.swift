@@ -184,7 +184,7 @@ extension Daemon {
 
   private func confirm(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) -> UInt8 {
     guard let pending = driver.controller.state.pending else {
-      throw Refusal("no apply waits for a confirmation")
+      throw Refusal("no apply is waiting for confirmation")
     }
     if request["console"] == nil {
       guard let session = request["session"] else {

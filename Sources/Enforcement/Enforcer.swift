@@ -2,25 +2,25 @@
 
 public import Ruleset
 
-/// Makes a store equal to a ruleset, in one transaction, and proves it by reading back.
+/// Makes a store equal to a ruleset in one transaction, and verifies the result by reading it back.
 public enum Enforcer {
-  /// What was done.
+  /// The result of an enforcement.
   public struct Outcome: Sendable {
-    /// What was sent; empty where the store was equal already.
+    /// The operations that were sent; empty if the store was equal already.
     public let plan: Plan
-    /// The table before.
+    /// The table before the change.
     public let before: KernelTable?
     /// The generation that was read back.
     public let generation: UInt32
-    /// The table as it was read back; before anything is sent, as it is.
+    /// The table that was read back; for a plan that was not sent, the current table.
     public let table: KernelTable?
   }
 
-  /// Others change rulesets too: so many times it plans anew.
+  /// How often a plan is made before giving up, because other programs change the ruleset too.
   static let mostAttempts = 3
 
-  /// Reads, plans, commits and reads back. Nothing is sent where nothing differs. `known` is what was read before: where
-  /// the ruleset is of its generation still, it is not read again.
+  /// Reads, plans, commits and reads back. Sends nothing if the plan is empty. `known` is the result of an
+  /// earlier read: it is used instead of a new read if the ruleset still has its generation.
   public static func apply(
     _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable, knowing known: StoredTable? = nil
   ) throws(EnforcementError) -> Outcome {
@@ -44,7 +44,7 @@ public enum Enforcer {
           throw .refused(
             what: operation.map { "\($0.subject) \($0.detail(in: before.table))" }, reason: reason)
         case .unreachable(let reason): throw .unreachable(reason)
-        // The read-back tells.
+        // The read-back shows whether it was committed.
         case .uncertain: break
         }
       }
@@ -53,7 +53,8 @@ public enum Enforcer {
       if rest.isEmpty {
         return Outcome(plan: plan, before: before.table, generation: after.generation, table: after.table)
       }
-      // Somebody changed it between the commit and the reading: then its generation moved on by more than ours.
+      // If another program committed between the commit and the read-back, the generation advanced by more
+      // than one.
       if after.generation == before.generation &+ 1 { throw .notEqual(rest, after.table) }
     }
     throw .contended
@@ -72,7 +73,7 @@ public enum Enforcer {
     _ desired: KernelTable, _ observed: KernelTable?, _ store: inout some RulesetStore & ~Copyable
   ) throws(EnforcementError) -> Plan {
     let plan = Plan(desired: desired, observed: observed)
-    // Counters that must be made anew go on where they were.
+    // Counters that must be created again continue with their values.
     guard plan.scope == .whole else { return plan }
     let counters = try reading { () throws(StoreError) in try store.counters() }
     return Plan(desired: desired, observed: observed, counters: counters)
@@ -88,18 +89,18 @@ public enum Enforcer {
   }
 }
 
-/// Why the kernel is not equal to the policy.
+/// The reason why the kernel was not made equal to the policy.
 public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   /// The kernel refused an operation, and the whole transaction with it.
   case refused(what: String?, reason: String)
-  /// The kernel could not be asked.
+  /// The kernel could not be queried.
   case unreachable(String)
-  /// The ruleset was changed by others each time that it was planned.
+  /// Other programs changed the ruleset during every attempt.
   case contended
-  /// The kernel said yes, but what it holds differs by this plan.
+  /// The kernel acknowledged the change, but its table still differs by this plan.
   case notEqual(Plan, KernelTable?)
 
-  /// What a store's refusal to be read means.
+  /// The meaning of an error of a store that was read.
   public init(_ error: StoreError) {
     switch error {
     case .stale: self = .contended
@@ -108,16 +109,17 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// One line, with what to do where that can be told.
+  /// One line, with what to do if that is known.
   public var description: String {
     switch self {
     case .refused(let what, let reason):
       "the kernel refused \(what ?? "the change"): \(reason); nothing was changed"
     case .unreachable(let reason): reason
     case .contended:
-      "something else keeps changing the nftables ruleset; nothing was changed: see `nft monitor`, then try again"
+      "another program keeps changing the nftables ruleset; nothing was changed: "
+        + "find it with `nft monitor`, then try again"
     case .notEqual(let plan, let table):
-      "the kernel took the change, but does not hold what was sent: "
+      "the kernel acknowledged the change, but its table differs from what was sent: "
         + plan.operations.prefix(3).map { "\($0.sense.rawValue) \($0.subject) \($0.detail(in: table))" }
         .joined(
           separator: "; ")

@@ -3,7 +3,7 @@
 internal import Netlink
 public import Ruleset
 
-/// The own table in the running kernel, in the network namespace of the thread that opened it.
+/// wgfence's own table in the running kernel, in the network namespace of the thread that opened it.
 public struct KernelRuleset: RulesetStore, ~Copyable {
   private var socket: NFTablesSocket
   private let name: String
@@ -18,9 +18,9 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
-  /// The table and its generation, read at one moment.
+  /// Reads the table and its generation consistently.
   public mutating func read() throws(StoreError) -> StoredTable {
-    // A read that a commit fell into is of neither generation: it is done again.
+    // If a commit happens during a read, the result belongs to neither generation: read again.
     for _ in 0..<8 {
       do throws(NetlinkError) {
         let generation = try socket.generation()
@@ -33,7 +33,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     throw .stale
   }
 
-  /// The number of the last transaction.
+  /// The ruleset's generation: the number of the last transaction.
   public mutating func generation() throws(StoreError) -> UInt32 {
     do throws(NetlinkError) {
       return try socket.generation()
@@ -42,7 +42,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
-  /// Sends a stored ruleset as it is: it takes the place of whatever table there is.
+  /// Sends a stored ruleset unchanged. It replaces the existing table, if there is one.
   public mutating func replay(_ ruleset: StoredRuleset) throws(StoreError) {
     do throws(CommitError) {
       try socket.replay(ruleset.batch)
@@ -51,7 +51,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
-  /// What the table's counters have counted.
+  /// The values of the table's counters, by name.
   public mutating func counters() throws(StoreError) -> [String: CounterState] {
     do throws(NetlinkError) {
       return try socket.counters(family: NFT.familyInet, name: name)
@@ -71,7 +71,7 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
 }
 
 extension StoreError {
-  /// What the kernel's answer to a batch means for whoever keeps rulesets.
+  /// The store error for an error of a batch.
   fileprivate init(_ error: CommitError) {
     self =
       switch error {

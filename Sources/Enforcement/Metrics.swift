@@ -3,32 +3,33 @@
 public import NetworkModel
 public import Ruleset
 
-/// What a monitoring system is told of a firewall, at one moment. `text` writes it.
+/// The values that a monitoring system reads, at one time. `text` writes them.
 public struct Metrics: Sendable {
-  /// The own table's counters by name, as the kernel has them. Names that begin with `drop-` count refusals.
+  /// The counters of wgfence's own table by name, as the kernel has them. Names that begin with `drop-` count
+  /// dropped packets.
   public var counters: [String: CounterState] = [:]
-  /// What the counters count, from the compiled ruleset.
+  /// The purpose and origin of each counter, from the compiled ruleset.
   public var named: [NamedCounter] = []
-  /// Times that the kernel's ruleset was found to differ and was mended.
+  /// How many times the kernel's ruleset differed and was repaired.
   public var repairs: UInt64 = 0
-  /// Policies applied.
+  /// The number of policies that were applied.
   public var applies: UInt64 = 0
-  /// Attempts to apply that failed.
+  /// The number of attempts to apply that failed.
   public var failures: UInt64 = 0
-  /// When the kernel was last proved equal, in seconds since 1970; nil where it never was.
+  /// When the kernel was last verified to be equal to the policy, in seconds since 1970; nil if it never was.
   public var lastSuccess: UInt64?
-  /// Whether the policy file as it is now was accepted.
+  /// Whether the current policy file was accepted.
   public var policy = PolicyState.accepted
   /// The peers of the tunnels.
   public var peers: [Peer] = []
-  /// Rules in force.
+  /// The number of rules in force.
   public var rules: UInt64 = 0
-  /// Sockets that listen.
+  /// The number of listening sockets.
   public var listeners: UInt64 = 0
-  /// Lines of the log that were lost because they came too fast.
+  /// The number of log lines that were lost because they came too fast.
   public var lostLogLines: UInt64 = 0
 
-  /// Nothing to tell.
+  /// Creates metrics without values.
   public init() {}
 
   /// Whether the policy file is the one in force.
@@ -44,10 +45,10 @@ public struct Metrics: Sendable {
     public var machine: String
     /// The tunnel's interface.
     public var tunnel: InterfaceName
-    /// Seconds since its last handshake; nil where there was none.
+    /// Seconds since its last handshake; nil if there was none.
     public var handshakeAge: UInt64?
 
-    /// A peer of these parts.
+    /// Creates a peer from its parts.
     public init(machine: String, tunnel: InterfaceName, handshakeAge: UInt64?) {
       self.machine = machine
       self.tunnel = tunnel
@@ -84,21 +85,27 @@ extension Metrics {
     let drops = known.filter { $0.key.hasPrefix("drop-") }
     let grants = known.filter { !$0.key.hasPrefix("drop-") }
     family(
-      "wgfence_dropped_packets_total", "counter", "Packets refused, by reason.", samples(drops) { $0.packets }
-    )
-    family("wgfence_dropped_bytes_total", "counter", "Bytes refused, by reason.", samples(drops) { $0.bytes })
+      "wgfence_dropped_packets_total", "counter", "Packets dropped or rejected, by reason.",
+      samples(drops) { $0.packets })
     family(
-      "wgfence_granted_packets_total", "counter", "Packets let in, by grant.", samples(grants) { $0.packets })
-    family("wgfence_granted_bytes_total", "counter", "Bytes let in, by grant.", samples(grants) { $0.bytes })
-    family("wgfence_drift_repairs_total", "counter", "Times that the ruleset was mended.", [([], repairs)])
+      "wgfence_dropped_bytes_total", "counter", "Bytes dropped or rejected, by reason.",
+      samples(drops) { $0.bytes })
+    family(
+      "wgfence_granted_packets_total", "counter", "Packets accepted, by grant.",
+      samples(grants) { $0.packets })
+    family(
+      "wgfence_granted_bytes_total", "counter", "Bytes accepted, by grant.", samples(grants) { $0.bytes })
+    family(
+      "wgfence_drift_repairs_total", "counter",
+      "How many times the ruleset in the kernel differed and was repaired.", [([], repairs)])
     family("wgfence_applies_total", "counter", "Policies applied.", [([], applies)])
     family("wgfence_apply_failures_total", "counter", "Attempts to apply that failed.", [([], failures)])
     family(
       "wgfence_last_success_timestamp_seconds", "gauge",
-      "When the kernel was last proved equal to the policy, in Unix time.",
+      "Unix time at which the ruleset in the kernel was last verified to be equal to the policy.",
       lastSuccess.map { [([], $0)] } ?? [])
     family(
-      "wgfence_policy_accepted", "gauge", "Whether the policy file as it is was accepted: 1 or 0.",
+      "wgfence_policy_accepted", "gauge", "1 if the current policy file was accepted, else 0.",
       [([], policy == .accepted ? 1 : 0)])
     family(
       "wgfence_peer_handshake_age_seconds", "gauge", "Seconds since a peer's last handshake.",
@@ -106,13 +113,13 @@ extension Metrics {
         peer.handshakeAge.map { ([("machine", peer.machine), ("tunnel", peer.tunnel.description)], $0) }
       })
     family("wgfence_rules", "gauge", "Rules in force.", [([], rules)])
-    family("wgfence_listeners", "gauge", "Sockets that listen.", [([], listeners)])
+    family("wgfence_listeners", "gauge", "Listening sockets.", [([], listeners)])
     family("wgfence_log_lines_lost_total", "counter", "Log lines lost.", [([], lostLogLines)])
     return text
   }
 
-  /// A label's value as the format has it: backslash, quote and line feed escaped. Other unsafe characters are shown, as
-  /// in every other report.
+  /// A label's value in the exposition format: backslash, quote and line feed escaped. Other unsafe
+  /// characters are replaced by visible text, as in every other report.
   private static func escaped(_ value: String) -> String {
     var text = ""
     let shown = value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)

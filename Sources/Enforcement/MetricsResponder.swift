@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Answers HTTP/1.1 requests (RFC 9110, RFC 9112) for `/metrics`, one a connection. Pure: bytes in, bytes out.
+/// Answers HTTP/1.1 requests (RFC 9110, RFC 9112) for `/metrics`, one on each connection. Works on bytes
+/// alone: it opens no socket.
 public enum MetricsResponder {
-  /// The most bytes that a request's head may have.
+  /// The maximum size of a request's header section, in bytes.
   public static let mostBytes = 8 << 10
 
-  /// The whole answer to what has come so far; nil where the head has not ended yet and more may come.
+  /// The complete answer to the bytes received so far; nil if the header section is not complete yet.
   public static func answer(_ request: [UInt8], metrics: () -> String) -> [UInt8]? {
     let end = headEnd(request)
     if (end ?? request.count) > mostBytes { return response("431 Request Header Fields Too Large") }
@@ -26,7 +27,7 @@ public enum MetricsResponder {
     }
   }
 
-  /// Bytes up to the end of the empty line behind the head.
+  /// The number of bytes up to the end of the empty line after the header section.
   private static func headEnd(_ bytes: [UInt8]) -> Int? {
     let mark: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a]
     guard bytes.count >= 4 else { return nil }

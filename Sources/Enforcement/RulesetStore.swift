@@ -2,24 +2,24 @@
 
 public import Ruleset
 
-/// Where a ruleset is kept: the kernel, or in a test something that behaves like it.
+/// A store of a ruleset: the kernel, or in a test a replacement for it.
 public protocol RulesetStore: ~Copyable {
-  /// The own table as it is, nil where there is none, with the generation that it is of.
+  /// Reads wgfence's own table (nil if it does not exist), with the ruleset's generation.
   mutating func read() throws(StoreError) -> StoredTable
 
-  /// The number of the last transaction, whoever's it was: quicker than reading.
+  /// The ruleset's generation: the number of the last transaction of any program. Faster than `read`.
   mutating func generation() throws(StoreError) -> UInt32
 
-  /// What the own table's counters have counted, by name.
+  /// The values of the table's counters, by name.
   mutating func counters() throws(StoreError) -> [String: CounterState]
 
-  /// Sends the operations as one transaction, which fails as a whole or not at all, and fails as `stale` where the
-  /// ruleset is not of this generation any more.
+  /// Sends the operations as one transaction, which succeeds or fails as a whole. Fails with `stale` if the
+  /// ruleset has another generation by then.
   mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError)
 }
 
 extension RulesetStore where Self: ~Copyable {
-  /// Takes the own table out, where there is one.
+  /// Deletes wgfence's own table, if it exists.
   public mutating func removeTable() throws(StoreError) {
     let now = try read()
     if now.table != nil { try commit([.deleteTable], generation: now.generation) }
@@ -28,26 +28,26 @@ extension RulesetStore where Self: ~Copyable {
 
 /// A table as it was read.
 public struct StoredTable: Sendable {
-  /// The table; nil where there is none.
+  /// The table; nil if it does not exist.
   public var table: KernelTable?
-  /// The number of the last transaction before it was read, whoever's it was.
+  /// The ruleset's generation at the read: the number of the last transaction of any program.
   public var generation: UInt32
 
-  /// A table of a generation.
+  /// Creates a table with its generation.
   public init(table: KernelTable?, generation: UInt32) {
     self.table = table
     self.generation = generation
   }
 }
 
-/// Why a store did not do what it was asked.
+/// The reason why a store did not do what was requested.
 public enum StoreError: Error, Sendable, Hashable {
-  /// Somebody else changed the ruleset in between; nothing was done.
+  /// Another program changed the ruleset in the meantime; nothing was done.
   case stale
-  /// The operation of this index was refused, and all with it; nothing was done.
+  /// The operation with this index was refused, and the whole transaction with it; nothing was done.
   case refused(operation: Int, reason: String)
-  /// Whether it was done is not known: only reading tells.
+  /// It is not known whether it was done: read the store to find out.
   case uncertain(reason: String)
-  /// It could not be asked at all.
+  /// The store could not be queried.
   case unreachable(reason: String)
 }

@@ -3,13 +3,13 @@
 internal import Glibc
 internal import Netlink
 
-/// What this process may do.
+/// The capabilities of this process.
 public enum Capability {
   /// `CAP_NET_ADMIN` of `linux/capability.h`.
   private static let networkAdministration = 12
 
-  /// Whether it may change and read rulesets and connections: `CAP_NET_ADMIN` in its effective set, as
-  /// `/proc/self/status` has it.
+  /// Whether the process may read and change rulesets and connections: `CAP_NET_ADMIN` in its effective set,
+  /// from `/proc/thread-self/status`.
   public static var isNetworkAdministrator: Bool {
     guard let status = try? ProcFile.text("/proc/thread-self/status") else { return geteuid() == 0 }
     for line in status.split(separator: "\n") where line.hasPrefix("CapEff:") {

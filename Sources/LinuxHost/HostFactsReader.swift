@@ -4,11 +4,11 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// Reads what a tunnel's health hangs on, of the calling thread's network namespace. Nothing is changed or sent but
-/// questions to the kernel, to WireGuard and to Docker.
+/// Reads what the health of a tunnel depends on, in the calling thread's network namespace. Changes nothing,
+/// and sends nothing except queries to the kernel, to WireGuard and to Docker.
 public enum HostFactsReader {
-  /// Everything but the routes, which have to be asked for by their destinations. Throws only where the interfaces or
-  /// the sockets cannot be listed: nothing could be said then.
+  /// Reads everything except the routes, which must be queried by destination. Throws only if the interfaces
+  /// or the sockets cannot be listed: then nothing could be reported.
   public static func read(
     docker: DockerSocket? = DockerSocket.find(), engines: [String] = DockerContainers.paths
   ) throws(HostReadError) -> HostFacts {
@@ -22,7 +22,7 @@ public enum HostFactsReader {
     return facts
   }
 
-  /// Of what a survey found, what WireGuard and the kernel's settings say: nobody else is asked.
+  /// Reads what WireGuard and the kernel's settings say about the host of a survey. Does not query Docker.
   public static func read(of survey: HostSurvey) -> HostFacts {
     let host = survey.host.snapshot
     let devices = WireGuardDevices.read(interfaces: host.interfaces)
@@ -31,7 +31,7 @@ public enum HostFactsReader {
       settings: SettingReader.read(host.interfaces))
   }
 
-  /// The peers to whom more was sent than these devices say, after a second at the latest.
+  /// The peers to which more was sent than these devices report, measured after one second.
   public static func sent(since before: [WireGuardDevice], on host: HostSnapshot) -> Set<WireGuardKey> {
     usleep(1_000_000)
     let now = WireGuardDevices.read(interfaces: host.interfaces).devices
@@ -44,7 +44,7 @@ public enum HostFactsReader {
 }
 
 extension WireGuardFacts {
-  /// What was read of the devices.
+  /// Creates the facts from what was read of the devices.
   init(_ devices: WireGuardDevices) {
     self.init(devices: devices.devices)
     for failure in devices.failures {

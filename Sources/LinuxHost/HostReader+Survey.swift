@@ -5,14 +5,16 @@ public import Netlink
 public import NetworkModel
 
 extension HostReader {
-  /// Reads every network namespace of this host that a process in the caller's `/proc` is in or that a file in the
-  /// caller's mount table keeps, and names the owners of all listening sockets by one walk over the processes. The host
-  /// is the namespace of the calling thread, which stays there: each other one is entered by a thread of its own.
+  /// Reads every network namespace of this host that a process in the caller's `/proc` is in, or that a file
+  /// in the caller's mount table keeps alive, and finds the owners of all listening sockets by one scan of
+  /// the processes. The host is the namespace of the calling thread, which stays there: each other namespace
+  /// is entered by a separate thread.
   ///
-  /// What could not be read of others is a note. Throws where the caller's own namespace or `/proc` cannot be read. A
-  /// namespace that only an open descriptor, or a thread that is not its process' first, keeps alive is not found.
+  /// What could not be read of other namespaces is in the notes. Throws if the caller's own namespace or
+  /// `/proc` cannot be read. A namespace is not found if it is only kept alive by an open descriptor, or by a
+  /// thread other than the first thread of its process.
   ///
-  /// The names of containers are asked of the engines that have a socket at one of the paths, where there is a container.
+  /// If there are containers, their names are read from the engines that have a socket at one of the paths.
   public static func survey(engines: [String] = DockerContainers.paths) throws(HostReadError) -> HostSurvey {
     guard let own = NetworkNamespace.identity else {
       throw .file(path: "/proc/thread-self/ns/net", errno: errno)
@@ -33,7 +35,7 @@ extension HostReader {
     }
     var others: [NamespaceSnapshot] = []
     for identity in members.others {
-      // Nobody is in it any more, and no file keeps it.
+      // No process is in it any more, and no file keeps it alive.
       guard let kind = members.kind(of: identity, names: containers) else { continue }
       if let failure = readings.failures[identity] {
         notes.append(.namespaceUnread(kind, identity: identity, reason: "\(failure)"))

@@ -3,10 +3,10 @@
 public import Netlink
 public import NetworkModel
 
-/// Reads what this host has and serves: its interfaces, its listening sockets and who holds them.
+/// Reads this host's interfaces, its listening sockets and the processes that own them.
 public enum HostReader {
-  /// Reads the network namespace of the calling thread. Owners are looked for in the calling process' `/proc`, so those
-  /// of other network namespaces are found as well. Without root, what cannot be learnt is in the notes.
+  /// Reads the network namespace of the calling thread. Owners are searched in the caller's `/proc`, so
+  /// owners in other network namespaces are found too. What cannot be read without root is in the notes.
   public static func snapshot() throws(HostReadError) -> HostSnapshot {
     let reading = try NamespaceReading.read()
     return reading.snapshot(try ProcessTable.owners(of: Set(reading.sockets.listeners.map { $0.inode })))

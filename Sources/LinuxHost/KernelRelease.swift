@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// The kernel's version, as far as features depend on it: `6.18`.
+/// The kernel's version, as far as features depend on it, such as `6.18`.
 public struct KernelRelease: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// The first number.
   public let major: Int
@@ -15,14 +15,14 @@ public struct KernelRelease: Sendable, Hashable, Comparable, CustomStringConvert
     self.minor = minor
   }
 
-  /// Reads the beginning of a release text such as `6.18.44-amd64`; nil where it begins otherwise.
+  /// Parses the beginning of a release text such as `6.18.44-amd64`; nil if it has another format.
   public init?(_ text: String) {
     let numbers = text.split(maxSplits: 2, omittingEmptySubsequences: false) { $0 == "." || $0 == "-" }
     guard numbers.count >= 2, let major = Int(numbers[0]), let minor = Int(numbers[1]) else { return nil }
     self.init(major: major, minor: minor)
   }
 
-  /// The running kernel's, by `uname(2)`; nil where its text cannot be read.
+  /// The version of the running kernel, by `uname(2)`; nil if its text cannot be parsed.
   public static func running() -> KernelRelease? {
     var names = utsname()
     guard uname(&names) == 0 else { return nil }
@@ -31,7 +31,7 @@ public struct KernelRelease: Sendable, Hashable, Comparable, CustomStringConvert
     }
   }
 
-  /// Older before newer.
+  /// Older versions come before newer ones.
   public static func < (left: Self, right: Self) -> Bool {
     (left.major, left.minor) < (right.major, right.minor)
   }

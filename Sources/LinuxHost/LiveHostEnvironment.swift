@@ -6,11 +6,11 @@ public import NetworkModel
 public import PacketWalk
 public import Ruleset
 
-/// The environment of packets in this thread's network namespace, as the kernel itself answers for them: its routing
-/// table with policy routing, and its interfaces as they were when this was made.
+/// The host environment of this thread's network namespace, answered by the kernel itself: its routing table
+/// with policy routing, and its interfaces as they were when this value was created.
 ///
-/// A class, because it keeps a socket and remembers what it asked. Answers are not asked for twice: make a new one where
-/// the routes may have changed. It is for the thread that made it.
+/// It is a class because it has a socket and caches the answers. A query is not repeated: create a new value
+/// if the routes may have changed. It must be used by the thread that created it.
 public final class LiveHostEnvironment: HostEnvironment {
   private let links: LinkTable
   private var netlink: NetlinkDump
@@ -22,14 +22,14 @@ public final class LiveHostEnvironment: HostEnvironment {
     let interface: InterfaceName?
   }
 
-  /// Reads the interfaces, and opens a socket for the routes.
+  /// Reads the interfaces, and opens a socket for the route queries.
   public init() throws(HostReadError) {
     links = try LinkTable.read()
     netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
   }
 
-  /// The address's type. Of IPv4 it is what the host's own addresses say (`inet_addr_type`): whatever is none of them is
-  /// unicast, with a route or without. Of IPv6 it is the route's.
+  /// The type of an address. For IPv4 it depends on the host's own addresses (`inet_addr_type`): every other
+  /// address is unicast, with or without a route. For IPv6 it is the type of the route.
   public func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
     let question = TypeQuestion(address: address, interface: interface)
     if let known = types[question] { return known }
@@ -63,12 +63,12 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
   }
 
-  /// Where the packet goes: for one that arrived with the checks of its source (`rp_filter`, martians), for one of this
-  /// host by its output route.
+  /// The route of a packet: for a packet that arrived, with the checks of its source (`rp_filter`, martians);
+  /// for a packet of this host, its output route.
   public func route(_ question: RouteQuestion) -> RouteAnswer {
     if let known = routes[question] { return known }
     var found = lookUp(question)
-    // A source that is not this host's is not looked at on the way out.
+    // For output, a source that is not this host's address is ignored.
     if case .nowhere = found, question.input == nil, question.source != nil {
       var open = question
       open.source = nil
@@ -85,13 +85,14 @@ public final class LiveHostEnvironment: HostEnvironment {
     return answer
   }
 
-  /// The interface's number and the type of its link.
+  /// The interface's index and link type.
   public func facts(of interface: InterfaceName) -> InterfaceFacts? {
     links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
   }
 
-  /// The interface's only address of the family that is not of its link alone. None of the loopback interface: its own
-  /// are of this host alone, and the kernel takes another interface's for what is to be seen elsewhere.
+  /// The only address of the family on the interface that is not link-local. Nil for the loopback interface:
+  /// its addresses are valid on this host only, and the kernel uses another interface's address for packets
+  /// to other hosts.
   public func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? {
     if interface == .loopback { return nil }
     let own = links.interfaces.first { $0.name == interface }?.addresses.map(\.address).filter {

@@ -2,11 +2,13 @@
 
 internal import Glibc
 
-/// A thread of the system's, never one of a pool: what the body changes of it (its namespaces) ends with it.
+/// A thread of the operating system, never one of a pool: changes that the body makes to it (its namespaces)
+/// end with it.
 package struct OwnThread {
   private let thread: pthread_t
 
-  /// Starts one. Who starts it waits for it before what the body uses is gone. Throws errno where none can be started.
+  /// Starts a thread. The caller must wait for it before anything that the body uses is released. Throws
+  /// errno if no thread can be started.
   package init(_ body: @escaping () -> Void) throws(Failure) {
     let box = Unmanaged.passRetained(Work(body))
     var thread = pthread_t()
@@ -27,13 +29,13 @@ package struct OwnThread {
   /// Waits until the body has ended.
   package func join() { pthread_join(thread, nil) }
 
-  /// Why no thread was started.
+  /// The reason why no thread was started.
   package struct Failure: Error {
-    /// What the system answered.
+    /// The error of the system.
     package let errno: Int32
   }
 
-  /// Carries the body to the thread through C's pointer.
+  /// Passes the body to the thread through C's pointer.
   private final class Work {
     let body: () -> Void
     init(_ body: @escaping () -> Void) { self.body = body }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Threads for work that waits for the kernel in many small calls.
+/// Threads for work that consists of many short system calls.
 enum WorkThreads {
-  /// Runs the body once with each number below `count`, on threads of its own but for the last, and waits for all. Where
-  /// a thread cannot be started, its part is done by the calling one. What the bodies write must be apart.
+  /// Runs the body once with each number below `count`, and waits for all. The last number runs on the
+  /// calling thread, each other one on a separate thread. If a thread cannot be started, its part runs on the
+  /// calling thread. The bodies must not write to the same memory.
   package static func run(_ count: Int, _ body: (Int) -> Void) {
     guard count > 0 else { return }
     withoutActuallyEscaping(body) { body in

@@ -2,9 +2,9 @@
 
 internal import Glibc
 
-/// What is in a directory.
+/// Lists the files of a directory.
 public enum DirectoryListing {
-  /// The names in a directory, sorted; none where it cannot be read.
+  /// The names in a directory, sorted; empty if it cannot be read. `.` and `..` are included.
   public static func names(in directory: String) -> [String] {
     guard let stream = opendir(directory) else { return [] }
     defer { closedir(stream) }

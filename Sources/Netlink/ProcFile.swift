@@ -3,12 +3,13 @@
 internal import CSys
 internal import Glibc
 
-/// Files and directories below `/proc`, read whole: they have no length to ask for.
+/// Files and directories below `/proc`. They are read to the end, because their size is not reported.
 package enum ProcFile {
-  /// No file that is read here is larger: `/proc/PID/environ` is bounded by the kernel's limit on arguments.
+  /// The maximum size in bytes. No file that is read here is larger: `/proc/PID/environ` is bounded by the
+  /// kernel's limit for arguments.
   private static let limit = 8 << 20
 
-  /// The bytes of a file.
+  /// Reads the bytes of a file.
   package static func bytes(_ path: String) throws(HostReadError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .file(path: path, errno: errno) }
@@ -32,7 +33,7 @@ package enum ProcFile {
     }
   }
 
-  /// The text of a file; bytes that are no UTF-8 become U+FFFD.
+  /// Reads the text of a file; bytes that are not valid UTF-8 are replaced by U+FFFD.
   package static func text(_ path: String) throws(HostReadError) -> String {
     String(decoding: try bytes(path), as: UTF8.self)
   }
@@ -55,7 +56,7 @@ package enum ProcFile {
     }
   }
 
-  /// The decimal number in front of a zero byte; nil where another byte stands there.
+  /// The decimal number before the terminating zero byte; nil if there is any other byte.
   private static func number(_ bytes: Slice<UnsafeRawBufferPointer>) -> UInt32? {
     var number: UInt32 = 0
     var digits = 0

@@ -3,7 +3,7 @@
 internal import CSys
 internal import Glibc
 
-/// A system call that failed: what was tried, on what, and the system's number.
+/// A failed system call: what was tried, on what, and the error number.
 public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What was tried: `listening on /run/wgfence/control.sock`.
   public let attempt: String
@@ -20,7 +20,7 @@ public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
     "\(attempt): \(ErrorNumber.meaning(code) ?? "error \(code)")"
   }
 
-  /// The value of a call that gives -1 and `errno` where it fails.
+  /// The result of a call that returns -1 and sets `errno` if it fails.
   package static func check(_ value: Int32, _ attempt: @autoclosure () -> String) throws(SystemError) -> Int32
   {
     if value < 0 {
@@ -31,19 +31,19 @@ public struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// The kernel's error numbers in words. Source: errno(3), strerrorname_np of strerror(3).
+/// Names and texts of the kernel's error numbers. Source: errno(3), strerrorname_np of strerror(3).
 enum ErrorNumber {
-  /// `ENOTSUPP`, which the kernel answers to user space though it is not among the C library's numbers. Source:
+  /// `ENOTSUPP`, which the kernel returns to user space although the C library does not define it. Source:
   /// `include/linux/errno.h`.
   private static let notSupported: Int32 = 524
 
-  /// The constant's name: `EPERM`. Nil for a number that has none.
+  /// The constant's name, such as `EPERM`. Nil for a number without a name.
   static func name(_ code: Int32) -> String? {
     if code == notSupported { return "ENOTSUPP" }
     return strerrorname_np(code).map { String(cString: $0) }
   }
 
-  /// What it means, in English: `Operation not permitted`. Nil for a number that has no meaning.
+  /// The meaning in English, such as `Operation not permitted`. Nil for a number without a text.
   static func meaning(_ code: Int32) -> String? {
     if code == notSupported { return "Operation is not supported" }
     return strerrordesc_np(code).map { String(cString: $0) }

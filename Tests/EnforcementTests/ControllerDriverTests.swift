@@ -8,14 +8,14 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@Suite("Doing what was decided")
+@Suite("Carrying out decisions")
 struct ControllerDriverTests {
-  /// A store that holds what it is given, and refuses when it is told to.
+  /// A store in memory, which can refuse changes.
   struct Memory: RulesetStore {
     var table: KernelTable?
     var number: UInt32 = 1
     var isRefusing = false
-    /// What the next transactions lead to, in their order.
+    /// The tables after the next transactions, in order.
     var plans: [KernelTable?] = []
 
     mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: number) }
@@ -38,7 +38,7 @@ struct ControllerDriverTests {
     func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
   }
 
-  /// A directory that is gone at the end, whatever was put into it.
+  /// A directory that is deleted at the end, with its content.
   final class Folder {
     let path: String
     init() throws {
@@ -53,12 +53,12 @@ struct ControllerDriverTests {
       for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
     }
     var state: StateDirectory { StateDirectory("\(path)/state") }
-    /// Nothing can be written from now on: a file stands where the directory should be.
+    /// From now on nothing can be written: the directory is replaced by a file.
     func breakState() {
       rename("\(path)/state", "\(path)/away")
       close(open("\(path)/state", O_CREAT | O_WRONLY, 0o600))
     }
-    func mendState() {
+    func repairState() {
       unlink("\(path)/state")
       rename("\(path)/away", "\(path)/state")
     }
@@ -74,7 +74,7 @@ struct ControllerDriverTests {
       lastResort: resort, environment: quiet)
   }
 
-  /// Lets a driver put a policy in force.
+  /// Applies a policy with a driver.
   static func apply(
     _ candidate: Candidate, _ driver: inout ControllerDriver<Memory>, confirm: Int64? = nil
   ) throws -> String? {
@@ -85,8 +85,8 @@ struct ControllerDriverTests {
         confirm: confirm.map { Controller.Confirm(seconds: $0, connections: []) }, at: ControllerTests.now))
   }
 
-  @Test("what is applied is kept under a number, and loaded at boot with its lock-down and panic")
-  func keeps() throws {
+  @Test("what is applied is stored under a number, and for boot, with its lock-down and panic rulesets")
+  func stores() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
     let candidate = try ControllerTests.candidate("a")
@@ -99,7 +99,7 @@ struct ControllerDriverTests {
     #expect(Plan(desired: candidate.table(.policy), observed: boot).isEmpty)
   }
 
-  @Test("a grant whose time is over stays over where the clock is set back")
+  @Test("a grant that has ended stays closed if the clock is set back")
   func clockSetBack() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     let (before, after) = (try #require(CalendarDate("2026-11-20")), try #require(CalendarDate("2026-11-28")))
@@ -135,7 +135,7 @@ struct ControllerDriverTests {
     #expect(driver.candidate?.today == after)
   }
 
-  @Test("a trial is not loaded at boot, and its confirmation makes no second copy of it")
+  @Test("a trial is not stored for boot, and its confirmation stores no second copy of it")
   func trial() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -150,7 +150,7 @@ struct ControllerDriverTests {
     #expect(folder.state.state().value?.pending == nil)
   }
 
-  @Test("a trial that went back is not what a rollback leads to")
+  @Test("a rollback does not lead to a trial that went back")
   func discards() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -163,7 +163,7 @@ struct ControllerDriverTests {
     #expect(driver.controller.state.inForce == 1)
   }
 
-  @Test("a trial whose way back cannot be written is not begun")
+  @Test("a trial does not start if the ruleset to go back to cannot be written")
   func promise() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -171,13 +171,13 @@ struct ControllerDriverTests {
     let before = driver.store.table
     folder.breakState()
     let failure = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
-    #expect(failure?.contains("the way back could not be written") == true)
+    #expect(failure?.contains("the ruleset to go back to could not be written") == true)
     #expect(driver.store.table == before)
     #expect(driver.controller.state.pending == nil)
-    folder.mendState()
+    folder.repairState()
   }
 
-  @Test("on a full disk a policy holds all the same, is no way back, and is kept once it can be")
+  @Test("on a full disk a policy takes effect, cannot be gone back to, and is stored as soon as possible")
   func fullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -190,22 +190,22 @@ struct ControllerDriverTests {
     #expect(throws: Refusal.self) {
       try Self.apply(try ControllerTests.candidate("c", port: 9), &driver, confirm: 60)
     }
-    folder.mendState()
+    folder.repairState()
     driver.keepAgain()
     #expect(driver.notPersisted == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
     #expect(driver.controller.state.inForce == 2)
   }
 
-  /// Declares a panic while a candidate holds.
+  /// Declares a panic while a candidate is in force.
   static func panic(_ candidate: Candidate, _ driver: inout ControllerDriver<Memory>) -> String? {
-    // The policy file says the same, so that nothing has to be read from the disk.
+    // The policy file has the same content, so that nothing has to be read from the disk.
     _ = driver.controller.read(.accepted(candidate), at: ControllerTests.now)
     driver.store.plans = [candidate.table(.panic)]
     return driver.perform(driver.controller.panic(by: "eric", at: ControllerTests.now))
   }
 
-  @Test("a panic on a full disk takes effect, is not said to be stored, and is stored once it can be")
+  @Test("a panic on a full disk takes effect, is reported as not stored, and is stored as soon as possible")
   func panicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -216,20 +216,20 @@ struct ControllerDriverTests {
     #expect(driver.store.table == candidate.table(.panic))
     #expect(driver.notPersisted != nil)
     #expect(quiet.said.count { $0.contains("not stored") } == 2)
-    folder.mendState()
+    folder.repairState()
     driver.keepAgain()
     #expect(driver.notPersisted == nil)
     #expect(folder.state.state().value?.panic != nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
   }
 
-  @Test("a state that is stored does not hide that the ruleset for boot is not")
+  @Test("a stored state does not hide that the ruleset for boot is not stored")
   func partlyStored() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
     let candidate = try ControllerTests.candidate("a")
     _ = try Self.apply(candidate, &driver)
-    // A directory where the file should be: only this one cannot be replaced.
+    // Replace the file by a directory: only this file cannot be replaced.
     unlink("\(folder.state.path)/boot")
     mkdir("\(folder.state.path)/boot", 0o700)
     #expect(Self.panic(candidate, &driver) == nil)
@@ -241,7 +241,7 @@ struct ControllerDriverTests {
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
   }
 
-  @Test("the end of a panic that cannot be stored is said not to be")
+  @Test("the end of a panic is reported as not stored if it cannot be stored")
   func endOfPanicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -253,13 +253,13 @@ struct ControllerDriverTests {
     driver.store.plans = [candidate.table(.policy)]
     #expect(driver.perform(try driver.controller.endPanic(by: "eric")) == nil)
     #expect(driver.notPersisted != nil)
-    folder.mendState()
+    folder.repairState()
     #expect(folder.state.state().value?.panic != nil)
     driver.keepAgain()
     #expect(folder.state.state().value?.panic == nil)
   }
 
-  @Test("a panic that the kernel refuses is not hidden from whoever asks what is stored")
+  @Test("a panic that the kernel refuses is reported together with what could not be stored")
   func refusedPanicOnFullDisk() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -269,10 +269,10 @@ struct ControllerDriverTests {
     driver.store.isRefusing = true
     let failure = try #require(Self.panic(candidate, &driver))
     #expect(failure.contains("no memory") && failure.contains("could not be written"))
-    folder.mendState()
+    folder.repairState()
   }
 
-  @Test("what the kernel refuses changes neither kernel nor disk")
+  @Test("a change that the kernel refuses changes neither the kernel nor the disk")
   func refusal() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -287,8 +287,8 @@ struct ControllerDriverTests {
     #expect(folder.state.state().value?.pending == nil)
   }
 
-  @Test("a way back whose file is damaged leads to the same ruleset as boot does")
-  func damagedWayBack() throws {
+  @Test("going back uses the ruleset for boot if the stored ruleset is missing")
+  func missingRuleset() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
     let first = try ControllerTests.candidate("a")
@@ -301,7 +301,7 @@ struct ControllerDriverTests {
     #expect(driver.controller.state.pending == nil)
   }
 
-  @Test("a table that was taken out is not put back by what is read or heard")
+  @Test("a deleted table is not created again after a policy is read or an event arrives")
   func release() throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -313,7 +313,7 @@ struct ControllerDriverTests {
     driver.perform([.readPolicy])
     driver.verify(author: "nft[8]")
     #expect(driver.store.table == nil)
-    // It holds again at the next start.
+    // It is in force again after the next start.
     #expect(folder.state.state().value?.inForce == 1)
   }
 }

@@ -6,7 +6,7 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@Suite("Deciding what the kernel is to hold")
+@Suite("Deciding which ruleset the kernel must have")
 struct ControllerTests {
   static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_000, boot: "one")
 
@@ -14,7 +14,7 @@ struct ControllerTests {
     Moment(sinceBoot: now.sinceBoot + seconds * 1_000_000_000, sinceEpoch: 1_000 + seconds, boot: boot)
   }
 
-  /// A policy that lets one port in, under a digest.
+  /// A policy that accepts one port, with this digest.
   static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
     let text = """
       version: 1
@@ -41,7 +41,7 @@ struct ControllerTests {
   static let refused = PolicyReading.refused(
     PolicyRefusal(digest: "bad", reason: "a test failed", report: ""))
 
-  /// The actions as words, in their order.
+  /// The actions as text, in their order.
   static func words(_ actions: [Controller.Action]) -> [String] {
     actions.map { action in
       switch action {
@@ -64,7 +64,7 @@ struct ControllerTests {
     }
   }
 
-  /// A controller that holds a policy, stored under number 7.
+  /// A controller with a policy in force, stored under number 7.
   static func holding(_ digest: String) -> Controller {
     var state = PersistedState()
     state.inForce = 7
@@ -77,14 +77,14 @@ struct ControllerTests {
     #expect(Self.words(controller.begin(at: Self.now, isTableThere: true)) == ["enforce stored 7", "read"])
   }
 
-  @Test("with nothing stored, lets nobody in rather than everybody", arguments: [true, false])
+  @Test("if nothing is stored, refuses everything rather than nothing", arguments: [true, false])
   func beginsWithNothing(_ isTableThere: Bool) {
     var controller = Controller(PersistedState(), inForce: nil)
     let words = Self.words(controller.begin(at: Self.now, isTableThere: isTableThere))
     #expect(words == (isTableThere ? ["read"] : ["enforce last resort", "read"]))
   }
 
-  @Test("changes nothing for a policy that is not accepted, and says so once")
+  @Test("changes nothing for a policy that is not accepted, and reports it once")
   func neverOpens() {
     var controller = Self.holding("a")
     #expect(Self.words(controller.read(Self.refused, at: Self.now)) == ["say error"])
@@ -93,7 +93,7 @@ struct ControllerTests {
     #expect(controller.state.inForce == 7)
   }
 
-  @Test("puts an accepted policy in force, then keeps it for the next boot")
+  @Test("puts an accepted policy in force, then stores it for the next boot")
   func policyFile() throws {
     var controller = Self.holding("a")
     let candidate = try Self.candidate("b")
@@ -107,7 +107,7 @@ struct ControllerTests {
     #expect(controller.tally.applies == 1)
   }
 
-  @Test("what the kernel refuses leaves what is in force, and is tried again, ever less often")
+  @Test("what the kernel refuses does not change what is in force, and is tried again with growing pauses")
   func retries() throws {
     var controller = Self.holding("a")
     _ = controller.begin(at: Self.now, isTableThere: true)
@@ -129,7 +129,7 @@ struct ControllerTests {
     #expect(Self.words(controller.ring(at: Self.later(60))) == ["enforce same", "read"])
   }
 
-  @Test("writes the way back down before a trial touches the kernel")
+  @Test("saves the ruleset to go back to before a trial changes the kernel")
   func trial() throws {
     var controller = Self.holding("a")
     let candidate = try Self.candidate("b")
@@ -143,14 +143,14 @@ struct ControllerTests {
       .equal(changes: 3, Self.provenance("b")), at: Self.now)
     #expect(Self.words(after) == ["store pending", "save", "say notice"])
     #expect(controller.alarm == Self.later(60).sinceBoot)
-    // Nothing else is put in force meanwhile.
+    // Nothing else is put in force in the meantime.
     #expect(controller.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
     #expect(throws: Refusal.self) {
       try controller.apply(candidate, by: "ryan", confirm: nil, at: Self.now)
     }
   }
 
-  /// A controller with policy `b` on trial, and `a` to go back to.
+  /// A controller with policy `b` on trial, and `a` as the policy to go back to.
   static func onTrial() throws -> Controller {
     var controller = holding("a")
     _ = controller.read(.accepted(try candidate("a")), at: now)
@@ -164,7 +164,7 @@ struct ControllerTests {
     return controller
   }
 
-  @Test("goes back when a trial is not confirmed, also when the kernel refuses at first")
+  @Test("goes back if a trial is not confirmed, even if the kernel refuses at first")
   func goesBack() throws {
     var controller = try Self.onTrial()
     #expect(controller.ring(at: Self.later(59)).isEmpty)
@@ -179,20 +179,20 @@ struct ControllerTests {
     #expect(controller.alarm == nil)
   }
 
-  @Test("a confirmed trial is what is loaded at boot")
+  @Test("a confirmed trial is stored for boot")
   func confirms() throws {
     var controller = try Self.onTrial()
     #expect(
       Self.words(try controller.confirm(by: "eric")) == ["store settled", "save", "say notice", "read"])
     #expect(controller.state.pending == nil)
     #expect(throws: Refusal.self) { try controller.confirm(by: "eric") }
-    // The file still says what it said before: the apply stands above it.
+    // The content of the file has not changed: the apply overrides it.
     #expect(controller.read(.accepted(try Self.candidate("a")), at: Self.now).isEmpty)
     #expect(
       Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
   }
 
-  @Test("a restart of the daemon goes on counting, one of the machine goes back")
+  @Test("after a restart of the daemon the countdown continues, after one of the machine it has gone back")
   func survivesRestarts() throws {
     let state = try Self.onTrial().state
     let kept = try #require(PersistedState(state.bytes))
@@ -208,7 +208,7 @@ struct ControllerTests {
     #expect(rebooted.state.pending == nil)
   }
 
-  @Test("an apply that the kernel refuses leaves no trial behind")
+  @Test("after an apply that the kernel refuses no trial is pending")
   func refusedTrial() throws {
     var controller = Self.holding("a")
     let candidate = try Self.candidate("b")
@@ -223,7 +223,7 @@ struct ControllerTests {
     #expect(controller.alarm == nil)
   }
 
-  @Test("a panic holds over policies and restarts, and ends with the policy")
+  @Test("a panic stays in force across policies and restarts, and ends with the policy")
   func panics() throws {
     var controller = Self.holding("a")
     let candidate = try Self.candidate("a")
@@ -244,7 +244,7 @@ struct ControllerTests {
     #expect(Self.words(try controller.endPanic(by: "eric")) == ["enforce b policy"])
   }
 
-  @Test("drift is repaired and counted where there was any")
+  @Test("drift is repaired, and counted if there was any")
   func repairs() {
     var controller = Self.holding("a")
     #expect(Self.words(controller.drifted(by: "nft[8]")) == ["enforce same"])
@@ -257,7 +257,7 @@ struct ControllerTests {
     #expect(controller.tally.repairs == 1)
   }
 
-  @Test("a rollback stands above the file until it says something else")
+  @Test("a rollback overrides the file until its content changes")
   func rollsBack() throws {
     var controller = Self.holding("b")
     _ = controller.read(.accepted(try Self.candidate("b")), at: Self.now)
@@ -270,7 +270,7 @@ struct ControllerTests {
       Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
   }
 
-  @Test("a panic that the kernel refuses during a trial leaves the trial with its deadline")
+  @Test("a panic that the kernel refuses during a trial does not change the trial and its deadline")
   func refusedPanic() throws {
     var controller = try Self.onTrial()
     let deadline = controller.alarm
@@ -283,7 +283,7 @@ struct ControllerTests {
     #expect(Self.words(controller.ring(at: Self.later(60))) == ["enforce stored 7"])
   }
 
-  @Test("a panic during a trial ends it, and what was before the trial is behind the panic")
+  @Test("a panic during a trial ends it, and the ruleset before the trial follows the panic")
   func panicInTrial() throws {
     var controller = try Self.onTrial()
     _ = controller.panic(by: "ryan", at: Self.now)
@@ -295,7 +295,7 @@ struct ControllerTests {
     #expect(controller.alarm == nil)
   }
 
-  @Test("a panic is known to a daemon that takes over before the kernel was touched")
+  @Test("a panic is known to the next daemon even if the kernel was not changed yet")
   func panicIsPromised() throws {
     var controller = Self.holding("a")
     _ = controller.panic(by: "eric", at: Self.now)
@@ -303,7 +303,7 @@ struct ControllerTests {
     #expect(Self.words(next.begin(at: Self.now, isTableThere: true)) == ["enforce stored panic", "read"])
   }
 
-  @Test("there is no trial while what is in force is not kept: there would be no way back")
+  @Test("no trial starts while what is in force is not stored, since nothing could be gone back to")
   func noTrialWithoutWayBack() throws {
     var controller = Self.holding("a")
     controller.kept(nil)
@@ -314,7 +314,7 @@ struct ControllerTests {
     #expect(controller.state.pending == nil)
   }
 
-  @Test("where the stored ruleset cannot be put in force and nothing is, the last resort is, until it can")
+  @Test("if the stored ruleset cannot be put in force and there is no table, the last resort replaces it")
   func standsIn() {
     var controller = Self.holding("a")
     _ = controller.begin(at: Self.now, isTableThere: false)
@@ -330,7 +330,7 @@ struct ControllerTests {
   }
 
   @Test(
-    "where a table is there already, a stored ruleset that is refused does not replace it by the last resort")
+    "if a table exists already, the last resort does not replace it when a stored ruleset is refused")
   func keepsTheTable() {
     var controller = Self.holding("a")
     _ = controller.begin(at: Self.now, isTableThere: true)
@@ -348,7 +348,7 @@ struct ControllerTests {
     #expect(Self.words(controller.ring(at: Self.later(1))) == ["enforce last resort", "read"])
   }
 
-  @Test("another day changes what is in force, and not which file holds")
+  @Test("another day changes what is in force, but not which policy overrides the other")
   func recompiles() throws {
     var controller = Self.holding("b")
     _ = controller.read(.accepted(try Self.candidate("a")), at: Self.now)
@@ -365,7 +365,7 @@ struct ControllerTests {
     #expect(controller.recompiled(try Self.candidate("a"), because: "a new day").isEmpty)
   }
 
-  @Test("once the table was taken out nothing brings it back but a request")
+  @Test("after the table was deleted only a request creates it again")
   func releases() throws {
     var controller = try Self.onTrial()
     #expect(Self.words(controller.released()) == ["save", "discard 8"])

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Files that survive a power cut")
 struct DurableFileTests {
-  /// A directory of a test's own, removed with what is in it.
+  /// A separate directory for a test. It is deleted with its content.
   private final class Folder {
     let path: String
 
@@ -27,7 +27,7 @@ struct DurableFileTests {
     return lstat(path, &status) == 0 ? status.st_mode : 0
   }
 
-  /// The errno of a replacement; 0 where it succeeds.
+  /// The errno of a replacement; 0 if it succeeds.
   private static func refusal(_ path: String) -> Int32 {
     do throws(SystemError) {
       try DurableFile.replace(path, [1])
@@ -37,7 +37,7 @@ struct DurableFileTests {
     }
   }
 
-  @Test("a content is replaced as a whole, and has the permissions that were asked for")
+  @Test("a content is replaced as a whole, and has the requested permissions")
   func replace() throws {
     let folder = try Folder()
     let path = "\(folder.path)/file"
@@ -49,10 +49,10 @@ struct DurableFileTests {
       try DurableFile.replace(path, bytes, for: .everyone)
       #expect(Self.mode(path) == S_IFREG | 0o644)
     }
-    #expect(Self.mode("\(path).new") == 0, "the new file has the old one's name")
+    #expect(Self.mode("\(path).new") == 0, "the temporary file was renamed")
   }
 
-  @Test("what a killed process left is no hindrance, and is not written through where it is a link")
+  @Test("the temporary file of a killed process is replaced, and is not followed if it is a link")
   func leftover() throws {
     let folder = try Folder()
     let (path, other) = ("\(folder.path)/file", "\(folder.path)/other")
@@ -69,19 +69,19 @@ struct DurableFileTests {
     #expect(try DurableFile.read(other, limit: 10) == [9])
   }
 
-  @Test("a replacement that fails says why, and leaves nothing")
+  @Test("a replacement that fails throws the reason, and leaves no file")
   func failure() throws {
     let folder = try Folder()
     #expect(Self.refusal("\(folder.path)/none/file") == ENOENT)
     #expect(Self.refusal("\(folder.path)/\(String(repeating: "x", count: 300))") == ENAMETOOLONG)
     #expect(Self.refusal("/" + String(repeating: "x/", count: 2100)) == ENAMETOOLONG)
     #expect(Self.refusal("\(folder.path)/file\0") == EINVAL)
-    // A directory stands under the name.
+    // The name is that of a directory.
     #expect(Self.refusal(folder.path) == EISDIR)
     #expect(Self.mode("\(folder.path).new") == 0)
   }
 
-  @Test("a lock is held by one at a time, until it is let go")
+  @Test("a lock is held by one owner at a time, until it is released")
   func lock() throws {
     let folder = try Folder()
     let path = "\(folder.path)/lock"

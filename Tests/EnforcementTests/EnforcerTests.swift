@@ -6,13 +6,13 @@ import Testing
 
 @Suite("Making a store equal to a ruleset")
 struct EnforcerTests {
-  /// A store that does what its script says.
+  /// A store with scripted results.
   struct Script: RulesetStore {
     var table: KernelTable?
     var current: UInt32 = 10
-    /// What each commit in turn meets; nil: it works.
+    /// The errors of the commits, in order; nil means success.
     var commits: [StoreError?] = []
-    /// What a commit leaves instead of what was meant.
+    /// The table after a commit, if it is another one than desired.
     var leaves: KernelTable??
     var desired: KernelTable
     var sent: [[TableOperation]] = []
@@ -45,14 +45,14 @@ struct EnforcerTests {
     chains: [KernelChain(name: "raw", base: BaseChain(hook: 0, priority: -300, policy: .drop), rules: [])],
     objects: [KernelObject(name: "hits", type: 1)])
 
-  @Test("sends nothing where nothing differs")
+  @Test("sends nothing if nothing differs")
   func sendsNothing() throws {
     var store = Script(table: Self.desired, desired: Self.desired)
     #expect(try Enforcer.apply(Self.desired, to: &store).plan.isEmpty)
     #expect(store.sent.isEmpty)
   }
 
-  @Test("plans again where somebody else was faster, three times at most", arguments: [1, 2, 3])
+  @Test("plans again if another program was faster, three times at most", arguments: [1, 2, 3])
   func plansAgain(_ times: Int) throws {
     var store = Script(commits: Array(repeating: .stale, count: times), desired: Self.desired)
     if times < 3 {
@@ -64,13 +64,13 @@ struct EnforcerTests {
     }
   }
 
-  @Test("lets the read-back decide where the answer was lost")
+  @Test("uses the read-back if the answer was lost")
   func readsBackWhenUncertain() throws {
     var store = Script(commits: [.uncertain(reason: "ENOBUFS")], desired: Self.desired)
     #expect(try Enforcer.apply(Self.desired, to: &store).generation == 11)
   }
 
-  @Test("names what was refused")
+  @Test("the error names the refused operation")
   func namesWhatWasRefused() {
     var store = Script(commits: [.refused(operation: 2, reason: "no such thing")], desired: Self.desired)
     let error = #expect(throws: EnforcementError.self) { try Enforcer.apply(Self.desired, to: &store) }
@@ -78,7 +78,7 @@ struct EnforcerTests {
     #expect(error?.description.contains("nothing was changed") == true)
   }
 
-  @Test("does not believe an answer that the read-back belies")
+  @Test("reports an error if the read-back differs from what was acknowledged")
   func provesByReadingBack() {
     var other = Self.desired
     other.chains[0].base?.policy = .accept
@@ -90,7 +90,7 @@ struct EnforcerTests {
     }
   }
 
-  @Test("lets counters go on where the table is made anew")
+  @Test("counters continue if the table is created again")
   func keepsCounters() throws {
     var other = Self.desired
     other.chains[0].base?.priority = 5

@@ -3,20 +3,20 @@
 import Enforcement
 import Testing
 
-@Suite("Limits of what clients cost")
+@Suite("Limits for clients")
 struct LimitsTests {
-  @Test("a newcomer gets a place, and who holds the most loses its oldest")
+  @Test("a new connection gets a slot, and the owner with the most connections loses its oldest")
   func places() {
     var places = ConnectionPlaces<String>(total: 4, perOwner: 3)
     #expect(places.admit(1, of: "a") == nil)
     #expect(places.admit(2, of: "b") == nil)
     #expect(places.admit(3, of: "b") == nil)
     #expect(places.admit(4, of: "b") == nil)
-    // Its own limit comes first, though there is none left in all.
+    // The limit of the owner applies first, although no slot is free.
     #expect(places.admit(5, of: "b") == 2)
     #expect(places.admit(6, of: "c") == 3)
     #expect(places.admit(7, of: "d") == 4)
-    // All have one: the oldest goes.
+    // Each owner has one: the oldest connection loses its slot.
     #expect(places.admit(8, of: "e") == 1)
     #expect(places.count == 4)
     places.leave(5)
@@ -24,7 +24,7 @@ struct LimitsTests {
     #expect(places.count == 4)
   }
 
-  @Test("one source that connects without end never ends the connection of another")
+  @Test("a source that connects repeatedly never ends the connection of another source")
   func flood() {
     var places = ConnectionPlaces<String>(total: 16, perOwner: 4)
     #expect(places.admit(0, of: "prometheus") == nil)
@@ -32,7 +32,7 @@ struct LimitsTests {
     #expect(places.count == 5)
   }
 
-  @Test("members of the group, however many, leave places for root")
+  @Test("any number of members of the group leaves connections for root")
   func control() {
     var held: [ControlPlaces.Owner] = []
     for user in 1...UInt32(100) {
@@ -50,7 +50,7 @@ struct LimitsTests {
     #expect(ControlPlaces.refusal(of: .root, among: held)?.contains("32") == true)
   }
 
-  @Test("root of another network namespace is a member like any other")
+  @Test("root of another network namespace has the limits of a member")
   func foreignRoot() {
     let held = [ControlPlaces.Owner](repeating: .user(0), count: ControlPlaces.perMember)
     #expect(ControlPlaces.refusal(of: .user(0), among: held) != nil)
@@ -59,7 +59,7 @@ struct LimitsTests {
 
   private static let second: Int64 = 1_000_000_000
 
-  @Test("what a client causes is written once a minute, and how often it was left out")
+  @Test("a line that a client causes is written once a minute, with the number of lines left out")
   func repeated() {
     var budget = LineBudget()
     #expect(budget.verdict(on: "too many", .clients, now: 0) == .say(leftOut: 0))
@@ -69,7 +69,7 @@ struct LimitsTests {
     #expect(budget.verdict(on: "too many", .clients, now: 60 * Self.second) == .say(leftOut: 59))
   }
 
-  @Test("a day of messages of one topic stays within its budget, and takes nothing of another's")
+  @Test("a day of messages of one topic stays within its budget, and does not use the budget of another")
   func day() {
     var budget = LineBudget()
     var written = 0
@@ -81,7 +81,7 @@ struct LimitsTests {
     #expect(budget.verdict(on: "repaired", .state, now: 86_400 * Self.second) == .say(leftOut: 0))
   }
 
-  @Test("a burst is written whole, and the budget fills again")
+  @Test("a burst is written completely, and the budget refills")
   func burst() {
     var budget = LineBudget()
     for number in 0..<200 { #expect(budget.verdict(on: "\(number)", .state, now: 5) == .say(leftOut: 0)) }

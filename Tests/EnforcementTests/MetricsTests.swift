@@ -22,7 +22,7 @@ struct MetricsTests {
     return metrics
   }
 
-  @Test("are written in the exposition format: each family once, with help and type before its samples")
+  @Test("metrics are in the exposition format: each family once, with help and type before its samples")
   func format() {
     let text = Self.metrics.text
     #expect(text.hasSuffix("\n"))
@@ -45,7 +45,7 @@ struct MetricsTests {
     #expect(text.contains("wgfence_policy_accepted 0\n"))
   }
 
-  @Test("tell drops from grants, and escape what a policy may say")
+  @Test("metrics distinguish drops from grants, and escape text from the policy")
   func labels() {
     let text = Self.metrics.text
     #expect(
@@ -57,7 +57,7 @@ struct MetricsTests {
   }
 
   @Test(
-    "are served on one path, to read",
+    "metrics are served on one path, for reading only",
     arguments: [
       ("GET /metrics HTTP/1.1", "200"), ("HEAD /metrics HTTP/1.1", "200"), ("GET / HTTP/1.1", "404"),
       ("POST /metrics HTTP/1.1", "405"), ("nonsense", "400"), ("GET /metrics HTTP/2", "400"),
@@ -71,7 +71,7 @@ struct MetricsTests {
     if status == "200" { #expect(text.hasSuffix("body\n") == line.hasPrefix("GET")) }
   }
 
-  @Test("wait for the end of a request's head, 8 KiB at most")
+  @Test("the header section of a request is read to its end, up to 8 KiB")
   func limits() throws {
     #expect(MetricsResponder.answer(Array("GET /metrics HT".utf8)) { "" } == nil)
     let long = [UInt8](repeating: 0x61, count: MetricsResponder.mostBytes + 1)
@@ -79,7 +79,7 @@ struct MetricsTests {
     #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 431 "))
   }
 
-  @Test("of the Grafana board are all written")
+  @Test("all metrics of the Grafana board are written")
   func board() throws {
     let path =
       #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/docs/grafana-board.json"

@@ -6,7 +6,7 @@ import PolicyCompiler
 import Ruleset
 import Testing
 
-@Suite("What is kept on disk")
+@Suite("What is stored on disk")
 struct PersistedStateTests {
   static let table = Lowering.table(PolicyCompiler.lastResort)
 
@@ -14,7 +14,7 @@ struct PersistedStateTests {
     kind: .policy, path: "a=b\\\n/p.yaml", digest: "00ff", machine: "m", by: "\u{301}eric \\n \r\n=\r",
     since: 5)
 
-  @Test("a ruleset reads back as the table and the words that it was written of")
+  @Test("a stored ruleset reads back as the table and the origin that were written")
   func storedRuleset() throws {
     let stored = try StoredRuleset(Self.table, Self.provenance)
     let read = try #require(StoredRuleset(stored.bytes))
@@ -22,7 +22,7 @@ struct PersistedStateTests {
     #expect(Plan(desired: Self.table, observed: read.table).isEmpty)
   }
 
-  @Test("a damaged ruleset is told from a whole one, wherever it is cut or changed")
+  @Test("damage to a stored ruleset is detected wherever it is cut or changed")
   func damage() throws {
     let bytes = try StoredRuleset(Self.table, Self.provenance).bytes
     for length in stride(from: 0, to: bytes.count, by: 97) {
@@ -35,7 +35,7 @@ struct PersistedStateTests {
     }
   }
 
-  @Test("a damaged state is told from a whole one, at every byte")
+  @Test("damage to a stored state is detected at every byte")
   func damagedState() throws {
     var state = PersistedState()
     state.inForce = 3
@@ -53,7 +53,7 @@ struct PersistedStateTests {
     }
   }
 
-  @Test("what a person may read with head holds no character that drives a terminal")
+  @Test("the lines that a person may read with head contain no terminal control characters")
   func printable() throws {
     var provenance = Self.provenance
     provenance.by = "\u{1b}[2J\u{85}\u{202e}\u{e0041}\r\n\\u{41}"
@@ -63,7 +63,7 @@ struct PersistedStateTests {
     #expect(words.allSatisfy { $0 == 0x0a || (0x20..<0x7f).contains($0) })
   }
 
-  @Test("a request that came too late, or whose deadline is none, may change nothing")
+  @Test("a request whose deadline has passed or is invalid must not change anything")
   func deadline() {
     var request = ControlRequest("panic")
     #expect(request.expiry(at: 1) == nil)
@@ -86,7 +86,7 @@ struct PersistedStateTests {
     }
   }
 
-  @Test("ten rulesets before the one in force are kept, and none that is needed goes")
+  @Test("ten rulesets before the one in force are stored, and none that is needed is deleted")
   func history() throws {
     var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
     let path = String(cString: try #require(mkdtemp(&template)))
@@ -99,14 +99,14 @@ struct PersistedStateTests {
     try directory.write(PersistedState())
     #expect(directory.state().value == PersistedState())
     guard let lock = try directory.lock() else { throw CancellationError() }
-    if try directory.lock() != nil { Issue.record("the lock was given twice") }
+    if try directory.lock() != nil { Issue.record("the lock was taken twice") }
     _ = consume lock
     for number in directory.numbers() { try? directory.remove(number: number) }
     for name in ["state/state", "state/lock"] { unlink("\(path)/\(name)") }
     for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
   }
 
-  @Test("a request that is cut, too long or of no known kind is no frame")
+  @Test("a request that is cut, too long or of an unknown kind is not a frame")
   func frames() {
     let frame = ControlRequest("status").frame
     let bytes = frame.bytes

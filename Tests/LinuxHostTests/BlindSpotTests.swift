@@ -12,7 +12,7 @@ import Testing
 @testable import Netlink
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct BlindSpotTests {
   private static func shell(_ script: String) throws { try Program.run("/bin/sh", "-ec", script) }
 
@@ -20,7 +20,7 @@ struct BlindSpotTests {
 
   private static func name(_ text: String) throws -> InterfaceName { try #require(InterfaceName(text)) }
 
-  /// A program that attaches a BPF program which lets everything through, by a link that ends with it.
+  /// A process that attaches a BPF program that lets everything pass, by a link that ends with the process.
   private static func attached(
     type: Int, kind: Int, target: String, verdict: Int, rest: String = "b''"
   ) throws -> Program {
@@ -46,7 +46,8 @@ struct BlindSpotTests {
     ])
   }
 
-  /// Waits until the program has attached what it is to attach; nil where it has ended instead: this kernel refuses.
+  /// Waits until the process has attached its program. Returns false if the process ended instead, because
+  /// this kernel refuses.
   private static func isReady(_ program: Program) throws -> Bool {
     try eventually {
       if try SocketDiagnostics.listeners().listeners.contains(where: { $0.port == 4999 }) { return true }
@@ -54,12 +55,12 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("A namespace with nothing but interfaces and nf_tables has no blind spot")
+  @Test("A namespace with only interfaces and nf_tables has no blind spot")
   func nothing() throws {
     try OwnNamespace.run {
       try Self.shell("ip link add one type veth peer name two; tc qdisc add dev one clsact")
       _ = try nft("add", "table", "inet", "t")
-      // BPF programs of netfilter are the machine's, and whoever is not its root may not look for any.
+      // BPF programs of netfilter belong to the machine, and only its root may list programs.
       let found = Self.read().filter {
         switch $0 {
         case .netfilterProgram: false
@@ -72,7 +73,7 @@ struct BlindSpotTests {
   }
 
   @Test(
-    "A legacy table is told with the number of its rules, its policies left out",
+    "A legacy table is reported with the number of its rules, without its policies",
     arguments: [
       ("iptables-legacy", BlindSpot.LegacyFamily.ip), ("ip6tables-legacy", .ip6), ("arptables-legacy", .arp),
     ])
@@ -95,7 +96,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("Filters of traffic control are told by interface, direction and kind; a discipline alone is not")
+  @Test("Filters of traffic control are reported with interface, direction and kind; disciplines are not")
   func trafficControl() throws {
     try OwnNamespace.run {
       try Self.shell(
@@ -120,7 +121,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("Bridges are told by what their frames pass, from two ports on")
+  @Test("Bridges with two or more ports are reported with the rules that their frames pass")
   func bridges() throws {
     try OwnNamespace.run {
       let setting = "/proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -143,9 +144,9 @@ struct BlindSpotTests {
         print("skipped: this kernel has no br_netfilter")
         return
       }
-      // Since Linux 5.3 they are of this network namespace alone; before, they were the machine's.
+      // Since Linux 5.3 these settings belong to the network namespace; before, they belonged to the machine.
       guard let release = KernelRelease.running(), release >= KernelRelease(major: 5, minor: 3) else {
-        print("skipped: the settings of br_netfilter are the machine's")
+        print("skipped: the settings of br_netfilter belong to the machine")
         return
       }
       try Self.shell("for f in ip ip6; do echo 0 >/proc/sys/net/bridge/bridge-nf-call-${f}tables; done")
@@ -157,7 +158,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("An XDP program is told by interface and number")
+  @Test("An XDP program is reported with interface and id")
   func expressDataPath() throws {
     try OwnNamespace.run {
       try Self.shell("ip link add one type veth peer name two")
@@ -177,7 +178,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("BPF programs by tcx are told by interface and direction", arguments: [46, 47])
+  @Test("BPF programs attached by tcx are reported with interface and direction", arguments: [46, 47])
   func interfacePrograms(kind: Int) throws {
     try OwnNamespace.run {
       try Self.shell("ip link add one type veth peer name two")
@@ -195,13 +196,13 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("A BPF program that chooses sockets is told in its own namespace alone")
+  @Test("A BPF program that selects sockets is reported only in its own namespace")
   func socketLookup() throws {
     try OwnNamespace.run {
       let program = try Self.attached(
         type: 30, kind: 36, target: "os.open('/proc/self/ns/net', os.O_RDONLY)", verdict: 1)
       guard try Self.isReady(program) else {
-        print("skipped: no program can choose sockets here")
+        print("skipped: no program that selects sockets can be attached here")
         return
       }
       #expect(Self.read().contains(.socketLookup(count: 1)))
@@ -210,7 +211,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("A BPF program in netfilter's hooks is told with its place")
+  @Test("A BPF program in netfilter's hooks is reported with its hook and priority")
   func netfilterProgram() throws {
     try OwnNamespace.run {
       let program = try Self.attached(
@@ -227,7 +228,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("Flowtables are told by table and name")
+  @Test("Flowtables are reported with table and name")
   func flowtables() throws {
     try OwnNamespace.run {
       try Self.shell("ip link add one type veth peer name two")
@@ -243,7 +244,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("Without rights, what could not be looked for is said")
+  @Test("Without privileges, what could not be read is reported")
   func unprivileged() throws {
     try OwnNamespace.run {
       #expect(ctest_drop_capabilities() == 0)
@@ -252,7 +253,7 @@ struct BlindSpotTests {
     }
   }
 
-  @Test("The policies and the end of a legacy table are no rules")
+  @Test("The policies and the end entry of a legacy table do not count as rules")
   func legacyRules() {
     // The table filter has three hooks.
     #expect(LegacyTable.rules(entries: 4, hooks: 0b01110) == 0)
@@ -261,13 +262,13 @@ struct BlindSpotTests {
     #expect(LegacyTable.rules(entries: .max, hooks: 0) == Int(UInt32.max) - 1)
     do throws(SystemError) {
       _ = try LegacyTable.rules(.ip, table: String(repeating: "x", count: 32))
-      Issue.record("a name that no table can have was asked for")
+      Issue.record("a name that is too long for a table was accepted")
     } catch {
       #expect(error.code == ENAMETOOLONG)
     }
   }
 
-  @Test("A flowtable is read from its message")
+  @Test("A flowtable is decoded from its message")
   func flowtableMessage() {
     let bytes: [UInt8] =
       [1, 0, 0, 0] + AttributeReader.encode(Int(CSYS_NFTA_FLOWTABLE_TABLE), Array("t\0".utf8))
@@ -276,7 +277,7 @@ struct BlindSpotTests {
     for length in 0..<bytes.count - 8 { #expect(BlindSpotReader.flowtable(bytes[..<length]) == nil) }
   }
 
-  @Test("The services of IPVS are read with their addresses and ports")
+  @Test("The services of IPVS are decoded with their addresses and ports")
   func virtualServices() {
     let text = """
       IP Virtual Server version 1.2.1 (size=4096)
@@ -294,7 +295,7 @@ struct BlindSpotTests {
     #expect(BlindSpotReader.virtualServices("") == [])
   }
 
-  @Test("A function in a hook is told, those of conntrack, translation and the like are not")
+  @Test("A hook function is reported; those of conntrack, translation and similar ones are not")
   func functions() {
     var order = HookOrder()
     order.set(

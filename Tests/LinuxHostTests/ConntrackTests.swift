@@ -9,8 +9,9 @@ import Testing
 @testable import Netlink
 @testable import LinuxHost
 
-// The connections of a namespace in which a rule asks for their state, without which the kernel follows none.
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+// These tests load a rule that uses the connection state: without such a rule the kernel tracks no
+// connections.
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct ConntrackTests {
   private static let follow = """
     table inet follow {
@@ -31,7 +32,7 @@ struct ConntrackTests {
     return fputs(value, file) >= 0 && fflush(file) == 0
   }
 
-  @Test("An open TCP connection is listed with its ends, state and age", arguments: ["127.0.0.1", "::1"])
+  @Test("An open TCP connection is listed with both ends, state and age", arguments: ["127.0.0.1", "::1"])
   func openConnection(_ address: String) throws {
     try OwnNamespace.run {
       #expect(Conntrack.isEmpty)
@@ -71,7 +72,7 @@ struct ConntrackTests {
     }
   }
 
-  @Test("Without the kernel's timestamps an age is not known")
+  @Test("Without the kernel's timestamps the age is nil")
   func noAge() throws {
     try OwnNamespace.run {
       try nft(load: Self.follow)
@@ -89,7 +90,7 @@ struct ConntrackTests {
     }
   }
 
-  @Test("A redirected connection is found by what its server sees")
+  @Test("A redirected connection is found by the tuple that its server sees")
   func byReply() throws {
     try OwnNamespace.run {
       try nft(load: Self.follow)
@@ -104,7 +105,7 @@ struct ConntrackTests {
       #expect(flow.reply == seen)
       #expect(flow.status.contains(.destinationNAT))
       #expect(!flow.status.contains(.sourceNAT))
-      // Not by what the client sees, nor of another protocol or zone.
+      // Not by the tuple that the client sees, and not with another protocol or zone.
       var other = seen
       other.sourcePort = 5432
       #expect(try Conntrack.flow(reply: other, transport: .tcp) == nil)
@@ -113,13 +114,13 @@ struct ConntrackTests {
     }
   }
 
-  @Test("A namespace that follows nothing lists nothing")
+  @Test("A namespace without connection tracking has no connections")
   func nothing() throws {
     let flows = try OwnNamespace.run { try Self.all().flows }
     #expect(flows.isEmpty)
   }
 
-  @Test("What a kernel 6.18 sent of a redirected session and of a ping is read back")
+  @Test("The recorded bytes of a kernel 6.18 for a redirected session and for a ping are decoded")
   func recorded() throws {
     let session = try #require(
       Conntrack.flow(
@@ -169,7 +170,7 @@ struct ConntrackTests {
     return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }[...]
   }
 
-  @Test("Every attribute that there may be is read")
+  @Test("Every attribute is decoded")
   func everyAttribute() throws {
     let ping = Self.entry(
       family: 10, Array(repeating: 0xfd, count: 16), Array(repeating: 0xfe, count: 16),
@@ -222,9 +223,9 @@ struct ConntrackTests {
     #expect(other.start == 0x189a_0000_0000_0001)
     #expect(other.counters?.originalPackets == 258)
     #expect(other.counters?.replyBytes == 65_541)
-    // Being taken down: nothing more comes of it.
+    // It is being closed, so it is not alive.
     #expect(!other.isAlive)
-    // Cut anywhere, it is read as far as it goes or not at all, and nothing traps.
+    // Cut at any byte, it is decoded in part or not at all, and nothing traps.
     for length in 0..<session.count { _ = Conntrack.flow(session[..<length]) }
     #expect(Conntrack.flow(session.dropFirst(4)) == nil)
   }

@@ -9,7 +9,7 @@ private let one = String(repeating: "0123456789abcdef", count: 4)
 private let two = String(repeating: "fedcba9876543210", count: 4)
 
 struct DockerContainersTests {
-  /// What Docker answers of a Compose service, a Swarm task and a plain container, shortened.
+  /// Docker's answer for a Compose service, a Swarm task and a plain container, shortened.
   private static let answer = """
     HTTP/1.0 200 OK\r
     Content-Type: application/json\r
@@ -26,7 +26,7 @@ struct DockerContainersTests {
   private static let database = ContainerIdentity(
     id: one, name: "shop-db-1", image: "postgres:16", composeProject: "shop", composeService: "db")
 
-  @Test("Docker's list gives names, images, Compose and Swarm services")
+  @Test("Names, images, Compose and Swarm services are decoded from Docker's list")
   func list() throws {
     let server = try FakeDocker(.answer(Array(Self.answer.utf8)))
     let containers = try DockerContainers.read(DockerSocket(path: server.path))
@@ -39,15 +39,15 @@ struct DockerContainersTests {
     #expect(server.requests().first?.hasPrefix("GET /containers/json HTTP/1.0\r\n") == true)
   }
 
-  @Test("What is no list of containers is an error", arguments: ["{}", "[1]", "[{}]", "", "[{\"Id\": 5}]"])
+  @Test("Another answer than a list is an error", arguments: ["{}", "[1]", "[{}]", "", "[{\"Id\": 5}]"])
   func malformed(body: String) throws {
     let server = try FakeDocker(.answer(Array("HTTP/1.0 200 OK\r\n\r\n\(body)".utf8)))
-    #expect(throws: DockerError.malformed(server.path, "no list of containers")) {
+    #expect(throws: DockerError.malformed(server.path, "not a list of containers")) {
       try DockerContainers.read(DockerSocket(path: server.path))
     }
   }
 
-  @Test("A container that no engine names keeps its id, and an engine that is not there is no note")
+  @Test("A container that no engine names has its id, and a missing engine causes no note")
   func nameless() throws {
     let server = try FakeDocker(.answer(Array(Self.answer.utf8)))
     let unknown = String(repeating: "0", count: 64)
@@ -58,18 +58,18 @@ struct DockerContainersTests {
     #expect(notes.isEmpty)
   }
 
-  @Test("An engine that answers badly is a note, and the containers keep their ids")
+  @Test("An engine that answers with an error causes a note, and the containers have their ids")
   func broken() throws {
     let server = try FakeDocker(.answer(Array("HTTP/1.0 500 Oh\r\n\r\n".utf8)))
     var notes: [HostNote] = []
     let named = DockerContainers.named([one], [server.path], &notes)
     #expect(named == [one: ContainerIdentity(id: one)])
-    #expect(notes == [.containersUnnamed(reason: "\(server.path): it answers 500 Oh")])
+    #expect(notes == [.containersUnnamed(reason: "\(server.path): the answer has HTTP status 500 Oh")])
   }
 
-  @Test("Without containers no engine is asked")
+  @Test("Without containers no engine is queried")
   func unasked() throws {
-    // Its answer would be a note.
+    // Its answer would cause a note.
     let server = try FakeDocker(.answer(Array("HTTP/1.0 500 Oh\r\n\r\n".utf8)))
     var notes: [HostNote] = []
     #expect(DockerContainers.named([], [server.path], &notes).isEmpty)

@@ -11,7 +11,7 @@ struct DockerReaderTests {
     DockerReader.facts(info: Array(info.utf8), networks: Array(networks.utf8))
   }
 
-  @Test("A Swarm's addresses and the networks' subnets are read")
+  @Test("A Swarm's addresses and the networks' subnets are decoded")
   func whole() throws {
     let facts = try #require(
       Self.facts(
@@ -32,14 +32,14 @@ struct DockerReaderTests {
   }
 
   @Test(
-    "A Docker that is in no Swarm has none",
+    "A Docker outside of a Swarm has no Swarm facts",
     arguments: [#"{"Swarm": {"NodeAddr": "", "LocalNodeState": "inactive"}}"#, #"{"Swarm": {}}"#, "{}"])
   func noSwarm(info: String) {
     #expect(Self.facts(info) == DockerFacts())
   }
 
   @Test(
-    "An answer that is not Docker's is no fact",
+    "An answer with another format than Docker's is not decoded",
     arguments: [
       ("", "[]"), ("[]", "[]"), ("{}", "{}"), (#"{"Swarm": 7}"#, "[]"), ("{}", #"[{"IPAM": {}}]"#),
       (String(repeating: "[", count: 100_000), "[]"),
@@ -48,18 +48,19 @@ struct DockerReaderTests {
     #expect(Self.facts(info, networks) == nil)
   }
 
-  @Test("Why Docker did not tell is told")
+  @Test("The reason why Docker could not be read is reported")
   func unknown() throws {
     #expect(
       DockerReader.read(nil) == .unknown("there is no socket at /run/docker.sock or /var/run/docker.sock"))
     let server = try FakeDocker(.answer(Array("HTTP/1.0 500 No\r\n\r\n".utf8)))
     #expect(
-      DockerReader.read(DockerSocket(path: server.path)) == .unknown("\(server.path): it answers 500 No"))
+      DockerReader.read(DockerSocket(path: server.path))
+        == .unknown("\(server.path): the answer has HTTP status 500 No"))
   }
 }
 
 struct UnitFilesTests {
-  /// Folders of unit files, removed when they are let go.
+  /// Folders of unit files, deleted with the value.
   private final class Folders {
     let paths: [String]
     private var made: [String] = []
@@ -88,7 +89,7 @@ struct UnitFilesTests {
     deinit { for path in made.reversed() { remove(path) } }
   }
 
-  @Test("A unit's order is in its file and its drop-ins, of an instance in its template's too")
+  @Test("A unit's order is read from its file and its drop-ins, for an instance also from its template's")
   func order() throws {
     let folders = try Folders(
       "order",

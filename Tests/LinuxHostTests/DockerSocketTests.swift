@@ -7,7 +7,7 @@ import Testing
 
 struct DockerSocketTests {
   @Test(
-    "The body of an answer is given whole",
+    "The body of an answer is returned completely",
     arguments: [
       ("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"ID\":\"x\"}", "{\"ID\":\"x\"}"),
       ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]and more", "[]"),
@@ -21,15 +21,16 @@ struct DockerSocketTests {
   }
 
   @Test(
-    "An answer that is no HTTP, not whole or not a success is an error",
+    "An answer that is not HTTP, not complete or not a success is an error",
     arguments: [
-      ("", "no end of its head"), ("hello\n\n", "no HTTP status line"), ("\n\n", "no HTTP status line"),
-      ("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n[]", "it ends too early"),
-      ("HTTP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n[]", "no number as its length"),
-      ("HTTP/1.0 200 OK\r\nnonsense\r\n\r\n[]", "a head line without a colon"),
+      ("", "the end of its header section is missing"), ("hello\n\n", "it has no HTTP status line"),
+      ("\n\n", "it has no HTTP status line"),
+      ("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n[]", "it is shorter than its Content-Length"),
+      ("HTTP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n[]", "its Content-Length is not a number"),
+      ("HTTP/1.0 200 OK\r\nnonsense\r\n\r\n[]", "a header line has no colon"),
       (
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
-        "a transfer encoding that was not asked for"
+        "it has an unexpected Transfer-Encoding"
       ),
     ])
   func malformed(answer: String, what: String) throws {
@@ -39,7 +40,7 @@ struct DockerSocketTests {
     }
   }
 
-  @Test("Docker's refusal is told in its words")
+  @Test("The error for another status than 200 contains Docker's text")
   func refusal() throws {
     let server = try FakeDocker(.answer(Array("HTTP/1.0 404 Not Found\r\n\r\n{}".utf8)))
     #expect(throws: DockerError.status(server.path, code: 404, words: "Not Found")) {
@@ -47,7 +48,7 @@ struct DockerSocketTests {
     }
   }
 
-  @Test("A socket that never answers costs the time that it was given, and no more")
+  @Test("A socket that never answers blocks for the given time and not longer")
   func silent() throws {
     let server = try FakeDocker(.silence)
     let time = ContinuousClock().measure {
@@ -58,7 +59,7 @@ struct DockerSocketTests {
     #expect(time < .seconds(2))
   }
 
-  @Test("A socket that answers a byte at a time for ever costs that time too")
+  @Test("A socket that answers endlessly, one byte at a time, blocks for the given time and not longer")
   func trickle() throws {
     let server = try FakeDocker(.trickle)
     let time = ContinuousClock().measure {
@@ -69,7 +70,7 @@ struct DockerSocketTests {
     #expect(time < .seconds(2))
   }
 
-  @Test("An answer without end is given up at the limit")
+  @Test("An endless answer is abandoned at the limit")
   func endless() throws {
     let server = try FakeDocker(.flood)
     #expect(throws: DockerError.tooLarge(server.path)) {
@@ -77,12 +78,12 @@ struct DockerSocketTests {
     }
   }
 
-  @Test("What is no path is not sent", arguments: ["info", "", "/in fo", "/a\r\nHost: b", "/ü"])
+  @Test("An invalid path is not sent", arguments: ["info", "", "/in fo", "/a\r\nHost: b", "/ü"])
   func resource(text: String) {
     #expect(throws: DockerError.resource(text)) { try DockerSocket(path: "/nonexistent").get(text) }
   }
 
-  @Test("No socket, or one that nobody listens at, is an error with the system's words")
+  @Test("A missing socket, or one without a listener, is an error with the system's text")
   func missing() throws {
     let server = try FakeDocker(.silence)
     #expect(DockerSocket.find(["/nonexistent", "/etc/passwd", server.path])?.path == server.path)
@@ -92,7 +93,8 @@ struct DockerSocketTests {
   }
 }
 
-/// A socket in a folder of its own whose server answers one connection as it is told; both are gone when it is let go.
+/// A socket in a separate directory whose server answers one connection with the given behaviour. Both are
+/// deleted with the value.
 final class FakeDocker {
   enum Behaviour {
     case answer([UInt8])
@@ -107,7 +109,7 @@ final class FakeDocker {
   private let served: Served
   private var thread = pthread_t()
 
-  /// What the server's thread works on. It is read when the thread has ended.
+  /// The state of the server's thread. It is read after the thread has ended.
   private final class Served {
     let listener: Int32
     let behaviour: Behaviour
@@ -129,7 +131,7 @@ final class FakeDocker {
       }
       switch behaviour {
       case .answer(let bytes): _ = send(bytes)
-      // Until the client hangs up.
+      // Until the client closes the connection.
       case .silence: _ = read(client, &buffer, buffer.count)
       case .trickle: while send([0x20]) { usleep(10_000) }
       case .flood: while send(buffer) {}
@@ -167,7 +169,7 @@ final class FakeDocker {
     try #require(isRunning)
   }
 
-  /// What was asked, once the connection has ended.
+  /// The requests, after the connection has ended.
   func requests() -> [String] {
     join()
     return [String(decoding: served.request, as: UTF8.self)]
@@ -181,7 +183,7 @@ final class FakeDocker {
   }
 
   deinit {
-    // Ends a server that nobody has asked.
+    // Ends a server that got no request.
     shutdown(listener, Int32(SHUT_RDWR))
     join()
     close(listener)

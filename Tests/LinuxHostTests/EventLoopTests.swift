@@ -8,9 +8,9 @@ import Testing
 
 @testable import LinuxHost
 
-@Suite("Waiting for many things at once")
+@Suite("Waiting for many events at once")
 struct EventLoopTests {
-  @Test("a descriptor is told with its token and with what can be done, until it is removed")
+  @Test("a ready descriptor is reported with its token and events, until it is removed")
   func poller() throws {
     let poller = try Poller()
     let wakeUp = try WakeUp()
@@ -28,11 +28,11 @@ struct EventLoopTests {
     #expect(writable.map(\.token) == [7] && writable.map(\.interest) == [.writing])
     poller.remove(wakeUp.descriptor)
     #expect(try poller.wait(milliseconds: 0).isEmpty)
-    // It is not known any more.
+    // The descriptor was removed.
     #expect(throws: SystemError.self) { try poller.change(wakeUp.descriptor, .reading, token: 7) }
   }
 
-  @Test("the other side's end is told as such")
+  @Test("the end of the peer is reported")
   func gone() throws {
     let poller = try Poller()
     var ends: [Int32] = [-1, -1]
@@ -43,7 +43,7 @@ struct EventLoopTests {
     #expect(try poller.wait(milliseconds: 1000).first?.isGone == true)
   }
 
-  @Test("a timer rings at its moment, at once for one that has passed, and not when it is disarmed")
+  @Test("a timer expires at its time, at once for a time in the past, and not after it was disarmed")
   func timer() throws {
     let poller = try Poller()
     let alarm = try AlarmClock()
@@ -69,7 +69,7 @@ struct EventLoopTests {
     #expect(Clock.monotonicMilliseconds - early >= 19)
   }
 
-  @Test("signals of the three kinds are read one by one")
+  @Test("the three signals are read one by one")
   func signals() throws {
     try onOwnThread {
       let reader = try SignalReader()
@@ -84,7 +84,7 @@ struct EventLoopTests {
     }
   }
 
-  @Test("memory that is given back is the program's own and was never written")
+  @Test("released memory is mapped from the program file and was never written")
   func memory() throws {
     var program = [CChar](repeating: 0, count: 4096)
     #expect(readlink("/proc/self/exe", &program, program.count - 1) > 0)
@@ -96,14 +96,14 @@ struct EventLoopTests {
       let bounds = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
       for segment in segments where segment.overlaps(bounds[0]..<bounds[1]) {
         #expect(fields[1].dropFirst().first == "-", "\(line) is writable")
-        #expect(line.hasSuffix(path), "\(line) is no part of \(path)")
+        #expect(line.hasSuffix(path), "\(line) is not a part of \(path)")
       }
     }
     Memory.release()
     #expect(Memory.unwrittenSegments() == segments)
   }
 
-  @Test("the service manager is told at a path, and at a name that no file has")
+  @Test("the service manager is notified at a path and at an abstract name")
   func serviceManager() throws {
     let path = "/tmp/wgfence-notify-\(getpid())"
     for name in [path, "@wgfence-notify-\(getpid())"] {
@@ -118,7 +118,7 @@ struct EventLoopTests {
       #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "READY=1\nSTATUS=in force…")
     }
     unlink(path)
-    // Neither of these is a name, and nobody is at the others.
+    // These are not valid names, or nothing listens at them.
     for name in ["", "relative", "/nowhere/socket", String(repeating: "/x", count: 60)] {
       setenv("NOTIFY_SOCKET", name, 1)
       ServiceManager.tell("READY=1")

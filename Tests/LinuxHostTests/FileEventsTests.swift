@@ -4,9 +4,9 @@ import Glibc
 import LinuxHost
 import Testing
 
-@Suite("Being told of changed files")
+@Suite("Events of changed files")
 struct FileEventsTests {
-  /// A folder `site` with a file `policy`, watched by the path given below the folder's parent.
+  /// A folder `site` with a file `policy`. A path to it, relative to the parent of the folder, is watched.
   final class Site {
     let root: String
     init() throws {
@@ -36,7 +36,7 @@ struct FileEventsTests {
     case nothing
   }
 
-  /// What was told. An event source cannot be copied, so it is asked outside of the macro.
+  /// Compares the result. An event source cannot be copied, so `changed` is called outside of the macro.
   func expect(
     _ news: News, _ isChanged: Bool, _ what: String = "", at place: Testing.SourceLocation = #_sourceLocation
   ) {
@@ -49,7 +49,7 @@ struct FileEventsTests {
     return events
   }
 
-  @Test("writing in place is told once it is closed, and not before")
+  @Test("writing in place is reported when the file is closed, and not before")
   func inPlace() throws {
     let site = try Site()
     var events = try Self.events(site, "site/policy")
@@ -61,7 +61,7 @@ struct FileEventsTests {
     expect(.nothing, events.changed())
   }
 
-  @Test("a replacement by rename is told, each time, and other files are not")
+  @Test("every replacement by rename is reported, and other files are not")
   func byRename() throws {
     let site = try Site()
     var events = try Self.events(site, "site/policy")
@@ -75,7 +75,7 @@ struct FileEventsTests {
     expect(.nothing, events.changed())
   }
 
-  @Test("a removal, and the file's coming again, are told")
+  @Test("the deletion of the file and its new creation are reported")
   func removed() throws {
     let site = try Site()
     var events = try Self.events(site, "site/policy")
@@ -85,7 +85,7 @@ struct FileEventsTests {
     expect(.change, events.changed())
   }
 
-  @Test("a link in the path that is turned elsewhere is told, however far above the file", arguments: 0..<2)
+  @Test("a changed link anywhere in the path is reported", arguments: 0..<2)
   func links(_ depth: Int) throws {
     let site = try Site()
     mkdir("\(site.root)/other", 0o700)
@@ -98,12 +98,12 @@ struct FileEventsTests {
     site.move("turned", "current")
     expect(.change, events.changed(), "the link itself")
     site.write("site/policy", "three")
-    expect(.nothing, events.changed(), "where it led before")
+    expect(.nothing, events.changed(), "the previous target")
     site.write("other/policy", "four")
-    expect(.change, events.changed(), "where it leads now")
+    expect(.change, events.changed(), "the new target")
   }
 
-  @Test("a directory that is moved away and made anew is followed")
+  @Test("a directory that is moved away and created again is watched again")
   func directory() throws {
     let site = try Site()
     var events = try Self.events(site, "site/policy")

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct HostFactsTests {
   private static func ip(_ words: String) throws {
     try Program.run("/bin/sh", "-c", "ip \(words)")
@@ -22,14 +22,15 @@ struct HostFactsTests {
     try NamespaceReader.read(HostReader.survey(engines: []))
   }
 
-  /// What is found of the namespace of a process, once it has one of its own and `isThere` of it.
+  /// The facts of the namespace of a process, when the process has its own namespace and `isThere` returns
+  /// true for it.
   private static func namespace(of process: pid_t, _ isThere: (NamespaceFacts) -> Bool) throws
     -> NamespaceFacts
   {
     try eventually { try found().namespaces.first { $0.process?.pid == process && isThere($0) } }
   }
 
-  @Test("Another namespace is entered by a process in it, and the reader comes back unmoved")
+  @Test("Another namespace is read by a process in it, and the reader's thread stays in its own")
   func otherNamespace() throws {
     try OwnNamespace.run {
       let before = try #require(NetworkNamespace.identity)
@@ -48,7 +49,7 @@ struct HostFactsTests {
   }
 
   @Test(
-    "A userspace WireGuard in another namespace is known by its process",
+    "A userspace WireGuard in another namespace is found by its process",
     .enabled(if: access("/usr/bin/wireguard-go", X_OK) == 0, "needs wireguard-go"))
   func wireGuardElsewhere() throws {
     try OwnNamespace.run {
@@ -62,7 +63,7 @@ struct HostFactsTests {
     }
   }
 
-  @Test("Who may not look into other processes is told so, and no namespace is made up")
+  @Test("Without the privilege to read other processes there is a note, and no namespace is listed")
   func unprivileged() throws {
     try OwnNamespace.run {
       let sleeper = try Program(["/usr/bin/unshare", "-n", "/bin/sleep", "60"])
@@ -79,7 +80,7 @@ struct HostFactsTests {
     }
   }
 
-  @Test("Routes are the kernel's: with marks, path sizes, none, and those to this host itself")
+  @Test("Routes are the kernel's: with marks, path MTUs, no route, and routes to this host itself")
   func routes() throws {
     try OwnNamespace.run {
       try Self.ip("link add one type veth peer name two && ip link set two up && ip link set one up")
@@ -90,27 +91,27 @@ struct HostFactsTests {
       try Self.ip("route add default via 10.8.0.7 table 77 && ip rule add fwmark 51820 table 77")
       try Self.ip("route add blackhole 203.0.113.0/24 && ip route add prohibit 203.0.114.0/24")
       let host = try HostReader.snapshot()
-      func way(_ text: String, mark: UInt32 = 0) throws -> RouteFact? {
+      func route(_ text: String, mark: UInt32 = 0) throws -> RouteFact? {
         let ask = RouteAsk(try Self.address(text), mark: mark)
         return RouteReader.read([ask], on: host)[ask]
       }
       let (one, three) = (try Self.name("one"), try Self.name("three"))
-      #expect(try way("192.0.2.1") == .leaves(one, mtu: 1300))
-      #expect(try way("198.51.100.1") == .leaves(one, mtu: nil))
-      #expect(try way("198.51.100.1", mark: 51820) == .leaves(three, mtu: nil))
-      #expect(try way("10.9.0.1") == .local)
-      #expect(try way("203.0.113.1") == .nowhere)
-      #expect(try way("203.0.114.1") == .nowhere)
-      #expect(try way("9.9.9.9") == .nowhere)
-      #expect(try way("2001:db8::1") == .nowhere)
+      #expect(try route("192.0.2.1") == .leaves(one, mtu: 1300))
+      #expect(try route("198.51.100.1") == .leaves(one, mtu: nil))
+      #expect(try route("198.51.100.1", mark: 51820) == .leaves(three, mtu: nil))
+      #expect(try route("10.9.0.1") == .local)
+      #expect(try route("203.0.113.1") == .nowhere)
+      #expect(try route("203.0.114.1") == .nowhere)
+      #expect(try route("9.9.9.9") == .nowhere)
+      #expect(try route("2001:db8::1") == .nowhere)
     }
   }
 
-  @Test("Settings are those of the thread's own namespace")
+  @Test("Settings are read from the thread's own namespace")
   func settings() throws {
     try OwnNamespace.run {
       try Self.ip("link add wg.1 type veth peer name two")
-      // A program's settings are those of the namespace in which it is.
+      // A program writes the settings of the namespace in which it runs.
       try Program.run(
         "/bin/sh", "-c",
         "echo 2 >/proc/sys/net/ipv4/conf/wg.1/rp_filter && echo 1 >/proc/sys/net/ipv4/conf/all/src_valid_mark "
@@ -125,7 +126,7 @@ struct HostFactsTests {
     }
   }
 
-  @Test("The facts are read whole, also where WireGuard and Docker are not there")
+  @Test("The facts are read completely, even without WireGuard and Docker")
   func facts() throws {
     try OwnNamespace.run {
       let facts = try HostFactsReader.read(docker: nil)

@@ -8,9 +8,9 @@ import Testing
 
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct HostSurveyTests {
-  /// A program in a network namespace of its own that listens on a TCP port and has brought `lo` up.
+  /// A program in a separate network namespace that listens on a TCP port and has set `lo` up.
   private static func stranger(port: Int, extra: String = "") throws -> Program {
     try Program([
       "/usr/bin/unshare", "-n", "/usr/bin/python3", "-c",
@@ -24,12 +24,12 @@ struct HostSurveyTests {
     ])
   }
 
-  /// The namespace that this program is in, once its socket listens.
+  /// The namespace of this program, when its socket listens.
   private static func namespace(of program: Program, in survey: HostSurvey) -> NamespaceSnapshot? {
     survey.others.first { $0.snapshot.listeners.contains { $0.process?.pid == program.pid } }
   }
 
-  @Test("A listener in another network namespace is found, with its process, its interfaces and its place")
+  @Test("A listener in another network namespace is found, with its process, interfaces and namespace")
   func stranger() throws {
     try OwnNamespace.run {
       let program = try Self.stranger(port: 4301)
@@ -57,7 +57,7 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("A veth pair is told from both ends, with the bridge, and a macvlan with its parent")
+  @Test("A veth pair is reported from both ends, with the bridge, and a macvlan with its parent")
   func attachments() throws {
     try OwnNamespace.run {
       let program = try Self.stranger(port: 4302)
@@ -100,7 +100,7 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("A pair between two namespaces that are both not the host's is told")
+  @Test("A pair between two namespaces other than the host's is reported")
   func strangersAmongThemselves() throws {
     try OwnNamespace.run {
       let one = try Self.stranger(port: 4303)
@@ -129,10 +129,10 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("A namespace that only a file keeps is found by the file's name")
+  @Test("A namespace that only a file keeps alive is found with the file's name")
   func kept() throws {
     try OwnNamespace.run {
-      // The mount is this thread's alone, and goes with it.
+      // The mount is visible to this thread only, and ends with it.
       #expect(ctest_unshare_mount_namespace() == 0)
       try Program.run(
         "/bin/sh", "-ec",
@@ -149,7 +149,7 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("A container is told by the control group of its processes, in its own namespace and in the host's")
+  @Test("A container is found by the control group of its processes, in its own namespace and in the host's")
   func containers() throws {
     let hex = String(repeating: "0123456789abcde", count: 4) + "f00d"
     try OwnNamespace.run {
@@ -193,7 +193,7 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("Without the right to enter, the other namespaces are notes and the own one is read")
+  @Test("Without the privilege to enter them, other namespaces cause notes and the own one is read")
   func forbidden() throws {
     try OwnNamespace.run {
       let program = try Self.stranger(port: 4305)
@@ -207,7 +207,8 @@ struct HostSurveyTests {
       let survey = try HostReader.survey()
       #expect(survey.namespace(identity) == nil)
       #expect(survey.host.snapshot.listeners.map(\.port) == [socket.port])
-      // Whoever may not look at other processes does not learn of the namespace; else it cannot be entered.
+      // Without the privilege to read other processes the namespace is not found; otherwise it cannot be
+      // entered.
       #expect(
         survey.notes.contains {
           switch $0 {
@@ -220,7 +221,7 @@ struct HostSurveyTests {
     }
   }
 
-  @Test("Namespaces that come and go while they are read are passed over")
+  @Test("Namespaces that are created and deleted during the survey are skipped")
   func races() throws {
     try OwnNamespace.run {
       let churn = try Program([
@@ -237,7 +238,7 @@ struct HostSurveyTests {
   }
 
   @Test(
-    "The mount table tells which files keep a network namespace",
+    "The files that keep a network namespace alive are read from the mount table",
     arguments: [
       ("300 40 0:4 net:[4026532281] /run/netns/blue rw - nsfs nsfs rw", "/run/netns/blue", "blue"),
       (

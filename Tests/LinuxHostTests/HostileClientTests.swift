@@ -7,8 +7,8 @@ import Netlink
 import LinuxHost
 import Testing
 
-/// A listening socket at a path of its own, and what connects to it.
-private final class Door {
+/// A directory with a path for a listening socket.
+private final class SocketPath {
   let path: String
   let folder: String
 
@@ -24,17 +24,17 @@ private final class Door {
   }
 }
 
-private struct NobodyThere: Error {}
+private struct NoConnection: Error {}
 
-/// The next connection, which must be there.
+/// The next connection. Throws if there is none.
 private func accepted(by listener: borrowing ListeningSocket) throws -> Connection {
-  guard let connection = try listener.accept() else { throw NobodyThere() }
+  guard let connection = try listener.accept() else { throw NoConnection() }
   return connection
 }
 
 @Suite("Hostile clients of a local socket")
 struct HostileClientTests {
-  /// Sends a byte with descriptors, as no client of this program does.
+  /// Sends a byte with descriptors, which no client of this program does.
   private static func send(_ count: Int, from client: borrowing Connection) -> Int {
     var space = [UInt8](repeating: 0, count: 16 + 4 * count + 8)
     return space.withUnsafeMutableBytes { space in
@@ -61,27 +61,27 @@ struct HostileClientTests {
   }
 
   @Test(
-    "descriptors that nobody asked for are not taken, and end the connection", arguments: [1, 2, 64, 253])
+    "unexpected descriptors are not received, and end the connection", arguments: [1, 2, 64, 253])
   func descriptors(count: Int) throws {
-    let door = try Door()
-    let listener = try ListeningSocket(path: door.path, mode: 0o600)
-    let client = try Connection(path: door.path, milliseconds: 1000)
+    let socket = try SocketPath()
+    let listener = try ListeningSocket(path: socket.path, mode: 0o600)
+    let client = try Connection(path: socket.path, milliseconds: 1000)
     let server = try accepted(by: listener)
     let sent = Self.send(count, from: client)
     #expect(sent == 1)
     guard case .end = server.receive(atMost: 16) else {
-      Issue.record("descriptors were taken")
+      Issue.record("descriptors were received")
       return
     }
   }
 
   @Test(
-    "one descriptor is taken where one is asked for; with more, none",
+    "if one descriptor is expected, one is received, but none of several",
     arguments: [(1, true), (2, false), (64, false)])
   func one(count: Int, isTaken: Bool) throws {
-    let door = try Door()
-    let listener = try ListeningSocket(path: door.path, mode: 0o600)
-    let client = try Connection(path: door.path, milliseconds: 1000)
+    let socket = try SocketPath()
+    let listener = try ListeningSocket(path: socket.path, mode: 0o600)
+    let client = try Connection(path: socket.path, milliseconds: 1000)
     let server = try accepted(by: listener)
     let sent = Self.send(count, from: client)
     #expect(sent == 1)
@@ -90,20 +90,20 @@ struct HostileClientTests {
       #expect(isTaken)
       close(file)
     case .end: #expect(!isTaken)
-    case .bytes, .nothing: Issue.record("neither taken nor refused")
+    case .bytes, .nothing: Issue.record("neither received nor refused")
     }
   }
 
-  @Test("the kernel says from which network namespace a client comes", .enabled(if: OwnNamespace.isPermitted))
+  @Test("the kernel reports the network namespace of a client", .enabled(if: OwnNamespace.isPermitted))
   func namespaces() throws {
-    let door = try Door()
-    let listener = try ListeningSocket(path: door.path, mode: 0o600)
-    let neighbour = try Connection(path: door.path, milliseconds: 1000)
+    let socket = try SocketPath()
+    let listener = try ListeningSocket(path: socket.path, mode: 0o600)
+    let neighbour = try Connection(path: socket.path, milliseconds: 1000)
     let near = try accepted(by: listener)
     let isNear = try near.isPeer(inNamespaceOf: listener)
-    // The connection stays when the namespace has ended.
+    // The connection still exists after the namespace has ended.
     let descriptor = try OwnNamespace.run {
-      let stranger = try Connection(path: door.path, milliseconds: 1000)
+      let stranger = try Connection(path: socket.path, milliseconds: 1000)
       return dup(stranger.descriptor)
     }
     defer { close(descriptor) }
@@ -113,8 +113,8 @@ struct HostileClientTests {
     _ = consume neighbour
   }
 
-  @Test("what is handed over is read in its parts, and refused where the lengths are others")
-  func handedOver() throws {
+  @Test("a memory file is read in its parts, and refused if the lengths do not match")
+  func parts() throws {
     let parts: [[UInt8]] = [Array("policy".utf8), [], Array("list".utf8)]
     let file = try MemoryFile.make(parts)
     defer { close(file) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct LinkAndRouteTests {
   private static func ip(_ words: String) throws {
     try Program.run("/bin/sh", "-c", "ip \(words)")
@@ -16,7 +16,7 @@ struct LinkAndRouteTests {
 
   private static func name(_ text: String) throws -> InterfaceName { try #require(InterfaceName(text)) }
 
-  @Test("Interfaces are read with kind, state, addresses, size and master")
+  @Test("Interfaces are read with kind, state, addresses, MTU and master")
   func links() throws {
     try OwnNamespace.run {
       try Self.ip("link add br-test type bridge")
@@ -47,7 +47,7 @@ struct LinkAndRouteTests {
     }
   }
 
-  @Test("An interface that a policy cannot name is a note, and so is a socket bound to it")
+  @Test("An interface that a policy cannot name causes a note, and so does a socket bound to it")
   func unusableName() throws {
     try OwnNamespace.run {
       try Self.ip(#"link add 'a"b' type veth peer name two"#)
@@ -62,7 +62,7 @@ struct LinkAndRouteTests {
     }
   }
 
-  @Test("Three hundred interfaces are read whole, while others come and go")
+  @Test("Three hundred interfaces are read completely while others are created and deleted")
   func manyLinks() throws {
     try OwnNamespace.run {
       let batch = (0..<150).map { "link add a\($0) type veth peer name b\($0)" }.joined(separator: "\n")

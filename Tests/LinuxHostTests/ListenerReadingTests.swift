@@ -6,7 +6,7 @@ import Testing
 
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct ListenerReadingTests {
   struct Expected: Sendable, CustomStringConvertible {
     let description: String
@@ -23,7 +23,7 @@ struct ListenerReadingTests {
     "A socket is listed as it was bound",
     arguments: [
       Expected(description: "TCP on IPv4", kind: .tcp, bind: "0.0.0.0", options: [], address: "0.0.0.0"),
-      Expected(description: "TCP on IPv6 alone", kind: .tcp, bind: "::", options: ["v6only"], address: "::"),
+      Expected(description: "TCP on IPv6 only", kind: .tcp, bind: "::", options: ["v6only"], address: "::"),
       Expected(
         description: "TCP on both", kind: .tcp, bind: "::", options: ["dual"], address: "::",
         isDualStack: true),
@@ -44,7 +44,7 @@ struct ListenerReadingTests {
         description: "TCP on one device", kind: .tcp, bind: "0.0.0.0", options: ["lo"], address: "0.0.0.0",
         device: "lo", isLoopbackOnly: true),
       Expected(description: "UDP on IPv4", kind: .udp, bind: "0.0.0.0", options: [], address: "0.0.0.0"),
-      Expected(description: "UDP on IPv6 alone", kind: .udp, bind: "::", options: ["v6only"], address: "::"),
+      Expected(description: "UDP on IPv6 only", kind: .udp, bind: "::", options: ["v6only"], address: "::"),
       Expected(
         description: "UDP on both", kind: .udp, bind: "::", options: ["dual"], address: "::",
         isDualStack: true),
@@ -73,7 +73,7 @@ struct ListenerReadingTests {
     }
   }
 
-  @Test("Sockets that take nothing from strangers are not listed")
+  @Test("Sockets that accept nothing from other hosts are not listed")
   func others() throws {
     try OwnNamespace.run {
       let server = try TestSocket(SOCK_DGRAM, "127.0.0.1")
@@ -106,10 +106,10 @@ struct ListenerReadingTests {
     }
   }
 
-  @Test("A socket that no process holds is listed without an owner, and is a note")
+  @Test("A socket that no process holds is listed without an owner, and causes a note")
   func unknownOwner() throws {
     try OwnNamespace.run {
-      // It is on its way to another process: sent, closed by the sender, not yet taken.
+      // It is in transfer to another process: sent, closed by the sender, not received yet.
       let program = try Program([
         "/usr/bin/python3", "-c",
         """

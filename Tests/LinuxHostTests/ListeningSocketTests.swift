@@ -9,10 +9,10 @@ import Testing
 
 @Suite("Listening sockets")
 struct ListeningSocketTests {
-  /// A name for a socket that no other test has.
+  /// A path for a socket that no other test uses.
   private static func path(_ name: String) -> String { "/tmp/wgfence-listen-\(name)-\(getpid())" }
 
-  /// The errno with which listening at a path is refused; 0 where it is not.
+  /// The errno if listening at a path is refused; 0 if it is not.
   private static func refusal(_ path: String) -> Int32 {
     do throws(SystemError) {
       let listener = try ListeningSocket(path: path, mode: 0o600)
@@ -23,7 +23,7 @@ struct ListeningSocketTests {
     }
   }
 
-  @Test("a socket file has the mode that was asked for, whatever the umask", arguments: [0o600, 0o660])
+  @Test("a socket file has the requested mode, independently of the umask", arguments: [0o600, 0o660])
   func mode(_ mode: UInt32) throws {
     let path = Self.path("\(mode)")
     let listener = try ListeningSocket(path: path, mode: mode)
@@ -33,10 +33,10 @@ struct ListeningSocketTests {
     #expect(fcntl(listener.descriptor, F_GETFD) == FD_CLOEXEC)
     #expect(fcntl(listener.descriptor, F_GETFL) & O_NONBLOCK != 0)
     _ = consume listener
-    #expect(lstat(path, &status) != 0, "it is removed in the end")
+    #expect(lstat(path, &status) != 0, "the socket file was not deleted")
   }
 
-  @Test("what a dead process left is taken over; who answers, and what is no socket, is not")
+  @Test("the socket of an ended process is replaced; a socket in use, or another file, is not")
   func takeover() throws {
     let path = Self.path("takeover")
     defer { unlink(path) }
@@ -47,7 +47,7 @@ struct ListeningSocketTests {
     let listener = try ListeningSocket(path: path, mode: 0o600)
     #expect(Self.refusal(path) == EADDRINUSE)
     let client = try Connection(path: path, milliseconds: 1000)
-    // That of the one who asked whether somebody answers is there as well.
+    // The probe for a listening process is counted as well.
     var count = 0
     while try listener.accept() != nil { count += 1 }
     #expect(count == 2)
@@ -58,7 +58,7 @@ struct ListeningSocketTests {
     #expect(access(path, F_OK) == 0)
   }
 
-  @Test("a path is taken up to 107 bytes, and must lead somewhere")
+  @Test("a path may have up to 107 bytes, and its directory must exist")
   func long() throws {
     let prefix = Self.path("")
     let longest = prefix + String(repeating: "x", count: 107 - prefix.utf8.count)
@@ -76,7 +76,7 @@ struct ListeningSocketTests {
     }
   }
 
-  @Test("a listener whose queue is full is waited for, and no longer than asked")
+  @Test("connecting to a listener with a full queue waits, but not longer than requested")
   func full() throws {
     let path = Self.path("full")
     let listener = try ListeningSocket(path: path, mode: 0o600)
@@ -91,12 +91,12 @@ struct ListeningSocketTests {
       }
     }
     #expect(code == ETIMEDOUT)
-    // It answers all the same: it is alive.
+    // It still counts as in use.
     #expect(Self.refusal(path) == EADDRINUSE)
     _ = consume listener
   }
 
-  @Test("a client by TCP is known by its address", arguments: ["127.0.0.1", "::1"])
+  @Test("the address of a TCP client is reported", arguments: ["127.0.0.1", "::1"])
   func tcp(_ text: String) throws {
     let address = try #require(IPAddress(text))
     let listener = try ListeningSocket(address: address, port: 0)
@@ -111,7 +111,7 @@ struct ListeningSocketTests {
       }
     }
     guard let connection = try listener.accept() else {
-      Issue.record("nobody connected")
+      Issue.record("there is no connection")
       return
     }
     let peer = connection.peerAddress
@@ -119,7 +119,7 @@ struct ListeningSocketTests {
   }
 
   @Test(
-    "an address that is not this machine's yet can be listened on", arguments: ["192.0.2.1", "2001:db8::1"])
+    "a socket can listen on an address that is not this machine's", arguments: ["192.0.2.1", "2001:db8::1"])
   func foreign(_ text: String) throws {
     let listener = try ListeningSocket(address: try #require(IPAddress(text)), port: 0)
     let connection = try listener.accept()
@@ -128,15 +128,15 @@ struct ListeningSocketTests {
   }
 }
 
-@Suite("Who is at the other side of a local socket")
+@Suite("The peer of a local socket")
 struct PeerTests {
-  @Test("the kernel tells the process, its user and its groups")
+  @Test("the kernel reports the process, its user and its groups")
   func peer() throws {
     let path = "/tmp/wgfence-peer-\(getpid())"
     let listener = try ListeningSocket(path: path, mode: 0o600)
     let client = try Connection(path: path, milliseconds: 1000)
     guard let server = try listener.accept() else {
-      Issue.record("nobody connected")
+      Issue.record("there is no connection")
       return
     }
     #expect(try server.peer() == Peer(pid: getpid(), user: geteuid()))
@@ -157,7 +157,7 @@ struct PeerTests {
     _ = consume client
   }
 
-  @Test("before Linux 5.14 a socket's namespace is told by its file", .enabled(if: OwnNamespace.isPermitted))
+  @Test("before Linux 5.14 a socket's namespace is found by its file", .enabled(if: OwnNamespace.isPermitted))
   func namespaceFile() throws {
     try OwnNamespace.run {
       let other = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -169,7 +169,7 @@ struct PeerTests {
     }
   }
 
-  @Test("the number of a group is that of the line with its whole name")
+  @Test("the number of a group is read from the line with its complete name")
   func groups() {
     let lines = """
       root:x:0:

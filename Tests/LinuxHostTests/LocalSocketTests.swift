@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Connections to a local socket")
 struct LocalSocketTests {
-  @Test("a peer that closed its side is gone, though what it sent is still to be read")
+  @Test("a peer that closed its socket is not connected, although its data can still be read")
   func gone() throws {
     let path = "/tmp/wgfence-socket-\(getpid())"
     defer { unlink(path) }
@@ -21,7 +21,7 @@ struct LocalSocketTests {
     }
     #expect(result == 0)
     guard let connection = try listener.accept() else {
-      Issue.record("nobody connected")
+      Issue.record("there is no connection")
       return
     }
     let atFirst = connection.isPeerConnected
@@ -31,12 +31,12 @@ struct LocalSocketTests {
     #expect(sent)
     shutdown(client, Int32(SHUT_WR))
     let halfClosed = connection.isPeerConnected
-    #expect(halfClosed, "it may still wait for an answer")
+    #expect(halfClosed, "the peer may still wait for an answer")
     close(client)
     let closed = connection.isPeerConnected
     #expect(!closed)
     guard case .bytes(let bytes, _) = connection.receive(atMost: 100) else {
-      Issue.record("what it sent is not there")
+      Issue.record("the data of the peer is missing")
       return
     }
     #expect(bytes == Array("request".utf8))

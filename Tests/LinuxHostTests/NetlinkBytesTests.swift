@@ -22,7 +22,7 @@ private func host<N: FixedWidthInteger & UnsignedInteger>(_ number: N) -> [UInt8
 }
 
 struct NetlinkBytesTests {
-  @Test("Attributes are read with their padding, and reading stops at one that does not fit")
+  @Test("Attributes are read with their padding, and reading stops at the first that does not fit")
   func attributes() {
     let bytes = attribute(1, [1, 2, 3]) + nested(2, [4, 5, 6, 7]) + attribute(3, [])
     let read = AttributeReader(bytes[...]).map { ($0.type, Array($0.value)) }
@@ -33,12 +33,12 @@ struct NetlinkBytesTests {
     #expect(Array(AttributeReader([0, 0, 0, 0, 0, 0, 0, 0][...])).isEmpty)
   }
 
-  @Test("Random bytes never trap a reader")
+  @Test("Random bytes never make a decoder trap")
   func randomBytes() throws {
     var generator = SystemRandomNumberGenerator()
     for _ in 0..<3_000 {
       var bytes = (0..<Int.random(in: 0..<200)).map { _ in UInt8.random(in: 0...255, using: &generator) }
-      // Small numbers make lengths that fit more often.
+      // Small numbers are more often valid lengths.
       for place in bytes.indices where place % 2 == 1 { bytes[place] = 0 }
       let slice = bytes[...].dropFirst(2)
       var sockets: [SocketDiagnostics.Socket] = []
@@ -69,7 +69,7 @@ struct NetlinkBytesTests {
     #expect(sockets.allSatisfy { $0.port == 0x1234 && $0.inode == 99 && !$0.isDualStack })
   }
 
-  @Test("A kernel device is put together from its messages")
+  @Test("A kernel device is assembled from its messages")
   func wireGuard() throws {
     let key = [UInt8](repeating: 7, count: 32)
     let other = [UInt8](repeating: 9, count: 32)
@@ -117,7 +117,7 @@ struct NetlinkBytesTests {
     #expect(device.peers.last?.allowedIPs.isEmpty == true && device.peers.last?.latestHandshake == nil)
   }
 
-  @Test("The kernel's refusal says what was asked")
+  @Test("The description of the kernel's refusal contains the request")
   func errors() {
     let error = HostReadError.refused("listing tcp sockets", errno: 1, words: "no")
     #expect(error.description == "listing tcp sockets: the kernel refused: Operation not permitted (no)")

@@ -5,18 +5,19 @@ import Glibc
 import NetworkModel
 import TestSupport
 
-/// A new network namespace with `lo` up, on a thread of its own.
+/// A new network namespace with `lo` up, on a separate thread.
 enum OwnNamespace {
   struct Failure: Error { let what: String, errno: Int32 }
 
-  /// Whether this user may make namespaces; the suites that need one are skipped, and counted, where not.
+  /// Whether this user may create namespaces. If not, the suites that need one are skipped and counted.
   static let isPermitted: Bool = (try? run {}) != nil
 
-  /// Runs the body there and gives what it gives. Programs that it starts are in the namespace too.
+  /// Runs the body in it, and returns the result of the body. Programs that the body starts run in the
+  /// namespace too.
   static func run<T>(_ body: () throws -> T) throws -> T { try inNetworkNamespace(body) }
 }
 
-/// A program that a test started; it is killed, by its number, when it is let go.
+/// A program that a test started. It is killed, by its process id, with the value.
 final class Program {
   struct Failure: Error { let program: String, status: Int32 }
 
@@ -41,7 +42,7 @@ final class Program {
 
   deinit { end() }
 
-  /// Kills it, where it still runs.
+  /// Kills it if it still runs.
   func end() {
     guard isRunning else { return }
     isRunning = false
@@ -49,7 +50,7 @@ final class Program {
     waitpid(pid, nil, 0)
   }
 
-  /// Whether it has ended by itself.
+  /// Whether it ended by itself.
   var hasEnded: Bool {
     var information = siginfo_t()
     return waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0
@@ -69,16 +70,16 @@ final class Program {
   }
 }
 
-/// Tries until the body gives something, 5 seconds at most.
+/// Repeats the body until it returns a value, at most 5 seconds.
 func eventually<T>(_ body: () throws -> T?) throws -> T {
   for _ in 0..<500 {
     if let found = try body() { return found }
     usleep(10_000)
   }
-  throw OwnNamespace.Failure(what: "waited in vain", errno: ETIMEDOUT)
+  throw OwnNamespace.Failure(what: "the condition was not met in time", errno: ETIMEDOUT)
 }
 
-/// A socket of a test's, closed when it is let go.
+/// A socket of a test. It is closed with the value.
 final class TestSocket {
   enum Option { case v6Only, dualStack, device(String) }
 

@@ -7,11 +7,11 @@ import Testing
 @testable import Netlink
 @testable import LinuxHost
 
-@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be made here"))
+@Suite(.enabled(if: OwnNamespace.isPermitted, "network namespaces cannot be created here"))
 struct RemoteSessionFinderTests {
   private static let old = "192.0.2.7 50123 203.0.113.10 22"
 
-  @Test("The caller's environment tells the session, and whether it lives")
+  @Test("The session is found in the caller's environment, and whether it is established")
   func environment() throws {
     try OwnNamespace.run {
       let stale = try RemoteSessionFinder.find(environment: { $0 == "SSH_CONNECTION" ? Self.old : nil })
@@ -32,10 +32,10 @@ struct RemoteSessionFinderTests {
     }
   }
 
-  @Test("An ancestor's environment tells the session where the caller's does not")
+  @Test("The session is found in an ancestor's environment if it is not in the caller's")
   func ancestor() throws {
     try OwnNamespace.run {
-      // As under sudo: the shell was given the variable, the program below it was not.
+      // As under sudo: the shell has the variable, the program that it starts has not.
       let shell = try Program(
         ["/bin/sh", "-c", "env -i sleep 60; :"],
         environment: ["PATH=/usr/bin:/bin", "SSH_CONNECTION=\(Self.old)"])
@@ -51,7 +51,7 @@ struct RemoteSessionFinderTests {
     }
   }
 
-  @Test("An ancestor named sshd tells the session by the first connection that it holds")
+  @Test("The session is found as the first connection of an ancestor named sshd")
   func connection() throws {
     try OwnNamespace.run {
       let directory = "/tmp/wgfence-sshd-\(getpid())"
@@ -61,7 +61,7 @@ struct RemoteSessionFinderTests {
         unlink("\(directory)/sshd")
         rmdir(directory)
       }
-      // Both ends are held here; the accepted one is moved to the lowest descriptor, where sshd has it.
+      // Both ends belong to this process; the accepted one is moved to the lowest descriptor, as in sshd.
       let script = """
         import os, socket, time
         s = socket.create_server(('127.0.0.1', 2222)); c = socket.create_connection(('127.0.0.1', 2222))
@@ -77,7 +77,7 @@ struct RemoteSessionFinderTests {
     }
   }
 
-  @Test("The ancestors of a process go up to the first")
+  @Test("The ancestors of a process are found up to the first process")
   func ancestors() {
     let line = RemoteSessionFinder.ancestors(of: getpid())
     #expect(line.prefix(2) == [getpid(), getppid()])

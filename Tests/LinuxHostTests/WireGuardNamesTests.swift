@@ -9,7 +9,7 @@ struct WireGuardNamesTests {
   private static let key = "Q" + String(repeating: "A", count: 42) + "="
 
   @Test(
-    "Peers are named by a comment before them, or by the first within",
+    "Peers are named by a comment before their section, or by the first one in it",
     arguments: [
       ("# laptop\n[Peer]\nPublicKey = KEY\n", "laptop"), ("[Peer]\n# laptop\nPublicKey = KEY\n", "laptop"),
       ("[Peer]\n#Name = laptop-1\n# more\nPublicKey=KEY\n", "laptop-1"),
@@ -26,7 +26,7 @@ struct WireGuardNamesTests {
     #expect(names.count == (expected == nil ? 0 : 1))
   }
 
-  @Test("A folder that is not there names nobody")
+  @Test("A missing folder gives no names")
   func absent() {
     #expect(WireGuardNames.read(directory: "/nonexistent").isEmpty)
   }

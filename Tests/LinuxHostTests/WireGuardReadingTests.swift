@@ -14,7 +14,7 @@ struct WireGuardReadingTests {
     try WireGuardSocket.parse(Array(text.utf8)[...], name: try #require(InterfaceName("wg0")))
   }
 
-  @Test("The answer of a userspace device is read")
+  @Test("The answer of a userspace device is decoded")
   func answer() throws {
     let device = try Self.parse(
       """
@@ -55,7 +55,7 @@ struct WireGuardReadingTests {
   }
 
   @Test(
-    "A malformed answer is an error, and never half a device",
+    "A malformed answer is an error, and never an incomplete device",
     arguments: [
       "listen_port", "listen_port=65536\n", "public_key=12\n", "public_key=\(hex)\nallowed_ip=10.0.0.1/24\n",
       "public_key=\(hex)\nendpoint=nowhere\n", "public_key=\(hex)\nlast_handshake_time_sec=x\n", "errno=1\n",
@@ -68,7 +68,7 @@ struct WireGuardReadingTests {
 
   // MARK: Sockets
 
-  /// A directory of sockets, removed when it is let go.
+  /// A directory of sockets. It is deleted with the value.
   private final class Directory {
     let path: String
 
@@ -102,7 +102,7 @@ struct WireGuardReadingTests {
       name: try #require(InterfaceName(name)), index: 7, addresses: [], state: .up, kind: "tun")
   }
 
-  @Test("A device that never answers costs a second, and the next one is asked all the same")
+  @Test("A device that never answers blocks for one second, and the next one is still read")
   func silent() throws {
     let directory = Directory("silent")
     let silent = directory.listen("wg0")
@@ -123,7 +123,7 @@ struct WireGuardReadingTests {
       ])
   }
 
-  @Test("A device that hangs up in the middle is an error")
+  @Test("A device that closes the connection before the end of the answer is an error")
   func hangingUp() throws {
     let directory = Directory("hangup")
     let server = directory.listen("wg0")
@@ -133,7 +133,7 @@ struct WireGuardReadingTests {
     #expect(reading.devices.isEmpty && reading.failures.count == 1)
   }
 
-  @Test("A socket of an interface that is not here is not asked")
+  @Test("A socket of an interface that does not exist here is not used")
   func elsewhere() throws {
     let directory = Directory("elsewhere")
     close(directory.listen("wg0"))
@@ -143,7 +143,7 @@ struct WireGuardReadingTests {
   }
 
   @Test(
-    "A live wireguard-go is read",
+    "A running wireguard-go is read",
     .enabled(
       if: OwnNamespace.isPermitted && access("/usr/bin/wireguard-go", X_OK) == 0
         && access("/usr/bin/wg", X_OK) == 0,

@@ -78,7 +78,7 @@ import Testing
         #expect("\(error)".hasPrefix("changing table inet wgfence: No such file or directory (ENOENT)"))
       }
       #expect(try kernel.tableNames().isEmpty)
-      // The socket is as good as before.
+      // The socket can still be used.
       try kernel.commit(
         [.addTable(flags: 0, userdata: [])], family: CSYS_NFPROTO_INET, table: "wgfence",
         generation: try kernel.generation())
@@ -86,7 +86,7 @@ import Testing
     }
   }
 
-  @Test func `of thousands of refused operations the first is told`() throws {
+  @Test func `the first of thousands of refused operations is reported`() throws {
     try inNetworkNamespace {
       var kernel = try NFTablesSocket()
       var operations: [TableOperation] = [.addTable(flags: 0, userdata: [])]
@@ -103,7 +103,7 @@ import Testing
     }
   }
 
-  @Test func `a rule goes where it is told, and away by its handle`() throws {
+  @Test func `a rule is added at the given position, and deleted by its handle`() throws {
     try inNetworkNamespace {
       var kernel = try NFTablesSocket()
       func rule(_ mark: UInt8) -> KernelRule {
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func `sets, elements, chains and objects go away by name`() throws {
+  @Test func `sets, elements, chains and objects are deleted by name`() throws {
     try inNetworkNamespace {
       var kernel = try NFTablesSocket()
       let elements = SetElements(keyLength: 1, unsorted: [1, 0, 2, 0, 3, 0])
@@ -158,7 +158,7 @@ import Testing
     }
   }
 
-  @Test func `without the privilege the error says what is needed`() throws {
+  @Test func `without the privilege the error names the privilege`() throws {
     let (read, written) = try inNetworkNamespace {
       #expect(ctest_drop_capabilities() == 0)
       var kernel = try NFTablesSocket()
@@ -182,7 +182,7 @@ import Testing
     #expect("\(error)".contains("CAP_NET_ADMIN"))
   }
 
-  @Test func `what does not fit into a message is said before anything is sent`() throws {
+  @Test func `an operation that does not fit into a message is refused before anything is sent`() throws {
     try inNetworkNamespace {
       var kernel = try NFTablesSocket()
       let rules = [
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  @Test func `a table that is owned refuses everybody but its owner`() throws {
+  @Test func `only the owner of a table can change it`() throws {
     try inNetworkNamespace {
       var owner = try NFTablesSocket()
       try owner.commit(

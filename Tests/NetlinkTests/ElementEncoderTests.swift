@@ -11,7 +11,7 @@ import Testing
 
 @Suite struct ElementEncoderTests {
   @Test(arguments: 0..<400 as Range<UInt64>)
-  func `elements are the same bytes as libnftnl's`(seed: UInt64) throws {
+  func `elements have the same bytes as those of libnftnl`(seed: UInt64) throws {
     let table = RandomTable.make(seed: seed)
     for set in table.sets where !set.elements.isEmpty && !set.elements.values.contains(where: \.isOpaque) {
       let own = own(set, table: table)

@@ -4,13 +4,13 @@ import Glibc
 import Netlink
 import Testing
 
-@Suite("Errors of the system in words")
+@Suite("Texts of system errors")
 struct ErrorTextTests {
   @Test(
-    "a number is told by name and meaning",
+    "an error number has a name and a meaning",
     arguments: [
       (EPERM, "EPERM", "Operation not permitted"), (ENOENT, "ENOENT", "No such file or directory"),
-      // Not among the C library's.
+      // The C library does not define it.
       (524, "ENOTSUPP", "Operation is not supported"),
       (4711, "errno 4711", "unknown error"), (-1, "errno -1", "unknown error"),
     ])

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite struct ForeignTableTests {
-  /// Rulesets of other tools' kinds, by what they are about.
+  /// Rulesets as other tools write them, by subject.
   static let zoo: [String: String] = [
     "nat": """
     table ip nat {
@@ -138,7 +138,7 @@ import Testing
   ]
 
   @Test(arguments: zoo.keys.sorted())
-  func `any table is read, and twice the same`(kind: String) throws {
+  func `any table is read, and a second read is equal`(kind: String) throws {
     let (first, second, names) = try inNetworkNamespace {
       try loadLineByLine(try #require(Self.zoo[kind]))
       var kernel = try NFTablesSocket()
@@ -150,7 +150,7 @@ import Testing
   }
 
   @Test(arguments: zoo.keys.sorted())
-  func `what is read can be written to another table and reads back equal`(kind: String) throws {
+  func `a table that was read can be written to another table and reads back equal`(kind: String) throws {
     try inNetworkNamespace {
       try loadLineByLine(try #require(Self.zoo[kind]))
       var kernel = try NFTablesSocket()
@@ -165,7 +165,7 @@ import Testing
     }
   }
 
-  @Test func `what the model has no place for is named`() throws {
+  @Test func `what the model cannot represent is named`() throws {
     let unknown = try inNetworkNamespace {
       try loadLineByLine(try #require(Self.zoo["sets"]))
       var kernel = try NFTablesSocket()
@@ -190,7 +190,7 @@ import Testing
     #expect(unknown == ["flowtable f"])
   }
 
-  @Test func `foreign tables keep every byte while ours changes`() throws {
+  @Test func `foreign tables do not change while wgfence changes its table`() throws {
     let (before, after) = try inNetworkNamespace {
       for ruleset in Self.zoo.values { try loadLineByLine(ruleset) }
       var kernel = try NFTablesSocket()
@@ -226,14 +226,14 @@ import Testing
   }
 }
 
-/// Loads a ruleset; where the kernel or nft lacks something for a rule, that rule alone is left out, and said so.
+/// Loads a ruleset. A rule that the kernel or nft does not support is left out, and this is printed.
 private func loadLineByLine(_ ruleset: String) throws {
   var lines = ruleset.split(separator: "\n")
   var left: [Substring] = []
   while true {
     do {
       try nft(load: lines.joined(separator: "\n"))
-      for line in left { print("left out, as this machine does not know it: \(line)") }
+      for line in left { print("left out because this machine does not support it: \(line)") }
       return
     } catch let failure as RunFailure {
       // nft: /dev/stdin:12:3-9: Error: …

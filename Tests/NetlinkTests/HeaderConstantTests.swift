@@ -4,9 +4,9 @@ import CNftnl
 import Ruleset
 import Testing
 
-@Suite("The numbers that the pure modules write out")
+@Suite("The numeric constants of the pure modules")
 struct HeaderConstantTests {
-  @Test("are those of linux/netfilter/nf_tables.h")
+  @Test("the constants for wgfence's table equal those of linux/netfilter/nf_tables.h")
   func areTheHeaders() {
     let pairs: [(String, Int, Int)] = [
       ("NFT_REG_VERDICT", Int(NFT.registerVerdict), Int(NFT_REG_VERDICT.rawValue)),
@@ -49,7 +49,7 @@ struct HeaderConstantTests {
     for (name, own, header) in pairs { #expect(own == header, "\(name)") }
   }
 
-  @Test("of other people's tables too")
+  @Test("the constants for foreign tables equal those of linux/netfilter/nf_tables.h")
   func areTheHeadersForeign() {
     let pairs: [(String, Int, Int)] = [
       ("NFT_META_LEN", Int(NFT.metaLength), Int(NFT_META_LEN.rawValue)),

@@ -7,8 +7,8 @@ import Netlink
 import Ruleset
 import Testing
 
-/// Bytes that no kernel sends and no encoder writes, as damaged or forged files have them. Each was found by `make fuzz`, or
-/// by reading what it had not reached yet.
+/// Bytes that no kernel sends and no encoder writes, as in damaged or forged files. Each case was found by
+/// `make fuzz`, or by reading code that it had not reached yet.
 @Suite("Hostile bytes as a batch")
 struct HostileBytesTests {
   private static func number<N: FixedWidthInteger>(_ number: N) -> [UInt8] {
@@ -22,7 +22,7 @@ struct HostileBytesTests {
 
   private static func text(_ text: String) -> [UInt8] { Array(text.utf8) + [0] }
 
-  /// A message of the table `inet t`.
+  /// A message for the table `inet t`.
   private static func message(_ type: some BinaryInteger, _ attributes: [UInt8] = []) -> [UInt8] {
     let body = [UInt8(CSYS_NFPROTO_INET), 0, 0, 0] + attributes
     return number(UInt32(16 + body.count)) + number(UInt16(type)) + number(UInt16(0)) + number(UInt64(0))
@@ -37,7 +37,7 @@ struct HostileBytesTests {
     message(Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), attribute(1, text("t")) + attributes)
   }
 
-  @Test("an object of a type beyond all that there is", arguments: [UInt32.max, 1 << 31, 99])
+  @Test("an object of an unknown type is decoded", arguments: [UInt32.max, 1 << 31, 99])
   func objectType(type: UInt32) throws {
     let object = Self.nfTables(
       NFT_MSG_NEWOBJ,
@@ -47,7 +47,7 @@ struct HostileBytesTests {
     #expect(try #require(table).objects.map(\.type) == [type])
   }
 
-  @Test("a set whose keys are longer than the kernel has any is refused, and takes no memory")
+  @Test("a set whose keys are longer than the kernel's limit is refused, and allocates no memory")
   func keyLength() {
     let set = Self.nfTables(
       NFT_MSG_NEWSET,

@@ -30,14 +30,14 @@ import Testing
       let start = processorTime()
       let reading = try clock.measure { read = try kernel.read(family: table.family, name: table.name) }
       print("\(set.elements.count) keys of \(length) bytes: written in \(writing), read in \(reading)")
-      print("processor time of the reading thread: \(processorTime() - start) of it in the program")
+      print("user CPU time of the reading thread: \(processorTime() - start)")
       return read
     }
     #expect(read == table)
   }
 
-  /// The kernel still moves the elements of such a set to a larger table when the first of these reads begins.
-  @Test func `a large set is read whole while the kernel rebuilds it`() throws {
+  /// The kernel still moves the elements of this set to a larger table when the first of these reads starts.
+  @Test func `a large set is read completely while the kernel rebuilds it`() throws {
     var random = SeededGenerator(seed: 2)
     let records = (0..<40_000).flatMap { _ -> [UInt8] in random.bytes(4) + [0] }
     let elements = SetElements(keyLength: 4, unsorted: records)
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func `a batch of megabytes goes in one piece`() throws {
+  @Test func `a batch of several megabytes is sent in one piece`() throws {
     let rules = (0..<20_000).map { number in
       KernelRule(
         expressions: [.counter, .verdict(.drop)], userdata: Userdata.text("rule \(number)", type: 0))
@@ -74,7 +74,7 @@ import Testing
   }
 }
 
-/// The calling thread's time in the program itself, without the kernel's.
+/// The user CPU time of the calling thread.
 private func processorTime() -> Duration {
   .microseconds(ctest_thread_user_microseconds())
 }

@@ -2,7 +2,7 @@
 
 import Ruleset
 
-/// The operations that make a table from nothing.
+/// The operations that create a table.
 func operations(adding table: KernelTable) -> [TableOperation] {
   var operations: [TableOperation] = [.addTable(flags: table.flags, userdata: table.userdata)]
   for object in table.objects { operations.append(.addObject(object, .zero)) }

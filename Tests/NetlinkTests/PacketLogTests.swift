@@ -11,7 +11,7 @@ import Testing
 @testable import Netlink
 
 @Suite struct PacketLogTests {
-  @Test func `a line says prefix, hook, interface, time and headers of a dropped packet`() throws {
+  @Test func `a line contains prefix, hook, interface, time and headers of a dropped packet`() throws {
     let lines = try inNetworkNamespace {
       try Self.loadDropOnLoopback()
       var log = try PacketLog(group: DropLog.group)
@@ -28,7 +28,7 @@ import Testing
     #expect(abs(line.time / 1_000_000 - Int64(time(nil))) < 60)
   }
 
-  @Test func `of a thousand drops at most the burst and the rate are logged, and all are counted`() throws {
+  @Test func `drops are logged up to the burst and the rate, and all are counted`() throws {
     let (lines, lost, counters, seconds) = try inNetworkNamespace {
       try Self.loadDropOnLoopback()
       var log = try PacketLog(group: DropLog.group)
@@ -37,14 +37,14 @@ import Testing
       let (lines, lost) = try Self.read(&log)
       return (lines.count, lost, try nft("list", "counters"), Self.now() - began)
     }
-    // nft counts the burst and the rate into one bucket: both may be full at first.
+    // The burst and the rate share one token bucket: both may be full at first.
     let most = Double(DropLog.burst) + Double(DropLog.rate) * (seconds + 1)
     #expect(lines >= Int(DropLog.burst) && Double(lines) <= most, "\(lines) lines in \(seconds) s")
     #expect(lost == 0)
     #expect(counters.contains("packets 1000 "))
   }
 
-  @Test func `a group that another socket has is refused, with who has it`() throws {
+  @Test func `a group of another socket is refused, and the error names its port`() throws {
     try inNetworkNamespace {
       let first = try PacketLog()
       do throws(PacketLogError) {
@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test func `lines for which there is no memory are counted as lost, and are no error`() throws {
+  @Test func `lines for which there is no memory are counted as lost, and are not an error`() throws {
     let (lines, lost) = try inNetworkNamespace {
       try nft(
         load: """
@@ -74,7 +74,7 @@ import Testing
       setsockopt(log.descriptor, SOL_SOCKET, SO_RCVBUF, &small, 4)
       try Self.send(500, to: 7777)
       var lines = try Self.read(&log).lines.count
-      // The next line that comes tells by its number how many did not.
+      // The sequence number of the next line shows how many were lost.
       try Self.send(1, to: 7777)
       let end = try Self.read(&log)
       lines += end.lines.count
@@ -84,10 +84,10 @@ import Testing
     #expect(lines + Int(lost) == 501)
   }
 
-  @Test func `any bytes are read without a trap`() {
+  @Test func `any bytes are decoded without a trap`() {
     var generator = SeededGenerator(seed: 51820)
     var decoder = PacketLogDecoder()
-    var understood = 0
+    var decoded = 0
     for _ in 0..<20_000 {
       var bytes: [UInt8] = [0, 0, 0, 0]
       for _ in 0..<Int.random(in: 0...4, using: &generator) {
@@ -105,9 +105,9 @@ import Testing
       }
       bytes.removeLast(min(bytes.count, Int.random(in: 0...3, using: &generator)))
       let line = bytes.withUnsafeBytes { decoder.decode($0) }
-      if line.packet.headers != nil { understood += 1 }
+      if line.packet.headers != nil { decoded += 1 }
     }
-    #expect(understood > 100)
+    #expect(decoded > 100)
   }
 
   // MARK: The namespace
@@ -144,7 +144,7 @@ import Testing
     }
   }
 
-  /// What comes until nothing does for a while.
+  /// Reads lines until none arrives for 300 ms.
   private static func read(_ log: inout PacketLog) throws -> (lines: [DroppedPacket], lost: UInt64) {
     var lines: [DroppedPacket] = []
     var waiting = pollfd(fd: log.descriptor, events: Int16(POLLIN), revents: 0)

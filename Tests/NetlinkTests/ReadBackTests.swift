@@ -6,10 +6,12 @@ import TestSupport
 import Testing
 
 @Suite struct ReadBackTests {
-  /// Each runs its tables in a namespace of its own, where they stay: a commit after one that deleted waits for it.
+  /// Each test case uses one namespace for its tables and deletes none: a commit after a deletion waits for
+  /// it.
   static let batches: [ClosedRange<UInt64>] = (0..<40).map { ($0 * 60)...($0 * 60 + 59) }
 
-  @Test(arguments: batches) func `what is written reads back equal`(seeds: ClosedRange<UInt64>) throws {
+  @Test(arguments: batches)
+  func `a table that is written reads back equal`(seeds: ClosedRange<UInt64>) throws {
     let failures = try inNetworkNamespace {
       var failures: [String] = []
       var kernel = try NFTablesSocket()
@@ -33,9 +35,9 @@ import Testing
   }
 }
 
-/// Where two tables differ, as text: the first part of each kind.
+/// A description of the first difference between two tables.
 func difference(_ one: KernelTable, _ other: KernelTable?) -> String {
-  guard let other else { return "it is not there" }
+  guard let other else { return "the table does not exist" }
   if one.chains.map(\.name) != other.chains.map(\.name) {
     return "chains \(one.chains.map(\.name)), \(other.chains.map(\.name))"
   }

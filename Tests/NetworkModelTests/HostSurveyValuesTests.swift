@@ -50,10 +50,11 @@ struct HostSurveyValuesTests {
 
   @Test("A namespace that could not be read is reported with the reason")
   func notes() {
-    let note = HostNote.namespaceUnread(.named("blue"), identity: 7, reason: "entering it: no")
+    let note = HostNote.namespaceUnread(
+      .named("blue"), identity: 7, reason: "entering the network namespace: no")
     #expect(
       note.description
-        == "the network namespace 7 (namespace blue) could not be read: entering it: no: "
+        == "the network namespace 7 (namespace blue) could not be read: entering the network namespace: no: "
         + "its listening sockets are not listed"
     )
   }

@@ -255,7 +255,7 @@ class Trial:
         deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 500_000_000
         answer = rest(begin(f"deadline={deadline}\n"))
         self.verdicts.say("nor is one whose deadline passed while it was checked",
-                          "too late: nothing was changed" in answer and "generation=" not in answer, answer[-200:])
+                          "s ago: nothing was changed" in answer and "generation=" not in answer, answer[-200:])
         client = begin()
         client.shutdown(socket.SHUT_WR)
         answer = rest(client)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What decides on packets beside nf_tables: numbers and structures to find it. csys_hidden.c checks the numbers that the
-   system's headers know. */
+/* Numbers and structures for finding everything besides nf_tables that decides on packets. csys_hidden.c checks the
+   numbers that the system's headers define. */
 #ifndef WGFENCE_CSYS_HIDDEN_H
 #define WGFENCE_CSYS_HIDDEN_H
 
@@ -25,22 +25,22 @@ enum {
   CSYS_IFLA_BR_NF_CALL_IPTABLES = 36,
   CSYS_IFLA_BR_NF_CALL_IP6TABLES = 37,
 
-  /* linux/bpf.h; all but the last are younger than the headers of Debian 12 */
+  /* linux/bpf.h; all but the last are newer than the headers of Debian 12 */
   CSYS_BPF_TCX_INGRESS = 46,
   CSYS_BPF_TCX_EGRESS = 47,
   CSYS_BPF_NETKIT_PRIMARY = 54,
   CSYS_BPF_NETKIT_PEER = 55,
   CSYS_BPF_SK_LOOKUP = 36,
 
-  /* linux/bpf.h: commands of bpf(2), and a kind of link of Linux 6.4, younger than those headers */
+  /* linux/bpf.h: commands of bpf(2), and a link type of Linux 6.4, which is newer than those headers */
   CSYS_BPF_PROG_QUERY = 16,
   CSYS_BPF_OBJ_GET_INFO_BY_FD = 15,
   CSYS_BPF_LINK_GET_FD_BY_ID = 30,
   CSYS_BPF_LINK_GET_NEXT_ID = 31,
   CSYS_BPF_LINK_TYPE_NETFILTER = 10,
 
-  /* linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, linux/netfilter_arp/arp_tables.h: sizes, and where
-     a mask of the hooks and the number of entries stand behind the table's name */
+  /* linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, linux/netfilter_arp/arp_tables.h:
+     sizes, and the offsets of the hook mask and of the number of entries, which follow the table's name */
   CSYS_XT_TABLE_MAXNAMELEN = 32,
   CSYS_IPT_SO_GET_INFO = 64,
   CSYS_IP6T_SO_GET_INFO = 64,
@@ -57,7 +57,7 @@ enum {
   CSYS_NFTA_FLOWTABLE_NAME = 2,
 };
 
-/* The part of union bpf_attr for BPF_PROG_QUERY that every kernel has. */
+/* union bpf_attr for BPF_PROG_QUERY: the part that every kernel has. */
 struct csys_bpf_query {
   uint32_t target;
   uint32_t kind;
@@ -68,7 +68,7 @@ struct csys_bpf_query {
   uint32_t padding;
 };
 
-/* That for BPF_LINK_GET_NEXT_ID and BPF_LINK_GET_FD_BY_ID. */
+/* union bpf_attr for BPF_LINK_GET_NEXT_ID and BPF_LINK_GET_FD_BY_ID. */
 struct csys_bpf_identifier {
   uint32_t number;
   uint32_t next;
@@ -76,14 +76,14 @@ struct csys_bpf_identifier {
   uint32_t padding;
 };
 
-/* That for BPF_OBJ_GET_INFO_BY_FD. */
+/* union bpf_attr for BPF_OBJ_GET_INFO_BY_FD. */
 struct csys_bpf_information {
   uint32_t descriptor;
   uint32_t length;
   uint64_t address;
 };
 
-/* struct bpf_link_info of Linux 6.4, whose netfilter part the headers of Debian 12 do not have. */
+/* struct bpf_link_info of Linux 6.4. The headers of Debian 12 lack its netfilter part. */
 struct csys_bpf_link {
   uint32_t type;
   uint32_t identifier;
@@ -95,7 +95,8 @@ struct csys_bpf_link {
   uint32_t flags;
 };
 
-/* bpf(2), for which the C library has no function but the variadic syscall(2). Returns -1 with errno set where it fails. */
+/* Calls bpf(2), for which the C library has no function except the variadic syscall(2). Returns -1 with errno set
+   if it fails. */
 long csys_bpf(int command, void *attributes, unsigned int size);
 
 #endif

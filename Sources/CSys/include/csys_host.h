@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Numbers for reading the host: sock_diag, rtnetlink, generic netlink, WireGuard, /proc. The numbers are
-   repeated here because the headers that define them clash with the C library's; csys_host.c checks every one. */
+   repeated here because the headers that define them conflict with the C library's; csys_host.c checks every one. */
 #ifndef WGFENCE_CSYS_HOST_H
 #define WGFENCE_CSYS_HOST_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the C library has and Swift's Glibc module does not show: headers that it leaves out, and functions and numbers
-   that glibc declares only with _GNU_SOURCE. csys_libc.c compares all of them with the library's own. */
+/* Parts of the C library that Swift's Glibc module does not export: headers that it leaves out, and functions and
+   numbers that glibc declares only with _GNU_SOURCE. csys_libc.c compares all of them with the library's own. */
 #ifndef WGFENCE_CSYS_LIBC_H
 #define WGFENCE_CSYS_LIBC_H
 
@@ -11,11 +11,11 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-/* sys/socket.h is not included: Swift would take what it declares for this module's, not for Glibc's. */
+/* sys/socket.h is not included: Swift would import its declarations as part of this module and not of Glibc. */
 struct sockaddr;
 int accept4(int fd, struct sockaddr *address, unsigned int *length, int flags);
 
-/* In place of ssize_t stands ptrdiff_t. */
+/* ptrdiff_t is used in place of ssize_t. */
 ptrdiff_t getdents64(int fd, void *buffer, size_t size);
 unsigned long getauxval(unsigned long type);
 int mallopt(int parameter, int value);
@@ -25,7 +25,7 @@ int setns(int fd, int type);
 const char *strerrordesc_np(int error);
 const char *strerrorname_np(int error);
 
-/* struct ucred of sys/socket.h, which SO_PEERCRED gives. */
+/* struct ucred of sys/socket.h, the value of SO_PEERCRED. */
 struct csys_credentials {
   int32_t process;
   uint32_t user;
@@ -58,7 +58,7 @@ enum {
   CSYS_DESCRIPTOR_LENGTH = sizeof(size_t) + 3 * sizeof(int),
   CSYS_DESCRIPTOR_SPACE = 2 * sizeof(size_t) + 2 * sizeof(int),
 
-  /* dirent.h: where the 16-bit length of a `struct dirent64` stands, and its name */
+  /* dirent.h: offsets of the 16-bit length and of the name in `struct dirent64` */
   CSYS_DIRENT64_RECLEN = 16,
   CSYS_DIRENT64_NAME = 19,
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers of linux/netfilter.h, which cannot be in a module map beside the Glibc module. */
+/* Numbers of linux/netfilter.h, which cannot be in a module map together with the Glibc module. */
 #ifndef WGFENCE_CSYS_NETFILTER_H
 #define WGFENCE_CSYS_NETFILTER_H
 
 #include <stdint.h>
 
-/* Families of tables: NFPROTO_... */
+/* Table families: NFPROTO_... */
 static const uint8_t CSYS_NFPROTO_UNSPEC = 0;
 static const uint8_t CSYS_NFPROTO_INET = 1;
 static const uint8_t CSYS_NFPROTO_IPV4 = 2;

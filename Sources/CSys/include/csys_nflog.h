@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers of linux/netfilter/nfnetlink_log.h, which includes headers that cannot be in a module map beside Glibc. */
+/* Numbers of linux/netfilter/nfnetlink_log.h, which includes headers that cannot be in a module map together with
+   Glibc. */
 #ifndef WGFENCE_CSYS_NFLOG_H
 #define WGFENCE_CSYS_NFLOG_H
 

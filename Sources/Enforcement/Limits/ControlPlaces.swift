@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Who may have how many connections to the control socket at once. A connection is not closed to make room: a
-/// client may follow the log for days.
+/// Limits for the number of simultaneous connections to the control socket. No connection is closed to make
+/// room for a new one: a client may follow the log for days.
 public enum ControlPlaces {
-  /// Connections in all.
+  /// The maximum number of connections.
   public static let total = 32
-  /// Connections of all that are not this host's root: the rest is root's.
+  /// The maximum number of connections of all users other than this host's root. The rest is reserved for
+  /// root.
   public static let members = 24
-  /// Connections of one user that is not this host's root.
+  /// The maximum number of connections of one user other than this host's root.
   public static let perMember = 8
 
-  /// Whose connection it is.
+  /// The owner of a connection.
   public enum Owner: Sendable, Hashable {
     /// User 0, from the daemon's own network namespace.
     case root
-    /// Anybody else: another user, or user 0 from another network namespace, which may be a container's.
+    /// Any other user, including user 0 of another network namespace, which may be a container's.
     case user(UInt32)
   }
 
-  /// Why one more connection is not taken; nil where it is.
+  /// The reason why another connection is refused; nil if it is accepted.
   public static func refusal(of owner: Owner, among held: some Sequence<Owner>) -> String? {
     var (all, others, own) = (0, 0, 0)
     for one in held {

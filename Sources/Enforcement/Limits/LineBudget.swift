@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// Which lines go to the journal: what others cause must not fill a disk, nor hide what the daemon does. Each topic has a
-/// budget of its own, which fills again with time; what does not fit is counted.
+/// Limits the lines written to the journal: lines that others cause must not fill a disk or hide what the
+/// daemon does. Each topic has its own budget, which refills with time. Lines over the budget are counted.
 public struct LineBudget: Sendable {
-  /// Whose doing a line is.
+  /// Who causes a line.
   public enum Topic: Int, Sendable, CaseIterable {
-    /// What the daemon does to the ruleset, and why it does not.
+    /// What the daemon does to the ruleset, and why it does not do something.
     case state
-    /// What clients of its sockets cause. The same text is written once a minute.
+    /// Lines that clients of its sockets cause. The same text is written at most once a minute.
     case clients
     /// Dropped packets.
     case drops
 
-    /// Messages at once.
+    /// The maximum number of messages at once.
     var burst: Int64 {
       switch self {
       case .state, .drops: 200
@@ -20,7 +20,7 @@ public struct LineBudget: Sendable {
       }
     }
 
-    /// Nanoseconds until there is room for one more.
+    /// Nanoseconds until one more message fits into the budget.
     var pause: Int64 {
       switch self {
       case .state: 200_000_000
@@ -30,32 +30,33 @@ public struct LineBudget: Sendable {
     }
   }
 
-  /// What becomes of a message.
+  /// The decision about a message.
   public enum Verdict: Sendable, Hashable {
-    /// It is written, and so is how many of its topic were left out since the last that was written.
+    /// It is written, together with the number of messages of its topic that were left out since the last
+    /// written one.
     case say(leftOut: Int)
     /// It is left out.
     case leaveOut
   }
 
   private struct Account {
-    /// When all of the budget is there again.
+    /// The time at which the budget is full again.
     var full: Int64 = .min
     var leftOut = 0
   }
 
-  /// How long a text of `clients` is not repeated, in nanoseconds.
+  /// The time during which a text of `clients` is not repeated, in nanoseconds.
   static let repetition: Int64 = 60_000_000_000
-  /// Texts that are remembered.
+  /// The maximum number of texts that are remembered.
   private static let mostTexts = 32
 
   private var accounts = [Account](repeating: Account(), count: Topic.allCases.count)
   private var said: [(text: String, moment: Int64)] = []
 
-  /// Nothing was written yet.
+  /// Creates full budgets.
   public init() {}
 
-  /// Decides on a message. `now` is in nanoseconds since boot and does not go back.
+  /// Decides whether a message is written. `now` is in nanoseconds since boot and must not go back.
   public mutating func verdict(on text: String, _ topic: Topic, now: Int64) -> Verdict {
     if topic == .clients {
       said.removeAll { $0.moment + Self.repetition <= now }

@@ -5,22 +5,23 @@ public import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
 
-/// A policy that passed every check, and what this machine enforces of it: what can be put in force.
+/// A policy that passed every check, with the ruleset that it compiles to for this machine: it can be put in
+/// force.
 public struct Candidate: Sendable {
   /// The policy.
   public let policy: Policy
-  /// The machine as which it is enforced.
+  /// The machine for which it is compiled.
   public let machine: String
   /// The digest of the policy and its lists.
   public let digest: String
   /// The day for which it is compiled.
   public let today: CalendarDate
-  /// Where machines with `endpoint: live` were heard.
+  /// The last known addresses of machines with `endpoint: live`.
   public let live: LiveEndpoints
-  /// What is enforced.
+  /// The compiled ruleset.
   public let ruleset: Ruleset
 
-  /// Compiles a policy for a machine. Fails where the policy has no such machine.
+  /// Compiles a policy for a machine. Throws if the policy has no such machine.
   public init(
     _ policy: Policy, machine: String, digest: String, today: CalendarDate, live: LiveEndpoints
   ) throws(CompileError) {
@@ -32,7 +33,7 @@ public struct Candidate: Sendable {
     ruleset = try PolicyCompiler.compile(policy, machine: machine, today: today, live: live)
   }
 
-  /// The table of this policy: as it is in force, in a lock-down or in a panic.
+  /// The table of this policy: the complete one, or the one for a lock-down or a panic.
   public func table(_ kind: Provenance.Kind) -> KernelTable {
     switch kind {
     case .policy, .found: Lowering.table(ruleset)
@@ -47,7 +48,7 @@ public struct Candidate: Sendable {
         try PolicyCompiler.compile(
           policy, machine: machine, today: today, live: live, restriction: restriction))
     } catch {
-      // The policy has this machine, since it was compiled for it; were it not so, nothing must be let in.
+      // The policy has this machine, since it was compiled for it. If not, nothing must be accepted.
       return Lowering.table(PolicyCompiler.lastResort)
     }
   }
@@ -57,30 +58,30 @@ public struct Candidate: Sendable {
     (try? Candidate(policy, machine: machine, digest: digest, today: today, live: live)) ?? self
   }
 
-  /// Where it comes from, when it is put in force.
+  /// The origin to record when it is put in force.
   public func provenance(_ kind: Provenance.Kind, by: String, since: Int64) -> Provenance {
     Provenance(kind: kind, path: policy.path, digest: digest, machine: machine, by: by, since: since)
   }
 }
 
-/// What came of reading a policy.
+/// The result of reading a policy.
 public enum PolicyReading: Sendable {
   /// It can be put in force.
   case accepted(Candidate)
-  /// It cannot: whatever is in force stays. The reason in a line, and the whole report.
+  /// It cannot be put in force; what is in force stays. The reason in one line, and the complete report.
   case refused(PolicyRefusal)
 }
 
-/// Why a policy was not accepted.
+/// The reason why a policy was not accepted.
 public struct PolicyRefusal: Sendable, Hashable {
-  /// The digest of what was read; empty where nothing could be.
+  /// The digest of what was read; empty if nothing could be read.
   public let digest: String
   /// One line.
   public let reason: String
-  /// The diagnostics or failed tests as text, each with its place; empty where the reason says all.
+  /// The diagnostics or failed tests as text, each with its place; empty if the reason is complete.
   public let report: PrintableText
 
-  /// A refusal of these parts.
+  /// Creates a refusal from its parts.
   public init(digest: String, reason: String, report: PrintableText) {
     self.digest = digest
     self.reason = reason

@@ -4,8 +4,8 @@ public import NetworkModel
 internal import Ruleset
 
 extension Controller {
-  /// The daemon begins: what held before it holds again, before anything is read. `isTableThere` says whether the
-  /// kernel has a table already.
+  /// The daemon starts: what was in force before is put in force again, before anything is read.
+  /// `isTableThere` says whether the kernel already has a table.
   public mutating func begin(at now: Moment, isTableThere: Bool) -> [Action] {
     wasTableThere = isTableThere
     var actions: [Action] = []
@@ -16,20 +16,22 @@ extension Controller {
         actions.append(
           .say(
             .warning,
-            "the machine started again before the apply by \(pending.by) was confirmed: it went back"))
+            "the machine was restarted before the apply by \(pending.by) was confirmed: "
+              + "the ruleset before it is in force again"))
         actions += settleBack(pending)
       } else if pending.deadline <= now.sinceBoot {
         return goBack(pending) + [.readPolicy]
       }
     }
-    // A table of which nothing is known is better than the last resort: it stays until the policy is read.
+    // An unknown table is better than the last resort: it stays until the policy is read.
     if state.panic != nil || state.inForce != nil || !isTableThere {
       actions.append(.enforce(beginning, .begin))
     }
     return actions + [.readPolicy]
   }
 
-  /// What held before. With nothing stored, letting nobody in is better than nothing while the policy is read.
+  /// What was in force before. If nothing is stored, refusing everything is better than no ruleset while the
+  /// policy is read.
   private var beginning: Target {
     if state.panic != nil { return .storedPanic }
     return state.inForce.map { .stored($0) } ?? .lastResort
@@ -44,21 +46,22 @@ extension Controller {
       guard isNews else { return [] }
       let report: PrintableText = refusal.report.isEmpty ? "" : "\n\(refusal.report)"
       return [
-        .say(.error, "the policy was not accepted, what is in force stays: \(refusal.reason)\(report)")
+        .say(.error, "the policy was not accepted; what is in force is unchanged: \(refusal.reason)\(report)")
       ]
     case .accepted(let candidate):
       file = .accepted(digest: candidate.digest)
       accepted = candidate
       if isReleased { return [] }
       if candidate.digest == state.superseded, candidate.digest != inForce?.digest { return [] }
-      // Nobody's trial is cut short: the file is looked at again when it has ended.
+      // A trial is not interrupted: the file is read again when the trial has ended.
       if state.pending != nil { return [] }
       if state.panic != nil { return [.enforce(.candidate(candidate, .panic), .policyFile("in a panic"))] }
       return [.enforce(.candidate(candidate, .policy), .policyFile("the policy file"))]
     }
   }
 
-  /// The policy in force, compiled for another day or other live endpoints. While a trial or a panic lasts, it waits.
+  /// The policy in force was compiled for another day or other live endpoints. During a trial or a panic it
+  /// is not applied.
   public mutating func recompiled(_ candidate: Candidate, because reason: String) -> [Action] {
     if candidate.digest == accepted?.digest { accepted = candidate }
     guard candidate.digest == inForce?.digest, state.pending == nil, state.panic == nil, !isReleased else {
@@ -67,12 +70,12 @@ extension Controller {
     return [.enforce(.candidate(candidate, .policy), .recompile(reason))]
   }
 
-  /// The kernel does not hold what is in force.
+  /// The kernel's ruleset differs from what is in force.
   public mutating func drifted(by author: String?) -> [Action] {
     isReleased ? [] : [.enforce(.same, .repair(by: author))]
   }
 
-  /// A moment that `alarm` named has come.
+  /// A time that `alarm` named has come.
   public mutating func ring(at now: Moment) -> [Action] {
     if let pending = state.pending, pending.deadline <= now.sinceBoot { return goBack(pending) }
     guard let retry, retry.moment <= now.sinceBoot else { return [] }
@@ -80,36 +83,36 @@ extension Controller {
     return [.enforce(.same, .repair(by: nil)), .readPolicy]
   }
 
-  /// Somebody asks to put a policy in force. A refusal is a sentence, and changes nothing.
+  /// A user requests that a policy be put in force. A refusal changes nothing.
   public mutating func apply(
     _ candidate: Candidate, by: String, confirm: Confirm?, at now: Moment
   ) throws(Refusal) -> [Action] {
     try refusePanic()
     if let pending = state.pending {
       throw Refusal(
-        "the apply by \(pending.by) waits for its confirmation: `wgfence confirm` or `wgfence rollback`")
+        "the apply by \(pending.by) is not confirmed yet: run `wgfence confirm` or `wgfence rollback` first")
     }
     guard let confirm else {
       return [.enforce(.candidate(candidate, .policy), .apply(by: by, confirm: nil))]
     }
     guard let back = state.inForce else {
       throw Refusal(
-        "what is in force is not kept on disk, so there is nothing to go back to: apply without --confirm first, and "
-          + "see wgfence status")
+        "what is in force is not stored on disk, so a trial could not be undone: "
+          + "apply without --confirm first, and see `wgfence status`")
     }
-    // Written before the kernel is touched: whoever dies in between, the way back is known.
+    // Saved before the kernel is changed: if a process dies in between, the ruleset to go back to is known.
     state.pending = PersistedState.Pending(
       back: back, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000, boot: now.boot,
       seconds: confirm.seconds, by: by, connections: confirm.connections)
     return [.promise, .enforce(.candidate(candidate, .policy), .apply(by: by, confirm: confirm))]
   }
 
-  /// The way back of a trial could not be written: the trial is not begun.
+  /// The state for undoing a trial could not be saved: the trial does not start.
   public mutating func abandoned() { state.pending = nil }
 
-  /// A pending apply is kept.
+  /// A user confirms a pending apply.
   public mutating func confirm(by: String) throws(Refusal) -> [Action] {
-    guard let pending = state.pending else { throw Refusal("no apply waits for a confirmation") }
+    guard let pending = state.pending else { throw Refusal("no apply is waiting for confirmation") }
     state.pending = nil
     return [
       .store(.settled), .save, .say(.notice, "the apply by \(pending.by) was confirmed by \(by)"),
@@ -117,15 +120,17 @@ extension Controller {
     ]
   }
 
-  /// Back to a stored ruleset. An apply on trial goes back to the one before it, whichever is named.
+  /// A user requests a stored ruleset. During a trial it goes back to the ruleset before the trial, whichever
+  /// was named.
   public mutating func rollback(to number: Int, by: String) throws(Refusal) -> [Action] {
     try refusePanic()
     if let pending = state.pending { return goBack(pending) }
     return [.enforce(.stored(number), .rollback(by: by))]
   }
 
-  /// Nothing but the failsafe grants from now on. It is written before the kernel is touched, so that it holds though the
-  /// daemon should die in between; a disk that is full does not stop it.
+  /// A user declares a panic: only the failsafe grants are in force from now on. The state is saved before
+  /// the kernel is changed, so that the panic stays in force even if the daemon dies in between. A full disk
+  /// does not prevent it.
   public mutating func panic(by: String, at now: Moment) -> [Action] {
     if state.panic == nil {
       state.panic = PersistedState.Panic(
@@ -135,17 +140,17 @@ extension Controller {
     return [.save, .enforce(target, .panic(by: by))]
   }
 
-  /// A panic ends: the policy file holds again where it is valid, else what held before.
+  /// A user ends a panic: the policy file is in force again if it is valid, else what was in force before.
   public mutating func endPanic(by: String) throws(Refusal) -> [Action] {
     guard let panic = state.panic else { throw Refusal("there is no panic to end") }
     if let accepted, accepted.digest != state.superseded, case .accepted = file {
       return [.enforce(.candidate(accepted, .policy), .endPanic(by: by))]
     }
-    // Without a policy that ever held there is nothing better than to let nobody in.
+    // If no policy was ever in force, refusing everything is the best choice.
     return [.enforce(panic.behind.map { .stored($0) } ?? .lastResort, .endPanic(by: by))]
   }
 
-  /// The table was taken out on request. What is stored stays: it holds again at the next start.
+  /// The table was deleted on request. What is stored stays, and is in force again after the next start.
   public mutating func released() -> [Action] {
     isReleased = true
     inForce = nil
@@ -154,10 +159,10 @@ extension Controller {
   }
 
   private func refusePanic() throws(Refusal) {
-    if state.panic != nil { throw Refusal("a panic holds: end it first with `wgfence panic --end`") }
+    if state.panic != nil { throw Refusal("a panic is in force: end it first with `wgfence panic --end`") }
   }
 
-  /// The state that goes with what `boot` holds: as if the apply had not been.
+  /// The state that matches the stored `boot` ruleset: as if the apply had not happened.
   mutating func settleBack(_ pending: PersistedState.Pending) -> [Action] {
     let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
@@ -171,11 +176,12 @@ extension Controller {
   }
 }
 
-/// A request that cannot be met: a sentence that says what to do, and a report behind it where there is one.
+/// A request that cannot be carried out: a sentence that says what to do, followed by a report if there is
+/// one.
 public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
   /// The sentence and the report.
   public let text: PrintableText
-  /// Refuses with a sentence.
+  /// Creates a refusal with a sentence.
   public init(_ text: PrintableText) { self.text = text }
   /// The text.
   public var description: String { text.description }

@@ -5,15 +5,16 @@ internal import PolicyLanguage
 internal import Ruleset
 
 extension Controller {
-  /// What came of making the kernel equal to a target.
+  /// The result of making the kernel equal to a target.
   public enum Enforcement: Sendable {
-    /// The kernel holds it, read back. `changes` operations were sent; 0: it held it already.
+    /// The kernel is equal, verified by reading back. `changes` operations were sent; 0 if it was equal
+    /// already.
     case equal(changes: Int, Provenance)
-    /// It does not; what it held before, it holds still. The reason in a sentence.
+    /// The kernel is not equal, and was not changed. The reason, in one sentence.
     case failed(String)
   }
 
-  /// The kernel was made equal to a target, or refused.
+  /// The driver made the kernel equal to a target, or failed.
   public mutating func enforced(
     _ purpose: Purpose, _ target: Target, _ outcome: Enforcement, at now: Moment
   ) -> [Action] {
@@ -21,7 +22,7 @@ extension Controller {
     case .failed(let reason): return failed(purpose, target, reason, at: now)
     case .equal(let changes, let provenance):
       (isHeld, isReleased) = (true, false)
-      // What stands in for a stored ruleset does so until that one, or a policy, can be put in force.
+      // The last resort stays only until the stored ruleset, or a policy, can be put in force.
       if case .lastResort = target, case .begin = purpose {} else { isStandIn = false }
       if !isStandIn { retry = nil }
       tally.lastSuccess = now.sinceEpoch
@@ -30,7 +31,8 @@ extension Controller {
     }
   }
 
-  /// What is in force is stored under this number; nil: it could not be, so that nobody can go back to it.
+  /// What is in force was stored under this number. Nil if it could not be stored: then nothing can go back
+  /// to it.
   public mutating func kept(_ number: Int?) { state.inForce = number }
 
   private mutating func succeeded(
@@ -52,7 +54,9 @@ extension Controller {
       state.superseded = nil
       guard changes > 0 || before?.digest != provenance.digest || state.inForce == nil else { return [] }
       if state.panic != nil {
-        return [.storePanic, .say(.notice, "the panic holds, with the new policy's failsafe grants")]
+        return [
+          .storePanic, .say(.notice, "the panic stays in force, with the new policy's failsafe grants"),
+        ]
       }
       return Self.keep + [.say(.notice, "\(reason): in force, \(count)")]
     case .recompile(let reason):
@@ -70,11 +74,13 @@ extension Controller {
     case .goBack(let reason):
       let settled = state.pending.map { settleBack($0) } ?? [.save]
       supersede(unless: provenance)
-      return settled + [.say(.warning, "\(reason): went back, \(count)"), .readPolicy]
+      return settled + [
+        .say(.warning, "\(reason): the ruleset before it is in force again: \(count)"), .readPolicy,
+      ]
     case .panic(let by):
       let settled = state.pending.map { settleBack($0) } ?? []
       return settled + [
-        .storePanic, .save, .say(.warning, "panic declared by \(by): nothing but the failsafe grants"),
+        .storePanic, .save, .say(.warning, "panic declared by \(by): only the failsafe grants are in force"),
       ]
     case .endPanic(let by):
       state.panic = nil
@@ -82,15 +88,16 @@ extension Controller {
     }
   }
 
-  /// What is in force now is kept, and loaded at boot from now on.
+  /// Stores what is in force now, as the ruleset that is loaded at boot.
   private static let keep: [Action] = [.store(.settled), .save]
 
-  /// What somebody asked for stands above the policy file, unless the file says the same.
+  /// What a user requested overrides the policy file, unless the file has the same content.
   private mutating func supersede(unless provenance: Provenance) {
     state.superseded = file.digest == provenance.digest ? nil : file.digest
   }
 
-  /// Nothing was changed. What must become true is tried again, ever less often; what a person asked for is not.
+  /// Nothing was changed. What must become true is tried again, with growing pauses; what a person requested
+  /// is not.
   private mutating func failed(
     _ purpose: Purpose, _ target: Target, _ reason: String, at now: Moment
   ) -> [Action] {
@@ -98,10 +105,11 @@ extension Controller {
     let what: PrintableText =
       switch purpose {
       case .begin: "the last ruleset could not be put in force"
-      case .policyFile, .recompile, .apply: "the policy could not be put in force, what was stays"
-      case .rollback: "could not roll back"
-      case .goBack: "could not go back"
-      case .panic: "the panic's ruleset could not be put in force"
+      case .policyFile, .recompile, .apply:
+        "the policy could not be put in force; what was in force before is unchanged"
+      case .rollback: "the rollback failed"
+      case .goBack: "the ruleset before the trial could not be put in force"
+      case .panic: "the ruleset of the panic could not be put in force"
       case .endPanic: "the panic could not be ended"
       case .repair: "the ruleset has drifted and could not be repaired"
       }
@@ -109,7 +117,7 @@ extension Controller {
     switch purpose {
     case .begin:
       again(at: now)
-      // Nothing protects the machine: the least that can is put there meanwhile.
+      // No ruleset protects the machine: put the last resort in force meanwhile.
       if case .lastResort = target {
       } else if !isHeld, !wasTableThere {
         isStandIn = true
@@ -123,7 +131,7 @@ extension Controller {
       state.pending = nil
       actions.append(.save)
     case .panic:
-      // One that holds already goes on to hold.
+      // A panic that is already in force stays.
       if inForce?.kind != .panic { state.panic = nil }
       actions.append(.save)
     case .apply(_, nil), .rollback, .endPanic: break
@@ -131,7 +139,8 @@ extension Controller {
     return actions
   }
 
-  /// Plans another attempt: in 0.1 s, twice as late after each failure, a minute at most. Returns the pause.
+  /// Schedules another attempt: after 0.1 s, then after twice as long each time, at most 60 s. Returns the
+  /// pause in nanoseconds.
   @discardableResult
   private mutating func again(at now: Moment) -> Int64 {
     let failures = (retry?.failures ?? 0) + 1

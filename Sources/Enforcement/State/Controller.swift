@@ -4,36 +4,36 @@ public import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// Decides what the kernel is to hold: from what happens to what is to be done. It does nothing itself, so every
-/// decision is tested on values.
+/// Decides what ruleset the kernel must have: turns events into actions. It has no side effects itself, so
+/// every decision is tested on values.
 ///
-/// Whatever happens, what is in force stays until something proven takes its place: a policy that cannot be used, a
-/// kernel that refuses and a disk that is full change nothing in the kernel.
+/// What is in force stays until something proven replaces it: an unusable policy, a kernel that refuses and a
+/// full disk change nothing in the kernel.
 public struct Controller: Sendable {
-  /// What survives.
+  /// The state that survives restarts.
   public internal(set) var state: PersistedState
-  /// What the policy file says at present.
+  /// The result of the last read of the policy file.
   public internal(set) var file: PolicyFileState = .unread
-  /// What the kernel is to hold, and where it comes from; nil before the first ruleset.
+  /// The origin of the ruleset that the kernel must have; nil before the first ruleset.
   public internal(set) var inForce: Provenance?
-  /// The last policy that was accepted from the file: what holds when a panic or a pending apply ends.
+  /// The last policy that was accepted from the file: it is in force after a panic or a pending apply ends.
   public internal(set) var accepted: Candidate?
-  /// What was done and met.
+  /// Counts of what happened.
   public internal(set) var tally = Tally()
 
-  /// When the kernel is to be asked again because it could not be made equal; nil where it is.
+  /// When the next attempt is made because the kernel could not be made equal; nil if it is equal.
   public internal(set) var retry: Retry?
 
-  /// Whether the table was taken out on request: then nothing is put in force but by request.
+  /// Whether the table was deleted on request. Then only a request puts anything in force.
   public internal(set) var isReleased = false
-  /// Whether anything was put in force since the daemon began.
+  /// Whether anything was put in force since the daemon started.
   var isHeld = false
-  /// Whether the last resort stands in for a ruleset that could not be put in force when the daemon began.
+  /// Whether the last resort replaces a ruleset that could not be put in force when the daemon started.
   var isStandIn = false
-  /// Whether the kernel had a table when the daemon began.
+  /// Whether the kernel had a table when the daemon started.
   var wasTableThere = false
 
-  /// A repetition: when (nanoseconds since boot), and after how many failures.
+  /// The next attempt: its time (nanoseconds since boot), and the number of failures before it.
   public struct Retry: Sendable, Hashable {
     /// Nanoseconds since boot.
     public var moment: Int64
@@ -41,7 +41,7 @@ public struct Controller: Sendable {
     public var failures: Int
   }
 
-  /// What the policy file says.
+  /// The result of reading the policy file.
   public enum PolicyFileState: Sendable {
     case unread
     case accepted(digest: String)
@@ -57,22 +57,23 @@ public struct Controller: Sendable {
     }
   }
 
-  /// How often things happened since the daemon began.
+  /// Counts since the daemon started.
   public struct Tally: Sendable, Hashable {
-    /// Rulesets that were put in force.
+    /// The number of rulesets that were put in force.
     public var applies = 0
-    /// Attempts that the kernel refused, or that could not be made.
+    /// The number of attempts that the kernel refused or that could not be made.
     public var failures = 0
-    /// Times that the kernel had drifted and was made equal again.
+    /// The number of times that drift was repaired.
     public var repairs = 0
-    /// When the kernel was last known to be equal, in seconds since 1970.
+    /// When the kernel was last verified to be equal, in seconds since 1970.
     public var lastSuccess: Int64?
 
-    /// Nothing happened yet.
+    /// Creates counts of 0.
     public init() {}
   }
 
-  /// A controller that goes on from what survived. `found` is where the ruleset in force comes from, where that is known.
+  /// Creates a controller that continues with the persisted state. `found` is the origin of the ruleset in
+  /// force, if that is known.
   public init(_ state: PersistedState, inForce found: Provenance?) {
     self.state = state
     inForce = found
@@ -80,78 +81,80 @@ public struct Controller: Sendable {
 
   /// A ruleset that can be put in force.
   public enum Target: Sendable {
-    /// A policy as compiled: `policy`, `lockDown` or `panic`.
+    /// A compiled policy: `policy`, `lockDown` or `panic`.
     case candidate(Candidate, Provenance.Kind)
     /// A stored ruleset, by its number.
     case stored(Int)
     /// The stored ruleset for a panic.
     case storedPanic
-    /// What is in force already, once more.
+    /// What is in force already.
     case same
-    /// What a machine enforces of which nothing is known.
+    /// The ruleset for a machine without a policy or a stored ruleset.
     case lastResort
   }
 
-  /// Why something is put in force.
+  /// The reason why something is put in force.
   public enum Purpose: Sendable, Hashable {
-    /// The daemon began.
+    /// The daemon started.
     case begin
     /// The policy file changed.
     case policyFile(String)
-    /// The policy in force means something else since the day or an endpoint changed.
+    /// The policy in force compiles to another ruleset, because the day or an endpoint changed.
     case recompile(String)
-    /// Somebody asked for it.
+    /// A user requested it.
     case apply(by: String, confirm: Confirm?)
     case rollback(by: String)
     case goBack(String)
     case panic(by: String)
     case endPanic(by: String)
-    /// The kernel does not hold what it should: who changed it, where that is known.
+    /// The kernel's ruleset differs: the program that changed it, if that is known.
     case repair(by: String?)
   }
 
-  /// That an apply must be confirmed.
+  /// The requirement that an apply be confirmed.
   public struct Confirm: Sendable, Hashable {
-    /// How long it waits, in seconds.
+    /// The time for the confirmation, in seconds.
     public var seconds: Int64
-    /// The connections to this host at that moment.
+    /// The connections to this host at the time of the apply.
     public var connections: [String]
 
-    /// Within so many seconds.
+    /// Creates a requirement with a time in seconds.
     public init(seconds: Int64, connections: [String]) {
       self.seconds = seconds
       self.connections = connections
     }
   }
 
-  /// What is to be done, in order.
+  /// An action. Actions are carried out in order.
   public enum Action: Sendable {
-    /// Make the kernel equal to this and tell `enforced` what came of it.
+    /// Make the kernel equal to the target, and call `enforced` with the result.
     case enforce(Target, Purpose)
-    /// Keep what is in force now, and tell `kept` under which number; as what is loaded at boot, too, where it is settled.
+    /// Store what is in force now, and call `kept` with its number. If it is settled, store it as the ruleset
+    /// for boot, too.
     case store(Settlement)
-    /// Keep what is in force now as the ruleset of a panic, and as what is loaded at boot.
+    /// Store what is in force now as the ruleset for a panic and for boot.
     case storePanic
-    /// Forget the stored ruleset of a trial that went back: nobody is to roll back to what was never settled.
+    /// Delete the stored ruleset of a trial that went back: nobody may roll back to a ruleset that was never
+    /// confirmed.
     case discard(Int)
-    /// Write the state.
+    /// Save the state.
     case save
-    /// Write the state; where that fails, do nothing of what follows and tell `abandoned`.
+    /// Save the state. If that fails, skip the following actions and call `abandoned`.
     case promise
-    /// Read the policy file and tell `read`.
+    /// Read the policy file and call `read`.
     case readPolicy
-    /// Tell the journal.
+    /// Write a line to the journal.
     case say(Severity, PrintableText)
   }
 
-  /// Whether a ruleset is what is loaded at boot from now on.
+  /// Whether a ruleset is loaded at boot from now on.
   public enum Settlement: Sendable, Hashable {
     case settled
-    /// It waits for its confirmation: a boot goes back.
+    /// It is not confirmed yet: a boot loads the ruleset before it.
     case pending
   }
 
-  /// How much a line of the journal matters: `syslog(3)`.
+  /// The severity of a journal line, as in `syslog(3)`.
   public enum Severity: Int, Sendable, Hashable {
     case error = 3
     case warning = 4
@@ -159,11 +162,12 @@ public struct Controller: Sendable {
     case info = 6
   }
 
-  /// The moment at which something is to be decided without anything happening, in nanoseconds since boot; nil: none.
+  /// The next time at which something must be decided without an event, in nanoseconds since boot; nil if
+  /// there is none.
   public var alarm: Int64? { [state.pending?.deadline, retry?.moment].compactMap { $0 }.min() }
 }
 
-/// The two clocks at one moment, and which boot it is.
+/// The values of two clocks at one time, and the identity of the boot.
 public struct Moment: Sendable, Hashable {
   /// Nanoseconds since boot.
   public var sinceBoot: Int64
@@ -172,7 +176,7 @@ public struct Moment: Sendable, Hashable {
   /// `/proc/sys/kernel/random/boot_id`
   public var boot: String
 
-  /// A moment of these parts.
+  /// Creates a moment from its parts.
   public init(sinceBoot: Int64, sinceEpoch: Int64, boot: String) {
     self.sinceBoot = sinceBoot
     self.sinceEpoch = sinceEpoch

@@ -4,42 +4,43 @@ public import NetworkModel
 internal import PolicyLanguage
 public import Ruleset
 
-/// Does what a `Controller` decides: the kernel's table, the state directory and the journal in one hand.
+/// Carries out what a `Controller` decides, with the kernel's table, the state directory and the journal.
 public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
-  /// What decides.
+  /// The controller that decides.
   public var controller: Controller
-  /// Where the ruleset is.
+  /// The store of the ruleset.
   public var store: Store
-  /// What the store held when it was last read or written; its handles are the store's.
+  /// The result of the last read or write of the store; its handles are the store's.
   public private(set) var observed: StoredTable?
-  /// What is to be held, as expressions.
+  /// The table that the store must have, as expressions.
   public private(set) var desired: KernelTable?
-  /// The policy behind what is in force; nil where only a stored ruleset is known.
+  /// The policy of what is in force; nil if only a stored ruleset is known.
   public private(set) var candidate: Candidate?
-  /// Whether the table is asked to belong to this process.
+  /// Whether this process requests ownership of the table.
   public private(set) var ownership: Ownership
-  /// Operations that the last enforcement sent.
+  /// The number of operations that the last enforcement sent.
   public private(set) var sent = 0
-  /// What could not be stored on disk, and why; nil where all is. What is in force does not survive a restart then.
+  /// What could not be stored on disk, and why; nil if everything is stored. If not nil, what is in force
+  /// does not survive a restart.
   public var notPersisted: String? { failures[.state] ?? failures[.rulesets] }
-  /// Why each part is not stored as it should be. One that is does not hide that another is not.
+  /// The reason why each part is not stored. One part that is stored does not hide that another is not.
   private var failures: [Part: String] = [:]
-  /// The number under which what is in force is stored; nil where it is not.
+  /// The number under which what is in force is stored; nil if it is not stored.
   private var storedNumber: Int?
 
   private let directory: StateDirectory?
   private let environment: any ControllerEnvironment
   private let resort: KernelTable
 
-  /// Who holds the table.
+  /// Whether the table has an owner.
   public enum Ownership: Sendable {
-    /// This process asks for it.
+    /// This process requests the ownership.
     case asked
-    /// It does not: a verb that ends at once, an older kernel, or switched off.
+    /// This process does not request it: a verb that ends at once, an older kernel, or `--ownership off`.
     case shared
   }
 
-  /// What is stored.
+  /// A part of what is stored.
   private enum Part {
     /// The state.
     case state
@@ -47,7 +48,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     case rulesets
   }
 
-  /// Takes charge of a store. Without a directory nothing survives.
+  /// Creates a driver for a store. Without a directory nothing survives a restart.
   public init(
     _ controller: Controller, store: consuming Store, directory: StateDirectory?, ownership: Ownership,
     lastResort: KernelTable, environment: any ControllerEnvironment
@@ -60,8 +61,9 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     resort = lastResort
   }
 
-  /// Does these and whatever follows from them. Returns the failure of the first that was to be enforced, if it failed,
-  /// with what could not be stored besides. Where nothing failed, `notPersisted` says what could not be stored.
+  /// Carries out actions and all actions that follow from them. Returns the failure of the first enforcement
+  /// that failed, with what could not be stored in addition. If no enforcement failed, `notPersisted` says
+  /// what could not be stored.
   @discardableResult
   public mutating func perform(_ actions: [Controller.Action]) -> String? {
     var failure: String?
@@ -78,7 +80,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .promise:
         guard save() == .kept else {
           controller.abandoned()
-          return failure ?? "the way back could not be written, so nothing was changed: \(notPersisted ?? "")"
+          return failure
+            ?? "the ruleset to go back to could not be written, so nothing was changed: \(notPersisted ?? "")"
         }
       case .enforce(let target, let purpose):
         let outcome = enforce(target, purpose)
@@ -89,10 +92,10 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       }
     }
     guard let failure, let notPersisted else { return failure }
-    return "\(failure). What is stored may differ, as it could not be written: \(notPersisted)"
+    return "\(failure). In addition, the state on disk could not be written and may differ: \(notPersisted)"
   }
 
-  /// Tries once more to store what is in force, where that failed before.
+  /// Tries again to store what is in force, if that failed before.
   public mutating func keepAgain() {
     guard notPersisted != nil else { return }
     if desired == nil {
@@ -104,8 +107,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Takes the table out, and enforces nothing until something is asked for. `notPersisted` says whether the state that goes
-  /// with that is stored.
+  /// Deletes the table, and enforces nothing until a request. `notPersisted` says whether the resulting state
+  /// is stored.
   public mutating func release() throws(StoreError) {
     try store.removeTable()
     (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
@@ -113,10 +116,11 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     perform(controller.released())
   }
 
-  /// Takes note of a change that was made to the table beside a plan: an opening.
+  /// Discards the last read: the table was changed without a plan, by a temporary grant.
   public mutating func forgetObserved() { observed = nil }
 
-  /// Whether the store holds what it should; who changed it is told to the controller, where it does not.
+  /// Compares the store with what must be in force. If they differ, reports it to the controller, with the
+  /// program that changed the ruleset.
   public mutating func verify(author: String?) {
     guard let desired else { return }
     do throws(StoreError) {
@@ -129,13 +133,14 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     perform(controller.drifted(by: author))
   }
 
-  /// Whether the ruleset is of the generation that was last seen to be equal: then nothing needs to be read.
+  /// Whether the ruleset still has the generation at which it was last verified to be equal: then nothing
+  /// needs to be read.
   public mutating func isUnchanged() -> Bool {
     guard let observed, let generation = try? store.generation() else { return false }
     return observed.generation == generation
   }
 
-  /// The table as it is now, read only where something changed since it was.
+  /// The current table, read only if something changed since the last read.
   public mutating func current() throws(StoreError) -> StoredTable {
     if let observed, try store.generation() == observed.generation { return observed }
     let now = try store.read()
@@ -143,14 +148,15 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     return now
   }
 
-  /// A commit of somebody else's that did not touch the table: what was read holds for its generation, too.
+  /// Another program committed a change that did not touch the table: what was read is also valid for that
+  /// generation.
   public mutating func passed(generation: UInt32) {
     if let known = observed?.generation, Int32(bitPattern: generation &- known) > 0 {
       observed?.generation = generation
     }
   }
 
-  /// How many changes a table is away from what is to be held.
+  /// The number of operations that would make a table equal to what must be in force.
   public func driftCount(of table: KernelTable?) -> Int {
     guard let desired else { return 0 }
     return Plan(desired: held(desired), observed: table).operations.count
@@ -178,7 +184,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       return .failed(error.description)
     }
     observed = StoredTable(table: outcome.table, generation: outcome.generation)
-    // What was read back is equal, and one copy of it is enough.
+    // The table that was read back is equal, and one copy is enough.
     desired = outcome.table?.lasting ?? table
     sent = outcome.plan.operations.count
     switch (target, purpose) {
@@ -195,7 +201,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     do throws(EnforcementError) {
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
     } catch {
-      // A kernel before Linux 6.9 does not know what it is asked for: then events alone tell of who meddles.
+      // A kernel before Linux 6.9 does not support persistent ownership: then changes by others are only seen
+      // as events.
       guard case .asked = ownership, case .refused(let what, let reason) = error,
         what?.hasPrefix("table") == true,
         !reason.contains("EPERM")
@@ -203,13 +210,13 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       ownership = .shared
       environment.say(
         .notice,
-        "this kernel does not let a table be held (\(reason)): changes by others are repaired instead")
+        "this kernel does not support table ownership (\(reason)): changes by others are repaired instead")
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
     }
   }
 
-  /// A candidate for the day of what is in force, where the clock has been set back since: a grant whose time is over stays
-  /// over.
+  /// The candidate, compiled for the day of what is in force if the clock was set back since: a grant that
+  /// has ended stays closed.
   private func notBefore(_ candidate: Candidate) -> Candidate {
     guard let since = controller.inForce?.since else { return candidate }
     let day = CalendarDate(secondsSince1970: Int(clamping: since))
@@ -236,7 +243,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       return .success((resort, provenance, nil))
     case .stored(let number):
       let found = stored(directory?.ruleset(number) ?? .absent, "the stored ruleset \(number)")
-      // What is loaded at boot is the same ruleset once more: what was in force before a trial, or before a restart.
+      // The ruleset for boot is the same one: what was in force before a trial or before a restart.
       if case .failure = found, purpose.isReturn {
         let twin = stored(directory?.ruleset(.boot) ?? .absent, "the stored ruleset for boot")
         if case .success = twin { return twin }
@@ -257,7 +264,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     (KernelTable, Provenance, Candidate?), Refusal
   > {
     switch content {
-    case .absent: return .failure(Refusal("\(what) is not there"))
+    case .absent: return .failure(Refusal("\(what) does not exist"))
     case .damaged(let why): return .failure(Refusal("\(why)"))
     case .whole(let ruleset):
       guard let table = ruleset.table else { return .failure(Refusal("\(what) cannot be read")) }
@@ -265,8 +272,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Keeps what is in force under a number of its own, and where it is settled for the next boot, with what holds in a
-  /// lock-down and a panic.
+  /// Stores what is in force under a number of its own. If it is settled, stores it also for the next boot,
+  /// with its rulesets for a lock-down and a panic.
   private mutating func store(_ settlement: Controller.Settlement) {
     guard let directory, let desired, let provenance = controller.inForce else { return }
     let known = storedNumber
@@ -322,47 +329,50 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     return keep(.state) { (directory) throws(StateError) in try directory.write(state) }
   }
 
-  /// A stored trial that cannot be removed can be rolled back to: that is said, and changes nothing else.
+  /// Deletes the stored ruleset of a trial. If that fails, a rollback could lead to it: this is reported, and
+  /// changes nothing else.
   private func discard(_ number: Int) {
     do throws(StateError) {
       try directory?.remove(number: number)
     } catch {
-      environment.say(.warning, "the ruleset \(number), which was on trial, is still stored: \(error)")
+      environment.say(
+        .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")
     }
   }
 
-  /// Stores a part. A failure is said once as long as its reason stays the same.
+  /// Stores a part. A failure is reported once as long as its reason stays the same.
   @discardableResult
   private mutating func keep(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
     guard let directory else { return .kept }
     do throws(StateError) {
       try body(directory)
       if failures.removeValue(forKey: part) != nil, failures.isEmpty {
-        environment.say(.notice, "what is in force is stored on disk again")
+        environment.say(.notice, "what is in force is now stored on disk again")
       }
       return .kept
     } catch {
       if failures.updateValue(error.description, forKey: part) != error.description {
         environment.say(
-          .error, "what is in force is not stored for the next restart: \(error); the kernel still holds it")
+          .error,
+          "what is in force is not stored for the next restart: \(error); it stays in force in the kernel")
       }
       return .failed
     }
   }
 }
 
-/// What a driver is surrounded by: the policy file, the clock and the journal.
+/// What a driver needs from the process: the policy file, the clock and the journal.
 public protocol ControllerEnvironment {
-  /// Reads the policy file and checks it. Nil where that takes its time: the reading is given to the controller later.
+  /// Reads and checks the policy file. Nil if that takes longer: the result is given to the controller later.
   func readPolicy() -> PolicyReading?
-  /// The time.
+  /// The current time.
   func now() -> Moment
-  /// Tells the journal.
+  /// Writes a line to the journal.
   func say(_ severity: Controller.Severity, _ text: PrintableText)
 }
 
 extension Controller.Purpose {
-  /// Who stands behind it.
+  /// The user who requested it, or the daemon.
   var author: String {
     switch self {
     case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
@@ -370,7 +380,7 @@ extension Controller.Purpose {
     }
   }
 
-  /// Whether it returns to what was settled before.
+  /// Whether it goes back to a ruleset that was settled before.
   fileprivate var isReturn: Bool {
     switch self {
     case .begin, .goBack: true
@@ -380,7 +390,7 @@ extension Controller.Purpose {
 }
 
 extension KernelTable {
-  /// A table as it was read, without what ends by itself, and without who holds it.
+  /// The table without what is temporary: elements with a timeout, and the ownership.
   fileprivate var lasting: KernelTable {
     var table = self
     table.flags &= ~NFT.tableOwnership

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// A file whose first line says what it is and of which version, and whose second holds a digest of all that follows: what
-/// is damaged, cut or of another version is told from what is whole.
+/// A file whose first line contains its type and version, and whose second line contains a digest of all that
+/// follows. Files that are damaged, cut or of another version are detected.
 enum DigestedFile {
-  /// The file's bytes.
+  /// Creates the file's bytes from a content.
   static func wrap(_ magic: String, _ content: [UInt8]) -> [UInt8] {
     Array("\(magic)\ndigest=\(Digest.of(content))\n".utf8) + content
   }
 
-  /// The content of a file's bytes; nil where they are not such a file, whole.
+  /// The content of a file's bytes; nil if they are not a complete file of this type and version.
   static func unwrap(_ magic: String, _ bytes: [UInt8]) -> [UInt8]? {
     let head = Array("\(magic)\ndigest=".utf8)
     guard bytes.starts(with: head), let lineEnd = bytes[head.count...].firstIndex(of: UInt8(ascii: "\n"))

@@ -5,21 +5,23 @@ public import Netlink
 
 /// Files that must survive a power cut.
 public enum DurableFile {
-  /// Who may read a file; its owner alone may write it.
+  /// The users who may read a file. Only its owner may write it.
   public enum Readers: UInt32, Sendable {
     case owner = 0o600
     case everyone = 0o644
   }
 
-  /// Puts a content under a name: at every moment, also after a crash, there is the old content or the new one, whole.
+  /// Replaces a file's content. At any time, also after a crash, the file has either the old content or the
+  /// new one, complete.
   public static func replace(_ path: String, _ bytes: [UInt8], for readers: Readers = .owner)
     throws(SystemError)
   {
     let attempt = "writing \(path)"
-    // A zero byte would end the path for the kernel, and the new file would have the old one's name.
+    // A zero byte would end the path for the kernel, and the temporary file would have the name of the old
+    // one.
     guard !path.utf8.contains(0) else { throw SystemError(attempt, code: EINVAL) }
     let fresh = "\(path).new"
-    // What a killed process left.
+    // Delete the temporary file of a killed process.
     if unlink(fresh) != 0, errno != ENOENT { throw SystemError(attempt, code: errno) }
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
     let file = try SystemError.check(open(fresh, flags, readers.rawValue), attempt)
@@ -47,7 +49,7 @@ public enum DurableFile {
     return 0
   }
 
-  /// Makes a name's change in its directory survive as well: fsync(2).
+  /// Makes a change of a directory entry durable: fsync(2) of the directory.
   private static func syncDirectory(of path: String, _ attempt: String) throws(SystemError) {
     let directory: String
     switch path.utf8.lastIndex(of: UInt8(ascii: "/")) {
@@ -60,7 +62,7 @@ public enum DurableFile {
     _ = try SystemError.check(fsync(file), attempt)
   }
 
-  /// Reads a regular file of no more than so many bytes; nil where there is none.
+  /// Reads a regular file of at most `limit` bytes; nil if it does not exist.
   public static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
     guard file >= 0 else {
@@ -85,23 +87,24 @@ public enum DurableFile {
     return bytes
   }
 
-  /// Makes a directory for the owner alone, if it is not there yet.
+  /// Creates a directory with access for its owner only, if it does not exist.
   public static func makeDirectory(_ path: String) throws(SystemError) {
     guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
-    throw SystemError("making \(path)", code: errno)
+    throw SystemError("creating \(path)", code: errno)
   }
 
-  /// Removes a file; one that is not there is no error.
+  /// Deletes a file, if it exists.
   public static func remove(_ path: String) throws(SystemError) {
     if unlink(path) != 0, errno != ENOENT { throw SystemError("removing \(path)", code: errno) }
   }
 }
 
-/// A file that one process at a time holds: flock(2). It is let go with the value, or when the process ends.
+/// A file that one process at a time can lock: flock(2). The lock is released with the value, or when the
+/// process ends.
 public struct FileLock: ~Copyable {
   private let descriptor: Int32
 
-  /// Takes it. Nil where another process has it.
+  /// Takes the lock. Nil if another process has it.
   public init?(_ path: String) throws(SystemError) {
     let attempt = "locking \(path)"
     let file = try SystemError.check(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), attempt)

@@ -2,15 +2,16 @@
 
 internal import NetworkModel
 
-/// `key=value` lines, the form of what is kept on disk beside rulesets, and of requests. A value may hold any text: line
-/// feeds and backslashes are written `\n` and `\\`, other characters that are not safe on a terminal `\u{1b}`.
+/// `key=value` lines: the format of stored data besides rulesets, and of requests. A value may be any text:
+/// line feeds and backslashes are written as `\n` and `\\`, other characters that are not safe on a terminal
+/// as `\u{1b}`.
 struct LabelledLines: Sendable, Hashable {
   private(set) var fields: [(key: String, value: String)] = []
 
   init() {}
 
-  /// Reads lines; one without `=` is passed over. Lines and signs are told by scalars: a character may be several of
-  /// them, a line's end among them.
+  /// Parses lines; a line without `=` is skipped. Works on Unicode scalars: a Swift character may combine
+  /// several of them, including a line feed.
   init(_ text: Substring) {
     for line in text.unicodeScalars.split(separator: "\n") {
       guard let sign = line.firstIndex(of: "=") else { continue }
@@ -18,7 +19,7 @@ struct LabelledLines: Sendable, Hashable {
     }
   }
 
-  /// The value of a key; setting nil leaves the key out.
+  /// The value of a key; setting nil removes the key.
   subscript(key: String) -> String? {
     get { fields.first { $0.key == key }?.value }
     set {
@@ -27,10 +28,10 @@ struct LabelledLines: Sendable, Hashable {
     }
   }
 
-  /// The value of a key as a number.
+  /// The value of a key as a number; nil if it is missing or is not a number.
   subscript<Number: FixedWidthInteger>(number key: String) -> Number? { self[key].flatMap { Number($0) } }
 
-  /// Every line ended.
+  /// The lines as text, each with a line feed.
   package var text: String { fields.map { "\($0.key)=\(Self.escape($0.value))\n" }.joined() }
 
   static func == (left: Self, right: Self) -> Bool { left.text == right.text }
@@ -69,7 +70,7 @@ struct LabelledLines: Sendable, Hashable {
     return String(result)
   }
 
-  /// The character of `{1b}`; nil, and nothing is taken, where there is none.
+  /// The character of `{1b}`. Nil if there is none; then nothing is consumed.
   private static func character(_ rest: inout Substring.UnicodeScalarView) -> Unicode.Scalar? {
     guard rest.first == "{", let end = rest.prefix(8).firstIndex(of: "}"),
       let value = UInt32(String(rest[rest.index(after: rest.startIndex)..<end]), radix: 16),

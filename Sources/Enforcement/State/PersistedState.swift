@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// What has to survive a restart of the daemon and of the machine, beside the rulesets themselves.
+/// The state that survives a restart of the daemon and of the machine, besides the rulesets themselves.
 public struct PersistedState: Sendable, Hashable {
-  /// The number of the stored ruleset that is in force; nil where none was ever stored.
+  /// The number of the stored ruleset that is in force; nil if none was ever stored.
   public var inForce: Int?
-  /// The digest of the policy file that somebody's `apply` or `rollback` stands above: the file takes effect again when
-  /// it says something else.
+  /// The digest of the policy file that an `apply` or `rollback` overrides. The file takes effect again when
+  /// its content changes.
   public var superseded: String?
-  /// An apply that waits for its confirmation.
+  /// An apply that is not confirmed yet.
   public var pending: Pending?
-  /// A panic that holds.
+  /// The panic that is in force.
   public var panic: Panic?
 
   /// An apply that goes back unless it is confirmed.
   public struct Pending: Sendable, Hashable {
     /// The number of the stored ruleset to go back to.
     public var back: Int
-    /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot named.
+    /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot `boot`.
     public var deadline: Int64
-    /// `/proc/sys/kernel/random/boot_id`: in another boot it has gone back already.
+    /// The boot, from `/proc/sys/kernel/random/boot_id`. In any other boot the apply counts as gone back.
     public var boot: String
-    /// How long it was to wait, in seconds.
+    /// The time for the confirmation, in seconds.
     public var seconds: Int64
     /// Who applied it.
     public var by: String
-    /// The TCP connections to this host that were there when it was applied, as `SessionFlow` writes them: none of them
-    /// proves that a new one can be made.
+    /// The TCP connections to this host that existed at the apply, in the format of `SessionFlow`: none of
+    /// them proves that a new connection can be opened.
     public var connections: [String]
 
-    /// A pending apply of these parts.
+    /// Creates a pending apply from its parts.
     public init(
       back: Int, deadline: Int64, boot: String, seconds: Int64, by: String, connections: [String] = []
     ) {
@@ -41,16 +41,17 @@ public struct PersistedState: Sendable, Hashable {
     }
   }
 
-  /// A panic: nothing but the failsafe grants.
+  /// A panic: only the failsafe grants are in force.
   public struct Panic: Sendable, Hashable {
     /// Since when, in seconds since 1970.
     public var since: Int64
     /// Who declared it.
     public var by: String
-    /// The stored ruleset that comes back at its end, unless the policy file is valid then.
+    /// The number of the stored ruleset that is in force again after it, unless the policy file is valid
+    /// then.
     public var behind: Int?
 
-    /// A panic of these parts.
+    /// Creates a panic from its parts.
     public init(since: Int64, by: String, behind: Int?) {
       self.since = since
       self.by = by
@@ -58,12 +59,12 @@ public struct PersistedState: Sendable, Hashable {
     }
   }
 
-  /// Nothing is known yet.
+  /// Creates an empty state.
   public init() {}
 
   private static let magic = "wgfence state 1"
 
-  /// Reads a file's content; nil where it is damaged or of another version.
+  /// Parses a file's content; nil if it is damaged or of another version.
   public init?(_ bytes: [UInt8]) {
     guard let rest = DigestedFile.unwrap(Self.magic, bytes) else { return nil }
     let lines = LabelledLines(Substring(decoding: rest, as: UTF8.self))

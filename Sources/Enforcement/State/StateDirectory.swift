@@ -2,27 +2,27 @@
 
 internal import Netlink
 
-/// The directory where rulesets and what belongs to them survive: `/var/lib/wgfence` on a host.
+/// The directory of the persisted rulesets and their state: `/var/lib/wgfence` on a host.
 ///
-///     state          what is in force, and what waits (`PersistedState`)
-///     boot           the ruleset that is loaded at boot: the last one that was proven and, if asked for, confirmed
-///     lock-down      the same policy's ruleset with its failsafe grants alone, loaded where `boot` is damaged
-///     panic          the same, and nothing outward
-///     rulesets/N     the ruleset in force and those before it, the newest with the highest number
+///     state          what is in force and what is pending (`PersistedState`)
+///     boot           the ruleset for boot: the last one that was proven and, if requested, confirmed
+///     lock-down      the failsafe grants of the same policy, loaded if `boot` is damaged
+///     panic          the same, without outbound traffic
+///     rulesets/N     the ruleset in force and earlier ones; the newest has the highest number
 ///     lock           held by the process that writes here
 ///
-/// Files are replaced as a whole and durably; what is damaged is told from what is not by a digest.
+/// Files are replaced as a whole and durably. A digest detects damage.
 public struct StateDirectory: Sendable {
-  /// Where it is on a host.
+  /// The default path on a host.
   public static let defaultPath = "/var/lib/wgfence"
 
-  /// Rulesets before the one in force that are kept.
+  /// The number of stored rulesets before the one in force.
   public static let historyLength = 10
 
-  /// Its path.
+  /// The path of the directory.
   public let path: String
 
-  /// The directory at a path, which is made when something is written.
+  /// Creates a value for a path. The directory is created when something is written.
   public init(_ path: String) { self.path = path }
 
   /// The files for boot and for a panic.
@@ -32,14 +32,14 @@ public struct StateDirectory: Sendable {
     case panic
   }
 
-  /// What a file holds.
+  /// The result of reading a file.
   public enum Content<Value: Sendable>: Sendable {
     case whole(Value)
     case absent
-    /// It is there, but cannot be used: why.
+    /// It exists, but cannot be used: the reason.
     case damaged(String)
 
-    /// The value, where it is whole.
+    /// The value, if it could be read.
     public var value: Value? {
       switch self {
       case .whole(let value): value
@@ -48,7 +48,7 @@ public struct StateDirectory: Sendable {
     }
   }
 
-  /// Takes the right to write here. Nil where another process has it.
+  /// Takes the lock for writing. Nil if another process has it.
   public func lock() throws(StateError) -> StateLock? {
     try writing { () throws(SystemError) in
       try DurableFile.makeDirectory(path)
@@ -92,18 +92,18 @@ public struct StateDirectory: Sendable {
     read("rulesets/\(number)", limit: StoredRuleset.limit) { StoredRuleset($0) }
   }
 
-  /// Writes a stored ruleset, and removes the oldest beyond what is kept, but none of `held`.
+  /// Writes a stored ruleset, and deletes the oldest ones beyond `historyLength`, except those in `held`.
   public func write(_ ruleset: StoredRuleset, number: Int, holding held: [Int]) throws(StateError) {
     try writing { () throws(SystemError) in
       try DurableFile.replace("\(path)/rulesets/\(number)", ruleset.bytes)
     }
     for old in numbers().filter({ !held.contains($0) && $0 != number }).dropLast(Self.historyLength) {
-      // What is not removed now is removed after the next one.
+      // A file that cannot be deleted now is deleted after the next write.
       try? DurableFile.remove("\(path)/rulesets/\(old)")
     }
   }
 
-  /// Removes a stored ruleset. One that is not there is no error.
+  /// Deletes a stored ruleset, if it exists.
   public func remove(number: Int) throws(StateError) {
     do throws(SystemError) {
       try DurableFile.remove("\(path)/rulesets/\(number)")
@@ -133,15 +133,15 @@ public struct StateDirectory: Sendable {
   }
 }
 
-/// The right to write in a state directory, let go with the value.
+/// The lock for writing in a state directory. It is released with the value.
 public struct StateLock: ~Copyable {
   private let lock: FileLock
   init(_ lock: consuming FileLock) { self.lock = lock }
 }
 
-/// Something could not be kept on disk.
+/// Something could not be stored on disk.
 public struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// What, and why.
+  /// What could not be stored, and why.
   public let description: String
   init(_ description: String) { self.description = description }
 }

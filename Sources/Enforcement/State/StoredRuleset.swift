@@ -3,34 +3,34 @@
 internal import Netlink
 public import Ruleset
 
-/// Where a ruleset in force comes from, and who put it there.
+/// The origin of a ruleset in force, and who put it in force.
 public struct Provenance: Sendable, Hashable {
-  /// What kind of ruleset it is.
+  /// The kind of ruleset.
   public enum Kind: String, Sendable, Hashable {
-    /// What a policy allows.
+    /// What a policy grants.
     case policy
     /// Loopback, the tunnels' own packets and the `failsafe` grants.
     case lockDown = "lock-down"
-    /// The same, and nothing new outward.
+    /// The same, without new outbound connections.
     case panic
-    /// What was found in the kernel, of which nothing else is known.
+    /// A table that was found in the kernel; nothing else is known about it.
     case found
   }
 
-  /// What kind of ruleset it is.
+  /// The kind of ruleset.
   public var kind: Kind
-  /// The policy file, as it was named.
+  /// The path of the policy file, as it was given.
   public var path: String
   /// The digest of the policy and its lists.
   public var digest: String
-  /// The machine as which it was compiled.
+  /// The machine for which it was compiled.
   public var machine: String
-  /// Who put it in force, and by what.
+  /// The user and program that put it in force.
   public var by: String
-  /// When, in seconds since 1970.
+  /// When it was put in force, in seconds since 1970.
   public var since: Int64
 
-  /// A provenance of these parts.
+  /// Creates a provenance from its parts.
   public init(kind: Kind, path: String, digest: String, machine: String, by: String, since: Int64) {
     self.kind = kind
     self.path = path
@@ -41,24 +41,25 @@ public struct Provenance: Sendable, Hashable {
   }
 }
 
-/// A ruleset on disk: where it comes from as lines that a person can read, then the batch that makes it.
+/// A ruleset on disk: its origin as lines that a person can read, then the batch that creates it.
 ///
 ///     wgfence ruleset 1
-///     digest=…            of all behind this line
+///     digest=…            of everything after this line
 ///     kind=policy
 ///     …
 ///     (an empty line, then the batch)
 public struct StoredRuleset: Sendable {
-  /// Where it comes from.
+  /// The origin.
   public let provenance: Provenance
-  /// The batch that makes the table, ready to be sent.
+  /// The batch that creates the table, ready to be sent.
   public let batch: [UInt8]
 
   private static let magic = "wgfence ruleset 1"
-  /// More than any policy compiles to: 64 MiB of lists are less than this as elements.
+  /// The maximum size in bytes. No policy compiles to more: 64 MiB of lists are less than this as elements.
   static let limit = 512 << 20
 
-  /// The stored form of a table. The batch is read again and compared: one that says something else is refused.
+  /// Creates the stored form of a table. The batch is decoded again and compared with the table; throws if
+  /// they differ.
   public init(_ table: KernelTable, _ provenance: Provenance) throws(StoreError) {
     self.provenance = provenance
     do throws(CommitError) {
@@ -70,10 +71,10 @@ public struct StoredRuleset: Sendable {
     plain.flags &= ~NFT.tableOwnership
     guard let read = TableBatch.decode(batch, family: table.family, name: table.name),
       Plan(desired: plain, observed: read).isEmpty
-    else { throw .refused(operation: 0, reason: "the batch to be stored does not say what the table is") }
+    else { throw .refused(operation: 0, reason: "the batch to be stored decodes to another table") }
   }
 
-  /// Reads a file's content. Nil where it is damaged, of another version, or not one at all.
+  /// Parses a file's content. Nil if it is damaged, of another version, or not a stored ruleset.
   public init?(_ bytes: [UInt8]) {
     guard let rest = DigestedFile.unwrap(Self.magic, bytes) else { return nil }
     var next = 0
@@ -89,7 +90,7 @@ public struct StoredRuleset: Sendable {
     batch = Array(rest[(next + 2)...])
   }
 
-  /// The table that the batch makes.
+  /// The table that the batch creates.
   public var table: KernelTable? {
     TableBatch.decode(batch, family: NFT.familyInet, name: Ruleset.tableName)
   }

@@ -5,29 +5,32 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// The connections that the kernel follows in this thread's network namespace, read by ctnetlink. It needs CAP_NET_ADMIN
-/// there. Source: `linux/netfilter/nfnetlink_conntrack.h`, `net/netfilter/nf_conntrack_netlink.c`.
+/// The connections that the kernel tracks in this thread's network namespace, read by ctnetlink. Needs
+/// `CAP_NET_ADMIN` there. Source: `linux/netfilter/nfnetlink_conntrack.h`,
+/// `net/netfilter/nf_conntrack_netlink.c`.
 public enum Conntrack {
-  /// How a listing went.
+  /// The result of a listing.
   public struct Listing: Sendable, Hashable {
-    /// Connections that were given to the closure.
+    /// The number of connections that were passed to the closure.
     public var flows = 0
-    /// Entries that could not be understood: of a family or a form that the headers do not describe.
+    /// The number of entries that could not be decoded: of a family or format that the headers do not
+    /// describe.
     public var unread = 0
-    /// False where the kernel says that the table changed its shape meanwhile: some may be missing, or given twice.
+    /// False if the kernel reports that the table was resized in the meantime: connections may be missing or
+    /// listed twice.
     public var isConsistent = true
   }
 
-  /// Whether there is none at all in this thread's network namespace, as its own count says: a listing looks through a table
-  /// of the whole machine (10 ms where it has 262,144 places), and need not then. False where the count cannot be read.
-  /// Source: `/proc/sys/net/netfilter/nf_conntrack_count`.
+  /// Whether this thread's network namespace has no connection, by the kernel's own count. A listing scans a
+  /// table of the whole machine (10 ms for 262,144 buckets), and is not needed then. False if the count
+  /// cannot be read. Source: `/proc/sys/net/netfilter/nf_conntrack_count`.
   public static var isEmpty: Bool {
     guard let text = try? ProcFile.text("/proc/sys/net/netfilter/nf_conntrack_count") else { return false }
     return text.split(separator: "\n").first == "0"
   }
 
-  /// Gives every connection of both families to `body`, one at a time; nothing is kept. Connections come and go
-  /// meanwhile, as they do.
+  /// Passes every connection of both families to `body`, one at a time; nothing is stored. Connections may
+  /// start and end during the listing.
   public static func list(_ body: (LiveFlow) -> Void) throws(HostReadError) -> Listing {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     var listing = Listing()
@@ -46,8 +49,8 @@ public enum Conntrack {
     return listing
   }
 
-  /// The connection whose answers are of this tuple, of a protocol with ports: what a server sees of a session that was
-  /// turned to it. Nil where there is none. `zone` is the conntrack zone.
+  /// The connection with this reply tuple, of a protocol with ports. The reply tuple is what a server sees of
+  /// a connection that was redirected to it by NAT. Nil if there is none. `zone` is the conntrack zone.
   public static func flow(reply: FlowTuple, transport: IPProtocol, zone: UInt16 = 0) throws(HostReadError)
     -> LiveFlow?
   {
@@ -70,7 +73,7 @@ public enum Conntrack {
 
   private static func network(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
 
-  /// A `CTA_TUPLE_REPLY`.
+  /// Encodes a `CTA_TUPLE_REPLY`.
   private static func encode(_ tuple: FlowTuple, _ transport: IPProtocol) -> [UInt8] {
     let isIPv4 = tuple.source.family == .ipv4
     let addresses =
@@ -89,8 +92,8 @@ public enum Conntrack {
         + AttributeReader.encode(Int(CSYS_CTA_TUPLE_PROTO) | nested, ports))
   }
 
-  /// The connection of one `IPCTNL_MSG_CT_NEW`, behind its `struct nfgenmsg`. Nil where a tuple is missing or is of no
-  /// family that is spoken here. Numbers are in network order.
+  /// Decodes a connection from an `IPCTNL_MSG_CT_NEW`, without its `struct nfgenmsg`. Nil if a tuple is
+  /// missing or is of another family than IPv4 and IPv6. Numbers are in network byte order.
   package static func flow(_ attributes: ArraySlice<UInt8>) -> LiveFlow? {
     var (original, reply): (Tuple?, Tuple?)
     var flow = LiveFlow(
@@ -117,7 +120,7 @@ public enum Conntrack {
       case Int(CSYS_CTA_TIMESTAMP):
         flow.start = AttributeReader(value).first { $0.type == Int(CSYS_CTA_TIMESTAMP_START) }?.value
           .networkNumber(UInt64.self, at: 0)
-        // Of a connection from before timestamps were turned on.
+        // 0 for a connection that is older than the setting for timestamps.
         if flow.start == 0 { flow.start = nil }
       default: break
       }
@@ -146,7 +149,7 @@ public enum Conntrack {
     return (packets, bytes)
   }
 
-  /// One direction. Source: `enum ctattr_tuple`, `enum ctattr_ip`, `enum ctattr_l4proto`.
+  /// One direction of a connection. Source: `enum ctattr_tuple`, `enum ctattr_ip`, `enum ctattr_l4proto`.
   private struct Tuple {
     static let none = FlowTuple(
       source: IPAddress(family: .ipv4, bits: 0), destination: IPAddress(family: .ipv4, bits: 0))

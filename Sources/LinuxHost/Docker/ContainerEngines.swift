@@ -2,13 +2,13 @@
 
 internal import Glibc
 
-/// Where the container engines of this host are asked: at the socket that `DOCKER_HOST` names, as Docker's own programs
-/// have it, else at the usual ones.
+/// The sockets of this host's container engines: the socket that `DOCKER_HOST` names, as for Docker's own
+/// programs, else the usual paths.
 package enum ContainerEngines {
-  /// The sockets to ask, the first that answers first.
+  /// The paths of the sockets to query, in this order.
   package static var paths: [String] { named.map { [$0] } ?? DockerContainers.paths }
 
-  /// Docker's own socket; nil where there is none.
+  /// Docker's own socket; nil if there is none.
   package static var docker: DockerSocket? { named.map { DockerSocket(path: $0) } ?? DockerSocket.find() }
 
   private static var named: String? {

@@ -4,23 +4,25 @@ internal import FoundationEssentials
 internal import Glibc
 public import NetworkModel
 
-/// The running containers of an engine that speaks Docker's API: Docker itself, and podman.
-/// Source: Docker Engine API, `GET /containers/json`.
+/// The running containers of an engine with Docker's API: Docker itself, or podman. Source: Docker Engine
+/// API, `GET /containers/json`.
 public enum DockerContainers {
-  /// Where the engines put their sockets. `/var/run` is `/run` on any system of today; both are looked at once.
+  /// The usual paths of the engines' sockets. `/var/run` is a link to `/run` on current systems; a socket
+  /// with two paths is queried once.
   public static let paths = DockerSocket.defaultPaths + ["/run/podman/podman.sock"]
 
-  /// Asks the engine at a socket.
+  /// Queries the engine at a socket.
   public static func read(_ socket: DockerSocket) throws(DockerError) -> [ContainerIdentity] {
     let answer = try socket.get("/containers/json")
     guard let containers = decode(answer) else {
-      throw .malformed(socket.path, "no list of containers")
+      throw .malformed(socket.path, "not a list of containers")
     }
     return containers
   }
 
-  /// The identities of the containers by their ids, each with the name that the first engine to know it gives. Engines
-  /// are asked while there is an id without a name; one that is there and does not tell is a note.
+  /// The identities of the containers by their ids, each with the name from the first engine that knows it.
+  /// Engines are queried as long as an id has no name. An engine that exists but does not give an answer is
+  /// added to `notes`.
   static func named(
     _ ids: Set<String>, _ paths: [String], _ notes: inout [HostNote]
   ) -> [String: ContainerIdentity] {
@@ -38,21 +40,21 @@ public enum DockerContainers {
     return named
   }
 
-  /// The path without links, so that one socket is asked once.
+  /// The path with all links resolved, so that each socket is queried once.
   private static func resolved(_ path: String) -> String {
     guard let real = realpath(path, nil) else { return path }
     defer { free(real) }
     return String(cString: real)
   }
 
-  /// Reads the answer; nil where it is no list of containers. A container whose id is not 64 hexadecimal digits is left
-  /// out: no process could be told to be in it.
+  /// Decodes the answer; nil if it is not a list of containers. A container whose id is not 64 hexadecimal
+  /// digits is left out, since no process could be assigned to it.
   static func decode(_ json: [UInt8]) -> [ContainerIdentity]? {
     guard let entries = try? JSONDecoder().decode([Entry].self, from: Data(json)) else { return nil }
     return entries.compactMap { $0.identity }
   }
 
-  /// An element of the answer.
+  /// An element of the list.
   private struct Entry: Decodable {
     let id: String
     let names: [String]?
@@ -70,7 +72,7 @@ public enum DockerContainers {
       guard id.utf8.count == 64, id.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
         return nil
       }
-      // A container that others link to has their aliases too: `/shop/db` beside `/db`.
+      // A container that others link to also has the names of these links: `/shop/db` besides `/db`.
       let name = (names ?? []).map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
         .first { !$0.isEmpty && !$0.contains("/") }
       return ContainerIdentity(

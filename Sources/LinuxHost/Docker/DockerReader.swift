@@ -3,9 +3,10 @@
 internal import FoundationEssentials
 public import NetworkModel
 
-/// Asks Docker for its networks and its Swarm. Source: Docker Engine API, `GET /info` and `GET /networks`.
+/// Reads Docker's networks and Swarm state. Source: Docker Engine API, `GET /info` and `GET /networks`.
 public enum DockerReader {
-  /// What it tells, or why not: no socket, no permission, no answer that is understood.
+  /// What Docker reports, or why it could not be read: no socket, no permission, an answer that cannot be
+  /// decoded.
   public static func read(_ socket: DockerSocket?) -> Reading<DockerFacts> {
     guard let socket else {
       return .unknown("there is no socket at \(DockerSocket.defaultPaths.joined(separator: " or "))")
@@ -14,7 +15,7 @@ public enum DockerReader {
       let info = try socket.get("/info")
       let networks = try socket.get("/networks")
       guard let facts = facts(info: info, networks: networks) else {
-        return .unknown("\(socket.path): the answer is not what Docker's interface describes")
+        return .unknown("\(socket.path): the answer does not have the format of the Docker Engine API")
       }
       return .known(facts)
     } catch {
@@ -22,7 +23,7 @@ public enum DockerReader {
     }
   }
 
-  /// Reads both answers; nil where they do not have the form that is described.
+  /// Decodes both answers; nil if they do not have the documented format.
   static func facts(info: [UInt8], networks: [UInt8]) -> DockerFacts? {
     let decoder = JSONDecoder()
     guard let info = try? decoder.decode(Info.self, from: Data(info)),

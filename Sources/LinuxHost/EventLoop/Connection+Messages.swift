@@ -3,25 +3,27 @@
 internal import CSys
 internal import Glibc
 
-/// Bytes, and descriptors that come with them in a control message (`SCM_RIGHTS`): sendmsg(2), recvmsg(2), cmsg(3), unix(7).
+/// Sending and receiving bytes with descriptors in a control message (`SCM_RIGHTS`): sendmsg(2), recvmsg(2),
+/// cmsg(3), unix(7).
 extension Connection {
-  /// What came of an attempt to receive.
+  /// The result of an attempt to receive.
   public enum Received: Sendable {
-    /// Bytes, and the descriptor that came with them, which is the caller's to close.
+    /// Bytes, and the descriptor that came with them. The caller must close it.
     case bytes([UInt8], file: Int32?)
-    /// Nothing is there yet.
+    /// There is nothing to receive yet.
     case nothing
-    /// The other side is gone, or sent descriptors that were not asked for. None of these was taken.
+    /// The peer closed the connection, or sent descriptors that were not expected. These descriptors are
+    /// closed.
     case end
   }
 
-  /// How many descriptors the other side may hand over with some bytes. The kernel closes what is beyond.
+  /// The number of descriptors that the peer may send with some bytes. The kernel closes additional ones.
   public enum Files: Sendable {
     case none
     case one
   }
 
-  /// Receives at most so many bytes.
+  /// Receives at most `limit` bytes.
   public func receive(atMost limit: Int, files: Files = .none) -> Received {
     var bytes = [UInt8](repeating: 0, count: limit)
     var file: Int32?
@@ -55,8 +57,8 @@ extension Connection {
     return .bytes(bytes, file: file)
   }
 
-  /// Sends as much as can be sent now, and a descriptor with the first byte. Returns how many bytes that was; nil where the
-  /// other side is gone.
+  /// Sends as many bytes as possible without blocking, and the descriptor with the first byte. Returns the
+  /// number of bytes sent; nil if the peer closed the connection.
   public func send(_ bytes: ArraySlice<UInt8>, file: Int32? = nil) -> Int? {
     if bytes.isEmpty { return 0 }
     var code: Int32 = 0
@@ -83,7 +85,8 @@ extension Connection {
     return sent < 0 ? nil : sent
   }
 
-  /// Calls with a message of these bytes that has no control message, and with zeroed room for one with one descriptor.
+  /// Calls `body` with a message with these bytes and without a control message, and with zeroed memory for a
+  /// control message with one descriptor.
   private func withMessage<Result>(
     _ bytes: UnsafeMutableRawBufferPointer,
     _ body: (inout msghdr, UnsafeMutableRawBufferPointer) -> Result
@@ -102,7 +105,7 @@ extension Connection {
     }
   }
 
-  /// The descriptor in what the kernel wrote as control messages, for which there was room for one.
+  /// The descriptor in the control messages that the kernel wrote, which had space for one.
   private static func descriptor(in control: Slice<UnsafeRawBufferPointer>) -> Int32? {
     let bytes = UnsafeRawBufferPointer(rebasing: control)
     guard bytes.count >= Int(CSYS_DESCRIPTOR_LENGTH) else { return nil }

@@ -5,22 +5,22 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// A connection, closed with the value.
+/// A connected stream socket. It is closed with the value.
 public struct Connection: ~Copyable {
-  /// To wait on.
+  /// The descriptor to wait on.
   public let descriptor: Int32
 
   init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
 
-  /// Connects to a socket at a path. Does not block afterwards.
+  /// Connects to a socket at a path, within `milliseconds`. The connection does not block.
   public init(path: String, milliseconds: Int32) throws(SystemError) {
     descriptor = try UnixConnector.connect(path, milliseconds: milliseconds)
   }
 
-  /// Waits until something can be read (or written), for so many milliseconds at most, without limit where nil.
-  /// False when the time is over.
+  /// Waits until the connection is readable (or writable), at most `milliseconds`, or without limit if nil.
+  /// Returns false if the time expired.
   public func wait(_ interest: Poller.Interest, milliseconds: Int32?) -> Bool {
     var waiting = pollfd(
       fd: descriptor, events: interest.contains(.writing) ? Int16(POLLOUT) : Int16(POLLIN), revents: 0)
@@ -32,14 +32,14 @@ public struct Connection: ~Copyable {
   }
 }
 
-/// The process at the other side of a local socket.
+/// The peer process of a local socket.
 public struct Peer: Sendable, Hashable {
-  /// Its process id in the reader's pid namespace; 0 where it is of another.
+  /// Its process id in the reader's pid namespace; 0 if it is in another one.
   public let pid: Int32
   /// Its user id.
   public let user: UInt32
 
-  /// A process.
+  /// Creates a peer.
   public init(pid: Int32, user: UInt32) {
     self.pid = pid
     self.user = user
@@ -47,7 +47,7 @@ public struct Peer: Sendable, Hashable {
 }
 
 extension Connection {
-  /// Who is at the other side of a socket at a path: `SO_PEERCRED` of unix(7).
+  /// The process at the other end of a local connection: `SO_PEERCRED` of unix(7).
   public func peer() throws(SystemError) -> Peer {
     let credentials = try credentials()
     return Peer(pid: credentials.process, user: credentials.user)
@@ -56,22 +56,23 @@ extension Connection {
   private func credentials() throws(SystemError) -> csys_credentials {
     var credentials = csys_credentials()
     guard SocketOption.get(descriptor, level: SOL_SOCKET, SO_PEERCRED, into: &credentials) else {
-      throw SystemError("asking who connected", code: errno)
+      throw SystemError("reading the client's credentials", code: errno)
     }
     return credentials
   }
 
-  /// Most supplementary groups of a process that are looked at; one with more is in none of them.
+  /// The maximum number of supplementary groups that are read. A process with more counts as a member of none
+  /// of them.
   private static let mostGroups = 256
 
-  /// Whether the other side's process is in a group of this name in `/etc/group`: by its own group, or by its supplementary
-  /// ones (`SO_PEERGROUPS`, since Linux 4.13).
+  /// Whether the peer process is in a group of this name in `/etc/group`, by its own group or by its
+  /// supplementary groups (`SO_PEERGROUPS`, since Linux 4.13).
   public func isPeer(inGroup name: String) -> Bool {
     guard let number = GroupNames.number(of: name) else { return false }
     return isPeer(inGroup: number)
   }
 
-  /// The same, for the group's number.
+  /// The same, with the group's number.
   func isPeer(inGroup number: UInt32) -> Bool {
     guard let credentials = try? credentials() else { return false }
     if credentials.group == number { return true }
@@ -84,15 +85,15 @@ extension Connection {
     }
   }
 
-  /// Whether the other side still has the socket, whatever it sent and whether it means to send more: false once it has
-  /// closed it, or ended (`POLLHUP` of poll(2)).
+  /// Whether the peer still has its socket open, even if it sent everything. False after it closed the socket
+  /// or ended (`POLLHUP` of poll(2)).
   public var isPeerConnected: Bool {
     var state = pollfd(fd: descriptor, events: 0, revents: 0)
     while poll(&state, 1, 0) < 0, errno == EINTR {}
     return state.revents & Int16(POLLHUP | POLLERR) == 0
   }
 
-  /// The address of who connected by TCP; nil for a local socket.
+  /// The peer's address on a TCP connection; nil for a local socket.
   public var peerAddress: IPAddress? {
     var name = sockaddr_storage()
     return withUnsafeMutableBytes(of: &name) { space in
@@ -109,9 +110,9 @@ extension Connection {
     }
   }
 
-  /// Whether the other side's socket was made in the network namespace of a listening one. The kernel says so; what the
-  /// other side says of itself does not count. Source: `SO_NETNS_COOKIE` of socket(7), since Linux 5.14; before that
-  /// `SIOCGSKNS`, which needs `CAP_NET_ADMIN`.
+  /// Whether the peer's socket was created in the network namespace of a listening socket. The kernel reports
+  /// this; nothing that the peer sends is used. Source: `SO_NETNS_COOKIE` of socket(7), since Linux 5.14;
+  /// before that `SIOCGSKNS`, which needs `CAP_NET_ADMIN`.
   public func isPeer(inNamespaceOf listener: borrowing ListeningSocket) throws(SystemError) -> Bool {
     var (own, other): (UInt64, UInt64) = (0, 0)
     if SocketOption.get(descriptor, level: SOL_SOCKET, SO_NETNS_COOKIE, into: &own),
@@ -129,9 +130,9 @@ extension Connection {
     }
   }
 
-  private static let namespaceAttempt = "asking for the client's network namespace"
+  private static let namespaceAttempt = "reading the client's network namespace"
 
-  /// The device and inode of the network namespace in which a socket was made.
+  /// The device and inode of the network namespace in which a socket was created.
   static func namespaceFile(_ socket: Int32) throws(SystemError) -> [UInt64] {
     let file = try SystemError.check(ioctl(socket, UInt(CSYS_SIOCGSKNS)), namespaceAttempt)
     defer { close(file) }

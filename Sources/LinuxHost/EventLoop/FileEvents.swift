@@ -3,33 +3,34 @@
 internal import Glibc
 public import Netlink
 
-/// Tells when one of some files may have another content: written in place, or replaced by rename as editors and git do.
+/// Reports when the content of one of some files may have changed: written in place, or replaced by rename as
+/// editors and git do.
 ///
-/// Directories are watched, not files: a file that is replaced is another file. Where a path leads over symbolic links,
-/// wherever in it they stand, the directory of each link is watched for it. Where a directory is not there, the nearest one
-/// above is, for its coming. Source: inotify(7).
+/// Directories are watched, not files, because a file that is replaced is another inode. If a path contains
+/// symbolic links, the directory of each link is watched too. If a directory does not exist, the nearest
+/// existing parent is watched until it is created. Source: inotify(7).
 public struct FileEvents: ~Copyable {
-  /// To wait on.
+  /// The descriptor to wait on.
   public let descriptor: Int32
-  /// Names of interest, by watch.
+  /// The file names that matter, by watch.
   private var names: [Int32: Set<String>] = [:]
   private var watches: [String: Int32] = [:]
   private var paths: [String] = []
 
-  /// What is told of a directory: files that are written, renamed into or out of it, made, deleted or given other permissions,
-  /// and its own end.
-  private static let told = UInt32(
+  /// The events of a directory: files that are written, renamed into or out of it, created, deleted or given
+  /// other permissions, and the end of the directory itself.
+  private static let events = UInt32(
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
       | IN_ATTRIB | IN_ONLYDIR)
 
-  /// Watches nothing yet.
+  /// Creates a value that watches nothing.
   public init() throws(SystemError) {
     descriptor = try SystemError.check(inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)), "watching files")
   }
 
   deinit { close(descriptor) }
 
-  /// Watches these files, which need not exist, and no others from now on.
+  /// Watches exactly these files from now on. They need not exist.
   public mutating func watch(_ paths: [String]) {
     self.paths = paths
     var wanted: [String: Set<String>] = [:]
@@ -39,8 +40,8 @@ public struct FileEvents: ~Copyable {
     var found: [String: Int32] = [:]
     names = [:]
     for (directory, files) in wanted {
-      // A directory that was made anew under its name is another, with another number.
-      let watch = inotify_add_watch(descriptor, directory, Self.told)
+      // A directory that was created again under its name gets another watch number.
+      let watch = inotify_add_watch(descriptor, directory, Self.events)
       guard watch >= 0 else { continue }
       found[directory] = watch
       names[watch, default: []].formUnion(files)
@@ -49,8 +50,8 @@ public struct FileEvents: ~Copyable {
     watches = found
   }
 
-  /// Reads what happened. Returns whether one of the files may have changed: a file that was only opened for writing
-  /// and not yet closed does not count, it is told when it is.
+  /// Reads all pending events. Returns whether one of the files may have changed. A file that was opened for
+  /// writing and is not closed yet does not count; it is reported when it is closed.
   public mutating func changed() -> Bool {
     var isChanged = false
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
@@ -69,19 +70,19 @@ public struct FileEvents: ~Copyable {
         if bits & IN_Q_OVERFLOW != 0 {
           isChanged = true
         } else if bits & IN_IGNORED != 0 {
-          // The directory is gone.
+          // The directory was deleted.
           let gone = Int32(bitPattern: watch)
           for (directory, number) in watches where number == gone { watches[directory] = nil }
           if names.removeValue(forKey: gone) != nil { isChanged = true }
         } else if name.isEmpty || names[Int32(bitPattern: watch)]?.contains(name) == true {
-          // What is made is told once more when it is closed; links and directories are not.
+          // A created file is reported again when it is closed; links and directories are not.
           if bits & IN_CREATE == 0 || !Self.isRegular(watch: watch, name, watches) {
             isChanged = true
           }
         }
       }
     }
-    // Links may lead elsewhere now, directories may have come or gone.
+    // Links may have other targets now, and directories may have been created or deleted.
     if isChanged { watch(paths) }
     return isChanged
   }
@@ -95,11 +96,11 @@ public struct FileEvents: ~Copyable {
       && status.st_nlink == 1
   }
 
-  /// Most links that a path leads over, as for the kernel (`MAXSYMLINKS`).
+  /// The maximum number of links in a path, as in the kernel (`MAXSYMLINKS`).
   private static let mostLinks = 40
 
-  /// Where a path is decided: the directory and name of the file, of every link on the way to it, and of the first
-  /// component that is not there.
+  /// The directory entries that decide what a path means: the file, every link on the path, and the first
+  /// component that does not exist.
   private static func places(_ path: String) -> [(directory: String, name: String)] {
     var places: [(directory: String, name: String)] = []
     var rest = path.split(separator: "/").map { String($0) }

@@ -7,22 +7,22 @@ public import NetworkModel
 
 /// A listening stream socket. Source: unix(7), tcp(7), ip(7).
 public struct ListeningSocket: ~Copyable {
-  /// To wait on.
+  /// The descriptor to wait on.
   public let descriptor: Int32
   private let path: String?
 
-  /// Connections that wait to be accepted.
+  /// The maximum number of connections that wait to be accepted.
   private static let backlog: Int32 = 16
   private static let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
 
-  /// Listens at a path, whose socket file has the mode given. A socket left by a dead process is taken over; a path at
-  /// which somebody answers (`EADDRINUSE`), or that is no socket (`EEXIST`), is refused.
+  /// Listens at a path. The socket file gets the mode `mode`. A socket of a process that ended is replaced.
+  /// Throws if a process is listening at the path (`EADDRINUSE`), or if the path is not a socket (`EEXIST`).
   public init(path: String, mode: UInt32) throws(SystemError) {
     descriptor = try Self.open(path, mode)
     self.path = path
   }
 
-  /// Listens on an address and port, which need not be this machine's yet.
+  /// Listens on an address and port. The address need not be this machine's yet.
   public init(address: IPAddress, port: UInt16) throws(SystemError) {
     descriptor = try Self.open(address, port)
     path = nil
@@ -33,13 +33,13 @@ public struct ListeningSocket: ~Copyable {
     close(descriptor)
   }
 
-  /// The next connection, nil where there is none.
+  /// The next connection; nil if there is none.
   public func accept() throws(SystemError) -> Connection? {
     let accepted = accept4(
       descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
     if accepted >= 0 { return Connection(descriptor: accepted) }
     let code = errno
-    // A connection that ended before it was taken is none.
+    // A connection that ended before it was accepted does not count.
     if [EAGAIN, ECONNABORTED, EINTR].contains(code) { return nil }
     throw SystemError("accepting a connection", code: code)
   }
@@ -58,7 +58,7 @@ public struct ListeningSocket: ~Copyable {
     return descriptor
   }
 
-  /// Removes a socket at which nobody answers.
+  /// Deletes a socket file on which no process listens.
   private static func removeStale(
     _ path: String, _ address: UnixAddress, _ attempt: String
   ) throws(SystemError) {
@@ -66,14 +66,14 @@ public struct ListeningSocket: ~Copyable {
     guard lstat(path, &status) == 0 else { return }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw SystemError(attempt, code: EEXIST) }
     let probe = try SystemError.check(socket(AF_UNIX, kind, 0), attempt)
-    // EAGAIN is a full queue: somebody listens.
+    // EAGAIN means a full queue: a process is listening.
     let isAnswered = address.withPointer { connect(probe, $0, $1) } == 0 || errno == EAGAIN
     close(probe)
     if isAnswered { throw SystemError(attempt, code: EADDRINUSE) }
     if unlink(path) != 0, errno != ENOENT { throw SystemError(attempt, code: errno) }
   }
 
-  /// Begins to listen where the socket was bound. Closes it where one of both failed.
+  /// Starts listening if the socket was bound. Closes the socket if either failed.
   private static func listen(
     _ descriptor: Int32, isBound: Bool, _ attempt: String
   ) throws(SystemError) {
@@ -91,7 +91,7 @@ public struct ListeningSocket: ~Copyable {
     let descriptor = try SystemError.check(socket(family, kind, 0), attempt)
     let on: Int32 = 1
     SocketOption.set(descriptor, level: SOL_SOCKET, SO_REUSEADDR, to: on)
-    // The address of a tunnel that is not there yet can be bound all the same.
+    // Allows binding the address of a tunnel that does not exist yet.
     SocketOption.set(descriptor, level: Int32(IPPROTO_IP), IP_FREEBIND, to: on)
     let bound: Int32
     switch address.family {
@@ -122,6 +122,6 @@ public struct ListeningSocket: ~Copyable {
 }
 
 extension SystemError {
-  /// Whether the process (`EMFILE`) or the system (`ENFILE`) has no descriptor left.
+  /// Whether the limit for open descriptors of the process (`EMFILE`) or of the system (`ENFILE`) is reached.
   public var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
 }

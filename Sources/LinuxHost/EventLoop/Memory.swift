@@ -5,8 +5,9 @@ internal import Glibc
 
 /// The memory of this process.
 public enum Memory {
-  /// Gives back what is not in use: freed heap, and the program's own pages, which come back where they are needed. For
-  /// a process that goes to sleep. Source: malloc_trim(3), `MADV_DONTNEED` of madvise(2).
+  /// Returns unused memory to the system: freed heap, and the pages of the program file, which are loaded
+  /// again when they are needed. For a process that starts to sleep. Source: malloc_trim(3), `MADV_DONTNEED`
+  /// of madvise(2).
   public static func release() {
     malloc_trim(0)
     for segment in unwrittenSegments() {
@@ -14,17 +15,19 @@ public enum Memory {
     }
   }
 
-  /// Has all threads share one heap: a thread that works now and then leaves none of its own behind. Call it before the
-  /// first is made. Source: mallopt(3).
+  /// Makes all threads use one heap, so that a thread that works only occasionally does not keep a heap of
+  /// its own. Call it before the first thread is created. Source: mallopt(3).
   public static func share() { mallopt(Int32(CSYS_M_ARENA_MAX), 1) }
 
-  /// Whole pages of the program's file that were never written: what the loader relocated is in writable segments. Shared
-  /// libraries are left alone, others use them too. Source: `AT_PHDR` of getauxval(3), elf(5).
+  /// The whole pages of the program file that were never written; what the loader relocated is in writable
+  /// segments. Shared libraries are not included, since other processes use them too. Source: `AT_PHDR` of
+  /// getauxval(3), elf(5).
   static func unwrittenSegments() -> [Range<UInt>] {
     let start = getauxval(UInt(AT_PHDR))
     guard let first = UnsafePointer<Elf64_Phdr>(bitPattern: start) else { return [] }
     let headers = UnsafeBufferPointer(start: first, count: Int(getauxval(UInt(AT_PHNUM))))
-    // The headers say at which address they stand themselves: what is missing to where they are is the program's place.
+    // The headers contain their own address before relocation: the difference to their actual address is the
+    // load address of the program.
     guard let own = headers.first(where: { $0.p_type == UInt32(PT_PHDR) }) else { return [] }
     let base = start &- UInt(own.p_vaddr)
     let page = ~(UInt(sysconf(Int32(_SC_PAGESIZE))) - 1)

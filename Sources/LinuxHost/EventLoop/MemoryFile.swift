@@ -4,21 +4,22 @@ internal import CSys
 internal import Glibc
 public import Netlink
 
-/// Content in memory that is handed to another process and cannot be changed afterwards: memfd_create(2) with all seals.
+/// A memory file that is passed to another process and cannot be changed afterwards: memfd_create(2) with all
+/// seals.
 public enum MemoryFile {
-  /// Nothing of the content can change any more, nor can these seals.
+  /// The seals that prevent every change of the content, and of the seals themselves.
   private static let seals =
     Int32(CSYS_F_SEAL_SEAL) | Int32(CSYS_F_SEAL_SHRINK) | Int32(CSYS_F_SEAL_GROW) | Int32(CSYS_F_SEAL_WRITE)
 
-  /// Makes one of these parts, one behind the other. The descriptor is the caller's to close.
+  /// Creates a memory file from parts, one after the other. The caller must close the descriptor.
   public static func make(_ parts: [[UInt8]]) throws(SystemError) -> Int32 {
     let file = try SystemError.check(
       memfd_create("wgfence", UInt32(CSYS_MFD_CLOEXEC) | UInt32(CSYS_MFD_ALLOW_SEALING)),
-      "making a file in memory")
+      "creating a memory file")
     do throws(SystemError) {
       for part in parts { try fill(file, part) }
       _ = try SystemError.check(
-        fcntl(file, Int32(CSYS_F_ADD_SEALS), seals), "sealing a file in memory")
+        fcntl(file, Int32(CSYS_F_ADD_SEALS), seals), "sealing a memory file")
       return file
     } catch {
       close(file)
@@ -31,15 +32,15 @@ public enum MemoryFile {
     while done < bytes.count {
       let count = bytes[done...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw SystemError("filling a file in memory", code: errno) }
+      guard count > 0 else { throw SystemError("writing a memory file", code: errno) }
       done += count
     }
   }
 
-  /// Reads the parts of one that another process sent, which must be all of it. Anything that could still change or block (a
-  /// pipe, a file on a disk) is refused, as are other lengths.
+  /// Reads the parts of a memory file that another process sent. The lengths must cover the whole file.
+  /// Throws if the file could still change or block (a pipe, a file on a disk), or if the lengths differ.
   public static func read(_ file: Int32, lengths: [Int]) throws(SystemError) -> [[UInt8]] {
-    let what = "reading a file that was handed over"
+    let what = "reading a received memory file"
     let found = fcntl(file, Int32(CSYS_F_GET_SEALS))
     guard found >= 0, found & seals == seals else { throw SystemError(what, code: EPERM) }
     var status = stat()

@@ -4,50 +4,51 @@ internal import CSys
 internal import Glibc
 public import Netlink
 
-/// Waits for many descriptors at once, asleep while nothing happens: epoll(7), level-triggered.
+/// Waits for many descriptors at once, without using the CPU while nothing happens: epoll(7),
+/// level-triggered.
 public struct Poller: ~Copyable {
   private let descriptor: Int32
 
-  /// What is waited for. A descriptor's end and its errors are always told.
+  /// The events to wait for. Hang-ups and errors are always reported.
   public struct Interest: OptionSet, Sendable {
-    /// The bits of `EPOLL…`.
+    /// The bits `EPOLL…`.
     public let rawValue: UInt32
-    /// Takes the bits.
+    /// Creates a value from the bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    /// Something can be read.
+    /// The descriptor is readable.
     public static let reading = Interest(rawValue: EPOLLIN.rawValue)
-    /// Something can be written.
+    /// The descriptor is writable.
     public static let writing = Interest(rawValue: EPOLLOUT.rawValue)
   }
 
   /// A descriptor that is ready.
   public struct Ready: Sendable {
-    /// What it was added with.
+    /// The token with which it was added.
     public let token: UInt64
-    /// What can be done.
+    /// The events.
     public let interest: Interest
-    /// Whether the other side is gone, or the descriptor broken.
+    /// Whether the peer closed the connection, or the descriptor has an error.
     public let isGone: Bool
   }
 
-  /// Opens one.
+  /// Opens an epoll instance.
   public init() throws(SystemError) {
     descriptor = try SystemError.check(epoll_create1(Int32(EPOLL_CLOEXEC)), "opening epoll")
   }
 
   deinit { close(descriptor) }
 
-  /// Waits for a descriptor from now on. It must be removed, or closed, before its token is used again.
+  /// Adds a descriptor. It must be removed, or closed, before its token is used again.
   public func add(_ other: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
-    _ = try SystemError.check(control(EPOLL_CTL_ADD, other, interest, token), "waiting")
+    _ = try SystemError.check(control(EPOLL_CTL_ADD, other, interest, token), "waiting for events")
   }
 
-  /// Waits for other things of it.
+  /// Changes the events to wait for.
   public func change(_ other: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
-    _ = try SystemError.check(control(EPOLL_CTL_MOD, other, interest, token), "waiting")
+    _ = try SystemError.check(control(EPOLL_CTL_MOD, other, interest, token), "waiting for events")
   }
 
-  /// Forgets a descriptor.
+  /// Removes a descriptor.
   public func remove(_ other: Int32) { _ = control(EPOLL_CTL_DEL, other, [], 0) }
 
   private func control(_ operation: Int32, _ other: Int32, _ interest: Interest, _ token: UInt64) -> Int32 {
@@ -55,7 +56,8 @@ public struct Poller: ~Copyable {
     return epoll_ctl(descriptor, operation, other, &event)
   }
 
-  /// What is ready, waiting until something is, or for so many milliseconds. Empty when the time is over, and on a signal.
+  /// Waits until a descriptor is ready, at most `milliseconds`. Empty if the time expired, and after a
+  /// signal.
   public func wait(milliseconds: Int32? = nil) throws(SystemError) -> [Ready] {
     let most = 32
     return try withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) {
@@ -63,7 +65,7 @@ public struct Poller: ~Copyable {
       let count = epoll_wait(descriptor, space.baseAddress, Int32(most), milliseconds ?? -1)
       guard count >= 0 else {
         if errno == EINTR { return [] }
-        throw SystemError("waiting", code: errno)
+        throw SystemError("waiting for events", code: errno)
       }
       let possible: Interest = [.reading, .writing]
       return space.prefix(Int(count)).map {

@@ -4,23 +4,24 @@ internal import CSys
 public import Netlink
 internal import Ruleset
 
-/// Tells of every change of the nftables ruleset in a network namespace: the multicast group `NFNLGRP_NFTABLES`.
+/// Reports every change of the nftables ruleset in a network namespace: the multicast group
+/// `NFNLGRP_NFTABLES`.
 public struct RulesetEvents: ~Copyable {
   private let subscription: NetlinkSubscription
   private let table: [UInt8]
   private var buffer = [UInt8](repeating: 0, count: 128 << 10)
   private var isTableTouched = false
 
-  /// One change: a transaction that somebody committed.
+  /// A change: one committed transaction.
   public struct Change: Sendable, Hashable {
-    /// The ruleset's generation since.
+    /// The ruleset's generation after the change.
     public let generation: UInt32
-    /// Whether it changed the table that is watched.
+    /// Whether it changed the watched table.
     public let touchesTable: Bool
-    /// Who did it, where the kernel tells.
+    /// The process that made the change, if the kernel reports it.
     public let author: Author?
 
-    /// A change of these parts.
+    /// Creates a change from its parts.
     public init(generation: UInt32, touchesTable: Bool, author: Author?) {
       self.generation = generation
       self.touchesTable = touchesTable
@@ -30,12 +31,12 @@ public struct RulesetEvents: ~Copyable {
 
   /// The process that committed a change: `NFTA_GEN_PROC_PID`, `NFTA_GEN_PROC_NAME`.
   public struct Author: Sendable, Hashable, CustomStringConvertible {
-    /// Its process id, as the initial pid namespace counts.
+    /// Its process id in the initial pid namespace.
     public let pid: UInt32
     /// The first 15 bytes of its program's name.
     public let name: String
 
-    /// A process.
+    /// Creates an author.
     public init(pid: UInt32, name: String) {
       self.pid = pid
       self.name = name
@@ -45,18 +46,19 @@ public struct RulesetEvents: ~Copyable {
     public var description: String { "\(name)[\(pid)]" }
   }
 
-  /// What has happened since the last reading.
+  /// The changes since the last read.
   public struct News: Sendable {
-    /// In their order.
+    /// The changes, in their order.
     public var changes: [Change] = []
-    /// Whether some were lost: then everything may have changed.
+    /// Whether events were lost: then everything may have changed.
     public var isLossy = false
   }
 
-  /// Large enough for the events of a whole ruleset being made.
+  /// The size of the receive buffer in bytes: enough for the events of a transaction that creates a whole
+  /// ruleset.
   private static let receiveBuffer: Int32 = 2 << 20
 
-  /// Listens in the network namespace of the calling thread for changes of this table of family inet. Needs
+  /// Listens in the network namespace of the calling thread for changes of a table of family inet. Needs
   /// `CAP_NET_ADMIN`.
   public init(table: String) throws(SystemError) {
     self.table = Array(table.utf8)
@@ -65,10 +67,10 @@ public struct RulesetEvents: ~Copyable {
       receiveBuffer: Self.receiveBuffer, attempt: "listening for changes of the ruleset")
   }
 
-  /// To wait on.
+  /// The descriptor to wait on.
   public var descriptor: Int32 { subscription.descriptor }
 
-  /// Reads all that has come, without waiting.
+  /// Reads all pending events without waiting.
   public mutating func read() throws(SystemError) -> News {
     var news = News()
     while true {
@@ -82,7 +84,7 @@ public struct RulesetEvents: ~Copyable {
     }
   }
 
-  /// Messages of what changed, the last of a transaction being `NFT_MSG_NEWGEN`.
+  /// Reads the messages of one datagram. `NFT_MSG_NEWGEN` is the last message of a transaction.
   private mutating func take(_ datagram: ArraySlice<UInt8>, _ news: inout News) {
     var rest = datagram
     while let length = rest.number(UInt32.self, at: 0), let type = rest.number(UInt16.self, at: 4),
@@ -124,8 +126,8 @@ public struct RulesetEvents: ~Copyable {
   private static let newGeneration: UInt16 = 15
 }
 
-/// Tells that links or addresses of a network namespace changed: `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`,
-/// `RTNLGRP_IPV6_IFADDR`. What changed is asked of the kernel then.
+/// Reports that links or addresses of a network namespace changed: `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`,
+/// `RTNLGRP_IPV6_IFADDR`. The kernel is then queried for the current state.
 public struct LinkEvents: ~Copyable {
   private let subscription: NetlinkSubscription
   private var buffer = [UInt8](repeating: 0, count: 32 << 10)
@@ -140,10 +142,10 @@ public struct LinkEvents: ~Copyable {
       attempt: "listening for changes of links")
   }
 
-  /// To wait on.
+  /// The descriptor to wait on.
   public var descriptor: Int32 { subscription.descriptor }
 
-  /// Reads all that has come. Returns whether there was anything; lost events count.
+  /// Reads all pending events. Returns whether there were any; lost events count.
   public mutating func read() throws(SystemError) -> Bool {
     var isAny = false
     while true {

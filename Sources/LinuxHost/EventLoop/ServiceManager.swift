@@ -2,9 +2,10 @@
 
 internal import Glibc
 
-/// The service manager, where one started this process and waits to be told: sd_notify(3).
+/// The service manager, if one started this process and expects notifications: sd_notify(3).
 public enum ServiceManager {
-  /// Tells it `READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1` or `STATUS=…`, a line each.
+  /// Sends a notification: `READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1` or `STATUS=…`, one on each
+  /// line.
   public static func tell(_ state: String) {
     guard let name = getenv("NOTIFY_SOCKET"),
       let address = UnixAddress(
@@ -19,7 +20,8 @@ public enum ServiceManager {
     close(descriptor)
   }
 
-  /// How often `WATCHDOG=1` is expected at least, in nanoseconds (`WATCHDOG_USEC`, for this process); nil: not at all.
+  /// The maximum interval between `WATCHDOG=1` notifications, in nanoseconds (`WATCHDOG_USEC`, if it is for
+  /// this process); nil if none are expected.
   public static var watchdog: Int64? {
     guard let text = getenv("WATCHDOG_USEC").map({ String(cString: $0) }), let microseconds = Int64(text),
       microseconds > 0

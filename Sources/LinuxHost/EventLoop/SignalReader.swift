@@ -4,12 +4,12 @@ internal import CSys
 internal import Glibc
 public import Netlink
 
-/// The signals that tell a service to end or to read its files again, as something to wait for: signalfd(2).
+/// The signals that make a service end or read its files again, with a descriptor to wait on: signalfd(2).
 public struct SignalReader: ~Copyable {
-  /// To wait on.
+  /// The descriptor to wait on.
   public let descriptor: Int32
 
-  /// What was asked.
+  /// The request that a signal makes.
   public enum Request: Sendable {
     /// SIGTERM or SIGINT.
     case end
@@ -17,7 +17,8 @@ public struct SignalReader: ~Copyable {
     case reload
   }
 
-  /// From now on the three are read here and do nothing else; SIGPIPE is ignored. Call it before a thread is made.
+  /// Blocks the three signals, so that they are only read here, and ignores SIGPIPE. Call it before the first
+  /// thread is created.
   public init() throws(SystemError) {
     let attempt = "waiting for signals"
     var signals = sigset_t()
@@ -31,7 +32,7 @@ public struct SignalReader: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// The next one, nil where there is none.
+  /// The next request; nil if there is none.
   public func next() -> Request? {
     var information = signalfd_siginfo()
     let size = MemoryLayout<signalfd_siginfo>.size

@@ -2,26 +2,26 @@
 
 internal import Glibc
 
-/// A descriptor that is held for nothing but its number: where a process has none left, giving it up lets one more connection
-/// be accepted, to be answered or closed. A connection that is not accepted stays in the queue of its listening socket, which
-/// then is readable without end.
+/// A reserved descriptor. When the process has no descriptor left, releasing it allows one more connection to
+/// be accepted, and then to be answered or closed. A connection that is not accepted stays in the queue of
+/// its listening socket, which then stays readable.
 public struct SpareDescriptor: ~Copyable {
   private var descriptor: Int32 = -1
 
-  /// Takes one, if there is one.
+  /// Reserves a descriptor, if one is available.
   public init() { take() }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  /// Takes one where it was given up.
+  /// Reserves a descriptor again after a release.
   public mutating func take() {
     if descriptor < 0 { descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC) }
   }
 
-  /// Whether it is held.
+  /// Whether a descriptor is reserved.
   public var isHeld: Bool { descriptor >= 0 }
 
-  /// Gives it up.
+  /// Releases the descriptor.
   public mutating func release() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1

@@ -8,19 +8,20 @@ struct UnixAddress {
   private var address = sockaddr_un()
   private var length = socklen_t(MemoryLayout<sockaddr_un>.size)
 
-  /// A path. Nil where it is longer than the 107 bytes that the kernel takes.
+  /// Creates the address of a path. Nil if the path is longer than the kernel's limit of 107 bytes.
   init?(path: String) {
-    // As C reads it, a path ends at its first zero byte.
+    // In C a path ends at its first zero byte.
     guard set(path.utf8.prefix { $0 != 0 }) else { return nil }
   }
 
-  /// A path, or with `@` in front a name that no file has, as `$NOTIFY_SOCKET` gives it: sd_notify(3). Nil for anything else.
+  /// Creates the address of a path, or of an abstract name if it begins with `@`, as in `$NOTIFY_SOCKET`:
+  /// sd_notify(3). Nil for anything else.
   init?(notification: [UInt8]) {
     guard let first = notification.first, first == UInt8(ascii: "/") || first == UInt8(ascii: "@"),
       let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path), set(notification[...])
     else { return nil }
     if first == UInt8(ascii: "@") { address.sun_path.0 = 0 }
-    // A name is as long as the address says, zero bytes behind it included.
+    // The length of an abstract name is the length of the address; zero bytes after it would be part of it.
     length = socklen_t(start + notification.count)
   }
 
@@ -33,7 +34,7 @@ struct UnixAddress {
     }
   }
 
-  /// Gives it to a call such as bind(2), whose result it returns.
+  /// Passes the address to a call such as bind(2), and returns the result.
   func withPointer<Result>(_ call: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     withUnsafePointer(to: address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, length) }
@@ -43,7 +44,7 @@ struct UnixAddress {
 
 /// Connects to local sockets.
 enum UnixConnector {
-  /// Connects a stream socket to a path within so many milliseconds. The descriptor does not block. Errors are
+  /// Connects a stream socket to a path, within `milliseconds`. The descriptor does not block. Errors are
   /// `ENAMETOOLONG`, `ETIMEDOUT`, and those of connect(2).
   static func connect(_ path: String, milliseconds: Int32) throws(SystemError) -> Int32 {
     let attempt = "connecting to \(path)"
@@ -54,7 +55,7 @@ enum UnixConnector {
     while address.withPointer({ Glibc.connect(descriptor, $0, $1) }) != 0 {
       let code = errno
       if code == EINTR { continue }
-      // The listener's queue is full, and poll(2) does not tell when there is room.
+      // The listener's queue is full, and poll(2) does not report when there is room.
       if code == EAGAIN, Clock.monotonicMilliseconds < deadline {
         poll(nil, 0, 10)
         continue

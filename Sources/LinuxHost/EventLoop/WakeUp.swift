@@ -4,26 +4,26 @@ internal import CSys
 internal import Glibc
 public import Netlink
 
-/// Wakes the thread that waits on it, from any other: eventfd(2).
+/// Wakes the thread that waits on its descriptor, from any other thread: eventfd(2).
 public final class WakeUp: Sendable {
-  /// To wait on.
+  /// The descriptor to wait on.
   public let descriptor: Int32
 
-  /// One that was not raised yet.
+  /// Creates a value that is not raised.
   public init() throws(SystemError) {
-    descriptor = try SystemError.check(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), "making an event")
+    descriptor = try SystemError.check(eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), "creating an eventfd")
   }
 
   deinit { close(descriptor) }
 
-  /// Makes it readable, from any thread.
+  /// Makes the descriptor readable. Can be called from any thread.
   public func raise() {
     var one: UInt64 = 1
-    // It fails only where it was raised already.
+    // It fails only if it is raised already.
     _ = write(descriptor, &one, MemoryLayout<UInt64>.size)
   }
 
-  /// Takes note that it was raised.
+  /// Resets it.
   public func acknowledge() {
     var count: UInt64 = 0
     _ = read(descriptor, &count, MemoryLayout<UInt64>.size)

@@ -5,11 +5,12 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// BPF programs that see packets and are part of no rule: on interfaces, at the look-up of sockets, and in netfilter's
-/// hooks. Kernels that do not know a kind have none of it. Source: `BPF_PROG_QUERY`, `BPF_LINK_GET_NEXT_ID` of
-/// `linux/bpf.h`, bpf(2).
+/// BPF programs that process packets and are not part of a rule: on interfaces, at the lookup of sockets, and
+/// in netfilter's hooks. A kernel that does not know a type has no such programs. Source: `BPF_PROG_QUERY`,
+/// `BPF_LINK_GET_NEXT_ID` of `linux/bpf.h`, bpf(2).
 enum AttachedPrograms {
-  /// Looks at these interfaces of this thread's network namespace, at the namespace, and at netfilter's hooks everywhere.
+  /// Searches these interfaces of this thread's network namespace, the namespace itself, and netfilter's
+  /// hooks in all namespaces.
   static func blindSpots(_ interfaces: [NetworkInterface]) -> [BlindSpot] {
     onInterfaces(interfaces) + socketLookups() + netfilter()
   }
@@ -41,7 +42,7 @@ enum AttachedPrograms {
   }
 
   private static func socketLookups() -> [BlindSpot] {
-    let what = "BPF programs that choose sockets"
+    let what = "BPF programs that select sockets"
     let file = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return [.unseen(what, reason: BlindSpotReader.words(errno))] }
     defer { close(file) }
@@ -55,7 +56,7 @@ enum AttachedPrograms {
   }
 
   private static func netfilter() -> [BlindSpot] {
-    /// Most programs that are told one by one.
+    /// The maximum number of programs that are reported individually.
     let most = 64
     var found: [BlindSpot] = []
     var count = 0
@@ -78,7 +79,7 @@ enum AttachedPrograms {
     return found
   }
 
-  /// What a kernel answers that does not know the command or the kind.
+  /// The errors of a kernel that does not know the command or the type.
   private static func isUnknown(_ errno: Int32) -> Bool {
     errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP
   }

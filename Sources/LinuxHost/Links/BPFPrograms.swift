@@ -4,12 +4,14 @@ internal import CSys
 internal import Glibc
 internal import Netlink
 
-/// Questions of bpf(2) about programs that are attached. Kernels answer `EINVAL` to a kind or command that they do not know.
+/// Queries of bpf(2) for attached programs. Kernels answer `EINVAL` to a type or command that they do not
+/// know.
 enum BPFPrograms {
-  private static let attempt = "asking for BPF programs"
+  private static let attempt = "querying BPF programs"
 
-  /// How many programs of a kind (`BPF_TCX_INGRESS`, …) are attached to an interface, by its index, or with `BPF_SK_LOOKUP`
-  /// to a network namespace, by its open file. Source: `BPF_PROG_QUERY`.
+  /// The number of programs of an attach type (`BPF_TCX_INGRESS`, …) that are attached to an interface, given
+  /// by its index, or with `BPF_SK_LOOKUP` to a network namespace, given by an open file. Source:
+  /// `BPF_PROG_QUERY`.
   static func count(attachedTo target: UInt32, kind: UInt32) throws(SystemError) -> Int {
     var query = csys_bpf_query()
     query.target = target
@@ -25,15 +27,15 @@ enum BPFPrograms {
     /// `NF_INET_…`
     let hook: UInt32
     let priority: Int32
-    /// Its number among all programs.
+    /// The id of the BPF program.
     let program: UInt32
   }
 
-  /// There are no more links than this: a bound for a kernel that repeats itself.
+  /// A limit for the number of links, in case a kernel repeats itself.
   private static let mostLinks = 1_000_000
 
-  /// Gives each program that netfilter calls in any network namespace. Source: `BPF_LINK_GET_NEXT_ID`,
-  /// `BPF_LINK_TYPE_NETFILTER`, Linux 6.4 and later.
+  /// Passes each program that netfilter calls in any network namespace to `each`. Source:
+  /// `BPF_LINK_GET_NEXT_ID`, `BPF_LINK_TYPE_NETFILTER`, Linux 6.4 and later.
   static func netfilter(_ each: (NetfilterProgram) -> Void) throws(SystemError) {
     var last: UInt32 = 0
     for _ in 0..<mostLinks {
@@ -55,7 +57,7 @@ enum BPFPrograms {
     throw SystemError(attempt, code: E2BIG)
   }
 
-  /// What a link is; nil where it went away.
+  /// Reads a link; nil if it was removed in the meantime.
   private static func link(number: UInt32) throws(SystemError) -> csys_bpf_link? {
     var identifier = csys_bpf_identifier()
     identifier.number = number
@@ -78,7 +80,7 @@ enum BPFPrograms {
     return link
   }
 
-  /// One call, with the part of `union bpf_attr` that the command uses.
+  /// Calls bpf(2) with the part of `union bpf_attr` that the command uses.
   private static func call(
     _ command: some BinaryInteger, _ attributes: inout some BitwiseCopyable
   ) throws(SystemError) -> Int32 {

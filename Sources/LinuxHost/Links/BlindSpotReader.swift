@@ -6,17 +6,18 @@ internal import Netlink
 public import NetworkModel
 public import PacketWalk
 
-/// Looks in this thread's network namespace for what decides on packets beside the rules of nf_tables. It loads no module:
-/// what is not there is not asked for. What it may not see is in the list too.
+/// Searches this thread's network namespace for everything that decides on packets besides the rules of
+/// nf_tables. Loads no kernel module: what is not loaded is not queried. The list also contains what could
+/// not be read.
 public enum BlindSpotReader {
-  /// Looks for all of it. `order` is the kernel's list of what is hooked in (`HookOrder.read`).
+  /// Reads all blind spots. `order` is the kernel's list of hook functions (`HookOrder.read`).
   public static func read(order: HookOrder) -> [BlindSpot] {
     var found = legacyTables()
     let links: LinkTable
     do throws(HostReadError) {
       links = try LinkTable.read()
     } catch {
-      return found + [.unseen("what is attached to interfaces", reason: "\(error)")]
+      return found + [.unseen("what is attached to the interfaces", reason: "\(error)")]
     }
     let interfaces = links.interfaces
     found += attempt("XDP programs and bridges") { () throws(HostReadError) in
@@ -43,8 +44,9 @@ public enum BlindSpotReader {
 
   // MARK: - Legacy tables
 
-  /// The tables that the kernel has of each family, with their rules. Source: `/proc/net/ip_tables_names`,
-  /// `IPT_SO_GET_INFO` of `linux/netfilter_ipv4/ip_tables.h`. A policy of `DROP` in a table without rules is not told.
+  /// The legacy tables of each family that have rules. Source: `/proc/net/ip_tables_names`, `IPT_SO_GET_INFO`
+  /// of `linux/netfilter_ipv4/ip_tables.h`. A table without rules is not reported, even if a chain has the
+  /// policy `DROP`.
   static func legacyTables() -> [BlindSpot] {
     BlindSpot.LegacyFamily.allCases.flatMap { family in
       let file =
@@ -53,14 +55,14 @@ public enum BlindSpotReader {
         case .ip6: "ip6_tables_names"
         case .arp: "arp_tables_names"
         }
-      // Without the file there are no such tables in this kernel.
+      // Without the file, this kernel has no such tables.
       guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)") else { return [BlindSpot]() }
       return text.split(separator: "\n").compactMap { name -> BlindSpot? in
         do throws(SystemError) {
           let rules = try LegacyTable.rules(family, table: String(name))
           return rules == 0 ? nil : .legacyTable(family, name: String(name), rules: rules)
         } catch {
-          // It has gone meanwhile.
+          // It was removed in the meantime.
           if error.code == ENOENT { return nil }
           return .unseen(
             "rules of the legacy \(family.rawValue) table \(name)", reason: words(error.code))
@@ -71,15 +73,15 @@ public enum BlindSpotReader {
 
   // MARK: - IPVS and flowtables
 
-  /// The services of `/proc/net/ip_vs`, which is there where the module is.
+  /// The services in `/proc/net/ip_vs`, which exists if the module is loaded.
   static func virtualServices() -> [BlindSpot] {
     guard let text = try? ProcFile.text("/proc/thread-self/net/ip_vs") else { return [] }
     let services = virtualServices(text)
     return services.isEmpty ? [] : [.virtualServices(services)]
   }
 
-  /// Reads lines of `TCP  C0000201:0050 wlc`, `TCP  [2001:db8:…]:0050 rr` and `FWM  00000001 rr`, numbers in hexadecimal.
-  /// Source: `ip_vs_info_seq_show` of `net/netfilter/ipvs/ip_vs_ctl.c`.
+  /// Parses lines of the form `TCP  C0000201:0050 wlc`, `TCP  [2001:db8:…]:0050 rr` and `FWM  00000001 rr`,
+  /// with hexadecimal numbers. Source: `ip_vs_info_seq_show` of `net/netfilter/ipvs/ip_vs_ctl.c`.
   static func virtualServices(_ text: String) -> [String] {
     text.split(separator: "\n").compactMap { line in
       let fields = line.split(separator: " ")
@@ -99,7 +101,8 @@ public enum BlindSpotReader {
     }
   }
 
-  /// The flowtables of all tables. Source: `NFT_MSG_GETFLOWTABLE` of `linux/netfilter/nf_tables.h`, Linux 4.16 and later.
+  /// The flowtables of all tables. Source: `NFT_MSG_GETFLOWTABLE` of `linux/netfilter/nf_tables.h`, Linux
+  /// 4.16 and later.
   static func flowtables() throws(HostReadError) -> [BlindSpot] {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     do throws(HostReadError) {
@@ -108,11 +111,11 @@ public enum BlindSpotReader {
         body: [0, 0, 0, 0]
       ) { (_, payload) throws(HostReadError) in flowtable(payload) }
     } catch .refused(_, let errno, _) where errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT {
-      return []  // a kernel without them, or without nf_tables
+      return []  // a kernel without flowtables or without nf_tables
     }
   }
 
-  /// Reads `struct nfgenmsg` and the attributes of a flowtable.
+  /// Decodes `struct nfgenmsg` and the attributes of a flowtable.
   static func flowtable(_ payload: ArraySlice<UInt8>) -> BlindSpot? {
     var (table, name): (String?, String?)
     for (type, value) in AttributeReader(payload.dropFirst(4)) {
@@ -128,8 +131,9 @@ public enum BlindSpotReader {
 
   // MARK: - Hooks
 
-  /// The functions in the hooks that are neither chains nor known to leave the verdict alone or to be told above:
-  /// conntrack, translation (nf_tables' own), defragmentation, the security modules' labels, legacy tables, IPVS.
+  /// The hook functions that are not chains, are not known to leave the verdict unchanged, and are not
+  /// reported above. Left out are conntrack, translation (nf_tables' own), defragmentation, the labels of
+  /// security modules, legacy tables and IPVS.
   static func functions(_ order: HookOrder) -> [BlindSpot] {
     order.functions.filter { entry in
       ![
@@ -143,20 +147,20 @@ public enum BlindSpotReader {
     }
   }
 
-  /// The C library's words for an error.
+  /// The C library's text for an error.
   static func words(_ errno: Int32) -> String {
     strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
   }
 }
 
-/// The names that `nft` gives to families and hooks. Source: `NFPROTO_*`, `NF_INET_*` of `linux/netfilter.h`.
+/// The names of families and hooks in `nft`. Source: `NFPROTO_*`, `NF_INET_*` of `linux/netfilter.h`.
 enum NetfilterNames {
-  /// `ip`, `ip6`, …; the number where it is none of them.
+  /// `ip`, `ip6`, …; for other families `family` and the number.
   static func family(_ number: UInt32) -> String {
     [1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"][number] ?? "family \(number)"
   }
 
-  /// `prerouting`, …; the number where it is none of them.
+  /// `prerouting`, …; for other hooks `hook` and the number.
   static func hook(_ number: UInt32) -> String {
     [0: "prerouting", 1: "input", 2: "forward", 3: "output", 4: "postrouting"][number] ?? "hook \(number)"
   }

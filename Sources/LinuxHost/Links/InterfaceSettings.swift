@@ -4,16 +4,16 @@ internal import CSys
 internal import Netlink
 internal import NetworkModel
 
-/// What an interface's own settings do to packets: XDP programs, and bridges with or without br_netfilter.
+/// The settings of an interface that affect packets: XDP programs, and bridges with or without br_netfilter.
 /// Source: `IFLA_XDP_*`, `IFLA_BR_NF_CALL_*` of `linux/if_link.h`.
 struct InterfaceSettings {
   private let index: UInt32
-  /// The number of the XDP program; nil where there is none. 0 where there are several, in hardware and in software.
+  /// The id of the XDP program; nil if there is none. 0 if there are several, in hardware and in software.
   private let program: UInt32?
-  /// Whether the bridge itself calls the rules; false for what is no bridge.
+  /// Whether the bridge itself calls the rules; false if the interface is not a bridge.
   private let callsRules: Bool
 
-  /// Looks at these interfaces in this thread's network namespace.
+  /// Searches these interfaces in this thread's network namespace.
   static func blindSpots(_ interfaces: [NetworkInterface]) throws(HostReadError) -> [BlindSpot] {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
     let settings = try netlink.dump(
@@ -27,7 +27,7 @@ struct InterfaceSettings {
       byIndex[interface.index]?.program.map { .expressDataPath(interface.name, program: $0) }
     }
     let ports = Dictionary(grouping: interfaces.filter { $0.master != nil }) { $0.master }
-    // A bridge with one port passes nothing on between ports.
+    // A bridge with one port forwards nothing between ports.
     let bridges = interfaces.filter { $0.kind == "bridge" && ports[$0.index, default: []].count > 1 }
     let all = callsRules()
     let through = bridges.filter { all || byIndex[$0.index]?.callsRules == true }.map(\.name)
@@ -37,15 +37,15 @@ struct InterfaceSettings {
     return found
   }
 
-  /// Whether br_netfilter calls the rules for all bridges of this thread's network namespace, IPv4's or IPv6's. Where the
-  /// module is not there, neither are the files.
+  /// Whether br_netfilter calls the rules of IPv4 or IPv6 for all bridges of this thread's network namespace.
+  /// The files exist only if the module is loaded.
   private static func callsRules() -> Bool {
     ["iptables", "ip6tables"].contains {
       (try? ProcFile.bytes("/proc/sys/net/bridge/bridge-nf-call-\($0)"))?.first == UInt8(ascii: "1")
     }
   }
 
-  /// Reads one `RTM_NEWLINK`; nil where it is too short.
+  /// Decodes an `RTM_NEWLINK`; nil if it is too short.
   init?(_ payload: ArraySlice<UInt8>) {
     guard let index = payload.number(UInt32.self, at: 4) else { return nil }
     self.index = index

@@ -5,18 +5,18 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// A table of legacy iptables, ip6tables or arptables in this thread's network namespace. Source: `struct ipt_getinfo` of
-/// `linux/netfilter_ipv4/ip_tables.h`, and its twins for the other two.
+/// A table of legacy iptables, ip6tables or arptables in this thread's network namespace. Source: `struct
+/// ipt_getinfo` of `linux/netfilter_ipv4/ip_tables.h`, and the matching structures of the other two.
 enum LegacyTable {
-  /// How the kernel is asked about tables of a family. The three structures differ in nothing but the number of hooks.
+  /// How to query the tables of a family. The three structures differ only in the number of hooks.
   private struct Question {
-    /// The family of the socket.
+    /// The address family of the socket.
     let family: Int32
     let level: Int32
     let option: Int32
-    /// Bytes of the structure.
+    /// The size of the structure, in bytes.
     let size: Int
-    /// Where the number of entries stands in it.
+    /// The offset of the number of entries in the structure, in bytes.
     let entries: Int
 
     init(_ family: BlindSpot.LegacyFamily) {
@@ -37,10 +37,11 @@ enum LegacyTable {
     }
   }
 
-  /// How many rules a table has: its entries without the policies of its chains and the end. It must be there: a kernel
-  /// that does not have it loads a module. Errors are `ENAMETOOLONG`, and `ENOENT` where it is not there.
+  /// The number of rules of a table: its entries without the policies of its chains and the end entry. The
+  /// table must exist: otherwise the kernel would load a module. Errors are `ENAMETOOLONG`, and `ENOENT` if
+  /// the table does not exist.
   static func rules(_ family: BlindSpot.LegacyFamily, table: String) throws(SystemError) -> Int {
-    let attempt = "asking for the legacy \(family.rawValue) table \(table)"
+    let attempt = "querying the legacy \(family.rawValue) table \(table)"
     let question = Question(family)
     var information = [UInt8](repeating: 0, count: question.size)
     let name = Array(table.utf8)
@@ -58,7 +59,7 @@ enum LegacyTable {
     return rules(entries: entries, hooks: hooks)
   }
 
-  /// Each valid hook has an entry for its policy, and one more ends the table.
+  /// Each valid hook has an entry for its policy, and one entry ends the table.
   static func rules(entries: UInt32, hooks: UInt32) -> Int {
     max(0, Int(entries) - hooks.nonzeroBitCount - 1)
   }

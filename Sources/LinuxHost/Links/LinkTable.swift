@@ -11,25 +11,27 @@ public import NetworkModel
 public struct LinkTable: Sendable {
   /// The interfaces, by index.
   public let interfaces: [NetworkInterface]
-  /// The interfaces that a policy could not name.
+  /// Notes about the interfaces that a policy cannot name.
   public let notes: [HostNote]
-  /// What `IFLA_LINK` and `IFLA_LINK_NETNSID` say, of the interfaces that have the former and are of a kind whose
-  /// far end carries their packets.
+  /// The values of `IFLA_LINK` and `IFLA_LINK_NETNSID`, for interfaces that have the former and whose kind
+  /// means that the far end carries their packets.
   let farEnds: [FarEnd]
 
-  /// Where an interface hangs, in numbers.
+  /// The far end of an interface, in numbers.
   struct FarEnd: Sendable {
     /// The interface.
     let interface: InterfaceName
-    /// What the far end is to it.
+    /// The kind of the attachment.
     let kind: InterfaceAttachment.Kind
     /// The far end's index in its namespace.
     let index: UInt32
-    /// The number that this namespace knows the far end's by; nil where it is the same.
+    /// The id that this namespace uses for the far end's namespace; nil if both ends are in the same
+    /// namespace.
     let namespaceNumber: UInt32?
   }
 
-  /// Reads all interfaces, then all addresses. Addresses of an interface that appears in between are left out.
+  /// Reads all interfaces, then all addresses. Addresses of an interface that is created in between are left
+  /// out.
   public static func read() throws(HostReadError) -> LinkTable {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
     let links = try netlink.dump(
@@ -74,16 +76,16 @@ public struct LinkTable: Sendable {
     self.farEnds = farEnds
   }
 
-  /// The kinds of interfaces whose `IFLA_LINK` is where their packets go.
+  /// The kinds of interfaces whose packets go to the interface in `IFLA_LINK`.
   private static let attachments: [String: InterfaceAttachment.Kind] = [
     "veth": .pair, "netkit": .pair, "macvlan": .parent, "macvtap": .parent, "ipvlan": .parent,
     "ipvtap": .parent, "vlan": .parent,
   ]
 
-  /// The interface with this number.
+  /// The interface with this index.
   public func interface(index: UInt32) -> NetworkInterface? { interfaces.first { $0.index == index } }
 
-  /// One `RTM_NEWLINK`.
+  /// A decoded `RTM_NEWLINK`.
   struct Link {
     let index: UInt32
     let type: UInt16
@@ -95,7 +97,7 @@ public struct LinkTable: Sendable {
     var farIndex: UInt32?
     var farNamespace: UInt32?
 
-    /// Reads `struct ifinfomsg` and its attributes; nil where it is too short.
+    /// Decodes `struct ifinfomsg` and its attributes; nil if they are too short.
     init?(_ payload: ArraySlice<UInt8>) {
       guard let type = payload.number(UInt16.self, at: 2), let index = payload.number(UInt32.self, at: 4),
         let flags = payload.number(UInt32.self, at: 8)
@@ -120,8 +122,8 @@ public struct LinkTable: Sendable {
     }
   }
 
-  /// Reads `struct ifaddrmsg` and its attributes. On a point-to-point interface `IFA_ADDRESS` is the far end and
-  /// `IFA_LOCAL` the own; elsewhere IPv6 has `IFA_ADDRESS` alone. Nil for other families.
+  /// Decodes `struct ifaddrmsg` and its attributes. On a point-to-point interface `IFA_ADDRESS` is the far
+  /// end and `IFA_LOCAL` the own address; otherwise IPv6 has only `IFA_ADDRESS`. Nil for other families.
   static func address(_ payload: ArraySlice<UInt8>) -> (index: UInt32, address: InterfaceAddress)? {
     guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
       let length = payload.number(UInt8.self, at: 1), let index = payload.number(UInt32.self, at: 4)

@@ -5,11 +5,10 @@ internal import Glibc
 internal import Netlink
 public import NetworkModel
 
-/// Asks the kernel for the ways of packets, each as it would route one of this host now: policy routing, marks, and what
-/// was learnt of the path's packet size included. Source: `RTM_GETROUTE`, `RTA_METRICS`, `RTAX_MTU` of
-/// `linux/rtnetlink.h`.
+/// Queries the kernel for routes, as it would route a packet of this host now, including policy routing,
+/// marks, and the learnt path MTU. Source: `RTM_GETROUTE`, `RTA_METRICS`, `RTAX_MTU` of `linux/rtnetlink.h`.
 public enum RouteReader {
-  /// The answers. A question that fails gets its failure as its answer.
+  /// The answers. The answer to a query that fails is its failure.
   public static func read(_ asks: Set<RouteAsk>, on host: HostSnapshot) -> [RouteAsk: RouteFact] {
     let names = Dictionary(host.interfaces.map { ($0.index, $0.name) }) { first, _ in first }
     var answers: [RouteAsk: RouteFact] = [:]
@@ -40,16 +39,16 @@ public enum RouteReader {
         (type, payload) throws(HostReadError) in
         type == Int(CSYS_RTM_NEWROUTE) ? fact(payload, names) : nil
       }
-      return found.first ?? .unknown("\(what): no answer that is understood")
+      return found.first ?? .unknown("\(what): the kernel's answer contains no route")
     } catch .refused(_, let errno, _) where [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(errno) {
-      // No route, or one that is "unreachable", "prohibit" or "blackhole".
+      // No route, or a route of type "unreachable", "prohibit" or "blackhole".
       return .nowhere
     } catch {
       return .unknown(error.description)
     }
   }
 
-  /// What `struct rtmsg` and its attributes say; nil where they are too short.
+  /// Decodes `struct rtmsg` and its attributes; nil if they are too short.
   static func fact(_ payload: ArraySlice<UInt8>, _ names: [UInt32: InterfaceName]) -> RouteFact? {
     guard let kind = payload.number(UInt8.self, at: 7) else { return nil }
     switch Int(kind) {
@@ -68,7 +67,7 @@ public enum RouteReader {
       }
     }
     guard let output, let name = names[output] else {
-      return .unknown("the route leads to an interface without a usable name")
+      return .unknown("the name of the route's interface is unknown or not usable")
     }
     return .leaves(name, mtu: mtu)
   }

@@ -5,19 +5,19 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// The ways that packets take from this thread's network namespace, as the kernel itself decides them.
+/// The routes of packets from this thread's network namespace, as the kernel itself decides them.
 public struct Routes: Sendable {
   private let links: LinkTable
 
-  /// Routes whose interfaces are named by this table.
+  /// Creates a value that takes the names of interfaces from this table.
   public init(links: LinkTable) { self.links = links }
 
-  /// Routes with a table read now.
+  /// Creates a value with a table that is read now.
   public init() throws(HostReadError) { self.init(links: try LinkTable.read()) }
 
-  /// The interface over which packets from an address are expected: the one that answers to it would leave by
-  /// (`RTM_GETROUTE`, `RTA_OIF`). `local` is the answers' source, which policy routing may look at. An address of
-  /// this host itself gives `lo`. Nil where there is no route.
+  /// The interface on which packets from an address are expected: the interface over which the kernel would
+  /// send the reply (`RTM_GETROUTE`, `RTA_OIF`). `local` is the source of the reply, which policy routing may
+  /// use. For an address of this host itself it is `lo`. Nil if there is no route.
   public func interface(towards address: IPAddress, from local: IPAddress? = nil) throws(HostReadError)
     -> InterfaceName?
   {
@@ -39,16 +39,17 @@ public struct Routes: Sendable {
     }
   }
 
-  /// What the kernel answers where there is no route, or one that is "prohibit" or "blackhole"; the last too where
-  /// `local` is not this host's.
+  /// The kernel's errors if there is no route, or a route of type "prohibit" or "blackhole"; `EINVAL` also if
+  /// `local` is not an address of this host.
   private static let nowhere = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL]
 
-  /// The interface that carries an address.
+  /// The interface that has an address.
   public func interface(owning address: IPAddress) -> InterfaceName? {
     links.interfaces.first { $0.owns(address) }?.name
   }
 
-  /// The outgoing interface's index in `struct rtmsg` and its attributes; nil where the route leads nowhere.
+  /// The index of the output interface in `struct rtmsg` and its attributes; nil if the route is neither
+  /// unicast nor local.
   static func output(_ payload: ArraySlice<UInt8>) -> UInt32? {
     guard let kind = payload.number(UInt8.self, at: 7),
       [Int(CSYS_RTN_UNICAST), Int(CSYS_RTN_LOCAL)].contains(Int(kind))

@@ -5,7 +5,7 @@ public import NetworkModel
 
 /// Reads settings of the calling thread's network namespace from `/proc/sys/net`.
 public enum SettingReader {
-  /// Those of the namespace, and of these interfaces. One that cannot be read is left out.
+  /// The settings of the namespace and of these interfaces. A setting that cannot be read is left out.
   public static func read(_ interfaces: [NetworkInterface]) -> [NetworkSetting: Int] {
     var settings: [NetworkSetting] = [.sourceValidMark, .arpIgnore, .reversePathFilter(nil)]
     settings += AddressFamily.allCases.flatMap { [.forwarding($0), .nonLocalBind($0)] }

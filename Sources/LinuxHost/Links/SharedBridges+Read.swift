@@ -4,10 +4,10 @@ public import Netlink
 public import NetworkModel
 
 extension SharedBridges {
-  /// Addresses far away, to which the default route leads unless some other does.
+  /// Addresses in the internet. They take the default route, unless a more specific one exists.
   private static let farAway = ["9.9.9.9", "2620:fe::9"].compactMap { IPAddress($0) }
 
-  /// The bridges of this thread's network namespace.
+  /// Reads the bridges of this thread's network namespace.
   public static func read() throws(HostReadError) -> SharedBridges {
     let links = try LinkTable.read()
     let routes = Routes(links: links)

@@ -5,10 +5,11 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// The filters that traffic control runs on every packet of an interface: those of the queueing disciplines `clsact` and
-/// `ingress`. The filters of others only sort what is sent. Source: `struct tcmsg` of `linux/rtnetlink.h`, tc-bpf(8).
+/// The filters that traffic control runs on every packet of an interface: those of the queueing disciplines
+/// `clsact` and `ingress`. The filters of other disciplines only classify what is sent. Source: `struct
+/// tcmsg` of `linux/rtnetlink.h`, tc-bpf(8).
 enum TrafficControl {
-  /// Looks at these interfaces in this thread's network namespace.
+  /// Searches these interfaces in this thread's network namespace.
   static func blindSpots(_ interfaces: [NetworkInterface]) throws(HostReadError) -> [BlindSpot] {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
     let disciplines: [(index: UInt32, directions: [BlindSpot.Direction])]
@@ -44,14 +45,14 @@ enum TrafficControl {
             found.append(.trafficControl(interface.name, direction, filters: Set(filters).sorted()))
           }
         } catch .refused(_, let errno, _) where errno == ENOENT || errno == ENODEV || errno == EINVAL {
-          continue  // the interface or its discipline has gone meanwhile
+          continue  // the interface or its discipline was removed in the meantime
         }
       }
     }
     return found
   }
 
-  /// `struct tcmsg`.
+  /// Encodes a `struct tcmsg`.
   private static func message(interface: UInt32, parent: UInt32) -> [UInt8] {
     var body: [UInt8] = [0, 0, 0, 0]
     body.append(number: interface)
@@ -66,7 +67,7 @@ enum TrafficControl {
       .text
   }
 
-  /// A filter's kind, with the name of a BPF program.
+  /// The kind of a filter; for a BPF program with its name.
   static func filter(_ payload: ArraySlice<UInt8>) -> String? {
     guard let kind = kind(payload) else { return nil }
     let name = AttributeReader(payload.dropFirst(Int(CSYS_TCMSG_SIZE))).first {

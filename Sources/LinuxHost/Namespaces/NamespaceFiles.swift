@@ -3,11 +3,11 @@
 internal import Glibc
 internal import Netlink
 
-/// The network namespaces that a file keeps: bind mounts of nsfs, such as those of `ip netns` in `/run/netns`, Docker's
-/// in `/run/docker/netns`, and any elsewhere. Read from this thread's mount table, which opens none of them.
-/// Source: proc_pid_mountinfo(5); `ip netns` of ip-netns(8).
+/// The network namespaces that a file keeps alive: bind mounts of nsfs, such as those of `ip netns` in
+/// `/run/netns`, Docker's in `/run/docker/netns`, and any others. Read from this thread's mount table; none
+/// of the files is opened. Source: proc_pid_mountinfo(5); `ip netns` of ip-netns(8).
 struct NamespaceFiles: Sendable {
-  /// A file that keeps a namespace.
+  /// A file that keeps a namespace alive.
   struct Kept: Sendable, Hashable {
     /// The namespace's inode.
     let identity: UInt64
@@ -20,7 +20,8 @@ struct NamespaceFiles: Sendable {
     }
   }
 
-  /// By the namespace's identity. Where several files keep one, that in `/run/netns` or else the first.
+  /// The files by the namespace's identity. If several files keep one namespace, the one in `/run/netns`,
+  /// else the first.
   let files: [UInt64: Kept]
 
   /// Reads the mount table.
@@ -28,8 +29,8 @@ struct NamespaceFiles: Sendable {
     NamespaceFiles(mountinfo: try ProcFile.text("/proc/thread-self/mountinfo"))
   }
 
-  /// Reads lines of `ID PARENT MAJOR:MINOR ROOT PATH OPTIONS … - TYPE SOURCE …`; the root of a namespace's file is
-  /// `net:[INODE]`.
+  /// Parses lines of `ID PARENT MAJOR:MINOR ROOT PATH OPTIONS … - TYPE SOURCE …`; the root of a namespace's
+  /// file is `net:[INODE]`.
   init(mountinfo text: String) {
     var files: [UInt64: Kept] = [:]
     for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
@@ -49,7 +50,8 @@ struct NamespaceFiles: Sendable {
     kept.path.hasPrefix("/run/netns/") || kept.path.hasPrefix("/var/run/netns/")
   }
 
-  /// Undoes the kernel's `\040` for a space and the like (`mangle_path` of `fs/seq_file.c`): three octal digits.
+  /// Decodes the kernel's escapes, such as `\040` for a space (`mangle_path` of `fs/seq_file.c`): three octal
+  /// digits.
   private static func unescaped(_ field: Substring.UTF8View) -> String {
     var bytes: [UInt8] = []
     var rest = field

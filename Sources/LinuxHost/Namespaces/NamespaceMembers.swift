@@ -4,25 +4,26 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// The network namespaces of a host: which processes and containers are in each, and which files keep one.
+/// The network namespaces of a host, with the processes and containers in each, and the files that keep them
+/// alive.
 struct NamespaceMembers: Sendable {
-  /// The identities of all but the caller's own, ordered.
+  /// The identities of all namespaces except the caller's own, sorted.
   let others: [UInt64]
-  /// The processes whose namespace this user may not see.
+  /// The number of processes whose namespace this user may not read.
   let unreadableProcesses: Int
-  /// The ids of the containers that have a process in each namespace, in the order of the processes' numbers.
+  /// The ids of the containers that have a process in each namespace, in the order of the process ids.
   let containers: [UInt64: [String]]
 
   private let processes: [UInt64: [UInt32]]
   private let kept: [UInt64: NamespaceFiles.Kept]
 
-  /// Asks every process for its namespace and its container. The container that the caller itself runs in is left out:
-  /// it is where the caller stands, and tells nothing of what is in it.
+  /// Reads the namespace and the container of every process. The container in which the caller itself runs is
+  /// left out: it says nothing about what is in the caller's namespace.
   init(of directory: borrowing ProcessDirectory, kept: NamespaceFiles, own: UInt64) {
     let ownContainer = (try? ProcFile.text("/proc/thread-self/cgroup")).flatMap { ControlGroup($0).container }
     var processes: [UInt64: [UInt32]] = [:]
     var containers: [UInt64: [String]] = [:]
-    // Processes of one service have the same control groups.
+    // Processes of one service have the same control groups, so the results are cached.
     var known: [[UInt8]: String?] = [:]
     func container(of process: UInt32) -> String? {
       guard let groups = try? ProcFile.bytes("/proc/\(process)/cgroup") else { return nil }
@@ -52,8 +53,9 @@ struct NamespaceMembers: Sendable {
     others = Set(processes.keys).union(kept.files.keys).subtracting([own]).sorted()
   }
 
-  /// Opens a namespace: by the file that keeps it, else by its processes. What a path leads to by now is checked. The
-  /// descriptor is the caller's to close; nil where all that were in it have left and no file keeps it.
+  /// Opens a namespace by the file that keeps it alive, else by one of its processes. Verifies that the path
+  /// still leads to the same namespace. The caller must close the descriptor. Nil if no process is in it any
+  /// more and no file keeps it.
   func open(_ identity: UInt64) throws(HostReadError) -> Int32? {
     let processes = processes[identity, default: []].lazy.map { "/proc/\($0)/ns/net" }
     var failure: HostReadError?
@@ -71,7 +73,8 @@ struct NamespaceMembers: Sendable {
     return nil
   }
 
-  /// What a namespace is, the containers named by the table; nil where all that were in it have left.
+  /// The kind of a namespace, with the names of containers from the table; nil if no process is in it any
+  /// more.
   func kind(of identity: UInt64, names: [String: ContainerIdentity]) -> NamespaceSnapshot.Kind? {
     if let id = containers[identity]?.first { return .container(names[id] ?? ContainerIdentity(id: id)) }
     if let file = kept[identity] { return .named(file.name) }

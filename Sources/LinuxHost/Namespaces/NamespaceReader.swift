@@ -4,12 +4,12 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// Finds out in which other network namespaces of a host WireGuard runs. Nothing is changed in any of them.
+/// Finds the other network namespaces of a host in which WireGuard runs. Changes nothing in them.
 public enum NamespaceReader {
-  /// Names of userspace implementations, as `/proc/PID/comm` has them (15 bytes at most).
+  /// The names of userspace implementations, as in `/proc/PID/comm` (at most 15 bytes).
   static let implementations = ["wireguard-go", "boringtun", "boringtun-cli", "amneziawg-go", "wireproxy"]
 
-  /// The other namespaces of a survey, with their tunnels. What could not be looked into is said.
+  /// The other namespaces of a survey with their tunnels, and what could not be read.
   public static func read(_ survey: HostSurvey) throws(HostReadError) -> OtherNamespaces {
     var processes: [UInt64: [UInt32]] = [:]
     if !survey.others.isEmpty {
@@ -37,8 +37,8 @@ public enum NamespaceReader {
       wireGuard: wireGuard.map(\.name))
   }
 
-  /// Whether a process has a socket of a userspace WireGuard for this interface in its own `/run/wireguard`. It is not
-  /// asked: a container may have put anything there.
+  /// Whether a process has the socket of a userspace WireGuard for this interface in its own
+  /// `/run/wireguard`. The socket is not used: it may belong to anything in a container.
   private static func hasSocket(_ name: InterfaceName, _ processes: [UInt32]) -> Bool {
     processes.prefix(16).contains { process in
       var status = stat()

@@ -5,8 +5,8 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// What the kernel tells in one network namespace, before the owners of its sockets and the far ends of its interfaces
-/// are known.
+/// What was read in one network namespace, before the owners of its sockets and the far ends of its
+/// interfaces are known.
 struct NamespaceReading: Sendable {
   /// The listening sockets.
   let sockets: SocketDiagnostics
@@ -18,7 +18,7 @@ struct NamespaceReading: Sendable {
     NamespaceReading(sockets: try SocketDiagnostics.listeners(), links: try LinkTable.read())
   }
 
-  /// The namespace with its sockets' owners.
+  /// A snapshot of the namespace with the owners of its sockets.
   func snapshot(_ processes: ProcessTable) -> HostSnapshot {
     let names = Dictionary(links.interfaces.map { ($0.index, $0.name) }) { first, _ in first }
     var notes = sockets.notes + links.notes
@@ -41,8 +41,8 @@ struct NamespaceReading: Sendable {
     return HostSnapshot(interfaces: links.interfaces, listeners: listeners, notes: notes)
   }
 
-  /// The far ends of its interfaces. `numbers` are the identities of the namespaces by the numbers that this one knows
-  /// them by, `readings` what was read of each.
+  /// The far ends of its interfaces. `numbers` are the identities of the namespaces by the ids that this
+  /// namespace uses for them, `readings` the results of reading each namespace.
   func attachments(
     in own: UInt64, numbers: [UInt32: UInt64], readings: [UInt64: NamespaceReading]
   ) -> [InterfaceAttachment] {
@@ -56,17 +56,17 @@ struct NamespaceReading: Sendable {
     }
   }
 
-  /// The numbers that the far ends' namespaces are known by in this one.
+  /// The ids that this namespace uses for the namespaces of the far ends.
   var namespaceNumbers: Set<UInt32> { Set(links.farEnds.compactMap { $0.namespaceNumber }) }
 
-  /// The number that this thread's namespace knows another one by, given as an open nsfs file; nil where it has none.
-  /// Source: `RTM_GETNSID` and `NETNSA_NSID_NOT_ASSIGNED` (-1) of `linux/net_namespace.h`.
+  /// The id that this thread's namespace uses for another one, which is given as an open nsfs file; nil if it
+  /// has none. Source: `RTM_GETNSID` and `NETNSA_NSID_NOT_ASSIGNED` (-1) of `linux/net_namespace.h`.
   package static func number(of file: Int32) throws(HostReadError) -> UInt32? {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
     var value: [UInt8] = []
     value.append(number: UInt32(bitPattern: file))
     let answers = try netlink.get(
-      "asking for a namespace's number", type: Int(CSYS_RTM_GETNSID),
+      "querying a namespace's id", type: Int(CSYS_RTM_GETNSID),
       body: [0, 0, 0, 0] + AttributeReader.encode(Int(CSYS_NETNSA_FD), value)
     ) { (type, payload) throws(HostReadError) in
       AttributeReader(payload.dropFirst(4)).first { $0.type == Int(CSYS_NETNSA_NSID) }?.value

@@ -4,18 +4,19 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// What was read of each network namespace of a host, and by which numbers they know each other.
+/// The results of reading each network namespace of a host, and the ids that the namespaces use for each
+/// other.
 struct NamespaceReadings: Sendable {
-  /// What stood in the way of reading a namespace.
+  /// The errors of the namespaces that could not be read.
   private(set) var failures: [UInt64: HostReadError] = [:]
 
   private let own: UInt64
   private var readings: [UInt64: NamespaceReading] = [:]
-  /// For each namespace, the identities of others by the numbers that it knows them by.
+  /// For each namespace, the identities of other namespaces by the ids that it uses for them.
   private var numbers: [UInt64: [UInt32: UInt64]] = [:]
 
-  /// Reads the caller's own namespace on the calling thread, and each other one on a thread of its own, by one open file
-  /// at a time. Throws what stands in the way of the former.
+  /// Reads the caller's own namespace on the calling thread, and each other namespace on a separate thread,
+  /// with one open file at a time. Throws if the caller's own namespace cannot be read.
   init(own: UInt64, members: NamespaceMembers) throws(HostReadError) {
     self.own = own
     let ownReading = try NamespaceReading.read()
@@ -45,13 +46,14 @@ struct NamespaceReadings: Sendable {
     for (identity, reading) in readings where identity != own {
       let missing = reading.namespaceNumbers.subtracting(numbers[identity, default: [:]].keys)
       if missing.isEmpty { continue }
-      // Where these cannot be learnt, the far ends are of an unknown namespace, and say so.
+      // If these ids cannot be read, the far ends are reported as in an unknown namespace.
       guard let found = try? Self.neighbours(of: identity, missing, members) else { continue }
       numbers[identity, default: [:]].merge(found) { one, _ in one }
     }
   }
 
-  /// Which namespaces one knows by these numbers, where that is not the caller's (a container inside a container).
+  /// The identities for these ids in a namespace, for ids that do not mean the caller's namespace (a
+  /// container inside a container).
   private static func neighbours(
     of identity: UInt64, _ wanted: Set<UInt32>, _ members: NamespaceMembers
   ) throws(HostReadError) -> [UInt32: UInt64] {
@@ -60,7 +62,7 @@ struct NamespaceReadings: Sendable {
     return try NamespaceThread.run(in: file) { () throws(HostReadError) -> [UInt32: UInt64] in
       var found: [UInt32: UInt64] = [:]
       for other in members.others where other != identity && found.count < wanted.count {
-        // Those that cannot be opened have been reported.
+        // Namespaces that cannot be opened were already reported.
         guard let file = (try? members.open(other)) ?? nil else { continue }
         defer { close(file) }
         if let number = try NamespaceReading.number(of: file), wanted.contains(number) {
@@ -71,14 +73,14 @@ struct NamespaceReadings: Sendable {
     }
   }
 
-  /// The inodes of all sockets that a process may hold.
+  /// The inodes of all sockets that may belong to a process.
   var inodes: Set<UInt32> {
     var all = Set<UInt32>(minimumCapacity: readings.values.reduce(0) { $0 + $1.sockets.listeners.count })
     for reading in readings.values { for socket in reading.sockets.listeners { all.insert(socket.inode) } }
     return all
   }
 
-  /// A namespace as a value; nil where it was not read.
+  /// A snapshot of a namespace; nil if it was not read.
   func snapshot(
     _ identity: UInt64, _ kind: NamespaceSnapshot.Kind, _ owners: ProcessTable, containers: [String]
   ) -> NamespaceSnapshot? {

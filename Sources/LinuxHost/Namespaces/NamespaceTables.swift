@@ -7,12 +7,12 @@ public import Ruleset
 
 /// The nf_tables tables of other network namespaces of the host.
 public struct NamespaceTables: Sendable {
-  /// The tables by the namespace's identity; of those namespaces alone that have some.
+  /// The tables by the namespace's identity. Namespaces without tables are left out.
   public private(set) var tables: [UInt64: [KernelTable]] = [:]
   /// What could not be read, as sentences.
   public private(set) var gaps: [String] = []
 
-  /// Reads those of some namespaces, each on a thread of its own.
+  /// Reads the tables of some namespaces, each on a separate thread.
   public static func read(of namespaces: [NamespaceSnapshot]) throws(HostReadError) -> NamespaceTables {
     var result = NamespaceTables()
     if namespaces.isEmpty { return result }
@@ -23,7 +23,7 @@ public struct NamespaceTables: Sendable {
       of: try ProcessDirectory(), kept: try NamespaceFiles.read(), own: own)
     for namespace in namespaces {
       do throws(HostReadError) {
-        // One that is gone has no rules any more.
+        // A namespace that was deleted has no rules.
         guard let file = try members.open(namespace.identity) else { continue }
         defer { close(file) }
         let found = try NamespaceThread.run(in: file) {
@@ -37,10 +37,11 @@ public struct NamespaceTables: Sendable {
         }
         switch found {
         case .success(let tables): if !tables.isEmpty { result.tables[namespace.identity] = tables }
-        case .failure(let error): result.gaps.append("the rules of \(namespace.kind) were not read: \(error)")
+        case .failure(let error):
+          result.gaps.append("the rules of \(namespace.kind) could not be read: \(error)")
         }
       } catch {
-        result.gaps.append("the rules of \(namespace.kind) were not read: \(error)")
+        result.gaps.append("the rules of \(namespace.kind) could not be read: \(error)")
       }
     }
     return result

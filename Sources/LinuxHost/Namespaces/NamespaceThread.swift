@@ -4,17 +4,17 @@ internal import CSys
 internal import Glibc
 internal import Netlink
 
-/// A thread of its own in another network namespace. It ends with its work: a thread does not come back from a namespace
-/// in good order, and the caller's never leaves its own.
+/// A separate thread in another network namespace. It ends with its work: a thread cannot reliably return
+/// from another namespace, and the caller's thread never leaves its own.
 enum NamespaceThread {
-  /// Runs the body in the network namespace of an open nsfs file and waits for it.
+  /// Runs the body in the network namespace of an open nsfs file, and waits for it.
   package static func run<Value: Sendable>(
     in file: Int32, _ body: () throws(HostReadError) -> Value
   ) throws(HostReadError) -> Value {
     var outcome: Result<Value, HostReadError>?
     let failure = withoutActuallyEscaping({
       guard setns(file, Int32(CSYS_CLONE_NEWNET)) == 0 else {
-        outcome = .failure(.socket("entering it", errno: errno))
+        outcome = .failure(.socket("entering the network namespace", errno: errno))
         return
       }
       do throws(HostReadError) {
@@ -31,7 +31,7 @@ enum NamespaceThread {
       }
     }
     if let failure { throw .socket("starting a thread", errno: failure.errno) }
-    guard let outcome else { throw .socket("running in it", errno: EINVAL) }
+    guard let outcome else { throw .socket("running in the network namespace", errno: EINVAL) }
     return try outcome.get()
   }
 }

@@ -2,18 +2,20 @@
 
 internal import Glibc
 
-/// Which network namespace the calling thread is in: what has to be known before a ruleset is loaded in a test.
+/// The kind of network namespace that the calling thread is in. A test must know it before it loads a
+/// ruleset.
 ///
-/// A ruleset loaded in the initial namespace cuts the machine off, so whatever cannot be told counts as initial.
+/// A ruleset that is loaded in the initial namespace cuts the machine off, so a namespace that cannot be
+/// determined counts as the initial one.
 public enum NetworkNamespace: Sendable, Hashable {
-  /// The machine's own.
+  /// The machine's own namespace.
   case initial
-  /// One that was made later.
+  /// A namespace that was created later.
   case other
-  /// The kernel does not say. To be treated as the initial one.
+  /// It cannot be determined, and must be treated as the initial one.
   case undetermined(Reason)
 
-  /// Why it cannot be told.
+  /// The reason why it cannot be determined.
   public enum Reason: Sendable, Hashable {
     /// `/proc/thread-self/ns/net` is not readable: no procfs.
     case unreadable
@@ -24,10 +26,11 @@ public enum NetworkNamespace: Sendable, Hashable {
   /// Whether it is certain that the thread is not in the machine's own namespace.
   public var isCertainlyOther: Bool { self == .other }
 
-  /// Asks for the calling thread.
+  /// Determines the namespace of the calling thread.
   ///
-  /// The namespace of process 1 is compared where it is readable; it is not where process 1 has capabilities that the
-  /// caller lacks. Since Linux 6.18 the initial namespace has the inode `NET_NS_INIT_INO` (`linux/nsfs.h`).
+  /// Compares it with the namespace of process 1 if that is readable. It is not readable if process 1 has
+  /// capabilities that the caller lacks. Since Linux 6.18 the initial namespace has the inode
+  /// `NET_NS_INIT_INO` (`linux/nsfs.h`).
   public static func current() -> NetworkNamespace {
     guard let own = inode(of: "/proc/thread-self/ns/net") else { return .undetermined(.unreadable) }
     if let first = inode(of: "/proc/1/ns/net") { return own == first ? .initial : .other }
@@ -38,7 +41,7 @@ public enum NetworkNamespace: Sendable, Hashable {
     return .other
   }
 
-  /// The number by which the calling thread's namespace is known (the inode of its file); nil where there is no procfs.
+  /// The identity of the calling thread's namespace (the inode of its file); nil if there is no procfs.
   public static var identity: UInt64? { inode(of: "/proc/thread-self/ns/net") }
 
   /// `NET_NS_INIT_INO` of `linux/nsfs.h`, which the headers of older systems lack.

@@ -4,10 +4,10 @@ internal import CSys
 internal import Glibc
 internal import Netlink
 
-/// The processes of `/proc`, listed once. Each question opens their files below; processes that have ended meanwhile are
-/// passed over. Source: proc(5).
+/// The processes of `/proc`, listed once. Each query opens files of a process; processes that ended in the
+/// meantime are skipped. Source: proc(5).
 struct ProcessDirectory: ~Copyable {
-  /// The numbers of the processes, lowest first, `init` (1) last: it opens sockets for its services.
+  /// The process ids, lowest first, but `init` (1) last: it opens sockets for its services.
   let processes: [UInt32]
   private let directory: Int32
 
@@ -33,9 +33,9 @@ struct ProcessDirectory: ~Copyable {
   enum Namespace {
     /// Its inode.
     case identity(UInt64)
-    /// This user may not look.
+    /// This user may not read it.
     case forbidden
-    /// The process is gone.
+    /// The process has ended.
     case gone
   }
 
@@ -48,11 +48,11 @@ struct ProcessDirectory: ~Copyable {
     }
   }
 
-  /// From so many descriptors on they are read by several threads: the kernel takes about 3 µs for each.
+  /// The number of descriptors from which on several threads read them: the kernel needs about 3 µs for each.
   private static let shared = 2048
 
-  /// Calls `each` with the inodes of the sockets that a process holds, as its descriptors are listed. Returns 0, or
-  /// errno.
+  /// Calls `each` with the inodes of the sockets of a process, in the order in which its descriptors are
+  /// listed. Returns 0, or errno.
   func sockets(of process: UInt32, each: (UInt32) -> Void) -> Int32 {
     let directory = openat(directory, "\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { return errno }
@@ -66,7 +66,7 @@ struct ProcessDirectory: ~Copyable {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: descriptors.count) { inodes in
       let workers = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
       let share = (descriptors.count + workers - 1) / workers
-      // Each writes its own part.
+      // Each thread writes its own part.
       WorkThreads.run(workers) { worker in
         for place in min(worker * share, inodes.count)..<min((worker + 1) * share, inodes.count) {
           inodes.initializeElement(at: place, to: Self.socket(descriptors[place], in: directory) ?? 0)
@@ -77,10 +77,10 @@ struct ProcessDirectory: ~Copyable {
     return failure
   }
 
-  /// The inode behind a descriptor that is a socket, given the open `/proc/PID/fd`.
+  /// The inode of a descriptor that is a socket, given the open `/proc/PID/fd`; nil for other descriptors.
   static func socket(_ descriptor: UInt32, in directory: Int32) -> UInt32? {
     withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { buffer -> UInt32? in
-      // The descriptor in decimal and a zero, from the end.
+      // The descriptor in decimal and a terminating zero, written from the end.
       var start = 15
       buffer[start] = 0
       var rest = descriptor
@@ -96,7 +96,7 @@ struct ProcessDirectory: ~Copyable {
     }
   }
 
-  /// What a link points to.
+  /// The target of a link.
   private enum Target {
     /// The number in `OPENING NUMBER ]`.
     case number(UInt64)

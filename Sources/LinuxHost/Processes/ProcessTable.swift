@@ -4,25 +4,27 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// Which process holds which socket, by the descriptors in `/proc/PID/fd` that point to `socket:[INODE]`.
+/// The processes that hold sockets, found by the descriptors in `/proc/PID/fd` that point to
+/// `socket:[INODE]`.
 public struct ProcessTable: Sendable {
-  /// The numbers of the processes that hold the sockets, by inode.
+  /// The ids of the processes that hold the sockets, by inode.
   private let holders: [UInt32: UInt32]
   private let identities: [UInt32: ProcessIdentity]
-  /// The processes that this user may not look into.
+  /// The number of processes whose descriptors this user may not read.
   public let unreadableProcesses: Int
 
-  /// The owner of a socket that was asked for; nil where none was found. Where several processes hold a socket, the one
-  /// with the lowest number; `init` (which opens sockets for its services) only where nobody else does.
+  /// The owner of one of the requested sockets; nil if none was found. If several processes hold a socket,
+  /// the one with the lowest id; `init` (which opens sockets for its services) only if no other process holds
+  /// it.
   public func owner(of inode: UInt32) -> ProcessIdentity? { holders[inode].flatMap { identities[$0] } }
 
-  /// Looks for the holders of these sockets. Processes that end meanwhile are passed over. Throws only where `/proc`
-  /// itself cannot be listed.
+  /// Searches the processes that hold these sockets. Processes that end in the meantime are skipped. Throws
+  /// only if `/proc` itself cannot be listed.
   public static func owners(of inodes: Set<UInt32>) throws(HostReadError) -> ProcessTable {
     owners(of: inodes, among: try ProcessDirectory())
   }
 
-  /// The same among processes that are listed already.
+  /// The same for processes that are already listed.
   static func owners(of inodes: Set<UInt32>, among directory: borrowing ProcessDirectory) -> ProcessTable {
     var holders: [UInt32: UInt32] = [:]
     var unreadable = 0
@@ -42,7 +44,8 @@ public struct ProcessTable: Sendable {
     return ProcessTable(holders: holders, identities: identities, unreadableProcesses: unreadable)
   }
 
-  /// The sockets that a process holds, by descriptor, lowest first; empty where it may not be looked into.
+  /// The inodes of the sockets that a process holds, ordered by descriptor; empty if the descriptors cannot
+  /// be read.
   static func sockets(of process: UInt32) -> [UInt32] {
     let directory = open("/proc/\(process)/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { return [] }
@@ -54,7 +57,7 @@ public struct ProcessTable: Sendable {
     return found.sorted { $0.descriptor < $1.descriptor }.map { $0.inode }
   }
 
-  /// The name, user and control group of a process; nil where it is gone.
+  /// The name, user and control group of a process; nil if it has ended.
   static func identity(of process: UInt32) -> ProcessIdentity? {
     guard let name = try? ProcFile.text("/proc/\(process)/comm") else { return nil }
     let group = (try? ProcFile.text("/proc/\(process)/cgroup")).map { ControlGroup($0) }

@@ -3,16 +3,17 @@
 internal import Glibc
 internal import Netlink
 
-/// What units of systemd are ordered after, as their files say it: `After=` of the unit and of its drop-ins, in the order
-/// of systemd.unit(5). What systemd adds by itself, or is told by other units' `Before=`, is not in them.
+/// The units after which a systemd unit is ordered, by its files: `After=` of the unit and of its drop-ins,
+/// in the order of systemd.unit(5). Dependencies that systemd adds by itself, and `Before=` of other units,
+/// are not included.
 public enum UnitFiles {
-  /// Where units are, the first found counts.
+  /// The folders of unit files. The first one that has the unit counts.
   public static let folders = [
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     "/lib/systemd/system",
   ]
 
-  /// The units after which a unit starts; nil where it has no file that can be read.
+  /// The units after which a unit starts; nil if it has no readable file.
   public static func order(of unit: String, folders: [String] = folders) -> Set<String>? {
     guard !unit.contains("/"), unit != ".", unit != ".." else { return nil }
     var names = [unit]
@@ -40,7 +41,8 @@ public enum UnitFiles {
     return after
   }
 
-  /// Adds the units of `After=` lines; an empty one begins anew, and a line that ends with a backslash goes on.
+  /// Adds the units of `After=` lines. An empty value clears the list, and a line that ends with a backslash
+  /// continues on the next line.
   private static func add(_ text: String, to after: inout Set<String>?) {
     let text = text.split(separator: "\\\n", omittingEmptySubsequences: false).joined(separator: " ")
     for line in text.split(whereSeparator: \.isNewline) {

@@ -2,7 +2,7 @@
 
 internal import Netlink
 
-/// Names of users, from `/etc/passwd` itself: a firewall asks no name service.
+/// Names of users, read from `/etc/passwd`: a firewall must not query a name service.
 public enum UserNames {
   /// The name of a user, or `user N`.
   public static func name(of number: UInt32) -> String {
@@ -15,15 +15,15 @@ public enum UserNames {
   }
 }
 
-/// Numbers of groups, from `/etc/group` itself: a firewall asks no name service. Source: group(5).
+/// Numbers of groups, read from `/etc/group`: a firewall must not query a name service. Source: group(5).
 enum GroupNames {
-  /// The number of a group; nil where there is none of this name.
+  /// The number of a group; nil if there is no group of this name.
   static func number(of name: String) -> UInt32? {
     guard let bytes = try? ProcFile.bytes("/etc/group") else { return nil }
     return number(of: name, in: bytes)
   }
 
-  /// The same, in lines of `name:password:number:members`. A line without a number is passed over.
+  /// The same, in lines of `name:password:number:members`. A line without a number is skipped.
   static func number(of name: String, in bytes: [UInt8]) -> UInt32? {
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       let fields = line.split(

@@ -3,19 +3,19 @@
 internal import Glibc
 internal import Netlink
 
-/// One request to a local socket and its answer, within limits of time and size: a hung or hostile server neither holds the
-/// program up nor makes it grow.
+/// A request to a local socket and its answer, with limits for time and size: a server that hangs or is
+/// hostile can neither block the program nor make it use much memory.
 struct LocalExchange {
-  /// The answer as far as it came. It may hold secrets: who asked wipes it.
+  /// The bytes of the answer that arrived. They may contain secrets: the caller wipes them.
   var answer: [UInt8]
-  /// Whether the server hung up behind it.
+  /// How the answer ended.
   let end: End
 
   /// How an answer ended.
   enum End {
-    /// It is whole by its own form.
+    /// It is complete, according to its format.
     case whole
-    /// The server hung up.
+    /// The server closed the connection.
     case hungUp
   }
 
@@ -23,14 +23,14 @@ struct LocalExchange {
   enum Failure: Error {
     /// The socket could not be connected to, written or read.
     case socket(errno: Int32)
-    /// Not within the time.
+    /// The answer was not complete within the time limit.
     case timedOut
-    /// There is more than is taken.
+    /// The answer is larger than the limit.
     case tooLarge
   }
 
-  /// Sends a request, small enough for a socket's buffer, and reads until `isWhole` or until the server hangs up, within
-  /// `milliseconds` in all and at most `limit` bytes.
+  /// Sends a request that fits into a socket's buffer, and reads until `isWhole` returns true or the server
+  /// closes the connection, within `milliseconds` in total and at most `limit` bytes.
   init(
     _ path: String, _ request: [UInt8], milliseconds: Int32, limit: Int,
     isWhole: (ArraySlice<UInt8>) -> Bool = { _ in false }
@@ -43,7 +43,7 @@ struct LocalExchange {
       throw error.code == ETIMEDOUT ? .timedOut : .socket(errno: error.code)
     }
     defer { close(descriptor) }
-    // As much as fits into a socket's buffer by far: what is not taken at once is not taken at all.
+    // The request is much smaller than a socket's buffer: a partial write is treated as a failure.
     guard Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
       throw .socket(errno: errno)
     }
@@ -83,7 +83,7 @@ struct LocalExchange {
     (answer, end) = (Array(bytes[..<length]), .whole)
   }
 
-  /// Overwrites bytes that may hold secrets.
+  /// Overwrites bytes that may contain secrets.
   static func wipe(_ bytes: inout [UInt8]) {
     bytes.withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } }
   }

@@ -4,36 +4,37 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// Finds the SSH session that this program was started in, so that no rule cuts it off.
+/// Finds the SSH session in which this program was started, so that no rule cuts it off.
 public enum RemoteSessionFinder {
-  /// How a session was found. An environment can be older than the session: a terminal multiplexer keeps that of the
-  /// connection it was started from.
+  /// How a session was found. An environment can be older than the session: a terminal multiplexer keeps the
+  /// environment of the connection from which it was started.
   public enum Evidence: Sendable, Hashable {
     /// `SSH_CONNECTION` of the caller.
     case environment
-    /// `SSH_CONNECTION` of an ancestor (sudo takes it out of the caller's).
+    /// `SSH_CONNECTION` of an ancestor process (sudo removes it from the caller's environment).
     case ancestorEnvironment(pid: Int32)
-    /// A TCP connection that an ancestor named sshd holds.
+    /// A TCP connection that an ancestor process named sshd holds.
     case ancestorConnection(pid: Int32)
   }
 
-  /// A session, and how it was found.
+  /// A session that was found.
   public struct Finding: Sendable, Hashable {
     /// The connection.
     public let session: RemoteSession
     /// How it was found.
     public let evidence: Evidence
-    /// Whether the kernel lists the connection as established, in this thread's network namespace.
+    /// Whether the kernel lists the connection as established in this thread's network namespace.
     public let isEstablished: Bool
   }
 
-  /// Looks in the environment, then in the environments of the ancestors of `process` (this one where nil; its own first), nearest first,
-  /// then for an ancestor that is sshd and holds a TCP connection. A connection that is established is preferred over
-  /// one of an environment that is not; nil where there is neither. `environment` is asked for a variable by its name.
+  /// Searches the environment, then the environments of `process` (this process if nil) and its ancestors,
+  /// nearest first, then an ancestor that is sshd and holds a TCP connection. An established connection is
+  /// preferred to a connection from an environment that is not established. Nil if neither is found.
+  /// `environment` returns the value of a variable.
   public static func find(environment: (String) -> String?, process: Int32? = nil) throws(HostReadError)
     -> Finding?
   {
-    // The kernel is asked for its connections once there is one to look for.
+    // The connections are read from the kernel only when there is one to look for.
     var known: [SocketDiagnostics.Socket]?
     func connections() throws(HostReadError) -> [SocketDiagnostics.Socket] {
       if let known { return known }
@@ -64,11 +65,11 @@ public enum RemoteSessionFinder {
       stale = stale ?? finding
     }
     for ancestor in ancestors {
-      // OpenSSH 9.8 and later serve a session from sshd-session.
+      // In OpenSSH 9.8 and later, sshd-session serves a session.
       guard let name = try? ProcFile.bytes("/proc/\(ancestor)/comm"),
         ["sshd\n", "sshd-session\n", "dropbear\n"].contains(where: { name.elementsEqual($0.utf8) })
       else { continue }
-      // The session's own connection was there before any that it forwards: it has the lowest descriptor.
+      // The session's own connection was opened before any that it forwards: it has the lowest descriptor.
       let held = ProcessTable.sockets(of: UInt32(bitPattern: ancestor))
       let all = try connections()
       guard let socket = held.lazy.compactMap({ inode in all.first { $0.inode == inode } }).first
@@ -84,7 +85,7 @@ public enum RemoteSessionFinder {
     return stale
   }
 
-  /// A process and its ancestors up to pid 1, nearest first, as far as `/proc` shows them.
+  /// A process and its ancestors up to pid 1, nearest first, as far as they are visible in `/proc`.
   static func ancestors(of process: Int32) -> [Int32] {
     var line: [Int32] = []
     var next: Int32? = process
@@ -95,7 +96,8 @@ public enum RemoteSessionFinder {
     return line
   }
 
-  /// The parent in `PID (NAME) STATE PARENT …` of `/proc/PID/stat`; the name may hold spaces and parentheses.
+  /// The parent in `PID (NAME) STATE PARENT …` of `/proc/PID/stat`. The name may contain spaces and
+  /// parentheses.
   static func parent(stat: String) -> Int32? {
     guard let end = stat.lastIndex(of: ")") else { return nil }
     let fields = stat[stat.index(after: end)...].split(separator: " ")

@@ -12,28 +12,29 @@ public struct SocketDiagnostics: Sendable {
   public struct Socket: Sendable, Hashable {
     /// `tcp`, `udp` or `sctp`.
     public let `protocol`: IPProtocol
-    /// Its own address, IPv4-mapped ones unmapped.
+    /// Its own address. IPv4-mapped addresses are converted to IPv4.
     public let address: IPAddress
-    /// Its own port, in host order.
+    /// Its own port, in host byte order.
     public let port: UInt16
-    /// The far end's address, IPv4-mapped ones unmapped; all zero where it has none.
+    /// The peer's address. IPv4-mapped addresses are converted to IPv4. All zero if there is none.
     public let remoteAddress: IPAddress
-    /// The far end's port, in host order; 0 where it has none.
+    /// The peer's port, in host byte order; 0 if there is none.
     public let remotePort: UInt16
-    /// Whether it is on `::` without `IPV6_V6ONLY`.
+    /// Whether it is bound to `::` without `IPV6_V6ONLY`.
     public let isDualStack: Bool
-    /// The index of the one interface that it is bound to; 0 for none.
+    /// The index of the interface that it is bound to; 0 if it is not bound to one.
     public let boundInterface: UInt32
-    /// Its inode number; 0 for the kernel's own and for those that no process holds any more.
+    /// Its inode number; 0 for the kernel's own sockets and for sockets that no process holds any more.
     public let inode: UInt32
   }
 
-  /// The sockets that take traffic from anyone: listening TCP, bound UDP that is connected to nobody, listening SCTP.
+  /// The sockets that accept traffic from any host: listening TCP, bound and unconnected UDP, listening SCTP.
   public let listeners: [Socket]
-  /// What the kernel did not tell.
+  /// What could not be read from the kernel.
   public let notes: [HostNote]
 
-  /// Reads the listening sockets of both families. TCP and UDP must be readable; what is missing of SCTP is a note.
+  /// Reads the listening sockets of both families. Throws if TCP or UDP cannot be read; for SCTP a note is
+  /// added.
   public static func listeners() throws(HostReadError) -> SocketDiagnostics {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
@@ -58,7 +59,7 @@ public struct SocketDiagnostics: Sendable {
     return SocketDiagnostics(listeners: found, notes: notes)
   }
 
-  /// Reads the TCP connections that are established.
+  /// Reads the established TCP connections.
   public static func connections() throws(HostReadError) -> [Socket] {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
@@ -85,14 +86,14 @@ public struct SocketDiagnostics: Sendable {
     for message in found { message.add(to: &sockets) }
   }
 
-  /// One `struct inet_diag_msg` with its attributes.
+  /// A decoded `struct inet_diag_msg` with its attributes.
   struct Message {
     /// The socket, with the address of the message itself.
     let socket: Socket
-    /// All its addresses where it has a list of them: those of an SCTP socket.
+    /// All its addresses if it has a list of them: the addresses of an SCTP socket.
     let locals: [IPAddress]
 
-    /// Reads a message; nil where it is too short or of another family.
+    /// Decodes a message; nil if it is too short or of another family.
     init?(_ proto: IPProtocol, _ payload: ArraySlice<UInt8>) {
       guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
         let port = payload.networkNumber(UInt16.self, at: 4),
@@ -126,7 +127,7 @@ public struct SocketDiagnostics: Sendable {
       address.family == .ipv6 && address.bits == 0 && !isV6Only
     }
 
-    /// Adds its socket, or one for each of its addresses.
+    /// Adds its socket, or one socket for each of its addresses.
     func add(to sockets: inout [Socket]) {
       if locals.isEmpty {
         sockets.append(socket)
@@ -143,17 +144,18 @@ public struct SocketDiagnostics: Sendable {
     }
   }
 
-  /// Whether the kernel has this protocol, by the first column of `/proc/net/protocols`. Asking `sock_diag` instead
-  /// would load the module. The list is the same in every network namespace.
+  /// Whether the kernel has loaded this protocol, by the first column of `/proc/net/protocols`. A query by
+  /// `sock_diag` would load the module. The list is the same in every network namespace.
   private static func isLoaded(_ name: String) -> Bool {
     guard let text = try? ProcFile.text("/proc/self/net/protocols") else { return true }
     return text.split(separator: "\n").contains { $0.split(separator: " ").first.map { $0 == name } ?? false }
   }
 }
 
-/// Socket addresses as the kernel lays them out: `struct sockaddr_in` and `sockaddr_in6` of `linux/in.h`, `linux/in6.h`.
+/// Socket addresses in the kernel's layout: `struct sockaddr_in` and `sockaddr_in6` of `linux/in.h`,
+/// `linux/in6.h`.
 enum SocketAddress {
-  /// The address and the port, in host order; nil for other families and where bytes are missing.
+  /// The address, and the port in host byte order; nil for other families and if bytes are missing.
   package static func read(_ bytes: ArraySlice<UInt8>) -> (address: IPAddress, port: UInt16)? {
     guard let family = bytes.number(UInt16.self, at: 0), let port = bytes.networkNumber(UInt16.self, at: 2)
     else {

@@ -4,10 +4,10 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
-/// The live WireGuard interfaces of this thread's network namespace: the kernel's by generic netlink, those of userspace
-/// implementations by their sockets.
+/// The WireGuard interfaces of this thread's network namespace: the kernel's by generic netlink, those of
+/// userspace implementations by their sockets.
 public struct WireGuardDevices: Sendable {
-  /// Where userspace implementations put their sockets.
+  /// The directory of the sockets of userspace implementations.
   public static let defaultDirectory = "/run/wireguard"
 
   /// The devices, by name.
@@ -15,24 +15,24 @@ public struct WireGuardDevices: Sendable {
   /// The devices that could not be read.
   public let failures: [Failure]
 
-  /// A device that could not be read, and why.
+  /// A device that could not be read, with the reason.
   public struct Failure: Sendable, Hashable {
     /// The device.
     public let name: InterfaceName
-    /// Why.
+    /// The reason.
     public let reason: Reason
   }
 
-  /// Why a device could not be read.
+  /// The reason why a device could not be read.
   public enum Reason: Sendable, Hashable {
-    /// Asking it failed.
+    /// The query failed.
     case unreadable(HostReadError)
-    /// Its socket is there, but this network namespace has no such interface. It was not asked: sockets are files, so
-    /// it may well be another namespace's interface of the same name.
+    /// Its socket exists, but this network namespace has no such interface. The socket was not used: sockets
+    /// are files, so it may belong to an interface of the same name in another namespace.
     case interfaceMissing
   }
 
-  /// Reads every device. A device that does not answer within a second is a failure of its own. Throws only where the
+  /// Reads every device. A device that does not answer within one second is a failure. Throws only if the
   /// interfaces themselves cannot be listed.
   public static func read(directory: String = defaultDirectory) throws(HostReadError) -> WireGuardDevices {
     read(directory: directory, interfaces: try LinkTable.read().interfaces)
@@ -67,7 +67,8 @@ public struct WireGuardDevices: Sendable {
     return WireGuardDevices(devices: devices.sorted { $0.name < $1.name }, failures: failures)
   }
 
-  /// The interfaces that have a file `NAME.sock` in a directory, by name; none where there is no directory.
+  /// The interfaces that have a file `NAME.sock` in a directory, sorted by name; empty if the directory does
+  /// not exist.
   private static func sockets(in directory: String) -> [InterfaceName] {
     guard let stream = opendir(directory) else { return [] }
     defer { closedir(stream) }

@@ -3,12 +3,13 @@
 internal import Netlink
 public import NetworkModel
 
-/// The names that people give peers in comments of WireGuard's configuration files. Private keys in them are not kept.
+/// The names of peers in the comments of WireGuard's configuration files. Private keys in the files are not
+/// stored.
 public enum WireGuardNames {
-  /// The folder of wg-quick(8).
+  /// The directory of wg-quick(8).
   public static let defaultDirectory = "/etc/wireguard"
 
-  /// Reads the `*.conf` files of a folder; empty where there is none or it may not be read.
+  /// Reads the `*.conf` files of a directory; empty if it does not exist or cannot be read.
   public static func read(directory: String = defaultDirectory) -> [WireGuardKey: String] {
     let files = DirectoryListing.names(in: directory).filter { $0.hasSuffix(".conf") }
     return files.reduce(into: [:]) { names, file in
@@ -17,7 +18,8 @@ public enum WireGuardNames {
     }
   }
 
-  /// The names in one file: the comment right before `[Peer]` or the first within it, without `Name =` and its like.
+  /// The names in one file: the comment directly before `[Peer]`, or the first comment in that section,
+  /// without a prefix such as `Name =`.
   static func names(in text: String) -> [WireGuardKey: String] {
     var names: [WireGuardKey: String] = [:]
     var (comment, name): (String?, String?)
@@ -51,7 +53,7 @@ public enum WireGuardNames {
     return String(kept.reversed().drop { $0.isWhitespace }.reversed())
   }
 
-  /// `laptop` of `Name = laptop`, `friendly_name=laptop`, `laptop`.
+  /// Removes the prefix: `laptop` for `Name = laptop`, `friendly_name=laptop` and `laptop`.
   private static func plain(_ words: String) -> String {
     guard let equals = words.firstIndex(of: "="),
       ["name", "friendly_name", "friendly name", "client"].contains(trim(words[..<equals]).lowercased())

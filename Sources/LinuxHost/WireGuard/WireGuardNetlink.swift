@@ -5,11 +5,11 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// Asks the kernel's WireGuard for a device's configuration.
-/// Source: `WG_CMD_GET_DEVICE` of `linux/wireguard.h`, whose first comment describes the answer.
+/// Reads a device's configuration from the kernel's WireGuard. Source: `WG_CMD_GET_DEVICE` of
+/// `linux/wireguard.h`, whose first comment describes the answer.
 enum WireGuardNetlink {
-  /// A device of this thread's network namespace; nil where the kernel has no WireGuard or no such device. Needs
-  /// `CAP_NET_ADMIN`, else `refused` with EPERM.
+  /// A device of this thread's network namespace; nil if the kernel has no WireGuard or no such device. Needs
+  /// `CAP_NET_ADMIN`, else it throws `refused` with EPERM.
   static func device(_ name: InterfaceName) throws(HostReadError) -> WireGuardDevice? {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_GENERIC))
     guard let family = try family("wireguard", &netlink) else { return nil }
@@ -30,7 +30,7 @@ enum WireGuardNetlink {
     }
   }
 
-  /// The number of a generic netlink family; nil where the kernel has none of that name.
+  /// The number of a generic netlink family; nil if the kernel has no family of that name.
   private static func family(_ name: String, _ netlink: inout NetlinkDump) throws(HostReadError) -> UInt16? {
     let body =
       header(command: Int(CSYS_CTRL_CMD_GETFAMILY), version: 1)
@@ -51,15 +51,15 @@ enum WireGuardNetlink {
     [UInt8(truncatingIfNeeded: command), UInt8(truncatingIfNeeded: version), 0, 0]
   }
 
-  /// One message of an answer. A device with many peers comes in several; a peer with many addresses goes on in the
-  /// next message, where it stands again with its key and the rest of the addresses.
+  /// One message of an answer. The answer for a device with many peers has several messages. A peer with many
+  /// addresses continues in the next message, which repeats its key and contains the remaining addresses.
   struct DevicePart {
     var publicKey: WireGuardKey?
     var listenPort: UInt16 = 0
     var firewallMark: UInt32 = 0
     var peers: [PeerBuilder] = []
 
-    /// Reads the attributes behind the generic header; nil where a peer cannot be read.
+    /// Decodes the attributes after the generic header; nil if a peer cannot be decoded.
     init?(_ attributes: ArraySlice<UInt8>) {
       for (type, value) in AttributeReader(attributes) {
         switch type {
@@ -77,7 +77,7 @@ enum WireGuardNetlink {
     }
   }
 
-  /// Joins the messages of an answer. What follows the first holds peers alone.
+  /// Combines the messages of an answer. All messages after the first contain only peers.
   static func assemble(_ parts: [DevicePart], name: InterfaceName) -> WireGuardDevice {
     var peers: [PeerBuilder] = []
     for part in parts {
@@ -95,7 +95,7 @@ enum WireGuardNetlink {
       firewallMark: parts.lazy.map { $0.firewallMark }.first { $0 != 0 } ?? 0, peers: peers.map { $0.peer })
   }
 
-  /// Reads the attributes of a peer; nil where its key or an address is missing or malformed.
+  /// Decodes the attributes of a peer; nil if its key or an address is missing or malformed.
   private static func peer(_ attributes: ArraySlice<UInt8>) -> PeerBuilder? {
     let key = AttributeReader(attributes).first { $0.type == Int(CSYS_WGPEER_A_PUBLIC_KEY) }
     guard let publicKey = key.flatMap({ WireGuardKey(bytes: $0.value) }) else { return nil }

@@ -4,13 +4,14 @@ internal import Glibc
 internal import Netlink
 internal import NetworkModel
 
-/// Asks a userspace WireGuard for its configuration.
-/// Source: the cross-platform userspace protocol, www.wireguard.com/xplatform/ ("Configuration Protocol").
+/// Reads a device's configuration from a userspace WireGuard. Source: the cross-platform userspace protocol,
+/// www.wireguard.com/xplatform/ ("Configuration Protocol").
 enum WireGuardSocket {
-  /// The most that is taken of an answer: some 50,000 peers.
+  /// The maximum size of an answer in bytes: about 50,000 peers.
   private static let limit = 16 << 20
 
-  /// Sends `get=1` and reads the answer, within `milliseconds` in all. The private keys in the answer are wiped.
+  /// Sends `get=1` and reads the answer, within `milliseconds` in total. The private keys in the answer are
+  /// wiped.
   static func device(_ name: InterfaceName, path: String, milliseconds: Int32 = 1000) throws(HostReadError)
     -> WireGuardDevice
   {
@@ -26,7 +27,7 @@ enum WireGuardSocket {
       }
     }
     defer { LocalExchange.wipe(&exchange.answer) }
-    // Hung up in the middle of the answer.
+    // The server closed the connection before the end of the answer.
     if case .hungUp = exchange.end { throw .malformed(path) }
     return try parse(exchange.answer[...], name: name)
   }
@@ -36,8 +37,9 @@ enum WireGuardSocket {
     bytes.suffix(2).elementsEqual([UInt8(ascii: "\n"), UInt8(ascii: "\n")])
   }
 
-  /// Reads the lines `KEY=VALUE` of an answer. Unknown keys are passed over, as the protocol has it; private and
-  /// preshared keys are never read. Throws where a known value is malformed, or the device answers with an errno.
+  /// Parses the lines `KEY=VALUE` of an answer. Unknown keys are skipped, as the protocol requires; private
+  /// and preshared keys are never decoded. Throws if a known value is malformed, or if the device answers
+  /// with an errno.
   static func parse(_ answer: ArraySlice<UInt8>, name: InterfaceName) throws(HostReadError) -> WireGuardDevice
   {
     var port: UInt16?
@@ -86,7 +88,7 @@ enum WireGuardSocket {
   }
 }
 
-/// A peer while its lines or attributes are read.
+/// A peer while its lines or attributes are decoded.
 struct PeerBuilder {
   let publicKey: WireGuardKey
   var endpoint: WireGuardEndpoint?

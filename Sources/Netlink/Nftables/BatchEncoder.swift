@@ -5,23 +5,25 @@ import CNftnl
 import CSys
 import Ruleset
 
-/// A batch under construction: the messages of some operations on one table, between a begin and an end.
+/// A batch under construction: the messages of operations on one table, between a begin and an end message.
 ///
 /// Source: `nfnetlink_rcv_batch` of `net/netfilter/nfnetlink.c`.
 struct BatchEncoder: ~Copyable {
   private(set) var buffer: MessageBuffer
   private let family: UInt8
   private let table: String
-  /// The number of the batch's first message, its begin; each message has the next.
+  /// The sequence number of the batch's first message, the begin message. Each following message has the next
+  /// number.
   let firstSequence: UInt32
-  /// Of each message after the begin: the index of its operation, and its offset in the buffer.
+  /// For each message after the begin message: the index of its operation, and its offset in the buffer.
   private(set) var messages: [(operation: Int, offset: Int)] = []
   private var setCount: UInt32 = 0
 
   /// `NFT_REG32_COUNT`, which Swift does not import.
   private static let fieldLimit = Int(NFT_REG32_15.rawValue - NFT_REG32_00.rawValue) + 1
 
-  /// Begins a batch that the kernel refuses if its ruleset is of another generation by then; nil: of whichever it is.
+  /// Begins a batch. The kernel refuses it if the ruleset has another generation by then; nil accepts any
+  /// generation.
   init(
     family: UInt8, table: String, generation: UInt32?, firstSequence: UInt32, buffer: consuming MessageBuffer
   ) {
@@ -30,7 +32,7 @@ struct BatchEncoder: ~Copyable {
     self.table = table
     self.firstSequence = firstSequence
     self.buffer.removeAll()
-    // The subsystem goes into the resource id, in network byte order as any other resource id.
+    // The subsystem is the resource id, in network byte order as in every resource id.
     let begin = self.buffer.beginMessage(
       type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 0, family: CSYS_NFPROTO_UNSPEC, sequence: firstSequence,
       resource: UInt16(NFNL_SUBSYS_NFTABLES))
@@ -38,10 +40,10 @@ struct BatchEncoder: ~Copyable {
     self.buffer.endMessage(begin)
   }
 
-  /// The number that the next message gets.
+  /// The sequence number of the next message.
   private var nextSequence: UInt32 { firstSequence &+ UInt32(messages.count) &+ 1 }
 
-  /// Ends the batch. Returns the number of its end, which alone asks for an ACK.
+  /// Ends the batch. Returns the sequence number of the end message, the only one that requests an ACK.
   mutating func end() -> UInt32 {
     let sequence = nextSequence
     _ = buffer.beginMessage(
@@ -50,7 +52,7 @@ struct BatchEncoder: ~Copyable {
     return sequence
   }
 
-  /// Gives back the memory.
+  /// Returns the memory.
   consuming func finish() -> MessageBuffer { buffer }
 
   /// Appends the messages of an operation.
@@ -74,7 +76,8 @@ struct BatchEncoder: ~Copyable {
     }
   }
 
-  /// Refuses names and user data that are longer than the kernel takes: libnftnl would write them past the end.
+  /// Throws if names or user data are longer than the kernel's limit: libnftnl would write them past the end
+  /// of its memory.
   private func check(_ operation: TableOperation, _ index: Int) throws(CommitError) {
     let (name, userdata): (String, [UInt8])
     switch operation {
@@ -90,11 +93,12 @@ struct BatchEncoder: ~Copyable {
     }
     for text in [name, table] where text.utf8.count >= Int(NFT_NAME_MAXLEN) {
       throw .inexpressible(
-        operation: index, reason: "a name of \(text.utf8.count) bytes, more than \(NFT_NAME_MAXLEN - 1)")
+        operation: index, reason: "a name has \(text.utf8.count) bytes, more than \(NFT_NAME_MAXLEN - 1)")
     }
     guard userdata.count <= Int(NFT_USERDATA_MAXLEN) else {
       throw .inexpressible(
-        operation: index, reason: "user data of \(userdata.count) bytes, more than \(NFT_USERDATA_MAXLEN)")
+        operation: index,
+        reason: "the user data has \(userdata.count) bytes, more than \(NFT_USERDATA_MAXLEN)")
     }
   }
 
@@ -106,13 +110,13 @@ struct BatchEncoder: ~Copyable {
   }
 
   private static func exhausted(_ index: Int) -> CommitError {
-    .inexpressible(operation: index, reason: "libnftnl has no memory for it")
+    .inexpressible(operation: index, reason: "libnftnl could not allocate memory")
   }
 
   private mutating func addTable(_ index: Int, flags: UInt32, userdata: [UInt8]) throws(CommitError) {
     guard let built = Nftnl.Table() else { throw Self.exhausted(index) }
     built.set(NFTNL_TABLE_NAME, table)
-    // Of a table that is there already, flags that are not said are not changed.
+    // Flags that are left out do not change an existing table.
     if flags != 0 { built.set(NFTNL_TABLE_FLAGS, flags) }
     if !userdata.isEmpty { built.set(NFTNL_TABLE_USERDATA, userdata) }
     let offset = begin(index, NFT_MSG_NEWTABLE, NLM_F_CREATE)
@@ -132,7 +136,7 @@ struct BatchEncoder: ~Copyable {
     guard let built = Nftnl.Object() else { throw Self.exhausted(index) }
     guard state == nil || object.type == UInt32(NFT_OBJECT_COUNTER) else {
       throw .inexpressible(
-        operation: index, reason: "of objects only counters can be added, not type \(object.type)")
+        operation: index, reason: "objects of type \(object.type) cannot be added, only counters")
     }
     built.set(Int(NFTNL_OBJ_TABLE), table)
     built.set(Int(NFTNL_OBJ_NAME), object.name)
@@ -165,7 +169,7 @@ struct BatchEncoder: ~Copyable {
   private mutating func addSet(_ index: Int, _ set: KernelSet) throws(CommitError) {
     guard set.fields.count <= Self.fieldLimit, set.fields.allSatisfy({ $0 <= UInt32(UInt8.max) }) else {
       throw .inexpressible(
-        operation: index, reason: "a key of more or longer fields than the kernel has registers for")
+        operation: index, reason: "the key has more or longer fields than the kernel has registers")
     }
     guard let built = Nftnl.Set() else { throw Self.exhausted(index) }
     setCount += 1
@@ -231,7 +235,7 @@ struct BatchEncoder: ~Copyable {
         throw .inexpressible(
           operation: index,
           reason:
-            "expression \(ExpressionEncoder.name(of: expression)) has more data than fits into a message")
+            "the data of expression \(ExpressionEncoder.name(of: expression)) does not fit into a message")
       }
     }
     buffer.endNest(list)

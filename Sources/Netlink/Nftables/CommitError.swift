@@ -2,36 +2,36 @@
 
 import CNftnl
 
-/// Why a batch was not committed, or may not have been.
+/// The reason why a batch was not committed, or may not have been committed.
 public enum CommitError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The ruleset is of another generation than the one it was planned against (`ERESTART`): nothing was changed.
-  /// Read and plan again.
+  /// The ruleset has another generation than the one that the batch was planned for (`ERESTART`); nothing was
+  /// changed. Read and plan again.
   case stale
-  /// The kernel refuses an operation, given by its index; nothing was changed.
+  /// The kernel refused the operation with this index; nothing was changed.
   case refused(operation: Int, NetlinkError)
-  /// An operation, given by its index, cannot be put into a message; nothing was sent.
+  /// The operation with this index cannot be encoded as a message; nothing was sent.
   case inexpressible(operation: Int, reason: String)
   /// The batch as a whole was refused (`EPERM`, `EMSGSIZE`, …); nothing was changed.
   case failed(NetlinkError)
-  /// The kernel's answer was lost (`ENOBUFS`): it may have been committed. Read again to know.
+  /// The kernel's answer was lost (`ENOBUFS`): the batch may have been committed. Read again to find out.
   case uncertain(NetlinkError)
 
   /// One line.
   public var description: String {
     switch self {
-    case .stale: "the ruleset was changed by somebody else meanwhile; nothing was changed"
+    case .stale: "another program changed the ruleset in the meantime; nothing was changed"
     case .refused(let operation, let error): "operation \(operation): \(error); nothing was changed"
     case .inexpressible(let operation, let reason): "operation \(operation): \(reason); nothing was sent"
     case .failed(let error): "\(error); nothing was changed"
-    case .uncertain(let error): "\(error); it may have been committed nevertheless"
+    case .uncertain(let error): "\(error); the change may have been committed"
     }
   }
 }
 
-/// What the kernel said to a batch that it did not refuse.
+/// The kernel's answer to a batch that it did not refuse.
 public enum Acknowledgement: Sendable, Hashable {
   /// It was committed.
   case committed
-  /// Nothing, as kernels before Linux 6.10 do, which know no ACK of `NFNL_MSG_BATCH_END`: what is read back decides.
+  /// No answer. Kernels before Linux 6.10 do not acknowledge `NFNL_MSG_BATCH_END`: the read-back decides.
   case silence
 }

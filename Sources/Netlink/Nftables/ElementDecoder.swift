@@ -3,10 +3,10 @@
 import CNftnl
 import Ruleset
 
-/// The elements of a set as one dump gave them.
+/// The elements of a set from one dump.
 struct ReadElements: Equatable {
   let elements: SetElements
-  /// What could not be read, of the first element with which this was so.
+  /// What could not be decoded in the first malformed element; nil if everything was decoded.
   let malformed: String?
 }
 
@@ -16,25 +16,26 @@ struct ElementDecoder {
   private var hasKeyEnd: Bool
   private var records: [UInt8] = []
   private var count = 0
-  /// Empty until an element comes with a value.
+  /// Empty until an element has a value.
   private var values: [ElementValue] = []
-  /// Empty until an element comes with an end of its life.
+  /// Empty until an element has an expiration time.
   private var remaining: [UInt64] = []
-  /// What could not be read, of the first element with which this was so.
+  /// What could not be decoded in the first malformed element; nil if everything was decoded.
   private var malformed: String?
 
-  /// The longest key that the kernel has, in bytes: `NFT_DATA_VALUE_MAXLEN` of `linux/netfilter/nf_tables.h`.
+  /// The kernel's maximum size of a key in bytes: `NFT_DATA_VALUE_MAXLEN` of `linux/netfilter/nf_tables.h`.
   private static let keyLimit: UInt32 = 64
 
-  /// A decoder for this set's elements. Only a set of concatenated ranges has a key's end.
+  /// Creates a decoder for the elements of a set. Only elements of a set of concatenated ranges have an end
+  /// of the key.
   init(of set: KernelSet) {
     keyLength = Int(min(set.keyLength, Self.keyLimit))
-    if set.keyLength > Self.keyLimit { malformed = "keys of \(set.keyLength) bytes" }
+    if set.keyLength > Self.keyLimit { malformed = "its keys have \(set.keyLength) bytes" }
     let ranges = NFT_SET_INTERVAL.rawValue
     hasKeyEnd = set.flags & ranges != 0 && (set.flags & NFT_SET_CONCAT.rawValue != 0 || set.fields.count > 1)
   }
 
-  /// Messages read: the kernel begins a new one where a datagram is full.
+  /// The number of messages read. The kernel begins a new one when a datagram is full.
   private(set) var messages = 0
 
   /// Reads a message of a dump of elements.
@@ -49,7 +50,7 @@ struct ElementDecoder {
     }
   }
 
-  /// All that was read, in the model's order.
+  /// All elements that were read, in the model's order.
   func finished() -> ReadElements {
     ReadElements(
       elements: SetElements(
@@ -79,7 +80,7 @@ struct ElementDecoder {
           extras += attribute.encoded
         }
       case NFTA_SET_ELEM_OBJREF: value = .object(attribute.text)
-      // The rest of its life is state: it differs from one moment to the next, and is kept apart.
+      // The remaining lifetime is state: it changes with time, and is stored separately.
       case NFTA_SET_ELEM_EXPIRATION: life = attribute.u64 ?? 0
       case NFTA_SET_ELEM_PAD: break
       default: extras += attribute.encoded
@@ -98,7 +99,7 @@ struct ElementDecoder {
     append(key: key, flags: flags)
     if hasKeyEnd { append(key: end ?? key, flags: flags) }
     records.append(UInt8(truncatingIfNeeded: flags))
-    if flags > UInt32(UInt8.max) { malformed = malformed ?? "flags \(flags)" }
+    if flags > UInt32(UInt8.max) { malformed = malformed ?? "an element has the flags \(flags)" }
     count += 1
     if value != .none, values.isEmpty { values = Array(repeating: .none, count: count - 1) }
     if value != .none || !values.isEmpty { values.append(value) }
@@ -108,15 +109,16 @@ struct ElementDecoder {
     if key.count == keyLength {
       records.append(contentsOf: key)
     } else {
-      // The element that catches all else has no key.
+      // The catch-all element has no key.
       if !key.isEmpty || flags & NFT_SET_ELEM_CATCHALL.rawValue == 0 {
-        malformed = malformed ?? "a key of \(key.count) bytes in a set whose keys have \(keyLength)"
+        malformed = malformed ?? "a key has \(key.count) bytes, but the set's keys have \(keyLength)"
       }
       records.append(contentsOf: repeatElement(0, count: keyLength))
     }
   }
 
-  /// Gives every record so far an end that is its key: one element of the set came with an end of its own.
+  /// Adds an end to every record so far, equal to its key, because one element of the set has an end of its
+  /// own.
   private mutating func addKeyEnds() {
     var wider: [UInt8] = []
     for start in stride(from: 0, to: records.count, by: keyLength + 1) {
@@ -131,7 +133,7 @@ struct ElementDecoder {
 }
 
 extension NetlinkAttribute {
-  /// The bytes of the one `NFTA_DATA_VALUE` within; none where there is something else.
+  /// The bytes of the nested `NFTA_DATA_VALUE`; empty if there is another attribute.
   @inline(__always)
   fileprivate var rawValue: UnsafeRawBufferPointer {
     var list = nested
@@ -141,7 +143,7 @@ extension NetlinkAttribute {
     return value.payload
   }
 
-  /// The attribute with its header and padding, as it goes into a message again.
+  /// The attribute with its header and padding, as it is written to a message.
   fileprivate var encoded: [UInt8] {
     let length = Netlink.attributeHeader + payload.count
     var bytes: [UInt8] = []

@@ -3,12 +3,14 @@
 import CNftnl
 import Ruleset
 
-/// Writes elements into the messages of a batch, without a detour by libnftnl: the same bytes, several times faster.
+/// Writes elements directly into the messages of a batch: the same bytes as libnftnl writes, but several
+/// times faster.
 ///
-/// An attribute holds 64 KiB at most, which libnftnl's builder does not look at: a message takes as many elements as fit.
+/// An attribute holds at most 64 KiB, which libnftnl's builder does not check: each message gets as many
+/// elements as fit.
 enum ElementEncoder {
-  /// Appends elements from number `first` on to the message, as many as fit. Returns the number of the first that was
-  /// left over. At least one is appended, so that the caller comes to an end.
+  /// Appends elements from index `first` on to the message, as many as fit. Returns the index of the first
+  /// element that was not appended. Appends at least one, so that the caller's loop ends.
   static func append(
     _ elements: SetElements, from first: Int, set: KernelSet, table: String, to buffer: inout MessageBuffer
   ) -> Int {
@@ -25,7 +27,8 @@ enum ElementEncoder {
           break
         }
         let record = UnsafeRawBufferPointer(rebasing: records[(next * stride)..<((next + 1) * stride)])
-        // libnftnl numbers the elements of a message from 1, by the attribute's type, which the kernel ignores.
+        // libnftnl numbers the elements of a message from 1 in the attribute's type, which the kernel
+        // ignores.
         let nest = buffer.beginNest(UInt16(truncatingIfNeeded: next - first + 1) & Netlink.attributeTypeMask)
         append(record, keyLength: keyLength, hasKeyEnd: elements.hasKeyEnd, value: value, to: &buffer)
         buffer.endNest(nest)
@@ -36,7 +39,7 @@ enum ElementEncoder {
     return next
   }
 
-  /// No fewer bytes than the element takes.
+  /// An upper limit for the size of an element in bytes.
   private static func room(_ keyLength: Int, _ value: ElementValue?) -> Int {
     let keys = 2 * (Netlink.align(keyLength) + 2 * Netlink.attributeHeader)
     return keys + 3 * Netlink.attributeHeader + room(value)
@@ -60,7 +63,7 @@ enum ElementEncoder {
   ) {
     let flags = UInt32(record[record.count - 1])
     if flags != 0 { buffer.append(UInt16(NFTA_SET_ELEM_FLAGS.rawValue), flags) }
-    // The element that catches all else has no key.
+    // The catch-all element has no key.
     if flags & NFT_SET_ELEM_CATCHALL.rawValue == 0 {
       append(UInt16(NFTA_SET_ELEM_KEY.rawValue), record[..<keyLength], to: &buffer)
       if hasKeyEnd {

@@ -4,13 +4,13 @@ import CNftnl
 import CSys
 import Ruleset
 
-/// Reads an expression's attributes into the value that says the same, or keeps them as they are.
+/// Decodes the attributes of an expression, or stores them unchanged.
 ///
-/// A known expression with an attribute or a value that its case has no place for becomes `.opaque`: what is read is
-/// never less than what the kernel said. Registers come from the kernel in the one form of the model already
-/// (`nft_dump_register` of `net/netfilter/nf_tables_api.c`).
+/// A known expression with an attribute or a value that its case cannot represent is decoded as `.opaque`, so
+/// that nothing is lost. The kernel reports registers in the same form as the model (`nft_dump_register` of
+/// `net/netfilter/nf_tables_api.c`).
 enum ExpressionDecoder {
-  /// Reads the attributes of one element of `NFTA_RULE_EXPRESSIONS`. Nil where it has no name.
+  /// Decodes the attributes of an element of `NFTA_RULE_EXPRESSIONS`. Nil if it has no name.
   static func decode(_ attributes: AttributeList) -> Expression? {
     var name: String?
     var data = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -222,7 +222,7 @@ enum ExpressionDecoder {
     }
   }
 
-  /// A plain limit of packets; others (of bytes, inverted) stay as they are.
+  /// Decodes a plain packet limit; other limits (of bytes, inverted) stay opaque.
   private static func limit(_ list: AttributeList) -> Expression? {
     var (rate, unit, burst): (UInt64?, UInt64?, UInt32?)
     for attribute in list {
@@ -240,7 +240,7 @@ enum ExpressionDecoder {
     return .limit(rate: rate, unit: unit, burst: burst)
   }
 
-  /// A line for NFLOG with all that ours have; others stay as they are.
+  /// Decodes a log expression for NFLOG with exactly the attributes that wgfence writes; others stay opaque.
   private static func log(_ list: AttributeList) -> Expression? {
     var (prefix, group, captured): (String?, UInt16?, UInt32?)
     for attribute in list {
@@ -270,7 +270,7 @@ enum ExpressionDecoder {
 }
 
 extension NetlinkAttribute {
-  /// The bytes of `NFTA_DATA_VALUE` within; nil where this is not all that is within.
+  /// The bytes of the nested `NFTA_DATA_VALUE`; nil if there is any other attribute.
   var dataValue: [UInt8]? {
     var value: [UInt8]?
     for attribute in nested {
@@ -282,7 +282,7 @@ extension NetlinkAttribute {
     return value
   }
 
-  /// The verdict of `NFTA_DATA_VERDICT` within; nil where this is not all that is within.
+  /// The verdict of the nested `NFTA_DATA_VERDICT`; nil if there is any other attribute.
   var dataVerdict: VerdictCode? {
     var verdict: VerdictCode?
     for attribute in nested {

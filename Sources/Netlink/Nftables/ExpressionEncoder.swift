@@ -5,13 +5,13 @@ import CNftnl
 import CSys
 import Ruleset
 
-/// Writes expressions into the message of a rule: by libnftnl what it can build, as it was read what it cannot.
+/// Writes expressions into the message of a rule: known expressions with libnftnl, opaque ones unchanged.
 enum ExpressionEncoder {
-  /// The most bytes of data that the kernel takes, and that libnftnl has room for.
+  /// The maximum size of data in bytes, in the kernel and in libnftnl.
   static let dataLimit = Int(NFT_DATA_VALUE_MAXLEN)
 
-  /// Appends one element of `NFTA_RULE_EXPRESSIONS` to the message at `offset`. False where its data are longer than any
-  /// register, or a name than any name.
+  /// Appends an element of `NFTA_RULE_EXPRESSIONS` to the message at `offset`. Returns false if its data is
+  /// longer than a register, or a name longer than the limit.
   static func append(_ expression: Expression, to buffer: inout MessageBuffer, message offset: Int) -> Bool {
     let nest = buffer.beginNest(UInt16(NFTA_LIST_ELEM.rawValue))
     if case .opaque(let name, let data) = expression {
@@ -101,7 +101,8 @@ enum ExpressionEncoder {
     return built
   }
 
-  /// The kernel's name for it, by which a missing module is known: `fib` is in `nft_fib` and its kin.
+  /// The kernel's name of the expression. It identifies a missing module: `fib` is in `nft_fib` and related
+  /// modules.
   package static func name(of expression: Expression) -> String {
     switch expression {
     case .meta, .metaSet: "meta"
@@ -123,7 +124,7 @@ enum ExpressionEncoder {
     }
   }
 
-  /// Whether libnftnl has room for the expression's data, and any message for its names.
+  /// Whether the expression's data fits into libnftnl's memory, and its names into a message.
   private static func isExpressible(_ expression: Expression) -> Bool {
     switch expression {
     case .compare(_, _, let data), .immediate(_, let data): data.count <= dataLimit

@@ -8,9 +8,9 @@ internal import Ruleset
 public import PacketWalk
 
 extension HookOrder {
-  /// Asks the kernel what it calls at each hook of IPv4 and IPv6, in which order, and in which order the tables were made.
-  /// The former is missing where the kernel cannot tell (before Linux 5.14, or built without
-  /// `CONFIG_NETFILTER_NETLINK_HOOK`).
+  /// Reads from the kernel what it calls at each hook of IPv4 and IPv6, in order, and in which order the
+  /// tables were created. The former is missing if the kernel cannot report it (before Linux 5.14, or built
+  /// without `CONFIG_NETFILTER_NETLINK_HOOK`).
   public static func read() throws(HostReadError) -> HookOrder {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     var order = HookOrder()
@@ -27,7 +27,7 @@ extension HookOrder {
           ) { (_, payload) throws(HostReadError) in entry(payload.dropFirst(4)) }
           order.set(family: family.rawValue, hook: hook, entries)
         } catch .refused(_, let errno, _) where errno == ENOENT {
-          continue  // nothing there
+          continue  // nothing at this hook
         } catch .refused(_, let errno, _) where errno == EOPNOTSUPP || errno == EINVAL {
           break hooks
         }

@@ -2,10 +2,10 @@
 
 import CNftnl
 
-/// Says in words what is at the offset in a message to which the kernel objects.
+/// Describes what is at the offset in a message that the kernel reported with an error.
 enum MessagePlace {
-  /// `expression fib` for an offset within a rule's expression, else the attribute's number: `attribute 4`. Nil where the
-  /// offset lies in no attribute.
+  /// `expression fib` for an offset in an expression of a rule, else the number of the attribute: `attribute
+  /// 4`. Nil if the offset is not in an attribute.
   static func describe(_ offset: Int, in message: UnsafeRawBufferPointer) -> String? {
     var messages = MessageList(message)
     guard let message = messages.next() else { return nil }
@@ -20,7 +20,7 @@ enum MessagePlace {
     return "attribute \(attribute.type)"
   }
 
-  /// The attribute of the list that holds the byte at this offset of the message.
+  /// The attribute of the list that contains the byte at this offset of the message.
   private static func find(
     _ offset: Int, in list: AttributeList, of message: NetlinkMessage
   ) -> NetlinkAttribute? {

@@ -7,14 +7,16 @@ import Glibc
 public import Ruleset
 
 extension NFTablesSocket {
-  /// Memory for the answers to a batch. Only what fails is answered, but then each operation may be.
+  /// The size of the receive buffer for the answers to a batch, in bytes. Only failures are answered, but
+  /// every operation may fail.
   private static let answers = (least: 256 << 10, perMessage: 1 << 10, most: 16 << 20)
 
-  /// Makes the changes to one table, in the order given, all or none.
+  /// Changes one table by operations that are carried out in this order, all or none.
   ///
-  /// The batch is one datagram and says the generation against which it was planned: where the ruleset is of another by
-  /// then, nothing is changed and it ends with `CommitError.stale`. The ACK is asked of the end alone. Of several
-  /// refused operations the first is told: the others may be refused because of it.
+  /// The batch is one datagram and contains the generation for which it was planned: if the ruleset has
+  /// another generation by then, nothing is changed and it throws `CommitError.stale`. Only the end message
+  /// requests an ACK. If several operations are refused, the first one is reported: the others may be refused
+  /// because of it.
   @discardableResult
   public mutating func commit(
     _ operations: [TableOperation], family: UInt8, table: String, generation: UInt32
@@ -31,7 +33,7 @@ extension NFTablesSocket {
     socket.growReceiveBuffer(to: min(max(expected, Self.answers.least), Self.answers.most))
 
     do throws(NetlinkError) {
-      // What an earlier, abandoned exchange left is not an answer to this one.
+      // The remains of an earlier, abandoned exchange are not answers to this batch.
       _ = try socket.drain(attempt: attempt) { _ in }
       try socket.send(batch.buffer.bytes, attempt: attempt)
     } catch {
@@ -59,24 +61,24 @@ extension NFTablesSocket {
   }
 }
 
-/// What the kernel answered to a batch.
+/// The kernel's answers to a batch.
 struct CommitAnswers {
   private let first: UInt32
   private let end: UInt32
   private let attempt: String
   /// The error of the earliest message that was refused.
   private(set) var firstError: (sequence: UInt32, error: NetlinkError)?
-  /// Whether the end was acknowledged.
+  /// Whether the end message was acknowledged.
   private(set) var isAcknowledged = false
 
-  /// Answers to the messages that are numbered so.
+  /// Creates a value for the answers to messages with these sequence numbers.
   init(first: UInt32, end: UInt32, attempt: String) {
     self.first = first
     self.end = end
     self.attempt = attempt
   }
 
-  /// Reads an answer. Whatever does not answer this batch is passed over.
+  /// Reads an answer. Messages that do not answer this batch are skipped.
   package mutating func read(_ message: NetlinkMessage) {
     guard Int32(message.type) == NLMSG_ERROR, message.sequence &- first <= end &- first else { return }
     guard let error = NetlinkError(message: message, attempt: attempt) else {

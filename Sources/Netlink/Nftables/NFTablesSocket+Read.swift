@@ -7,20 +7,20 @@ import Glibc
 internal import NetworkModel
 public import Ruleset
 
-/// A table's family and name, by which it is known.
+/// The family and name that identify a table.
 public struct TableName: Sendable, Hashable, CustomStringConvertible {
   /// `NFPROTO_…` of `linux/netfilter.h`.
   public let family: UInt8
-  /// The name. Bytes that are not UTF-8 are replaced.
+  /// The name. Bytes that are not valid UTF-8 are replaced.
   public let name: String
 
-  /// Names a table.
+  /// Creates a name.
   public init(family: UInt8, name: String) {
     self.family = family
     self.name = name
   }
 
-  /// As nft has it: `inet wgfence`.
+  /// The text as nft writes it: `inet wgfence`.
   public var description: String {
     let family =
       switch family {
@@ -45,7 +45,8 @@ extension NFTablesSocket {
     return names.map { (family: $0.family, name: String(decoding: $0.name, as: UTF8.self)) }
   }
 
-  /// Reads a table with all that is in it, of one generation of the ruleset. Nil where there is none of this name.
+  /// Reads a table with everything in it, consistently for one generation of the ruleset. Nil if there is no
+  /// table of this name.
   public mutating func read(family: UInt8, name: String) throws(NetlinkError) -> KernelTable? {
     let attempt = "reading table \(TableName(family: family, name: name))"
     return try consistently(attempt: attempt) { socket throws(NetlinkError) in
@@ -53,7 +54,8 @@ extension NFTablesSocket {
     }
   }
 
-  /// Reads all tables of all families, of one generation of the ruleset; sorted by family and name.
+  /// Reads all tables of all families, consistently for one generation of the ruleset; sorted by family and
+  /// name.
   public mutating func readAll() throws(NetlinkError) -> [KernelTable] {
     let attempt = "reading all tables"
     return try consistently(attempt: attempt) { socket throws(NetlinkError) in
@@ -70,7 +72,7 @@ extension NFTablesSocket {
     }
   }
 
-  /// What each named counter of a table has counted, by name. Empty where there is no such table.
+  /// The values of the named counters of a table, by name. Empty if there is no such table.
   public mutating func counters(family: UInt8, name: String) throws(NetlinkError) -> [String: CounterState] {
     let table = Array(name.utf8)
     let attempt = "reading the counters of table \(TableName(family: family, name: name))"
@@ -90,17 +92,18 @@ extension NFTablesSocket {
     }
   }
 
-  /// How often a set is dumped to find one dump that is whole.
+  /// The maximum number of dumps of a set until one is complete.
   private static let elementAttempts = 8
 
   /// Reads the elements of a set.
   ///
-  /// A dump of a growing hash set can lack elements without a word: where one datagram is not enough, the kernel finds
-  /// its place again by counting from the table's beginning, and while a worker moves the elements to a larger table
-  /// (which goes on after the commit, in the same generation) the order changes under it. Seen on Linux 6.18 with 100,000
-  /// elements read right after they were written, up to a sixth of them missing. So a dump of several datagrams counts as
-  /// whole where it has as many elements as the kernel says, or where the next one is the same. Sets of intervals are
-  /// kept in trees, which do not move.
+  /// A dump of a growing hash set can lack elements without an error. If it needs more than one datagram, the
+  /// kernel continues by counting from the table's beginning, and a worker may change the order at the same
+  /// time, because it moves the elements to a larger table (which continues after the commit, in the same
+  /// generation). Seen on Linux 6.18 with 100,000 elements that were read directly after they were written:
+  /// up to a sixth of them was missing. Therefore a dump of several datagrams counts as complete only if it
+  /// has as many elements as the kernel reports, or if the next dump is equal. Sets of intervals are stored
+  /// in trees, which do not move.
   private mutating func readElements(
     of declaration: SetDecoder, family: UInt8, table: [UInt8], attempt: String
   ) throws(NetlinkError) -> Reading<ReadElements> {
@@ -160,7 +163,7 @@ extension NFTablesSocket {
       return .value(nil)
     }
 
-    /// Dumps one kind of a table's parts. The kernel is asked for this table's alone where it can tell them apart;
+    /// Dumps one kind of a table's parts. The request is limited to this table if the kernel supports that;
     /// the attribute of the table's name has the same number in all kinds.
     func dump(
       _ type: nf_tables_msg_types, on socket: inout NFTablesSocket, _ body: (NetlinkMessage) -> Void
@@ -195,7 +198,7 @@ extension NFTablesSocket {
 }
 
 extension CounterState {
-  /// Reads a counter of this table from `NFT_MSG_NEWOBJ`. Nil where it is another object.
+  /// Decodes a counter of this table from `NFT_MSG_NEWOBJ`. Nil if it is another object.
   fileprivate static func read(_ message: NetlinkMessage, table: [UInt8]) -> (
     name: String, state: CounterState
   )? {

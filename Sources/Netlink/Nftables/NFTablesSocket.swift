@@ -6,29 +6,31 @@ import CSys
 import Glibc
 internal import NetworkModel
 
-/// nf_tables of the network namespace in which it was opened: reads tables of any family, and changes one at a time.
+/// A socket to nf_tables in the network namespace in which it was opened: it reads tables of any family, and
+/// changes one at a time.
 ///
-/// One socket serves for both. Keep it open where more is to come: closing one after a batch that deleted something
-/// waits for an RCU grace period (5 to 22 ms measured), and a table's owner is a socket (`NFT_TABLE_F_OWNER`).
+/// Use one socket for both, and keep it open if more is to come: closing a socket after a batch that deleted
+/// something waits for an RCU grace period (5 to 22 ms measured), and a table's owner is a socket
+/// (`NFT_TABLE_F_OWNER`).
 public struct NFTablesSocket: ~Copyable {
   var socket: NetlinkSocket
-  /// Requests are built here, one at a time.
+  /// Memory in which requests are built, one at a time.
   var scratch = MessageBuffer(capacity: MessageBuffer.messageLimit)
 
-  /// How often a read is begun anew because the ruleset changed under it.
+  /// The maximum number of attempts to read, because the ruleset may change during a read.
   private static let attempts = 16
 
-  /// Opens the socket. Needs no privilege by itself; reading and writing do (`CAP_NET_ADMIN`).
+  /// Opens the socket. Opening needs no privilege; reading and writing do (`CAP_NET_ADMIN`).
   public init() throws(NetlinkError) {
     socket = try NetlinkSocket(family: NETLINK_NETFILTER)
   }
 
-  /// The socket's file descriptor, to wait on. It stays the socket's.
+  /// The file descriptor to wait on. It belongs to the socket.
   public var descriptor: Int32 { socket.descriptor }
 
-  /// The ruleset's generation: every commit of anybody's, in any table, makes it another (`NFTA_GEN_ID`).
+  /// The ruleset's generation: every commit of any program, to any table, changes it (`NFTA_GEN_ID`).
   public mutating func generation() throws(NetlinkError) -> UInt32 {
-    let attempt = "asking for the ruleset's generation"
+    let attempt = "reading the ruleset's generation"
     var generation: UInt32?
     _ = try ask(NFT_MSG_GETGEN, family: CSYS_NFPROTO_UNSPEC, attempt: attempt) { message in
       for attribute in message.attributes {
@@ -42,7 +44,7 @@ public struct NFTablesSocket: ~Copyable {
     return generation
   }
 
-  /// Sends a request of one message and gives each message of the answer to `body`.
+  /// Sends a request of one message, and passes each message of the answer to `body`.
   mutating func ask(
     _ type: nf_tables_msg_types, flags: Int32 = 0, family: UInt8, attempt: String,
     attributes: (inout MessageBuffer) -> Void = { _ in }, _ body: (NetlinkMessage) -> Void
@@ -56,17 +58,17 @@ public struct NFTablesSocket: ~Copyable {
     return try socket.request(scratch, sequence: sequence, attempt: attempt, body)
   }
 
-  /// What a body of `consistently` found.
+  /// The result of a body of `consistently`.
   enum Reading<Value> {
     case value(Value)
-    /// A dump was interrupted by a change: to be begun anew.
+    /// A dump was interrupted by a change: it must be repeated.
     case interrupted
   }
 
-  /// Runs a read of several dumps until all are of one generation of the ruleset.
+  /// Repeats a read of several dumps until all of them belong to one generation of the ruleset.
   ///
-  /// An error is the kernel's last word only where nothing changed meanwhile: a set that was deleted between the dump
-  /// that named it and the one of its elements gives `ENOENT`.
+  /// An error is final only if the generation did not change: a set that was deleted between the dump that
+  /// named it and the dump of its elements causes `ENOENT`.
   mutating func consistently<Value>(
     attempt: String, _ body: (inout NFTablesSocket) throws(NetlinkError) -> Reading<Value>
   ) throws(NetlinkError) -> Value {
@@ -81,6 +83,7 @@ public struct NFTablesSocket: ~Copyable {
       }
       before = after
     }
-    throw NetlinkError(attempt: attempt + ", which does not stop changing", code: EAGAIN)
+    throw NetlinkError(
+      attempt: "\(attempt), which changed during each of \(Self.attempts) attempts", code: EAGAIN)
   }
 }

@@ -3,10 +3,10 @@
 import CNftnl
 internal import Ruleset
 
-/// libnftnl's objects, each owned by one value and freed with it. Setters copy what they are given.
+/// libnftnl's objects, each owned by one value and freed with it. Setters copy their arguments.
 ///
-/// An allocation fails only where memory is exhausted, which libnftnl's callers cannot tell from a wrong name; the
-/// constructors give nil then.
+/// An allocation fails only if there is no memory, which libnftnl does not distinguish from an unknown name;
+/// the initializers return nil then.
 enum Nftnl {
   /// `struct nftnl_table`
   struct Table: ~Copyable {
@@ -84,7 +84,7 @@ enum Nftnl {
     }
   }
 
-  /// `struct nftnl_obj`. Its attributes are of two anonymous enums, hence the numbers.
+  /// `struct nftnl_obj`. Its attributes are constants of two anonymous enums, so they are passed as numbers.
   struct Object: ~Copyable {
     let pointer: OpaquePointer
     init?() {
@@ -97,10 +97,10 @@ enum Nftnl {
     func set(_ attribute: Int, _ text: String) { nftnl_obj_set_str(pointer, UInt16(attribute), text) }
   }
 
-  /// `struct nftnl_expr`. Its attributes are of anonymous enums, hence the numbers.
+  /// `struct nftnl_expr`. Its attributes are constants of anonymous enums, so they are passed as numbers.
   struct Expression: ~Copyable {
     let pointer: OpaquePointer
-    /// Nil where libnftnl does not know the name.
+    /// Nil if libnftnl does not know the name.
     init?(_ name: String) {
       guard let pointer = nftnl_expr_alloc(name) else { return nil }
       self.pointer = pointer

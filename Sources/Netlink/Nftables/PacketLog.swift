@@ -8,25 +8,27 @@ internal import NetworkModel
 public import Ruleset
 public import PacketWalk
 
-/// A group of NFLOG in the network namespace of the thread that opened it: what rules log to it, packet by packet.
+/// An NFLOG group in the network namespace of the thread that opened it: the packets that rules log to it.
 ///
-/// The group belongs to one socket at a time; the kernel sends to nobody else, and what rules log while there is none is
-/// gone at once. Source: `linux/netfilter/nfnetlink_log.h`.
+/// The group belongs to one socket at a time; the kernel sends to no other socket, and what rules log while
+/// no socket has the group is lost. Source: `linux/netfilter/nfnetlink_log.h`.
 public struct PacketLog: ~Copyable {
-  /// Memory for lines that are not read yet: some thousands.
+  /// The size of the receive buffer in bytes: room for some thousands of unread lines.
   private static let receiveBuffer = 1 << 20
-  /// How long the kernel may keep a line to itself, in hundredths of a second; with a threshold of 1 it does not.
+  /// The time that the kernel may delay a line, in hundredths of a second. With a threshold of 1 it does not
+  /// delay.
   private static let timeout: UInt32 = 10
 
   private var socket: NetlinkSocket
   private var decoder = PacketLogDecoder()
-  /// Lines that came but could not be kept, for want of memory or of a reader in time: by the gaps between their numbers
-  /// (`NFULA_SEQ`), so a loss is known when the next line is read.
+  /// The number of lines that were lost because there was no memory or because they were not read in time. It
+  /// is computed from gaps in their sequence numbers (`NFULA_SEQ`), so a loss is detected when the next line
+  /// is read.
   public private(set) var lost: UInt64 = 0
-  /// The number of the next line.
+  /// The expected sequence number of the next line.
   private var expected: UInt32 = 0
 
-  /// Takes the group. Needs `CAP_NET_ADMIN` in the namespace.
+  /// Binds the socket to the group. Needs `CAP_NET_ADMIN` in the namespace.
   public init(group: UInt16 = DropLog.group) throws(PacketLogError) {
     do throws(NetlinkError) {
       socket = try Self.bound(to: group)
@@ -44,7 +46,7 @@ public struct PacketLog: ~Copyable {
       type: UInt16(CSYS_NFNL_SUBSYS_ULOG) << 8 | UInt16(CSYS_NFULNL_MSG_CONFIG), flags: NLM_F_ACK,
       family: CSYS_NFPROTO_UNSPEC, sequence: sequence, resource: group)
     [UInt8(CSYS_NFULNL_CFG_CMD_BIND)].withUnsafeBytes { message.append(UInt16(CSYS_NFULA_CFG_CMD), $0) }
-    // struct nfulnl_msg_config_mode: the range in network order, the mode, a byte of padding.
+    // struct nfulnl_msg_config_mode: the range in network byte order, the mode, one byte of padding.
     var mode: [UInt8] = []
     mode.append(number: DropLog.capturedLength.bigEndian)
     mode += [UInt8(CSYS_NFULNL_COPY_PACKET), 0]
@@ -55,25 +57,25 @@ public struct PacketLog: ~Copyable {
       message.append(UInt16(CSYS_NFULA_CFG_FLAGS), $0)
     }
     message.endMessage(offset)
-    _ = try socket.request(message, sequence: sequence, attempt: "taking NFLOG group \(group)") { _ in }
+    _ = try socket.request(message, sequence: sequence, attempt: "binding to NFLOG group \(group)") { _ in }
     return socket
   }
 
   private static func meaning(_ error: NetlinkError, of group: UInt16) -> PacketLogError {
     switch error.code {
     case EPERM, EBUSY: holder(of: group).map { .held(group: group, by: $0) } ?? .netlink(error)
-    // No such subsystem of nfnetlink.
+    // nfnetlink has no such subsystem.
     case EINVAL, EOPNOTSUPP: .unsupported(group: group)
     default: .netlink(error)
     }
   }
 
-  /// The file descriptor, to wait on until it is readable. It stays the socket's.
+  /// The file descriptor to wait on until it is readable. It belongs to the socket.
   public var descriptor: Int32 { socket.descriptor }
 
-  /// Gives `body` each line that has come already, without waiting. Lines that were lost are counted, and no error.
+  /// Passes each pending line to `body`, without waiting. Lost lines are counted, and are not an error.
   public mutating func drain(_ body: (DroppedPacket) -> Void) throws(NetlinkError) {
-    // An index may have become another name since.
+    // An interface index may have got another name in the meantime.
     decoder.forgetNames()
     var (decoder, lost, expected) = (decoder, lost, expected)
     defer { (self.decoder, self.lost, self.expected) = (decoder, lost, expected) }
@@ -90,8 +92,8 @@ public struct PacketLog: ~Copyable {
     }
   }
 
-  /// The netlink port of the socket that has a group, which mostly is its process' number; nil where none has it, or it may
-  /// not be known. Source: `seq_show` of `net/netfilter/nfnetlink_log.c`: group, port, ….
+  /// The netlink port of the socket that has a group, usually the id of its process. Nil if no socket has it,
+  /// or if it cannot be read. Source: `seq_show` of `net/netfilter/nfnetlink_log.c`: group, port, ….
   private static func holder(of group: UInt16) -> UInt32? {
     guard let text = try? ProcFile.text("/proc/thread-self/net/netfilter/nfnetlink_log") else { return nil }
     for line in text.split(separator: "\n") {
@@ -102,13 +104,13 @@ public struct PacketLog: ~Copyable {
   }
 }
 
-/// Why the log of dropped packets cannot be read.
+/// The reason why the log of dropped packets cannot be read.
 public enum PacketLogError: Error, Sendable, Hashable {
-  /// Another socket has the group: its netlink port, which mostly is its process' number.
+  /// Another socket has the group: its netlink port, which usually is the id of its process.
   case held(group: UInt16, by: UInt32)
-  /// The kernel lacks NFLOG.
+  /// The kernel does not support NFLOG.
   case unsupported(group: UInt16)
-  /// Anything else that the kernel refused.
+  /// Any other error of the kernel.
   case netlink(NetlinkError)
 }
 
@@ -117,9 +119,10 @@ extension PacketLogError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .held(let group, let port):
-      "NFLOG group \(group) is taken by another program (netlink port \(port), mostly its process number)"
+      "NFLOG group \(group) is in use by another program (netlink port \(port), usually its process id)"
     case .unsupported(let group):
-      "NFLOG group \(group): the kernel lacks the log of packets: CONFIG_NETFILTER_NETLINK_LOG, module nfnetlink_log"
+      "NFLOG group \(group): the kernel does not support packet logging: "
+        + "CONFIG_NETFILTER_NETLINK_LOG, module nfnetlink_log"
     case .netlink(let error): error.description
     }
   }

@@ -5,21 +5,22 @@ internal import Glibc
 internal import NetworkModel
 internal import PacketWalk
 
-/// Reads lines of NFLOG: `struct nfgenmsg`, then attributes `NFULA_…`. Any bytes give some line, however little it says.
+/// Decodes NFLOG messages: `struct nfgenmsg`, then attributes `NFULA_…`. Any bytes give a line; what cannot
+/// be decoded is left out of it.
 struct PacketLogDecoder {
-  /// A line, and its number in the group (`NFULA_SEQ`).
+  /// A line, and its sequence number in the group (`NFULA_SEQ`).
   struct Line {
     let packet: DroppedPacket
     package let number: UInt32?
   }
 
-  /// Names of interfaces by their numbers; nil for those that are gone.
+  /// Names of interfaces by their indices; nil for interfaces that do not exist any more.
   private var names: [UInt32: InterfaceName?] = [:]
 
-  /// Lets names be asked for anew.
+  /// Clears the cache of names.
   mutating func forgetNames() { names.removeAll(keepingCapacity: true) }
 
-  /// The line in a message's bytes behind the netlink header.
+  /// Decodes the bytes of a message after the netlink header.
   mutating func decode(_ payload: UnsafeRawBufferPointer) -> Line {
     var (prefix, time, hook): (String, Int64?, UInt32) = ("", nil, 0)
     var (input, output): (InterfaceName?, InterfaceName?)
@@ -29,7 +30,7 @@ struct PacketLogDecoder {
     for attribute in AttributeList(attributes) {
       switch Int(attribute.type) {
       case Int(CSYS_NFULA_PREFIX): prefix = attribute.text
-      // struct nfulnl_msg_packet_hdr: the EtherType, which the payload says again, then the hook.
+      // struct nfulnl_msg_packet_hdr: the EtherType, which the payload implies too, then the hook.
       case Int(CSYS_NFULA_PACKET_HDR) where attribute.payload.count >= 3: hook = UInt32(attribute.payload[2])
       case Int(CSYS_NFULA_TIMESTAMP): time = Self.time(attribute)
       case Int(CSYS_NFULA_IFINDEX_INDEV): input = attribute.u32.flatMap { name($0) }
@@ -39,14 +40,14 @@ struct PacketLogDecoder {
       default: break
       }
     }
-    // Packets that this host makes carry no time.
+    // Packets that this host sends have no timestamp.
     let packet = DroppedPacket(
       prefix: prefix, time: time ?? Self.now(), hook: hook, input: input, output: output, headers: headers)
     return Line(packet: packet, number: number)
   }
 
-  /// `struct nfulnl_msg_packet_timestamp`: seconds and microseconds, 64 bits each in network order. Nil for what is no time
-  /// of these centuries.
+  /// `struct nfulnl_msg_packet_timestamp`: seconds and microseconds, 64 bits each in network byte order. Nil
+  /// if the value is not plausible as a time.
   private static func time(_ attribute: NetlinkAttribute) -> Int64? {
     guard attribute.payload.count == 16 else { return nil }
     let seconds = UInt64(bigEndian: attribute.payload.loadUnaligned(as: UInt64.self))

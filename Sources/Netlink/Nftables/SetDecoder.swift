@@ -3,27 +3,27 @@
 import CNftnl
 import Ruleset
 
-/// The declaration of a set, as read from `NFT_MSG_NEWSET`.
+/// The declaration of a set, decoded from `NFT_MSG_NEWSET`.
 struct SetDecoder {
   /// The set, without elements.
   private(set) var set = KernelSet(name: "", keyType: 0, keyLength: 0, elements: SetElements(keyLength: 0))
-  /// Its name as the kernel has it.
+  /// The bytes of its name from the kernel.
   private(set) var rawName: [UInt8] = []
-  /// What the model has no place for.
+  /// Notes about properties that the model cannot represent.
   private(set) var notes: [String] = []
 
-  /// The length of a verdict in a map, `struct nft_verdict` of the kernel on 64-bit machines. On others the kernel says
-  /// 8, which makes no difference to what the map is.
+  /// The length of a verdict in a map: `struct nft_verdict` of the kernel on 64-bit machines. On other
+  /// machines the kernel reports 8, which does not change the meaning of the map.
   private static let verdictLength: UInt32 = 16
 
-  /// How many elements the set has, where the kernel says it (Linux 6.17 and later).
+  /// The number of elements of the set, if the kernel reports it (Linux 6.17 and later).
   private(set) var count: UInt32?
 
-  /// `NFTA_SET_TYPE`, the kernel's choice of a backend, and `NFTA_SET_COUNT` of Linux 6.17 and later, which the headers
-  /// of older systems lack.
+  /// `NFTA_SET_TYPE`, the kernel's choice of a backend, and `NFTA_SET_COUNT` (Linux 6.17 and later). The
+  /// headers of older systems lack both.
   private static let (backendType, countType): (UInt16, UInt16) = (19, 20)
 
-  /// Reads the message. Nil where it has no name.
+  /// Decodes the message. Nil if it has no name.
   init?(_ message: NetlinkMessage) {
     for attribute in message.attributes { read(attribute) }
     guard !rawName.isEmpty else { return nil }

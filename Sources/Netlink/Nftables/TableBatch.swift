@@ -6,15 +6,15 @@ import CSys
 import Glibc
 public import Ruleset
 
-/// A table as the bytes of one batch that makes it anew, whatever was there under its name before: what is loaded at
-/// boot, by sending it.
+/// A table as the bytes of one batch that replaces the table, whether it existed before or not. It is loaded
+/// at boot by sending it.
 ///
-/// The bytes are nfnetlink messages in the machine's own byte order, `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`,
-/// without a generation: they are good for any ruleset beside it.
+/// The bytes are nfnetlink messages in the machine's own byte order, from `NFNL_MSG_BATCH_BEGIN` to
+/// `NFNL_MSG_BATCH_END`. They contain no generation, so they are valid whatever other tables exist.
 public enum TableBatch {
-  /// The batch that makes a table. Fails where something in it cannot be put into a message.
+  /// Encodes the batch that creates a table. Throws if a part of it cannot be encoded as a message.
   public static func encode(_ table: KernelTable) throws(CommitError) -> [UInt8] {
-    // Adding it first makes its removal work where there is none.
+    // Adding the table first makes the deletion succeed if it does not exist.
     let operations =
       [TableOperation.addTable(flags: 0, userdata: []), .deleteTable]
       + Plan(desired: table, observed: nil).operations
@@ -26,8 +26,8 @@ public enum TableBatch {
     return Array(batch.buffer.bytes)
   }
 
-  /// The table that a batch makes; nil where the bytes are not such a batch. Reading it and comparing it with what was
-  /// encoded proves that the batch says what was meant.
+  /// Decodes the table that a batch creates; nil if the bytes are not such a batch. Comparing the result with
+  /// the table that was encoded proves that the batch is correct.
   public static func decode(_ bytes: [UInt8], family: UInt8, name: String) -> KernelTable? {
     bytes.withUnsafeBytes { bytes -> KernelTable? in
       var decoder = TableDecoder(family: family, name: name)
@@ -73,7 +73,7 @@ public enum TableBatch {
 }
 
 extension NFTablesSocket {
-  /// Sends a whole batch as it was stored: all of it takes effect, or none.
+  /// Sends a stored batch unchanged: it takes effect as a whole or not at all.
   @discardableResult
   public mutating func replay(_ batch: [UInt8]) throws(CommitError) -> Acknowledgement {
     let attempt = "loading a stored ruleset"

@@ -4,10 +4,11 @@ import CNftnl
 import CSys
 import Ruleset
 
-/// Puts a table together from the messages of its dumps. Whatever it has no place for is named in `unknown`.
+/// Builds a table from the messages of its dumps. Everything that the model cannot represent is named in
+/// `unknown`.
 struct TableDecoder {
   private(set) var table: KernelTable
-  /// What could not be read, of the first message with which this was so.
+  /// What could not be decoded in the first malformed message; nil if everything was decoded.
   private(set) var malformed: String?
   private var chainIndices: [String: Int] = [:]
   private var lastChain: (name: [UInt8], index: Int)?
@@ -16,11 +17,12 @@ struct TableDecoder {
     table = KernelTable(family: family, name: name)
   }
 
-  /// Where a table's name is in a message's attributes, which differs from one type to the next, but is always 1:
-  /// `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, `NFTA_SET_TABLE`, `NFTA_OBJ_TABLE`, ….
+  /// The type of the attribute with the table's name. Its constant differs between message types, but the
+  /// number is always 1: `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, `NFTA_SET_TABLE`,
+  /// `NFTA_OBJ_TABLE`, ….
   private static let tableAttribute = UInt16(NFTA_CHAIN_TABLE.rawValue)
 
-  /// Whether a message is of this table: not every dump can be asked for one table alone.
+  /// Whether a message belongs to this table: not every dump can be limited to one table.
   private func isOwn(_ message: NetlinkMessage, name: [UInt8]) -> Bool {
     guard message.family == table.family else { return false }
     for attribute in message.attributes where attribute.type == Self.tableAttribute {
@@ -29,7 +31,7 @@ struct TableDecoder {
     return false
   }
 
-  /// Reads `NFT_MSG_NEWTABLE`.
+  /// Decodes `NFT_MSG_NEWTABLE`.
   mutating func readTable(_ message: NetlinkMessage) {
     for attribute in message.attributes {
       switch attribute.type {
@@ -40,7 +42,7 @@ struct TableDecoder {
     }
   }
 
-  /// Reads `NFT_MSG_NEWCHAIN`, if it is of the table with this name.
+  /// Decodes `NFT_MSG_NEWCHAIN`, if it belongs to the table with this name.
   mutating func readChain(_ message: NetlinkMessage, table name: [UInt8]) {
     guard isOwn(message, name: name) else { return }
     var chain = KernelChain(name: "", base: nil, rules: [])
@@ -56,7 +58,7 @@ struct TableDecoder {
         let others = (attribute.u32 ?? 0) & ~NFT_CHAIN_BASE.rawValue
         if others != 0 { notes.append("flags \(others)") }
       case NFTA_CHAIN_USERDATA: notes.append("user data \(attribute.bytes)")
-      default: break  // handle, use, counters: state
+      default: break  // handle, use count, counters: state
       }
     }
     base?.policy = policy
@@ -84,7 +86,8 @@ struct TableDecoder {
     return base
   }
 
-  /// Reads `NFT_MSG_NEWRULE`. Chains must have been read: rules come chain by chain, in order.
+  /// Decodes `NFT_MSG_NEWRULE`. The chains must have been decoded before; rules arrive in order, one chain
+  /// after the other.
   mutating func readRule(_ message: NetlinkMessage, table name: [UInt8]) {
     guard isOwn(message, name: name) else { return }
     var rule = KernelRule(expressions: [])
@@ -102,11 +105,11 @@ struct TableDecoder {
           }
           rule.expressions.append(expression)
         }
-      default: break  // position: the rule before, which the order says already
+      default: break  // position: the previous rule, known from the order
       }
     }
     guard let chain else {
-      malformed = malformed ?? "a rule of a chain that is not there"
+      malformed = malformed ?? "a rule in a chain that does not exist"
       return
     }
     table.chains[chain].rules.append(rule)
@@ -120,7 +123,7 @@ struct TableDecoder {
     return index
   }
 
-  /// Reads `NFT_MSG_NEWOBJ`.
+  /// Decodes `NFT_MSG_NEWOBJ`.
   mutating func readObject(_ message: NetlinkMessage, table name: [UInt8]) {
     guard isOwn(message, name: name) else { return }
     var object = KernelObject(name: "", type: 0)
@@ -136,12 +139,13 @@ struct TableDecoder {
       }
     }
     if Self.isInverted(object.type, data) { object.inversion = .inverted }
-    if object.type != UInt32(NFT_OBJECT_COUNTER) { notes.append("what it is set to") }
+    if object.type != UInt32(NFT_OBJECT_COUNTER) { notes.append("its settings") }
     table.objects.append(object)
     table.unknown += notes.map { "object \(object.name) of type \(object.type): \($0)" }
   }
 
-  /// Whether a limit, a quota or a count of connections matches above its limit: the flag of that meaning is 1 in all.
+  /// Whether a limit, a quota or a connection limit matches above its value: the flag with this meaning is 1
+  /// in all of them.
   private static func isInverted(_ type: UInt32, _ data: AttributeList) -> Bool {
     let place: UInt16? =
       switch Int32(bitPattern: type) {
@@ -156,7 +160,7 @@ struct TableDecoder {
     return false
   }
 
-  /// Reads `NFT_MSG_NEWFLOWTABLE`.
+  /// Decodes `NFT_MSG_NEWFLOWTABLE`.
   mutating func readFlowtable(_ message: NetlinkMessage, table name: [UInt8]) {
     guard isOwn(message, name: name) else { return }
     for attribute in message.attributes {
@@ -167,7 +171,7 @@ struct TableDecoder {
     }
   }
 
-  /// Reads the declaration of a set, `NFT_MSG_NEWSET`. Nil where it is of another table.
+  /// Decodes the declaration of a set, `NFT_MSG_NEWSET`. Nil if it belongs to another table.
   mutating func readSet(_ message: NetlinkMessage, table name: [UInt8]) -> SetDecoder? {
     guard isOwn(message, name: name), let read = SetDecoder(message) else { return nil }
     table.sets.append(read.set)
@@ -175,13 +179,13 @@ struct TableDecoder {
     return read
   }
 
-  /// Takes the elements of the set that was read as number `index`.
+  /// Stores the elements of the set with this index.
   mutating func take(_ read: ReadElements, ofSet index: Int) {
     table.sets[index].elements = read.elements
     if let reason = read.malformed { malformed = malformed ?? "set \(table.sets[index].name): \(reason)" }
   }
 
-  /// The table. The kernel gives its parts in the order in which they were made, as the model has them.
+  /// The decoded table. The kernel reports its parts in the order in which they were created, like the model.
   func finished() -> KernelTable {
     var table = table
     table.unknown.sort()

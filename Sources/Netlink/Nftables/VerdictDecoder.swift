@@ -5,7 +5,7 @@ import CSys
 import Ruleset
 
 extension VerdictCode {
-  /// Reads the attributes of `NFTA_DATA_VERDICT`. Nil where there is no code.
+  /// Decodes the attributes of `NFTA_DATA_VERDICT`. Nil if there is no code.
   init?(attributes: AttributeList) {
     var (code, chain): (UInt32?, String?) = (nil, nil)
     for attribute in attributes {
@@ -28,7 +28,7 @@ extension VerdictCode {
     }
   }
 
-  /// The number, as `NFTA_VERDICT_CODE` has it but in host order.
+  /// The number of `NFTA_VERDICT_CODE`, in host byte order.
   package var number: Int32 {
     switch self {
     case .accept: CSYS_NF_ACCEPT

@@ -4,18 +4,19 @@ import CMnl
 import CNftnl
 import Glibc
 
-/// Netlink messages under construction, one after another, in one growing piece of memory.
+/// Netlink messages under construction, one after another, in one growing block of memory.
 ///
-/// libnftnl and libmnl write without looking at the end, so each message begins with room for any that they build.
-/// And they leave the padding of attributes as it was: what is not written yet is zero, so that no leftovers of other
-/// memory go to the kernel, and equal messages are equal bytes.
+/// libnftnl and libmnl write without checking the end of the memory, so each message begins with space for
+/// any message that they build. They do not write the padding of attributes, so unused memory is always zero:
+/// no remains of other data reach the kernel, and equal messages have equal bytes.
 struct MessageBuffer: ~Copyable {
-  /// More than any message that is built here: an attribute holds 64 KiB at most, and one message has one large one.
+  /// More than the size in bytes of any message that is built here: an attribute has at most 64 KiB, and a
+  /// message has one large attribute.
   static let messageLimit = 128 << 10
 
   private(set) var start: UnsafeMutableRawPointer
   private var capacity: Int
-  /// Bytes written.
+  /// The number of bytes written.
   private(set) var count = 0
 
   init(capacity: Int) {
@@ -25,7 +26,8 @@ struct MessageBuffer: ~Copyable {
 
   deinit { free(start) }
 
-  /// Fresh pages of the system are zero already, which `calloc` knows. No memory is no program.
+  /// New pages of the system are zero already, so `calloc` does not clear them. Without memory the program
+  /// cannot continue.
   private static func zeroed(_ count: Int) -> UnsafeMutableRawPointer {
     guard let memory = calloc(count, 1) else {
       fatalError("no memory for \(count) bytes of netlink messages")
@@ -33,10 +35,10 @@ struct MessageBuffer: ~Copyable {
     return memory
   }
 
-  /// What was written.
+  /// The bytes written.
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
-  /// Makes room for so many more bytes. Earlier addresses into the buffer are void.
+  /// Reserves space for `more` bytes. Earlier addresses into the buffer become invalid.
   @inline(__always)
   mutating func reserve(_ more: Int) {
     if count + more > capacity { grow(by: more) }
@@ -50,7 +52,7 @@ struct MessageBuffer: ~Copyable {
     (start, capacity) = (moved, larger)
   }
 
-  /// Forgets what was written.
+  /// Removes everything that was written.
   mutating func removeAll() {
     memset(start, 0, count)
     count = 0
@@ -80,7 +82,7 @@ struct MessageBuffer: ~Copyable {
     start.storeBytes(of: UInt32(count - offset), toByteOffset: offset, as: UInt32.self)
   }
 
-  /// Lets libnftnl or libmnl, which know a message by its header, append to the message at this offset.
+  /// Lets libnftnl or libmnl append to the message at this offset. They identify a message by its header.
   mutating func extend(_ offset: Int, _ body: (UnsafeMutablePointer<nlmsghdr>) -> Void) {
     reserve(Self.messageLimit)
     endMessage(offset)
@@ -89,7 +91,7 @@ struct MessageBuffer: ~Copyable {
     count = offset + Int(header.pointee.nlmsg_len)
   }
 
-  /// Begins an attribute that holds attributes. Returns its offset, for `endNest`.
+  /// Begins a nested attribute. Returns its offset, for `endNest`.
   @inline(__always)
   mutating func beginNest(_ type: UInt16) -> Int {
     reserve(Netlink.attributeHeader)
@@ -99,13 +101,13 @@ struct MessageBuffer: ~Copyable {
     return offset
   }
 
-  /// Writes the length of the nest.
+  /// Writes the length of the nested attribute.
   @inline(__always)
   mutating func endNest(_ offset: Int) {
     start.storeBytes(of: UInt16(truncatingIfNeeded: count - offset), toByteOffset: offset, as: UInt16.self)
   }
 
-  /// Appends an attribute of some bytes, padded with zeros.
+  /// Appends an attribute with these bytes, padded with zeros.
   @inline(__always)
   package mutating func append(_ type: UInt16, _ bytes: UnsafeRawBufferPointer) {
     let length = Netlink.attributeHeader + bytes.count
@@ -120,20 +122,20 @@ struct MessageBuffer: ~Copyable {
     count += length + padding
   }
 
-  /// Appends an attribute of a 32-bit number in network byte order.
+  /// Appends an attribute with a 32-bit number in network byte order.
   @inline(__always)
   package mutating func append(_ type: UInt16, _ number: UInt32) {
     withUnsafeBytes(of: number.bigEndian) { append(type, $0) }
   }
 
-  /// Appends an attribute of a text and its terminating zero.
+  /// Appends an attribute with a text and its terminating zero.
   package mutating func append(_ type: UInt16, text: some Collection<UInt8>) {
     var bytes = Array(text)
     bytes.append(0)
     bytes.withUnsafeBytes { append(type, $0) }
   }
 
-  /// Appends bytes that are whole attributes already.
+  /// Appends bytes that are complete attributes already.
   package mutating func append(raw bytes: UnsafeRawBufferPointer) {
     guard let source = bytes.baseAddress else { return }
     reserve(Netlink.align(bytes.count))

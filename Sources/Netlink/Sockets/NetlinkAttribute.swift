@@ -2,7 +2,8 @@
 
 import Glibc
 
-/// An attribute of a received message: its type, and its bytes as long as the receive buffer holds them.
+/// An attribute of a received message: its type and its bytes. The bytes are valid as long as the receive
+/// buffer.
 ///
 /// Numbers of nf_tables are in network byte order. Source: `struct nlattr` of `linux/netlink.h`.
 struct NetlinkAttribute {
@@ -11,13 +12,13 @@ struct NetlinkAttribute {
   /// The value, without header and padding.
   let payload: UnsafeRawBufferPointer
 
-  /// A one-byte number; nil where the length is another.
+  /// A one-byte number; nil if the length differs.
   var u8: UInt8? { payload.count == 1 ? payload[0] : nil }
-  /// A 16-bit number in network byte order; nil where the length is another.
+  /// A 16-bit number in network byte order; nil if the length differs.
   var u16: UInt16? { payload.count == 2 ? UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)) : nil }
-  /// A 32-bit number in network byte order; nil where the length is another.
+  /// A 32-bit number in network byte order; nil if the length differs.
   var u32: UInt32? { payload.count == 4 ? UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)) : nil }
-  /// A 64-bit number in network byte order; nil where the length is another.
+  /// A 64-bit number in network byte order; nil if the length differs.
   var u64: UInt64? { payload.count == 8 ? UInt64(bigEndian: payload.loadUnaligned(as: UInt64.self)) : nil }
   /// The bytes.
   package var bytes: [UInt8] { Array(payload) }
@@ -29,23 +30,24 @@ struct NetlinkAttribute {
     }
     return UnsafeRawBufferPointer(rebasing: payload[..<length])
   }
-  /// A text and its terminating zero.
+  /// The text before the terminating zero.
   package var text: String { String(decoding: textBytes, as: UTF8.self) }
-  /// A text that says all that is there: valid UTF-8 and one terminating zero; nil for anything else.
+  /// The text if it represents the value exactly: valid UTF-8 and one terminating zero; nil for anything
+  /// else.
   var exactText: String? {
     textBytes.count == payload.count - 1 ? String(validating: textBytes, as: UTF8.self) : nil
   }
-  /// The attributes within.
+  /// The nested attributes.
   var nested: AttributeList { AttributeList(payload) }
 }
 
-/// The attributes in some bytes, one after another. Ends early where a length cannot be true.
+/// The attributes in some bytes, one after another. The sequence ends early if a length is invalid.
 struct AttributeList: Sequence, IteratorProtocol {
   private var rest: UnsafeRawBufferPointer
 
   init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
 
-  /// Bytes that are no attribute: 0 after a whole list was read.
+  /// The number of bytes that are not part of an attribute: 0 after a complete list was read.
   var unread: Int { rest.count }
 
   @inline(__always)
@@ -60,7 +62,7 @@ struct AttributeList: Sequence, IteratorProtocol {
   }
 }
 
-/// Lets a `switch` over an attribute's type name the constants of the kernel's headers.
+/// Allows a `switch` over an attribute's type to use the constants of the kernel's headers.
 func ~= <Constant: RawRepresentable>(constant: Constant, type: UInt16) -> Bool
 where Constant.RawValue == UInt32 {
   constant.rawValue == UInt32(type)

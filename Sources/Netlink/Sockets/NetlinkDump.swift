@@ -4,22 +4,23 @@ internal import CMnl
 internal import CSys
 internal import Glibc
 
-/// A netlink socket that asks the kernel one question at a time and reads the whole answer. It belongs to the network
-/// namespace of the thread that opened it. Source: `linux/netlink.h`, netlink(7).
+/// A netlink socket that sends one request at a time to the kernel and reads the complete answer. It belongs
+/// to the network namespace of the thread that opened it. Source: `linux/netlink.h`, netlink(7).
 package struct NetlinkDump: ~Copyable {
-  /// How often a listing that changed meanwhile is asked for again.
+  /// The maximum number of attempts for a listing that changes in the meantime.
   static let attempts = 10
-  /// More than the kernel puts into one datagram of a dump (32 KiB, or a page).
+  /// The size of the receive buffer in bytes: more than the kernel writes into one datagram of a dump (32
+  /// KiB, or a page).
   private static let bufferSize = 128 << 10
   private static let headerSize = 16
-  /// Seconds that an answer is waited for.
+  /// The maximum time to wait for an answer, in seconds.
   private static let patience = 5
 
   private let descriptor: Int32
   private var sequence: UInt32 = 0
   private var buffer: [UInt8]
 
-  /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). An answer is waited for `patience` at most.
+  /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). It waits at most `patience` for an answer.
   package init(family: Int) throws(HostReadError) {
     descriptor = try Self.open(family)
     buffer = [UInt8](repeating: 0, count: Self.bufferSize)
@@ -31,7 +32,7 @@ package struct NetlinkDump: ~Copyable {
       AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(family))
     guard descriptor >= 0 else { throw .socket(attempt, errno: errno) }
     let on: Int32 = 1
-    // Kernels that cannot report in words (before 4.12) still report numbers.
+    // Kernels before 4.12 do not send error texts, but still send error numbers.
     SocketOption.set(descriptor, level: SOL_NETLINK, NETLINK_EXT_ACK, to: on)
     SocketOption.set(descriptor, level: SOL_NETLINK, NETLINK_CAP_ACK, to: on)
     let limit = timeval(tv_sec: patience, tv_usec: 0)
@@ -45,14 +46,15 @@ package struct NetlinkDump: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Lists: sends `NLM_F_DUMP` and collects what `each` makes of every message, given its type and its bytes behind
-  /// the netlink header. A listing that the kernel marks as inconsistent is thrown away and asked for again.
+  /// Requests a dump (`NLM_F_DUMP`) and collects the results of `each` for every message, which gets its type
+  /// and its bytes after the netlink header. A dump that the kernel marks as inconsistent is discarded and
+  /// requested again.
   package mutating func dump<T>(
     _ what: String, type: Int, body: [UInt8],
     each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> T?
   ) throws(HostReadError) -> [T] {
     for attempt in 0..<Self.attempts {
-      // Whoever changes things is given time to end.
+      // Gives the program that makes the changes time to finish.
       if attempt > 0 { usleep(UInt32(attempt) * 1000) }
       var found: [T] = []
       let isConsistent = try exchange(
@@ -65,8 +67,8 @@ package struct NetlinkDump: ~Copyable {
     throw .unstable(what, attempts: Self.attempts)
   }
 
-  /// Lists without keeping anything: `each` is given every message as it comes. False where the kernel marks the listing
-  /// as inconsistent, which cannot be taken back.
+  /// Requests a dump without storing it: every message is passed to `each` when it arrives. Returns false if
+  /// the kernel marks the dump as inconsistent; the messages were passed on by then.
   package mutating func stream(
     _ what: String, type: Int, body: [UInt8],
     each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> Void
@@ -75,7 +77,8 @@ package struct NetlinkDump: ~Copyable {
       what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_DUMP), body: body, each: each)
   }
 
-  /// Asks for one thing and gives what `each` makes of the messages before the kernel's acknowledgement.
+  /// Sends a request that is not a dump, and collects the results of `each` for the messages before the
+  /// kernel's ACK.
   package mutating func get<T>(
     _ what: String, type: Int, body: [UInt8],
     each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> T?
@@ -88,7 +91,8 @@ package struct NetlinkDump: ~Copyable {
     return found
   }
 
-  /// Sends a request and reads until its end. False where the kernel says that the answer is inconsistent.
+  /// Sends a request and reads the answer to its end. Returns false if the kernel marks the answer as
+  /// inconsistent.
   private mutating func exchange(
     _ what: String, type: Int, flags: Int, body: [UInt8],
     each: (_ type: Int, _ payload: ArraySlice<UInt8>) throws(HostReadError) -> Void
@@ -122,7 +126,7 @@ package struct NetlinkDump: ~Copyable {
         else { throw .malformed(what) }
         let payload = rest.prefix(Int(length)).dropFirst(Self.headerSize)
         rest = rest.dropFirst((Int(length) + 3) & ~3)
-        // The end of an answer that was given up earlier.
+        // The rest of an answer that was abandoned earlier.
         guard number == sequence else { continue }
         if Int(flags) & Int(CSYS_NLM_F_DUMP_INTR) != 0 { isConsistent = false }
         switch Int(type) {
@@ -140,8 +144,8 @@ package struct NetlinkDump: ~Copyable {
     }
   }
 
-  /// What the kernel says about an error in `NLMSGERR_ATTR_MSG`, behind the number and, in `NLMSG_ERROR`, the header of
-  /// the request.
+  /// The kernel's text for an error (`NLMSGERR_ATTR_MSG`). It follows the error number and, in `NLMSG_ERROR`,
+  /// the header of the request.
   private static func words(type: Int, flags: Int, _ payload: ArraySlice<UInt8>) -> String? {
     guard flags & Int(CSYS_NLM_F_ACK_TLVS) != 0 else { return nil }
     var skipped = 4

@@ -3,52 +3,53 @@
 import CMnl
 import CNftnl
 
-/// Numbers of the netlink wire format that the headers give as macros which Swift does not import.
+/// Constants of the netlink wire format that the headers define as macros, which Swift does not import.
 /// Source: `linux/netlink.h`.
 enum Netlink {
-  /// Bytes of `struct nlmsghdr`.
+  /// The size of `struct nlmsghdr` in bytes.
   static let messageHeader = MemoryLayout<nlmsghdr>.size
-  /// Bytes of `struct nlattr`.
+  /// The size of `struct nlattr` in bytes.
   static let attributeHeader = MemoryLayout<nlattr>.size
-  /// Bytes of `struct nfgenmsg`.
+  /// The size of `struct nfgenmsg` in bytes.
   static let netfilterHeader = MemoryLayout<nfgenmsg>.size
   /// `NLA_TYPE_MASK`
   static let attributeTypeMask: UInt16 = 0x3fff
-  /// The most bytes of an attribute, its header included: the length is 16 bits wide.
+  /// The maximum size of an attribute in bytes, including its header: the length has 16 bits.
   static let attributeLimit = Int(UInt16.max)
 
-  /// `NLMSG_ALIGN` and `NLA_ALIGN`, which are the same.
+  /// `NLMSG_ALIGN` and `NLA_ALIGN`, which are equal.
   @inline(__always)
   static func align(_ length: Int) -> Int { (length + 3) & ~3 }
 
-  /// The type of an nf_tables message: the subsystem above, the message below.
+  /// The type of an nf_tables message: the subsystem in the high byte, the message in the low byte.
   static func nfTables(_ message: nf_tables_msg_types) -> UInt16 {
     UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(message.rawValue)
   }
 }
 
-/// A received netlink message, as long as the receive buffer holds it. Source: `struct nlmsghdr` of `linux/netlink.h`.
+/// A received netlink message. Its bytes are valid as long as the receive buffer. Source: `struct nlmsghdr`
+/// of `linux/netlink.h`.
 struct NetlinkMessage {
   /// `NLMSG_…`, or subsystem and message.
   let type: UInt16
   /// `NLM_F_…`
   let flags: UInt16
-  /// The sequence number of the request that it answers.
+  /// The sequence number of the request that the message answers.
   let sequence: UInt32
-  /// What follows the header.
+  /// The bytes after the header.
   let payload: UnsafeRawBufferPointer
 
-  /// The family of `struct nfgenmsg`; 0 where there is none.
+  /// The family in `struct nfgenmsg`; 0 if there is none.
   var family: UInt8 { payload.first ?? 0 }
 
-  /// What follows `struct nfgenmsg`.
+  /// The attributes after `struct nfgenmsg`.
   var attributes: AttributeList {
     AttributeList(
       UnsafeRawBufferPointer(rebasing: payload[min(Netlink.netfilterHeader, payload.count)...]))
   }
 }
 
-/// The messages in a received datagram, one after another. Ends early where a length cannot be true.
+/// The messages in a received datagram, one after another. The sequence ends early if a length is invalid.
 struct MessageList: Sequence, IteratorProtocol {
   private var rest: UnsafeRawBufferPointer
 
@@ -67,7 +68,7 @@ struct MessageList: Sequence, IteratorProtocol {
 }
 
 extension NetlinkMessage {
-  /// The attributes behind an error: its text and its place in the refused message. Empty where there are none.
+  /// The attributes after an error: its text and its offset in the refused message. Empty if there are none.
   var extendedAcknowledgement: AttributeList {
     var start = MemoryLayout<Int32>.size
     if type == UInt16(NLMSG_ERROR) {

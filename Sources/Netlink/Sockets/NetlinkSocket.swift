@@ -4,17 +4,17 @@ import CMnl
 import CSys
 import Glibc
 
-/// A netlink socket in the network namespace of the thread that opened it, closed with the value.
+/// A netlink socket in the network namespace of the thread that opened it. It is closed with the value.
 ///
-/// Extended ACKs are on, so that errors come with the kernel's words and without the refused message's body
-/// (`NETLINK_EXT_ACK`, `NETLINK_CAP_ACK`). Only what the kernel itself sent is read.
+/// Extended ACKs are enabled, so that errors contain the kernel's text, and not the body of the refused
+/// message (`NETLINK_EXT_ACK`, `NETLINK_CAP_ACK`). Only messages from the kernel itself are read.
 public struct NetlinkSocket: ~Copyable {
   private let handle: OpaquePointer
   private let buffer: UnsafeMutableRawBufferPointer
   private var lastSequence: UInt32
 
-  /// More than a datagram of a dump: the kernel fills 32 KiB at most (`netlink_dump` of `net/netlink/af_netlink.c`),
-  /// but a single object may need 64 KiB more.
+  /// The size of the receive buffer in bytes: more than a datagram of a dump. The kernel fills 32 KiB at most
+  /// (`netlink_dump` of `net/netlink/af_netlink.c`), but a single object may need 64 KiB more.
   private static let bufferSize = 256 << 10
 
   /// Opens a socket for a netlink family such as `NETLINK_NETFILTER` of `linux/netlink.h`.
@@ -29,7 +29,7 @@ public struct NetlinkSocket: ~Copyable {
       throw NetlinkError(attempt: attempt, code: code)
     }
     var on: Int32 = 1
-    // Both came with Linux 4.12 and 4.3: an older kernel answers without words, which is no reason to give up.
+    // They exist since Linux 4.12 and 4.3. An older kernel answers without texts, which is no reason to fail.
     for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK] {
       _ = mnl_socket_setsockopt(handle, option, &on, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -43,32 +43,32 @@ public struct NetlinkSocket: ~Copyable {
     buffer.deallocate()
   }
 
-  /// The file descriptor, to wait on. It stays the socket's.
+  /// The file descriptor to wait on. It belongs to the socket.
   public var descriptor: Int32 { mnl_socket_get_fd(handle) }
 
-  /// A number for the next message. It wraps.
+  /// Returns the sequence number for the next message. It wraps around.
   mutating func nextSequence() -> UInt32 {
     lastSequence &+= 1
     return lastSequence
   }
 
-  /// Takes the numbers up to this one as used.
+  /// Marks the sequence numbers up to this one as used.
   mutating func skipSequence(to sequence: UInt32) { lastSequence = sequence }
 
-  /// Sends whole messages as one datagram, which is how the kernel wants a batch.
+  /// Sends complete messages as one datagram, which the kernel requires for a batch.
   func send(_ bytes: UnsafeRawBufferPointer, attempt: String) throws(NetlinkError) {
     while mnl_socket_sendto(handle, bytes.baseAddress, bytes.count) < 0 {
       guard errno == EINTR else { throw NetlinkError(attempt: attempt, code: errno) }
     }
   }
 
-  /// Makes the send buffer hold a datagram of so many bytes, past the machine's limit where that is allowed
+  /// Grows the send buffer for a datagram of `bytes`, beyond the machine's limit if that is permitted
   /// (`SO_SNDBUFFORCE` of `socket(7)`: root of the machine), else up to `net.core.wmem_max`.
   func growSendBuffer(to bytes: Int) {
     grow(forced: SO_SNDBUFFORCE, asked: SO_SNDBUF, to: bytes)
   }
 
-  /// The same for what the kernel answers, with `SO_RCVBUFFORCE` and `net.core.rmem_max`.
+  /// The same for the receive buffer, with `SO_RCVBUFFORCE` and `net.core.rmem_max`.
   func growReceiveBuffer(to bytes: Int) {
     grow(forced: SO_RCVBUFFORCE, asked: SO_RCVBUF, to: bytes)
   }
@@ -76,7 +76,7 @@ public struct NetlinkSocket: ~Copyable {
   private func grow(forced: Int32, asked: Int32, to bytes: Int) {
     var current: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
-    // The kernel doubles what is asked, for its own bookkeeping, and says the doubled number.
+    // The kernel doubles the requested size for its own bookkeeping, and reports the doubled size.
     if getsockopt(descriptor, SOL_SOCKET, asked, &current, &length) == 0, Int(current) / 2 >= bytes { return }
     var wanted = Int32(clamping: min(bytes, Int(Int32.max) / 2))
     if setsockopt(descriptor, SOL_SOCKET, forced, &wanted, length) != 0 {
@@ -84,13 +84,13 @@ public struct NetlinkSocket: ~Copyable {
     }
   }
 
-  /// Whether a receive waits for something to come.
+  /// Whether a receive waits for a message.
   enum Waiting {
     case untilSomething
     case not
   }
 
-  /// Receives a datagram from the kernel. Nil where nothing is there and it was not to wait.
+  /// Receives a datagram from the kernel. Nil if there is none and `waiting` is `.not`.
   private func receive(_ waiting: Waiting, attempt: String) throws(NetlinkError) -> MessageList? {
     let flags = Int32(MSG_TRUNC) | (waiting == .not ? Int32(MSG_DONTWAIT) : 0)
     while true {
@@ -113,15 +113,16 @@ public struct NetlinkSocket: ~Copyable {
     }
   }
 
-  /// How a dump ended.
+  /// The end of a dump.
   enum DumpEnd {
     case complete
-    /// The kernel's tables changed meanwhile (`NLM_F_DUMP_INTR`): what was seen may be of two generations.
+    /// The kernel's tables changed in the meantime (`NLM_F_DUMP_INTR`): the messages may belong to two
+    /// generations.
     case interrupted
   }
 
-  /// Sends a request and gives each message of the answer to `body`, up to the end: `NLMSG_DONE` of a dump, or the
-  /// one message or ACK that answers any other request.
+  /// Sends a request and passes each message of the answer to `body`, up to the end: `NLMSG_DONE` of a dump,
+  /// or the one message or ACK that answers any other request.
   mutating func request(
     _ message: borrowing MessageBuffer, sequence: UInt32, attempt: String, _ body: (NetlinkMessage) -> Void
   ) throws(NetlinkError) -> DumpEnd {
@@ -144,9 +145,9 @@ public struct NetlinkSocket: ~Copyable {
     }
   }
 
-  /// Gives `body` each message that has come already, without waiting, until there is none.
+  /// Passes each pending message to `body`, without waiting.
   ///
-  /// Returns whether some were lost (`ENOBUFS`).
+  /// Returns whether messages were lost (`ENOBUFS`).
   func drain(attempt: String, _ body: (NetlinkMessage) -> Void) throws(NetlinkError) -> DrainEnd {
     var end = DrainEnd.complete
     while true {
@@ -160,10 +161,10 @@ public struct NetlinkSocket: ~Copyable {
     }
   }
 
-  /// Whether all that the kernel answered was there to read.
+  /// Whether all answers of the kernel were read.
   enum DrainEnd {
     case complete
-    /// The receive buffer was too small for all.
+    /// The receive buffer was too small: answers were lost.
     case lossy
   }
 }

@@ -3,15 +3,16 @@
 internal import CMnl
 internal import Glibc
 
-/// A netlink socket that hears multicast groups of the network namespace of the thread that opened it. It does not block.
-/// Source: netlink(7).
+/// A netlink socket that receives multicast groups of the network namespace of the thread that opened it. It
+/// does not block. Source: netlink(7).
 package struct NetlinkSubscription: ~Copyable {
-  /// To wait on.
+  /// The descriptor to wait on.
   package let descriptor: Int32
   private let attempt: String
 
-  /// Joins groups of a netlink family (`NETLINK_ROUTE`, …), with a receive buffer of so many bytes: past the machine's limit
-  /// where that is allowed (`SO_RCVBUFFORCE` of socket(7)). `attempt` says what it is for, in errors.
+  /// Joins groups of a netlink family (`NETLINK_ROUTE`, …), with a receive buffer of `receiveBuffer` bytes,
+  /// beyond the machine's limit if that is permitted (`SO_RCVBUFFORCE` of socket(7)). `attempt` is the
+  /// purpose, for errors.
   package init(
     family: Int32, groups: [Int32], receiveBuffer: Int32, attempt: String
   ) throws(SystemError) {
@@ -47,17 +48,17 @@ package struct NetlinkSubscription: ~Copyable {
     return descriptor
   }
 
-  /// What came of an attempt to receive.
+  /// The result of an attempt to receive.
   package enum Received {
-    /// A datagram of the kernel's, in the first bytes of the buffer.
+    /// A datagram from the kernel, in the first bytes of the buffer.
     case datagram(count: Int)
-    /// Nothing is there yet.
+    /// There is no datagram yet.
     case nothing
-    /// The kernel had no room for some (`ENOBUFS`), or the buffer had none for one.
+    /// Datagrams were lost: the kernel had no space for them (`ENOBUFS`), or one was larger than the buffer.
     case lost
   }
 
-  /// Receives a datagram that the kernel sent; what anybody else sent is passed over.
+  /// Receives a datagram from the kernel. Datagrams from other senders are skipped.
   package func receive(into buffer: inout [UInt8]) throws(SystemError) -> Received {
     while true {
       var sender = sockaddr_nl()

@@ -2,9 +2,9 @@
 
 internal import Glibc
 
-/// Options of sockets that are plain values: setsockopt(2), getsockopt(2).
+/// Socket options that are plain values: setsockopt(2), getsockopt(2).
 package enum SocketOption {
-  /// Sets an option. False with `errno` where that fails.
+  /// Sets an option. Returns false with `errno` set if it fails.
   @discardableResult
   package static func set(
     _ descriptor: Int32, level: Int32, _ option: Int32, to value: some BitwiseCopyable
@@ -14,7 +14,7 @@ package enum SocketOption {
     }
   }
 
-  /// Reads an option into a value of the kernel's form. False with `errno` where that fails.
+  /// Reads an option into a value with the kernel's layout. Returns false with `errno` set if it fails.
   package static func get(
     _ descriptor: Int32, level: Int32, _ option: Int32, into value: inout some BitwiseCopyable
   ) -> Bool {

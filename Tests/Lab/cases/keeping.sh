@@ -157,9 +157,9 @@ ends "a policy for what follows" 0 apply "$live" --machine onprem --force
 seen "a client that is gone" "" asked gone 30
 seen "gets no panic afterwards" open to_onprem 5432
 verdict "which the journal says" yes "$(has "$journal" "'panic' by root was not carried out: its client is gone")"
-verdict "a request that is too late" yes "$(asked late 0.2 | grep -c 'too late: nothing was changed' | sed 's/1/yes/')"
+verdict "a request that is too late" yes "$(asked late 0.2 | grep -c 's ago: nothing was changed' | sed 's/1/yes/')"
 seen "is not carried out either" open to_onprem 5432
-verdict "nor is one whose deadline is none" yes "$(asked none 0 | grep -c 'no number: nothing was changed' | sed 's/1/yes/')"
+verdict "nor is one whose deadline is none" yes "$(asked none 0 | grep -c 'not a number: nothing was changed' | sed 's/1/yes/')"
 seen "which changes nothing" open to_onprem 5432
 node onprem kill -STOP "$(cat "$LAB/onprem/daemon.pid")"
 ends "the program itself, while the daemon is stopped" 1 panic
@@ -183,7 +183,7 @@ if [ "$held" = 1 ]; then
   verdict "says who holds the table" yes "$(has "$err" 'a running daemon holds the table inet wgfence')"
   verdict "and that the stored ruleset is in force" yes "$(has "$err" 'the stored ruleset of .* is in force')"
 else
-  skip "who holds the table" "this kernel does not let a table be held"
+  skip "who holds the table" "this kernel does not support table ownership"
 fi
 verdict "and changes nothing" "$before" "$(node onprem nft list table inet wgfence | grep -vc counter)"
 end_task onprem daemon
