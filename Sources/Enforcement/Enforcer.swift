@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Glibc
 public import Ruleset
 
 /// Makes a store equal to a ruleset, in one transaction, and proves it by reading back.
@@ -39,10 +40,13 @@ public enum Enforcer {
       } catch {
         switch error {
         case .stale: continue
-        case .refused(let index, let reason):
+        case .refused(let index, let reason, let code):
           let operation = plan.operations.indices.contains(index) ? plan.operations[index] : nil
           throw .refused(
-            what: operation.map { "\($0.subject) \($0.detail(in: before.table))" }, reason: reason)
+            EnforcementError.Refused(
+              operation: operation,
+              words: operation.map { "\($0.subject) \($0.detail(in: before.table))" } ?? "the change",
+              reason: reason, code: code))
         case .unreachable(let reason): throw .unreachable(reason)
         // The read-back tells.
         case .uncertain: break
@@ -91,7 +95,7 @@ public enum Enforcer {
 /// Why the kernel is not equal to the policy.
 public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   /// The kernel refused an operation, and the whole transaction with it.
-  case refused(what: String?, reason: String)
+  case refused(Refused)
   /// The kernel could not be asked.
   case unreachable(String)
   /// The ruleset was changed by others each time that it was planned.
@@ -99,11 +103,30 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   /// The kernel said yes, but what it holds differs by this plan.
   case notEqual(Plan, KernelTable?)
 
+  /// An operation that the kernel refused.
+  public struct Refused: Sendable {
+    /// The operation; nil where the kernel named none of the transaction.
+    public let operation: TableOperation?
+    /// The operation, in words.
+    public let words: String
+    /// Why, in the kernel's words.
+    public let reason: String
+    /// The kernel's errno; nil where the operation was never sent.
+    public let code: Int32?
+
+    /// Whether the kernel does not know a flag of the table, or does not know it for this table. `EPERM` is another
+    /// reason: somebody else holds the table.
+    var isOfTableFlags: Bool {
+      guard case .addTable = operation else { return false }
+      return code != EPERM
+    }
+  }
+
   /// What a store's refusal to be read means.
   public init(_ error: StoreError) {
     switch error {
     case .stale: self = .contended
-    case .refused(_, let reason), .uncertain(let reason), .unreachable(let reason):
+    case .refused(_, let reason, _), .uncertain(let reason), .unreachable(let reason):
       self = .unreachable(reason)
     }
   }
@@ -111,8 +134,8 @@ public enum EnforcementError: Error, Sendable, CustomStringConvertible {
   /// One line, with what to do where that can be told.
   public var description: String {
     switch self {
-    case .refused(let what, let reason):
-      "the kernel refused \(what ?? "the change"): \(reason); nothing was changed"
+    case .refused(let refused):
+      "the kernel refused \(refused.words): \(refused.reason); nothing was changed"
     case .unreachable(let reason): reason
     case .contended:
       "something else keeps changing the nftables ruleset; nothing was changed: see `nft monitor`, then try again"

@@ -76,7 +76,8 @@ extension StoreError {
     self =
       switch error {
       case .stale: .stale
-      case .refused(let operation, let reason): .refused(operation: operation, reason: "\(reason)")
+      case .refused(let operation, let error):
+        .refused(operation: operation, reason: "\(error)", code: error.code)
       case .inexpressible(let operation, let reason): .refused(operation: operation, reason: reason)
       case .failed(let reason): .unreachable(reason: "\(reason)")
       case .uncertain(let reason): .uncertain(reason: "\(reason)")

@@ -5,7 +5,7 @@ public import Ruleset
 
 /// What a monitoring system is told of a firewall, at one moment. `text` writes it.
 public struct Metrics: Sendable {
-  /// The own table's counters by name, as the kernel has them. Names that begin with `drop-` count refusals.
+  /// The own table's counters by name, as the kernel has them.
   public var counters: [String: CounterState] = [:]
   /// What the counters count, from the compiled ruleset.
   public var named: [NamedCounter] = []
@@ -81,8 +81,12 @@ extension Metrics {
         )
       }
     }
-    let drops = known.filter { $0.key.hasPrefix("drop-") }
-    let grants = known.filter { !$0.key.hasPrefix("drop-") }
+    let purposes = Dictionary(named.map { ($0.name, $0.purpose) }, uniquingKeysWith: { first, _ in first })
+    func counting(_ purpose: NamedCounter.Purpose) -> [(key: String, value: CounterState)] {
+      // What is in force may be a stored ruleset, of whose counters the names alone are known.
+      known.filter { (purposes[$0.key] ?? NamedCounter.Purpose(counterNamed: $0.key)) == purpose }
+    }
+    let (drops, grants) = (counting(.drop), counting(.grant))
     family(
       "wgfence_dropped_packets_total", "counter", "Packets refused, by reason.", samples(drops) { $0.packets }
     )

@@ -44,8 +44,9 @@ public struct StoredTable: Sendable {
 public enum StoreError: Error, Sendable, Hashable {
   /// Somebody else changed the ruleset in between; nothing was done.
   case stale
-  /// The operation of this index was refused, and all with it; nothing was done.
-  case refused(operation: Int, reason: String)
+  /// The operation of this index was refused, and all with it; nothing was done. `code` is the kernel's errno; nil where
+  /// the operation was never sent.
+  case refused(operation: Int, reason: String, code: Int32? = nil)
   /// Whether it was done is not known: only reading tells.
   case uncertain(reason: String)
   /// It could not be asked at all.

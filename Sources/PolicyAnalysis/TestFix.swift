@@ -136,7 +136,7 @@ struct TestFix {
 
   /// What stands in the way beside that nothing is granted; nil where that is all.
   private static func obstacle(_ decided: SiteView.Decision) -> String? {
-    if decided.counter.hasPrefix("drop-not-granted") || decided.counter == "drop-not-forwarded" { return nil }
+    if DropReason(counter: decided.counter).final == nil { return nil }
     if decided.lines.isEmpty { return "what is built in stands in the way (\(decided.reason))" }
     return "line \(list(decided.lines)) stands in the way (\(decided.reason))"
   }

@@ -196,14 +196,14 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
     } catch {
       // A kernel before Linux 6.9 does not know what it is asked for: then events alone tell of who meddles.
-      guard case .asked = ownership, case .refused(let what, let reason) = error,
-        what?.hasPrefix("table") == true,
-        !reason.contains("EPERM")
-      else { throw error }
+      guard case .asked = ownership, case .refused(let refused) = error, refused.isOfTableFlags else {
+        throw error
+      }
       ownership = .shared
       environment.say(
         .notice,
-        "this kernel does not let a table be held (\(reason)): changes by others are repaired instead")
+        "this kernel does not let a table be held (\(refused.reason)): changes by others are repaired instead"
+      )
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
     }
   }
