@@ -17,6 +17,21 @@ public enum Enforcer {
     public let table: KernelTable?
   }
 
+  /// A plan that was made before, and the table that it leads to.
+  struct Planned: Sendable {
+    let desired: KernelTable
+    let outcome: Outcome
+
+    /// The plan, where it leads from this state to this table. One that makes the table anew carries the counters of its
+    /// moment, so it is made again.
+    func plan(from generation: UInt32, to table: KernelTable) -> Plan? {
+      guard outcome.plan.scope != .whole, outcome.generation == generation, desired == table else {
+        return nil
+      }
+      return outcome.plan
+    }
+  }
+
   /// Others change rulesets too: so many times it plans anew.
   static let mostAttempts = 3
 
@@ -25,12 +40,25 @@ public enum Enforcer {
   public static func apply(
     _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable, knowing known: StoredTable? = nil
   ) throws(EnforcementError) -> Outcome {
+    try apply(desired, to: &store, knowing: known, planned: nil)
+  }
+
+  /// The same with a plan that was made before.
+  static func apply(
+    _ desired: KernelTable, to store: inout some RulesetStore & ~Copyable, knowing known: StoredTable?,
+    planned: Planned?
+  ) throws(EnforcementError) -> Outcome {
     for attempt in 0..<mostAttempts {
       let before = try reading { () throws(StoreError) in
         if attempt == 0, let known, try store.generation() == known.generation { return known }
         return try store.read()
       }
-      let plan = try plan(desired, before.table, &store)
+      let plan =
+        if let known = planned?.plan(from: before.generation, to: desired) {
+          known
+        } else {
+          try plan(desired, before.table, &store)
+        }
       if plan.isEmpty {
         return Outcome(
           plan: plan, before: before.table, generation: before.generation, table: before.table)

@@ -18,6 +18,11 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
+  /// The own table, where a plan is made and nothing else.
+  public static func own() throws(EnforcementError) -> KernelRuleset {
+    do throws(StoreError) { return try KernelRuleset() } catch { throw EnforcementError(error) }
+  }
+
   /// The table and its generation, read at one moment.
   public mutating func read() throws(StoreError) -> StoredTable {
     // A read that a commit fell into is of neither generation: it is done again.

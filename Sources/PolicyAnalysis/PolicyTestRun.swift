@@ -44,7 +44,10 @@ public struct PolicyTestRun: Sendable {
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
   /// What a machine that some test's packets met enforces; nil for others.
-  public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
+  public func ruleset(of machine: Machine) -> Ruleset? { view(of: machine)?.ruleset }
+
+  /// The view of a machine that some test's packets met; nil for others.
+  func view(of machine: Machine) -> SiteView? { packets.views[machine.name] }
 
   private let policy: Policy
   private let packets: PacketPaths

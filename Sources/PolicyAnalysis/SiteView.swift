@@ -16,7 +16,7 @@ public struct SiteView: Sendable {
   /// What the machine enforces.
   public let ruleset: Ruleset
   /// The same, as the kernel has it.
-  let table: KernelTable
+  public let table: KernelTable
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
   /// Where source addresses belong.

@@ -48,7 +48,7 @@ extension Controller {
       ]
     case .accepted(let candidate):
       file = .accepted(digest: candidate.digest)
-      accepted = candidate
+      accepted = candidate.kept
       if isReleased { return [] }
       if candidate.digest == state.superseded, candidate.digest != inForce?.digest { return [] }
       // Nobody's trial is cut short: the file is looked at again when it has ended.
@@ -60,7 +60,7 @@ extension Controller {
 
   /// The policy in force, compiled for another day or other live endpoints. While a trial or a panic lasts, it waits.
   public mutating func recompiled(_ candidate: Candidate, because reason: String) -> [Action] {
-    if candidate.digest == accepted?.digest { accepted = candidate }
+    if candidate.digest == accepted?.digest { accepted = candidate.kept }
     guard candidate.digest == inForce?.digest, state.pending == nil, state.panic == nil, !isReleased else {
       return []
     }

@@ -24,6 +24,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   public var notPersisted: String? { failures[.state] ?? failures[.rulesets] }
   /// Why each part is not stored as it should be. One that is does not hide that another is not.
   private var failures: [Part: String] = [:]
+  /// What `plan` found last.
+  private var planned: Enforcer.Planned?
   /// The number under which what is in force is stored; nil where it is not.
   private var storedNumber: Int?
 
@@ -113,6 +115,9 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     perform(controller.released())
   }
 
+  /// Tells the journal of something that was done beside what the controller decides.
+  public func say(_ severity: Controller.Severity, _ text: PrintableText) { environment.say(severity, text) }
+
   /// Takes note of a change that was made to the table beside a plan: an opening.
   public mutating func forgetObserved() { observed = nil }
 
@@ -191,9 +196,21 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     return .equal(changes: sent, provenance)
   }
 
+  /// What putting a policy in force would change now. It is not worked out again when the policy is put in force, unless
+  /// the ruleset changed meanwhile.
+  public mutating func plan(_ candidate: Candidate) throws(EnforcementError) -> Enforcer.Outcome {
+    let table = held(notBefore(candidate).table(.policy))
+    let outcome = try Enforcer.plan(table, in: &store)
+    planned = Enforcer.Planned(desired: table, outcome: outcome)
+    observed = StoredTable(table: outcome.before, generation: outcome.generation)
+    return outcome
+  }
+
   private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
     do throws(EnforcementError) {
-      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+      let known = planned
+      planned = nil
+      return try Enforcer.apply(held(table), to: &store, knowing: observed, planned: known)
     } catch {
       // A kernel before Linux 6.9 does not know what it is asked for: then events alone tell of who meddles.
       guard case .asked = ownership, case .refused(let refused) = error, refused.isOfTableFlags else {
@@ -224,7 +241,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     case .candidate(let asked, let kind):
       let candidate = notBefore(asked)
       return .success(
-        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
+        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate.kept))
     case .same:
       guard let desired, let provenance = controller.inForce else {
         return .failure(Refusal("nothing is in force yet"))
