@@ -139,6 +139,10 @@ let package = Package(
       dependencies: values + ["PolicyCompiler", "Netlink", "LinuxHost", "Enforcement"],
       swiftSettings: house),
     .testTarget(
+      name: "DaemonServiceTests",
+      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService"],
+      swiftSettings: house),
+    .testTarget(
       name: "ProgramTests",
       dependencies: questions + [
         "wgfence", "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",

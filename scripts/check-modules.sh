@@ -7,6 +7,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 most_lines=6000
+# The program only connects the command line to the modules.
+most_program_lines=1500
 status=0
 complain() { echo "check-modules: $*" >&2; status=1; }
 
@@ -43,7 +45,9 @@ for folder in Sources/*/; do
     continue
   fi
   lines=$(find "$folder" -name '*.swift' -exec cat {} + | wc -l)
-  [ "$lines" -le $most_lines ] || complain "$module has $lines lines, more than $most_lines: split it"
+  most=$most_lines
+  [ "$module" != wgfence ] || most=$most_program_lines
+  [ "$lines" -le $most ] || complain "$module has $lines lines, more than $most: split it"
   while IFS=: read -r file line text; do
     imported=${text##* }
     case " ${may_import[$module]} Glibc FoundationEssentials " in

@@ -44,9 +44,9 @@ final class ControlClient {
   enum Mode {
     case asking
     /// The policy of its request is being checked, to be put in force on trial for so many seconds, or for good.
-    case checking(ControlRequest, confirm: Int64?)
+    case checking(ControlRequest, TrialTime?)
     /// It is told of every dropped packet.
-    case following(FollowFormat)
+    case following(FirewallRequest.ReportForm)
     /// The answer is complete: it ends when it is sent.
     case ending
   }
@@ -56,11 +56,6 @@ final class ControlClient {
     case open
     /// It sends no more, and still waits for its answer.
     case ended
-  }
-
-  enum FollowFormat {
-    case text
-    case json
   }
 
   /// Where its socket was made.
@@ -120,7 +115,7 @@ extension Daemon {
       guard frame.kind == .request, length == client.inbox.count else { return drop(client, token) }
       client.inbox = []
       client.deadline = Clock.sinceBoot + ControlClient.patience
-      answer(ControlRequest(payload: frame.payload), client)
+      answer(frame.payload, client)
       // Who checks what was handed over holds it for as long as it takes.
       client.file = nil
     }

@@ -50,6 +50,8 @@ package final class Daemon {
   let journal = Journal()
   let since = Int64(time(nil))
   var driver: ControllerDriver<KernelRuleset>
+  /// What carries out requests.
+  let service: FirewallService
   /// What connects.
   var clients = ControlClients()
   /// Policies that are read and checked.
@@ -131,6 +133,9 @@ package final class Daemon {
   /// Takes hold of everything that is needed. Nothing is written to the kernel yet.
   package init(_ settings: Settings) throws(DaemonError) {
     self.settings = settings
+    service = FirewallService(
+      settings.stateDirectory, in: .daemon(retry: Self.storingInterval / 1_000_000_000),
+      sessions: KernelSessions())
     let journal = journal
     environment = DaemonEnvironment(path: settings.policy, machine: settings.machine) { severity, text in
       journal.say(severity, text)
@@ -262,18 +267,18 @@ package final class Daemon {
     // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
     rulesetChanged()
     noteFiles()
-    let (reader, path) = (environment.reader, settings.policy)
-    checks.add(.file) { reader.read(path) }
+    let (loader, path) = (environment.loader, settings.policy)
+    checks.add(.file) { loader.load(path) }
   }
 
   /// A check has ended: the daemon's own file, or what a client handed over.
   private func policyWasChecked() {
-    guard let (asker, reading) = checks.take() else { return }
+    guard let (asker, loaded) = checks.take() else { return }
     isFat = true
     switch asker {
     case .file:
-      driver.perform(driver.controller.read(environment.take(reading), at: environment.now()))
-      signatures.merge(reading.signatures) { _, read in read }
+      driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
+      signatures.merge(loaded.signatures) { _, read in read }
       policyWasRead()
       // A list that the policy did not name before was not watched while it was checked.
       if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
@@ -281,7 +286,7 @@ package final class Daemon {
         isReloading = false
         ServiceManager.tell("READY=1")
       }
-    case .client(let token, _): if let client = clients.all[token] { endApply(client, reading.reading) }
+    case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
     }
   }
 

@@ -9,7 +9,7 @@ internal import PolicyFiles
 /// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
 final class DaemonEnvironment: ControllerEnvironment {
   private let path: String
-  let reader: PolicyReader
+  let loader: PolicyLoader
   private let journal: (Controller.Severity, PrintableText) -> Void
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
@@ -19,7 +19,7 @@ final class DaemonEnvironment: ControllerEnvironment {
 
   init(path: String, machine: MachineChoice, say: @escaping (Controller.Severity, PrintableText) -> Void) {
     self.path = path
-    reader = PolicyReader(machine: machine)
+    loader = PolicyLoader(daemon: machine)
     journal = say
   }
 
@@ -28,14 +28,15 @@ final class DaemonEnvironment: ControllerEnvironment {
       readLater()
       return nil
     }
-    return take(reader.read(path))
+    return take(loader.load(path))
   }
 
   /// Takes note of what was read.
-  func take(_ reading: PolicyReader.Reading) -> PolicyReading {
-    lists = reading.lists
-    note(reading.gaps)
-    return reading.reading
+  func take(_ loaded: PolicyLoader.Loaded) -> PolicyReading {
+    lists = loaded.lists
+    let reading = loaded.reading
+    if case .accepted = reading { note(loaded.gaps) } else { note([]) }
+    return reading
   }
 
   /// Writes what is not known or not as the policy says to the journal, each sentence once while it holds.

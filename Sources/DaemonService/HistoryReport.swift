@@ -54,11 +54,7 @@ extension StateDirectory {
   }
 }
 
-/// What is asked of a panic.
-package enum PanicRequest {
-  case begin
-  case end
-
+extension FirewallRequest.PanicChange {
   /// What it says of itself when it was met.
   package func report(_ inForce: Provenance?) -> PrintableText {
     switch self {
@@ -68,7 +64,7 @@ package enum PanicRequest {
   }
 
   /// What it is for a report.
-  package var change: StoredReport.Change {
+  var stored: StoredReport.Change {
     switch self {
     case .begin: .panic
     case .end: .endPanic

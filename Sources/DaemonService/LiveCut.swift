@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import Netlink
-internal import LinuxHost
-public import PolicyAnalysis
+package import Enforcement
+internal import Glibc
 public import HostAnalysis
+internal import LinuxHost
+public import Netlink
+package import NetworkModel
+public import PolicyAnalysis
+internal import PolicyLanguage
+package import Reports
 public import Ruleset
 
 /// Looks among the connections of this thread's network namespace for those that a change ends.
@@ -17,5 +22,40 @@ public enum LiveCut {
     var judge = FlowJudge(view, from: observed, to: desired, in: try LiveHostEnvironment())
     _ = try Conntrack.list { judge.take($0) }
     return judge.result()
+  }
+
+  /// What a plan ends, which leads to a machine's view. A plan that changes nothing ends nothing; where the connections
+  /// cannot be read, `gap` says why.
+  package static func report(of outcome: Enforcer.Outcome, to view: SiteView) -> (
+    report: CutReport, gap: PrintableText?
+  ) {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    let now = UInt64(max(time.tv_sec, 0)) * 1_000_000_000 + UInt64(time.tv_nsec)
+    if outcome.plan.isEmpty { return (CutReport(found: CutFlows(), now: now), nil) }
+    do throws(HostReadError) {
+      let isFirst = outcome.before == nil && Conntrack.isEmpty
+      let found = try read(view, from: outcome.before, to: view.table)
+      let untracked =
+        isFirst
+        ? UntrackedServers.find(
+          among: try HostReader.snapshot().listeners, on: view.machine.name, of: view.policy) : []
+      return (CutReport(found: found, now: now, untracked: untracked), nil)
+    } catch {
+      return (CutReport(found: nil, now: now), "\(unknown): \(why(error))")
+    }
+  }
+
+  /// What is said where the connections are not known.
+  package static let unknown: PrintableText = "which live connections this ends is not known"
+
+  private static func why(_ error: HostReadError) -> PrintableText {
+    switch error {
+    case .refused(_, EPERM, _):
+      "\(error): it needs root, or CAP_NET_ADMIN in this network namespace"
+    case .refused(_, EINVAL, _), .refused(_, EOPNOTSUPP, _):
+      "\(error): the kernel lacks ctnetlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink)"
+    default: "\(error)"
+    }
   }
 }

@@ -19,7 +19,7 @@ final class PolicyChecks {
     case client(UInt64, ControlPlaces.Owner)
   }
 
-  typealias Work = @Sendable () -> PolicyReader.Reading
+  typealias Work = @Sendable () -> PolicyLoader.Loaded
 
   /// Raised when a check is done.
   let done: WakeUp
@@ -28,7 +28,7 @@ final class PolicyChecks {
 
   /// Written by the thread before it ends, and read by the loop after it has.
   private final class Result: @unchecked Sendable {
-    var reading: PolicyReader.Reading?
+    var reading: PolicyLoader.Loaded?
   }
 
   init() throws(SystemError) {
@@ -57,7 +57,7 @@ final class PolicyChecks {
   }
 
   /// What came of the check that is done; nil where none is.
-  func take() -> (asker: Asker, reading: PolicyReader.Reading)? {
+  func take() -> (asker: Asker, reading: PolicyLoader.Loaded)? {
     done.acknowledge()
     guard let running else { return nil }
     running.thread?.join()

@@ -1,10 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import Enforcement
+package import Enforcement
 internal import LinuxHost
 internal import Netlink
 package import NetworkModel
 internal import PolicyCompiler
+
+/// What is known of the connections to this host.
+package protocol SessionTable: Sendable {
+  /// All of them, as `SessionFlow` writes them.
+  func all() throws(Refusal) -> [String]
+  /// Whether one is there, with packets in both directions.
+  func isLive(_ session: String) throws(Refusal) -> Bool
+}
+
+/// The kernel's connection tracking.
+package struct KernelSessions: SessionTable {
+  package init() {}
+
+  package func all() throws(Refusal) -> [String] { try SessionFlow.all() }
+  package func isLive(_ session: String) throws(Refusal) -> Bool { try SessionFlow.isLive(session) }
+}
 
 /// A TCP connection to this host as its two ends, in the form in which it is kept: `CLIENT,PORT>SERVER,PORT`, the server's
 /// own address and port, behind any address translation.

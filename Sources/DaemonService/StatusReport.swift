@@ -85,9 +85,13 @@ struct StatusReport {
       }
       if tunnel.peers.isEmpty { table.append(["tunnel", "\(tunnel.name): \(tunnel.words)"]) }
     }
-    let drops = counters.filter { $0.key.hasPrefix("drop-") && $0.value.packets > 0 }
+    let drops = counters.filter {
+      NamedCounter.Purpose(counterNamed: $0.key) == .drop && $0.value.packets > 0
+    }
     for (name, state) in drops.sorted(by: { $0.value.packets > $1.value.packets }).prefix(8) {
-      table.append(["dropped", "\(state.packets) packets: \(name.dropFirst(5))"])
+      table.append([
+        "dropped", "\(state.packets) packets: \(NamedCounter.Purpose.subject(ofCounterNamed: name))",
+      ])
     }
     return table.text()
   }

@@ -28,6 +28,14 @@ package struct StoredReport {
     case panic
     case endPanic
     case unload
+
+    /// Whether it makes the kernel equal to another ruleset.
+    var isEnforcement: Bool {
+      switch self {
+      case .apply, .rollback, .panic, .endPanic: true
+      case .confirm, .unload: false
+      }
+    }
   }
 
   /// The report: nothing in it promises what is not so.

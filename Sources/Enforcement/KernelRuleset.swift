@@ -18,6 +18,11 @@ public struct KernelRuleset: RulesetStore, ~Copyable {
     }
   }
 
+  /// wgfence's own table, for callers that only make a plan.
+  public static func own() throws(EnforcementError) -> KernelRuleset {
+    do throws(StoreError) { return try KernelRuleset() } catch { throw EnforcementError(error) }
+  }
+
   /// Reads the table and its generation consistently.
   public mutating func read() throws(StoreError) -> StoredTable {
     // If a commit happens during a read, the result belongs to neither generation: read again.
@@ -76,7 +81,8 @@ extension StoreError {
     self =
       switch error {
       case .stale: .stale
-      case .refused(let operation, let reason): .refused(operation: operation, reason: "\(reason)")
+      case .refused(let operation, let error):
+        .refused(operation: operation, reason: "\(error)", code: error.code)
       case .inexpressible(let operation, let reason): .refused(operation: operation, reason: reason)
       case .failed(let reason): .unreachable(reason: "\(reason)")
       case .uncertain(let reason): .uncertain(reason: "\(reason)")

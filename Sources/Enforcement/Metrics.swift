@@ -5,8 +5,7 @@ public import Ruleset
 
 /// The values that a monitoring system reads, at one time. `text` writes them.
 public struct Metrics: Sendable {
-  /// The counters of wgfence's own table by name, as the kernel has them. Names that begin with `drop-` count
-  /// dropped packets.
+  /// The counters of wgfence's own table by name, as the kernel has them.
   public var counters: [String: CounterState] = [:]
   /// The purpose and origin of each counter, from the compiled ruleset.
   public var named: [NamedCounter] = []
@@ -82,8 +81,12 @@ extension Metrics {
         )
       }
     }
-    let drops = known.filter { $0.key.hasPrefix("drop-") }
-    let grants = known.filter { !$0.key.hasPrefix("drop-") }
+    let purposes = Dictionary(named.map { ($0.name, $0.purpose) }, uniquingKeysWith: { first, _ in first })
+    func counting(_ purpose: NamedCounter.Purpose) -> [(key: String, value: CounterState)] {
+      // What is in force may be a stored ruleset, of whose counters the names alone are known.
+      known.filter { (purposes[$0.key] ?? NamedCounter.Purpose(counterNamed: $0.key)) == purpose }
+    }
+    let (drops, grants) = (counting(.drop), counting(.grant))
     family(
       "wgfence_dropped_packets_total", "counter", "Packets dropped or rejected, by reason.",
       samples(drops) { $0.packets })

@@ -44,8 +44,9 @@ public struct StoredTable: Sendable {
 public enum StoreError: Error, Sendable, Hashable {
   /// Another program changed the ruleset in the meantime; nothing was done.
   case stale
-  /// The operation with this index was refused, and the whole transaction with it; nothing was done.
-  case refused(operation: Int, reason: String)
+  /// The operation with this index was refused, and the whole transaction with it; nothing was done. `code` is the
+  /// kernel's errno; nil if the operation was not sent.
+  case refused(operation: Int, reason: String, code: Int32? = nil)
   /// It is not known whether it was done: read the store to find out.
   case uncertain(reason: String)
   /// The store could not be queried.

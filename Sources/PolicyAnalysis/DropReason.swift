@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Ruleset
+
 /// Why a packet was dropped: the name of the drop counter, in words.
 struct DropReason {
   /// The reason, in one clause.
@@ -9,7 +11,7 @@ struct DropReason {
 
   /// The reason that a counter's name stands for.
   init(counter: String) {
-    let name = counter.hasPrefix("drop-") ? String(counter.dropFirst("drop-".count)) : counter
+    let name = String(NamedCounter.Purpose.subject(ofCounterNamed: counter))
     for (beginning, meaning, final) in Self.known where name.hasPrefix(beginning) {
       let rest = name.dropFirst(beginning.count)
       self.meaning = rest.isEmpty ? meaning : "\(meaning) \(rest)"

@@ -44,7 +44,10 @@ public struct PolicyTestRun: Sendable {
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
 
   /// The ruleset of a machine on the packet path of some test; nil for other machines.
-  public func ruleset(of machine: Machine) -> Ruleset? { packets.views[machine.name]?.ruleset }
+  public func ruleset(of machine: Machine) -> Ruleset? { view(of: machine)?.ruleset }
+
+  /// The view of a machine on the packet path of some test; nil for other machines.
+  func view(of machine: Machine) -> SiteView? { packets.views[machine.name] }
 
   private let policy: Policy
   private let packets: PacketPaths

@@ -16,7 +16,7 @@ public struct SiteView: Sendable {
   /// The ruleset of the machine.
   public let ruleset: Ruleset
   /// The ruleset as a table, in the kernel's form.
-  let table: KernelTable
+  public let table: KernelTable
   private let walk: PacketWalk
   private let counters: [String: NamedCounter]
   /// The homes of source addresses.

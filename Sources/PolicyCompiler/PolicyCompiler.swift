@@ -16,11 +16,19 @@ public enum PolicyCompiler {
     _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
     restriction: Restriction = .none
   ) throws(CompileError) -> Ruleset {
-    guard let machine = policy.machine(named: name) else {
-      throw CompileError(machine: name, known: policy.machines.map(\.name))
-    }
+    let machine = try policy.enforcingMachine(named: name)
     return SiteCompiler(policy, today: today, live: live, restriction: restriction, only: name)
       .ruleset(of: machine)
+  }
+}
+
+extension Policy {
+  /// The machine with a name; an error if the policy has none.
+  package func enforcingMachine(named name: String) throws(CompileError) -> Machine {
+    guard let machine = machine(named: name) else {
+      throw CompileError(machine: name, known: machines.map(\.name))
+    }
+    return machine
   }
 }
 

@@ -19,10 +19,15 @@ public struct PolicyFile: Sendable {
 
   /// Reads and decodes.
   public static func load(_ path: String) throws(PolicyFileError) -> PolicyFile {
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    return try decode(path, FileContent.read(path, limit: policyLimit)) { list in
-      FileContent.read(list.hasPrefix("/") ? list : folder + list, limit: listLimit)
+    try decode(path, FileContent.read(path, limit: policyLimit)) { list in
+      FileContent.read(place(of: list, besides: path), limit: listLimit)
     }
+  }
+
+  /// The path of a list's file, whose name in a policy is relative to the policy's folder.
+  package static func place(of list: String, besides path: String) -> String {
+    if list.hasPrefix("/") { return list }
+    return (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + list
   }
 
   /// The same of a file, or of `REV:path` in a git repository.
@@ -36,7 +41,8 @@ public struct PolicyFile: Sendable {
   /// The longest list file, in bytes.
   public static let listLimit = PolicyDecoder.listBytesLimit
 
-  private static func decode(
+  /// Decodes a policy of these bytes, with the content of its lists' files by the names in the policy.
+  package static func decode(
     _ path: String, _ content: ListFile, list read: (String) -> ListFile
   ) throws(PolicyFileError) -> PolicyFile {
     switch content {

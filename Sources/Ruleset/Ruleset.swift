@@ -50,6 +50,20 @@ public struct NamedCounter: Sendable, Hashable {
   public enum Purpose: Sendable, Hashable {
     case grant
     case drop
+
+    /// The purpose of a counter of which the name alone is known, as of one that was read from the kernel. The names of
+    /// counters of drops begin with `drop-`.
+    public init(counterNamed name: String) {
+      self = name.hasPrefix(Self.dropPrefix) ? .drop : .grant
+    }
+
+    /// How the names of counters of drops begin.
+    static let dropPrefix = "drop-"
+
+    /// What the name of a counter says beside its purpose.
+    public static func subject(ofCounterNamed name: String) -> Substring {
+      name.hasPrefix(dropPrefix) ? name.dropFirst(dropPrefix.count) : name[...]
+    }
   }
 
   /// Creates a value from its parts.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
+import Enforcement
 import Glibc
 import HostAnalysis
-import LinuxHost
 import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
 import Reports
-import Ruleset
 
 /// `wgfence audit`: who can reach what answers here.
 struct AuditVerb: Verb {
@@ -45,9 +45,13 @@ struct AuditVerb: Verb {
 
   func run() throws {
     var notes: [String] = []
-    let known = try baseline.map { try Self.readBaseline($0) }
-    let role = try options.find(&notes)
-    let report = try look(role, &notes).leavingOut(known)
+    let known = try baseline.map { try HostLook.baseline($0) }
+    let role = try options.find(&notes).map { role in
+      let live = LiveEndpoints.heard(by: role.policy, on: role.machine.name)
+      let site = CompiledSite(role.policy, today: Today.date, live: live)
+      return HostLook.Role(site.view(of: role.machine), path: role.path, digest: role.digest)
+    }
+    let report = try HostLook.take().audit(as: role, notes: notes).leavingOut(known)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(document: report.json)
@@ -55,49 +59,6 @@ struct AuditVerb: Verb {
     case .html: Console.print(document: report.page(at: Today.time))
     }
     if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
-  }
-
-  /// What is no report ends the verb with status 1.
-  private static func readBaseline(_ path: String) throws -> AuditBaseline {
-    switch FileContent.read(path, limit: AuditBaseline.limit) {
-    case .bytes(let bytes):
-      if let baseline = AuditBaseline(json: bytes) { return baseline }
-      Console.error("\(path) is no report of wgfence audit --format json")
-    case .unreadable(let reason): Console.error("\(path): \(reason)")
-    }
-    throw ExitCode(1)
-  }
-
-  private func look(_ role: PolicyWhereThere.Role?, _ notes: inout [String]) throws -> AuditReport {
-    let look = try HostLook.take()
-    let view = try role.map { role in
-      let live = LiveEndpoints.heard(by: role.loaded.policy, on: role.machine.name)
-      return SiteView(
-        policy: role.loaded.policy, machine: role.machine,
-        ruleset: try PolicyOptions.compile(role.loaded.policy, as: role.machine.name, live: live), live: live)
-    }
-    let audit = Audit(of: look.host, by: view)
-    let own = look.host.tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
-    let drift = view.map { Audit.Drift(from: own, to: Lowering.table($0.ruleset)) } ?? .none
-    return AuditReport(
-      machine: role?.machine.name,
-      policy: role.map { AuditPage.PolicyName(path: $0.path, digest: $0.loaded.digest) }, drift: drift,
-      audit: audit,
-      findings: audit.findings(
-        drift: drift, view: view, blindSpots: BlindSpotReader.read(order: look.order),
-        health: health(look.facts, role)),
-      openings: role.flatMap { role in
-        own.map { TemporaryGrant.inForce(in: $0, policy: role.loaded.policy, machine: role.machine) }
-      } ?? [], notes: notes + look.notes + audit.notes)
-  }
-
-  /// The host as a doctor looks at it, as far as that says who reaches what: with a policy to hold it against.
-  private func health(_ facts: HostFacts, _ role: PolicyWhereThere.Role?) -> DoctorSubject? {
-    guard let role else { return nil }
-    let known = DoctorSubject.Role(policy: role.loaded.policy, machine: role.machine)
-    var facts = facts
-    facts.routes = RouteReader.read(DoctorSubject(facts, as: known).routeQuestions, on: facts.host)
-    return DoctorSubject(facts, as: known)
   }
 }
 
@@ -109,19 +70,4 @@ enum AuditFormat: String, ExpressibleByArgument, CaseIterable {
   case html
 }
 
-/// From which severity on a finding counts for the exit status.
-enum FailureThreshold: String, ExpressibleByArgument, CaseIterable {
-  case error
-  case warning
-  case information
-  case never
-
-  func counts(_ severity: FindingSeverity) -> Bool {
-    switch self {
-    case .error: severity <= .error
-    case .warning: severity <= .warning
-    case .information: true
-    case .never: false
-    }
-  }
-}
+extension FailureThreshold: ExpressibleByArgument {}

@@ -2,8 +2,8 @@
 
 import ArgumentParser
 import DaemonService
+import Enforcement
 import Glibc
-import LinuxHost
 import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
@@ -40,7 +40,7 @@ struct CheckVerb: Verb {
     let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
     var report = CheckReport()
     for path in policies {
-      let file = try PolicyFile.read(path)
+      let file = try PolicyFile.load(path)
       report.diagnostics += file.decoded.diagnostics
       report.isValid = report.isValid && file.decoded.isValid
       say(DiagnosticText(style: style).render(file.decoded.diagnostics))
@@ -51,9 +51,11 @@ struct CheckVerb: Verb {
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
       var proof = prove ? Proof(site) : nil
-      let parts = machineParts(site, run, proof)
-      let rules = parts.reduce(0) { $0 + $1.rules }
-      for part in parts { proof?.add(part.proof) }
+      var progress = Progress(prove ? "proved" : "compiled", "machines")
+      let rules = SiteCheck.rules(of: site, after: run, proving: &proof) {
+        progress.note($0, of: policy.machines.count)
+      }
+      progress.end()
       if let proof {
         report.proofs.append((path, proof))
         say(ProofReport.text(proof, path: path))
@@ -76,35 +78,4 @@ struct CheckVerb: Verb {
 
   /// Prints what is for people.
   private func say(_ text: PrintableText) { if format == .text { Console.print(text) } }
-
-  /// The rules of every machine, counted, and where it is asked for what is found out about them.
-  private func machineParts(
-    _ site: CompiledSite, _ run: PolicyTestRun, _ proof: Proof?
-  ) -> [(rules: Int, proof: Proof.Part)] {
-    var progress = Progress(proof == nil ? "compiled" : "proved", "machines")
-    let machines = site.policy.machines
-    // A share is worth a thread's while.
-    let size = max(1, min(16, machines.count / 16))
-    let parts = ThreadWorkers().map(
-      Self.shares(machines, of: size), progress: { progress.note($0 * size, of: machines.count) }
-    ) { machines in
-      var part = Proof.Part()
-      var rules = 0
-      for machine in machines {
-        // What the tests met is compiled already.
-        let ruleset = run.ruleset(of: machine) ?? site.ruleset(of: machine)
-        rules += ruleset.chains.reduce(0) { $0 + $1.rules.count }
-        if let proof { part.prove(machine, Lowering.table(ruleset), proof) }
-      }
-      return (rules: rules, proof: part)
-    }
-    progress.end()
-    return parts
-  }
-
-  private static func shares(_ machines: [Machine], of size: Int) -> [[Machine]] {
-    stride(from: 0, to: machines.count, by: size).map {
-      Array(machines[$0..<min($0 + size, machines.count)])
-    }
-  }
 }

@@ -19,6 +19,9 @@ enum Console {
   /// Writes `wgfence: error: …`.
   static func error(_ text: PrintableText) { note("wgfence: error: \(text)\n") }
 
+  /// Writes `wgfence: warning: …`.
+  static func warn(_ text: PrintableText) { note("wgfence: warning: \(text)\n") }
+
   /// Whether colours may be written there: on a terminal that has them, and never with `NO_COLOR` (no-color.org).
   static func hasColour(_ descriptor: Int32) -> Bool {
     if let value = getenv("NO_COLOR"), value.pointee != 0 { return false }

@@ -3,13 +3,11 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Netlink
 import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
 import Reports
-import Ruleset
 
 /// `wgfence diff`: what an edit of a policy means.
 struct DiffVerb: Verb {
@@ -64,11 +62,10 @@ struct DiffVerb: Verb {
   }
 
   private func compareFiles() throws -> DifferenceReport {
-    let old = try PolicyFile.read(fileOrRevision: policies[0]).validPolicy(policies[0])
-    let new = try PolicyFile.read(fileOrRevision: policies[1]).validPolicy(policies[1])
+    let old = try PolicyFile.load(fileOrRevision: policies[0]).validPolicy(policies[0])
+    let new = try PolicyFile.load(fileOrRevision: policies[1]).validPolicy(policies[1])
     if let machine, old.machine(named: machine) == nil, new.machine(named: machine) == nil {
-      Console.error("neither policy has a machine '\(machine)'")
-      throw ExitCode(1)
+      throw Refusal("neither policy has a machine '\(machine)'")
     }
     var progress = Progress("compared", "machines")
     let difference = SiteDifference(
@@ -79,25 +76,14 @@ struct DiffVerb: Verb {
     return DifferenceReport(old: policies[0], new: policies[1], difference: difference)
   }
 
-  /// The kernel's own table is the old side; where there is none, everything passes.
   private func compareLive() throws -> DifferenceReport {
     let path = policies.first ?? PolicyOptions.defaultPath
-    let policy = try PolicyFile.read(path).validPolicy(path)
-    let options = MachineChoice(given: machine)
-    let name = options.name(in: policy)
+    let policy = try PolicyFile.load(path).validPolicy(path)
+    let name = MachineChoice(given: machine).name(in: policy)
     guard let own = policy.machine(named: name) else {
-      Console.error("\(path) has no machine '\(name)': name one of it with --machine")
-      throw ExitCode(1)
+      throw Refusal("\(path) has no machine '\(name)': name one of it with --machine")
     }
     let new = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
-    let desired = new.table(of: own)
-    let stored = try KernelSession.run { store throws(EnforcementError) in
-      try Enforcer.plan(desired, in: &store).before
-    }
-    var old = new
-    if let table = stored { old.replaced[name] = table } else { old.bare.insert(name) }
-    let kernel = stored == nil ? "this kernel (no ruleset is loaded)" : "this kernel"
-    return DifferenceReport(
-      old: kernel, new: path, difference: SiteDifference(from: old, to: new, only: name))
+    return try LiveDifference.report(to: new, on: own, path: path)
   }
 }

@@ -2,14 +2,10 @@
 
 import ArgumentParser
 import DaemonService
+import Enforcement
 import Glibc
 import HostAnalysis
-import LinuxHost
-import Netlink
 import NetworkModel
-import PacketWalk
-import PolicyAnalysis
-import PolicyFiles
 import PolicyLanguage
 import Reports
 
@@ -36,61 +32,15 @@ struct DoctorVerb: Verb {
 
   func run() throws {
     var notes: [String] = []
-    let found = try options.find(&notes)
-    let role = found.map { DoctorSubject.Role(policy: $0.loaded.policy, machine: $0.machine) }
-    var facts: HostFacts
-    do throws(HostReadError) {
-      facts = try HostFactsReader.read(
-        docker: ContainerEngines.docker, engines: ContainerEngines.paths)
-    } catch {
-      Console.error("\(error)")
-      throw ExitCode(1)
-    }
-    notes += facts.host.notes.filter { $0 != .protocolNotLoaded(.sctp) }.map(\.description)
-    facts.routes = RouteReader.read(DoctorSubject(facts, as: role).routeQuestions, on: facts.host)
-    if DoctorSubject(facts, as: role).hasSilentPeers {
-      facts.wireGuard.sentMeanwhile = HostFactsReader.sent(since: facts.wireGuard.devices, on: facts.host)
-    }
-    let subject = DoctorSubject(facts, as: role)
-    if role == nil {
-      let names = subject.tunnels.map(\.name.description)
-      notes.append(
-        names.isEmpty
-          ? "looked at without a policy, and there is no WireGuard interface here"
-          : "looked at without a policy: the WireGuard interfaces here are \(names.joined(separator: ", "))")
-    }
-    let walks = findWalks(subject, &notes)
+    let role = try options.find(&notes)
+    let found = try HostDiagnosis(as: role.map { DoctorSubject.Role(policy: $0.policy, machine: $0.machine) })
     let report = DoctorReport(
-      machine: role?.machine.name, policy: found?.path, digest: found?.loaded.digest,
-      diagnosis: Diagnosis(subject, walks: walks), notes: notes)
+      machine: role?.machine.name, policy: role?.path, digest: role?.digest,
+      diagnosis: found.diagnosis, notes: notes + found.notes)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(document: report.json)
     }
     if report.diagnosis.isIll { throw ExitCode(2) }
-  }
-
-  /// What everything that is loaded in the kernel does with the packets that have to get in.
-  private func findWalks(_ subject: DoctorSubject, _ notes: inout [String]) -> DoctorWalks {
-    guard Capability.isNetworkAdministrator else {
-      return DoctorWalks(unknown: "the kernel's rules are told to root alone")
-    }
-    do {
-      var socket = try NFTablesSocket()
-      let tables = try socket.readAll()
-      let walk = PacketWalk(tables, order: try HookOrder.read())
-      let site = subject.role.map { role in
-        let heard = LiveEndpoints.read(for: role.policy)
-        notes += heard.gaps
-        return CompiledSite(role.policy, today: Today.date, live: heard.live)
-      }
-      if !walk.unwalked.isEmpty {
-        let chains = walk.unwalked.joined(separator: ", ")
-        notes.append("chains that were not evaluated and may drop packets: \(chains)")
-      }
-      return DoctorWalks(subject, of: site, through: walk, in: try LiveHostEnvironment())
-    } catch {
-      return DoctorWalks(unknown: "\(error)")
-    }
   }
 }

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import Glibc
-import HostAnalysis
-import LinuxHost
-import Netlink
+import DaemonService
+import Enforcement
 import NetworkModel
+import Glibc
 import PacketWalk
 import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
 import Reports
-import Ruleset
 
 /// `wgfence explain`: why a packet gets through, or why not.
 struct ExplainVerb: Verb {
@@ -57,94 +55,38 @@ struct ExplainVerb: Verb {
   }
 
   func run() throws {
-    let loaded = try options.load()
-    let name = options.machine.name(in: loaded.policy)
-    guard let machine = loaded.policy.machine(named: name) else {
-      // Says which there are.
-      _ = try options.compile(loaded.policy)
-      throw ExitCode(1)
+    let policy = try options.load().validPolicy(options.policy)
+    let machine = try options.own(in: policy)
+    let interface = live ? LiveExplanation.interface(named: over, policy, machine) : nil
+    let question = try Question(
+      policy, machine: machine, from: from, to: to, destination: destination,
+      over: interface == nil ? over : nil)
+    if question.sources == [.machine(machine.name)] {
+      throw Refusal(
+        "what \(machine.name) sends to itself is never filtered: ask from another machine or zone")
     }
-    let interface = try liveInterface(loaded.policy, machine)
-    let question: Question
-    do throws(QuestionError) {
-      question = try Question(
-        loaded.policy, machine: machine, from: from, to: to, destination: destination,
-        over: interface == nil ? over : nil)
-    } catch {
-      Console.error("\(error.description)")
-      throw ExitCode(1)
-    }
-    if question.sources == [.machine(name)] {
-      Console.error("what \(name) sends to itself is never filtered: ask from another machine or zone")
-      throw ExitCode(1)
-    }
-    let heard = LiveEndpoints.heard(by: loaded.policy)
-    let site = CompiledSite(loaded.policy, today: Today.date, live: heard)
+    let site = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
     var notes: [String] = []
-    let explanation =
-      live
-      ? try explainLive(question, site, machine, interface, &notes)
-      : Explanation(question, of: site, across ? .across : .machine)
-    let report = ExplanationReport(
-      machine: name, question: question, explanation: explanation, notes: notes, isLive: live)
+    let explanation: Explanation
+    if live {
+      let found = try LiveExplanation(question, of: site, on: machine, by: interface)
+      (explanation, notes) = (found.explanation, found.notes)
+    } else {
+      explanation = Explanation(question, of: site, across ? .across : .machine)
+    }
     guard !explanation.ways.isEmpty else {
       let why =
         notes.isEmpty
-        ? "\(from) and \(name) share no tunnel, zone or address family there" : notes.joined(separator: "; ")
-      Console.error("no packet can go this way: \(why)")
-      throw ExitCode(1)
+        ? "\(from) and \(machine.name) share no tunnel, zone or address family there"
+        : notes.joined(separator: "; ")
+      throw Refusal("no packet can go this way: \(why)")
     }
+    let report = ExplanationReport(
+      machine: machine.name, question: question, explanation: explanation, notes: notes, isLive: live)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(document: report.json)
     }
     if explanation.verdict != .accept { throw ExitCode(2) }
-  }
-
-  /// The interface that `--over` names, where it is no zone and no tunnel of the policy.
-  private func liveInterface(_ policy: Policy, _ machine: Machine) throws -> InterfaceName? {
-    guard live, let over, policy.tunnel(named: over) == nil, over != Zone.internet,
-      machine.zone(named: over) == nil
-    else { return nil }
-    return InterfaceName(over)
-  }
-
-  private func explainLive(
-    _ question: Question, _ site: CompiledSite, _ machine: Machine, _ interface: InterfaceName?,
-    _ notes: inout [String]
-  ) throws -> Explanation {
-    do {
-      let host = try HostReader.snapshot()
-      if let interface, host.interface(named: interface) == nil {
-        Console.error("'\(interface)' is no zone or tunnel of the policy, and no interface of this host")
-        throw ExitCode(1)
-      }
-      var socket = try NFTablesSocket()
-      let tables = try socket.readAll()
-      let order = try HookOrder.read()
-      let environment = try LiveHostEnvironment()
-      let walk = PacketWalk(tables, order: order)
-      let packets = LivePackets(question, of: site, on: host, by: interface)
-      notes += packets.notes
-      if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
-        notes.append("no wgfence ruleset is loaded in the kernel")
-      }
-      if !walk.unwalked.isEmpty {
-        let chains = walk.unwalked.joined(separator: ", ")
-        notes.append("chains that were not evaluated and may drop packets: \(chains)")
-      }
-      let view = site.view(of: machine)
-      return Explanation(
-        ways: packets.asked.map { asked in
-          Explanation.way(
-            asked.packet, walk.arrival(asked.packet, in: environment), from: asked.source, over: asked.zone,
-            on: view)
-        })
-    } catch let error as HostReadError {
-      Console.error("\(error)")
-    } catch let error as NetlinkError {
-      Console.error("\(error)")
-    }
-    throw ExitCode(1)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import Enforcement
 import LinuxHost
 import NetworkModel
 
@@ -19,16 +20,14 @@ struct NamespaceGuard: ParsableArguments {
     case .initial, .undetermined: break
     }
     #if DEBUG
-      Console.error(
+      throw Refusal(
         "this is a debug build, and this is the machine's own network namespace: a ruleset is not written here; "
           + "use a release build, or a namespace of your own (unshare -n)")
-      throw ExitCode(1)
     #else
       if isForHost { return }
-      Console.error(
+      throw Refusal(
         "this is the machine's own network namespace: say --host to change this host's firewall, "
           + "or try the policy in a namespace of its own (unshare -n)")
-      throw ExitCode(1)
     #endif
   }
 }

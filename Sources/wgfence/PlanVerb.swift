@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Enforcement
 import NetworkModel
-import Reports
+import PolicyAnalysis
+import PolicyFiles
 import PolicyLanguage
+import Reports
 import Ruleset
 
 /// `wgfence plan`: what `apply` would change.
@@ -23,58 +26,19 @@ struct PlanVerb: Verb {
   var format: ReportFormat = .text
 
   func run() throws {
-    let loaded = try options.load()
-    let live = LiveEndpoints.heard(by: loaded.policy, on: options.machine.name(in: loaded.policy))
-    let ruleset = try options.compile(loaded.policy, live: live)
-    let desired = Lowering.table(ruleset)
-    let outcome = try KernelSession.run { store throws(EnforcementError) in
-      try Enforcer.plan(desired, in: &store)
-    }
-    let cut = CutReport.read(
-      outcome.plan, from: outcome.before, to: desired, ruleset, loaded.policy,
-      machine: options.machine.name(in: loaded.policy))
+    let policy = try options.load().validPolicy(options.policy)
+    let live = LiveEndpoints.heard(by: policy, on: options.machine.name(in: policy))
+    let view = CompiledSite(policy, today: Today.date, live: live).view(of: try options.own(in: policy))
+    var store = try KernelRuleset.own()
+    let outcome = try Enforcer.plan(view.table, in: &store)
+    let (cut, gap) = LiveCut.report(of: outcome, to: view)
+    if let gap { Console.warn(gap) }
+    let report = PlanReport(
+      outcome.plan, before: outcome.before, generation: outcome.generation, cut: cut)
     switch format {
-    case .text:
-      let ends = cut.text
-      Console.print(PlanReport.text(outcome.plan, before: outcome.before))
-      if !ends.isEmpty { Console.print("\n\(ends)") }
-    case .json: Console.print(document: json(outcome, cut))
+    case .text: Console.print(report.text)
+    case .json: Console.print(document: report.json)
     }
     if !outcome.plan.isEmpty { throw ExitCode(2) }
-  }
-
-  private func json(_ outcome: Enforcer.Outcome, _ cut: CutReport) -> String {
-    JSONWriter.object { object in
-      object.put("schema", "wgfence/plan/1")
-      object.put("operations", outcome.plan.operations.count)
-      object.put("scope", outcome.plan.scope == .whole ? "whole" : "in place")
-      object.put("generation", outcome.generation)
-      object.array("changes") { array in
-        for operation in outcome.plan.operations {
-          array.object { object in
-            object.put("change", operation.sense.rawValue)
-            object.put("subject", operation.subject)
-            object.put("detail", operation.detail(in: outcome.before))
-          }
-        }
-      }
-      cut.put(in: &object)
-    }
-  }
-}
-
-/// A plan for people.
-enum PlanReport {
-  static func text(_ plan: Plan, before: KernelTable?) -> PrintableText {
-    if plan.isEmpty { return "The kernel equals the policy: nothing to change.\n" }
-    var table = AlignedTable([.left(), .left(), .left()])
-    for operation in plan.operations {
-      table.append([operation.sense == .add ? "+" : "-", operation.subject, operation.detail(in: before)])
-    }
-    let added = plan.operations.count { $0.sense == .add }
-    let how =
-      before == nil ? ", the table being new" : plan.scope == .whole ? ", the table being made anew" : ""
-    return table.text()
-      + "\n\(added) to add, \(plan.operations.count - added) to remove, in one transaction\(how).\n"
   }
 }

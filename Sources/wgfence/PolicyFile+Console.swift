@@ -1,36 +1,65 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
+import Enforcement
 import Glibc
 import NetworkModel
+import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
+import Reports
 
 extension PolicyFile {
-  /// Reads a policy file. One that cannot be read ends the verb with status 1.
-  static func read(_ path: String) throws -> PolicyFile {
-    do throws(PolicyFileError) { return try load(path) } catch { throw failed(error) }
-  }
-
-  /// The same of a file, or of `REV:path` in a git repository.
-  static func read(fileOrRevision path: String) throws -> PolicyFile {
-    do throws(PolicyFileError) { return try load(fileOrRevision: path) } catch { throw failed(error) }
-  }
-
-  private static func failed(_ error: PolicyFileError) -> ExitCode {
-    Console.error("\(error.description)")
-    return ExitCode(1)
-  }
-
   /// The policy, which must be valid: its errors go to standard error, and end the verb with status 2.
   func validPolicy(_ path: String) throws -> Policy {
     guard decoded.isValid, let policy = decoded.policy else {
       let errors = decoded.diagnostics.filter { $0.severity == .error }
-      let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
-      Console.note(DiagnosticText(style: style).render(errors))
-      Console.error("\(path) is not valid: \(errors.count) error\(errors.count == 1 ? "" : "s")")
-      throw ExitCode(2)
+      Console.note(DiagnosticText(style: Console.style).render(errors))
+      throw Console.invalid(errors, path)
     }
     return policy
+  }
+}
+
+extension LiveEndpoints {
+  /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
+  /// by their keys. What is not known goes to standard error.
+  /// `machine` is the one that this host is; without it, nothing is said of this host's own addresses.
+  static func heard(by policy: Policy, on machine: String? = nil) -> LiveEndpoints {
+    let (live, gaps) = read(for: policy, on: machine)
+    for gap in gaps { Console.warn("\(gap)") }
+    return live
+  }
+}
+
+extension Console {
+  /// Whether what goes to standard error is coloured.
+  static var style: DiagnosticText.Style { hasColour(STDERR_FILENO) ? .coloured : .plain }
+
+  /// Says that a policy is not valid. The verb ends with status 2.
+  static func invalid(_ diagnostics: [Diagnostic], _ path: String) -> ExitCode {
+    let errors = diagnostics.filter { $0.severity == .error }
+    let rejection = PolicyRejectionText(.invalid(errors), path: path)
+    error(rejection.answer)
+    return ExitCode(rejection.exitStatus)
+  }
+
+  /// What may be put in force. What is not known of live endpoints goes to standard error, and so does why a policy is
+  /// rejected, which ends the verb.
+  static func accepted(_ loaded: PolicyLoader.Loaded, of path: String) throws -> Candidate {
+    for gap in loaded.gaps { warn("\(gap)") }
+    switch loaded.result {
+    case .success(let candidate): return candidate
+    case .failure(let rejection): throw reject(rejection, of: path)
+    }
+  }
+
+  /// Says why a policy is not put in force.
+  static func reject(_ rejection: PolicyRejection, of path: String) -> ExitCode {
+    let text = PolicyRejectionText(rejection, path: path)
+    note(text.report(style))
+    error(text.answer)
+    return ExitCode(text.exitStatus)
   }
 }

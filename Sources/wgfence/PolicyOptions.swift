@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import ArgumentParser
-import Glibc
+public import ArgumentParser
+public import Enforcement
 import NetworkModel
 import PolicyCompiler
 import PolicyFiles
 import PolicyLanguage
-import Ruleset
 
 /// The policy that a verb works on, and the machine as which it does.
 struct PolicyOptions: ParsableArguments {
@@ -18,31 +17,16 @@ struct PolicyOptions: ParsableArguments {
   @OptionGroup var machine: MachineOptions
 
   /// Reads the policy. Its diagnostics go to standard error; an invalid one ends the verb with status 2.
-  func load() throws -> LoadedPolicy {
-    let loaded = try PolicyFile.read(policy)
-    let style: DiagnosticText.Style = Console.hasColour(STDERR_FILENO) ? .coloured : .plain
-    Console.note(DiagnosticText(style: style).render(loaded.decoded.diagnostics))
-    guard loaded.decoded.isValid, let policy = loaded.decoded.policy else {
-      let errors = loaded.decoded.diagnostics.count { $0.severity == .error }
-      Console.error("\(self.policy) is not valid: \(errors) error\(errors == 1 ? "" : "s")")
-      throw ExitCode(2)
-    }
-    return LoadedPolicy(policy: policy, digest: loaded.digest, file: loaded)
+  func load() throws -> PolicyFile {
+    let file = try PolicyFile.load(policy)
+    Console.note(DiagnosticText(style: Console.style).render(file.decoded.diagnostics))
+    guard file.decoded.isValid else { throw Console.invalid(file.decoded.diagnostics, policy) }
+    return file
   }
 
-  /// What the machine is to enforce today. `live` are the addresses at which machines with `endpoint: live` are heard.
-  func compile(_ policy: Policy, live: LiveEndpoints = LiveEndpoints()) throws -> Ruleset {
-    try Self.compile(policy, as: machine.name(in: policy), live: live)
-  }
-
-  /// The same for a machine that is known.
-  static func compile(_ policy: Policy, as machine: String, live: LiveEndpoints) throws -> Ruleset {
-    do throws(CompileError) {
-      return try PolicyCompiler.compile(policy, machine: machine, today: Today.date, live: live)
-    } catch {
-      Console.error("\(error.description)")
-      throw ExitCode(1)
-    }
+  /// The machine of a policy as which the verb works.
+  func own(in policy: Policy) throws(CompileError) -> Machine {
+    try policy.enforcingMachine(named: machine.name(in: policy))
   }
 }
 
@@ -60,15 +44,7 @@ struct MachineOptions: ParsableArguments {
   package func name(in policy: Policy) -> String { choice.name(in: policy) }
 }
 
-/// A policy and the digest of its file.
-struct LoadedPolicy {
-  let policy: Policy
-  let digest: String
-  let file: PolicyFile
-}
-
 /// How a report is written.
-enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
-  case text
-  case json
-}
+typealias ReportFormat = FirewallRequest.ReportForm
+
+extension FirewallRequest.ReportForm: ExpressibleByArgument {}

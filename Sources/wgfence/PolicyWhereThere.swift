@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import Enforcement
 import Glibc
 import NetworkModel
 import PolicyFiles
 import PolicyLanguage
-import Ruleset
 
 /// The policy argument and `--machine` of verbs that also have an answer without a policy.
 struct PolicyWhereThere: ParsableArguments {
@@ -18,9 +18,10 @@ struct PolicyWhereThere: ParsableArguments {
 
   /// A policy, and the machine of it that this host is.
   struct Role {
-    let loaded: LoadedPolicy
+    let policy: Policy
     let machine: Machine
     let path: String
+    let digest: String
   }
 
   /// The policy and machine that were named; without a name the usual file, where it is there and may be read and has
@@ -31,22 +32,20 @@ struct PolicyWhereThere: ParsableArguments {
     if policy == nil, access(path, R_OK) != 0 {
       let reason = String(cString: strerror(errno))
       guard machine.given == nil else {
-        Console.error("\(path): \(reason); --machine names a machine of a policy")
-        throw ExitCode(1)
+        throw Refusal("\(path): \(reason); --machine names a machine of a policy")
       }
       notes.append("no policy was looked at: \(path): \(reason)")
       return nil
     }
-    let file = try PolicyFile.read(path)
-    let loaded = LoadedPolicy(policy: try file.validPolicy(path), digest: file.digest, file: file)
-    let name = machine.name(in: loaded.policy)
-    if let found = loaded.policy.machine(named: name) {
-      return Role(loaded: loaded, machine: found, path: path)
+    let file = try PolicyFile.load(path)
+    let policy = try file.validPolicy(path)
+    let name = machine.name(in: policy)
+    if let found = policy.machine(named: name) {
+      return Role(policy: policy, machine: found, path: path, digest: file.digest)
     }
-    let known = loaded.policy.machines.map(\.name).joined(separator: ", ")
-    guard policy == nil, machine.given == nil else {
-      Console.error("'\(name)' is no machine of \(path) (--machine takes one of \(known))")
-      throw ExitCode(1)
+    let known = policy.machines.map(\.name).joined(separator: ", ")
+    guard self.policy == nil, machine.given == nil else {
+      throw Refusal("'\(name)' is no machine of \(path) (--machine takes one of \(known))")
     }
     notes.append("\(path) has no machine '\(name)', so it was not used (--machine takes one of \(known))")
     return nil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
+import DaemonService
 import Glibc
 import NetworkModel
 
@@ -33,6 +34,10 @@ enum Program {
       var command = try command.parseAsRoot(arguments)
       try command.run()
     } catch {
+      if let sentence = VerbFailure.sentence(error) {
+        Console.error(sentence)
+        exit(1)
+      }
       let code = command.exitCode(for: error)
       var message = command.fullMessage(for: error)
       for argument in arguments where PrintableText.of(argument) != argument {
@@ -47,7 +52,7 @@ enum Program {
   }
 }
 
-/// A verb of the command line.
+/// A verb of the command line. Errors of this program's own that it does not catch end it with status 1 and are said.
 protocol Verb: ParsableCommand {}
 
 extension Verb {

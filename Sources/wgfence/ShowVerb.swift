@@ -2,6 +2,9 @@
 
 import ArgumentParser
 import NetworkModel
+import PolicyAnalysis
+import PolicyFiles
+import PolicyLanguage
 import Reports
 import Ruleset
 
@@ -23,59 +26,13 @@ struct ShowVerb: Verb {
   var format: Format = .text
 
   func run() throws {
-    let loaded = try options.load()
-    let ruleset = try options.compile(loaded.policy)
+    let policy = try options.load().validPolicy(options.policy)
+    let machine = try options.own(in: policy)
+    let ruleset = CompiledSite(policy, today: Today.date).ruleset(of: machine)
     switch format {
     case .text: Console.print(document: RulesetText.text(ruleset))
     case .expressions: Console.print(document: ExpressionText.text(Lowering.table(ruleset)))
-    case .json: Console.print(document: json(ruleset, loaded))
-    }
-  }
-
-  private func json(_ ruleset: Ruleset, _ loaded: LoadedPolicy) -> String {
-    JSONWriter.object { object in
-      object.put("schema", "wgfence/show/1")
-      object.put("machine", options.machine.name(in: loaded.policy))
-      object.put("table", "inet \(Ruleset.tableName)")
-      object.array("chains") { array in
-        for chain in ruleset.chains {
-          array.object { object in
-            object.put("name", chain.name)
-            if let base = chain.base {
-              object.put("hook", Int(base.hook))
-              object.put("priority", Int(base.priority))
-              object.put("policy", "\(base.policy)")
-            }
-            object.array("rules") { array in
-              for rule in chain.rules {
-                array.object { object in
-                  object.put("text", RulesetText.text(rule))
-                  object.put("file", rule.origin.file.isEmpty ? nil : rule.origin.file)
-                  object.put("lines", each: rule.origin.lines)
-                  object.put("reason", rule.origin.reason)
-                }
-              }
-            }
-          }
-        }
-      }
-      object.array("sets") { array in
-        for set in ruleset.sets {
-          array.object { object in
-            object.put("name", set.name)
-            object.put("elements", set.elements.count)
-          }
-        }
-      }
-      object.array("counters") { array in
-        for counter in ruleset.counters {
-          array.object { object in
-            object.put("name", counter.name)
-            object.put("because", counter.origin.place)
-            object.put("reason", counter.origin.reason)
-          }
-        }
-      }
+    case .json: Console.print(document: RulesetReport.json(ruleset, machine: machine.name))
     }
   }
 }

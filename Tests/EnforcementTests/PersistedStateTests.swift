@@ -63,29 +63,6 @@ struct PersistedStateTests {
     #expect(words.allSatisfy { $0 == 0x0a || (0x20..<0x7f).contains($0) })
   }
 
-  @Test("a request whose deadline has passed or is invalid must not change anything")
-  func deadline() {
-    var request = ControlRequest("panic")
-    #expect(request.expiry(at: 1) == nil)
-    request["deadline"] = "soon"
-    #expect(request.expiry(at: 1) != nil)
-    request.deadline = 5
-    let read = ControlRequest(payload: request.frame.payload)
-    #expect(read.deadline == 5)
-    #expect(read.expiry(at: 5) == nil)
-    #expect(read.expiry(at: 6)?.description.contains("nothing was changed") == true)
-    for verb in ["apply", "confirm", "rollback", "open", "unload", "what comes later"] {
-      var request = ControlRequest(verb)
-      request.deadline = 0
-      #expect(request.expiry(at: 1) != nil)
-    }
-    for verb in ["status", "log"] {
-      var request = ControlRequest(verb)
-      request.deadline = 0
-      #expect(request.expiry(at: 1) == nil)
-    }
-  }
-
   @Test("ten rulesets before the one in force are stored, and none that is needed is deleted")
   func history() throws {
     var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
@@ -104,24 +81,5 @@ struct PersistedStateTests {
     for number in directory.numbers() { try? directory.remove(number: number) }
     for name in ["state/state", "state/lock"] { unlink("\(path)/\(name)") }
     for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
-  }
-
-  @Test("a request that is cut, too long or of an unknown kind is not a frame")
-  func frames() {
-    let frame = ControlRequest("status").frame
-    let bytes = frame.bytes
-    for length in 0..<bytes.count {
-      #expect(ControlFrame.parse(bytes[..<length], limit: 1 << 10) == .incomplete)
-    }
-    #expect(ControlFrame.parse((bytes + [1])[...], limit: 1 << 10) == .frame(frame, length: bytes.count))
-    #expect(ControlFrame.parse(bytes[...], limit: 3) == .malformed)
-    #expect(ControlFrame.parse([255, 255, 255, 255, 0x51], limit: 1 << 20) == .malformed)
-    #expect(ControlFrame.parse([0, 0, 0, 0, 0x7a], limit: 1 << 20) == .malformed)
-    var request = ControlRequest("open")
-    request["because"] = "a\nb\\c=d\r"
-    request["end"] = "yes"
-    let read = ControlRequest(payload: request.frame.payload)
-    #expect(read == request)
-    #expect(read["end"] == "yes")
   }
 }

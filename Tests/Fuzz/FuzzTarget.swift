@@ -96,11 +96,15 @@ enum FuzzTarget: String, CaseIterable {
     var rest = bytes[...]
     while case .frame(let frame, let length) = ControlFrame.parse(rest, limit: ControlFrame.requestLimit) {
       rest = rest.dropFirst(length)
-      let request = ControlRequest(payload: frame.payload)
-      _ = (request.verb, request.number("confirm"), request["lists"])
-      precondition(
-        ControlRequest(payload: request.frame.payload) == request, "another request after it was sent")
-      _ = ControlResult(payload: frame.payload)["generation"]
+      if let request = try? ControlRequest(payload: frame.payload) {
+        precondition(
+          (try? ControlRequest(payload: request.frame.payload)) == request,
+          "another request after it was sent")
+      }
+      if let result = try? FirewallResult(payload: frame.payload) {
+        precondition(
+          (try? FirewallResult(payload: result.frame.payload)) == result, "another result after it was sent")
+      }
     }
   }
 

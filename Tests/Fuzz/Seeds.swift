@@ -141,10 +141,10 @@ enum Seeds {
   }
 
   private static var request: [UInt8] {
-    var request = ControlRequest("apply")
-    request["path"] = "/etc/wgfence/policy.yaml"
-    request["lists"] = "a\nb"
-    request["confirm"] = "60"
-    return request.frame.bytes + ControlRequest("status").frame.bytes
+    let policy = PolicyHandover(
+      path: "/etc/wgfence/policy.yaml", machine: "host", lists: ["a", "b"], lengths: [100, 10, 0])
+    let apply = policy.map { ControlRequest(.apply($0, TrialTime(seconds: 60)), deadline: 1).frame.bytes }
+    return (apply ?? []) + ControlRequest(.status(.json)).frame.bytes
+      + FirewallResult(text: "Done.\n", warnings: ["a"], operations: 1, generation: 2).frame.bytes
   }
 }

@@ -116,6 +116,13 @@ enum HostileReports {
       .unknown(x), service: x, FlowEnds(way: .in, machine: x, zone: x, interface: nil), because: x, refusal: x
     ))
 
+  static let cuts: CutReport = {
+    var flows = CutFlows()
+    flows.cut = [cut, cut]
+    flows.undetermined = [cut]
+    return CutReport(found: flows, now: 0)
+  }()
+
   /// What each report writes, in every form. A report that is not here fails the test that counts them.
   static let all: [String: [String]] = [
     "AuditReport": [
@@ -131,13 +138,7 @@ enum HostileReports {
         return report.json
       }()
     ],
-    "CutReport": {
-      var flows = CutFlows()
-      flows.cut = [cut, cut]
-      flows.undetermined = [cut]
-      let report = CutReport(found: flows, now: 0)
-      return [report.text.description, JSONWriter.object { report.put(in: &$0) }]
-    }(),
+    "CutReport": [cuts.text.description, JSONWriter.object { cuts.put(in: &$0) }],
     "DiagnosticText": [
       DiagnosticText().render([diagnostic]).description,
       DiagnosticText(style: .coloured).render([diagnostic]).description,
@@ -176,17 +177,38 @@ enum HostileReports {
         StoredRuleset(Lowering.table(PolicyCompiler.lastResort), from), number: 1, holding: [])
       defer { try? FileManager.default.removeItem(atPath: folder) }
       return [
-        HistoryReport.rolledBack(to: from).description, PanicRequest.end.report(from).description,
+        HistoryReport.rolledBack(to: from).description,
+        FirewallRequest.PanicChange.end.report(from).description,
         HistoryReport.text(directory, PersistedState()).description,
       ]
     }(),
     "PlanReport": [
-      PlanReport.text(Plan(desired: table, observed: nil), before: nil).description,
-      PlanReport.text(
-        Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table), before: table
-      )
-      .description,
-    ],
+      PlanReport(Plan(desired: table, observed: nil), before: nil, generation: 1, cut: cuts),
+      PlanReport(
+        Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table), before: table,
+        generation: 1, cut: cuts),
+    ].flatMap { [$0.text.description, $0.json] },
+    "ApplyReport": {
+      let report = ApplyReport(
+        policy: x, machine: x, digest: x, operations: 1, generation: 1, storage: .failed, trial: x, cut: cuts)
+      return [report.text.description, report.json]
+    }(),
+    "PolicyRejectionText": [
+      PolicyRejection.unreadable(reason: x), .invalid([diagnostic]), .tooMuchWork(x),
+      .failedTests([failure], count: 2),
+      .disproved(Proof(CompiledSite(policy, today: Today.date)), machine: x),
+      .lockedOut(explanation: x),
+    ].flatMap { rejection in
+      let text = PolicyRejectionText(rejection, path: x)
+      return [text.answer.description, text.report(.coloured).description]
+    },
+    "RulesetReport": {
+      let origin = Origin(file: x, lines: [1], reason: x)
+      let ruleset = Ruleset(
+        chains: [RuleChain(name: x, rules: [Rule([], action: .drop, origin: origin)])], sets: [],
+        counters: [NamedCounter(name: x, purpose: .drop, origin: origin)])
+      return [RulesetReport.json(ruleset, machine: x)]
+    }(),
     "ProofReport": [ProofReport.text(Proof(CompiledSite(policy, today: Today.date)), path: x).description],
     "StoredReport": [StoredReport.Change.apply, .confirm, .rollback, .panic, .endPanic, .unload].flatMap {
       change in
@@ -311,7 +333,10 @@ struct SinkTests {
   func wholes() {
     let users = Sources.all.filter { $0.text.contains("PrintableText(lines:") }.map(\.name)
     #expect(
-      Set(users) == ["Console.swift", "Program.swift", "DaemonConnection.swift", "AlignedTable.swift"])
+      Set(users) == [
+        "Console.swift", "Program.swift", "DaemonConnection.swift", "AlignedTable.swift",
+        "FirewallResult.swift",
+      ])
   }
 
   @Test("a document for programs comes from a writer that escapes")
@@ -326,14 +351,15 @@ struct SinkTests {
     }
     #expect(
       found == [
-        "ApplyVerb.swift JSONWriter.object", "AuditVerb.swift report.json", "AuditVerb.swift report.page",
+        "ApplyVerb.swift report.json", "AuditVerb.swift report.json", "AuditVerb.swift report.page",
         "AuditVerb.swift report.sarif", "CheckVerb.swift report.json",
         "ControlClient.swift DropReportText.json",
-        "ControlFrame.swift String", "ControlFrame.swift lines.text", "Daemon+Requests.swift report.json",
+        "ControlFrame.swift String", "ControlRequest.swift lines.text", "Daemon+Requests.swift report.json",
+        "FirewallResult.swift lines.text",
         "DiffVerb.swift report.json", "DiffVerb.swift report.markdown", "DoctorVerb.swift report.json",
-        "ExplainVerb.swift report.json", "InitVerb.swift text", "PlanVerb.swift json",
+        "ExplainVerb.swift report.json", "InitVerb.swift text", "PlanVerb.swift report.json",
         "SchemaVerb.swift PolicySchema.text", "ShowVerb.swift ExpressionText.text",
-        "ShowVerb.swift RulesetText.text", "ShowVerb.swift json",
+        "ShowVerb.swift RulesetText.text", "ShowVerb.swift RulesetReport.json",
       ])
   }
 }

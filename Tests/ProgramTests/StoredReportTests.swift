@@ -31,7 +31,7 @@ struct StoredReportTests {
 
   @Test("a panic that is stored is said to hold over a restart")
   func panic() {
-    let done = PanicRequest.begin.report(nil)
+    let done = FirewallRequest.PanicChange.begin.report(nil)
     let kept = StoredReport(done: done, change: .panic, notPersisted: nil, remedy: "")
     #expect(kept.text.description.contains("It holds over a restart"))
     let lost = StoredReport(done: done, change: .panic, notPersisted: "full", remedy: "")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
+public import PolicyAnalysis
 public import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
@@ -20,6 +21,14 @@ public struct Candidate: Sendable {
   public let live: LiveEndpoints
   /// The compiled ruleset.
   public let ruleset: Ruleset
+  /// The same as expressions; nil where it is lowered again when it is asked for, and takes no memory until then.
+  private var lowered: KernelTable?
+
+  /// What was accepted, as `PolicyAcceptance` looked at it: nothing is compiled or lowered again.
+  public init(_ view: SiteView, digest: String, today: CalendarDate, live: LiveEndpoints) {
+    (policy, machine, ruleset, lowered) = (view.policy, view.machine.name, view.ruleset, view.table)
+    (self.digest, self.today, self.live) = (digest, today, live)
+  }
 
   /// Compiles a policy for a machine. Throws if the policy has no such machine.
   public init(
@@ -36,9 +45,23 @@ public struct Candidate: Sendable {
   /// The table of this policy: the complete one, or the one for a lock-down or a panic.
   public func table(_ kind: Provenance.Kind) -> KernelTable {
     switch kind {
-    case .policy, .found: Lowering.table(ruleset)
+    case .policy, .found: lowered ?? Lowering.table(ruleset)
     case .lockDown: restricted(.lockDown)
     case .panic: restricted(.panic)
+    }
+  }
+
+  /// The candidate without its table, as it is kept while it is in force: the kernel has the table.
+  var kept: Candidate {
+    var candidate = self
+    candidate.lowered = nil
+    return candidate
+  }
+
+  /// Its machine's view, ready to be asked about packets.
+  public var view: SiteView? {
+    policy.machine(named: machine).map {
+      SiteView(policy: policy, machine: $0, ruleset: ruleset, table: lowered, live: live)
     }
   }
 

@@ -50,7 +50,7 @@ extension Controller {
       ]
     case .accepted(let candidate):
       file = .accepted(digest: candidate.digest)
-      accepted = candidate
+      accepted = candidate.kept
       if isReleased { return [] }
       if candidate.digest == state.superseded, candidate.digest != inForce?.digest { return [] }
       // A trial is not interrupted: the file is read again when the trial has ended.
@@ -63,7 +63,7 @@ extension Controller {
   /// The policy in force was compiled for another day or other live endpoints. During a trial or a panic it
   /// is not applied.
   public mutating func recompiled(_ candidate: Candidate, because reason: String) -> [Action] {
-    if candidate.digest == accepted?.digest { accepted = candidate }
+    if candidate.digest == accepted?.digest { accepted = candidate.kept }
     guard candidate.digest == inForce?.digest, state.pending == nil, state.panic == nil, !isReleased else {
       return []
     }

@@ -25,6 +25,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   public var notPersisted: String? { failures[.state] ?? failures[.rulesets] }
   /// The reason why each part is not stored. One part that is stored does not hide that another is not.
   private var failures: [Part: String] = [:]
+  /// The result of the last `plan`.
+  private var planned: Enforcer.Planned?
   /// The number under which what is in force is stored; nil if it is not stored.
   private var storedNumber: Int?
 
@@ -116,6 +118,9 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     perform(controller.released())
   }
 
+  /// Writes to the journal what was done outside the controller's decisions.
+  public func say(_ severity: Controller.Severity, _ text: PrintableText) { environment.say(severity, text) }
+
   /// Discards the last read: the table was changed without a plan, by a temporary grant.
   public mutating func forgetObserved() { observed = nil }
 
@@ -197,20 +202,32 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     return .equal(changes: sent, provenance)
   }
 
+  /// What putting a policy in force would change now. It is not worked out again when the policy is put in force, unless
+  /// the ruleset changed meanwhile.
+  public mutating func plan(_ candidate: Candidate) throws(EnforcementError) -> Enforcer.Outcome {
+    let table = held(notBefore(candidate).table(.policy))
+    let outcome = try Enforcer.plan(table, in: &store)
+    planned = Enforcer.Planned(desired: table, outcome: outcome)
+    observed = StoredTable(table: outcome.before, generation: outcome.generation)
+    return outcome
+  }
+
   private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
     do throws(EnforcementError) {
-      return try Enforcer.apply(held(table), to: &store, knowing: observed)
+      let known = planned
+      planned = nil
+      return try Enforcer.apply(held(table), to: &store, knowing: observed, planned: known)
     } catch {
       // A kernel before Linux 6.9 does not support persistent ownership: then changes by others are only seen
       // as events.
-      guard case .asked = ownership, case .refused(let what, let reason) = error,
-        what?.hasPrefix("table") == true,
-        !reason.contains("EPERM")
-      else { throw error }
+      guard case .asked = ownership, case .refused(let refused) = error, refused.isOfTableFlags else {
+        throw error
+      }
       ownership = .shared
       environment.say(
         .notice,
-        "this kernel does not support table ownership (\(reason)): changes by others are repaired instead")
+        "this kernel does not support table ownership (\(refused.reason)): changes by others are repaired instead"
+      )
       return try Enforcer.apply(held(table), to: &store, knowing: observed)
     }
   }
@@ -231,7 +248,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     case .candidate(let asked, let kind):
       let candidate = notBefore(asked)
       return .success(
-        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate))
+        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate.kept))
     case .same:
       guard let desired, let provenance = controller.inForce else {
         return .failure(Refusal("nothing is in force yet"))

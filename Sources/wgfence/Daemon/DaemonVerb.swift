@@ -3,10 +3,8 @@
 public import ArgumentParser
 public import DaemonService
 import Enforcement
-import Glibc
-import Netlink
 import NetworkModel
-import Ruleset
+import PolicyFiles
 
 /// `wgfence daemon`: keeps the kernel equal to the policy.
 struct DaemonVerb: Verb {
@@ -60,29 +58,16 @@ struct DaemonVerb: Verb {
   func run() throws {
     try namespace.check()
     guard let directory = places.directory, let socket = places.socketPath else {
-      Console.error(
+      throw Refusal(
         "in a network namespace of its own the daemon needs --state-dir and --socket: the machine's own are not for it"
       )
-      throw ExitCode(1)
     }
-    do throws(DaemonError) {
-      let daemon = try Daemon(
-        Daemon.Settings(
-          policy: Self.absolute(options.policy), machine: options.machine.choice, socket: socket,
-          stateDirectory: directory, ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
-          metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
-      try daemon.run()
-    } catch {
-      Console.error("\(error)")
-      throw ExitCode(1)
-    }
-  }
-
-  static func absolute(_ path: String) -> String {
-    if path.hasPrefix("/") { return path }
-    guard let folder = getcwd(nil, 0) else { return path }
-    defer { free(folder) }
-    return "\(String(cString: folder))/\(path)"
+    let daemon = try Daemon(
+      Daemon.Settings(
+        policy: FilePath.absolute(options.policy), machine: options.machine.choice, socket: socket,
+        stateDirectory: directory, ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
+        metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
+    try daemon.run()
   }
 }
 

@@ -1,68 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import DaemonService
-import Enforcement
-import Glibc
-import HostAnalysis
-import LinuxHost
-import Netlink
-import NetworkModel
-import PolicyAnalysis
-import PolicyLanguage
-import Reports
-import Ruleset
+package import HostAnalysis
+package import NetworkModel
 
 /// The live connections that a change ends, as `plan` and `apply` report them.
-struct CutReport {
+package struct CutReport: Sendable {
   /// Nil where the connections could not be read.
-  let found: CutFlows?
+  package let found: CutFlows?
   /// The time of the reading, in nanoseconds since 1970.
   let now: UInt64
   /// UDP servers whose sessions may go on, where nothing tracked connections until now.
-  var untracked: [Listener] = []
+  let untracked: [Listener]
 
   /// The most lines that the text has.
   static let mostLines = 20
 
-  /// Looks for them. A plan that changes nothing cuts nothing; where the connections cannot be read, a warning says why.
-  static func read(
-    _ plan: Plan, from observed: KernelTable?, to desired: KernelTable, _ ruleset: Ruleset, _ policy: Policy,
-    machine name: String
-  ) -> CutReport {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    let now = UInt64(max(time.tv_sec, 0)) * 1_000_000_000 + UInt64(time.tv_nsec)
-    guard !plan.isEmpty, let machine = policy.machine(named: name) else {
-      return CutReport(found: CutFlows(), now: now)
-    }
-    do throws(HostReadError) {
-      let view = SiteView(policy: policy, machine: machine, ruleset: ruleset)
-      let isFirst = observed == nil && Conntrack.isEmpty
-      return CutReport(
-        found: try LiveCut.read(view, from: observed, to: desired), now: now,
-        untracked: isFirst
-          ? UntrackedServers.find(among: try HostReader.snapshot().listeners, on: name, of: policy) : [])
-    } catch {
-      Console.note(
-        "wgfence: warning: which live connections this ends is not known: \(why(error))\n")
-      return CutReport(found: nil, now: now)
-    }
-  }
-
-  private static func why(_ error: HostReadError) -> String {
-    switch error {
-    case .refused(_, EPERM, _):
-      "\(error): it needs root, or CAP_NET_ADMIN in this network namespace"
-    case .refused(_, EINVAL, _), .refused(_, EOPNOTSUPP, _):
-      "\(error): the kernel lacks ctnetlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink)"
-    default: "\(error)"
-    }
+  /// A report of what was found at a time.
+  package init(found: CutFlows?, now: UInt64, untracked: [Listener] = []) {
+    self.found = found
+    self.now = now
+    self.untracked = untracked
   }
 
   // MARK: Text
 
   /// A section for people; empty where there is nothing to say.
-  var text: PrintableText {
+  package var text: PrintableText {
     guard let found else { return "" }
     var text: PrintableText = ""
     if !found.cut.isEmpty {
@@ -128,7 +91,7 @@ struct CutReport {
   // MARK: JSON
 
   /// The members `cut` and `undetermined`; null where the connections could not be read.
-  func put(in object: inout JSONWriter.Object) {
+  package func put(in object: inout JSONWriter.Object) {
     guard let found else {
       object.null("cut")
       object.null("undetermined")

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import PolicyLanguage
+internal import Ruleset
+
+/// Temporary grants.
+extension FirewallService {
+  /// Times that a change is tried: an element that ends by itself meanwhile makes the kernel refuse it.
+  private static let mostAttempts = 4
+
+  func open<Store: RulesetStore & ~Copyable>(
+    _ order: TemporaryGrantOrder, _ caller: String, _ driver: inout ControllerDriver<Store>
+  ) throws(Refusal) -> FirewallResult {
+    let grant = try Self.understand(
+      order.service, order.source, order.duration, caller, order.reason, driver.grantedPolicy)
+    let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
+      try grant.operations(on: table)
+    }
+    guard sent > 0 else { return FirewallResult(text: "It is open for longer already.\n") }
+    let said: PrintableText =
+      "opened \(order.service) from \(order.source) for \(order.durationWords), by \(caller): \(order.reason)"
+    driver.say(.notice, said)
+    return FirewallResult(text: "\(said).\n", warnings: grant.warnings.map { "\($0)" }, operations: sent)
+  }
+
+  func close<Store: RulesetStore & ~Copyable>(
+    _ service: String, _ source: String, _ caller: String, _ driver: inout ControllerDriver<Store>
+  ) throws(Refusal) -> FirewallResult {
+    // How long it was to last does not matter to its end.
+    let grant = try Self.understand(
+      service, source, try Self.understood { () throws(TemporaryGrantError) in try GrantDuration("1s") },
+      caller, "ended", driver.grantedPolicy)
+    let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
+      try grant.endingOperations(on: table)
+    }
+    guard sent > 0 else { return FirewallResult(text: "Nothing of that is open.\n") }
+    let said: PrintableText = "closed \(service) from \(source), by \(caller)"
+    driver.say(.notice, said)
+    return FirewallResult(text: "\(said).\n", operations: sent)
+  }
+
+  private static func understood<Value>(_ body: () throws(TemporaryGrantError) -> Value) throws(Refusal)
+    -> Value
+  {
+    do throws(TemporaryGrantError) { return try body() } catch { throw Refusal("\(error)") }
+  }
+
+  private static func understand(
+    _ service: String, _ source: String, _ duration: GrantDuration, _ caller: String, _ reason: String,
+    _ candidate: Candidate?
+  ) throws(Refusal) -> TemporaryGrantRequest {
+    guard let candidate, let machine = candidate.policy.machine(named: candidate.machine) else {
+      throw Refusal("nothing can be opened: no policy is in force (see wgfence status)")
+    }
+    return try understood { () throws(TemporaryGrantError) in
+      try TemporaryGrantRequest(
+        candidate.policy, machine: machine, service: service, from: source, lasting: duration, who: caller,
+        because: reason)
+    }
+  }
+
+  /// Sends what is to be changed in the table as it is. Returns how many operations that were.
+  private static func commit<Store: RulesetStore & ~Copyable>(
+    _ driver: inout ControllerDriver<Store>,
+    _ operations: (KernelTable) throws(TemporaryGrantError) -> [TableOperation]
+  ) throws(Refusal) -> Int {
+    var failure = StoreError.stale
+    for _ in 0..<mostAttempts {
+      let table: StoredTable
+      do throws(StoreError) { table = try driver.current() } catch {
+        failure = error
+        driver.forgetObserved()
+        continue
+      }
+      guard let observed = table.table else {
+        driver.forgetObserved()
+        continue
+      }
+      let changes = try understood { () throws(TemporaryGrantError) in try operations(observed) }
+      if changes.isEmpty { return 0 }
+      do throws(StoreError) {
+        try driver.store.commit(changes, generation: table.generation)
+        driver.forgetObserved()
+        return changes.count
+      } catch {
+        failure = error
+        driver.forgetObserved()
+      }
+    }
+    throw Refusal("\(EnforcementError(failure))")
+  }
+}
+
+extension ControllerDriver where Store: ~Copyable {
+  /// The policy in force, where something can be opened in it.
+  fileprivate var grantedPolicy: Candidate? {
+    controller.isReleased || controller.state.panic != nil ? nil : candidate
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+package import HostAnalysis
+internal import LinuxHost
+internal import Netlink
+package import NetworkModel
+internal import PacketWalk
+package import PolicyAnalysis
+internal import PolicyFiles
+internal import PolicyLanguage
+package import Reports
+internal import Ruleset
+
+/// One look at this whole host: what is on it, and what its kernel would do with a packet.
+package struct HostLook {
+  /// The host for an audit.
+  package let host: AuditedHost
+  /// What WireGuard and the kernel's settings say.
+  package let facts: HostFacts
+  /// The kernel's list of what is hooked in.
+  let order: HookOrder
+  /// What could not be read, as sentences.
+  package let notes: [String]
+
+  /// Looks. Throws what stands in the way of it (`HostReadError`, `NetlinkError`).
+  package static func take() throws -> HostLook {
+    let survey = try HostReader.survey(engines: ContainerEngines.paths)
+    let facts = HostFactsReader.read(of: survey)
+    let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
+    var socket = try NFTablesSocket()
+    let tables = try socket.readAll()
+    let order = try HookOrder.read()
+    let devices = facts.wireGuard.devices
+    let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }
+    return HostLook(
+      host: AuditedHost(
+        survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
+        otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
+        tunnelPorts: Set(devices.compactMap(\.listenPort))),
+      facts: facts, order: order,
+      notes: rules.gaps + unread.map { "the tunnel \($0.key) was not read: \($0.value)" })
+  }
+
+  /// Reads the report of an earlier audit.
+  package static func baseline(_ path: String) throws(Refusal) -> AuditBaseline {
+    switch FileContent.read(path, limit: AuditBaseline.limit) {
+    case .bytes(let bytes):
+      if let baseline = AuditBaseline(json: bytes) { return baseline }
+      throw Refusal("\(path) is no report of wgfence audit --format json")
+    case .unreadable(let reason): throw Refusal("\(path): \(reason)")
+    }
+  }
+
+  /// A policy that an audit holds the host against.
+  package struct Role {
+    let view: SiteView
+    let name: AuditPage.PolicyName
+
+    /// A machine's view, and the policy's file as it was named, with its digest.
+    package init(_ view: SiteView, path: String, digest: String) {
+      self.view = view
+      name = AuditPage.PolicyName(path: path, digest: digest)
+    }
+  }
+
+  /// Who reaches what on this host. `notes` go before what could not be read.
+  package func audit(as role: Role?, notes before: [String]) -> AuditReport {
+    let view = role?.view
+    let audit = Audit(of: host, by: view)
+    let own = host.tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
+    let drift = view.map { Audit.Drift(from: own, to: $0.table) } ?? .none
+    return AuditReport(
+      machine: view?.machine.name, policy: role?.name, drift: drift, audit: audit,
+      findings: audit.findings(
+        drift: drift, view: view, blindSpots: BlindSpotReader.read(order: order),
+        health: view.map { health(as: DoctorSubject.Role(policy: $0.policy, machine: $0.machine)) }),
+      openings: view.flatMap { view in
+        own.map { TemporaryGrant.inForce(in: $0, policy: view.policy, machine: view.machine) }
+      } ?? [], notes: before + notes + audit.notes)
+  }
+
+  /// The host as a doctor looks at it, as far as that says who reaches what: with a policy to hold it against.
+  private func health(as role: DoctorSubject.Role) -> DoctorSubject {
+    var facts = facts
+    facts.routes = RouteReader.read(DoctorSubject(facts, as: role).routeQuestions, on: facts.host)
+    return DoctorSubject(facts, as: role)
+  }
+
+  /// What a first policy is made of. `named` is the machine's name, nil for the host's own up to its first dot.
+  package func basis(named: String?, wireGuardDirectory: String) -> FirstPolicy.Basis {
+    let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
+    let uplinks = RouteReader.read(Set(anywhere), on: facts.host).values.compactMap {
+      fact -> InterfaceName? in
+      if case .leaves(let interface, _) = fact { interface } else { nil }
+    }
+    return FirstPolicy.Basis(
+      name: named ?? String(MachineChoice.hostName.prefix { $0 != "." }), today: "\(Today.date)",
+      audit: Audit(of: host, by: nil), interfaces: facts.host.interfaces, devices: facts.wireGuard.devices,
+      peerNames: WireGuardNames.read(directory: wireGuardDirectory), uplinks: Set(uplinks),
+      forwarding: facts.settings[.forwarding(.ipv4)] ?? 0 != 0 ? .on : .off, session: OwnSession.client)
+  }
+}

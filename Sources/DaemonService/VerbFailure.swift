@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+internal import Netlink
+package import NetworkModel
+internal import PolicyAnalysis
+internal import PolicyCompiler
+internal import PolicyFiles
+
+/// Errors of this program's own, with which a verb ends.
+package enum VerbFailure {
+  /// An error in a sentence; nil for errors of others, such as the command line's parser.
+  package static func sentence(_ error: any Error) -> PrintableText? {
+    switch error {
+    case let error as Refusal: error.text
+    case let error as EnforcementError: "\(error)"
+    case let error as HostReadError: "\(error)"
+    case let error as NetlinkError: "\(error)"
+    case let error as PolicyFileError: "\(error)"
+    case let error as CompileError: "\(error)"
+    case let error as QuestionError: "\(error)"
+    case let error as DaemonError: "\(error)"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import NetworkModel
+import PolicyCompiler
+import PolicyLanguage
+import Ruleset
+import Testing
+
+@testable import DaemonService
+
+/// A store that holds what it is given, and keeps what was sent.
+struct FakeStore: RulesetStore {
+  var table: KernelTable?
+  var number: UInt32 = 1
+  /// What the next transactions lead to, in their order; behind the last one the table stays.
+  var plans: [KernelTable] = []
+  /// What the next transactions are answered with.
+  var failures: [StoreError] = []
+  var sent: [[TableOperation]] = []
+
+  mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: number) }
+  mutating func generation() throws(StoreError) -> UInt32 { number }
+  mutating func counters() throws(StoreError) -> [String: CounterState] { [:] }
+
+  mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
+    sent.append(operations)
+    if !failures.isEmpty { throw failures.removeFirst() }
+    guard generation == number else { throw .stale }
+    if operations == [.deleteTable] {
+      table = nil
+    } else if !plans.isEmpty {
+      table = plans.removeFirst()
+    }
+    number += 1
+  }
+}
+
+/// Connections that are there.
+struct FakeSessions: SessionTable {
+  var known: [String] = []
+  func all() throws(Refusal) -> [String] { known }
+  func isLive(_ session: String) throws(Refusal) -> Bool { known.contains(session) }
+}
+
+final class FakeEnvironment: ControllerEnvironment {
+  var said: [String] = []
+  func readPolicy() -> PolicyReading? {
+    .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
+  }
+  func now() -> Moment { FakeFirewall.now }
+  func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
+}
+
+/// A service, a driver on a fake store, and a directory that is gone at the end.
+final class FakeFirewall {
+  static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_795_500_000, boot: "one")
+
+  let folder: String
+  let environment = FakeEnvironment()
+  var sessions = FakeSessions()
+  var place = FirewallService.Place.daemon(retry: 10)
+  var driver: ControllerDriver<FakeStore>
+
+  init() throws {
+    var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
+    folder = String(cString: try #require(mkdtemp(&template)))
+    driver = ControllerDriver(
+      Controller(PersistedState(), inForce: nil), store: FakeStore(),
+      directory: StateDirectory("\(folder)/state"),
+      ownership: .shared, lastResort: Lowering.table(PolicyCompiler.lastResort), environment: environment)
+  }
+
+  deinit {
+    mendDisk()
+    for number in directory.numbers() { try? directory.remove(number: number) }
+    for name in ["state", "boot", "lock-down", "panic", "lock"] { unlink("\(folder)/state/\(name)") }
+    for name in ["state/rulesets", "state", ""] { rmdir("\(folder)/\(name)") }
+  }
+
+  var directory: StateDirectory { StateDirectory("\(folder)/state") }
+
+  /// Nothing can be written from now on: a file stands where the directory should be.
+  func breakDisk() {
+    rename("\(folder)/state", "\(folder)/away")
+    close(open("\(folder)/state", O_CREAT | O_WRONLY, 0o600))
+  }
+
+  func mendDisk() {
+    guard access("\(folder)/away", F_OK) == 0 else { return }
+    unlink("\(folder)/state")
+    rename("\(folder)/away", "\(folder)/state")
+  }
+
+  private var service: FirewallService { FirewallService(directory, in: place, sessions: sessions) }
+
+  func execute(_ request: FirewallRequest) throws(Refusal) -> FirewallResult {
+    try service.execute(request, by: "eric", at: Self.now, on: &driver)
+  }
+
+  func apply(_ candidate: Candidate, trial: TrialTime? = nil) throws(Refusal) -> FirewallResult {
+    driver.store.plans = [candidate.table(.policy)]
+    return try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver)
+  }
+
+  /// A policy that lets one port in, under a digest.
+  static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
+    let today = CalendarDate(secondsSince1970: 1_795_500_000)
+    return try Candidate(
+      try policy(port), machine: "server", digest: digest, today: today, live: LiveEndpoints())
+  }
+
+  static func policy(_ port: Int, tests: String = "") throws -> Policy {
+    try #require(decoded(port, tests: tests).policy)
+  }
+
+  static func decoded(_ port: Int, tests: String = "") -> DecodedPolicy {
+    PolicyDecoder.decode(
+      bytes: Array(text(port, tests: tests).utf8), path: "p.yaml",
+      today: CalendarDate(secondsSince1970: 1_795_500_000)
+    ) { _ in .unreadable(reason: "none") }
+  }
+
+  static func text(_ port: Int, tests: String = "") -> String {
+    """
+    version: 1
+    tunnels:
+      wg0: { prefixes: [10.0.0.0/24], listen: 51820 }
+    machines:
+      server: { addresses: { wg0: 10.0.0.1 } }
+      laptop: { addresses: { wg0: 10.0.0.2 } }
+    allow:
+      - { to: server, services: [\(port)/tcp], from: laptop }
+    \(tests)
+    """
+  }
+}

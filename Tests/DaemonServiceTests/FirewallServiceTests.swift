@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import Enforcement
+import Glibc
+import NetworkModel
+import Ruleset
+import Testing
+
+@testable import DaemonService
+
+@Suite("Carrying out requests")
+struct FirewallServiceTests {
+  static let minute = TrialTime(seconds: 60)
+  static let session = "192.0.2.1,4711>192.0.2.2,22"
+
+  /// What a request is refused with.
+  static func refusal(_ body: () throws(Refusal) -> FirewallResult) -> String {
+    do throws(Refusal) {
+      return "done: \(try body().text)"
+    } catch {
+      return error.description
+    }
+  }
+
+  @Test("an apply says how much was sent and which generation the kernel has since")
+  func apply() throws {
+    let firewall = try FakeFirewall()
+    let result = try firewall.apply(try FakeFirewall.candidate("a"))
+    #expect(result.operations > 0 && result.generation == 2 && result.notPersisted == nil)
+    #expect(firewall.directory.state().value?.inForce == 1)
+    let again = try firewall.apply(try FakeFirewall.candidate("a"))
+    #expect(again.operations == 0 && again.generation == 2)
+  }
+
+  @Test("what cannot be stored is in force, and the result says why and what to do")
+  func notPersisted() throws {
+    for (place, remedy) in [
+      (FirewallService.Place.daemon(retry: 10), "The daemon tries again every 10 s"),
+      (.verb, "Then run the same command again"),
+    ] {
+      let firewall = try FakeFirewall()
+      firewall.place = place
+      _ = try firewall.apply(try FakeFirewall.candidate("a"))
+      firewall.breakDisk()
+      let result = try firewall.apply(try FakeFirewall.candidate("b", port: 80))
+      let failure = try #require(result.notPersisted)
+      #expect(result.exitStatus == 1 && !failure.reason.isEmpty)
+      #expect(failure.consequence.description.contains(remedy))
+      #expect(failure.consequence.description.contains("does not survive a restart"))
+    }
+  }
+
+  @Test("a rollback goes to the ruleset before, or to the one that is named")
+  func rollback() throws {
+    let firewall = try FakeFirewall()
+    #expect(
+      Self.refusal { () throws(Refusal) in try firewall.execute(.rollback(to: nil)) }
+        == "there is no ruleset before this one")
+    let first = try FakeFirewall.candidate("a")
+    _ = try firewall.apply(first)
+    _ = try firewall.apply(try FakeFirewall.candidate("b", port: 80))
+    #expect(try firewall.execute(.history).text.description.contains("in force"))
+    #expect(
+      Self.refusal { () throws(Refusal) in try firewall.execute(.rollback(to: 9)) }.contains("--list"))
+    firewall.driver.store.plans = [first.table(.policy)]
+    let result = try firewall.execute(.rollback(to: nil))
+    #expect(result.text.description.hasPrefix("Rolled back: p.yaml of"))
+    #expect(result.operations > 0)
+    #expect(firewall.driver.controller.inForce?.digest == "a")
+  }
+
+  @Test("a rollback that a verb could not store names the ruleset that it went to")
+  func rollbackNotStored() throws {
+    let firewall = try FakeFirewall()
+    firewall.place = .verb
+    let first = try FakeFirewall.candidate("a")
+    _ = try firewall.apply(first)
+    _ = try firewall.apply(try FakeFirewall.candidate("b", port: 80))
+    // A directory where the file should be: this one alone cannot be replaced.
+    unlink("\(firewall.folder)/state/boot")
+    mkdir("\(firewall.folder)/state/boot", 0o700)
+    firewall.driver.store.plans = [first.table(.policy)]
+    let failure = try #require(try firewall.execute(.rollback(to: 1)).notPersisted)
+    #expect(failure.consequence.description.hasSuffix("Then run wgfence rollback --to 1"))
+    rmdir("\(firewall.folder)/state/boot")
+  }
+
+  @Test("a panic begins, refuses others meanwhile, and ends")
+  func panic() throws {
+    let firewall = try FakeFirewall()
+    let candidate = try FakeFirewall.candidate("a")
+    _ = try firewall.apply(candidate)
+    #expect(
+      Self.refusal { () throws(Refusal) in try firewall.execute(.panic(.end)) } == "there is no panic to end")
+    firewall.driver.store.plans = [try #require(firewall.directory.ruleset(.panic).value?.table)]
+    let begun = try firewall.execute(.panic(.begin))
+    #expect(begun.text.description.contains("It holds over a restart"))
+    #expect(
+      Self.refusal { () throws(Refusal) in try firewall.apply(candidate) }.contains("panic --end"))
+    let order = try TemporaryGrantOrder(service: "ssh", from: "laptop", lasting: "1h", because: "work")
+    #expect(
+      Self.refusal { () throws(Refusal) in try firewall.execute(.open(order)) }
+        .contains("no policy is in force"))
+    firewall.driver.store.plans = [candidate.table(.policy)]
+    #expect(try firewall.execute(.panic(.end)).text.description.hasPrefix("The panic is over"))
+  }
+
+  @Test("a trial is confirmed by a connection that was not there before, or by a console")
+  func confirm() throws {
+    for evidence in [FirewallRequest.ConfirmationEvidence.console, .session(Self.session)] {
+      let firewall = try FakeFirewall()
+      func confirm(_ evidence: FirewallRequest.ConfirmationEvidence) -> String {
+        Self.refusal { () throws(Refusal) in try firewall.execute(.confirm(evidence)) }
+      }
+      #expect(confirm(evidence) == "no apply waits for a confirmation")
+      _ = try firewall.apply(try FakeFirewall.candidate("a"))
+      firewall.sessions.known = ["old"]
+      _ = try firewall.apply(try FakeFirewall.candidate("b", port: 80), trial: Self.minute)
+      #expect(confirm(.session(nil)).contains("--console"))
+      #expect(confirm(.session("old")).contains("was there before"))
+      #expect(confirm(.session("unknown")).contains("no live connection"))
+      firewall.sessions.known.append(Self.session)
+      #expect(confirm(evidence) == "done: Confirmed: it stays.\n")
+      #expect(firewall.directory.ruleset(.boot).value?.provenance.digest == "b")
+    }
+  }
+
+  @Test("the table is taken out, and nothing is in force then")
+  func unload() throws {
+    let firewall = try FakeFirewall()
+    _ = try firewall.apply(try FakeFirewall.candidate("a"))
+    let result = try firewall.execute(.unload)
+    #expect(result.text.description == "inet wgfence is out of the kernel: nothing is protected.\n")
+    #expect(firewall.driver.store.table == nil && firewall.driver.controller.isReleased)
+    firewall.driver.store.table = try FakeFirewall.candidate("a").table(.policy)
+    firewall.driver.store.failures = [.refused(operation: 0, reason: "EPERM", code: EPERM)]
+    #expect(Self.refusal { () throws(Refusal) in try firewall.execute(.unload) } == "EPERM")
+  }
+
+  @Test("a plan is not made again where nothing changed since, and a kernel's refusal changes nothing")
+  func plan() throws {
+    let firewall = try FakeFirewall()
+    _ = try firewall.apply(try FakeFirewall.candidate("a"))
+    let second = try FakeFirewall.candidate("b", port: 80)
+    let outcome = try firewall.driver.plan(second)
+    let before = firewall.driver.store.table
+    firewall.driver.store.failures = [.refused(operation: 0, reason: "ENOMEM", code: ENOMEM)]
+    #expect(Self.refusal { () throws(Refusal) in try firewall.apply(second) }.contains("ENOMEM"))
+    #expect(firewall.driver.store.table == before)
+    _ = try firewall.driver.plan(second)
+    let result = try firewall.apply(second)
+    #expect(result.operations == outcome.plan.operations.count)
+    #expect(firewall.driver.store.sent.last == outcome.plan.operations)
+  }
+
+  @Test("reports and policies that were not checked are not carried out here")
+  func reports() throws {
+    let firewall = try FakeFirewall()
+    let policy = try #require(PolicyHandover(path: "/p", machine: nil, lists: [], lengths: [1]))
+    for request in [FirewallRequest.status(.text), .log(.json), .apply(policy, nil)] {
+      #expect(throws: Refusal.self) { try firewall.execute(request) }
+    }
+  }
+}
