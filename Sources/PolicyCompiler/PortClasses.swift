@@ -12,7 +12,7 @@ struct PortClasses {
     var ports: [(IPProtocol, PortRange)] = []
     var protocols: [IPProtocol] = []
     var hasEcho = false
-    /// The name of the service that the first of its ports belongs to, or the port itself.
+    /// The names of the services that its ports belong to, or the first port itself. Part of a chain's name.
     var label = ""
   }
 
@@ -106,17 +106,20 @@ struct PortClasses {
     return result
   }
 
+  /// The names of the services that the ports belong to: one, both of two, or the first `and others`.
   private static func label(_ portClass: Class, _ entries: [GrantEntry]) -> String {
-    let first: ServicePort? =
-      portClass.ports.first.map { .ports($0.0, $0.1) } ?? portClass.protocols.first.map { .protocol($0) }
-      ?? (portClass.hasEcho ? .echoRequest : nil)
-    guard let first else { return "none" }
-    for number in portClass.entries {
-      for service in entries[number].services where service.ports.contains(where: { covers($0, first) }) {
-        return Identifier.clean(service.name)
-      }
+    let ports =
+      portClass.ports.lazy.map { ServicePort.ports($0.0, $0.1) } + portClass.protocols.map { .protocol($0) }
+      + (portClass.hasEcho ? [.echoRequest] : [])
+    let services = portClass.entries.flatMap { entries[$0].services }
+    var names: [String] = []
+    for port in ports {
+      guard let service = services.first(where: { $0.ports.contains { covers($0, port) } }) else { continue }
+      let name = Identifier.clean(service.name)
+      if !names.contains(name) { names.append(name) }
+      if names.count > 2 { return "\(names[0])-and-others" }
     }
-    return portLabel(portClass)
+    return names.isEmpty ? portLabel(portClass) : names.joined(separator: "-and-")
   }
 
   private static func covers(_ port: ServicePort, _ other: ServicePort) -> Bool {

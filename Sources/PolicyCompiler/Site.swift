@@ -50,7 +50,7 @@ extension SiteZone {
 
 extension AddressHomes.Home {
   /// The home as part of a counter's or a set's name.
-  var identifier: String { zones.map(Identifier.clean).joined(separator: "+") }
+  var identifier: String { zones.map(Identifier.clean).joined(separator: ".") }
 }
 
 /// Names inside the table.

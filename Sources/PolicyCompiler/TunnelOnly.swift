@@ -15,7 +15,7 @@ struct TunnelDestinations {
     let line: Int?
 
     /// As part of a chain's or a set's name.
-    var identifier: String { tunnels.map { Identifier.clean($0.name.description) }.joined(separator: "+") }
+    var identifier: String { tunnels.map { Identifier.clean($0.name.description) }.joined(separator: ".") }
   }
 
   let groups: [Group]
