@@ -31,7 +31,7 @@ install: build ## install the program and its units (PREFIX, DESTDIR); starts no
 	@echo "Nothing was started. Next: write /etc/wgfence/policy.yaml, wgfence check, systemd-sysusers,"
 	@echo "wgfence apply --host, then systemctl enable --now wgfence-boot wgfence (docs/security.md)."
 
-demo: build ## show the promise on a site of network namespaces with real WireGuard (root; touches nothing of this host)
+demo: build ## demonstrate wgfence on a site of network namespaces with real WireGuard (root; touches nothing of this host)
 	@Tests/Lab/demo.sh
 
 test: build ## all Swift tests, then all lab tests with real packets (root)
@@ -41,7 +41,7 @@ test: build ## all Swift tests, then all lab tests with real packets (root)
 quick: setup ## the Swift tests that need no root and no network namespaces, without the slow ones (under 30 s after a build)
 	@SWIFT="$(SWIFT)" Tests/quick.sh
 
-fuzz: setup ## give random inputs to everything that reads bytes of others (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)
+fuzz: setup ## give random inputs to everything that reads bytes from outside (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)
 	@SWIFT="$(SWIFT)" Tests/Proof/fuzz.sh $(if $(FUZZ_INPUTS),inputs $(FUZZ_INPUTS),$(FUZZ_SECONDS))
 
 FUZZ_SECONDS ?= 60

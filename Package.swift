@@ -3,11 +3,11 @@
 
 import PackageDescription
 
-/// Set by Tests/Proof/fuzz.sh alone: all is built for libFuzzer, and the program that runs it is there. Such a build is no use for
-/// anything else.
+/// Set only by Tests/Proof/fuzz.sh: everything is built for libFuzzer, with the program that runs it. Such a build
+/// has no other use.
 let isFuzzing = Context.environment["WGFENCE_FUZZ"] == "1"
 
-/// What every target is held to: Swift 6, no warning left standing, existentials and imports spelt out.
+/// Settings of every target: Swift 6, warnings are errors, explicit existentials and imports.
 let house: [SwiftSetting] =
   [
     .swiftLanguageMode(.v6),
@@ -17,13 +17,13 @@ let house: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
   ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])] : [])
 
-/// The pure modules work on values alone: no unsafe construct goes unmarked.
+/// The pure modules work only on values: every unsafe construct must be marked.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 
 /// Values: networks, policies, rulesets, and packets in them, one by one and as sets.
 let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
 
-/// Questions about these values, and the answers as reports.
+/// Analyses of these values, and their reports.
 let questions = values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis", "Reports"]
 
 let package = Package(

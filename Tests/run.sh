@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 swift=${SWIFT:-swift}
 status=0
 
-# Built here, where packages can be fetched; run where no rule can touch this host.
+# Built here, where packages can be downloaded; run in namespaces where no rule affects this host.
 if [ -d Tests ]; then
   "$swift" build --build-tests || exit 1
   user=()
@@ -29,7 +29,7 @@ prove_random() {
 }
 prove_random || status=1
 
-# Random inputs for each parser, a minute each, in CI alone: the program that gives them takes minutes to build.
+# Random inputs for each parser, a minute each, only in CI: the program for them takes minutes to build.
 if [ -n "${CI:-}" ]; then
   SWIFT="$swift" Tests/Proof/fuzz.sh 60 || status=1
 else

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
-# Starts no server: PostgreSQL is only ever run by the lab, in a namespace.
+# Starts no server: PostgreSQL is only run by the lab, in a namespace.
 #
-# `setup.sh test` unpacks, besides, what only the tests run: Docker, ufw, firewalld, busybox and nmap, below .build. These are not
-# installed: nothing of them starts at boot, and a Docker that this host has stays what it is.
+# `setup.sh test` also unpacks programs that only the tests run: Docker, ufw, firewalld, busybox and nmap, below .build. They are
+# not installed: none of them starts at boot, and a Docker of this host is not changed.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,7 +37,7 @@ unpack() {
   shift
   part=$folder.$$
   mkdir -p "$part/packages"
-  # apt's own user may not write into this folder, and need not.
+  # apt's own user cannot write into this folder, and need not.
   if ! (cd "$part/packages" && apt-get -qq -o APT::Sandbox::User=root download "$@" >/dev/null); then
     rm -rf "$part"
     return 1
@@ -52,7 +52,7 @@ neighbours() {
     nmap nmap-common liblua5.3-0 libpcap0.8 libssh2-1 liblinear4 libblas3 libpcre3 lua-lpeg
     firewalld python3-firewall python3-gi gir1.2-glib-2.0 libgirepository-1.0-1 python3-nftables libnftables1
     python3-cap-ng libcap-ng0 python3-dbus dbus-daemon"
-  # The list itself says of what is there whether it is of this list.
+  # The stored list shows whether the unpacked files are current.
   # shellcheck disable=SC2086,SC2116 # one line of words
   packages=$(echo $packages)
   [ "$(cat $folder/packages 2>/dev/null)" != "$packages" ] || return 0
@@ -69,7 +69,7 @@ neighbours() {
 
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; }
 
-# The page of an audit is looked at in a real browser.
+# The tests load the page of an audit in a real browser.
 browser() {
   ! command -v chromium >/dev/null || return 0
   if [ "$(id -u)" != 0 ]; then

@@ -11,11 +11,11 @@ package struct BootLoader {
   private let directory: StateDirectory?
   private let journal = Journal()
 
-  /// A loader of what a directory stores.
+  /// A loader of the rulesets in a directory.
   package init(_ directory: StateDirectory?) { self.directory = directory }
 
-  /// Puts in force the first of these that can be: the ruleset for boot, the one of a lock-down, one that is built in. A
-  /// daemon's table stays as it is. Refuses where nothing could be loaded.
+  /// Puts in force the first of these that can be loaded: the ruleset for boot, the lock-down ruleset, a built-in
+  /// one. A daemon's table is not changed. Refuses if none could be loaded.
   package func load() throws(Refusal) {
     var kernel: KernelRuleset
     do throws(StoreError) { kernel = try KernelRuleset() } catch {
@@ -29,17 +29,17 @@ package struct BootLoader {
     let provenance = Provenance(
       kind: .lockDown, path: "built in", digest: "", machine: "", by: "boot", since: 0)
     if let ruleset = try? StoredRuleset(table, provenance), load(ruleset, &kernel) == .loaded {
-      journal.say(.warning, "LOCKED DOWN: nothing is let in but loopback, replies and UDP 51820")
+      journal.say(.warning, "LOCKED DOWN: only loopback, replies and UDP 51820 are accepted")
       return
     }
-    // What is there now, whoever put it there, decides what is true.
+    // The message must describe the table that is loaded now, no matter which process loaded it.
     switch LoadedRuleset.read(from: &kernel) {
     case .found(let loaded):
       throw Refusal("no ruleset could be loaded: \(loaded.sentence(storedIn: directory))")
     case .nothing: throw Refusal("no ruleset could be loaded: THIS MACHINE IS NOT PROTECTED")
     case .unknown(let why):
       throw Refusal(
-        "no ruleset could be loaded, and what is in force is not known (\(why)): THIS MACHINE MAY NOT BE PROTECTED"
+        "no ruleset could be loaded, and it is not known what is in force (\(why)): THIS MACHINE MAY NOT BE PROTECTED"
       )
     }
   }
@@ -52,7 +52,7 @@ package struct BootLoader {
   private func load(_ slot: StateDirectory.Slot, _ kernel: inout KernelRuleset) -> Outcome {
     guard let directory else { return .failed }
     switch directory.ruleset(slot) {
-    case .absent: journal.say(.warning, "there is no ruleset \(directory.path)/\(slot.rawValue)")
+    case .absent: journal.say(.warning, "the ruleset \(directory.path)/\(slot.rawValue) does not exist")
     case .damaged(let why): journal.say(.error, "\(why)")
     case .whole(let ruleset):
       guard load(ruleset, &kernel) == .loaded else { return .failed }
@@ -65,17 +65,17 @@ package struct BootLoader {
     return .failed
   }
 
-  /// Sends it and reads it back.
+  /// Sends a ruleset and reads it back.
   private func load(_ ruleset: StoredRuleset, _ kernel: inout KernelRuleset) -> Outcome {
     do throws(StoreError) {
       try kernel.replay(ruleset)
       guard let meant = ruleset.table, Plan(desired: meant, observed: try kernel.read().table).isEmpty else {
-        journal.say(.error, "the kernel does not hold the stored ruleset that it took")
+        journal.say(.error, "the kernel's table differs from the stored ruleset that was loaded")
         return .failed
       }
       return .loaded
     } catch {
-      journal.say(.error, "the stored ruleset was not taken: \(EnforcementError(error))")
+      journal.say(.error, "the kernel refused the stored ruleset: \(EnforcementError(error))")
       return .failed
     }
   }

@@ -7,23 +7,23 @@ internal import NetworkModel
 internal import Reports
 internal import PolicyAnalysis
 
-/// Who is connected to the control socket.
+/// The clients that are connected to the control socket.
 struct ControlClients {
   var all: [UInt64: ControlClient] = [:]
 
-  /// Why one more of this owner's is not taken; nil where it is.
+  /// Why one more client of this owner is refused; nil if it is accepted.
   func refusal(of owner: ControlPlaces.Owner) -> String? {
     ControlPlaces.refusal(of: owner, among: all.values.lazy.map(\.owner))
   }
 }
 
-/// A connection to the control socket: what came, what is to go, and until when it may take.
+/// A connection to the control socket: its received bytes, its bytes to send, and its deadline.
 ///
-/// It can cost the daemon no more than a request's and an answer's bytes, and no waiting at all.
+/// It costs the daemon at most the bytes of a request and an answer. The daemon never waits for it.
 final class ControlClient {
-  /// A request must be whole, and an answer taken, within this time (nanoseconds).
+  /// The time within which a request must be complete, and an answer read, in nanoseconds.
   static let patience: Int64 = 10_000_000_000
-  /// Bytes that wait for a follower who does not read; lines beyond are not sent.
+  /// The most bytes that wait for a follower of the log that does not read. Further lines are not sent.
   static let followerLimit = 256 << 10
 
   let connection: Connection
@@ -32,35 +32,35 @@ final class ControlClient {
   let home: Home
   var inbox: [UInt8] = []
   var input = Input.open
-  /// What was handed over with the request: a policy and its lists.
+  /// The file that was sent with the request: a policy and its lists.
   var file: HandedFile?
   var outbox: [UInt8] = []
-  /// When it is given up; nil: it may stay.
+  /// When it is closed, in nanoseconds since boot; nil: no limit.
   var deadline: Int64?
   var mode = Mode.asking
-  /// Lines that were not sent since it did not read.
+  /// The number of lines that were not sent because it did not read.
   var missed = 0
 
   enum Mode {
     case asking
-    /// The policy of its request is being checked, to be put in force on trial for so many seconds, or for good.
+    /// The policy of its request is being checked, to be put in force on trial for a time, or permanently (nil).
     case checking(ControlRequest, TrialTime?)
-    /// It is told of every dropped packet.
+    /// It receives every dropped packet.
     case following(FirewallRequest.ReportForm)
-    /// The answer is complete: it ends when it is sent.
+    /// The answer is complete: the connection is closed when it is sent.
     case ending
   }
 
-  /// What more can come from it.
+  /// Whether it can send more.
   enum Input {
     case open
-    /// It sends no more, and still waits for its answer.
+    /// It sends no more, but still waits for its answer.
     case ended
   }
 
-  /// Where its socket was made.
+  /// The network namespace in which its socket was created.
   enum Home {
-    /// In the network namespace that the daemon keeps.
+    /// The daemon's network namespace.
     case here
     case otherNamespace
   }
@@ -73,15 +73,15 @@ final class ControlClient {
     self.deadline = deadline
   }
 
-  /// Whose it is.
+  /// Its owner, for the limits of connections.
   var owner: ControlPlaces.Owner { peer.user == 0 && home == .here ? .root : .user(peer.user) }
 
-  /// Who it is, for the journal and for what is kept.
+  /// Its user's name, for the journal and the stored state.
   private(set) lazy var name = UserNames.name(of: peer.user)
 }
 
 extension Daemon {
-  /// Something of a client's is ready.
+  /// A client's socket is ready.
   func serve(_ client: ControlClient, _ ready: Poller.Ready) {
     if ready.interest.contains(.reading) || ready.isGone { receive(client, ready.token) }
     flush(client, ready.token)
@@ -92,7 +92,7 @@ extension Daemon {
     switch client.connection.receive(atMost: max(min(room, 64 << 10), 1), files: .one) {
     case .nothing: return
     case .end:
-      // Who only stopped sending is still there while its policy is checked, and so gets the answer.
+      // A client that only stopped sending is still connected while its policy is checked, and gets the answer.
       if case .checking = client.mode, client.connection.isPeerConnected {
         client.input = .ended
       } else {
@@ -116,7 +116,7 @@ extension Daemon {
       client.inbox = []
       client.deadline = Clock.sinceBoot + ControlClient.patience
       answer(frame.payload, client)
-      // Who checks what was handed over holds it for as long as it takes.
+      // A running check has its own reference to the file.
       client.file = nil
     }
   }
@@ -146,7 +146,7 @@ extension Daemon {
     acceptAgain()
   }
 
-  /// Tells those who follow the log of a dropped packet.
+  /// Sends a dropped packet to the clients that follow the log.
   func follow(_ report: DropReport) {
     for (token, client) in clients.all {
       guard case .following(let format) = client.mode else { continue }
@@ -155,7 +155,8 @@ extension Daemon {
         continue
       }
       if client.missed > 0 {
-        client.outbox += ControlFrame(.note, text: "\(client.missed) lines were not read in time\n").bytes
+        let words: PrintableText = "\(client.missed) lines were left out, because they were not read in time\n"
+        client.outbox += ControlFrame(.note, text: words).bytes
         client.missed = 0
       }
       let frame =

@@ -5,12 +5,12 @@ internal import Netlink
 internal import LinuxHost
 internal import NetworkModel
 
-/// Who connects, and for whom there is no room.
+/// Accepting and refusing connections.
 extension Daemon {
   /// Whether connections are accepted.
   enum Accepting {
     case open
-    /// There was no descriptor for one: the listening sockets are not waited on until one is free, or a second is over.
+    /// There was no descriptor for one: the listening sockets are not polled until one is free, or for one second.
     case paused
   }
 
@@ -22,12 +22,12 @@ extension Daemon {
     }
   }
 
-  /// Takes a connection to the control socket, or turns it away.
+  /// Accepts a connection to the control socket, or refuses it.
   private func take(_ connection: consuming Connection) throws(SystemError) {
     let peer = try connection.peer()
     guard peer.user == 0 || connection.isPeer(inGroup: "wgfence") else {
       return journal.say(
-        .warning, "user \(peer.user) may not speak to the daemon: it is not in the group wgfence",
+        .warning, "user \(peer.user) was refused at the control socket: it is not in the group wgfence",
         about: .clients)
     }
     let home: ControlClient.Home = try connection.isPeer(inNamespaceOf: control) ? .here : .otherNamespace
@@ -48,13 +48,13 @@ extension Daemon {
     clients.all[token] = client
   }
 
-  /// A connection could not be accepted. Where there is no descriptor for it, root is served with the spare one, others are
-  /// closed with it, and the rest waits.
+  /// A connection could not be accepted. If there is no descriptor for it, the spare one is used to serve root and
+  /// to close the connections of others. The remaining ones wait.
   func acceptFailed(_ error: SystemError) {
     guard error.isOutOfDescriptors else { return journal.say(.warning, "\(error)", about: .clients) }
-    journal.say(.error, "\(error): others than root are not served until one is closed", about: .clients)
+    journal.say(.error, "\(error): only root is served until a connection is closed", about: .clients)
     spare.release()
-    // No more than wait in the queue of the socket.
+    // At most as many as wait in the queue of the socket.
     for _ in 0..<32 {
       guard let connection = try? control.accept() else { break }
       guard let peer = try? connection.peer(), peer.user == 0 else { continue }
@@ -75,7 +75,7 @@ extension Daemon {
     wait([])
   }
 
-  /// Something was closed, or time has passed.
+  /// A connection was closed, or the pause is over.
   func acceptAgain() {
     schedule.accept = nil
     spare.take()

@@ -8,7 +8,7 @@ internal import PolicyAnalysis
 internal import PolicyFiles
 internal import Reports
 
-/// The log of dropped packets: to the journal, and to those who follow it.
+/// The log of dropped packets: written to the journal, and sent to clients that follow it.
 extension Daemon {
   var reporter: DropReporter? {
     policyInForce.map {
@@ -16,7 +16,7 @@ extension Daemon {
     }
   }
 
-  /// Reads the kernel's log in the words of the policy in force, from when there is one.
+  /// Opens the kernel's log as soon as a policy is in force. Reports use the names of that policy.
   func openDropLog() {
     guard let reporter else { return }
     if drops != nil {

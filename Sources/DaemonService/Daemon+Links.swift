@@ -6,9 +6,9 @@ internal import NetworkModel
 internal import PolicyFiles
 internal import PolicyLanguage
 
-/// Links that come and go, and what WireGuard knows of its peers.
+/// Changes of interfaces, and of WireGuard's endpoints.
 extension Daemon {
-  /// How often WireGuard is asked where a machine's policy says `endpoint: live`, in nanoseconds: it tells of no change.
+  /// How often WireGuard is read if a machine has `endpoint: live`, in nanoseconds. It reports no change by itself.
   static let endpointInterval: Int64 = 5_000_000_000
 
   func linksChanged() {
@@ -20,7 +20,8 @@ extension Daemon {
         journal.say(
           state == .there ? .notice : .warning,
           state == .there
-            ? "\(tunnel.name) is there" : "\(tunnel.name) is gone; what it protects stays closed")
+            ? "the interface \(tunnel.name) exists"
+            : "the interface \(tunnel.name) is missing; its grants accept nothing until it exists")
       }
       tunnels[tunnel.name] = state
     }
@@ -31,7 +32,7 @@ extension Daemon {
     }
   }
 
-  /// A bridge may have got a port that is no guest's: it leaves the zone of containers at once.
+  /// If a bridge has a new port that is not a guest's, it leaves the zone of containers at once.
   private func refreshBridges() {
     guard let known = policyInForce?.candidate else { return }
     let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
@@ -49,7 +50,7 @@ extension Daemon {
     guard let known = policyInForce?.candidate else { return }
     var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
     environment.note(gaps)
-    // Where WireGuard knows nothing for a while (its interface is made anew), what it knew goes on to hold.
+    // If WireGuard knows no endpoint for a while (its interface was created again), the last known ones stay valid.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
       live.addresses[machine] = addresses
     }

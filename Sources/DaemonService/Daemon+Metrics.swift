@@ -5,11 +5,11 @@ internal import Netlink
 internal import LinuxHost
 internal import NetworkModel
 
-/// From where metrics are asked for.
+/// The source of a connection to the metrics socket.
 enum ScrapeSource: Hashable {
-  /// An IPv4 address, or the /64 of an IPv6 address, which one host may have all of.
+  /// An IPv4 address, or the /64 of an IPv6 address, because one host can use a whole /64.
   case network(Prefix)
-  /// A user of this host, at a socket of a path; nil where the kernel does not tell.
+  /// A user of this host, on a Unix socket; nil if the kernel does not report the user.
   case user(UInt32?)
 
   init(_ connection: borrowing Connection) {
@@ -21,19 +21,19 @@ enum ScrapeSource: Hashable {
   }
 }
 
-/// A connection that wants metrics.
+/// A connection that requests metrics.
 final class MetricsScrape {
-  /// Connections at once: for another one the oldest of the source that has the most is ended.
+  /// The most connections at once. For another one, the oldest of the source that has the most is closed.
   static let limit = 16
-  /// Connections at once from one source.
+  /// The most connections at once from one source.
   static let sourceLimit = 4
-  /// How long a connection may take, in nanoseconds.
+  /// How long a connection may last, in nanoseconds.
   static let patience: Int64 = 5_000_000_000
 
   let connection: Connection
   var inbox: [UInt8] = []
   var outbox: ArraySlice<UInt8> = []
-  /// When it is given up, in nanoseconds since boot.
+  /// When it is closed, in nanoseconds since boot.
   let deadline: Int64
 
   init(_ connection: consuming Connection, deadline: Int64) {
@@ -42,9 +42,9 @@ final class MetricsScrape {
   }
 }
 
-/// Metrics: served to those who ask, and written to a file.
+/// Metrics: served on a socket, and written to a file.
 extension Daemon {
-  /// Serves metrics where the policy in force lets them be served.
+  /// Serves metrics if the policy in force permits it.
   func openMetrics() {
     guard metricsListener == nil, let place = settings.metrics else { return }
     if let refusal = refusal(of: place) { return refuseMetrics(refusal) }
@@ -58,7 +58,7 @@ extension Daemon {
     }
   }
 
-  /// Why metrics are not served at a place. A policy is asked once, however many connect.
+  /// Why metrics are not served at a place. The answer is computed once per policy, not per connection.
   private func refusal(of place: MetricsPlace) -> String? {
     guard let candidate = policyInForce?.candidate else { return place.refusal(by: nil) }
     if let known = metricsJudgement, known.holds(for: candidate) { return known.refusal }
@@ -69,7 +69,7 @@ extension Daemon {
     return refusal
   }
 
-  /// Says why metrics are not served, once: another policy may let them be.
+  /// Logs once why metrics are not served. They are served as soon as a policy permits it.
   private func refuseMetrics(_ refusal: String) {
     if refusal != metricsRefusal { journal.say(.error, "\(refusal)") }
     metricsRefusal = refusal
@@ -119,7 +119,7 @@ extension Daemon {
     acceptAgain()
   }
 
-  /// Puts `--metrics-file` in place.
+  /// Writes `--metrics-file`.
   func writeMetricsFile() {
     schedule.metrics = Clock.sinceBoot + 15_000_000_000
     guard let path = settings.metricsFile else { return }

@@ -7,15 +7,15 @@ internal import NetworkModel
 internal import PolicyFiles
 internal import PolicyLanguage
 
-/// What clients of the control socket ask for.
+/// Requests of the control socket's clients.
 extension Daemon {
-  /// Answers a request: everything that goes into the client's outbox.
+  /// Answers a request. The answer is written to the client's outbox.
   func answer(_ payload: [UInt8], _ client: ControlClient) {
     do throws(Refusal) {
-      // Another namespace has another firewall: who asks there does not mean this one.
+      // Another network namespace has its own firewall: a client there does not mean this one.
       if client.home == .otherNamespace {
         throw Refusal(
-          "this daemon keeps another network namespace than yours: name the right --socket, or none")
+          "this daemon runs in another network namespace than yours: set --socket to the daemon of yours")
       }
       let request = try ControlRequest(payload: payload)
       try refuseLate(request, client)
@@ -40,7 +40,7 @@ extension Daemon {
     client.mode = .ending
   }
 
-  /// Refuses a request whose client waits no more: it has reported a failure, so nothing may take effect.
+  /// Refuses a request whose client no longer waits. It has already reported a failure, so nothing may change.
   private func refuseLate(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     guard request.request.isChange else { return }
     let refusal =
@@ -51,22 +51,22 @@ extension Daemon {
     throw refusal
   }
 
-  /// A request was refused since its client waits no more.
+  /// Logs that a request was refused because its client no longer waits.
   private func sayNotCarriedOut(_ request: ControlRequest, _ client: ControlClient, _ refusal: Refusal) {
     journal.say(
       .warning, "'\(request.request.verb)' by \(client.name) was not carried out: \(refusal.text)",
       about: .clients)
   }
 
-  /// A client closed its connection while its policy was checked: the policy is not put in force.
+  /// A client closed its connection while its policy was being checked: the policy is not put in force.
   func clientIsGone(_ client: ControlClient) {
     guard case .checking(let request, _) = client.mode else { return }
     sayNotCarriedOut(request, client, Self.clientGone)
   }
 
-  private static let clientGone = Refusal("its client is gone: nothing was changed")
+  private static let clientGone = Refusal("the client has disconnected: nothing was changed")
 
-  /// Answers at once, or begins what is answered later.
+  /// Answers at once, or starts a check that is answered later.
   private func carryOut(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     switch request.request {
     case .status(let form): status(form, client)
@@ -82,7 +82,7 @@ extension Daemon {
     }
   }
 
-  /// What the daemon does when a request was carried out.
+  /// What the daemon does after a request was carried out.
   private func changed(by request: FirewallRequest, _ client: ControlClient) {
     switch request {
     case .status, .log, .history: break
@@ -91,17 +91,17 @@ extension Daemon {
     case .unload:
       journal.say(
         .warning,
-        "the ruleset was taken out by \(client.name): nothing is enforced until the next apply or restart")
+        "the ruleset was removed by \(client.name): nothing is enforced until the next apply or restart")
     }
   }
 
   // MARK: apply
 
-  /// Has the policy that a client handed over checked beside the loop; `endApply` goes on with it.
+  /// Checks the policy that a client sent, on another thread; `endApply` continues with the result.
   private func beginApply(
     _ policy: PolicyHandover, _ trial: TrialTime?, _ request: ControlRequest, _ client: ControlClient
   ) throws(Refusal) {
-    guard let file = client.file else { throw Refusal("the policy was not handed over whole") }
+    guard let file = client.file else { throw Refusal("the policy was not received completely") }
     guard policy.lengths[0] <= PolicyFile.policyLimit,
       policy.lengths.dropFirst().allSatisfy({ $0 <= PolicyDecoder.listBytesLimit }),
       policy.lengths.dropFirst().reduce(0, +) <= PolicyDecoder.listBytesLimit
@@ -111,7 +111,7 @@ extension Daemon {
           + "\(PolicyDecoder.listBytesLimit >> 20) MiB")
     }
     guard client.owner == .root || !checks.isBusy(for: client.owner) else {
-      throw Refusal("another policy of yours is being checked: wait until that has ended")
+      throw Refusal("another policy that you sent is being checked: wait until that check has ended")
     }
     var machine = settings.machine
     if let named = policy.machine { machine.given = named }
@@ -124,7 +124,7 @@ extension Daemon {
         let lists = Dictionary(
           zip(policy.lists, parts.dropFirst()), uniquingKeysWith: { first, _ in first })
         return loader.load(policy.path, .bytes(parts[0])) { name in
-          (name, lists[name].map { .bytes($0) } ?? .unreadable(reason: "not handed over"))
+          (name, lists[name].map { .bytes($0) } ?? .unreadable(reason: "it was not sent with the policy"))
         }
       } catch {
         return PolicyLoader.unreadable("", "\(error)")
@@ -132,14 +132,14 @@ extension Daemon {
     }
   }
 
-  /// A policy was checked for a client: it is put in force, or the client is told why not.
+  /// A policy was checked for a client: puts it in force, or sends the client the reason why not.
   func endApply(_ client: ControlClient, _ reading: PolicyReading) {
     guard case .checking(let request, let trial) = client.mode else { return }
     client.deadline = Clock.sinceBoot + ControlClient.patience
     do throws(Refusal) {
       switch reading {
       case .accepted(let candidate):
-        // Checking a policy takes time.
+        // The request may have expired during the check.
         try refuseLate(request, client)
         let result = try service.apply(
           candidate, trial: trial, by: client.name, at: environment.now(), on: &driver)
@@ -159,10 +159,10 @@ extension Daemon {
   var statusLine: PrintableText {
     let controller = driver.controller
     if controller.isReleased { return "unloaded: nothing is enforced" }
-    if let panic = controller.state.panic { return "panic, declared by \(panic.by)" }
-    if controller.state.pending != nil { return "an apply waits for its confirmation" }
+    if let panic = controller.state.panic { return "panic, begun by \(panic.by)" }
+    if controller.state.pending != nil { return "an apply on trial waits for confirmation" }
     if case .refused(let refusal) = controller.file {
-      return "policy not accepted, the last good one holds: \(refusal.reason)"
+      return "policy not accepted, the last accepted one is in force: \(refusal.reason)"
     }
     guard let inForce = controller.inForce else { return "nothing in force" }
     return "enforcing \(inForce.path) as \(inForce.machine)"

@@ -13,9 +13,9 @@ internal import Ruleset
 
 /// The daemon: one thread that sleeps until something happens, and then lets the controller decide.
 ///
-/// A class, since it is the one place where the process's state lives.
+/// A class, because it holds the state of the process, of which there is only one.
 package final class Daemon {
-  /// What the command line says.
+  /// The settings from the command line.
   package struct Settings {
     var policy: String
     var machine: MachineChoice
@@ -24,7 +24,7 @@ package final class Daemon {
     var ownership: ControllerDriver<KernelRuleset>.Ownership
     var metrics: MetricsPlace?
     var metricsFile: String?
-    /// Between two looks at everything, in nanoseconds.
+    /// Time between two full reads, in nanoseconds.
     var fullReadInterval: Int64
 
     /// A value of these parts.
@@ -50,15 +50,15 @@ package final class Daemon {
   let journal = Journal()
   let since = Int64(time(nil))
   var driver: ControllerDriver<KernelRuleset>
-  /// What carries out requests.
+  /// Carries out requests.
   let service: FirewallService
-  /// What connects.
+  /// The clients of the control socket.
   var clients = ControlClients()
-  /// Policies that are read and checked.
+  /// Policies that are being read and checked.
   let checks: PolicyChecks
   var drops: DropLogReader?
   var isEnding = false
-  /// Whether the table is to be read once what waits is answered.
+  /// Whether the table is read after the events at hand are handled.
   var refresh = Refresh.none
 
   enum Refresh {
@@ -78,36 +78,36 @@ package final class Daemon {
   var scrapes: [UInt64: MetricsScrape] = [:]
   var scrapePlaces = ConnectionPlaces<ScrapeSource>(
     total: MetricsScrape.limit, perOwner: MetricsScrape.sourceLimit)
-  /// For when there is no descriptor left.
+  /// A spare descriptor, for when the process has none left.
   var spare = SpareDescriptor()
   var accepting = Accepting.open
-  /// Why metrics are not served, as it was last told; nil where they are, or were not asked for.
+  /// Why metrics are not served, as last logged; nil if they are served, or not configured.
   var metricsRefusal: String?
-  /// Why metrics are not served by the policy that this was last asked of.
+  /// The last judgement of whether a policy permits metrics.
   var metricsJudgement: MetricsPlace.Judgement?
-  /// Why dropped packets are not logged, as it was last told.
+  /// Why dropped packets are not logged, as last written to the journal.
   var dropLogRefusal: String?
   var schedule = Schedule()
-  /// When the policy file is to be read; nil: nothing changed.
+  /// When the policy file is read next, in nanoseconds since boot; nil: nothing changed.
   private var settle: Int64?
   private var lastPolicyRead: Int64 = 0
-  /// The policy's files as they were before they were last read: what changes from then on is not lost.
+  /// The signatures of the policy's files right before they were last read, so that a later change is not missed.
   private var signatures: [String: FileSignature] = [:]
   /// Whether the service manager waits for the policy file to be read.
   private var isReloading = false
-  /// Whether there is memory to give back before the next sleep.
+  /// Whether to release memory before the next sleep.
   private var isFat = false
   var tunnels: [InterfaceName: TunnelState] = [:]
 
-  /// Moments that come round, in nanoseconds since boot.
+  /// Times of recurring work, in nanoseconds since boot.
   struct Schedule {
     var fullRead: Int64 = 0
     var endpoints: Int64?
     var metrics: Int64?
     var watchdog: Int64?
-    /// When storing is tried again, where it failed.
+    /// When storing is tried again after a failure.
     var storing: Int64 = 0
-    /// When connections are accepted again that could not be.
+    /// When connections are accepted again, after there was no descriptor for one.
     var accept: Int64?
   }
 
@@ -130,7 +130,7 @@ package final class Daemon {
   }
   private var nextToken = Token.firstConnection
 
-  /// Takes hold of everything that is needed. Nothing is written to the kernel yet.
+  /// Opens every socket and lock that the daemon needs. Writes nothing to the kernel yet.
   package init(_ settings: Settings) throws(DaemonError) {
     self.settings = settings
     service = FirewallService(
@@ -143,7 +143,7 @@ package final class Daemon {
     do {
       guard let lock = try settings.stateDirectory.lock() else {
         throw DaemonError(
-          "another process keeps \(settings.stateDirectory.path): is a daemon running already?")
+          "another process has locked \(settings.stateDirectory.path): is a daemon already running?")
       }
       self.lock = lock
       poller = try Poller()
@@ -182,7 +182,7 @@ package final class Daemon {
     noteFiles()
     driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
     policyWasRead()
-    // Asked for in the middle of what the driver does: the loop begins it when that is done.
+    // The driver can ask for this in the middle of its work; the loop then reads the file after that.
     environment.readLater = { [unowned self] in settle = Clock.sinceBoot }
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
@@ -205,7 +205,7 @@ package final class Daemon {
       if let settle, settle <= Clock.sinceBoot { readPolicy() }
     }
     ServiceManager.tell("STOPPING=1")
-    journal.say(.info, "ending; the rules stay")
+    journal.say(.info, "ending; the rules stay loaded")
   }
 
   private var nextMoment: Int64? {
@@ -226,7 +226,7 @@ package final class Daemon {
         case .end: isEnding = true
         case .reload:
           ServiceManager.tell("RELOADING=1\nMONOTONIC_USEC=\(Clock.sinceBoot / 1000)")
-          journal.say(.info, "reading everything again, as asked")
+          journal.say(.info, "SIGHUP: reading everything again")
           isReloading = true
           readPolicy()
           driver.verify(author: nil)
@@ -253,8 +253,8 @@ package final class Daemon {
 
   // MARK: The policy file
 
-  /// A policy of one file is read at once. With lists beside it, or soon after another change, what belongs together
-  /// is awaited for 20 ms, so that a burst is one apply.
+  /// A policy of one file is read at once. If it has list files, or soon after another change, the daemon waits 20 ms
+  /// for further changes, so that a burst of changes is one apply.
   private func policyMayHaveChanged() {
     let now = Clock.sinceBoot
     let isAlone = environment.lists.isEmpty && now - lastPolicyRead > 100_000_000
@@ -264,14 +264,15 @@ package final class Daemon {
   private func readPolicy() {
     settle = nil
     lastPolicyRead = Clock.sinceBoot
-    // Whoever changed the ruleset before the file did is told of with a name, not mended in silence with the new policy.
+    // A change of the ruleset by another process is repaired and logged with its name first. Otherwise the new policy
+    // would repair it without a log entry.
     rulesetChanged()
     noteFiles()
     let (loader, path) = (environment.loader, settings.policy)
     checks.add(.file) { loader.load(path) }
   }
 
-  /// A check has ended: the daemon's own file, or what a client handed over.
+  /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
   private func policyWasChecked() {
     guard let (asker, loaded) = checks.take() else { return }
     isFat = true
@@ -297,7 +298,7 @@ package final class Daemon {
 
   private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
-  /// What hangs on the policy that is in force.
+  /// Updates what depends on the policy in force: watched files, live endpoints, drop log, metrics.
   func policyWasRead() {
     files.watch([settings.policy] + environment.lists)
     for path in [settings.policy] + environment.lists where signatures[path] == nil {
@@ -311,7 +312,7 @@ package final class Daemon {
     isFat = true
   }
 
-  /// The policy in force, as who asks about it needs it.
+  /// The policy in force, with its machine and candidate; nil if there is none.
   var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
     guard let candidate = driver.candidate ?? driver.controller.accepted,
       let machine = candidate.policy.machine(named: candidate.machine)
@@ -336,7 +337,7 @@ package final class Daemon {
     var culprit: RulesetEvents.Author?
     var isTouched = false
     for change in news.changes {
-      // What came before the last reading is in it.
+      // The last reading includes all changes up to its generation.
       guard let known = driver.observed?.generation, Int32(bitPattern: change.generation &- known) > 0 else {
         continue
       }
@@ -380,7 +381,7 @@ package final class Daemon {
     for (token, scrape) in scrapes where scrape.deadline <= now.sinceBoot { end(scrape, token) }
   }
 
-  /// Whatever no event told of.
+  /// The full read: finds changes that no event reported.
   private func lookAtEverything(_ now: Moment) {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if !driver.isUnchanged() { driver.verify(author: nil) }
@@ -399,7 +400,7 @@ package final class Daemon {
   }
 }
 
-/// Why the daemon could not begin or go on.
+/// Why the daemon could not start or continue.
 package struct DaemonError: Error, CustomStringConvertible {
   package let description: String
   init(_ description: String) { self.description = description }

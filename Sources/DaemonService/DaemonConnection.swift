@@ -7,20 +7,20 @@ internal import Netlink
 package import NetworkModel
 package import PolicyFiles
 
-/// A verb's side of the control socket.
+/// The client side of the control socket.
 package final class DaemonConnection {
   private let connection: Connection
   private let path: String
 
-  /// How much longer than the request is valid the answer is waited for, in milliseconds: what the daemon begins just in
-  /// time is still heard of.
+  /// How long the client waits for the answer after the request has expired, in milliseconds. So it still receives
+  /// the answer to a request that the daemon began just in time.
   private static let grace: Int32 = 10_000
-  /// How long the daemon may be silent, in milliseconds.
+  /// How long the daemon may send nothing, in milliseconds.
   package static let patience: Int32 = 60_000
-  /// The same while it checks a policy, which takes as long as it takes; the verb has checked it before.
+  /// The same while it checks a policy, which has no time limit. The verb has already checked the policy itself.
   package static let checkPatience: Int32 = 600_000
 
-  /// What the daemon says while it answers.
+  /// A part of the daemon's answer.
   package enum Words {
     /// For standard output.
     case output(PrintableText)
@@ -28,15 +28,15 @@ package final class DaemonConnection {
     case note(PrintableText)
   }
 
-  /// How an answer ends.
+  /// The end of an answer.
   package struct Answer {
     /// The exit status.
     package let status: Int32
-    /// What came of it; nil where it was refused, and for reports.
+    /// The result; nil if the request was refused or asked for a report.
     package let result: FirewallResult?
   }
 
-  /// Connects. Nil where there is no daemon.
+  /// Connects. Nil if there is no daemon.
   package init?(path: String) throws(Refusal) {
     self.path = path
     do throws(SystemError) {
@@ -44,12 +44,12 @@ package final class DaemonConnection {
     } catch {
       if [ENOENT, ECONNREFUSED, ENOTDIR].contains(error.code) { return nil }
       let who: PrintableText =
-        error.code == EACCES ? ": root and the members of the group wgfence may speak to the daemon" : ""
+        error.code == EACCES ? ": only root and members of the group wgfence can connect to the daemon" : ""
       throw Refusal("\(error)\(who)")
     }
   }
 
-  /// Hands over a policy and its lists as they were read, to be put in force.
+  /// Sends a policy and its lists as they were read, to be put in force.
   package func apply(
     _ file: PolicyFile, path: String, machine: String?, trial: TrialTime?, say: (Words) -> Void
   ) throws(Refusal) -> Answer {
@@ -57,12 +57,12 @@ package final class DaemonConnection {
     guard
       let policy = PolicyHandover(
         path: path, machine: machine, lists: file.lists.map(\.name), lengths: files.map(\.count))
-    else { throw Refusal("the policy cannot be handed over") }
+    else { throw Refusal("the policy cannot be sent to the daemon") }
     return try ask(.apply(policy, trial), files: files, patience: Self.checkPatience, say: say)
   }
 
-  /// Sends a request, with files one behind the other in one file in memory, and passes on what the daemon says until it
-  /// ends. `patience` is how long the daemon may be silent, in milliseconds; nil: for ever.
+  /// Sends a request, with all files concatenated in one memory file, and passes on the parts of the answer until it
+  /// ends. `patience` is how long the daemon may send nothing, in milliseconds; nil: no limit.
   package func ask(
     _ request: FirewallRequest, files: [[UInt8]] = [], patience: Int32? = DaemonConnection.patience,
     say: (Words) -> Void
@@ -107,7 +107,7 @@ package final class DaemonConnection {
     var rest = bytes[...]
     while !rest.isEmpty {
       guard connection.wait(.writing, milliseconds: 10_000) else { throw broken }
-      // Where the daemon hung up, it may have said why.
+      // If the daemon closed the connection, it may have sent the reason before.
       guard let sent = connection.send(rest, file: handed?.descriptor) else { break }
       if sent > 0 { handed = nil }
       rest = rest.dropFirst(sent)
@@ -120,9 +120,11 @@ package final class DaemonConnection {
 
   private func silent(_ request: FirewallRequest) -> Refusal {
     let end: PrintableText =
-      request.isChange ? " The request has expired, so it takes no effect later" : ""
+      request.isChange ? " The request has expired, so it will have no effect" : ""
     return Refusal("the daemon at \(path) does not answer: is it stopped?\(end)")
   }
 
-  private var broken: Refusal { Refusal("the daemon at \(path) broke the connection off") }
+  private var broken: Refusal {
+    Refusal("the daemon at \(path) closed the connection before its answer was complete")
+  }
 }

@@ -6,7 +6,7 @@ internal import LinuxHost
 internal import NetworkModel
 internal import PolicyFiles
 
-/// The policy file, the clocks and the journal, as the daemon and the verbs that work without one have them.
+/// The environment of the daemon's controller: the policy file, the clocks and the journal.
 final class DaemonEnvironment: ControllerEnvironment {
   private let path: String
   let loader: PolicyLoader
@@ -14,7 +14,7 @@ final class DaemonEnvironment: ControllerEnvironment {
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
-  /// Has the policy file read beside the daemon's loop; nil while there is no loop yet, and the file is read at once.
+  /// Schedules reading the policy file on another thread. Nil before the loop runs: the file is then read at once.
   var readLater: (() -> Void)?
 
   init(path: String, machine: MachineChoice, say: @escaping (Controller.Severity, PrintableText) -> Void) {
@@ -31,7 +31,7 @@ final class DaemonEnvironment: ControllerEnvironment {
     return take(loader.load(path))
   }
 
-  /// Takes note of what was read.
+  /// Records the list files of a loaded policy and logs its gaps. Returns the reading.
   func take(_ loaded: PolicyLoader.Loaded) -> PolicyReading {
     lists = loaded.lists
     let reading = loaded.reading
@@ -39,7 +39,7 @@ final class DaemonEnvironment: ControllerEnvironment {
     return reading
   }
 
-  /// Writes what is not known or not as the policy says to the journal, each sentence once while it holds.
+  /// Logs what is not known or differs from the policy. Each sentence is logged once as long as it is true.
   func note(_ found: [String]) {
     for gap in found where !gaps.contains(gap) { say(.warning, "\(gap)") }
     gaps = found
@@ -53,7 +53,7 @@ final class DaemonEnvironment: ControllerEnvironment {
 extension Moment {
   private static let boot = Clock.bootIdentity
 
-  /// By the machine's clocks.
+  /// The current time, by the machine's clocks.
   package static var now: Moment {
     Moment(sinceBoot: Clock.sinceBoot, sinceEpoch: Int64(time(nil)), boot: boot)
   }

@@ -7,8 +7,7 @@ internal import PolicyCompiler
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The kernel and the state directory in the hands of a verb, where there is no daemon: requests are carried out in this
-/// process.
+/// Carries out requests in this process if there is no daemon: it changes the kernel and the state directory itself.
 package struct DirectFirewall: ~Copyable {
   private let service: FirewallService
   private let caller: String
@@ -20,13 +19,13 @@ package struct DirectFirewall: ~Copyable {
   package enum Access {
     case reading
     case writing
-    /// The kernel is changed whatever the disk says: a panic must take effect where nothing can be stored.
+    /// The kernel is changed even if nothing can be stored: a panic must always take effect.
     case attempting
 
-    /// Of putting a policy in force.
+    /// What putting a policy in force needs.
     package static let apply = Access.writing
 
-    /// Of another request.
+    /// What another request needs.
     package init(_ request: FirewallRequest) {
       switch request {
       case .status, .log, .history: self = .reading
@@ -36,8 +35,8 @@ package struct DirectFirewall: ~Copyable {
     }
   }
 
-  /// Takes charge for a request of somebody's. Without a directory nothing survives. What is to be known besides goes to
-  /// `say`.
+  /// Locks the state directory and reads it, for a request of `caller`. Without a directory nothing is stored.
+  /// Warnings and errors go to `say`.
   package init(
     _ directory: StateDirectory?, at access: Access, by caller: String,
     say: @escaping (Controller.Severity, PrintableText) -> Void
@@ -69,7 +68,7 @@ package struct DirectFirewall: ~Copyable {
     try service.execute(request, by: caller, at: Moment.now, on: &driver)
   }
 
-  /// Puts a policy in force that was checked.
+  /// Puts in force a policy that was checked.
   package mutating func apply(_ candidate: Candidate) throws(Refusal) -> FirewallResult {
     try service.apply(candidate, trial: nil, by: caller, at: Moment.now, on: &driver)
   }
@@ -79,7 +78,7 @@ package struct DirectFirewall: ~Copyable {
     try driver.plan(candidate)
   }
 
-  /// The right to write in the state directory; nil where it is not needed, or cannot be taken and is not waited for.
+  /// The lock of the state directory; nil if it is not needed, or if it failed for a request that goes on without it.
   private static func lock(
     _ directory: StateDirectory?, _ access: Access, _ say: (Controller.Severity, PrintableText) -> Void
   ) throws(Refusal) -> StateLock? {
@@ -92,24 +91,24 @@ package struct DirectFirewall: ~Copyable {
       return nil
     }
     throw Refusal(
-      "a daemon keeps \(directory.path), but does not answer here: name its --socket, or restart it")
+      "a daemon has locked \(directory.path), but does not answer here: set --socket, or restart it")
   }
 
-  /// What is stored. A state that cannot be read is as none, which is said.
+  /// The stored state. If it cannot be read, a warning is printed and an empty state is used.
   private static func state(
     _ directory: StateDirectory?, _ say: (Controller.Severity, PrintableText) -> Void
   ) -> PersistedState {
     switch directory?.state() {
     case .whole(let state): return state
     case .damaged(let why):
-      say(.warning, "\(why): what was stored of a panic or a trial is not known")
+      say(.warning, "\(why): it is not known whether a panic or a trial was stored")
       return PersistedState()
     case .absent, nil: return PersistedState()
     }
   }
 }
 
-/// What surrounds a verb: it says warnings and errors, and reads no policy but the one it was given.
+/// The environment of a verb: it prints warnings and errors, and reads no policy other than the given one.
 private struct VerbEnvironment: ControllerEnvironment {
   let tell: (Controller.Severity, PrintableText) -> Void
 

@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// What tells one state of a file from another without reading it.
+/// The metadata by which a change of a file is detected without reading it.
 struct FileSignature: Hashable {
   let device: UInt64
   let inode: UInt64
@@ -10,7 +10,7 @@ struct FileSignature: Hashable {
   let seconds: Int
   let nanoseconds: Int
 
-  /// Of the file at a path; all zero where there is none.
+  /// The signature of the file at a path; all zero if there is none.
   init(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else {

@@ -8,7 +8,7 @@ internal import Ruleset
 
 /// Temporary grants.
 extension FirewallService {
-  /// Times that a change is tried: an element that ends by itself meanwhile makes the kernel refuse it.
+  /// How often a change is tried. The kernel refuses it if an element expires in the meantime.
   private static let mostAttempts = 4
 
   func open<Store: RulesetStore & ~Copyable>(
@@ -19,7 +19,7 @@ extension FirewallService {
     let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
       try grant.operations(on: table)
     }
-    guard sent > 0 else { return FirewallResult(text: "It is open for longer already.\n") }
+    guard sent > 0 else { return FirewallResult(text: "Already open for longer; nothing was changed.\n") }
     let said: PrintableText =
       "opened \(order.service) from \(order.source) for \(order.durationWords), by \(caller): \(order.reason)"
     driver.say(.notice, said)
@@ -29,14 +29,14 @@ extension FirewallService {
   func close<Store: RulesetStore & ~Copyable>(
     _ service: String, _ source: String, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
-    // How long it was to last does not matter to its end.
+    // The duration has no effect on ending the grant.
     let grant = try Self.understand(
       service, source, try Self.understood { () throws(TemporaryGrantError) in try GrantDuration("1s") },
       caller, "ended", driver.grantedPolicy)
     let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
       try grant.endingOperations(on: table)
     }
-    guard sent > 0 else { return FirewallResult(text: "Nothing of that is open.\n") }
+    guard sent > 0 else { return FirewallResult(text: "No such temporary grant; nothing was changed.\n") }
     let said: PrintableText = "closed \(service) from \(source), by \(caller)"
     driver.say(.notice, said)
     return FirewallResult(text: "\(said).\n", operations: sent)
@@ -53,7 +53,7 @@ extension FirewallService {
     _ candidate: Candidate?
   ) throws(Refusal) -> TemporaryGrantRequest {
     guard let candidate, let machine = candidate.policy.machine(named: candidate.machine) else {
-      throw Refusal("nothing can be opened: no policy is in force (see wgfence status)")
+      throw Refusal("no policy is in force, so nothing can be opened (see wgfence status)")
     }
     return try understood { () throws(TemporaryGrantError) in
       try TemporaryGrantRequest(
@@ -62,7 +62,7 @@ extension FirewallService {
     }
   }
 
-  /// Sends what is to be changed in the table as it is. Returns how many operations that were.
+  /// Sends changes of the current table. Returns the number of operations.
   private static func commit<Store: RulesetStore & ~Copyable>(
     _ driver: inout ControllerDriver<Store>,
     _ operations: (KernelTable) throws(TemporaryGrantError) -> [TableOperation]
@@ -95,7 +95,7 @@ extension FirewallService {
 }
 
 extension ControllerDriver where Store: ~Copyable {
-  /// The policy in force, where something can be opened in it.
+  /// The policy in force; nil in a panic and after `unload`, when nothing can be opened.
   fileprivate var grantedPolicy: Candidate? {
     controller.isReleased || controller.state.panic != nil ? nil : candidate
   }

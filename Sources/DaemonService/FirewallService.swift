@@ -5,18 +5,18 @@ internal import NetworkModel
 internal import PolicyAnalysis
 internal import Ruleset
 
-/// Carries out what people ask of the firewall: the one implementation, in the daemon and in a verb where there is none.
+/// Carries out requests: the one implementation, used by the daemon, and by verbs if there is no daemon.
 package struct FirewallService: Sendable {
-  /// Where the rulesets are stored; nil where nothing survives.
+  /// Where the rulesets are stored; nil: nothing is stored.
   let directory: StateDirectory?
-  /// In which process it works.
+  /// The process in which it works.
   let place: Place
-  /// What is known of connections to this host.
+  /// The connections to this host.
   let sessions: any SessionTable
 
-  /// In which process requests are carried out: that decides how something is stored after all that could not be.
+  /// The process in which requests are carried out. It determines what happens after storing has failed.
   package enum Place: Sendable {
-    /// The daemon, which tries to store it again after so many seconds.
+    /// The daemon, which tries to store again after this many seconds.
     case daemon(retry: Int64)
     /// A verb, which ends.
     case verb
@@ -29,16 +29,16 @@ package struct FirewallService: Sendable {
     self.sessions = sessions
   }
 
-  /// Carries out a request of somebody's. It changes nothing where it refuses.
+  /// Carries out a request of `caller`. If it refuses, nothing was changed.
   package func execute<Store: RulesetStore & ~Copyable>(
     _ request: FirewallRequest, by caller: String, at now: Moment, on driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     switch request {
-    case .status, .log: throw Refusal("\(request.verb) is answered by the daemon alone")
+    case .status, .log: throw Refusal("only the daemon can answer \(request.verb)")
     case .apply: throw Refusal("the policy was not checked")
     case .confirm(let evidence): return try confirm(evidence, caller, &driver)
     case .history:
-      guard let directory else { throw Refusal("nothing is stored here") }
+      guard let directory else { throw Refusal("there is no state directory, so no ruleset is stored") }
       return FirewallResult(text: HistoryReport.text(directory, driver.controller.state))
     case .rollback(let number): return try rollback(to: number, caller, &driver)
     case .panic(let change): return try panic(change, caller, now, &driver)
@@ -48,7 +48,7 @@ package struct FirewallService: Sendable {
     }
   }
 
-  /// Puts in force a policy that was checked, on trial where a time is given.
+  /// Puts in force a policy that was checked; on trial if a time is given.
   package func apply<Store: RulesetStore & ~Copyable>(
     _ candidate: Candidate, trial: TrialTime?, by caller: String, at now: Moment,
     on driver: inout ControllerDriver<Store>
@@ -66,21 +66,21 @@ package struct FirewallService: Sendable {
     _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     guard let pending = driver.controller.state.pending else {
-      throw Refusal("no apply waits for a confirmation")
+      throw Refusal("no apply on trial waits for confirmation")
     }
     if case .session(let session) = evidence {
       guard let session else {
         throw Refusal(
-          "this is no session over the network, so it does not show that a new one can be made: open a new "
-            + "connection and confirm there, or say --console, which proves nothing about the network")
+          "this is not a session over the network, so it does not show that new connections work: open a new "
+            + "connection and confirm there, or use --console, which does not show that the network works")
       }
       guard !pending.connections.contains(session) else {
         throw Refusal(
-          "this connection was there before the apply, so it does not show that a new one can be made: open a "
+          "this connection existed before the apply, so it does not show that new connections work: open a "
             + "new connection and confirm there")
       }
       guard try sessions.isLive(session) else {
-        throw Refusal("the kernel knows no live connection \(session): confirm from the session itself")
+        throw Refusal("the kernel tracks no live connection \(session): confirm from the session itself")
       }
     }
     return try perform(try driver.controller.confirm(by: caller), &driver, .confirm) { _ in "Confirmed" }
@@ -89,7 +89,7 @@ package struct FirewallService: Sendable {
   private func rollback<Store: RulesetStore & ~Copyable>(
     to asked: Int?, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
-    guard let directory else { throw Refusal("nothing is stored here, so there is nothing to go back to") }
+    guard let directory else { throw Refusal("there is no state directory, so no ruleset is stored") }
     let number = try directory.number(asked: asked, driver.controller.state)
     let actions = try driver.controller.rollback(to: number, by: caller)
     return try perform(actions, &driver, .rollback, again: "run wgfence rollback --to \(number)") {
@@ -117,12 +117,12 @@ package struct FirewallService: Sendable {
     } catch {
       throw Refusal("\(EnforcementError(error))")
     }
-    return result(driver, .unload, "inet wgfence is out of the kernel: nothing is protected")
+    return result(driver, .unload, "The table inet wgfence was removed from the kernel: nothing is filtered")
   }
 
   // MARK: Results
 
-  /// Does what was decided. `again` is the command that stores it where a verb could not.
+  /// Carries out the controller's actions. `again` is the command that stores the result if a verb could not.
   private func perform<Store: RulesetStore & ~Copyable>(
     _ actions: [Controller.Action], _ driver: inout ControllerDriver<Store>, _ change: StoredReport.Change,
     again: PrintableText = "run the same command again", done: (Provenance?) -> PrintableText
@@ -138,7 +138,7 @@ package struct FirewallService: Sendable {
     let remedy: PrintableText =
       switch place {
       case .daemon(let seconds):
-        "The daemon tries again every \(seconds) s; wgfence status says when it is stored"
+        "The daemon tries again every \(seconds) s; wgfence status shows when it is stored"
       case .verb: "Then \(again)"
       }
     let reason = driver.notPersisted

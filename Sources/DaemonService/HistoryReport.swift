@@ -5,7 +5,7 @@ package import NetworkModel
 internal import PolicyCompiler
 internal import Reports
 
-/// The stored rulesets, for people.
+/// The report of stored rulesets, as text.
 package enum HistoryReport {
   package static func text(_ directory: StateDirectory, _ state: PersistedState) -> PrintableText {
     var table = AlignedTable([.right(), .left(), .left(), .left(), .left()])
@@ -13,7 +13,7 @@ package enum HistoryReport {
       let mark =
         number == state.inForce
         ? (state.pending == nil ? "in force" : "on trial")
-        : number == state.pending?.back ? "goes back to" : ""
+        : number == state.pending?.back ? "rolls back to" : ""
       switch directory.ruleset(number) {
       case .whole(let ruleset):
         let from = ruleset.provenance
@@ -29,24 +29,24 @@ package enum HistoryReport {
   static func line(_ provenance: Provenance?) -> String {
     guard let provenance else { return "nothing is in force" }
     switch provenance.kind {
-    case .policy, .found: return "\(provenance.path) of \(Timestamp.text(provenance.since)) holds"
-    case .lockDown: return "a lock-down holds"
-    case .panic: return "a panic holds"
+    case .policy, .found: return "\(provenance.path) of \(Timestamp.text(provenance.since)) is in force"
+    case .lockDown: return "lock-down is in force"
+    case .panic: return "panic is in force"
     }
   }
 
-  /// What a rollback says of itself.
+  /// The message of a rollback.
   package static func rolledBack(to provenance: Provenance?) -> PrintableText {
     "Rolled back: \(line(provenance))"
   }
 }
 
 extension StateDirectory {
-  /// The number of the ruleset to roll back to: the one that was asked for, else the newest before the one in force.
+  /// The number of the ruleset to roll back to: the one that was given, else the newest before the one in force.
   package func number(asked: Int?, _ state: PersistedState) throws(Refusal) -> Int {
     let known = numbers()
     guard let number = asked ?? known.last(where: { number in state.inForce.map { number < $0 } ?? true })
-    else { throw Refusal("there is no ruleset before this one") }
+    else { throw Refusal("there is no stored ruleset before this one") }
     guard state.pending != nil || known.contains(number) else {
       throw Refusal("there is no stored ruleset \(number): see wgfence rollback --list")
     }
@@ -55,15 +55,15 @@ extension StateDirectory {
 }
 
 extension FirewallRequest.PanicChange {
-  /// What it says of itself when it was met.
+  /// Its message when it was carried out.
   package func report(_ inForce: Provenance?) -> PrintableText {
     switch self {
-    case .begin: "Panic: nothing but loopback, the tunnels' own packets and the failsafe grants"
-    case .end: "The panic is over: \(HistoryReport.line(inForce))"
+    case .begin: "Panic: only loopback, the tunnels' own packets and the failsafe grants are accepted"
+    case .end: "The panic has ended: \(HistoryReport.line(inForce))"
     }
   }
 
-  /// What it is for a report.
+  /// The kind of change for a report.
   var stored: StoredReport.Change {
     switch self {
     case .begin: .panic

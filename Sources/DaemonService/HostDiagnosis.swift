@@ -9,13 +9,13 @@ internal import PolicyAnalysis
 internal import PolicyFiles
 internal import PolicyLanguage
 
-/// Reads what a doctor needs of this host, and walks the packets that have to get in.
+/// Reads what doctor needs from this host, and walks the packets that must be accepted.
 package struct HostDiagnosis {
   package let diagnosis: Diagnosis
-  /// What was not read or not walked, as sentences.
+  /// What could not be read or walked, as sentences.
   package let notes: [String]
 
-  /// Looks at this host, as a machine of a policy where one is known.
+  /// Reads this host. `role` is its machine of a policy; nil: without a policy.
   package init(as role: DoctorSubject.Role?) throws(HostReadError) {
     var facts = try HostFactsReader.read(docker: ContainerEngines.docker, engines: ContainerEngines.paths)
     var notes = facts.host.notes.filter { $0 != .protocolNotLoaded(.sctp) }.map(\.description)
@@ -28,17 +28,17 @@ package struct HostDiagnosis {
       let names = subject.tunnels.map(\.name.description)
       notes.append(
         names.isEmpty
-          ? "looked at without a policy, and there is no WireGuard interface here"
-          : "looked at without a policy: the WireGuard interfaces here are \(names.joined(separator: ", "))")
+          ? "checked without a policy, and this host has no WireGuard interface"
+          : "checked without a policy: the WireGuard interfaces are \(names.joined(separator: ", "))")
     }
     diagnosis = Diagnosis(subject, walks: Self.walks(subject, &notes))
     self.notes = notes
   }
 
-  /// What everything that is loaded in the kernel does with the packets that have to get in.
+  /// The verdicts of everything that is loaded in the kernel for the packets that must be accepted.
   private static func walks(_ subject: DoctorSubject, _ notes: inout [String]) -> DoctorWalks {
     guard Capability.isNetworkAdministrator else {
-      return DoctorWalks(unknown: "the kernel's rules are told to root alone")
+      return DoctorWalks(unknown: "only root can read the kernel's rules")
     }
     do {
       var socket = try NFTablesSocket()
@@ -50,7 +50,7 @@ package struct HostDiagnosis {
         return CompiledSite(role.policy, today: Today.date, live: heard.live)
       }
       if !walk.unwalked.isEmpty {
-        notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
+        notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")
       }
       return DoctorWalks(subject, of: site, through: walk, in: try LiveHostEnvironment())
     } catch {

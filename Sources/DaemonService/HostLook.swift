@@ -12,18 +12,18 @@ internal import PolicyLanguage
 package import Reports
 internal import Ruleset
 
-/// One look at this whole host: what is on it, and what its kernel would do with a packet.
+/// One snapshot of this host: its sockets, containers and interfaces, and everything that its kernel has loaded.
 package struct HostLook {
-  /// The host for an audit.
+  /// The host, as an audit needs it.
   package let host: AuditedHost
-  /// What WireGuard and the kernel's settings say.
+  /// The state of WireGuard and the kernel's settings.
   package let facts: HostFacts
-  /// The kernel's list of what is hooked in.
+  /// The kernel's list of what is registered at its hooks.
   let order: HookOrder
   /// What could not be read, as sentences.
   package let notes: [String]
 
-  /// Looks. Throws what stands in the way of it (`HostReadError`, `NetlinkError`).
+  /// Reads the host. Throws `HostReadError` or `NetlinkError`.
   package static func take() throws -> HostLook {
     let survey = try HostReader.survey(engines: ContainerEngines.paths)
     let facts = HostFactsReader.read(of: survey)
@@ -39,7 +39,7 @@ package struct HostLook {
         otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
         tunnelPorts: Set(devices.compactMap(\.listenPort))),
       facts: facts, order: order,
-      notes: rules.gaps + unread.map { "the tunnel \($0.key) was not read: \($0.value)" })
+      notes: rules.gaps + unread.map { "the tunnel \($0.key) could not be read: \($0.value)" })
   }
 
   /// Reads the report of an earlier audit.
@@ -47,12 +47,12 @@ package struct HostLook {
     switch FileContent.read(path, limit: AuditBaseline.limit) {
     case .bytes(let bytes):
       if let baseline = AuditBaseline(json: bytes) { return baseline }
-      throw Refusal("\(path) is no report of wgfence audit --format json")
+      throw Refusal("\(path) is not a report of wgfence audit --format json")
     case .unreadable(let reason): throw Refusal("\(path): \(reason)")
     }
   }
 
-  /// A policy that an audit holds the host against.
+  /// A policy with which an audit compares the host.
   package struct Role {
     let view: SiteView
     let name: AuditPage.PolicyName
@@ -64,7 +64,7 @@ package struct HostLook {
     }
   }
 
-  /// Who reaches what on this host. `notes` go before what could not be read.
+  /// Who reaches what on this host. `before` are notes that precede those about what could not be read.
   package func audit(as role: Role?, notes before: [String]) -> AuditReport {
     let view = role?.view
     let audit = Audit(of: host, by: view)
@@ -80,14 +80,15 @@ package struct HostLook {
       } ?? [], notes: before + notes + audit.notes)
   }
 
-  /// The host as a doctor looks at it, as far as that says who reaches what: with a policy to hold it against.
+  /// The host as doctor checks it, as far as this affects who reaches what. Needs a policy to compare with.
   private func health(as role: DoctorSubject.Role) -> DoctorSubject {
     var facts = facts
     facts.routes = RouteReader.read(DoctorSubject(facts, as: role).routeQuestions, on: facts.host)
     return DoctorSubject(facts, as: role)
   }
 
-  /// What a first policy is made of. `named` is the machine's name, nil for the host's own up to its first dot.
+  /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its
+  /// first dot.
   package func basis(named: String?, wireGuardDirectory: String) -> FirstPolicy.Basis {
     let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
     let uplinks = RouteReader.read(Set(anywhere), on: facts.host).values.compactMap {

@@ -5,17 +5,17 @@ internal import Glibc
 internal import LinuxHost
 package import NetworkModel
 
-/// Where the daemon says what happens: standard error, with `<N>` before each line where the journal reads it
-/// (sd-daemon(3)), else with the time. Every line is an entry of the severity given: a value inside the text can neither
-/// end its line nor start another. What is more than `LineBudget` allows is counted and left out.
+/// The daemon's log on standard error. Each line begins with `<N>` if the journal reads it (sd-daemon(3)), else
+/// with the time. Every line is an entry of the given severity: a value inside the text can neither end its line
+/// nor start another. Entries beyond what `LineBudget` allows are counted and left out.
 ///
-/// A class, since what was written belongs to the process. It is used by the daemon's loop alone.
+/// A class, because the line budget is shared by the whole process. Only the daemon's loop uses it.
 package final class Journal {
-  /// How entries are written.
+  /// The format of entries.
   enum Form {
     /// For the journal, which adds the time.
     case journal
-    /// For a person at a terminal, with this time.
+    /// For a terminal, with this time.
     case terminal(time: String)
   }
 
@@ -31,14 +31,14 @@ package final class Journal {
     let verdict = budget.verdict(on: text.description, topic, now: Clock.sinceBoot)
     guard case .say(let leftOut) = verdict else { return }
     if leftOut > 0 {
-      put(.warning, "\(leftOut) messages like the next one were left out, as there were too many")
+      put(.warning, "\(leftOut) messages of this kind were left out, because there were too many")
     }
     put(severity, text)
   }
 
   private func put(_ severity: Controller.Severity, _ text: PrintableText) {
     let entries = Self.entries(severity, text, isForJournal ? .journal : .terminal(time: Self.time))
-    // A journal that cannot be written is no reason to end.
+    // A journal that cannot be written does not end the daemon.
     var rest = Array(entries.utf8)[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
@@ -48,7 +48,7 @@ package final class Journal {
     }
   }
 
-  /// The entries of a text, a line each.
+  /// The entries of a text, one per line.
   static func entries(_ severity: Controller.Severity, _ text: PrintableText, _ form: Form) -> String {
     let head =
       switch form {
@@ -71,7 +71,7 @@ package final class Journal {
   private static var time: String { Timestamp.text(Int64(Glibc.time(nil))) }
 }
 
-/// Times as people and programs read them: RFC 3339, in UTC.
+/// Times as text: RFC 3339, in UTC.
 enum Timestamp {
   package static func text(_ seconds: Int64) -> String {
     var seconds = time_t(seconds)

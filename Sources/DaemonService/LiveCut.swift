@@ -11,10 +11,11 @@ internal import PolicyLanguage
 package import Reports
 public import Ruleset
 
-/// Looks among the connections of this thread's network namespace for those that a change ends.
+/// Finds the connections of this thread's network namespace that a change ends.
 public enum LiveCut {
-  /// Lists the kernel's connections, and judges each by the own table as it is (`observed`; nil for none) and as it is to
-  /// be. It needs CAP_NET_ADMIN; `refused` with `EINVAL` or `EOPNOTSUPP` is a kernel without ctnetlink. Nothing changes.
+  /// Lists the kernel's connections, and judges each by the current table (`observed`; nil: none) and by the
+  /// desired one. Needs CAP_NET_ADMIN. `refused` with `EINVAL` or `EOPNOTSUPP` means a kernel without ctnetlink.
+  /// Changes nothing.
   public static func read(_ view: SiteView, from observed: KernelTable?, to desired: KernelTable)
     throws(HostReadError) -> CutFlows
   {
@@ -24,8 +25,8 @@ public enum LiveCut {
     return judge.result()
   }
 
-  /// What a plan ends, which leads to a machine's view. A plan that changes nothing ends nothing; where the connections
-  /// cannot be read, `gap` says why.
+  /// The connections that a plan ends. `view` is the machine's view after the plan. A plan that changes nothing ends
+  /// nothing. If the connections cannot be read, `gap` is the reason.
   package static func report(of outcome: Enforcer.Outcome, to view: SiteView) -> (
     report: CutReport, gap: PrintableText?
   ) {
@@ -46,8 +47,8 @@ public enum LiveCut {
     }
   }
 
-  /// What is said where the connections are not known.
-  package static let unknown: PrintableText = "which live connections this ends is not known"
+  /// The message if the connections are not known.
+  package static let unknown: PrintableText = "it is not known which live connections this ends"
 
   private static func why(_ error: HostReadError) -> PrintableText {
     switch error {

@@ -7,8 +7,8 @@ package import Reports
 
 /// What this kernel enforces, compared with a policy.
 package enum LiveDifference {
-  /// Compares as one machine of the policy, whose file is named by its path. The kernel's own table is the old side; where
-  /// there is none, everything passes.
+  /// Compares for one machine of the policy; `path` is the policy file's path in the report. The kernel's own table
+  /// is the old side; if there is none, everything passes there.
   package static func report(to new: CompiledSite, on machine: Machine, path: String) throws(EnforcementError)
     -> DifferenceReport
   {

@@ -9,7 +9,7 @@ package import PolicyLanguage
 internal import Ruleset
 
 extension LiveEndpoints {
-  /// What to say of bridges that some zone `containers` of the policy names.
+  /// Warnings about shared bridges that a zone `containers` of the policy names.
   private static func sharedBridges(
     _ shared: [InterfaceName: SharedBridges.Reason], _ policy: Policy
   ) -> [String] {
@@ -18,26 +18,27 @@ extension LiveEndpoints {
     return shared.sorted { $0.key < $1.key }.compactMap { bridge, reason in
       guard patterns.contains(where: { $0.matches(bridge) }) else { return nil }
       return "the bridge \(bridge) \(reason.words): its packets are treated as internet, not as containers. "
-        + "Give it a zone of its own: zones: { lan: { interfaces: [\(bridge)] } }, and list the other bridges in 'containers'"
+        + "Define a separate zone for it: zones: { lan: { interfaces: [\(bridge)] } }, and list the other bridges in 'containers'"
     }
   }
 
-  /// What to say of interfaces that have a tunnel's name and are none.
+  /// Warnings about interfaces that have a tunnel's name but are not tunnels.
   private static func wrongLinks(_ interfaces: [NetworkInterface], _ policy: Policy) -> [String] {
     policy.tunnels.compactMap { tunnel in
       guard let interface = interfaces.first(where: { $0.name == tunnel.name }),
         interface.linkType != LinkType.linkless.rawValue
       else { return nil }
       return
-        "\(tunnel.name) is not a tunnel's interface (\(interface.kind ?? "hardware"), link type \(interface.linkType)): "
-        + "everything that comes by it is dropped. Find out who made it, and delete it: ip link delete \(tunnel.name)"
+        "the interface \(tunnel.name) is not a tunnel (\(interface.kind ?? "hardware"), link type "
+        + "\(interface.linkType)): every packet from it is dropped. Find out what created it, and delete it: "
+        + "ip link delete \(tunnel.name)"
     }
   }
 
-  /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
-  /// by their keys, and bridges with other ports than guests'; with what is not known or not as the policy says, as
-  /// sentences. WireGuard is not asked where there is no such machine. `machine` is the one that this host is; without
-  /// it, nothing is said of this host's own addresses.
+  /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
+  /// `endpoint: live`, by their keys, and the bridges with ports that are not guests'. `gaps` are sentences about
+  /// what is not known or differs from the policy. WireGuard is not read if there is no such machine. `machine` is
+  /// this host's machine; without it, this host's own addresses are not checked.
   package static func read(for policy: Policy, on machine: String? = nil) -> (
     live: LiveEndpoints, gaps: [String]
   ) {
@@ -50,11 +51,11 @@ extension LiveEndpoints {
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
       if let machine = machine.flatMap({ policy.machine(named: $0) }) {
         gaps += MisplacedAddresses(interfaces, on: machine, of: policy).findings.map {
-          "\($0.found). To mend it, \($0.fix)"
+          "\($0.found). To fix it, \($0.fix)"
         }
       }
     } catch {
-      gaps.append("which bridges have guests alone is not known: \(error)")
+      gaps.append("it is not known which bridges have only guests: \(error)")
     }
     if machines.isEmpty { return (live, gaps) }
     do throws(HostReadError) {
@@ -64,7 +65,7 @@ extension LiveEndpoints {
         let peers = found.devices.flatMap(\.peers).filter { $0.publicKey == key }
         let addresses = Set(peers.compactMap(\.endpoint?.address)).sorted()
         if addresses.isEmpty {
-          gaps.append("WireGuard has not heard \(machine.name) yet: its endpoint is not known")
+          gaps.append("WireGuard has not received a packet of \(machine.name) yet: its endpoint is not known")
         }
         live.addresses[machine.name] = addresses
       }

@@ -10,13 +10,13 @@ internal import Ruleset
 internal import HostAnalysis
 internal import Enforcement
 
-/// Walks packets through everything that this kernel has loaded, to explain what becomes of them.
+/// Walks packets through everything that this kernel has loaded, and explains their verdicts.
 package struct LiveExplanation {
   package let explanation: Explanation
-  /// What the answer depends on, and what was not walked.
+  /// Conditions of the answer, and what was not walked.
   package let notes: [String]
 
-  /// The interface of a name, where the name is no zone and no tunnel of the policy.
+  /// The interface with a name; nil if the name is a zone or a tunnel of the policy.
   package static func interface(named name: String?, _ policy: Policy, _ machine: Machine) -> InterfaceName? {
     guard let name, policy.tunnel(named: name) == nil, name != Zone.internet,
       machine.zone(named: name) == nil
@@ -24,14 +24,14 @@ package struct LiveExplanation {
     return InterfaceName(name)
   }
 
-  /// Asks about packets to a machine of a site, which this host is. `interface` is the one by which they come, where that
-  /// is named.
+  /// Walks packets to a machine of a site, which is this host. `interface` is the one on which they arrive; nil if
+  /// none was named.
   package init(
     _ question: Question, of site: CompiledSite, on machine: Machine, by interface: InterfaceName?
   ) throws {
     let host = try HostReader.snapshot()
     if let interface, host.interface(named: interface) == nil {
-      throw Refusal("'\(interface)' is no zone or tunnel of the policy, and no interface of this host")
+      throw Refusal("'\(interface)' is neither a zone or tunnel of the policy nor an interface of this host")
     }
     var socket = try NFTablesSocket()
     let tables = try socket.readAll()
@@ -41,10 +41,10 @@ package struct LiveExplanation {
     let packets = LivePackets(question, of: site, on: host, by: interface)
     var notes = packets.notes
     if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
-      notes.append("no ruleset of wgfence is loaded in this kernel")
+      notes.append("no wgfence ruleset is loaded in this kernel")
     }
     if !walk.unwalked.isEmpty {
-      notes.append("not walked, and might drop it: \(walk.unwalked.joined(separator: ", "))")
+      notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")
     }
     let view = site.view(of: machine)
     self.notes = notes

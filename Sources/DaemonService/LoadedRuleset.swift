@@ -4,25 +4,25 @@ package import Enforcement
 package import NetworkModel
 package import Ruleset
 
-/// The table `inet wgfence` as the kernel has it, whoever put it there.
+/// The table `inet wgfence` as it is in the kernel, no matter which process loaded it.
 package struct LoadedRuleset {
   let table: KernelTable
   package let holder: Holder
 
-  /// Who may change it.
+  /// Who can change it.
   package enum Holder {
     /// A running process owns it (`NFT_TABLE_F_OWNER`): a daemon.
     case process
-    /// Everybody with `CAP_NET_ADMIN`.
+    /// It has no owner: every process with `CAP_NET_ADMIN` can change it.
     case nobody
   }
 
-  /// What was seen in the kernel.
+  /// The result of reading the kernel's table.
   package enum Reading {
     case found(LoadedRuleset)
     /// There is no table, or it filters nothing.
     case nothing
-    /// The kernel could not be asked: why.
+    /// The kernel could not be read, with the reason.
     case unknown(String)
   }
 
@@ -35,8 +35,7 @@ package struct LoadedRuleset {
     }
   }
 
-  /// A table that was read. Nil where it filters nothing: it is dormant (`NFT_TABLE_F_DORMANT`), or has no chain at a
-  /// hook.
+  /// A table that was read. Nil if it filters nothing: it is dormant (`NFT_TABLE_F_DORMANT`), or has no base chain.
   init?(_ table: KernelTable) {
     guard table.flags & NFT.tableDormant == 0, table.chains.contains(where: { $0.base != nil }) else {
       return nil
@@ -45,12 +44,12 @@ package struct LoadedRuleset {
     holder = table.flags & NFT.tableOwner != 0 ? .process : .nobody
   }
 
-  /// What is in force, and how it compares with what would be loaded at boot.
+  /// What is in force, and how it differs from the ruleset that would be loaded at boot.
   package func sentence(storedIn directory: StateDirectory?) -> PrintableText {
     let who: PrintableText =
       switch holder {
-      case .process: "a running daemon holds the table inet wgfence"
-      case .nobody: "the table inet wgfence is in the kernel"
+      case .process: "a running daemon owns the table inet wgfence"
+      case .nobody: "the table inet wgfence is loaded"
       }
     guard let stored = directory?.ruleset(.boot).value, let meant = stored.table else {
       return "\(who), and its rules are in force"
@@ -58,10 +57,10 @@ package struct LoadedRuleset {
     let count = difference(from: meant)
     if count == 0 { return "\(who), and the stored ruleset of \(stored.provenance.path) is in force" }
     return
-      "\(who), and its rules are in force; they differ from the stored ruleset of \(stored.provenance.path) by \(count) changes"
+      "\(who), and its rules are in force; they differ from the stored ruleset of \(stored.provenance.path) in \(count) operations"
   }
 
-  /// How many changes it is away from a stored ruleset, apart from who holds it.
+  /// The number of operations between it and a stored ruleset. The table's owner is not compared.
   package func difference(from meant: KernelTable) -> Int {
     var (meant, observed) = (meant, table)
     meant.flags &= ~NFT.tableOwnership

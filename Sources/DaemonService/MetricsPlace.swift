@@ -13,7 +13,7 @@ public enum MetricsPlace: Sendable {
   case path(String)
   case address(IPAddress, port: UInt16)
 
-  /// A place from its text; nil where it is none.
+  /// A place from its text; nil if the text is not valid.
   public init?(_ argument: String) {
     if argument.hasPrefix("unix:/") {
       self = .path(String(argument.dropFirst(5)))
@@ -24,7 +24,7 @@ public enum MetricsPlace: Sendable {
     }
   }
 
-  /// Listens there. A socket at a path may be read by its owner and group.
+  /// Opens the listening socket. A Unix socket can be read by its owner and group.
   func listen() throws(SystemError) -> ListeningSocket {
     switch self {
     case .path(let path): try ListeningSocket(path: path, mode: 0o660)
@@ -32,7 +32,7 @@ public enum MetricsPlace: Sendable {
     }
   }
 
-  /// What a policy says of a place: it is the same for every connection until the policy changes.
+  /// Whether a policy permits a place. It is the same for every connection until the policy changes.
   struct Judgement {
     let digest: String
     let machine: String
@@ -46,18 +46,19 @@ public enum MetricsPlace: Sendable {
     }
   }
 
-  /// Why metrics are not served there: an address must be granted by the policy in force, and not to the internet.
+  /// Why metrics are not served there; nil if they are. The policy in force must grant the address and port, and
+  /// not to the internet. Loopback addresses and Unix sockets need no grant.
   func refusal(by candidate: Candidate?) -> String? {
     guard case .address(let address, let port) = self, !address.isLoopback else { return nil }
     let place = "metrics are not served at \(address), port \(port)"
     guard let candidate, let machine = candidate.policy.machine(named: candidate.machine) else {
-      return "\(place): no policy is in force that would grant it"
+      return "\(place): no policy is in force"
     }
     let isGranted = (candidate.policy.grants + candidate.policy.failsafe).flatMap(\.services).flatMap(\.ports)
       .contains {
         if case .ports(.tcp, let range) = $0 { range.contains(port) } else { false }
       }
-    guard isGranted else { return "\(place): no line of the policy grants \(port)/tcp" }
+    guard isGranted else { return "\(place): the policy does not grant \(port)/tcp" }
     let view = SiteView(
       policy: candidate.policy, machine: machine, ruleset: candidate.ruleset, live: candidate.live)
     for zone in view.zones where zone.kind == .internet {
@@ -66,7 +67,7 @@ public enum MetricsPlace: Sendable {
         source: anyone, destination: address, transport: .tcp, destinationPort: port,
         input: view.interface(of: zone))
       guard view.arrival(packet).verdict == .accept else { continue }
-      return "\(place): the policy lets the internet in there"
+      return "\(place): the policy grants the port to internet"
     }
     return nil
   }

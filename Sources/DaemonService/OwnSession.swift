@@ -11,44 +11,44 @@ package import PolicyAnalysis
 package enum OwnSession {
   /// Whether a ruleset would let in a new connection like the session's.
   package enum LockOutVerdict {
-    /// It would, or there is no session that a rule could cut: a console, or one on loopback.
+    /// It would, or no rule can cut the session: it is on a console or on loopback.
     case passed
-    /// It cannot be told: why.
+    /// It is not known, with the reason.
     case unknown(PrintableText)
-    /// It would not.
+    /// It would drop it.
     case lockedOut(PolicyRejection)
   }
 
-  /// Looks for the session and its way here, and walks a new connection through a machine's ruleset.
+  /// Finds the session and the interface on which it arrives, and walks a new connection through a machine's ruleset.
   package static func verdict(of view: SiteView) -> LockOutVerdict {
-    let way: (session: RemoteSession, interface: InterfaceName?)?
-    do throws(HostReadError) { way = try find() } catch {
-      return .unknown("whether you would be locked out is not known: \(error)")
+    let found: (session: RemoteSession, interface: InterfaceName?)?
+    do throws(HostReadError) { found = try find() } catch {
+      return .unknown("it is not known whether you would be locked out: \(error)")
     }
-    guard let way else { return .passed }
-    guard let interface = way.interface, interface != .loopback else {
+    guard let found else { return .passed }
+    guard let interface = found.interface, interface != .loopback else {
       return .unknown(
-        "your session comes from \(way.session.client), to which there is no route here: whether it would be let in again is not known"
+        "your session comes from \(found.session.client), to which this host has no route: it is not known whether you would be locked out"
       )
     }
-    let lockOut = LockOut(session: way.session, interface: interface, through: view)
+    let lockOut = LockOut(session: found.session, interface: interface, through: view)
     return lockOut.isLockedOut ? .lockedOut(.lockedOut(explanation: lockOut.explanation(view))) : .passed
   }
 
-  /// The session, as a confirmation names it; nil on a console.
+  /// The session in the form that a confirmation uses; nil on a console.
   package static func confirmation() throws(HostReadError) -> String? {
     let found = try RemoteSessionFinder.find(environment: variable)
     guard let found, found.isEstablished else { return nil }
     return SessionFlow.text(found.session)
   }
 
-  /// The far end of the session; nil on a console, and where it is not known.
+  /// The client address of the session; nil on a console, or if it is not known.
   package static var client: IPAddress? {
     (try? RemoteSessionFinder.find(environment: variable))?.session.client
   }
 
-  /// The session, and the interface by which its packets come; nil for a console, and for a session on loopback, which no
-  /// rule cuts.
+  /// The session, and the interface on which its packets arrive; nil for a console, and for a session on loopback,
+  /// which no rule cuts.
   private static func find() throws(HostReadError) -> (session: RemoteSession, interface: InterfaceName?)? {
     let finding = try RemoteSessionFinder.find(environment: variable)
     guard let session = finding?.session, !session.client.isLoopback else { return nil }

@@ -6,16 +6,16 @@ internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
 
-/// Reads and checks policies on a thread beside the daemon's loop, one at a time: the loop goes on to answer, and to repair
-/// what others change.
+/// Reads and checks policies on another thread, one at a time. Meanwhile the daemon's loop answers requests and
+/// repairs changes by others.
 ///
-/// The thread works on values that were given to it, and gives one back. All else belongs to the loop.
+/// The thread works on values that were given to it, and returns one. Everything else belongs to the loop.
 final class PolicyChecks {
-  /// For whom a policy is checked.
+  /// Who asked for a check.
   enum Asker: Hashable {
     /// The daemon itself: its policy file changed.
     case file
-    /// A client, by its token, and whose it is.
+    /// A client, by its token, and its owner.
     case client(UInt64, ControlPlaces.Owner)
   }
 
@@ -36,7 +36,7 @@ final class PolicyChecks {
     done = try WakeUp()
   }
 
-  /// Plans a check. The file's comes first, then root's, then others'. A check of the file that waits already is enough.
+  /// Queues a check. The file's check goes first, then root's, then others'. A waiting check of the file is replaced.
   package func add(_ asker: Asker, _ work: @escaping Work) {
     if case .file = asker { waiting.removeAll { $0.asker == .file } }
     let place = waiting.firstIndex { Self.rank($0.asker) > Self.rank(asker) } ?? waiting.count
@@ -44,19 +44,20 @@ final class PolicyChecks {
     startNext()
   }
 
-  /// Whether a user's check waits or runs.
+  /// Whether a check of this owner waits or runs.
   func isBusy(for owner: ControlPlaces.Owner) -> Bool {
     (waiting.map(\.asker) + [running?.asker].compactMap { $0 }).contains {
       if case .client(_, owner) = $0 { true } else { false }
     }
   }
 
-  /// A client that is gone needs no check. One that runs is not stopped; its result goes to nobody.
+  /// Removes the waiting check of a client that has disconnected. A running check is not stopped; its result is not
+  /// used.
   func forget(_ token: UInt64) {
     waiting.removeAll { if case .client(token, _) = $0.asker { true } else { false } }
   }
 
-  /// What came of the check that is done; nil where none is.
+  /// The result of the check that has ended; nil if none has.
   func take() -> (asker: Asker, reading: PolicyLoader.Loaded)? {
     done.acknowledge()
     guard let running else { return nil }
@@ -77,7 +78,7 @@ final class PolicyChecks {
     do throws(OwnThread.Failure) {
       running = (asker, try OwnThread(body), result)
     } catch {
-      // Without a thread the loop does it: late is better than not at all.
+      // Without a thread the loop does the check itself. This delays the loop, but the check is made.
       running = (asker, nil, result)
       body()
     }
@@ -92,7 +93,7 @@ final class PolicyChecks {
   }
 }
 
-/// A file in memory that a client handed over, closed with the last use of it.
+/// A memory file that a client sent. It is closed when the last reference to it ends.
 package final class HandedFile: Sendable {
   package let descriptor: Int32
 

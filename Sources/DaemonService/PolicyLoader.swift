@@ -8,52 +8,52 @@ internal import PolicyLanguage
 internal import Reports
 internal import Ruleset
 
-/// Takes a policy from its files to what can be put in force, for the daemon and for verbs: read, decoded, asked what is
-/// live, compiled once, tested, proved.
+/// Turns policy files into a candidate that can be put in force, for the daemon and for verbs: it reads and decodes
+/// them, reads live endpoints, compiles once, runs the tests, and proves the ruleset.
 package struct PolicyLoader: Sendable {
-  /// The machine as which it is enforced.
+  /// The machine of the policy that this host is.
   let machine: MachineChoice
-  /// How much work a policy may be.
+  /// How much work checking a policy may be.
   var extent = Extent.any
-  /// Failed tests that are kept of a policy; others are counted.
+  /// The most failed tests of a policy that are reported in full; the others are counted.
   var mostFailures = Int.max
 
-  /// Failed tests that the daemon reports of a policy.
+  /// The most failed tests that the daemon reports.
   static let reportedFailures = 100
 
-  /// How much work a policy may be.
+  /// How much work checking a policy may be.
   enum Extent {
     case any
-    /// What `PolicyWork` says of it is looked at before it is compiled and its tests are run.
+    /// Limited by `PolicyWork`, which is computed before the policy is compiled and tested.
     case bounded
   }
 
   /// A loader for a machine.
   package init(machine: MachineChoice) { self.machine = machine }
 
-  /// A loader for a daemon, which reports a part of many failed tests.
+  /// A loader for a daemon, which limits the number of failed tests that it reports.
   init(daemon machine: MachineChoice, extent: Extent = .any) {
     self.machine = machine
     self.extent = extent
     mostFailures = Self.reportedFailures
   }
 
-  /// What came of a policy.
+  /// The result of loading a policy.
   package struct Loaded: Sendable {
     /// What can be put in force, or why it cannot.
     package let result: Result<Candidate, PolicyRejection>
-    /// What is not known of live endpoints.
+    /// What is not known of live endpoints, as sentences.
     package let gaps: [String]
     /// The policy's file, as it was named.
     let path: String
-    /// The digest of what was read; empty where nothing could be.
+    /// The digest of what was read; empty if nothing could be read.
     let digest: String
     /// The list files that the policy names.
     var lists: [String] = []
-    /// The files on disk as they were right before they were read, by path.
+    /// The signatures of the files right before they were read, by path.
     var signatures: [String: FileSignature] = [:]
 
-    /// The same for a controller.
+    /// The result as a controller needs it.
     var reading: PolicyReading {
       switch result {
       case .success(let candidate): return .accepted(candidate)
@@ -77,7 +77,7 @@ package struct PolicyLoader: Sendable {
     return loaded
   }
 
-  /// Takes a policy of these bytes, whose lists' files `list` gives, with their paths, by the names in the policy.
+  /// Loads a policy from its content. `list` returns the path and content of a list file by its name in the policy.
   func load(_ path: String, _ content: ListFile, list: (String) -> (path: String, content: ListFile))
     -> Loaded
   {
@@ -98,17 +98,17 @@ package struct PolicyLoader: Sendable {
     return loaded
   }
 
-  /// A policy that could not be read.
+  /// The result for a policy that could not be read.
   static func unreadable(_ path: String, _ reason: String) -> Loaded {
     Loaded(result: .failure(.unreadable(reason: reason)), gaps: [], path: path, digest: "")
   }
 
-  /// Takes a policy that was read and decoded.
+  /// Checks a policy that was read and decoded.
   package func accept(_ file: PolicyFile, path: String) -> Loaded {
     accept(file.decoded, digest: file.digest, path: path)
   }
 
-  /// A grant whose time is over is an error of the file, and no reason to refuse the policy: it is not compiled any more.
+  /// An expired grant is an error of the file, but does not make the daemon refuse the policy: it is not compiled.
   private func accept(_ decoded: DecodedPolicy, digest: String, path: String) -> Loaded {
     guard let policy = decoded.policy else {
       let errors = decoded.diagnostics.filter { $0.severity == .error }

@@ -6,11 +6,11 @@ internal import Netlink
 package import NetworkModel
 internal import PolicyCompiler
 
-/// What is known of the connections to this host.
+/// The connections to this host.
 package protocol SessionTable: Sendable {
-  /// All of them, as `SessionFlow` writes them.
+  /// All connections, in the form of `SessionFlow`.
   func all() throws(Refusal) -> [String]
-  /// Whether one is there, with packets in both directions.
+  /// Whether a connection is tracked, with packets in both directions.
   func isLive(_ session: String) throws(Refusal) -> Bool
 }
 
@@ -22,10 +22,10 @@ package struct KernelSessions: SessionTable {
   package func isLive(_ session: String) throws(Refusal) -> Bool { try SessionFlow.isLive(session) }
 }
 
-/// A TCP connection to this host as its two ends, in the form in which it is kept: `CLIENT,PORT>SERVER,PORT`, the server's
-/// own address and port, behind any address translation.
+/// A TCP connection to this host as its two ends, in the form in which it is stored: `CLIENT,PORT>SERVER,PORT`,
+/// with the server's own address and port, after any address translation.
 package enum SessionFlow {
-  /// More connections than these are not remembered: then an apply is not made on trial.
+  /// The most connections that are stored. If there are more, an apply on trial is refused.
   static let limit = 65_536
 
   package static func text(_ session: RemoteSession) -> String {
@@ -43,10 +43,10 @@ package enum SessionFlow {
       }
     } catch {
       throw Refusal(
-        "the connections of this moment are not known (\(error)), so none could be told from a new one")
+        "the current connections cannot be read (\(error)), so a new one could not be recognised")
     }
     guard found.count <= limit else {
-      throw Refusal("there are more than \(limit) connections: a new one could not be told from these")
+      throw Refusal("there are more than \(limit) connections, so a new one could not be recognised")
     }
     return found.sorted()
   }
@@ -63,7 +63,7 @@ package enum SessionFlow {
         source: server, destination: client, sourcePort: serverPort, destinationPort: clientPort)
       return try Conntrack.flow(reply: reply, transport: .tcp).map { $0.isAlive } ?? false
     } catch {
-      throw Refusal("whether this connection is new is not known: \(error)")
+      throw Refusal("it is not known whether this connection is new: \(error)")
     }
   }
 }

@@ -9,7 +9,7 @@ internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 
-/// How the firewall is, as the daemon sees it at one moment.
+/// The state of the firewall at one moment.
 struct StatusReport {
   private let daemon: Daemon
   private let now: Int64
@@ -20,7 +20,7 @@ struct StatusReport {
   private let devices: [WireGuardDevice]
   private let isOwner: Bool
 
-  /// Asks the kernel.
+  /// Reads the kernel's state.
   init(_ daemon: Daemon) {
     self.daemon = daemon
     now = Int64(time(nil))
@@ -39,7 +39,7 @@ struct StatusReport {
 
   private var controller: Controller { daemon.driver.controller }
 
-  /// Whether there is nothing to look after.
+  /// Whether nothing needs attention.
   var isFine: Bool {
     guard case .accepted = controller.file else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
@@ -56,23 +56,25 @@ struct StatusReport {
     var table = AlignedTable([.left(), .left()])
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
     table.append(["policy", policyLine])
-    if let refusal { table.append(["", "NOT ACCEPTED, the last good one holds: \(refusal.reason)"]) }
+    if let refusal {
+      table.append(["", "NOT ACCEPTED, the last accepted one is in force: \(refusal.reason)"])
+    }
     if controller.state.superseded != nil {
       table.append([
-        "", "the file does not hold: somebody's apply or rollback stands above it until it changes",
+        "", "the file is superseded by an apply or a rollback until it is edited",
       ])
     }
     table.append(["in force", inForceLine])
     if let pending = controller.state.pending {
       let left = max(0, (pending.deadline - Clock.sinceBoot) / 1_000_000_000)
-      table.append(["", "ON TRIAL by \(pending.by): goes back in \(left) s unless confirmed"])
+      table.append(["", "ON TRIAL by \(pending.by): rolls back in \(left) s unless confirmed"])
     }
     if let panic = controller.state.panic {
-      table.append(["", "PANIC since \(Timestamp.text(panic.since)), declared by \(panic.by)"])
+      table.append(["", "PANIC since \(Timestamp.text(panic.since)), begun by \(panic.by)"])
     }
     table.append(["kernel", kernelLine])
     if let notPersisted = daemon.driver.notPersisted {
-      table.append(["disk", "NOT KEPT for the next boot: \(notPersisted)"])
+      table.append(["disk", "NOT STORED for the next boot: \(notPersisted)"])
     }
     for opening in openings {
       table.append(["open", opening.line])
@@ -102,7 +104,7 @@ struct StatusReport {
   }
 
   private var inForceLine: String {
-    if controller.isReleased { return "NOTHING: the ruleset was taken out" }
+    if controller.isReleased { return "NOTHING: the ruleset was removed" }
     guard let from = controller.inForce else { return "nothing yet" }
     let kind =
       switch from.kind {
@@ -115,10 +117,10 @@ struct StatusReport {
 
   private var kernelLine: String {
     guard let table else { return "NO TABLE: nothing is enforced" }
-    let held = isOwner ? "held against others" : "not held: changes by others are repaired"
+    let held = isOwner ? "owned by the daemon" : "not owned: changes by others are repaired"
     let state = drift == 0 ? "equal" : "DRIFTED by \(drift)"
     let rules = table.chains.reduce(0) { $0 + $1.rules.count }
-    return "\(state), \(rules) rules, \(held); \(controller.tally.repairs) repairs since the daemon began"
+    return "\(state), \(rules) rules, \(held); \(controller.tally.repairs) repairs since the daemon started"
   }
 
   // MARK: Tunnels
@@ -134,7 +136,7 @@ struct StatusReport {
     return policy.tunnels.filter { !machine.addresses(in: $0.name).isEmpty }.map { tunnel in
       guard let device = devices.first(where: { $0.name == tunnel.name }) else {
         return TunnelStatus(
-          name: tunnel.name, words: "its WireGuard does not answer or is not there", peers: [])
+          name: tunnel.name, words: "its interface does not exist or WireGuard cannot be read", peers: [])
       }
       return TunnelStatus(
         name: tunnel.name, words: "no peers", peers: daemon.peers(of: device, policy, tunnel.name, at: now))
@@ -217,7 +219,7 @@ struct StatusReport {
 }
 
 extension Daemon {
-  /// A device's peers by their names in the policy; the beginning of the key for those it does not know.
+  /// A device's peers, by their names in the policy; unknown peers by the first characters of their keys.
   func peers(of device: WireGuardDevice, _ policy: Policy, _ tunnel: InterfaceName, at now: Int64) -> [Metrics
     .Peer]
   {

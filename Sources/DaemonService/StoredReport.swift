@@ -2,14 +2,14 @@
 
 package import NetworkModel
 
-/// What is said of something that is in force now: whether it is also stored, and so survives a restart.
+/// The message after a change: whether it is also stored, and so survives a restart.
 package struct StoredReport {
   /// What was done, as a sentence without its full stop.
   let done: PrintableText
   package let change: Change
-  /// Why it could not be stored; nil where it was.
+  /// Why it could not be stored; nil if it was.
   let notPersisted: String?
-  /// What leads to its being stored after all, as a sentence without its full stop.
+  /// What leads to its being stored later, as a sentence without its full stop.
   let remedy: PrintableText
 
   /// A value of these parts.
@@ -20,7 +20,7 @@ package struct StoredReport {
     self.remedy = remedy
   }
 
-  /// What was asked for.
+  /// The kind of change.
   package enum Change {
     case apply
     case confirm
@@ -38,29 +38,29 @@ package struct StoredReport {
     }
   }
 
-  /// The report: nothing in it promises what is not so.
+  /// The message for standard output. It claims nothing that was not stored.
   package var text: PrintableText {
     guard notPersisted == nil else { return "\(done).\n" }
     switch change {
-    case .panic: return "\(done). It holds over a restart, until wgfence panic --end.\n"
-    case .confirm: return "\(done): it stays.\n"
+    case .panic: return "\(done). It stays in force after a restart, until wgfence panic --end.\n"
+    case .confirm: return "\(done): the ruleset is permanent.\n"
     case .apply, .rollback, .endPanic, .unload: return "\(done).\n"
     }
   }
 
-  /// What a restart does instead, where it is not stored; nil where it is. The verb ends with status 1 then.
+  /// What a restart does if it is not stored; the verb then ends with status 1. Nil if it is stored.
   package var warning: PrintableText? {
     guard let notPersisted else { return nil }
     let restart: PrintableText =
       switch change {
       case .panic: "The panic is in force now, but does not survive a restart of the daemon or the machine"
       case .endPanic:
-        "The panic is over now, but may be in force again after a restart of the daemon or the machine"
-      case .confirm: "It is in force now, but a restart of the daemon or the machine may still go back"
+        "The panic has ended, but may be in force again after a restart of the daemon or the machine"
+      case .confirm: "It is in force now, but a restart of the daemon or the machine may still roll it back"
       case .apply, .rollback:
         "It is in force now, but does not survive a restart of the daemon or the machine"
-      case .unload: "A restart of the daemon may go on with the apply that was on trial"
+      case .unload: "A restart of the daemon may resume the apply that was on trial"
       }
-    return "it could not be stored: \(notPersisted). \(restart). Make room or repair the disk. \(remedy)"
+    return "it could not be stored: \(notPersisted). \(restart). Free disk space or repair the disk. \(remedy)"
   }
 }

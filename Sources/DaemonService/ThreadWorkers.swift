@@ -3,11 +3,11 @@
 internal import Glibc
 internal import PolicyAnalysis
 
-/// As many threads as there are processors, eight at most, where there is more than one piece of work.
+/// Distributes work over as many threads as there are processors, at most eight. A single item starts no thread.
 package struct ThreadWorkers: Workers {
-
-  /// A new one.
+  /// Starts no thread yet.
   package init() {}
+
   func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], progress: (Int) -> Void, _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result] {
@@ -27,19 +27,19 @@ package struct ThreadWorkers: Workers {
         }, box.toOpaque())
       if code == 0 { threads.append(thread) } else { box.release() }
     }
-    // This thread works too: where none could be started, it does all.
+    // This thread works too: if no other could be started, it does everything.
     while let done = job.runOne() { progress(done) }
     for thread in threads { pthread_join(thread, nil) }
     return job.finished()
   }
 }
 
-/// Work that threads share: each takes the next piece.
+/// Work that threads share: each takes the next item.
 private class AnyJob: @unchecked Sendable {
   package func run() {}
 }
 
-/// What is written is guarded by the mutex.
+/// The mutex guards everything that is written.
 private final class Job<Item: Sendable, Result: Sendable>: AnyJob, @unchecked Sendable {
   private let items: [Item]
   private let work: @Sendable (Item) -> Result
@@ -69,7 +69,7 @@ private final class Job<Item: Sendable, Result: Sendable>: AnyJob, @unchecked Se
 
   override func run() { while runOne() != nil {} }
 
-  /// Takes the next piece of work, and tells how many are done; nil where none is left.
+  /// Processes the next item. Returns the number of items that are done; nil if none is left.
   func runOne() -> Int? {
     let place = locked { () -> Int in
       defer { next += 1 }

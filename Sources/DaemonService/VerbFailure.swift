@@ -7,9 +7,9 @@ internal import PolicyAnalysis
 internal import PolicyCompiler
 internal import PolicyFiles
 
-/// Errors of this program's own, with which a verb ends.
+/// Errors of this program that end a verb.
 package enum VerbFailure {
-  /// An error in a sentence; nil for errors of others, such as the command line's parser.
+  /// An error as a sentence; nil for other errors, such as those of the argument parser.
   package static func sentence(_ error: any Error) -> PrintableText? {
     switch error {
     case let error as Refusal: error.text

@@ -69,7 +69,7 @@ public struct InterfaceFacts: Sendable, Hashable {
 }
 
 /// An environment that a packet states itself: the type of its destination, and its output interface.
-public struct StatedSurroundings: HostEnvironment, Sendable {
+public struct StatedEnvironment: HostEnvironment, Sendable {
   private let packet: Packet
 
   /// The environment that the packet states.

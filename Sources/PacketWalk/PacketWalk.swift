@@ -45,7 +45,7 @@ public struct PacketWalk: Sendable {
   /// another, in the order of the chains' priorities. `drop` is final; `accept` ends one base chain. The
   /// packet itself states its environment.
   public func trace(_ packet: Packet, hooks: [UInt32]) -> Trace {
-    trace(packet, hooks: hooks, in: StatedSurroundings(packet))
+    trace(packet, hooks: hooks, in: StatedEnvironment(packet))
   }
 
   /// The trace of a packet through the base chains of some hooks, in a host environment.

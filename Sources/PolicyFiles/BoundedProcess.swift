@@ -2,8 +2,8 @@
 
 internal import Glibc
 
-/// A program that is run to its end, within limits of time and output. It gets no input, and a process group of its own,
-/// which is ended as a whole where a limit is reached.
+/// A program that is run until it ends, with limits of time and output. It gets no input and its own process group;
+/// the whole group is killed when a limit is reached.
 struct BoundedProcess {
   /// What it wrote to standard output, at most `limit` bytes.
   private(set) var output: [UInt8] = []
@@ -13,18 +13,18 @@ struct BoundedProcess {
 
   /// How it ended.
   enum Outcome: Equatable {
-    /// It could not be started: the errno.
+    /// It could not be started, with errno.
     case notStarted(Int32)
     case timedOut
-    /// It wrote `limit` bytes, and perhaps more would have come.
+    /// It wrote at least `limit` bytes.
     case tooLarge
-    /// By itself, with this status of waitpid(2).
+    /// It ended by itself, with this status of waitpid(2).
     case ended(Int32)
   }
 
   private static let errorLimit = 4096
 
-  /// Runs the program at a path with these words (the first is its name) and this environment.
+  /// Runs the program at a path with these arguments (the first is its name) and this environment.
   init(_ path: String, _ words: [String], environment: [String], milliseconds: Int32, limit: Int) {
     outcome = .notStarted(0)
     var (out, err): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
@@ -49,7 +49,7 @@ struct BoundedProcess {
       return
     }
     let isWhole = read(out[0], err[0], until: Self.now + Int64(milliseconds), limit: limit)
-    // The pipes are closed, which most programs end by; what does not end by itself is ended.
+    // Most programs end when the pipes are closed; the others are killed.
     if !isWhole || output.count >= limit { kill(-process, SIGKILL) }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
@@ -79,7 +79,8 @@ struct BoundedProcess {
     return posix_spawn(&process, path, &actions, &attributes, arguments, variables)
   }
 
-  /// Reads both until they end, the time is over, or the output has `limit` bytes. Returns whether both ended.
+  /// Reads both pipes until they end, the deadline is over, or the output has `limit` bytes. Returns whether both
+  /// ended.
   private mutating func read(_ out: Int32, _ err: Int32, until deadline: Int64, limit: Int) -> Bool {
     var files = [out, err].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -93,7 +94,7 @@ struct BoundedProcess {
         let count = Glibc.read(files[index].fd, &chunk, chunk.count)
         if count < 0, errno == EINTR { continue }
         if count <= 0 {
-          // poll(2) passes over what is negative.
+          // poll(2) ignores negative descriptors.
           files[index].fd = -1
         } else if index == 0 {
           output += chunk[..<min(count, limit - output.count)]
@@ -105,7 +106,7 @@ struct BoundedProcess {
     return !files.contains { $0.fd >= 0 }
   }
 
-  /// Milliseconds since some moment.
+  /// Milliseconds of CLOCK_MONOTONIC.
   private static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)

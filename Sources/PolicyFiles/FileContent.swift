@@ -3,11 +3,11 @@
 internal import Glibc
 public import PolicyLanguage
 
-/// Files, read whole.
+/// Reads whole files.
 public enum FileContent {
-  /// The bytes of a regular file of no more than `limit` bytes, or why there are none.
+  /// The bytes of a regular file, or why it cannot be read. Of a file larger than `limit` bytes, `limit` + 1 bytes.
   public static func read(_ path: String, limit: Int) -> ListFile {
-    // Not to hang on a pipe that somebody put there.
+    // O_NONBLOCK: do not block if the path is a named pipe.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return .unreadable(reason: String(cString: strerror(errno))) }
     defer { close(descriptor) }
@@ -16,7 +16,7 @@ public enum FileContent {
       return .unreadable(reason: String(cString: strerror(errno)))
     }
     guard status.st_mode & S_IFMT == S_IFREG else { return .unreadable(reason: "not a regular file") }
-    // One byte more than the limit tells that there is more.
+    // One byte more than the limit shows that the file is too large.
     var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size) + 1, limit + 1))
     var count = 0
     while count < bytes.count {

@@ -5,41 +5,42 @@ internal import PolicyLanguage
 
 /// A file as a revision of a git repository has it.
 ///
-/// A repository's own configuration can name commands that git runs, so git is run in a way that leaves it none to run:
-/// `cat-file blob` knows no hooks, filters, text conversions or pagers, every transport is forbidden (a missing object
-/// is not fetched), and git sees none of this process's `GIT_*` variables and none of the user's configuration.
+/// A repository's own configuration can name commands that git runs. Therefore git is run so that it runs none of
+/// them: `cat-file blob` uses no hooks, filters, text conversions or pagers; every transport is forbidden (a
+/// missing object is not fetched); and git gets none of this process's `GIT_*` variables and none of the user's
+/// configuration.
 struct GitBlob {
-  /// The revision, in git's words (`main`, `HEAD~3`, a commit).
+  /// The revision in git's syntax (`main`, `HEAD~3`, a commit).
   let revision: String
-  /// The file's path from the top of the repository, or from this folder where it begins with `./`.
+  /// The file's path from the top of the repository, or from this folder if it begins with `./`.
   let path: String
 
-  /// `REV:path`. Nil where there is no colon, or where a file of just this name exists.
+  /// Parses `REV:path`. Nil if there is no colon, or if a file with exactly this name exists.
   init?(_ text: String) {
     guard let colon = text.firstIndex(of: ":"), colon != text.startIndex, access(text, F_OK) != 0 else {
       return nil
     }
     revision = String(text[..<colon])
     path = String(text[text.index(after: colon)...])
-    // Nothing that git would take for an option, nor an empty path, which is a folder.
+    // git would take a leading '-' for an option; an empty path is a folder.
     if revision.hasPrefix("-") || path.isEmpty { return nil }
   }
 
-  /// The bytes of a file beside this one's path in the same revision, of no more than `limit` bytes, or why there are
-  /// none. `name` nil is this file itself.
+  /// The content of a file in the same folder and revision, at most `limit` bytes, or why it cannot be read. `name`
+  /// nil: this file itself.
   package func read(_ name: String? = nil, limit: Int) -> ListFile {
     var file = path
     if let name {
-      if name.hasPrefix("/") { return .unreadable(reason: "an absolute path is in no revision") }
+      if name.hasPrefix("/") { return .unreadable(reason: "an absolute path cannot be in a git revision") }
       file = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + name
     }
     let repository: GitRepository
     switch GitRepository.ofCurrentFolder() {
     case .found(let found): repository = found
-    case .none: return .unreadable(reason: "this folder is in no git repository")
+    case .none: return .unreadable(reason: "this folder is not in a git repository")
     case .foreign(let reason):
       return .unreadable(
-        reason: "\(reason); its configuration could run commands as you. Let its owner write the file: "
+        reason: "\(reason); its configuration could run commands as you. Ask its owner to write the file: "
           + "git show \(revision):\(file) > FILE")
     }
     guard let program = Self.program else { return .unreadable(reason: "git is not installed") }
@@ -60,7 +61,7 @@ struct GitBlob {
   /// How long git may take, in milliseconds.
   private static let patience: Int32 = 20_000
 
-  /// Settings of the command line stand above those of the repository.
+  /// Settings on the command line override those of the repository.
   private static let options = [
     "--no-pager", "--no-replace-objects", "--literal-pathspecs",
     "-c", "protocol.allow=never",
@@ -71,12 +72,12 @@ struct GitBlob {
     "-c", "core.askPass=/bin/false",
     "-c", "core.alternateRefsCommand=/bin/false",
     "-c", "credential.helper=",
-    // What is larger is streamed, not held in memory.
+    // Larger objects are streamed, not held in memory.
     "-c", "core.bigFileThreshold=1m",
   ]
 
-  /// All that git gets of an environment. Newer versions than 2.45 know `GIT_NO_LAZY_FETCH`; `GIT_ALLOW_PROTOCOL`, the
-  /// list of transports that are allowed, keeps all of them from fetching.
+  /// The whole environment of git. Only versions after 2.45 know `GIT_NO_LAZY_FETCH`; `GIT_ALLOW_PROTOCOL`, the
+  /// list of allowed transports, prevents every version from fetching.
   private static func environment(in repository: GitRepository) -> [String] {
     [
       "PATH=\(folders.joined(separator: ":"))", "HOME=/nonexistent", "LC_ALL=C",
@@ -84,12 +85,12 @@ struct GitBlob {
       "GIT_ATTR_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_PROTOCOL_FROM_USER=0",
       "GIT_SSH_COMMAND=/bin/false", "GIT_PROXY_COMMAND=/bin/false", "GIT_ASKPASS=/bin/false",
       "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
-      // No other repository than the one whose owner was checked.
+      // git must not find another repository than the one whose owner was checked.
       "GIT_CEILING_DIRECTORIES=\(repository.parent)",
     ]
   }
 
-  /// The folders of `PATH`, without those that depend on where this runs.
+  /// The folders of `PATH`, without relative ones.
   private static let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")
     .split(separator: ":").map { String($0) }.filter { $0.hasPrefix("/") }
 

@@ -5,17 +5,17 @@ internal import PolicyLanguage
 
 /// The git repository around a folder, and whether it may be read.
 ///
-/// Git's own check of the owner has exceptions (`safe.directory`, `SUDO_UID` for root) and is missing before 2.35.2: who
-/// owns a repository decides what its configuration makes git run, so here there are none.
+/// The owner of a repository decides which commands its configuration makes git run. Git's own check of the owner has
+/// exceptions (`safe.directory`, `SUDO_UID` for root) and does not exist before 2.35.2; this check has no exceptions.
 struct GitRepository {
-  /// The folder above it; nothing from there on is looked at.
+  /// The folder above it. git does not search from there upwards.
   let parent: String
 
-  /// What was found.
+  /// The result of the search.
   enum Finding {
     case found(GitRepository)
     case none
-    /// It belongs to another user: who, in a sentence.
+    /// It belongs to another user, with a sentence that says which.
     case foreign(String)
   }
 
@@ -26,15 +26,15 @@ struct GitRepository {
     return around(String(cString: path))
   }
 
-  /// The repository around a folder, whose path has no symbolic links: the first folder upwards with a `.git`, or that is
-  /// a repository itself.
+  /// The repository around a folder whose path has no symbolic links: the first folder upwards that has a `.git` or
+  /// is a repository itself.
   static func around(_ folder: String) -> Finding {
     var folder = folder
     while true {
       let parent = folder.lastIndex(of: "/").map { String(folder[..<$0]) } ?? ""
       let git = "\(folder == "/" ? "" : folder)/.git"
       if let type = fileType(git) {
-        // A work tree beside its repository has a file that says where that is (gitrepository-layout(5)).
+        // `.git` can be a file that names the repository's folder (gitrepository-layout(5)).
         return judge([folder, git], type == S_IFDIR ? [git] : pointed(by: git, in: folder), parent)
       }
       if ["objects", "refs"].allSatisfy({ fileType("\(folder)/\($0)") == S_IFDIR }),
@@ -47,11 +47,11 @@ struct GitRepository {
     }
   }
 
-  /// Whether a work tree and the folders of its repository are this user's, their configuration included.
+  /// Checks that a work tree, its repository's folders and their configuration files belong to this user.
   private static func judge(_ tree: [String], _ repository: [String], _ parent: String) -> Finding {
     let user = geteuid()
     for place in tree + repository + repository.flatMap({ ["\($0)/config", "\($0)/config.worktree"] }) {
-      // Neither a link nor what it leads to may be another's.
+      // Neither a link nor its target may belong to another user.
       var (link, file) = (stat(), stat())
       let owners =
         (lstat(place, &link) == 0 ? [link.st_uid] : []) + (stat(place, &file) == 0 ? [file.st_uid] : [])
@@ -62,7 +62,7 @@ struct GitRepository {
     return .found(GitRepository(parent: parent.isEmpty ? "/" : parent))
   }
 
-  /// The type of a file, links followed; nil where there is none.
+  /// The type of a file, following links; nil if there is none.
   private static func fileType(_ path: String) -> mode_t? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil

@@ -4,20 +4,20 @@ package import Enforcement
 internal import Glibc
 internal import NetworkModel
 
-/// A file that is not there yet.
+/// Writes files that do not exist yet.
 package enum NewFile {
-  /// Writes a file that must not exist. A failure says what is there of it.
+  /// Writes a file that must not exist. The error says if a partial file remains.
   package static func write(_ text: String, to path: String) throws(Refusal) {
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard file >= 0 else {
-      let reason = errno == EEXIST ? "it is there already, and is not replaced" : words
+      let reason = errno == EEXIST ? "the file exists and is not overwritten" : words
       throw Refusal("\(path): \(reason)")
     }
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw Refusal("\(path): \(words); what is there of it is not whole") }
+      guard count > 0 else { throw Refusal("\(path): \(words); the file is incomplete") }
       bytes = bytes.dropFirst(count)
     }
     guard close(file) == 0 else { throw Refusal("\(path): \(words)") }
@@ -26,9 +26,9 @@ package enum NewFile {
   private static var words: String { String(cString: strerror(errno)) }
 }
 
-/// Paths as they are named on the command line.
+/// Paths from the command line.
 package enum FilePath {
-  /// The path from the root of the file system, which another process understands as well.
+  /// The absolute path, which is valid in another process too.
   package static func absolute(_ path: String) -> String {
     if path.hasPrefix("/") { return path }
     guard let folder = getcwd(nil, 0) else { return path }

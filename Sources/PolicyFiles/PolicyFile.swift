@@ -5,7 +5,7 @@ public import PolicyLanguage
 
 /// A policy file on disk, with the files of its lists.
 public struct PolicyFile: Sendable {
-  /// What the bytes decode to.
+  /// The decoded policy and its diagnostics.
   public let decoded: DecodedPolicy
   /// The policy's own lines.
   public let lines: SourceLines
@@ -13,24 +13,24 @@ public struct PolicyFile: Sendable {
   public let bytes: [UInt8]
   /// The files of its lists that could be read, by the names that the policy gives them.
   public let lists: [(name: String, bytes: [UInt8])]
-  /// A digest of the policy's bytes and of its list files' (FNV-1a, 64 bits): tells one text from another, and is no
-  /// protection against one who forges.
+  /// A digest of the bytes of the policy and its list files (FNV-1a, 64 bits). It distinguishes versions; it does not
+  /// protect against forgery.
   public let digest: String
 
-  /// Reads and decodes.
+  /// Reads and decodes a policy file.
   public static func load(_ path: String) throws(PolicyFileError) -> PolicyFile {
     try decode(path, FileContent.read(path, limit: policyLimit)) { list in
       FileContent.read(place(of: list, besides: path), limit: listLimit)
     }
   }
 
-  /// The path of a list's file, whose name in a policy is relative to the policy's folder.
+  /// The path of a list file. Its name in a policy is relative to the policy's folder.
   package static func place(of list: String, besides path: String) -> String {
     if list.hasPrefix("/") { return list }
     return (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + list
   }
 
-  /// The same of a file, or of `REV:path` in a git repository.
+  /// Reads and decodes a policy file, or `REV:path` in a git repository.
   public static func load(fileOrRevision path: String) throws(PolicyFileError) -> PolicyFile {
     guard let blob = GitBlob(path) else { return try load(path) }
     return try decode(path, blob.read(limit: policyLimit)) { blob.read($0, limit: listLimit) }
@@ -41,7 +41,7 @@ public struct PolicyFile: Sendable {
   /// The longest list file, in bytes.
   public static let listLimit = PolicyDecoder.listBytesLimit
 
-  /// Decodes a policy of these bytes, with the content of its lists' files by the names in the policy.
+  /// Decodes a policy from its content. `read` returns the content of a list file by its name in the policy.
   package static func decode(
     _ path: String, _ content: ListFile, list read: (String) -> ListFile
   ) throws(PolicyFileError) -> PolicyFile {
@@ -68,9 +68,9 @@ public struct PolicyFile: Sendable {
 
 /// A policy file that could not be read.
 public struct PolicyFileError: Error, Sendable, CustomStringConvertible {
-  /// The file, as it was named.
+  /// The file's path, as it was given.
   public let path: String
-  /// The system's words, or git's.
+  /// The error message of the system, or of git.
   public let reason: String
 
   /// `PATH: REASON`.

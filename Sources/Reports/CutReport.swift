@@ -38,7 +38,7 @@ package struct CutReport: Sendable {
     }
     if !found.undetermined.isEmpty {
       if !text.isEmpty { text += "\n" }
-      text += "Of these it cannot be told:\n" + table(found.undetermined)
+      text += "It is not known whether these live connections will end:\n" + table(found.undetermined)
       let reasons = Set(found.undetermined.compactMap(\.unknown)).sorted()
       for reason in reasons.prefix(3) { text += "  because \(reason)\n" }
     }

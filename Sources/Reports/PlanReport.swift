@@ -6,7 +6,7 @@ package import Ruleset
 /// What an apply would change.
 package struct PlanReport {
   let plan: Plan
-  /// The table as it is; nil where there is none.
+  /// The current table; nil if there is none.
   let before: KernelTable?
   /// The kernel's generation.
   let generation: UInt32

@@ -31,7 +31,7 @@ package struct PolicyRejectionText {
     }
   }
 
-  /// The same, to somebody whose `apply` it refuses.
+  /// The same, for the user whose `apply` it refuses.
   package var answer: PrintableText {
     switch rejection {
     case .unreadable, .invalid, .tooMuchWork, .noMachine: "\(sentence)"

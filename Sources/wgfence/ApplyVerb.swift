@@ -14,20 +14,21 @@ struct ApplyVerb: Verb {
   static let configuration = verb(
     "apply", "Make this kernel's ruleset equal to the policy.",
     discussion: """
-      Checks the policy, runs its tests, refuses where a new connection like your own SSH session would not be let in, \
-      then sends what differs as one transaction and proves by reading back that the kernel holds it. Packets meet the \
-      old ruleset or the new one, never a part. Sessions whose grant is gone end at their next packet.
+      Checks the policy and runs its tests. Refuses if the new ruleset would drop a new connection like your own SSH \
+      session. Then sends the difference as one transaction, and reads the table back to verify it. A packet is judged \
+      by the old ruleset or by the new one, never by a mix. Connections whose grant was removed end at their next \
+      packet.
 
-      Needs root, or CAP_NET_ADMIN in its network namespace; in the machine's own, --host.
+      Needs root, or CAP_NET_ADMIN in its network namespace. In the machine's own network namespace it also needs --host.
 
-      Exit status: 0 the kernel equals the policy; 1 it does not, and was not changed, or it does, but that could not be \
-      stored for a restart; 2 the policy is not valid or a test of it failed, and nothing was changed.
+      Exit status: 0 the kernel equals the policy; 1 it does not and nothing was changed, or it does but the ruleset \
+      could not be stored for a restart; 2 the policy is not valid or one of its tests failed, and nothing was changed.
       """)
 
   @OptionGroup var options: PolicyOptions
   @OptionGroup var namespace: NamespaceGuard
 
-  @Flag(help: "Apply though a new connection like your own SSH session would not be let in.")
+  @Flag(help: "Apply even if the ruleset would drop a new connection like your own SSH session.")
   var force = false
 
   @Option(help: "text or json.")
@@ -35,7 +36,7 @@ struct ApplyVerb: Verb {
 
   @Option(
     help:
-      "Go back after this time (60s, 5m) unless wgfence confirm comes over a connection opened after the apply. Needs the daemon."
+      "Roll back after this time (60s, 5m) unless wgfence confirm is run over a new connection. Needs the daemon."
   )
   var confirm: String?
 
@@ -94,7 +95,8 @@ struct ApplyVerb: Verb {
     try Console.conclude(result)
   }
 
-  /// The live connections that the change ends. They are looked for, and told, before it: the caller's own may be one.
+  /// The live connections that the change ends. They are printed before the change, because the caller's own
+  /// connection may be one of them.
   private func connectionsCut(by view: SiteView, _ plan: () throws(EnforcementError) -> Enforcer.Outcome)
     throws -> CutReport
   {
@@ -108,7 +110,7 @@ struct ApplyVerb: Verb {
     return report
   }
 
-  /// Ends the verb with status 1 where the caller would be locked out. Where it cannot be told, that is said.
+  /// Ends the verb with status 1 if the caller would be locked out. Prints a warning if that is not known.
   private func refuseLockOut(_ view: SiteView) throws {
     switch OwnSession.verdict(of: view) {
     case .passed: return

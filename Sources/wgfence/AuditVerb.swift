@@ -11,36 +11,38 @@ import PolicyFiles
 import PolicyLanguage
 import Reports
 
-/// `wgfence audit`: who can reach what answers here.
+/// `wgfence audit`: reports which services on this host are reachable, and from where.
 struct AuditVerb: Verb {
   static let configuration = verb(
-    "audit", "List everything that answers on this host and in its containers, and who reaches each.",
+    "audit",
+    "List the listening sockets and published ports of this host and its containers, and who reaches each.",
     discussion: """
-      Every TCP, UDP and SCTP socket that listens in any network namespace of this host, and every published port, with its \
-      process, container and unit, judged by walks of packets through everything that the kernel has loaded: from each zone \
-      and machine of the policy, with the line or the foreign rule that decides. Without a policy, from each interface.
+      Lists every TCP, UDP and SCTP socket that listens in any network namespace of this host, and every published port, \
+      with its process, container and unit. For each, packets are walked through everything that the kernel has loaded: \
+      from each zone and machine of the policy, with the policy line or the foreign rule that decides. Without a policy, \
+      packets are walked from each interface.
 
-      Findings come with a fix. --baseline names an earlier report (--format json) and leaves only what is new; --fail-on \
-      says which findings count for the exit status. Needs root to see other users' processes, other namespaces and the \
-      kernel's rules.
+      Each finding has a fix. --baseline names an earlier report (--format json); only new findings are then reported. \
+      --fail-on sets which findings count for the exit status. Needs root to see other users' processes, other namespaces \
+      and the kernel's rules.
 
-      --format html writes a page for a browser to standard output: findings, a map of who reaches what, and all of it as a \
-      table. It loads nothing from anywhere.
+      --format html writes a page for a browser to standard output: findings, a map of who reaches what, and a table of \
+      all results. The page loads nothing from the network.
 
-      Exit status: 0 nothing was found that counts; 1 it could not be told; 2 something was found.
+      Exit status: 0 no finding that counts; 1 the audit could not be done; 2 at least one finding that counts.
       """)
 
   @OptionGroup var options: PolicyWhereThere
 
-  @Option(help: "text, json, sarif (for code scanning), or html (one page that is whole in itself).")
+  @Option(help: "text, json, sarif (for code scanning), or html (one self-contained page).")
   var format: AuditFormat = .text
 
   @Option(
-    help: "Leave out findings that this earlier report has too (a file of --format json).",
+    help: "Leave out findings that are also in this earlier report (a file written with --format json).",
     completion: .file())
   var baseline: String?
 
-  @Option(help: "The least severity that ends with status 2: error, warning, information; or never.")
+  @Option(help: "The lowest severity that gives exit status 2: error, warning, information; or never.")
   var failOn: FailureThreshold = .error
 
   func run() throws {

@@ -11,29 +11,29 @@ import PolicyLanguage
 import Reports
 import Ruleset
 
-/// `wgfence check`: whether a policy is one.
+/// `wgfence check`: checks whether a policy is valid.
 struct CheckVerb: Verb {
   static let configuration = verb(
-    "check", "Check policy files: their syntax, their names, what they compile to.",
+    "check", "Check policy files: syntax, names, and the rulesets that they compile to.",
     discussion: """
-      Reports everything that is wrong in one run, each with its place and a hint, compiles the policy for every machine \
-      that it names, and runs the policy's own tests on what it compiles to. A test that fails is shown with the packet, \
-      its walk, and what would make it pass. Grants that no test covers give a warning. Needs no root and changes nothing.
+      Reports all errors in one run, each with its position and a hint. Compiles the policy for every machine that it \
+      names, and runs the policy's own tests on the rulesets. A failed test is shown with the packet, its walk, and what \
+      would make it pass. Grants that no test covers give a warning. Needs no root and changes nothing.
 
-      Exit status: 0 valid, and every test holds; 1 a file could not be read; 2 not valid, or a test failed, or with \
-      --strict a warning.
+      Exit status: 0 valid, and every test passed; 1 a file could not be read; 2 not valid, or a test failed, or, with \
+      --strict, there was a warning.
       """)
 
   @Argument(help: "The policy files.", completion: .file(extensions: ["yaml", "yml"]))
   var policies: [String] = [PolicyOptions.defaultPath]
 
-  @Flag(help: "Prove over all packets there can be that every machine's ruleset does what the policy says.")
+  @Flag(help: "Prove for all possible packets that every machine's ruleset does what the policy says.")
   var prove = false
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
-  @Flag(help: "Take every warning for a finding: exit with 2.")
+  @Flag(help: "Exit with status 2 also if there is only a warning.")
   var strict = false
 
   func run() throws {
@@ -76,6 +76,6 @@ struct CheckVerb: Verb {
     }
   }
 
-  /// Prints what is for people.
+  /// Prints text for people; nothing with `--format json`.
   private func say(_ text: PrintableText) { if format == .text { Console.print(text) } }
 }

@@ -3,14 +3,15 @@
 import Glibc
 import NetworkModel
 
-/// Where the program writes: reports to standard output, everything else to standard error. Together with `Journal` it
-/// is the only place that does, and neither writes a character that could drive a terminal, but the program's own.
+/// The program's output: reports go to standard output, everything else to standard error. Only this type and
+/// `Journal` write there. Neither writes a terminal control character that comes from a value; the program's own
+/// are written.
 enum Console {
   /// Writes a report for people.
   static func print(_ text: PrintableText) { write(text, to: STDOUT_FILENO) }
 
-  /// Writes a document for programs: JSON, SARIF, Markdown, HTML, nft's syntax. Its writer escapes in the document's own
-  /// form; what it should have missed is escaped here.
+  /// Writes a document for programs: JSON, SARIF, Markdown, HTML, nft's syntax. The document's writer escapes
+  /// in the form of its format; control characters that it missed are escaped here.
   static func print(document text: String) { write(PrintableText(lines: text), to: STDOUT_FILENO) }
 
   /// Writes a remark, an error or progress.
@@ -22,7 +23,8 @@ enum Console {
   /// Writes `wgfence: warning: …`.
   static func warn(_ text: PrintableText) { note("wgfence: warning: \(text)\n") }
 
-  /// Whether colours may be written there: on a terminal that has them, and never with `NO_COLOR` (no-color.org).
+  /// Whether colours may be written to a descriptor: only to a terminal that has them, and never with `NO_COLOR`
+  /// (no-color.org).
   static func hasColour(_ descriptor: Int32) -> Bool {
     if let value = getenv("NO_COLOR"), value.pointee != 0 { return false }
     if let value = getenv("TERM"), String(cString: value) == "dumb" { return false }
@@ -37,7 +39,7 @@ enum Console {
         let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if count < 0 {
           if errno == EINTR { continue }
-          // Nobody reads on (a closed pipe), or nothing can be written (a full disk): the report is not whole.
+          // The reader closed the pipe, or the disk is full: the report is incomplete.
           exit(1)
         }
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])

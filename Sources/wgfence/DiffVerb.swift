@@ -9,18 +9,18 @@ import PolicyFiles
 import PolicyLanguage
 import Reports
 
-/// `wgfence diff`: what an edit of a policy means.
+/// `wgfence diff`: compares what two policies let pass.
 struct DiffVerb: Verb {
   static let configuration = verb(
-    "diff", "Say who can newly reach what between two policies, and who no longer can.",
+    "diff", "Compare two policies: show who can newly reach what, and who no longer can.",
     discussion: """
-      Compares what two policies compile to, over every packet there can be: a text that was only written otherwise is no \
-      difference, and a widened prefix shows as the addresses gained. OLD and NEW are files, or REV:path as git has it \
-      (HEAD:policies/site.yaml). What comes from outside every tunnel, and what may leave a tunnel, is marked and comes \
-      first. With --live, one policy against what this kernel enforces now, as one machine. Needs no root without --live, \
-      and changes nothing.
+      Compares the rulesets of two policies for all possible packets. A change of wording alone is not a difference; a \
+      widened prefix is shown as the addresses that were added. OLD and NEW are files, or REV:path as in git \
+      (HEAD:policies/site.yaml). Traffic that comes from outside every tunnel, or that may leave a tunnel, is marked and \
+      listed first. With --live, one policy is compared with what this kernel enforces now, for one machine. Needs root \
+      only with --live, and changes nothing.
 
-      Exit status: 0 both let the same pass; 1 it could not be told; 2 they differ, or one is not valid.
+      Exit status: 0 both let the same packets pass; 1 they could not be compared; 2 they differ, or one is not valid.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -32,10 +32,10 @@ struct DiffVerb: Verb {
   @Argument(help: "The old policy and the new: files, or REV:path. With --live, the policy.")
   var policies: [String] = []
 
-  @Option(name: .customLong("machine"), help: "Ask about this machine alone.")
+  @Option(name: .customLong("machine"), help: "Compare only this machine.")
   var machine: String?
 
-  @Flag(help: "Compare what this kernel enforces with a policy, as one machine of it.")
+  @Flag(help: "Compare what this kernel enforces with a policy, for one of its machines.")
   var live = false
 
   @Option(help: "text, json, or markdown (for a pull request).")
@@ -81,7 +81,7 @@ struct DiffVerb: Verb {
     let policy = try PolicyFile.load(path).validPolicy(path)
     let name = MachineChoice(given: machine).name(in: policy)
     guard let own = policy.machine(named: name) else {
-      throw Refusal("\(path) has no machine '\(name)': name one of it with --machine")
+      throw Refusal("\(path) has no machine '\(name)': name one of its machines with --machine")
     }
     let new = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
     return try LiveDifference.report(to: new, on: own, path: path)

@@ -9,20 +9,19 @@ import NetworkModel
 import PolicyLanguage
 import Reports
 
-/// `wgfence doctor`: what makes a tunnel look fine and not work.
+/// `wgfence doctor`: finds why a tunnel that looks correct does not work.
 struct DoctorVerb: Verb {
   static let configuration = verb(
-    "doctor", "Look for what makes a tunnel look fine and not work, and say the fix.",
+    "doctor", "Find why a tunnel that looks correct does not work, and show the fix.",
     discussion: """
-      Holds this host against the policy, and against what WireGuard needs: where the tunnel ends, its addresses, port and \
-      peers, routes, packet sizes, the kernel's settings, Docker's Swarm, and other programs' firewalls. Nothing is changed, \
-      and nothing is sent to a peer.
+      Compares this host with the policy and with what WireGuard needs: the tunnel's endpoint, addresses, port and peers, \
+      routes, packet sizes, kernel settings, Docker Swarm, and other programs' firewalls. Changes nothing, and sends \
+      nothing to a peer.
 
-      Without a policy it looks at the WireGuard interfaces that there are. What it could not look at (most of it needs \
-      root) is said, and counts as not made, never as passed.
+      Without a policy it checks the WireGuard interfaces of this host. A check that could not be made (most checks need \
+      root) is reported as not made, never as passed.
 
-      Exit status: 0 nothing is wrong (information is nothing wrong); 1 it could not be done; 2 an error or a warning was \
-      found.
+      Exit status: 0 no error and no warning; 1 the checks could not be made; 2 an error or a warning was found.
       """)
 
   @OptionGroup var options: PolicyWhereThere

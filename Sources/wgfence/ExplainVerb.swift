@@ -11,47 +11,47 @@ import PolicyFiles
 import PolicyLanguage
 import Reports
 
-/// `wgfence explain`: why a packet gets through, or why not.
+/// `wgfence explain`: shows why a packet is accepted or dropped.
 struct ExplainVerb: Verb {
   static let configuration = verb(
-    "explain", "Walk a packet through the rules, and say what decides about it.",
+    "explain", "Walk a packet through the rules, and show which rule decides its verdict.",
     discussion: """
-      Follows the first packet of a flow rule by rule through what the policy compiles to, and names the line that decides. \
-      With --live it goes through everything that is loaded in this kernel, other programs' tables included, with this \
-      host's own routes and addresses (needs root). With --across it begins at the sender's output, and goes through the \
-      tunnel to the receiver, to say which side refuses.
+      Walks the first packet of a flow rule by rule through the policy's ruleset, and names the policy line that decides. \
+      With --live the packet is walked through everything that this kernel has loaded, other programs' tables included, \
+      with this host's routes and addresses (needs root). With --across the walk begins at the sender's output and goes \
+      through the tunnel to the receiver; it shows which machine drops or rejects the packet.
 
-      Both ends are named as in the policy: --from laptop --to postgres. A source may be a machine, group, zone, tunnel, \
-      list or address; a service a name or PORT/tcp.
+      Both ends are named as in the policy: --from laptop --to postgres. A source is a machine, group, zone, tunnel, list \
+      or address; a service is a name or PORT/tcp.
 
-      Exit status: 0 it is accepted; 1 it could not be told; 2 it is dropped or rejected, or cannot be determined.
+      Exit status: 0 accepted; 1 the question could not be answered; 2 dropped, rejected or undetermined.
       """)
 
   @OptionGroup var options: PolicyOptions
 
-  @Option(help: "Who asks: a machine, group, zone, tunnel, list, MACHINE.ZONE or address.")
+  @Option(help: "The source: a machine, group, zone, tunnel, list, MACHINE.ZONE or address.")
   var from: String
 
-  @Option(help: "What for: a service by name, or PORT/tcp, PORT/udp.")
+  @Option(help: "The service: its name, or PORT/tcp, PORT/udp.")
   var to: String
 
-  @Option(help: "What it is for beyond the machine: one of its zones, or an address behind it.")
+  @Option(help: "The destination if it is not the machine: one of its zones, or an address behind it.")
   var destination: String?
 
-  @Option(help: "The zone or tunnel by which the packet comes; with --live, an interface too.")
+  @Option(help: "The zone or tunnel on which the packet arrives; with --live also an interface.")
   var over: String?
 
-  @Flag(help: "Through everything loaded in this kernel, not through what the policy compiles to.")
+  @Flag(help: "Walk through everything loaded in this kernel, not through the policy's ruleset.")
   var live = false
 
-  @Flag(help: "From the sender's output through the tunnel to the receiver.")
+  @Flag(help: "Walk from the sender's output through the tunnel to the receiver.")
   var across = false
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
   func validate() throws {
-    if live, across { throw ValidationError("--live knows this kernel alone: it goes with no --across") }
+    if live, across { throw ValidationError("--live reads only this kernel: do not use it with --across") }
   }
 
   func run() throws {
@@ -63,7 +63,7 @@ struct ExplainVerb: Verb {
       over: interface == nil ? over : nil)
     if question.sources == [.machine(machine.name)] {
       throw Refusal(
-        "what \(machine.name) sends to itself is never filtered: ask from another machine or zone")
+        "packets from \(machine.name) to itself are never filtered: name another machine or zone with --from")
     }
     let site = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
     var notes: [String] = []
@@ -77,9 +77,9 @@ struct ExplainVerb: Verb {
     guard !explanation.ways.isEmpty else {
       let why =
         notes.isEmpty
-        ? "\(from) and \(machine.name) share no tunnel, zone or address family there"
+        ? "\(from) and \(machine.name) have no tunnel, zone or address family in common there"
         : notes.joined(separator: "; ")
-      throw Refusal("no packet can go this way: \(why)")
+      throw Refusal("no packet path from this source to this service: \(why)")
     }
     let report = ExplanationReport(
       machine: machine.name, question: question, explanation: explanation, notes: notes, isLive: live)

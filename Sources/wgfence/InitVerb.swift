@@ -9,28 +9,28 @@ import NetworkModel
 import PolicyFiles
 import PolicyLanguage
 
-/// `wgfence init`: a first policy.
+/// `wgfence init`: writes a first policy.
 struct InitVerb: Verb {
   static let configuration = verb(
     "init",
-    "Write a first policy from what this host has: its tunnels, peers, interfaces and listening sockets.",
+    "Write a first policy from this host's tunnels, peers, interfaces and listening sockets.",
     discussion: """
-      What the tunnels reach now stays open to them; everything else is closed, the internet first. Each guess is a comment \
-      beside it, and what is closed that was open is told. Nothing is put in force.
+      The policy grants what the tunnels can reach now; everything else is closed, above all to the internet. Each guess \
+      is marked with a comment, and comments list what was open and is now closed. Nothing is put in force.
 
-      The policy goes to standard output, or to --output, which must not exist yet. It passes wgfence check. Needs root to \
-      read WireGuard's peers and the kernel's rules.
+      The policy is written to standard output, or to --output, which must not exist yet. It passes wgfence check. Needs \
+      root to read WireGuard's peers and the kernel's rules.
 
-      Exit status: 0 written; 1 it could not be.
+      Exit status: 0 the policy was written; 1 it could not be written.
       """)
 
   @Option(help: "The machine's name in the policy (default: the host name up to its first dot).")
   var machine: String?
 
-  @Option(name: .shortAndLong, help: "Write it to this new file.", completion: .file(extensions: ["yaml"]))
+  @Option(name: .shortAndLong, help: "The new file for the policy.", completion: .file(extensions: ["yaml"]))
   var output: String?
 
-  @Option(help: "Where WireGuard's configuration files are, for the names of peers in their comments.")
+  @Option(help: "The folder of WireGuard's configuration files; their comments give the names of peers.")
   var wireguardDir: String = WireGuardNames.defaultDirectory
 
   func run() throws {
@@ -40,10 +40,10 @@ struct InitVerb: Verb {
     let decoded = PolicyDecoder.decode(
       bytes: Array(text.utf8), path: output ?? "policy.yaml", today: Today.date
     ) { _ in .unreadable(reason: "no lists here") }
-    // What is written is a policy, or is not written.
+    // Only a valid policy is written.
     guard decoded.isValid else {
       Console.note(DiagnosticText().render(decoded.diagnostics))
-      throw Refusal("what this host has makes no valid policy: write it by hand (docs/policy-language.md)")
+      throw Refusal("this host's facts give no valid policy: write it by hand (docs/policy-language.md)")
     }
     guard let output else {
       Console.print(document: text)

@@ -5,14 +5,14 @@ import Enforcement
 import LinuxHost
 import NetworkModel
 
-/// Keeps rules out of the machine's own network namespace unless that is what was asked for.
+/// Prevents writing rules in the machine's own network namespace without `--host`.
 struct NamespaceGuard: ParsableArguments {
   @Flag(
     name: .customLong("host"),
-    help: "Write rules in the machine's own network namespace: this host's firewall, not a test's.")
+    help: "Write rules in the machine's own network namespace: change this host's firewall.")
   var isForHost = false
 
-  /// Ends the verb with status 1 where rules would be written in the initial namespace without `--host`. Debug builds
+  /// Ends the verb with status 1 if rules would be written in the initial namespace without `--host`. Debug builds
   /// never write there.
   func check() throws {
     switch NetworkNamespace.current() {
@@ -21,13 +21,13 @@ struct NamespaceGuard: ParsableArguments {
     }
     #if DEBUG
       throw Refusal(
-        "this is a debug build, and this is the machine's own network namespace: a ruleset is not written here; "
-          + "use a release build, or a namespace of your own (unshare -n)")
+        "this is a debug build, which never writes a ruleset in the machine's own network namespace: "
+          + "use a release build, or another network namespace (unshare -n)")
     #else
       if isForHost { return }
       throw Refusal(
-        "this is the machine's own network namespace: say --host to change this host's firewall, "
-          + "or try the policy in a namespace of its own (unshare -n)")
+        "this is the machine's own network namespace: use --host to change this host's firewall, "
+          + "or try the policy in another network namespace (unshare -n)")
     #endif
   }
 }

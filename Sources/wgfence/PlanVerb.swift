@@ -10,14 +10,14 @@ import PolicyLanguage
 import Reports
 import Ruleset
 
-/// `wgfence plan`: what `apply` would change.
+/// `wgfence plan`: prints what `apply` would change.
 struct PlanVerb: Verb {
   static let configuration = verb(
     "plan", "Print what apply would change in this kernel, and which live connections it would end.",
     discussion: """
       Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
 
-      Exit status: 0 the kernel equals the policy; 1 it could not be told; 2 there is something to change.
+      Exit status: 0 the kernel equals the policy; 1 the plan could not be made; 2 apply would change something.
       """)
 
   @OptionGroup var options: PolicyOptions

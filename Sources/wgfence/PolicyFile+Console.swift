@@ -23,9 +23,9 @@ extension PolicyFile {
 }
 
 extension LiveEndpoints {
-  /// The addresses at which this host's WireGuard last heard the machines whose policy says `endpoint: live`, told apart
-  /// by their keys. What is not known goes to standard error.
-  /// `machine` is the one that this host is; without it, nothing is said of this host's own addresses.
+  /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
+  /// `endpoint: live`, by their keys. Prints to standard error what is not known.
+  /// `machine` is this host's machine; without it, this host's own addresses are not checked.
   static func heard(by policy: Policy, on machine: String? = nil) -> LiveEndpoints {
     let (live, gaps) = read(for: policy, on: machine)
     for gap in gaps { Console.warn("\(gap)") }
@@ -34,10 +34,10 @@ extension LiveEndpoints {
 }
 
 extension Console {
-  /// Whether what goes to standard error is coloured.
+  /// Whether text on standard error is coloured.
   static var style: DiagnosticText.Style { hasColour(STDERR_FILENO) ? .coloured : .plain }
 
-  /// Says that a policy is not valid. The verb ends with status 2.
+  /// Prints that a policy is not valid. The verb ends with status 2.
   static func invalid(_ diagnostics: [Diagnostic], _ path: String) -> ExitCode {
     let errors = diagnostics.filter { $0.severity == .error }
     let rejection = PolicyRejectionText(.invalid(errors), path: path)
@@ -45,8 +45,8 @@ extension Console {
     return ExitCode(rejection.exitStatus)
   }
 
-  /// What may be put in force. What is not known of live endpoints goes to standard error, and so does why a policy is
-  /// rejected, which ends the verb.
+  /// The candidate that can be put in force. Prints to standard error what is not known of live endpoints, and why a
+  /// policy is rejected; a rejection ends the verb.
   static func accepted(_ loaded: PolicyLoader.Loaded, of path: String) throws -> Candidate {
     for gap in loaded.gaps { warn("\(gap)") }
     switch loaded.result {
@@ -55,7 +55,7 @@ extension Console {
     }
   }
 
-  /// Says why a policy is not put in force.
+  /// Prints why a policy is not put in force. Returns the exit status of the verb.
   static func reject(_ rejection: PolicyRejection, of path: String) -> ExitCode {
     let text = PolicyRejectionText(rejection, path: path)
     note(text.report(style))

@@ -7,7 +7,7 @@ import PolicyCompiler
 import PolicyFiles
 import PolicyLanguage
 
-/// The policy that a verb works on, and the machine as which it does.
+/// The policy that a verb works on, and the machine of it that this host is.
 struct PolicyOptions: ParsableArguments {
   static let defaultPath = "/etc/wgfence/policy.yaml"
 
@@ -24,27 +24,27 @@ struct PolicyOptions: ParsableArguments {
     return file
   }
 
-  /// The machine of a policy as which the verb works.
+  /// The machine of a policy that this host is.
   func own(in policy: Policy) throws(CompileError) -> Machine {
     try policy.enforcingMachine(named: machine.name(in: policy))
   }
 }
 
-/// The machine as which a verb works.
+/// The machine of a policy that this host is.
 struct MachineOptions: ParsableArguments {
   @Option(
-    name: .customLong("machine"), help: "The machine of the policy as which to work (default: the host name)."
+    name: .customLong("machine"), help: "This host's machine in the policy (default: the host name)."
   )
   var given: String?
 
-  /// The choice that the options make.
+  /// The choice that the options give.
   var choice: MachineChoice { MachineChoice(given: given) }
 
   /// The machine's name in a policy.
   package func name(in policy: Policy) -> String { choice.name(in: policy) }
 }
 
-/// How a report is written.
+/// The format of a report.
 typealias ReportFormat = FirewallRequest.ReportForm
 
 extension FirewallRequest.ReportForm: ExpressibleByArgument {}

@@ -7,10 +7,10 @@ import NetworkModel
 import PolicyFiles
 import PolicyLanguage
 
-/// The policy argument and `--machine` of verbs that also have an answer without a policy.
+/// The policy argument and `--machine` of verbs that also work without a policy.
 struct PolicyWhereThere: ParsableArguments {
   @Argument(
-    help: "The policy file (default: \(PolicyOptions.defaultPath), where it is there).",
+    help: "The policy file (default: \(PolicyOptions.defaultPath), if it exists).",
     completion: .file(extensions: ["yaml", "yml"]))
   var policy: String?
 
@@ -24,17 +24,17 @@ struct PolicyWhereThere: ParsableArguments {
     let digest: String
   }
 
-  /// The policy and machine that were named; without a name the usual file, where it is there and may be read and has
-  /// this host, else nil and a note. What was named and cannot be used ends the verb with status 1, an invalid policy
-  /// with 2.
+  /// The policy and machine that were named. Without a name: the default file, if it exists, is readable and has this
+  /// host; else nil and a note. A named policy or machine that cannot be used ends the verb with status 1, an invalid
+  /// policy with status 2.
   func find(_ notes: inout [String]) throws -> Role? {
     let path = policy ?? PolicyOptions.defaultPath
     if policy == nil, access(path, R_OK) != 0 {
       let reason = String(cString: strerror(errno))
       guard machine.given == nil else {
-        throw Refusal("\(path): \(reason); --machine names a machine of a policy")
+        throw Refusal("\(path): \(reason); --machine needs a policy")
       }
-      notes.append("no policy was looked at: \(path): \(reason)")
+      notes.append("no policy was used: \(path): \(reason)")
       return nil
     }
     let file = try PolicyFile.load(path)
@@ -45,7 +45,7 @@ struct PolicyWhereThere: ParsableArguments {
     }
     let known = policy.machines.map(\.name).joined(separator: ", ")
     guard self.policy == nil, machine.given == nil else {
-      throw Refusal("'\(name)' is no machine of \(path) (--machine takes one of \(known))")
+      throw Refusal("\(path) has no machine '\(name)' (--machine takes one of \(known))")
     }
     notes.append("\(path) has no machine '\(name)', so it was not used (--machine takes one of \(known))")
     return nil

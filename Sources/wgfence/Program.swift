@@ -19,7 +19,7 @@ enum Program {
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    // A verb parses its own arguments: taking all of them apart at each start would cost more than most verbs do.
+    // Only the verb that is run is set up: setting up all of them at each start takes longer than most verbs run.
     if let name = arguments.first, let verb = verbs.first(where: { $0.name == name }) {
       run(verb, Array(arguments.dropFirst()))
     } else {
@@ -27,8 +27,8 @@ enum Program {
     }
   }
 
-  /// Parses and runs, and ends the process where it fails. What ArgumentParser says repeats the arguments as they were
-  /// given, so it does not write itself.
+  /// Parses and runs; ends the process on an error. ArgumentParser does not print its messages itself, because they
+  /// repeat the arguments unescaped.
   private static func run(_ command: any ParsableCommand.Type, _ arguments: [String]) {
     do {
       var command = try command.parseAsRoot(arguments)
@@ -52,13 +52,13 @@ enum Program {
   }
 }
 
-/// A verb of the command line. Errors of this program's own that it does not catch end it with status 1 and are said.
+/// A verb of the command line. An error of this program that it does not catch is printed, and ends it with status 1.
 protocol Verb: ParsableCommand {}
 
 extension Verb {
   package static var name: String { configuration.commandName ?? "" }
 
-  /// What every verb's configuration has in common.
+  /// The configuration of a verb, with the parts that all verbs have in common.
   static func verb(_ name: String, _ abstract: String, discussion: String) -> CommandConfiguration {
     CommandConfiguration(
       commandName: name, _superCommandName: "wgfence", abstract: abstract, discussion: discussion)
@@ -74,7 +74,7 @@ struct Overview: ParsableCommand {
       One reviewed policy file describes every machine of a site; each machine enforces its own part of it as nftables \
       rules. What no line allows is dropped.
 
-      Exit status: 0 done, or nothing to report; 1 it could not be done; 2 done, and there is a finding; 64 usage.
+      Exit status: 0 done, nothing to report; 1 it could not be done; 2 done, and there is a finding; 64 usage error.
       """,
     version: Version.text,
     subcommands: Program.verbs.map { $0 as any ParsableCommand.Type })

@@ -3,7 +3,7 @@
 import Glibc
 import NetworkModel
 
-/// How far long work has come, on a terminal, where it takes more than a second. Nothing is written anywhere else.
+/// A progress line on standard error, if that is a terminal and the work takes more than a second.
 struct Progress {
   private let verb: String
   private let noun: String
@@ -17,14 +17,14 @@ struct Progress {
     self.noun = noun
   }
 
-  /// Milliseconds since some moment.
+  /// Milliseconds of CLOCK_MONOTONIC.
   private static var now: Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 
-  /// Tells how much is done; written at most ten times a second.
+  /// Prints how much is done, at most ten times a second.
   mutating func note(_ done: Int, of all: Int) {
     guard isShown else { return }
     let now = Self.now
@@ -33,7 +33,7 @@ struct Progress {
     Console.note("\r\(verb) \(done) of \(all) \(noun)")
   }
 
-  /// Takes the line away.
+  /// Erases the line.
   func end() {
     if last > 0 { Console.note("\r\u{1b}[K") }
   }

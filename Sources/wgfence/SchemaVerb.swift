@@ -10,8 +10,8 @@ struct SchemaVerb: Verb {
   static let configuration = verb(
     "schema", "Print the JSON Schema of the policy language, for editors.",
     discussion: """
-      Save it and name it in the policy's first line, and editors with the YAML language server complete, explain and \
-      check while you type:
+      Save the schema and name it in the policy's first line. Editors with the YAML language server then complete, \
+      explain and check the policy while you type:
 
         # yaml-language-server: $schema=policy-1.schema.json
 

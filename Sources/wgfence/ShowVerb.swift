@@ -8,11 +8,11 @@ import PolicyLanguage
 import Reports
 import Ruleset
 
-/// `wgfence show`: what a policy compiles to.
+/// `wgfence show`: prints the ruleset of a policy.
 struct ShowVerb: Verb {
   static let configuration = verb(
     "show", "Print the ruleset that a policy compiles to for a machine.",
-    discussion: "Needs no root and changes nothing. The text is what `nft -f` would load.")
+    discussion: "Needs no root and changes nothing. `nft -f` can load the text.")
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text

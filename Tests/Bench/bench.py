@@ -29,7 +29,7 @@ MEDIAN = statistics.median
 def fresh_namespace():
     if LIBC.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
-    # The one before is taken apart by the kernel meanwhile: not on our time.
+    # Meanwhile the kernel removes the previous namespace: that is not measured.
     time.sleep(0.02)
 
 
@@ -247,7 +247,7 @@ def daemon(small, large):
 
 
 def audit(small):
-    """An audit of 10,000 listening sockets, beside what only lists them."""
+    """An audit of 10,000 listening sockets, compared with programs that only list them."""
     fresh_namespace()
     for command in (("ip", "link", "set", "lo", "up"), ("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far"),
                     ("ip", "address", "add", "198.51.100.7/24", "dev", "eth0"), ("ip", "link", "set", "far", "up"),
@@ -270,7 +270,7 @@ def audit(small):
 
 
 def reloads():
-    """Milliseconds of a reload with 50 rules of ufw and of firewalld, by name; of those that are unpacked."""
+    """Milliseconds of a reload with 50 rules of ufw and of firewalld, by name; only of the programs that are unpacked."""
     found = {}
     if Ufw.is_here:
         fresh_namespace()
@@ -285,7 +285,7 @@ def reloads():
 
 # --- packets
 
-# Ends every new flow behind the policy and before conntrack keeps it or a socket answers: the same for all.
+# Ends every new flow after the policy and before conntrack stores it or a socket answers: the same for all.
 SINK = """table inet sink {
 	counter seen { }
 	chain input { type filter hook input priority 1000; policy accept; ct state new counter name seen drop; }
@@ -341,12 +341,12 @@ def rounds(sites, *arguments, xdp=()):
             at = (number + turn) % len(sites)
             extra = ("xdp", sites[at].link) if at in xdp else ()
             results[at].append(sites[at].flood(*arguments, xdp=extra))
-    # Shared cores only ever add: differences are taken of medians.
+    # Shared cores only add time, so differences of medians are used.
     return [MEDIAN(result) for result in results]
 
 
 def neighbours(small, sink):
-    """What a new flow costs above none of it, ours first, by name and goal: two namespaces of each in opposite orders."""
+    """The added cost of a new flow, ours first, by name and goal: two namespaces of each, in opposite orders."""
     setups = {"none": (), "ours": (apply(small),)}
     # Nothing but a drop at the end: no conntrack either.
     bare = ("nft", "-f", write("bare.nft", "table inet bare {\n\tchain input { type filter hook input priority 1000; policy drop; }\n}\n"))
@@ -365,7 +365,7 @@ def neighbours(small, sink):
 
 def packets(small, large):
     sink = ("nft", "-f", write("sink.nft", SINK))
-    # Two of each, made in opposite orders: where a ruleset happens to lie in memory is worth more than what is measured.
+    # Two of each, created in opposite orders: the position of a ruleset in memory has a larger effect than the difference.
     by_hand = ("nft", "-f", write("few.nft", verdict_map(10, 5)))
     kinds = [(sink,), (apply(small), sink), (apply(large), sink), (by_hand, sink)]
     inside = [Site("wg0", "10.13.0.1/16", *commands) for commands in kinds + kinds[::-1]]
@@ -376,7 +376,7 @@ def packets(small, large):
         if site.counted("sink", "seen") < ROUNDS * PACKETS * 0.99:
             sys.exit("bench: C1 and C2: packets were lost on the way")
     row("C1", "a new flow's policy cost at 10,000 grants : at 50", many - empty, few - empty, 1.3, "ns")
-    # The goals are against these two; the usual input chain does far less than either.
+    # The goals refer to these two; the usual input chain does far less than either.
     others = neighbours(small, sink)
     for (name, goal), cost in others.items():
         row("C2", f"a new flow, policy and conntrack, 50 grants : {name}", cost[0], cost[1], goal, "ns")
@@ -403,11 +403,11 @@ def packets(small, large):
 def main():
     began = time.monotonic()
     small, large, note = processes()
-    kept = daemon(small, large)
+    guarded = daemon(small, large)
     listed = audit(small)
     other = packets(small, large)
     print_table()
-    print(f"\n{note}\n{kept}\n{listed}\n{other}")
+    print(f"\n{note}\n{guarded}\n{listed}\n{other}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 

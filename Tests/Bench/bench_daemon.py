@@ -16,7 +16,7 @@ NEW_GENERATION = 10 << 8 | 15
 
 
 class Generations:
-    """The moments at which somebody's change of the ruleset was committed."""
+    """The moments at which another process's change of the ruleset was committed."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
@@ -25,7 +25,7 @@ class Generations:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
 
     def count(self, seconds):
-        """How many there are until it has been quiet for so long, and when the first one was."""
+        """The number of events until there is none for a time, and when the first one was."""
         first, found = None, 0
         self.socket.settimeout(10)
         while True:
@@ -44,7 +44,7 @@ class Generations:
 
 
 class Daemon:
-    """A daemon of its own, with its files in a folder of its own."""
+    """A separate daemon, with its files in a separate folder."""
 
     def __init__(self, program, state, policy):
         self.folder = f"{state}/daemon"

@@ -3,7 +3,7 @@
 #
 # firewalld.sh COMMAND…: firewalld, unpacked by scripts/setup.sh, on a message bus of its own in this network namespace; then
 # COMMAND, which may use `firewall` as its command line. Its rules stay when this ends. For Tests/Bench/bench.py alone, which is
-# in namespaces of its own: here they are checked once more.
+# in namespaces of its own: this is checked here again.
 
 set -euo pipefail
 
@@ -19,7 +19,7 @@ python=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 work=$(mktemp -d)
 mount -t tmpfs none "$work"
 mount -t tmpfs none /run
-# Its files are where it looks for them in this mount namespace alone.
+# Its files are at their usual paths only in this mount namespace.
 for folder in /usr/lib /etc; do
   mkdir -p "$work$folder/upper" "$work$folder/work"
   mount -t overlay overlay -o "lowerdir=$folder,upperdir=$work$folder/upper,workdir=$work$folder/work" "$folder"
@@ -51,7 +51,7 @@ bus=$!
 for _ in $(seq 50); do [ ! -S /run/dbus/system_bus_socket ] || break; sleep 0.1; done
 "$python" "$from/usr/sbin/firewalld" --nofork --nopid </dev/null >"$work/log" 2>&1 &
 daemon=$!
-# Killed, it leaves its rules; ended, it would take them away.
+# Killed, it leaves its rules; if it ended normally, it would remove them.
 trap 'kill -9 $daemon $bus 2>/dev/null || true' EXIT
 trap 'exit 143' TERM
 printf '#!/bin/sh\nexec %s %s/usr/bin/firewall-cmd "$@"\n' "$python" "$from" >"$work/firewall"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prints a large policy, the same bytes for the same options: one tunnel with a hub, groups, services, grants, zones,
-lists, encryption and tests. For measuring; nobody would write it by hand."""
+lists, encryption and tests. For measuring only."""
 
 import argparse
 import random
@@ -68,7 +68,7 @@ def write(options):
     print("\nblock: [scanners]\n\nallow:")
 
     def ends():
-        """Who is let in, and where: pairs that the language takes."""
+        """Sources and destinations of grants: pairs that the language accepts."""
         kind = dice.random()
         if kind < 0.45:
             to, source = dice.choice(list(groups)), dice.choice(list(groups))

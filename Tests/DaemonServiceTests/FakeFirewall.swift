@@ -10,13 +10,13 @@ import Testing
 
 @testable import DaemonService
 
-/// A store that holds what it is given, and keeps what was sent.
+/// A ruleset store for tests: it has a given table, and records what was sent.
 struct FakeStore: RulesetStore {
   var table: KernelTable?
   var number: UInt32 = 1
-  /// What the next transactions lead to, in their order; behind the last one the table stays.
+  /// The tables after the next transactions, in order; after the last one the table does not change.
   var plans: [KernelTable] = []
-  /// What the next transactions are answered with.
+  /// The errors of the next transactions.
   var failures: [StoreError] = []
   var sent: [[TableOperation]] = []
 
@@ -37,7 +37,7 @@ struct FakeStore: RulesetStore {
   }
 }
 
-/// Connections that are there.
+/// A connection table for tests.
 struct FakeSessions: SessionTable {
   var known: [String] = []
   func all() throws(Refusal) -> [String] { known }
@@ -53,7 +53,7 @@ final class FakeEnvironment: ControllerEnvironment {
   func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
 }
 
-/// A service, a driver on a fake store, and a directory that is gone at the end.
+/// A service, a driver with a fake store, and a temporary directory that is removed at the end.
 final class FakeFirewall {
   static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_795_500_000, boot: "one")
 
@@ -81,7 +81,7 @@ final class FakeFirewall {
 
   var directory: StateDirectory { StateDirectory("\(folder)/state") }
 
-  /// Nothing can be written from now on: a file stands where the directory should be.
+  /// From now on nothing can be written: a file replaces the directory.
   func breakDisk() {
     rename("\(folder)/state", "\(folder)/away")
     close(open("\(folder)/state", O_CREAT | O_WRONLY, 0o600))
@@ -104,7 +104,7 @@ final class FakeFirewall {
     return try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver)
   }
 
-  /// A policy that lets one port in, under a digest.
+  /// A policy that grants one port, with a given digest.
   static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
     let today = CalendarDate(secondsSince1970: 1_795_500_000)
     return try Candidate(

@@ -8,12 +8,12 @@ import Testing
 
 @testable import DaemonService
 
-@Suite("Carrying out requests")
+@Suite("Requests")
 struct FirewallServiceTests {
   static let minute = TrialTime(seconds: 60)
   static let session = "192.0.2.1,4711>192.0.2.2,22"
 
-  /// What a request is refused with.
+  /// The reason why a request is refused; its result if it is not.
   static func refusal(_ body: () throws(Refusal) -> FirewallResult) -> String {
     do throws(Refusal) {
       return "done: \(try body().text)"
@@ -22,7 +22,7 @@ struct FirewallServiceTests {
     }
   }
 
-  @Test("an apply says how much was sent and which generation the kernel has since")
+  @Test("an apply reports the number of operations and the kernel's generation")
   func apply() throws {
     let firewall = try FakeFirewall()
     let result = try firewall.apply(try FakeFirewall.candidate("a"))
@@ -32,7 +32,7 @@ struct FirewallServiceTests {
     #expect(again.operations == 0 && again.generation == 2)
   }
 
-  @Test("what cannot be stored is in force, and the result says why and what to do")
+  @Test("a ruleset that cannot be stored is in force, and the result says why and what to do")
   func notPersisted() throws {
     for (place, remedy) in [
       (FirewallService.Place.daemon(retry: 10), "The daemon tries again every 10 s"),
@@ -50,12 +50,12 @@ struct FirewallServiceTests {
     }
   }
 
-  @Test("a rollback goes to the ruleset before, or to the one that is named")
+  @Test("a rollback puts the previous ruleset in force, or the given one")
   func rollback() throws {
     let firewall = try FakeFirewall()
     #expect(
       Self.refusal { () throws(Refusal) in try firewall.execute(.rollback(to: nil)) }
-        == "there is no ruleset before this one")
+        == "there is no stored ruleset before this one")
     let first = try FakeFirewall.candidate("a")
     _ = try firewall.apply(first)
     _ = try firewall.apply(try FakeFirewall.candidate("b", port: 80))
@@ -69,7 +69,7 @@ struct FirewallServiceTests {
     #expect(firewall.driver.controller.inForce?.digest == "a")
   }
 
-  @Test("a rollback that a verb could not store names the ruleset that it went to")
+  @Test("a rollback that a verb could not store names its ruleset")
   func rollbackNotStored() throws {
     let firewall = try FakeFirewall()
     firewall.place = .verb
@@ -85,7 +85,7 @@ struct FirewallServiceTests {
     rmdir("\(firewall.folder)/state/boot")
   }
 
-  @Test("a panic begins, refuses others meanwhile, and ends")
+  @Test("a panic begins, refuses other requests meanwhile, and ends")
   func panic() throws {
     let firewall = try FakeFirewall()
     let candidate = try FakeFirewall.candidate("a")
@@ -94,7 +94,7 @@ struct FirewallServiceTests {
       Self.refusal { () throws(Refusal) in try firewall.execute(.panic(.end)) } == "there is no panic to end")
     firewall.driver.store.plans = [try #require(firewall.directory.ruleset(.panic).value?.table)]
     let begun = try firewall.execute(.panic(.begin))
-    #expect(begun.text.description.contains("It holds over a restart"))
+    #expect(begun.text.description.contains("It stays in force after a restart"))
     #expect(
       Self.refusal { () throws(Refusal) in try firewall.apply(candidate) }.contains("panic --end"))
     let order = try TemporaryGrantOrder(service: "ssh", from: "laptop", lasting: "1h", because: "work")
@@ -102,42 +102,43 @@ struct FirewallServiceTests {
       Self.refusal { () throws(Refusal) in try firewall.execute(.open(order)) }
         .contains("no policy is in force"))
     firewall.driver.store.plans = [candidate.table(.policy)]
-    #expect(try firewall.execute(.panic(.end)).text.description.hasPrefix("The panic is over"))
+    #expect(try firewall.execute(.panic(.end)).text.description.hasPrefix("The panic has ended"))
   }
 
-  @Test("a trial is confirmed by a connection that was not there before, or by a console")
+  @Test("a trial is confirmed over a connection that did not exist before, or from a console")
   func confirm() throws {
     for evidence in [FirewallRequest.ConfirmationEvidence.console, .session(Self.session)] {
       let firewall = try FakeFirewall()
       func confirm(_ evidence: FirewallRequest.ConfirmationEvidence) -> String {
         Self.refusal { () throws(Refusal) in try firewall.execute(.confirm(evidence)) }
       }
-      #expect(confirm(evidence) == "no apply waits for a confirmation")
+      #expect(confirm(evidence) == "no apply on trial waits for confirmation")
       _ = try firewall.apply(try FakeFirewall.candidate("a"))
       firewall.sessions.known = ["old"]
       _ = try firewall.apply(try FakeFirewall.candidate("b", port: 80), trial: Self.minute)
       #expect(confirm(.session(nil)).contains("--console"))
-      #expect(confirm(.session("old")).contains("was there before"))
+      #expect(confirm(.session("old")).contains("existed before"))
       #expect(confirm(.session("unknown")).contains("no live connection"))
       firewall.sessions.known.append(Self.session)
-      #expect(confirm(evidence) == "done: Confirmed: it stays.\n")
+      #expect(confirm(evidence) == "done: Confirmed: the ruleset is permanent.\n")
       #expect(firewall.directory.ruleset(.boot).value?.provenance.digest == "b")
     }
   }
 
-  @Test("the table is taken out, and nothing is in force then")
+  @Test("unload removes the table, and nothing is in force then")
   func unload() throws {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))
     let result = try firewall.execute(.unload)
-    #expect(result.text.description == "inet wgfence is out of the kernel: nothing is protected.\n")
+    #expect(
+      result.text.description == "The table inet wgfence was removed from the kernel: nothing is filtered.\n")
     #expect(firewall.driver.store.table == nil && firewall.driver.controller.isReleased)
     firewall.driver.store.table = try FakeFirewall.candidate("a").table(.policy)
     firewall.driver.store.failures = [.refused(operation: 0, reason: "EPERM", code: EPERM)]
     #expect(Self.refusal { () throws(Refusal) in try firewall.execute(.unload) } == "EPERM")
   }
 
-  @Test("a plan is not made again where nothing changed since, and a kernel's refusal changes nothing")
+  @Test("a plan is reused if nothing changed, and an apply that the kernel refuses changes nothing")
   func plan() throws {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))
@@ -153,7 +154,7 @@ struct FirewallServiceTests {
     #expect(firewall.driver.store.sent.last == outcome.plan.operations)
   }
 
-  @Test("reports and policies that were not checked are not carried out here")
+  @Test("reports, and policies that were not checked, are refused")
   func reports() throws {
     let firewall = try FakeFirewall()
     let policy = try #require(PolicyHandover(path: "/p", machine: nil, lists: [], lengths: [1]))

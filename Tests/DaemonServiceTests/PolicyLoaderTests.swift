@@ -11,7 +11,7 @@ import Testing
 
 @testable import DaemonService
 
-@Suite("From a policy's file to what can be put in force")
+@Suite("From policy files to a candidate")
 struct PolicyLoaderTests {
   static let loader = PolicyLoader(machine: MachineChoice(given: "server"))
 
@@ -23,7 +23,7 @@ struct PolicyLoaderTests {
     if case .failure(let rejection) = loaded.result { rejection } else { nil }
   }
 
-  @Test("an accepted policy has the ruleset that it compiles to, lowered")
+  @Test("an accepted policy has its compiled and lowered ruleset")
   func accepted() throws {
     let loaded = Self.load(
       FakeFirewall.text(5432, tests: "tests:\n  - { from: laptop, to: server, allow: [5432/tcp] }\n"))
@@ -36,7 +36,7 @@ struct PolicyLoaderTests {
     #expect(candidate.view?.table == alone.table(.policy))
   }
 
-  @Test("the daemon and a verb come to the same from the same file")
+  @Test("the daemon and a verb get the same result from the same file")
   func twoWays() throws {
     let text = FakeFirewall.text(5432)
     let file = try PolicyFile.decode("p.yaml", .bytes(Array(text.utf8))) { _ in .unreadable(reason: "none") }
@@ -45,7 +45,7 @@ struct PolicyLoaderTests {
     #expect(try one.result.get().ruleset == two.result.get().ruleset)
   }
 
-  @Test("what is wrong with a policy is told by kind")
+  @Test("a rejection has the kind of its reason")
   func rejections() {
     if case .invalid(let errors)? = Self.rejection(Self.load("version: [")) {
       #expect(!errors.isEmpty)
@@ -74,7 +74,7 @@ struct PolicyLoaderTests {
     }
   }
 
-  @Test("the daemon refuses in words, with the report behind them")
+  @Test("the daemon's refusal is a sentence with a report")
   func words() throws {
     let failing = FakeFirewall.text(5432, tests: "tests:\n  - { from: laptop, to: server, allow: [ssh] }\n")
     guard case .refused(let refusal) = Self.load(failing).reading else {

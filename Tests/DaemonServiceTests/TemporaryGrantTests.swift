@@ -8,13 +8,13 @@ import Testing
 
 @testable import DaemonService
 
-@Suite("Opening for a time")
+@Suite("Temporary grants")
 struct TemporaryGrantTests {
   static func order(_ source: String = "laptop", _ service: String = "ssh") throws -> TemporaryGrantOrder {
     try TemporaryGrantOrder(service: service, from: source, lasting: "90s", because: "work")
   }
 
-  @Test("nothing can be opened without a policy")
+  @Test("nothing can be opened without a policy in force")
   func nothing() throws {
     let firewall = try FakeFirewall()
     let order = try Self.order()
@@ -23,7 +23,7 @@ struct TemporaryGrantTests {
     #expect(firewall.driver.store.sent.isEmpty)
   }
 
-  @Test("a service is opened with who, how long and why, and is told to the journal")
+  @Test("a grant is made with user, duration and reason, and is logged")
   func opens() throws {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))
@@ -33,10 +33,10 @@ struct TemporaryGrantTests {
     #expect(result.operations == firewall.driver.store.sent.last?.count && result.warnings.isEmpty)
     #expect(firewall.environment.said == ["opened ssh from laptop for 90s, by eric: work"])
     let closed = try firewall.execute(.close(service: "ssh", from: "laptop"))
-    #expect(closed.text.description == "Nothing of that is open.\n")
+    #expect(closed.text.description == "No such temporary grant; nothing was changed.\n")
   }
 
-  @Test("to open something to everyone is warned of")
+  @Test("a grant to everyone on the internet gives a warning")
   func warns() throws {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))
@@ -44,7 +44,7 @@ struct TemporaryGrantTests {
     #expect(result.warnings.first?.description.contains("everyone on the internet") == true)
   }
 
-  @Test("what the policy does not know is refused")
+  @Test("names that the policy does not have are refused")
   func unknown() throws {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))

@@ -38,7 +38,7 @@ struct ControlRequestTests {
     }
   }
 
-  @Test("a request that came too late may change nothing")
+  @Test("a request whose deadline has passed must not change anything")
   func deadline() {
     for request in Self.all {
       #expect(ControlRequest(request).expiry(at: 1) == nil)

@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// Gives inputs to a target until it crashes: libFuzzer's own driver, which LLVM exports for programs with their own `main`.
-/// Source: `LLVMFuzzerRunDriver` of compiler-rt `lib/fuzzer/FuzzerDriver.cpp`.
+/// Runs a target with inputs until it crashes: libFuzzer's driver, which LLVM exports for programs that have a
+/// `main`. Source: `LLVMFuzzerRunDriver` of compiler-rt `lib/fuzzer/FuzzerDriver.cpp`.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runFuzzer(
   _ count: UnsafeMutablePointer<Int32>,
@@ -14,8 +14,8 @@ private func runFuzzer(
 /// The target of this process. Written once, before the first input.
 nonisolated(unsafe) private var target: FuzzTarget?
 
-/// The program: `wgfence-fuzz TARGET [libFuzzer's arguments]`, `wgfence-fuzz targets`, or `wgfence-fuzz seeds FOLDER`.
-/// SwiftPM renames an executable's `main` to NAME_main when it links.
+/// The program: `wgfence-fuzz TARGET [libFuzzer's arguments]`, `wgfence-fuzz targets`, or `wgfence-fuzz seeds
+/// FOLDER`. SwiftPM renames an executable's `main` to NAME_main when it links.
 @_cdecl("wgfence_fuzz_main")
 func fuzzMain(
   _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>

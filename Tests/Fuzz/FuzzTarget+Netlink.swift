@@ -7,7 +7,7 @@ import Ruleset
 @testable import Netlink
 @testable import LinuxHost
 
-/// What the kernel answers.
+/// Answers of the kernel.
 extension FuzzTarget {
   /// A batch, and the same messages as a dump of our own table.
   static func nftables(_ bytes: [UInt8]) {
@@ -33,7 +33,7 @@ extension FuzzTarget {
       }
       for (index, one) in elements.enumerated() { decoder.take(one.finished(), ofSet: index) }
       let table = decoder.finished()
-      // A table that is not whole is an error to the program before anything is done with it.
+      // The program reports an incomplete table as an error before it uses it.
       if decoder.malformed == nil { check(table) }
     }
   }
@@ -66,7 +66,7 @@ extension FuzzTarget {
     _ = SocketAddress.read(bytes)
   }
 
-  /// Two messages of one answer, as a device with many peers comes.
+  /// Two messages of one answer, as for a device with many peers.
   static func wireguardKernel(_ bytes: [UInt8]) {
     let middle = Int(bytes.first ?? 0)
     let parts = [bytes.dropFirst().prefix(middle), bytes.dropFirst(1 + middle)].compactMap {

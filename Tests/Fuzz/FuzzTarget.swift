@@ -7,7 +7,7 @@ import Ruleset
 @testable import LinuxHost
 @testable import PolicyLanguage
 
-/// Everything of the program that reads bytes which somebody else wrote.
+/// Every part of the program that reads bytes from outside.
 enum FuzzTarget: String, CaseIterable {
   case yaml
   case policy
@@ -25,8 +25,8 @@ enum FuzzTarget: String, CaseIterable {
   case docker
   case metrics
 
-  /// Reads these bytes, as the program would. Any result is right that is no crash, no hang and no flood of memory, but
-  /// for the properties that are checked.
+  /// Reads these bytes as the program does. Every result is correct except a crash, a hang, excessive memory, or a
+  /// violation of a property that is checked here.
   func run(_ bytes: [UInt8]) {
     switch self {
     case .yaml: Self.yaml(bytes)
@@ -64,25 +64,25 @@ enum FuzzTarget: String, CaseIterable {
     }
     precondition(decoded.policy != nil || !decoded.diagnostics.isEmpty, "no policy, and no reason")
     precondition(
-      DiagnosticText().render(decoded.diagnostics).description.utf8.count < 4 << 20, "a flood of words")
+      DiagnosticText().render(decoded.diagnostics).description.utf8.count < 4 << 20, "too much text")
   }
 
   private static func list(_ bytes: [UInt8]) {
     var log = DiagnosticLog(policy: SourceText(path: "policy.yaml", bytes: []))
     let source = SourceText(path: "list", bytes: bytes)
     let prefixes = ListFileReader.read(source, log: &log).prefixes
-    // What is written again and read again is the same.
+    // Writing and reading the prefixes again gives the same prefixes.
     let text = prefixes.map { "\($0)\n" }.joined()
     let again = ListFileReader.read(SourceText(path: "list", bytes: Array(text.utf8)), log: &log)
-    precondition(again.prefixes == prefixes, "another list after a second reading")
+    precondition(again.prefixes == prefixes, "the second reading gave another list")
   }
 
-  /// A stored file is read only where its digest is right: here the digest is made for the bytes.
+  /// A stored file is read only if its digest is correct, so the digest is computed for the bytes here.
   private static func state(_ bytes: [UInt8]) {
     _ = PersistedState(bytes)
     _ = StoredRuleset(bytes)?.table
-    if let kept = PersistedState(DigestedFile.wrap("wgfence state 1", bytes)) {
-      precondition(PersistedState(kept.bytes) == kept, "another state after it was written and read")
+    if let state = PersistedState(DigestedFile.wrap("wgfence state 1", bytes)) {
+      precondition(PersistedState(state.bytes) == state, "the state changed when it was written and read")
     }
     if let stored = StoredRuleset(DigestedFile.wrap("wgfence ruleset 1", bytes)) {
       _ = stored.table
@@ -90,7 +90,7 @@ enum FuzzTarget: String, CaseIterable {
     }
   }
 
-  // MARK: What is sent to the daemon
+  // MARK: Requests to the daemon
 
   private static func control(_ bytes: [UInt8]) {
     var rest = bytes[...]
@@ -99,20 +99,21 @@ enum FuzzTarget: String, CaseIterable {
       if let request = try? ControlRequest(payload: frame.payload) {
         precondition(
           (try? ControlRequest(payload: request.frame.payload)) == request,
-          "another request after it was sent")
+          "the request changed when it was encoded and decoded")
       }
       if let result = try? FirewallResult(payload: frame.payload) {
         precondition(
-          (try? FirewallResult(payload: result.frame.payload)) == result, "another result after it was sent")
+          (try? FirewallResult(payload: result.frame.payload)) == result,
+          "the result changed when it was encoded and decoded")
       }
     }
   }
 
   private static func metrics(_ bytes: [UInt8]) {
     if let answer = MetricsResponder.answer(bytes, metrics: { "wgfence_up 1\n" }) {
-      precondition(answer.starts(with: Array("HTTP/1.1 ".utf8)), "no HTTP")
+      precondition(answer.starts(with: Array("HTTP/1.1 ".utf8)), "not HTTP")
     } else {
-      precondition(bytes.count <= MetricsResponder.mostBytes, "a head without end")
+      precondition(bytes.count <= MetricsResponder.mostBytes, "no limit of the request header")
     }
   }
 

@@ -10,10 +10,10 @@ import TestSupport
 @testable import Netlink
 @testable import LinuxHost
 
-/// The first inputs of the targets whose inputs are no text: made by the project's own encoders. Those of the others are
-/// policies/ and Tests/Golden as they are, and the small files in Tests/Corpus that were written by hand.
+/// The first inputs of targets with binary inputs, made by the project's own encoders. The other targets start with
+/// the files of policies/ and Tests/Golden, and with the small hand-written files in Tests/Corpus.
 enum Seeds {
-  /// Writes all of them, a folder for each target. Returns 0, or 1 where a file cannot be written.
+  /// Writes all of them, a folder for each target. Returns 0, or 1 if a file cannot be written.
   static func write(below folder: String) -> Int32 {
     for (target, seeds) in all {
       mkdir("\(folder)/\(target.rawValue)", 0o755)
@@ -37,11 +37,11 @@ enum Seeds {
     state.pending = .init(
       back: 2, deadline: 5, boot: "b", seconds: 60, by: "root", connections: ["192.0.2.1:1 192.0.2.2:22"])
     state.panic = .init(since: 1, by: "root", behind: 2)
-    let kept = DigestedFile.unwrap("wgfence state 1", state.bytes) ?? []
+    let unwrapped = DigestedFile.unwrap("wgfence state 1", state.bytes) ?? []
     return [
       (.nftables, batches),
       (.expressions, expressions),
-      (.state, [kept] + batches.prefix(2).map { Array(provenance.utf8) + $0 }),
+      (.state, [unwrapped] + batches.prefix(2).map { Array(provenance.utf8) + $0 }),
       (.conntrack, [flow]), (.links, [link, address, route]), (.sockets, [socket]),
       (.wireguardKernel, [[200] + device + device]), (.packetLog, [packet]), (.control, [request]),
     ]

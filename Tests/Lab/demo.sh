@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The promise, shown: a site with real WireGuard and a real PostgreSQL, before and after `wgfence apply`.
+# Demonstration: a site with real WireGuard and a real PostgreSQL, before and after `wgfence apply`.
 # Ends with status 1 when anything differs from what was expected.
 
 # shellcheck source=lib.sh
@@ -19,7 +19,7 @@ else
   GREEN='' RED='' BOLD='' PLAIN=''
 fi
 
-# --- telling ----------------------------------------------------------------------------------------------------------
+# --- printing ----------------------------------------------------------------------------------------------------------
 
 heading() { printf '\n%s%s%s\n' "$BOLD" "$*" "$PLAIN"; }
 say() { printf '   %s\n' "$*"; }
@@ -49,7 +49,7 @@ apply() {
 
 # --- things to try ------------------------------------------------------------------------------------------------------
 
-# The attacker is next door to onprem: a packet to the tunnel address only needs onprem as the next hop.
+# The attacker is on the same link as onprem: a packet to the tunnel address only needs onprem as the next hop.
 tunnel_address_from_outside() {
   ip -n internet route replace 10.13.13.2 via 198.51.100.7
   tcp internet 10.13.13.2 5432
@@ -89,11 +89,11 @@ capture() {
 captured() { node internet tcpdump -n -r "$LAB/$1.pcap" "$2" 2>/dev/null | wc -l; }
 yes_if() { if [ "$1" -gt 0 ]; then echo yes; else echo no; fi; }
 
-# --- the story ------------------------------------------------------------------------------------------------------------
+# --- the demonstration ------------------------------------------------------------------------------------------------------------
 
 began=$(date +%s.%N)
 heading "The site"
-say "internet      joins 203.0.113.0/24, 198.51.100.0/24 and 100.64.7.0/24; the attacker sits here, next door to everybody"
+say "internet      joins 203.0.113.0/24, 198.51.100.0/24 and 100.64.7.0/24; the attacker is here, on the same links"
 say "ec2           203.0.113.10, wg0 10.13.13.1, the tunnel's hub"
 say "onprem        198.51.100.7, wg0 10.13.13.2; enp5s0 leads to the LAN 192.168.1.0/24, docker0 to a container"
 say "laptop-eric   100.64.7.10, wg0 10.13.13.10"
@@ -106,9 +106,9 @@ serve onprem servers --tcp 2377,8888,9100 --udp 7946
 serve ec2 servers --tcp 80,8080,9100
 # The kernel's own reverse-path check would hide forgeries from the firewall.
 node onprem sh -c 'for i in all eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done'
-say "up in $(seconds_since "$began") s: WireGuard on five hosts, $("$(postgres_folder)/postgres" --version) on onprem, open to everybody"
+say "up in $(seconds_since "$began") s: WireGuard on five hosts, $("$(postgres_folder)/postgres" --version) on onprem, open to everyone"
 
-heading "1. Without a policy: whoever comes along may connect"
+heading "1. Without a policy: everyone can connect"
 columns
 try "internet|198.51.100.7:5432       PostgreSQL" open tcp internet 198.51.100.7 5432
 try "internet|[2001:db8:198::7]:5432  PostgreSQL, IPv6" open tcp internet 2001:db8:198::7 5432

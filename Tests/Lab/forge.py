@@ -92,7 +92,7 @@ def make_fragment(options):
 
 
 def make_source_route(options):
-    """UDP to TARGET, with VIA as the next stop: an IPv4 option, or an IPv6 routing header of type 4."""
+    """UDP to TARGET, with VIA as the next hop: an IPv4 option, or an IPv6 routing header of type 4."""
     source, target, via = packed(options.source), packed(options.target), packed(options.via)
     segment = udp_segment(source, via, options.sport, options.port, options.text.encode())
     if len(source) == 4:
@@ -104,7 +104,7 @@ def make_source_route(options):
 
 
 def make_redirect(options):
-    """Tells TARGET that its echo reply to REMOTE, of the identifier --port, goes by GATEWAY: Linux takes redirects of its
+    """Tells TARGET that its echo reply to REMOTE, of the identifier --port, must be sent via GATEWAY: Linux takes redirects of its
     own answers without asking for a socket."""
     source, target, gateway, remote = (packed(a) for a in (options.source, options.target, options.gateway, options.remote))
     if len(source) == 4:

@@ -13,9 +13,9 @@
 #   The visitor is a WireGuard peer that no policy names.
 #   IPv6 outside: 2001:db8:203::10, 2001:db8:198::7, 2001:db8:64::10 to ::12; LAN fd68:1::/64; container fd17::/64.
 #
-# Nothing of this is on the host. The whole lab lives in namespaces of its own (network, mounts, processes, names, IPC)
+# The lab changes nothing on the host. It runs in separate namespaces (network, mounts, processes, names, IPC)
 # below one process. /run is a private tmpfs in there and holds all state; /run/netns of `ip netns` is the lab's own. When the process
-# ends, for whatever reason, the kernel takes everything away, so there is nothing to clean up and nothing to leak.
+# ends, for any reason, the kernel removes everything, so nothing needs cleaning up and nothing is left behind.
 
 set -uo pipefail
 
@@ -227,7 +227,7 @@ site_up() {
   done
   cable onprem enp5s0 lan eth0
 
-  # .1 is the router, .66 is the attacker: next door to everybody.
+  # .1 is the router, .66 is the attacker: on the same link as all of them.
   address internet onprem 198.51.100.1/24 198.51.100.66/24 2001:db8:198::1/64 2001:db8:198::66/64
   address internet ec2 203.0.113.1/24 203.0.113.66/24 2001:db8:203::1/64 2001:db8:203::66/64
   address internet hotel 100.64.7.1/24 2001:db8:64::1/64
@@ -253,7 +253,7 @@ site_up() {
   done
 }
 
-# wireguard_up NODE: the hub ec2 knows everybody, everybody else knows only ec2.
+# wireguard_up NODE: the hub ec2 has all others as peers; each of the others has only ec2.
 wireguard_up() {
   local n=$1 p
   # -f keeps it in the foreground. Its banner about the kernel's own support is written in any case.
@@ -293,7 +293,7 @@ wireguard_up() {
 
 handshaken() { node "$1" wg show wg0 latest-handshakes | awk '{ exit $2 == 0 }'; }
 
-# wireguard_down NODE: the interface is gone, as after `wg-quick down`.
+# wireguard_down NODE: removes the interface, as `wg-quick down` does.
 wireguard_down() { end_task "$1" wireguard; }
 
 # A container as Docker makes one, without Docker: a bridge, a namespace behind it, forwarding and masquerading.
@@ -355,7 +355,7 @@ reached() { if grep -qF -- "$3" "$LAB/$1/$2.log"; then echo arrived; else echo n
 
 postgres_folder() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1; }
 
-# PostgreSQL on onprem, listening everywhere and trusting everybody: the firewall is what protects it.
+# PostgreSQL on onprem, listening on every address and trusting every client: only the firewall protects it.
 postgres_up() {
   local data=$LAB/onprem/postgres bin
   bin=$(postgres_folder)
@@ -401,7 +401,7 @@ apply_policy() {
   return $status
 }
 
-# unload NODE…: takes our table away and forgets connections, whatever state the node was in.
+# unload NODE…: removes our table and flushes connection tracking, in any state of the node.
 unload() {
   local n
   for n in "$@"; do
@@ -434,7 +434,7 @@ declare -a TRY_NAME=() TRY_EXPECTED=() TRY_PROCESS=()
 try() {
   local name=$1 expected=$2 patience=6
   shift 2
-  # Something that must not happen gets a second and one retransmission; something that must, gets patience.
+  # A probe that must not succeed gets one second and one retransmission; one that must succeed gets longer.
   case $expected in silent* | nothing) patience=1.3 ;; esac
   PROBE_TIMEOUT=$patience "$@" >"$LAB/try.$TRIED" 2>&1 &
   TRY_NAME[TRIED]=$name TRY_EXPECTED[TRIED]=$expected TRY_PROCESS[TRIED]=$!
@@ -453,7 +453,7 @@ settle() {
 
 # --- sessions: a connection that stays open and is asked again and again -----------------------------------------------
 
-# session NAME NODE ADDRESS PORT: opens one; prints what came of it.
+# session NAME NODE ADDRESS PORT: opens a session; prints the result.
 session() {
   local name=$1 n=$2
   shift 2

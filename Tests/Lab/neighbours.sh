@@ -74,7 +74,7 @@ ufw_files() {
   done
   # As its postinst does.
   cp "$ufw_at/usr/share/ufw/ufw.conf" "$ufw_at/usr/share/ufw/iptables/"*.rules "$ufw_at/etc/ufw/"
-  # The kernel's settings stay the lab's.
+  # ufw must not change the lab's kernel settings.
   sed -i 's|^IPT_SYSCTL=.*|IPT_SYSCTL=|' "$ufw_at/etc/default/ufw"
   chown -R 0:0 "$ufw_at"
   for file in "$ufw_at"/etc/ufw/*.rules; do chmod 640 "$file"; done

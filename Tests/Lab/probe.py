@@ -46,7 +46,7 @@ def name_of(error, began):
         return "refused"
     if error.errno in ICMP_ERRORS:
         # A neighbour that does not answer is the same error, but after three seconds. One second is for IPv6: an error
-        # that comes back while connect() still holds the socket is only noted, and told at the first retransmission.
+        # that comes back while connect() still holds the socket is only recorded, and reported at the first retransmission.
         return "rejected" if time.monotonic() - began < 2 else "unreachable"
     return errno.errorcode.get(error.errno, str(error))
 
@@ -91,7 +91,7 @@ def udp(options):
 
 
 def vxlan(options):
-    """An Ethernet frame with an IPv4 UDP packet, wrapped in VXLAN, thrown at somebody's tunnel endpoint."""
+    """An Ethernet frame with an IPv4 UDP packet, wrapped in VXLAN, sent to a tunnel endpoint."""
     text = options.text.encode()
     inner_udp = struct.pack("!HHHH", 40000, options.inner_port, 8 + len(text), 0) + text
     header = struct.pack(

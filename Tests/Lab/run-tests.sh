@@ -106,20 +106,20 @@ try46() {
   try "$name (IPv6)" "$expected" "$probe" "$n" "$six" "$@"
 }
 
-# told FILE FAMILY [KEY]: what a report of explain says about its packets of a family (4 or 6): their verdict, or because.
-told() {
+# reported FILE FAMILY [KEY]: the verdict (or the field KEY) of the packets of a family (4 or 6) in a report of explain.
+reported() {
   "$PYTHON" -c 'import json, sys
 said = {p[sys.argv[3]] for p in json.load(open(sys.argv[1]))["packets"] if (":" in p["destination"]) == (sys.argv[2] == "6")}
 print(*sorted(said) or ["nothing"], sep=" and ")' "$1" "$2" "${3:-verdict}" 2>&1 | tail -1
 }
 
-# explained NODE FAMILY KEY ARGUMENT…: what explain says when it is asked by ARGUMENTs on a node.
+# explained NODE FAMILY KEY ARGUMENT…: the result of explain with these ARGUMENTs on a node.
 explained() {
   local n=$1 family=$2 key=$3 report
   shift 3
   report=$LAB/explained.$BASHPID
   wgfence_in "$n" explain "$@" --machine "$n" --format json >"$report" 2>/dev/null
-  told "$report" "$family" "$key"
+  reported "$report" "$family" "$key"
   rm -f "$report"
 }
 
@@ -172,7 +172,7 @@ enforce() {
   done
 }
 
-# received NODE LABEL TEXT COMMAND…: sends something that nobody answers, and asks the receiver whether TEXT arrived.
+# received NODE LABEL TEXT COMMAND…: sends a packet that gets no answer, and asks the receiver whether TEXT arrived.
 received() {
   local n=$1 label=$2 text=$3
   shift 3

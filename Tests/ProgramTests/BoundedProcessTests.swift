@@ -6,7 +6,7 @@ import Testing
 @testable import wgfence
 @testable import PolicyFiles
 
-@Suite("A program that is run within limits")
+@Suite("Programs that are run with limits")
 struct BoundedProcessTests {
   private func shell(_ script: String, milliseconds: Int32 = 20_000, limit: Int = 1 << 20) -> BoundedProcess {
     BoundedProcess(
@@ -14,7 +14,7 @@ struct BoundedProcessTests {
       milliseconds: milliseconds, limit: limit)
   }
 
-  @Test("gives what it wrote, and its status")
+  @Test("output and status are returned")
   func output() {
     let run = shell("echo out; echo err >&2; exit 3")
     #expect(run.outcome == .ended(3 << 8))
@@ -22,7 +22,7 @@ struct BoundedProcessTests {
     #expect(String(decoding: run.errors, as: UTF8.self) == "err\n")
   }
 
-  @Test("has no input, and no variable but those that it is given")
+  @Test("the program has no input, and only the given environment variables")
   func environment() {
     let run = shell("cat; env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD='")
     #expect(
@@ -31,21 +31,21 @@ struct BoundedProcessTests {
       ])
   }
 
-  @Test("is ended with all that it started when the time is over")
+  @Test("the program and its children are killed when the time is over")
   func time() {
     let began = time_t(Glibc.time(nil))
     #expect(shell("sleep 60 & sleep 60", milliseconds: 200).outcome == .timedOut)
     #expect(Glibc.time(nil) - began < 30)
   }
 
-  @Test("is ended when it writes more than is taken")
+  @Test("the program is killed when it writes more than the limit")
   func size() {
     let run = shell("while :; do echo more; done", limit: 1000)
     #expect(run.outcome == .tooLarge)
     #expect(run.output.count == 1000)
   }
 
-  @Test("may write much to standard error before its output, of which little is kept")
+  @Test("only the first part of standard error is stored, and much of it does not block the output")
   func errors() {
     let run = shell("head -c 300000 /dev/zero >&2; echo out")
     #expect(run.outcome == .ended(0))
@@ -53,16 +53,16 @@ struct BoundedProcessTests {
     #expect(run.output.count == 4)
   }
 
-  @Test("that is not there says so")
+  @Test("a missing program is an error")
   func missing() {
     let run = BoundedProcess("/nonexistent", ["x"], environment: [], milliseconds: 1000, limit: 1)
     #expect(run.outcome == .notStarted(ENOENT))
   }
 }
 
-@Suite("Whose repository it is", .enabled(if: geteuid() == 0, "chown(2) needs root"))
+@Suite("Owners of git repositories", .enabled(if: geteuid() == 0, "chown(2) needs root"))
 struct GitRepositoryTests {
-  /// A folder that is gone at the end.
+  /// A temporary folder, removed at the end.
   final class Folder {
     let path: String
     init() throws {
@@ -93,11 +93,11 @@ struct GitRepositoryTests {
     if case .foreign = GitRepository.around(path) { true } else { false }
   }
 
-  @Test("one of one's own is found from a folder in it, and nothing above it is looked at")
+  @Test("the user's own repository is found from a folder inside it, and the search does not go above it")
   func own() throws {
     let folder = try Folder()
     guard case .found(let repository) = GitRepository.around("\(folder.path)/tree/sub") else {
-      Issue.record("it is not found")
+      Issue.record("the repository was not found")
       return
     }
     #expect(repository.parent == folder.path)
@@ -106,14 +106,15 @@ struct GitRepositoryTests {
   }
 
   @Test(
-    "one of which a part is another user's is not read", arguments: ["tree", "tree/.git", "tree/.git/config"])
+    "a repository with a part that belongs to another user is refused",
+    arguments: ["tree", "tree/.git", "tree/.git/config"])
   func foreign(part: String) throws {
     let folder = try Folder()
     chown("\(folder.path)/\(part)", 65534, 65534)
     #expect(isForeign("\(folder.path)/tree/sub"))
   }
 
-  @Test("nor one to which a file or a link of one's own points")
+  @Test("another user's repository is refused if the user's own file or link points to it")
   func pointed() throws {
     let folder = try Folder()
     chown("\(folder.path)/other/git", 65534, 65534)

@@ -2,9 +2,9 @@
 
 import Testing
 
-/// Text as somebody chooses it who wants a report to say something else.
+/// Text from an attacker who wants to forge lines of a report.
 enum Hostile {
-  /// Every kind of unsafe character, a line that is forged, and what Markdown and HTML obey.
+  /// Every kind of unsafe character, forged lines, and the syntax of Markdown and HTML.
   static let text =
     "x\u{1b}[2J\u{1b}]0;t\u{7}\u{0}\u{8}\r\n<0>forged\nforged\r\u{85}\u{9b}31m\u{7f}\u{202e}\u{2066}\u{2069}\u{200e}"
     + "\u{200f}\u{61c}\u{200b}\u{2028}forged\u{2029}\u{feff}\u{ad}\u{e0041}\u{fffe}`|<b>&#x202e;"
@@ -12,7 +12,7 @@ enum Hostile {
   /// Colours that the program itself writes.
   private static let colours = ["1", "31;1", "32;1", "35;1", "32", "33", "34", "36", "0"]
 
-  /// Checks what a report wrote: no character but those that are safe, and no line that a value began.
+  /// Checks a report: it has only safe characters, and no line begins with a value.
   static func expectSafe(
     _ written: String, _ report: String, sourceLocation: SourceLocation = #_sourceLocation
   ) {

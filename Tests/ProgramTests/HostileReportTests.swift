@@ -123,7 +123,7 @@ enum HostileReports {
     return CutReport(found: flows, now: 0)
   }()
 
-  /// What each report writes, in every form. A report that is not here fails the test that counts them.
+  /// The text of each report, in every format. A test fails if a report is missing here.
   static let all: [String: [String]] = [
     "AuditReport": [
       audit.text(.plain).description, audit.text(.coloured).description, audit.json, audit.sarif,
@@ -221,7 +221,7 @@ enum HostileReports {
       TestFailureText(lines: nil).render([failure]).description,
       TestFailureText(style: .coloured, lines: nil).render([failure]).description,
     ],
-    // Of rules: what `show` prints is a document in nft's own language.
+    // `show` prints a document in nft's syntax.
     "RulesetText": {
       let origin = Origin(file: x, lines: [1], reason: x)
       let rule = Rule([], action: .drop, origin: origin)
@@ -229,12 +229,12 @@ enum HostileReports {
     }(),
   ]
 
-  /// Types with such a name that write nothing themselves: their texts are values inside other reports.
+  /// Types with such a name that print nothing themselves: their texts are values inside other reports.
   static let parts: Set<String> = [
     "ClearText", "ExpressionText", "MapText", "OperationText", "PrefixText", "PrintableText", "RuleText",
     "SourceText", "WalkText",
     "XtablesText", "YamlText",
-    // Needs a running daemon: the lab has it (`Tests/Lab/cases/hostile.sh`).
+    // Needs a running daemon: the lab tests it (`Tests/Lab/cases/hostile.sh`).
     "StatusReport",
   ]
 }
@@ -242,17 +242,17 @@ enum HostileReports {
 @Suite("Hostile text in reports")
 struct HostileReportTests {
   @Test(
-    "no report writes a control or bidirectional character, or a line that a value began",
+    "no report has a control or bidirectional character from a value, or a line that begins with a value",
     arguments: HostileReports.all.keys.sorted())
   func safe(report: String) throws {
     let written = try #require(HostileReports.all[report])
     #expect(!written.isEmpty)
     for text in written { Hostile.expectSafe(text, report) }
     #expect(
-      written.contains { $0.contains("forged") } || report == "FindingText", "the text is not there at all")
+      written.contains { $0.contains("forged") } || report == "FindingText", "the hostile text is missing")
   }
 
-  @Test("every report is among them")
+  @Test("every report type is tested here")
   func complete() throws {
     let pattern = try Regex(
       "^ *(?:public |package )?(?:struct|enum|final class|class) ([A-Z][A-Za-z]*(?:Report|Text|Page))\\b"
@@ -265,7 +265,7 @@ struct HostileReportTests {
     #expect(found.subtracting(HostileReports.parts) == Set(HostileReports.all.keys))
   }
 
-  @Test("JSON stays valid, and gives back what was put in")
+  @Test("JSON stays valid, and its decoded strings equal the values")
   func validJSON() throws {
     for (report, written) in HostileReports.all {
       for text in written where text.hasPrefix("{") {
@@ -275,7 +275,7 @@ struct HostileReportTests {
     }
   }
 
-  @Test("metrics hold no such character either")
+  @Test("metrics have no control or bidirectional character from a value")
   func metrics() {
     var metrics = Metrics()
     metrics.counters = ["drop-x": CounterState(packets: 1, bytes: 1)]
@@ -314,9 +314,9 @@ struct HostileReportTests {
   }
 }
 
-@Suite("Where the program writes")
+@Suite("Output of the program")
 struct SinkTests {
-  @Test("nothing but the console and the journal writes to standard output or error")
+  @Test("only the console and the journal write to standard output or error")
   func sinks() {
     let users = Sources.all.filter { file in
       [
@@ -329,7 +329,7 @@ struct SinkTests {
     #expect(Set(users.map(\.name)) == ["Journal.swift"])
   }
 
-  @Test("text whose origin is lost is taken as a whole only in the places named here")
+  @Test("only the files named here treat a whole text as printable lines")
   func wholes() {
     let users = Sources.all.filter { $0.text.contains("PrintableText(lines:") }.map(\.name)
     #expect(
@@ -343,7 +343,7 @@ struct SinkTests {
   func documents() {
     let pattern = try! Regex("document: ([A-Za-z.]+)")
     var found: Set<String> = []
-    // These two have documents of another kind.
+    // `document:` has another meaning in these two files.
     for file in Sources.all where !["JSONTree.swift", "YamlReader.swift"].contains(file.name) {
       for match in file.text.matches(of: pattern) {
         found.insert("\(file.name) \(match.output[1].substring ?? "")")

@@ -9,17 +9,17 @@ import Testing
 @testable import DaemonService
 import PolicyCompiler
 
-@Suite("What is said of something that is in force")
+@Suite("Messages after a change: whether it is stored")
 struct StoredReportTests {
   static let changes: [StoredReport.Change] = [.apply, .confirm, .rollback, .panic, .endPanic, .unload]
 
-  @Test("where it is stored there is nothing to warn of", arguments: changes)
+  @Test("there is no warning if the change is stored", arguments: changes)
   func stored(change: StoredReport.Change) {
     let report = StoredReport(done: "Done", change: change, notPersisted: nil, remedy: "")
     #expect(report.warning == nil)
   }
 
-  @Test("where it is not, nothing promises that it lasts, and the reason is said", arguments: changes)
+  @Test("a change that is not stored gives a warning with the reason", arguments: changes)
   func notStored(change: StoredReport.Change) throws {
     let report = StoredReport(
       done: "Done", change: change, notPersisted: "No space left on device", remedy: "Then try again")
@@ -29,22 +29,22 @@ struct StoredReportTests {
     #expect(warning.contains("restart"))
   }
 
-  @Test("a panic that is stored is said to hold over a restart")
+  @Test("the message of a stored panic says that it stays in force after a restart")
   func panic() {
     let done = FirewallRequest.PanicChange.begin.report(nil)
-    let kept = StoredReport(done: done, change: .panic, notPersisted: nil, remedy: "")
-    #expect(kept.text.description.contains("It holds over a restart"))
+    let stored = StoredReport(done: done, change: .panic, notPersisted: nil, remedy: "")
+    #expect(stored.text.description.contains("It stays in force after a restart"))
     let lost = StoredReport(done: done, change: .panic, notPersisted: "full", remedy: "")
-    #expect(!lost.text.description.contains("It holds over a restart"))
+    #expect(!lost.text.description.contains("It stays in force after a restart"))
     #expect(lost.warning?.description.contains("does not survive a restart") == true)
   }
 }
 
-@Suite("What is in force, whoever put it there")
+@Suite("Loaded rulesets, no matter who loaded them")
 struct LoadedRulesetTests {
   static let table = Lowering.table(PolicyCompiler.lastResort)
 
-  @Test("a table that filters nothing protects nothing")
+  @Test("a table that filters nothing does not count as loaded")
   func nothing() {
     var dormant = Self.table
     dormant.flags |= NFT.tableDormant
@@ -52,14 +52,14 @@ struct LoadedRulesetTests {
     #expect(LoadedRuleset(KernelTable(family: NFT.familyInet, name: "wgfence")) == nil)
   }
 
-  @Test("a table that a process owns is held by it, and is compared without regard to that")
+  @Test("the owner of a table is found, and is not compared")
   func held() throws {
     var owned = Self.table
     owned.flags |= NFT.tableOwnership
     let loaded = try #require(LoadedRuleset(owned))
     #expect(loaded.holder == .process)
     #expect(loaded.difference(from: Self.table) == 0)
-    #expect(loaded.sentence(storedIn: nil).description.contains("a running daemon holds"))
+    #expect(loaded.sentence(storedIn: nil).description.contains("a running daemon owns"))
     var other = Self.table
     other.chains[0].rules.removeLast()
     #expect(loaded.difference(from: other) > 0)

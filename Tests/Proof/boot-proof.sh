@@ -4,7 +4,7 @@
 # boot-proof.sh [KERNEL_PACKAGE…]: boots a Debian guest with the units of systemd/ and kernel WireGuard in an emulator, while
 # an attacker tries to connect from before power-on to power-off. Default kernels: Debian's 6.1 and 6.12 for the cloud.
 #
-# Each boot prints `ok NAME` or `not ok NAME: …`, and the script ends with status 1 when one failed. Everything is kept below
+# Each boot prints `ok NAME` or `not ok NAME: …`, and the script ends with status 1 when one failed. Everything is stored below
 # .build/boot-proof; kernels are only downloaded and unpacked. Root; touches nothing of this host.
 
 set -euo pipefail
@@ -115,7 +115,7 @@ allow:
 failsafe:
   - { to: guest, services: [22/tcp], from: [203.0.113.0/24] }
 YAML
-  # Listening on every address from the earliest moment, before any network exists: the prize, and the failsafe's service.
+  # Listening on every address from the earliest moment, before any network exists: the attacked service, and the failsafe's service.
   for unit in 5432 22; do
     printf '[Unit]\nDefaultDependencies=no\n[Service]\nRestart=always\nExecStart=/bin/sh -c "while :; do echo open-%s | nc -N -l -p %s >/dev/null; done"\n' \
       $unit $unit >"$units/listen-$unit.service"
@@ -165,7 +165,7 @@ SH
   printf '[Match]\nName=wg0\n[Network]\nAddress=10.13.13.50/24\n' >"$root/etc/systemd/network/20-wg0.network"
   chmod 644 "$root"/etc/systemd/network/*
   rm -rf "$root/var/lib/wgfence"
-  # The ruleset that an apply before the reboot left, made in a namespace that ends at once.
+  # The ruleset of an apply before the reboot, made in a temporary namespace.
   mkdir -p "$root/proc"
   unshare -n -m sh -c "mount -t proc none '$root/proc' && exec chroot '$root' /usr/sbin/wgfence apply /etc/wgfence/policy.yaml --machine guest --state-dir /var/lib/wgfence --force" >/dev/null
 }
@@ -222,7 +222,7 @@ boot() {
   rm -f "$out/initrd.zst"
 }
 
-# What a server says first.
+# The first line of a server.
 greet='import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), 3) as s: print(s.recv(64).decode().strip())'
 
@@ -236,9 +236,9 @@ verdict() {
     failed=1
   fi
 }
-# A login prompt may stand before the first word.
+# A login prompt can precede the first word.
 reported() { sed -n "s/^.*REPORT $2 //p" "$1/console.log" | tr -d '\r'; }
-# What the attacker said last.
+# The attacker's last line.
 through() { awk '/^tries/ { last = $0 } END { print last }' "$1/attacker.log" | sed 's/.*through=\([0-9]*\).*/\1/'; }
 tries() { awk '/^tries/ { last = $0 } END { print last }' "$1/attacker.log" | sed 's/tries=\([0-9]*\).*/\1/'; }
 
@@ -252,7 +252,7 @@ for package in "$@"; do
   echo "$(reported "$out" kernel): $(tries "$out") tries, $(through "$out") through, $(($(date +%s) - began)) s"
   reported "$out" log | sed -n '1,8s/^/    /p'
   cp "$out/console.log" "$out/normal.log"
-  verdict "$package: nobody gets in from before power-on to power-off" 0 "$(through "$out")"
+  verdict "$package: no packet gets in from before power-on to power-off" 0 "$(through "$out")"
   verdict "$package: the laptop gets in over kernel WireGuard" open-5432 "$(head -1 "$out/laptop.log")"
   verdict "$package: the failsafe grant works" open-22 "$(head -1 "$out/failsafe.log")"
   verdict "$package: the kernel notes when connections begin" 1 "$(reported "$out" timestamps)"
@@ -269,23 +269,23 @@ for package in "$@"; do
   verdict "$package: a killed daemon leaves the rules" "table inet wgfence" "$(reported "$out" killed)"
   verdict "$package: and is started again" active "$(reported "$out" restarted)"
   verdict "$package: a stopped daemon leaves the rules" "table inet wgfence" "$(reported "$out" stopped)"
-  # Where a table cannot be held, packets between a flush and its repair meet no rules: told, not hidden.
+  # If the kernel supports no table owner, packets between a flush and its repair meet no rules. The script reports this.
   echo "    through while root flushed the ruleset twice: $(through "$out")"
 
   echo "damaged, and without a policy" >"$out/tree/var/lib/wgfence/boot"
   rm "$out/tree/etc/wgfence/policy.yaml"
   boot "$package" "$out"
   cp "$out/console.log" "$out/damaged.log"
-  verdict "$package, stored ruleset damaged: nobody gets in" 0 "$(through "$out")"
+  verdict "$package, stored ruleset damaged: no packet gets in" 0 "$(through "$out")"
   verdict "$package, stored ruleset damaged: the failsafe grant works" open-22 "$(head -1 "$out/failsafe.log")"
   verdict "$package, stored ruleset damaged: locked down at boot" 1 "$(reported "$out" log | grep -c '^LOCKED DOWN' || true)"
 
   rm -r "$out/tree/var/lib/wgfence"
   boot "$package" "$out"
   cp "$out/console.log" "$out/nothing.log"
-  verdict "$package, nothing stored and no policy: nobody gets in" 0 "$(through "$out")"
+  verdict "$package, nothing stored and no policy: no packet gets in" 0 "$(through "$out")"
   verdict "$package, nothing stored and no policy: the last resort is loaded" 1 \
-    "$(reported "$out" log | grep -c '^LOCKED DOWN: nothing is let in' || true)"
+    "$(reported "$out" log | grep -c '^LOCKED DOWN: only loopback' || true)"
 
   image "$package" "$work/guest" "$out"
   boot "$package" "$out" systemd.mask=wgfence-boot.service systemd.mask=wgfence.service

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Gives random inputs to everything of the program that reads bytes of others, by libFuzzer with the address sanitizer.
+# Gives random inputs to every part of the program that reads bytes from outside, with libFuzzer with the address sanitizer.
 #
 #   Tests/Proof/fuzz.sh SECONDS [TARGET…]      each target for so many seconds
-#   Tests/Proof/fuzz.sh inputs COUNT [TARGET…] COUNT inputs in all, split over the targets by what one costs
+#   Tests/Proof/fuzz.sh inputs COUNT [TARGET…] COUNT inputs in all, split over the targets by their cost
 #
-# Two targets run at a time. What a target learns is kept below .build-fuzz/corpus; the first inputs are in Tests/Corpus,
-# policies and Tests/Golden. Three million inputs took 40 minutes on two busy cores. An input that crashes, hangs (10 s) or takes 1 GiB of memory is kept below .build-fuzz/found,
-# and the status is 1. To see one again: .build-fuzz/release/wgfence-fuzz TARGET FILE
+# Two targets run at a time. The corpus of a target is stored below .build-fuzz/corpus; the first inputs are in Tests/Corpus,
+# policies and Tests/Golden. Three million inputs took 40 minutes on two busy cores. An input that crashes, hangs (10 s) or takes 1 GiB of memory is stored below .build-fuzz/found,
+# and the status is 1. To reproduce it: .build-fuzz/release/wgfence-fuzz TARGET FILE
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,12 +18,12 @@ program=$folder/release/wgfence-fuzz
 
 usage() { echo "usage: Tests/Proof/fuzz.sh SECONDS [TARGET…] | inputs COUNT [TARGET…]" >&2; exit 64; }
 
-# What a target is given of 1,000 inputs: the cheaper, the more. YAML and policies take 20 to 100 times as long as the rest.
+# The share of a target in 1,000 inputs: cheap targets get more. YAML and policies take 20 to 100 times as long as the rest.
 declare -A share=(
   [yaml]=70 [policy]=25 [list]=60 [nftables]=20 [expressions]=90 [conntrack]=90 [links]=100 [sockets]=80
   [wireguard-kernel]=95 [wireguard-socket]=75 [packet-log]=95 [state]=20 [control]=40 [docker]=60 [metrics]=80
 )
-# The longest input, in bytes: what the parts of a real one fit into.
+# The longest input, in bytes: large enough for the parts of a real one.
 declare -A longest=([nftables]=8192 [state]=8192 [policy]=4096 [yaml]=4096 [expressions]=512 [list]=2048)
 
 by=seconds
@@ -35,7 +35,7 @@ amount=${1:-}
 [[ "$amount" =~ ^[1-9][0-9]*$ ]] || usage
 shift
 
-# "fuzz: skip" is a skip that says why, and is counted by whoever calls.
+# "fuzz: skip" is a skip that says why, and the caller counts it.
 resources=$(dirname "$(dirname "$(readlink -f "$(command -v "$swift")")")")
 if ! compgen -G "$resources/lib/clang/*/lib/*/libclang_rt.fuzzer*" >/dev/null; then
   echo "fuzz: skip: this Swift toolchain ($swift) has no libFuzzer"
@@ -69,7 +69,7 @@ fuzz() {
   if [ $by = seconds ]; then
     limit=(-max_total_time="$amount")
   else
-    # An hour is the end also where the machine is slow.
+    # One hour is the limit, even on a slow machine.
     limit=(-runs=$((amount * share[$target] / total + 1)) -max_total_time=3600)
   fi
   "$program" "$target" "$folder/corpus/$target" "${seeds[@]}" "${limit[@]}" -max_len="${longest[$target]:-1024}" \
@@ -90,7 +90,7 @@ failed=0
 for target in "${targets[@]}"; do
   log=$folder/logs/$target
   count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  # A crash ends a target before it says how many it was given: the last line with a number does.
+  # After a crash there is no final count of inputs: the last line with a number is used.
   [ -n "$count" ] || count=$(sed -n 's/^#\([0-9]*\)\t.*/\1/p' "$log" | tail -1)
   inputs=$((inputs + ${count:-0}))
   if [ "$(cat "$log.status" 2>/dev/null)" = 0 ]; then
@@ -98,7 +98,7 @@ for target in "${targets[@]}"; do
   else
     failed=$((failed + 1))
     found=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
-    printf 'fuzz: FAILED %-13s %9d inputs: %s (%s)\n' "$target" "${count:-0}" "${found:-no input was kept}" "$log"
+    printf 'fuzz: FAILED %-13s %9d inputs: %s (%s)\n' "$target" "${count:-0}" "${found:-no input was stored}" "$log"
   fi
 done
 echo "fuzz: $inputs inputs to ${#targets[@]} targets, $failed failed"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The heavier proof: every shipped policy proved; every single mistake in what they compile to noticed by the proof or by
+# The heavier proof: every shipped policy proved; every single mutation of their rulesets detected by the proof or by
 # the policy's tests; and a policy of 1,000 machines and 500 services proved and compared, with time and memory.
 
 set -euo pipefail
@@ -17,7 +17,7 @@ trap 'rm -rf "$state"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 Tests/Bench/large-policy.py --machines 1000 --services 500 --grants 1500 --tests 0 >"$state/old.yaml"
-# One line gives another group another service.
+# Edits one line, which gives another group another service.
 sed '0,/services: \[s482\], from: g30/s//services: [s482, ssh], from: g31/' "$state/old.yaml" >"$state/new.yaml"
 cmp -s "$state/old.yaml" "$state/new.yaml" && { echo "proof: the large policy was not edited" >&2; exit 1; }
 python3 - "$WGFENCE" "$state" <<'PYTHON'

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # All Swift tests under the address sanitizer and under the thread sanitizer, each built below a folder of its own
-# (.build-asan, .build-tsan) and run in a network namespace of its own. The status is 1 where a sanitizer reports anything
-# or the tests do not come to their end. Tests that fail are listed: at a tenth of the speed a bound of time, or a listing
-# that must be over before something changes, may not hold. What fails here and not in `swift test` is such a one.
+# (.build-asan, .build-tsan) and run in a network namespace of its own. The status is 1 if a sanitizer reports anything
+# or the tests do not complete. Failed tests are listed: at a tenth of the speed, tests with a time limit, or with a
+# listing that must end before a change, can fail. Ignore failures that do not occur in `swift test`.
 #
 #   Tests/Proof/sanitize.sh [address|thread]… [-- ARGUMENTS OF swift test]
 
@@ -24,7 +24,7 @@ done
 
 user=()
 [ "$(id -u)" = 0 ] || user=(--map-root-user)
-# What a process still holds when it ends is no leak of a daemon's: libyaml's and Swift's own singletons are reported.
+# Memory that is still referenced at exit is not a leak: libyaml's and Swift's own singletons would be reported.
 export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=0:exitcode=66 SWIFT_BACKTRACE=enable=no
 status=0
 for kind in "${kinds[@]}"; do

@@ -4,8 +4,8 @@ import Glibc
 import PolicyLanguage
 import PolicyTestSupport
 
-/// `random-proofs COUNT SEED`: proves so many valid random policies, with every key of the language. Prints the first that
-/// cannot be proved, and ends with status 1.
+/// `random-proofs COUNT SEED`: proves COUNT valid random policies, with every key of the language. Prints the first
+/// that cannot be proved, and then ends with status 1.
 @main
 enum RandomProofs {
   static func main() {

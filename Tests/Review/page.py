@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Tests/Review/page.sh needs: sockets of processes with given names, and a browser that looks at the pages.
+"""What Tests/Review/page.sh needs: sockets of processes with given names, and a browser that loads the pages.
 
     test-page.py listen READY [ADDRESS:]PORT=NAME…   a process a socket; writes a line to READY, and waits
     test-page.py look FOLDER                         tests the pages of FOLDER
@@ -57,7 +57,7 @@ class Browser:
         self.buffer = b""
         their_in, self.write = os.pipe()
         self.read, their_out = os.pipe()
-        # The protocol is spoken on descriptors 3 and 4.
+        # The protocol uses descriptors 3 and 4.
         self.process = subprocess.Popen(
             ["sh", "-c", f'exec 3<&{their_in} 4>&{their_out}; exec "$@"', "_", "chromium", "--headless=new", "--no-sandbox",
              "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions", "--no-first-run", "--hide-scrollbars",
@@ -75,7 +75,7 @@ class Browser:
         self.folder.cleanup()
 
     def message(self, seconds):
-        """The next message; None where none comes in time."""
+        """The next message; None if none comes in time."""
         end = time.monotonic() + seconds
         while b"\0" not in self.buffer:
             left = end - time.monotonic()
@@ -141,7 +141,7 @@ class Browser:
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=shift)
 
     def complaints(self):
-        """Whatever the page made the browser say: errors, violations of its policy, dialogs."""
+        """All messages of the browser about the page: errors, violations of its policy, dialogs."""
         found = []
         for event in self.events:
             method, parameters = event.get("method"), event.get("params", {})
@@ -170,7 +170,7 @@ def verdict(name, expected, seen):
         print(f"not ok page: {name}: expected {expected}, saw {seen}")
 
 
-# Elements that stick out of the window, but for what stands in the region that scrolls.
+# Elements that extend beyond the window, except in the scrolling region.
 STICKING_OUT = """[...document.querySelectorAll("body *")].filter((element) => {
   const box = element.getBoundingClientRect();
   return !element.closest("#everything, svg *") && box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5)
@@ -250,14 +250,14 @@ def keyboard_tests(browser, path):
         seen.append(browser.value("(document.activeElement.id || document.activeElement.className || document.activeElement.tagName)"))
         if seen[-1] == "filter":
             break
-    verdict("the first stop is the link past the head", "skip", seen[0])
-    verdict("Tab comes to the search field", "filter", seen[-1])
-    verdict("the focus is seen", "solid", browser.value("getComputedStyle(document.activeElement).outlineStyle"))
+    verdict("the first Tab reaches the link that skips the header", "skip", seen[0])
+    verdict("Tab reaches the search field", "filter", seen[-1])
+    verdict("the focus is visible", "solid", browser.value("getComputedStyle(document.activeElement).outlineStyle"))
     browser.ask("Input.insertText", text="5432/TCP laptop")
     verdict("search leaves the rows that hold every word", "postgres", browser.value(ROWS_SEEN))
-    verdict("and says how many", True, browser.value("/^1 of \\d+ sockets$/.test(document.getElementById('told').textContent)"))
+    verdict("and shows how many", True, browser.value("/^1 of \\d+ sockets$/.test(document.getElementById('told').textContent)"))
     browser.key("Tab", 9)
-    verdict("Tab comes to the table", "everything", browser.value("document.activeElement.id"))
+    verdict("Tab reaches the table", "everything", browser.value("document.activeElement.id"))
     browser.value("document.activeElement.scrollIntoView({block: 'center', behavior: 'instant'})")
     browser.key("ArrowRight", 39)
     end = time.monotonic() + 3
@@ -300,9 +300,9 @@ def scriptless_tests(browser, path, report):
     browser.ask("Emulation.setScriptExecutionDisabled", value=True)
     browser.open(path)
     verdict("without a script the field is hidden", "none", browser.value("getComputedStyle(document.getElementById('search')).display"))
-    verdict("without a script every row is there", len(report["listeners"]), browser.value(
+    verdict("without a script every row is shown", len(report["listeners"]), browser.value(
         "[...document.querySelectorAll('tbody')].filter((row) => row.offsetHeight > 0).length"))
-    verdict("without a script the browser has no complaint", [], browser.complaints())
+    verdict("without a script the browser reports no error", [], browser.complaints())
 
 
 def look(folder):

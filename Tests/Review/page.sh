@@ -3,7 +3,7 @@
 #
 # The page of `wgfence audit --format html` in a real browser. Audits a host of its own in namespaces (interfaces, sockets,
 # a container-like namespace behind a published port, names that try to be markup) without a policy, with one that is not
-# in force, and with one that is; then looks at these pages with Debian's chromium, which stands in a network namespace
+# in force, and with one that is; then loads these pages with Debian's chromium, which runs in a network namespace
 # with nothing but a loopback. The browser is one that is installed: with its libraries it is too large (120 MB in 23 packages
 # on a bare Debian) to be unpacked beside the others that only tests run.
 #
@@ -91,7 +91,7 @@ YAML
   }
   audit bare
   audit open "$scratch/policy.yaml" --machine onprem
-  # --host: process 1 of these namespaces stands in their network, so it looks like a host's own.
+  # --host: process 1 of these namespaces is in their network, so it looks like the initial one.
   "$program" apply "$scratch/policy.yaml" --machine onprem --host --force >"$scratch/apply" 2>&1 || cat "$scratch/apply" >&2
   audit enforced "$scratch/policy.yaml" --machine onprem
   exit 0

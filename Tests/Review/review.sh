@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What reviewers have of the built program (WGFENCE, or .build/release/wgfence): what `check` says and how it ends, and the
-# shell of docs/review.md, as it stands there, against a scratch git repository. The forges' APIs are recorders; nothing
+# Tests the parts that reviewers use of the built program (WGFENCE, or .build/release/wgfence): `check`, its status, and the
+# shell of docs/review.md, unchanged, against a scratch git repository. The forges' APIs are recorders; nothing
 # leaves this machine.
 #
 # Prints `ok NAME` or `not ok NAME: expected …, saw …` for each, and last `review: N passed, N failed, N skipped`.
@@ -90,12 +90,12 @@ fi
 
 # --- check and schema
 
-# status ARGUMENT…: the exit status of the program; what it said is in $scratch/said.
+# status ARGUMENT…: the exit status of the program; its output is in $scratch/said.
 status() {
   "$program" "$@" >"$scratch/said" 2>&1 </dev/null
   echo $?
 }
-# said FILTER: what the JSON that it said holds.
+# said FILTER: a value of the JSON that it printed.
 said() { jq -r "$1" "$scratch/said"; }
 
 verdict "schema prints the file" 0 "$("$program" schema | cmp - docs/policy-1.schema.json >&2; echo $?)"
@@ -113,10 +113,10 @@ failing=Tests/Golden/failing/allow-that-no-line-grants/policy.yaml
 verdict "a test that fails is a finding" 2 "$(status check "$failing")"
 verdict "with what would make it pass" yes \
   "$(has "$scratch/said" "    to pass   add to 'allow': - { to: server, services: [postgres], from: laptop }")"
-verdict "without colour where nobody sees it" 0 "$(grep -c $'\e' "$scratch/said")"
+verdict "without colour if the output is not a terminal" 0 "$(grep -c $'\e' "$scratch/said")"
 verdict "as JSON too" 2 "$(status check --format json "$failing")"
 verdict "under its key" "add to 'allow': - { to: server, services: [postgres], from: laptop }" "$(said '.failures[0].fix')"
-verdict "and all that was there before" "true true true true true true" \
+verdict "and the other keys" "true true true true true true" \
   "$(said '.failures[0] | "\(has("file")) \(has("line")) \(has("machine")) \(has("packet")) \(has("because")) \(.steps | length > 2)"')"
 Tests/Bench/large-policy.py --machines 40 --services 30 --grants 60 --groups 6 --seed 3 >"$scratch/large.yaml"
 verdict "a policy made by a program is valid" 0 "$(status check "$scratch/large.yaml")"
@@ -133,7 +133,7 @@ fi
 
 cat >"$scratch/bin/gh" <<'GH'
 #!/bin/bash
-# gh api, as far as the snippet goes: comments are kept in $COMMENTS.
+# A replacement of gh api, as far as the snippet needs it: comments are stored in $COMMENTS.
 set -euo pipefail
 [ "$1" = api ] && shift
 method=GET query=. path=
@@ -157,7 +157,7 @@ esac
 GH
 cat >"$scratch/bin/curl" <<'CURL'
 #!/bin/bash
-# curl against GitLab's API, as far as the snippet goes: notes are kept in $COMMENTS.
+# A replacement of curl with GitLab's API, as far as the snippet needs it: notes are stored in $COMMENTS.
 set -euo pipefail
 method=GET output=/dev/stdout url=
 while [ $# -gt 0 ]; do
@@ -194,7 +194,7 @@ echo "nobody's business" >"$scratch/secret"
 git add . && git commit -qm "The policy as it is" && git push -q origin main
 target=$(git rev-parse main)
 
-# propose NUMBER SED-SCRIPT: a pull request that edits the policy so; $head is its commit.
+# propose NUMBER SED-SCRIPT: a pull request that edits the policy with it; $head is its commit.
 propose() {
   git checkout -q -B "proposal-$1" "$target"
   sed -i "$2" policies/site.yaml
@@ -217,7 +217,7 @@ echo "# a later line" >>policies/site.yaml
 git commit -qam "The target moves on" && git push -q origin main
 target=$(git rev-parse main)
 
-# step SHELL: runs a snippet's block as the runners do, its output put aside.
+# step SHELL: runs a snippet's block as the runners do; its output goes to a file.
 step() { bash --noprofile --norc -eo pipefail "$scratch/shell/$1" >"$scratch/said" 2>&1 </dev/null; }
 
 # github NUMBER HEAD: a run of the workflow; prints the exit status of its last step.
@@ -231,7 +231,7 @@ github() {
   unset GH_TOKEN
   step github-judge || { echo "judge: $(cat "$scratch/said")"; return; }
   FAILED=$(sed -n 's/^failed=//p' "$GITHUB_OUTPUT")
-  # What is between the report's two marks.
+  # The text between the report's two marks.
   REPORT=$(awk '/^report<</ { end = substr($0, 9); next } end != "" && $0 == end { exit } end != ""' "$GITHUB_OUTPUT")
   export FAILED REPORT GH_TOKEN=secret-token
   rm -rf "$job" && mkdir "$job" && cd "$job" || return
@@ -256,7 +256,7 @@ body() { jq -r '.[-1].body' "$COMMENTS" >"$scratch/body"; }
 
 for forge in github gitlab; do
   export COMMENTS="$scratch/$forge.json" REVIEW_TOKEN=secret-token
-  # Somebody else's comment that begins alike is not the one to update.
+  # Another user's comment with the same beginning must not be updated.
   jq -n '[{id: 1, user: {login: "mallory"}, author: {id: 6}, body: "<!-- wgfence: policy review --> mine"}]' >"$COMMENTS"
   verdict "$forge: a grant without a test fails" 1 "$($forge 7 "$opens")"
   body
@@ -265,14 +265,14 @@ for forge in github gitlab; do
   verdict "$forge: once, where it has no port" 1 "$(grep -cx -- '- ping on onprem' "$scratch/body")"
   verdict "$forge: what check says is quoted" yes "$(has "$scratch/body" '    policies/site.yaml:')"
   verdict "$forge: with the test that fails" yes "$(has "$scratch/body" 'test failed: internet may not reach postgres on onprem')"
-  verdict "$forge: nobody is called by the policy's words" no "$(has "$scratch/body" '@everyone')"
+  verdict "$forge: the policy's text mentions no user" no "$(has "$scratch/body" '@everyone')"
   verdict "$forge: there is one comment" 2 "$(jq length "$COMMENTS")"
   verdict "$forge: a reordering passes" 0 "$($forge 8 "$reorders")"
   body
   verdict "$forge: in the same comment" 2 "$(jq length "$COMMENTS")"
   verdict "$forge: nothing is gained or lost by it" yes "$(has "$scratch/body" 'The change does not alter who can reach what.')"
   verdict "$forge: and nothing of the one before is left" no "$(has "$scratch/body" 'Newly open')"
-  verdict "$forge: what is lost is told, and passes" 0 "$($forge 9 "$closes")"
+  verdict "$forge: lost access is reported, and passes" 0 "$($forge 9 "$closes")"
   body
   verdict "$forge: by name" yes "$(has "$scratch/body" postgres)"
   verdict "$forge: it opens nothing" no "$(has "$scratch/body" 'Newly open')"
@@ -285,7 +285,7 @@ verdict "github: and is not followed" no "$(has "$scratch/body" "nobody's busine
 export COMMENTS="$scratch/gitlab.json"
 : >"$COMMENTS.log"
 unset REVIEW_TOKEN
-verdict "gitlab: without a token the verdict stands" 1 "$(gitlab 7 "$opens")"
+verdict "gitlab: without a token the verdict is the same" 1 "$(gitlab 7 "$opens")"
 verdict "gitlab: and nothing is sent" 0 "$(wc -l <"$COMMENTS.log")"
 
 # --- the hooks
@@ -295,11 +295,11 @@ install -m 755 "$scratch/shell/pre-commit" .git/hooks/pre-commit
 git checkout -q -B hooked main
 commit() { git commit -qam "$1" >"$scratch/said" 2>&1 && echo committed || echo refused; }
 sed -i 's/services: \[web\]/services: [wbe]/' policies/site.yaml
-verdict "pre-commit: a policy that is none is refused" refused "$(commit broken)"
-verdict "pre-commit: with its place" yes "$(has "$scratch/said" "policies/site.yaml:46:")"
+verdict "pre-commit: an invalid policy is refused" refused "$(commit broken)"
+verdict "pre-commit: with its position" yes "$(has "$scratch/said" "policies/site.yaml:46:")"
 git checkout -q -- .
 echo "# another line" >>policies/site.yaml
-verdict "pre-commit: one that is, is committed" committed "$(commit good)"
+verdict "pre-commit: a valid policy is committed" committed "$(commit good)"
 rm policies/site.yaml
-verdict "pre-commit: one that is taken out is not looked for" committed "$(commit gone)"
+verdict "pre-commit: a removed policy is not checked" committed "$(commit gone)"
 finish

@@ -26,8 +26,8 @@ SITE = Site(PROGRAM, STATE)
 SOME = (7001, 7002)
 SIDES = (("internet", "eth0", "203.0.113.1", "203.0.113.66"), ("lan", "lan0", "192.168.7.1", "192.168.7.2"),
          ("peer", "wg0", "10.66.0.1", "10.66.0.2"))
-# A table behind ours that counts what came through it to ports that no policy opens: also what no socket would tell,
-# such as one SYN whose handshake was not let through.
+# A table after ours that counts packets that passed it to ports that no policy opens. It also counts packets that no
+# socket reports, such as one SYN whose handshake was dropped.
 WITNESS = """table inet witness {
   chain input { type filter hook input priority 1000;
     meta l4proto { tcp, udp } th dport 7100-7109 ct direction original counter
@@ -39,7 +39,7 @@ WITNESS = """table inet witness {
 
 
 def policy(number):
-    """Port SOME[0] is open in even policies, SOME[1] in odd ones; what differs else makes each a change."""
+    """Port SOME[0] is open in even policies, SOME[1] in odd ones; other differences make each a change."""
     some = SOME[number % 2]
     return f"""version: 1
 tunnels:
@@ -83,9 +83,9 @@ def flood():
         generations.socket.close()
     VERDICTS.say(f"{CHANGES} changes: none of the ports that no policy opens was reached",
                  receivers.total(CLOSED) == 0, receivers.total(CLOSED))
-    VERDICTS.say("nor did a packet come through the table to one", witnessed() == 0, witnessed())
+    VERDICTS.say("and no packet to one of them passed the table", witnessed() == 0, witnessed())
     reached = receivers.by_kind([OPEN])
-    VERDICTS.say("meanwhile what every policy opens was reached, here and behind", min(reached.values()) >= CHANGES,
+    VERDICTS.say("meanwhile the ports that every policy opens were reached, here and on the host behind", min(reached.values()) >= CHANGES,
                  reached)
     VERDICTS.say("each change was one generation", commits == [1] * CHANGES,
                  {n: commits.count(n) for n in sorted(set(commits))})
@@ -94,7 +94,7 @@ def flood():
     time.sleep(0.5)
     through = receivers.by_kind(CLOSED)
     VERDICTS.say("without the table the flood gets through everywhere", min(through.values()) > 0, through)
-    VERDICTS.say("and the table behind would have counted it", witnessed() > 0, witnessed())
+    VERDICTS.say("and the table after ours would have counted it", witnessed() > 0, witnessed())
     for attacker in attackers:
         attacker.kill()
         attacker.wait()
@@ -103,7 +103,7 @@ def flood():
 
 
 def holding(candidates):
-    """Which of these policies the table in the kernel is of. Rules name their file and line, so by a grant's name."""
+    """The policy of the table in the kernel, found by a grant's name, because rules name their file and line."""
     table = SITE.table()
     return [number for number in candidates if f" allow-host-{8000 + number}-tcp-" in table]
 
@@ -142,7 +142,7 @@ def kills():
             bad.append((turn, "after", found))
         if '"pending"' in status.stdout:
             SITE.wgfence("rollback")
-        # The next turn begins at this one's policy, whichever came of it.
+        # The next turn begins with this turn's policy, whatever the outcome was.
         put(SITE.policy, policy(turn) + f"# {turn}\n")
         for _ in range(200):
             if holding([turn]):
@@ -158,7 +158,7 @@ def kills():
 
 
 def kills_without_daemon():
-    """An `apply` that has no daemon, killed; what it leaves is completed by the next."""
+    """Kills an `apply` without a daemon. The next apply completes its change."""
     bad, outcomes, was = [], {"old": 0, "new": 0}, 0
     put(f"{STATE}/trial.yaml", policy(was))
     began = time.monotonic()
@@ -182,9 +182,9 @@ def kills_without_daemon():
         was = found[0]
     VERDICTS.say(f"an apply killed at {KILLS} random moments: always the old ruleset or the new, equal by read-back",
                  not bad, bad[:3] if bad else outcomes)
-    # Of a few, chance may have all on one side.
+    # With few runs, all may be on one side by chance.
     if KILLS >= 20:
-        VERDICTS.say("some of them before it held, and some after", min(outcomes.values()) > 0, outcomes)
+        VERDICTS.say("some before it was in force, and some after", min(outcomes.values()) > 0, outcomes)
 
 
 print(f"seed {SEED}", flush=True)

@@ -20,13 +20,13 @@ machines: { host: {} }
 allow:
   - { to: host, services: [ssh], from: internet }
 """
-# All to all of so many is seconds of work.
+# Grants from all to all of this many machines take seconds to check.
 MACHINES = int(os.environ.get("WGFENCE_LIMITS_MACHINES", "300"))
 F_ADD_SEALS, ALL_SEALS = 1033, 0xF
 
 
 def large(machines):
-    """A policy of few bytes whose tests send a packet between all and all."""
+    """A small policy whose tests send a packet between every two machines."""
     names = [f"m{number}" for number in range(machines)]
     text = "version: 1\ntunnels: { wg0: { prefixes: [10.0.0.0/16], listen: 51820 } }\nmachines:\n"
     text += "  host: { addresses: { wg0: [10.0.255.1] } }\n"
@@ -56,7 +56,7 @@ def descriptors(files):
 
 
 class Member:
-    """A process of another user whose groups have the daemon's: runs a function, and gives what that gave as text."""
+    """A process of another user whose groups have the daemon's: runs a function, and returns its result as text."""
 
     def __init__(self, work):
         self.read, write = os.pipe()
@@ -89,7 +89,7 @@ class Member:
 
 
 class Trial:
-    """A daemon, and what is claimed of it."""
+    """A daemon, and the checks of its limits."""
 
     def __init__(self, program, state):
         self.verdicts, self.site = Verdicts(), Site(program, state)
@@ -102,7 +102,7 @@ class Trial:
 
     def stop(self):
         self.daemon.terminate()
-        self.verdicts.say("the daemon ends when it is told to", self.daemon.wait(30) == 0, self.daemon.returncode)
+        self.verdicts.say("the daemon ends on request", self.daemon.wait(30) == 0, self.daemon.returncode)
 
     def connect(self):
         client = socket.socket(socket.AF_UNIX)
@@ -111,7 +111,7 @@ class Trial:
         return client
 
     def ask(self, text, parts=()):
-        """Asks and gives the whole answer."""
+        """Sends a request and returns the whole answer."""
         client = self.connect()
         if parts:
             text += f"lengths={' '.join(str(len(part)) for part in parts)}\n"
@@ -137,7 +137,7 @@ class Trial:
         return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
 
     def peak(self):
-        """The most memory that the daemon ever had, in MiB."""
+        """The daemon's peak memory, in MiB."""
         with open(f"/proc/{self.daemon.pid}/status") as file:
             return int(re.search(r"VmHWM:\s*(\d+)", file.read())[1]) // 1024
 
@@ -150,7 +150,7 @@ class Trial:
         with open(f"{self.site.state}/log") as file:
             return file.read()
 
-    # What is claimed.
+    # The checks.
 
     def floods_of_descriptors(self):
         before, written = self.open_files(), len(self.log())
@@ -171,10 +171,10 @@ class Trial:
         worst = max(self.status() for _ in range(5))
         files = self.open_files() - before
         member.end()
-        self.verdicts.say("1,536 descriptors of a member are not taken", files <= 16, f"{files} more are open")
-        self.verdicts.say("root's status is answered meanwhile", worst < 1, f"{worst:.2f} s at worst")
+        self.verdicts.say("1,536 descriptors of a member are not accepted", files <= 16, f"{files} more are open")
+        self.verdicts.say("status is answered for root meanwhile", worst < 1, f"{worst:.2f} s at worst")
         grown = len(self.log()) - written
-        self.verdicts.say("they are hardly a line of the journal", grown < 4000, f"{grown} bytes")
+        self.verdicts.say("they are at most a few lines of the journal", grown < 4000, f"{grown} bytes")
 
     def floods_of_connections(self):
         def attack():
@@ -189,7 +189,7 @@ class Trial:
         worst = max(self.status() for _ in range(5))
         member.end()
         self.verdicts.say("a member's 40 connections do not keep root out", worst < 1, f"{worst:.2f} s at worst")
-        self.verdicts.say("they are told in one line of the journal",
+        self.verdicts.say("they are one line of the journal",
                           self.log().count("you have 8 connections to it already") == 1)
 
     def too_much_work(self):
@@ -199,7 +199,7 @@ class Trial:
                           "980000 packets, and the daemon checks at most 200000" in answer, answer[-200:].strip())
 
     def answers_meanwhile(self, name, begin, running):
-        """Statuses, and a repaired table, while something takes its time."""
+        """Status is answered and the table is repaired while something slow runs."""
         whole = len(self.site.table())
         begin()
         worst, count, repaired = 0.0, 0, None
@@ -224,7 +224,7 @@ class Trial:
         self.verdicts.say("it is put in force then", "generation=" in (answer := member.text()), answer[:200])
 
     def clients_that_leave(self):
-        """What becomes of a policy whose client closes, or stops sending, or waits no more, while it is checked."""
+        """A policy whose client closes, stops sending, or no longer waits while it is checked."""
         policy = (large(MACHINES) + "# a digest of its own\n").encode()
         text = f"version=3\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlengths={len(policy)}\n"
 
@@ -242,12 +242,12 @@ class Trial:
 
         before, lines = self.site.wgfence("status", "--format", "json").stdout, len(self.log())
         begin().close()
-        # Root's next policy is checked after this one: with its answer, the first one is done as well.
+        # Root's next policy is checked after this one: with its answer, the first one is done too.
         answer = self.apply(b"version: [")
         said = self.log()[lines:]
         self.verdicts.say("a policy whose client closed while it was checked is not put in force",
                           "not valid" in answer and "generation=" not in answer and "'apply' by root was not "
-                          "carried out: its client is gone" in said, said[-300:])
+                          "carried out: the client has disconnected" in said, said[-300:])
         after = self.site.wgfence("status", "--format", "json").stdout
         digests = [re.search(r'"ruleset":.*?"digest": *"([^"]*)"', one, re.S) for one in (before, after)]
         self.verdicts.say("which changes nothing", all(digests) and digests[0][1] == digests[1][1],
@@ -259,7 +259,7 @@ class Trial:
         client = begin()
         client.shutdown(socket.SHUT_WR)
         answer = rest(client)
-        self.verdicts.say("who only stopped sending gets its answer", "generation=" in answer, answer[-200:])
+        self.verdicts.say("a client that only stopped sending gets its answer", "generation=" in answer, answer[-200:])
 
     def failing_tests(self):
         text = "".join(line for line in large(MACHINES).splitlines(True) if not re.match("allow:|.*services:", line))
@@ -289,8 +289,8 @@ class Trial:
         member = Member(lambda: self.apply(*few, lists=names[:4]))
         answer = member.text()
         self.verdicts.say("a member's lists of 4 million prefixes are refused with the limit",
-                          "may have 2000000" in answer, answer[-300:].strip())
-        # What has lengths that are too large is not even read.
+                          "the limit is 2000000" in answer, answer[-300:].strip())
+        # Files whose lengths are too large are not read.
         claimed = " ".join([str(len(text))] + [str(60 << 20)] * 12)
         names = "\\n".join(names)
         member = Member(lambda: self.ask(f"version=3\nverb=apply\npath=/p\nmachine=host\nlists={names}\n"
@@ -310,7 +310,7 @@ class Trial:
                 f"print(t.ask('version=3\\nverb=status\\nnamespace={own}\\n'))")
         said = subprocess.run(["unshare", "-n", sys.executable, "-c", code], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
-        self.verdicts.say("it is refused also when it says that it is here",
+        self.verdicts.say("it is also refused if it claims to be in this namespace",
                           "another network namespace" in said.stdout, said.stdout.strip()[-200:])
 
     def slow_scrapes(self):
@@ -343,7 +343,7 @@ class Trial:
             client.close()
 
     def few_descriptors(self):
-        """A daemon that may open hardly more than it needs."""
+        """A daemon with hardly more descriptors than it needs."""
         self.stop()
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (24, limits[1]))
@@ -353,7 +353,7 @@ class Trial:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         written = len(self.log())
 
-        # As root, for whom there are the most places.
+        # As root, who may have the most connections.
         held = []
         for _ in range(24):
             try:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Holds a daemon to the limits of docs/security.md: what hostile members of its group, hostile readers of its metrics and
+# Tests the limits of docs/security.md: what hostile members of its group, hostile readers of its metrics and
 # large policies can cost. Needs root; runs in namespaces of its own.
 
 set -euo pipefail

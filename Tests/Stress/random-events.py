@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """random-events.py SECONDS [SEED]: random events around a daemon, a second apart or less, while attackers try closed ports.
 
-Started by Tests/Stress/random-events.sh in namespaces of its own. The first fifth of the time the daemon does not hold its table, is
+Started by Tests/Stress/random-events.sh in namespaces of its own. The first fifth of the time the daemon does not own its table, is
 killed, stopped and started; then one daemon lives to the end, and must not grow. Prints `ok …` or `not ok …` for each
 claim, and ends with status 1 when one does not hold.
 """
@@ -29,7 +29,7 @@ PRIVATE = "sBZVHe4gyHxqq9VfdJz2XsuJwlYMcqGsxG5OQrTfOEM="
 
 
 def policy(number):
-    """Opens OPEN to everyone and one port that tells its number; a list in a file, a live endpoint, an own test."""
+    """Opens OPEN to everyone and one port that identifies the policy; a list in a file, a live endpoint, an own test."""
     return f"""version: 1
 tunnels:
   wg0: {{ prefixes: [10.66.0.0/24], listen: 51820 }}
@@ -88,7 +88,7 @@ class Docker:
         for _ in range(300):
             if "API listen on" in open(f"{self.folder}/log").read():
                 self.starts += 1
-                # What Docker would refuse by itself is to be kept closed by the policy alone.
+                # The policy alone must close what Docker would refuse by itself.
                 SITE.run(f"{self.folder}/programs/iptables", "-P", "FORWARD", "ACCEPT")
                 return "dockerd starts"
             if self.process.poll() is not None:
@@ -137,14 +137,14 @@ class WireGuard:
             os.unlink("/run/wireguard/wg0.sock")
 
     def roam(self):
-        """To an address that the kernel will be found to guard; it is returned."""
+        """Moves the peer to a new address, and returns it."""
         address = f"192.0.2.{RANDOM.randrange(1, 250)}"
         SITE.run("wg", "set", "wg0", "peer", KEY, "endpoint", f"{address}:51820")
         return address
 
 
 class RandomEvents:
-    """Everything that can happen, each by a method that says what it did."""
+    """All events; each method returns what it did."""
 
     def __init__(self):
         self.number, self.daemon, self.docker, self.wireguard = 0, None, Docker(), WireGuard()
@@ -219,7 +219,7 @@ class RandomEvents:
                  "type filter hook input priority -400;\naccept\n}\n}\n")
 
     def translation(self):
-        """What publishes a closed port of the host inside, as Docker does."""
+        """Publishes a closed port of the host inside, as Docker does."""
         SITE.run("nft", "-f", "-", check=False, text="table ip shop { chain prerouting {\n"
                  f"type nat hook prerouting priority dstnat;\ntcp dport 7105 dnat to {INSIDE}:7105\n"
                  f"udp dport 7105 dnat to {INSIDE}:7105\n}} }}\n")
@@ -272,7 +272,7 @@ class RandomEvents:
         self.daemon.send_signal(signal.SIGCONT)
 
     def strange_clients(self):
-        """Who speaks nonsense, half a frame, or nothing, and does not hang up."""
+        """A client that sends garbage, half a frame, or nothing, and does not disconnect."""
         for _ in range(RANDOM.randrange(1, 12)):
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)
@@ -309,7 +309,7 @@ class RandomEvents:
         print(f"{time.time() - BEGAN:7.1f} {said or name}", file=JOURNAL, flush=True)
 
     def settle(self, seconds=12):
-        """A good policy, and nothing under way: what then is not in force, and whether the plan is empty."""
+        """Writes a valid policy and ends all trials: returns what is not in force then, and whether the plan is empty."""
         SITE.wgfence("panic", "--end")
         for client in self.strangers:
             client.close()
@@ -339,8 +339,8 @@ class RandomEvents:
         return anonymous, len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
 
 
-def mended(seconds=3):
-    """Whether a table that is not held is whole again within so long."""
+def repaired(seconds=3):
+    """Whether a table without an owner is complete again within this time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if SITE.wgfence("plan", SITE.policy, "--machine", "host").returncode == 0:
@@ -350,7 +350,7 @@ def mended(seconds=3):
 
 
 def part(events_run, seconds, extra, every, sizes):
-    """Events for so long; each `every` seconds everything must come to rest."""
+    """Runs events for a time; every `every` seconds the state must become stable."""
     bad, rest = [], time.monotonic() + every
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -388,9 +388,9 @@ def main():
     bad = part(events_run, SECONDS / 5, {**docker, "killed": 6}, every, [])
     for tamper in (events_run.delete, events_run.foreign_rule, events_run.flush):
         tamper()
-        if not mended():
-            bad.append(f"{tamper.__name__} was not mended")
-    VERDICTS.say("a daemon that does not hold its table mends it, through kills and restarts", not bad, bad[:3] or "")
+        if not repaired():
+            bad.append(f"{tamper.__name__} was not repaired")
+    VERDICTS.say("a daemon that does not own its table repairs it, through kills and restarts", not bad, bad[:3] or "")
     events_run.daemon.send_signal(signal.SIGTERM)
     events_run.daemon.wait(10)
 
@@ -401,10 +401,10 @@ def main():
     attackers = [attack("internet", ("203.0.113.1", INSIDE), 0.05), attack("lan", ("192.168.7.1", INSIDE), 0.05)]
     sizes = []
     bad = part(events_run, SECONDS * 4 / 5, docker, every, sizes)
-    VERDICTS.say("one that holds it comes to rest each time, with an empty plan", not bad, bad[:3] or len(sizes))
+    VERDICTS.say("a daemon that owns its table always ends with an empty plan", not bad, bad[:3] or len(sizes))
     reached = receivers.total(CLOSED)
-    VERDICTS.say("meanwhile nothing reached a port that no policy opens", reached == 0, reached)
-    VERDICTS.say("and what every policy opens was reached", min(receivers.by_kind([OPEN]).values()) > 0,
+    VERDICTS.say("meanwhile no packet reached a port that no policy opens", reached == 0, reached)
+    VERDICTS.say("and the ports that every policy opens were reached", min(receivers.by_kind([OPEN]).values()) > 0,
                  receivers.by_kind([OPEN]))
     third = max(1, len(sizes) // 3)
     before, after = sizes[:third], sizes[-third:]
@@ -434,6 +434,6 @@ def main():
 
 print(f"seed {SEED}", flush=True)
 BEGAN = time.time()
-JOURNAL = open(os.environ.get("UNREST_JOURNAL", "/dev/null"), "w")
+JOURNAL = open(os.environ.get("RANDOM_EVENTS_JOURNAL", "/dev/null"), "w")
 main()
 sys.exit(VERDICTS.failed > 0)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # random-events.sh [SECONDS [SEED]]: random events around a daemon (3600 seconds of them). Everything runs in namespaces of its
-# own, which end with this process. UNREST_JOURNAL names a file for a line per event. Root.
+# own, which end with this process. RANDOM_EVENTS_JOURNAL names a file for a line per event. Root.
 
 set -euo pipefail
 

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The walk against the kernel for long: random rulesets in namespaces, real packets through them, each compared with
-# what the walk said of it. Prints the seeds, so that a failure can be had again:
+# Compares the walk with the kernel for a long time: random rulesets in namespaces, real packets through them, each compared with
+# the verdict of the walk. Prints the seeds, so that a failure can be reproduced:
 #
 #   WGFENCE_WALK_SEED=1234 WGFENCE_WALK_PACKETS=1000 Tests/Stress/soak.sh
 #
-# Without a seed it takes one of the clock. Needs root, or user namespaces.
+# Without a seed it uses one from the clock. Needs root, or user namespaces.
 
 set -uo pipefail
 
-# Before anything else: away from this machine's own network.
+# First: leave this machine's own network namespace.
 if [ "${1:-}" != --inside ]; then
   cd "$(dirname "$0")/../.." || exit 1
   swift=${SWIFT:-swift}

@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 
-# Ports that every policy opens to everyone, and that none does.
+# Ports that every policy opens to everyone, and ports that no policy opens.
 OPEN, CLOSED = 7000, range(7100, 7110)
-# A host behind the firewall, as a container is one: reached by routing to its own address.
+# A host behind the firewall, like a container: reached by routing to its own address.
 INSIDE = "172.17.0.2"
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -63,7 +63,7 @@ while True:
 
 
 class Verdicts:
-    """Claims that held, and that did not."""
+    """Checks that passed, and that failed."""
 
     def __init__(self):
         self.failed = 0
@@ -74,7 +74,7 @@ class Verdicts:
 
 
 class Site:
-    """A daemon's program, its state, and the file that it keeps the kernel equal to."""
+    """A daemon's program, its state, and its policy file."""
 
     def __init__(self, program, state):
         self.program, self.state, self.policy = program, state, f"{state}/policy.yaml"
@@ -150,7 +150,7 @@ def attack(name, targets, pause, ports=(OPEN, *CLOSED)):
 
 
 class Receivers(threading.Thread):
-    """Sockets here and on the host inside, UDP and TCP, and what each was given: datagrams, or connections."""
+    """UDP and TCP sockets here and on the host inside, with the number of datagrams or connections of each."""
 
     def __init__(self, ports):
         super().__init__(daemon=True)
@@ -200,6 +200,6 @@ class Receivers(threading.Thread):
                    if port in ports and place in (None, where) and protocol in (None, what))
 
     def by_kind(self, ports):
-        """How many reached each place by each protocol."""
+        """The number that reached each place, by protocol."""
         return {f"{place} {protocol}": self.total(ports, place, protocol)
                 for place in ("here", "inside") for protocol in ("udp", "tcp")}

@@ -4,33 +4,33 @@ import CTestSupport
 import Glibc
 public import LinuxHost
 
-/// Why a test could not get a network namespace of its own.
+/// Why a test could not get its own network namespace.
 public enum NamespaceFailure: Error, CustomStringConvertible {
   /// The thread could not be started.
   case thread(code: Int32)
-  /// The kernel gives none: run as root, or under `unshare -Urn`.
+  /// The kernel refused a namespace: run as root, or under `unshare -Urn`.
   case unshare(code: Int32)
-  /// After entering a new one the thread may still be in the machine's own: nothing is run there.
+  /// The thread may still be in the machine's own namespace; nothing is run there.
   case stillInitial(NetworkNamespace)
   /// The loopback interface could not be brought up.
   case loopback(code: Int32)
 
-  /// One line, with what to do where that can be told.
+  /// One line, with what to do if that is known.
   public var description: String {
     switch self {
     case .thread(let code): "no thread: \(String(cString: strerror(code)))"
     case .unshare(let code):
       "no network namespace: \(String(cString: strerror(code))); run as root or under unshare -Urn"
     case .stillInitial(let found): "refusing to run: the network namespace is \(found)"
-    case .loopback(let code): "lo stays down: \(String(cString: strerror(code)))"
+    case .loopback(let code): "the interface lo could not be brought up: \(String(cString: strerror(code)))"
     }
   }
 }
 
-/// Runs a body on a thread of its own, in a network namespace of its own whose loopback interface is up.
+/// Runs a body on a new thread, in a new network namespace whose loopback interface is up.
 ///
-/// Both end with it. It is a real thread, never one of a pool: a thread does not come back from a namespace. Whatever the
-/// body spawns with `run` is in the namespace as well.
+/// Both end with the body. The thread is never from a pool, because a thread cannot leave its namespace again.
+/// Programs that the body starts with `run` are in the namespace too.
 public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Value {
   try onOwnThread {
     let code = ctest_unshare_network_namespace()
@@ -43,7 +43,7 @@ public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Valu
   }
 }
 
-/// Runs a body on a thread of its own, so that what it changes of the thread (namespaces, capabilities) ends with it.
+/// Runs a body on a new thread, so that its changes to the thread (namespaces, capabilities) end with it.
 public func onOwnThread<Value>(_ body: () throws -> Value) throws -> Value {
   var outcome: Result<Value, any Error>?
   let code = withoutActuallyEscaping({ outcome = Result { try body() } }) { work -> Int32 in

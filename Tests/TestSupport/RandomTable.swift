@@ -4,11 +4,11 @@ import CNftnl
 import CSys
 public import Ruleset
 
-/// Random tables that the kernel accepts, with all that the model can write: every kind of expression and of set.
+/// Random tables that the kernel accepts, with every kind of expression and set of the model.
 public struct RandomTable {
   private var random: SeededGenerator
   private var table: KernelTable
-  /// Chains that lead nowhere: where jumps and maps may lead.
+  /// Chains without jumps: the targets of jumps and maps.
   private var leaves: [String] = []
   private var hooks: [UInt32] = []
 
@@ -119,7 +119,7 @@ public struct RandomTable {
     return random.one(of: [.accept, .drop, .continue, .return, .other(NFT_BREAK.rawValue)])
   }
 
-  /// A register in which so many bytes have room, by the number that the kernel gives it.
+  /// A register that has room for this many bytes, by the kernel's number.
   private mutating func register(bytes: Int) -> UInt32 {
     let words = (bytes + 3) / 4
     let word = random.number(0...(16 - words))

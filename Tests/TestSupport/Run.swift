@@ -3,19 +3,19 @@
 import CTestSupport
 import Glibc
 
-/// What a program did.
+/// The result of a program.
 public struct ProgramResult: Sendable {
-  /// The exit status; 128 and the signal's number where a signal ended it.
+  /// The exit status; 128 plus the signal's number if a signal ended it.
   public let status: Int32
-  /// What it wrote to its standard output.
+  /// Its standard output.
   public let output: String
-  /// What it wrote to its standard error.
+  /// Its standard error.
   public let errors: String
 }
 
-/// A program that could not be started or fed.
+/// A program that could not be started or given its input.
 public struct RunFailure: Error, CustomStringConvertible {
-  /// What was tried, and the system's words.
+  /// The failed step, and the system's error message.
   public let description: String
 }
 
@@ -55,13 +55,13 @@ public func run(_ arguments: [String], input: String = "") throws -> ProgramResu
     errors: try contents(files[2]))
 }
 
-/// Loads a ruleset with `nft -f`, and throws with nft's words where it is refused.
+/// Loads a ruleset with `nft -f`; throws nft's error message if that fails.
 public func nft(load ruleset: String) throws {
   let result = try run(["nft", "-f", "-"], input: ruleset)
   guard result.status == 0 else { throw RunFailure(description: "nft: \(result.errors)") }
 }
 
-/// What `nft` prints for a command; throws with its words where it fails.
+/// Returns what `nft` prints for a command; throws its error message if it fails.
 public func nft(_ arguments: String...) throws -> String {
   let result = try run(["nft"] + arguments)
   guard result.status == 0 else { throw RunFailure(description: "nft \(arguments): \(result.errors)") }

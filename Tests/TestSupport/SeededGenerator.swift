@@ -4,7 +4,7 @@
 public struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
-  /// Begins a sequence.
+  /// Starts the sequence of a seed.
   public init(seed: UInt64) { state = seed }
 
   /// The next number.
@@ -19,7 +19,7 @@ public struct SeededGenerator: RandomNumberGenerator {
   /// A number in a range.
   public mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
 
-  /// Whether an event of one in so many happens.
+  /// True once in so many calls, on average.
   public mutating func oneIn(_ count: Int) -> Bool { number(1...count) == 1 }
 
   /// Random bytes.
@@ -27,7 +27,7 @@ public struct SeededGenerator: RandomNumberGenerator {
     (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
   }
 
-  /// One of several, of which there must be one.
+  /// A random element of a collection that is not empty.
   public mutating func one<Element>(of choices: [Element]) -> Element {
     choices[number(0...(choices.count - 1))]
   }

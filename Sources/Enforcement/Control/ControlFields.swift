@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/// The `key=value` lines of a frame, read strictly: UTF-8, no line without a key, no key twice, and in the end no key that
-/// nobody asked for. What is longer than a frame may be is never read (`ControlFrame.parse`).
+/// The `key=value` lines of a frame, parsed strictly: UTF-8, no line without a key, no duplicate key, no unknown
+/// key. `ControlFrame.parse` limits the length.
 struct ControlFields {
   private var values: [String: String] = [:]
 
@@ -16,47 +16,47 @@ struct ControlFields {
     }
     for (key, value) in lines.fields {
       guard values.updateValue(value, forKey: key) == nil else {
-        throw ControlFormatError("'\(key)' is there twice")
+        throw ControlFormatError("'\(key)' is given twice")
       }
     }
   }
 
-  /// Takes a value; nil where there is none.
+  /// Takes a value; nil if the key is missing.
   mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
 
-  /// Takes a value that must be there.
+  /// Takes a required value.
   mutating func require(_ key: String) throws(ControlFormatError) -> String {
     guard let value = take(key) else { throw ControlFormatError("'\(key)' is missing") }
     return value
   }
 
-  /// Takes a number; nil where there is none.
+  /// Takes a number; nil if the key is missing.
   mutating func number<Number: FixedWidthInteger>(_ key: String) throws(ControlFormatError) -> Number? {
     guard let text = take(key) else { return nil }
-    guard let number = Number(text) else { throw ControlFormatError("'\(key)' is no number") }
+    guard let number = Number(text) else { throw ControlFormatError("'\(key)' is not a number") }
     return number
   }
 
-  /// Takes a mark, whose only value is `yes`.
+  /// Takes a mark: a key whose only value is `yes`.
   mutating func mark(_ key: String) throws(ControlFormatError) -> Mark {
     guard let text = take(key) else { return .absent }
     guard text == "yes" else { throw ControlFormatError("'\(key)' is not 'yes'") }
     return .present
   }
 
-  /// Whether a mark is there.
+  /// Whether a mark is given.
   enum Mark {
     case present
     case absent
   }
 
-  /// Refuses what is left.
+  /// Refuses keys that were not taken.
   func end() throws(ControlFormatError) {
-    if let key = values.keys.min() { throw ControlFormatError("'\(key)' does not belong there") }
+    if let key = values.keys.min() { throw ControlFormatError("'\(key)' is not a key of this request") }
   }
 }
 
-/// Why a frame's payload says nothing that is known.
+/// Why the payload of a frame is not a valid request or result.
 public struct ControlFormatError: Error, Sendable, Hashable, CustomStringConvertible {
   /// One clause.
   public let description: String

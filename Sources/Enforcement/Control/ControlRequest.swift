@@ -20,16 +20,17 @@ public struct ControlRequest: Sendable, Hashable {
     self.deadline = deadline
   }
 
-  /// Why it may not be carried out at a moment (nanoseconds since boot); nil where it may. A request that waited too
-  /// long for a daemon that was stopped or busy must not take effect after its client has said that it failed.
+  /// The reason why the request must not be carried out at `now` (nanoseconds since boot); nil if it may be. A
+  /// request that waited too long for a daemon that was stopped or busy must not take effect after its client has
+  /// reported a failure.
   public func expiry(at now: Int64) -> Refusal? {
     guard request.isChange, let deadline, deadline < now else { return nil }
-    return Refusal("the request came \((now - deadline) / 1_000_000_000) s too late: nothing was changed")
+    return Refusal("the request's deadline passed \((now - deadline) / 1_000_000_000) s ago: nothing was changed")
   }
 
   // MARK: The payload
 
-  /// Reads a payload.
+  /// Parses a payload.
   public init(payload: [UInt8]) throws(Refusal) {
     do throws(ControlFormatError) {
       var fields = try ControlFields(payload)

@@ -2,7 +2,7 @@
 
 public import PolicyAnalysis
 
-/// What a person asks of the firewall. The daemon carries it out, or the verb's own process where there is no daemon.
+/// A request to the firewall. The daemon carries it out; without a daemon, the verb's own process does.
 public enum FirewallRequest: Sendable, Hashable {
   /// How the firewall is.
   case status(ReportForm)

@@ -8,10 +8,11 @@ struct BootVerb: Verb {
   static let configuration = verb(
     "boot", "Load the last proven ruleset, before the network is up.",
     discussion: """
-      For the service manager, early at boot: sends the stored ruleset to the kernel as it is, without reading the \
-      policy, names, the clock or the network. Where it is damaged or missing, the lock-down ruleset is loaded: \
-      loopback, the tunnels' own packets and the failsafe grants; where that is missing too, one with UDP 51820 alone. \
-      Beside a running daemon, which holds the table, it changes nothing and says what is in force.
+      The service manager runs it early at boot. It sends the stored ruleset to the kernel unchanged, and does not read \
+      the policy, names, the clock or the network. If the stored ruleset is damaged or missing, it loads the lock-down \
+      ruleset: loopback, the tunnels' own packets and the failsafe grants. If that is missing too, it loads a built-in \
+      one that accepts only loopback, replies and UDP 51820. If a running daemon owns the table, it changes nothing and \
+      prints what is in force.
 
       Exit status: 0 a ruleset is in force: one of these, or the daemon's; 1 none of these could be loaded.
       """)

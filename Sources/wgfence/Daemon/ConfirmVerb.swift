@@ -6,25 +6,25 @@ import Enforcement
 import Netlink
 import NetworkModel
 
-/// `wgfence confirm`: keeps what was applied on trial.
+/// `wgfence confirm`: makes an apply on trial permanent.
 struct ConfirmVerb: Verb {
   static let configuration = verb(
     "confirm", "Keep what was applied with --confirm.",
     discussion: """
-      Counts only from a connection that was opened after the apply: that one can be opened is what it shows. Over SSH \
-      it is the session's own connection, looked up in the kernel's connection tracking.
+      Must be run over a connection that was opened after the apply: this shows that new connections still work. Over \
+      SSH this is the session's own connection, which is looked up in the kernel's connection tracking.
 
-      Exit status: 0 it stays; 1 it was not confirmed, or is in force but could not be stored for a restart.
+      Exit status: 0 confirmed; 1 not confirmed, or in force but not stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
 
-  @Flag(help: "Confirm from a console. This proves nothing about the network.")
+  @Flag(help: "Confirm from a console. This does not show that the network works.")
   var console = false
 
   func run() throws {
     if console {
-      Console.warn("a console proves nothing about the network")
+      Console.warn("confirming from a console does not show that the network works")
       return try places.ask(.confirm(.console))
     }
     try places.ask(.confirm(.session(session())))
@@ -33,7 +33,7 @@ struct ConfirmVerb: Verb {
   /// The SSH session in which this runs; nil on a console.
   private func session() -> String? {
     do throws(HostReadError) { return try OwnSession.confirmation() } catch {
-      Console.warn("which session this is, is not known: \(error)")
+      Console.warn("the SSH session of this process is not known: \(error)")
       return nil
     }
   }

@@ -6,36 +6,37 @@ import Enforcement
 import NetworkModel
 import PolicyFiles
 
-/// `wgfence daemon`: keeps the kernel equal to the policy.
+/// `wgfence daemon`: keeps the kernel's ruleset equal to the policy.
 struct DaemonVerb: Verb {
   static let configuration = verb(
     "daemon", "Keep this kernel's ruleset equal to the policy.",
     discussion: """
-      Puts the last ruleset in force, then the policy, and sleeps. A changed policy file, list, live endpoint or day is \
-      put in force in one transaction if it passes every check, its own tests included; otherwise what is in force \
-      stays. Where the kernel can (Linux 6.9), nobody else may change the table; elsewhere every change by others is \
-      repaired, and told with the name of who made it.
+      Puts the last ruleset in force, then the policy, and waits for events. When the policy file, a list, a live \
+      endpoint or the day changes, the new ruleset is put in force in one transaction if it passes every check, the \
+      policy's own tests included; otherwise the ruleset in force stays. If the kernel supports it (Linux 6.9), the \
+      daemon owns the table and no other process can change it; otherwise each change by another process is repaired, \
+      and logged with that process's name.
 
-      Stays in the foreground and logs to standard error. SIGHUP reads everything again; SIGTERM ends it, and the \
-      rules stay. Needs CAP_NET_ADMIN; in the machine's own network namespace, --host.
+      Runs in the foreground and logs to standard error. SIGHUP reads everything again. SIGTERM ends the daemon; the \
+      rules stay loaded. Needs CAP_NET_ADMIN, and --host in the machine's own network namespace.
       """)
 
   @OptionGroup var options: PolicyOptions
   @OptionGroup var places: StateOptions
   @OptionGroup var namespace: NamespaceGuard
 
-  /// Whether the table is held against others.
+  /// Whether the daemon owns the table (`NFT_TABLE_F_OWNER`).
   enum Ownership: String, ExpressibleByArgument, CaseIterable {
     case auto
     case off
   }
 
-  @Option(help: "auto: hold the table against others where the kernel can; off: repair what others change.")
+  @Option(help: "auto: own the table if the kernel supports it, so that others cannot change it; off: repair.")
   var ownership: Ownership = .auto
 
   @Option(
     help:
-      "Serve metrics there: unix:PATH or ADDRESS:PORT, which a line of the policy must grant, and not to internet."
+      "Serve metrics at unix:PATH or ADDRESS:PORT. The policy must grant the port, and not to internet."
   )
   var metrics: MetricsPlace?
 
@@ -46,7 +47,7 @@ struct DaemonVerb: Verb {
   var metricsFile: String?
 
   @Option(
-    name: .customLong("full-read"), help: "Seconds between two looks at everything, whatever events told.")
+    name: .customLong("full-read"), help: "Seconds between two full reads, which do not depend on events.")
   var fullRead: Int64 = 300
 
   func validate() throws {
@@ -59,7 +60,7 @@ struct DaemonVerb: Verb {
     try namespace.check()
     guard let directory = places.directory, let socket = places.socketPath else {
       throw Refusal(
-        "in a network namespace of its own the daemon needs --state-dir and --socket: the machine's own are not for it"
+        "in a network namespace other than the machine's own, the daemon needs --state-dir and --socket"
       )
     }
     let daemon = try Daemon(

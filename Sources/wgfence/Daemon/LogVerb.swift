@@ -5,29 +5,29 @@ import DaemonService
 import Enforcement
 import Glibc
 
-/// `wgfence log`: what is dropped.
+/// `wgfence log`: prints dropped packets.
 struct LogVerb: Verb {
   static let configuration = verb(
-    "log", "Print dropped packets as they are dropped: zone, reason, and what would allow each.",
+    "log", "Print packets as they are dropped: zone, reason, and the grant that would allow each.",
     discussion: """
-      The kernel tells of at most ten packets a second for each reason. Those of the past are in the journal: \
+      The kernel logs at most ten packets a second for each reason. Earlier drops are in the journal: \
       journalctl -u wgfence.
 
-      Exit status: 0 ended; 1 there is no daemon.
+      Exit status: 0 ended; 1 the daemon is not running.
       """)
 
   @OptionGroup var places: StateOptions
 
-  @Flag(help: "Go on until interrupted; without it, what is dropped within a second.")
+  @Flag(help: "Print until interrupted. Without this flag, print only what is dropped within one second.")
   var follow = false
 
-  @Option(help: "text or json (an object a line).")
+  @Option(help: "text or json (one object per line).")
   var format: ReportFormat = .text
 
   func run() throws {
     let daemon = try places.requiredDaemon("log")
     if !follow {
-      // What comes within a second, then the end.
+      // Ends the process after one second.
       signal(SIGALRM) { _ in _exit(0) }
       alarm(1)
     }

@@ -5,13 +5,13 @@ import DaemonService
 import Enforcement
 import PolicyAnalysis
 
-/// `wgfence open`: a grant with an end.
+/// `wgfence open`: makes a temporary grant.
 struct OpenVerb: Verb {
   static let configuration = verb(
-    "open", "Grant a service for a time.",
+    "open", "Grant a service for a limited time.",
     discussion: """
-      The kernel itself ends it, also if the daemon is gone by then. It is listed by status, kept in the journal with \
-      who and why, and survives a changed policy, but no restart of the machine.
+      The kernel ends the temporary grant, even if the daemon is not running then. status lists it, and the journal \
+      records who made it and why. It survives a change of the policy, but not a restart of the machine.
 
       Exit status: 0 done; 1 it could not be done.
       """)
@@ -19,27 +19,27 @@ struct OpenVerb: Verb {
   @Argument(help: "A service of the policy, or PORT/PROTOCOL.")
   package var service: String
 
-  @Option(help: "Who: a machine, group, tunnel or zone of the policy, a prefix or an address.")
+  @Option(help: "The source: a machine, group, tunnel or zone of the policy, a prefix or an address.")
   var from: String
 
-  @Option(name: .customLong("for"), help: "How long: 90s, 30m, 2h, at most 7 days.")
+  @Option(name: .customLong("for"), help: "The duration: 90s, 30m, 2h; at most 7 days.")
   var duration: String?
 
-  @Option(help: "Why.")
+  @Option(help: "The reason, for the journal and status.")
   var because: String?
 
-  @Flag(help: "Close it before its time.")
+  @Flag(help: "End the temporary grant now.")
   var end = false
 
   @OptionGroup var places: StateOptions
 
   func validate() throws {
     if end { return }
-    guard let duration else { throw ValidationError("say how long: --for 30m") }
+    guard let duration else { throw ValidationError("the duration is missing: use, for example, --for 30m") }
     do throws(TemporaryGrantError) { _ = try GrantDuration(duration) } catch {
       throw ValidationError("\(error)")
     }
-    guard because?.isEmpty == false else { throw ValidationError("say why: --because \"…\"") }
+    guard because?.isEmpty == false else { throw ValidationError("the reason is missing: --because \"…\"") }
   }
 
   func run() throws {

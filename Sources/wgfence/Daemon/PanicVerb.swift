@@ -4,21 +4,21 @@ import ArgumentParser
 import DaemonService
 import Enforcement
 
-/// `wgfence panic`: nothing but the failsafe grants.
+/// `wgfence panic`: accepts only the failsafe grants.
 struct PanicVerb: Verb {
   static let configuration = verb(
-    "panic", "Let nothing through but loopback, the tunnels' own packets and the failsafe grants.",
+    "panic", "Accept only loopback, the tunnels' own packets and the failsafe grants.",
     discussion: """
-      Also ends what this host and its containers opened outward. Holds over restarts of the daemon and the machine, \
-      until wgfence panic --end.
+      Also ends the outbound connections of this host and its containers. A panic stays in force over restarts of the \
+      daemon and of the machine, until wgfence panic --end.
 
-      Exit status: 0 it holds, or is over; 1 it could not be done, or is in force but could not be stored for a restart.
+      Exit status: 0 the panic is in force, or was ended; 1 it could not be done, or was done but not stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
   @OptionGroup var namespace: NamespaceGuard
 
-  @Flag(help: "End the panic: the policy holds again.")
+  @Flag(help: "End the panic: the policy is in force again.")
   var end = false
 
   func run() throws { try places.carryOut(.panic(end ? .end : .begin), namespace) }

@@ -4,14 +4,14 @@ import ArgumentParser
 import DaemonService
 import Enforcement
 
-/// `wgfence rollback`: goes back.
+/// `wgfence rollback`: puts an earlier ruleset in force.
 struct RollbackVerb: Verb {
   static let configuration = verb(
-    "rollback", "Go back to the ruleset before this one.",
+    "rollback", "Put the previous ruleset in force again.",
     discussion: """
-      The last ten are kept. The policy file does not hold until it changes again, or is applied.
+      The last ten rulesets are stored. The policy file is superseded until it is edited or applied.
 
-      Exit status: 0 it holds; 1 it could not be done, or is in force but could not be stored for a restart.
+      Exit status: 0 the earlier ruleset is in force; 1 it is not, or it is but could not be stored for a restart.
       """)
 
   @OptionGroup var places: StateOptions
@@ -20,7 +20,7 @@ struct RollbackVerb: Verb {
   @Option(help: "The number of the ruleset to go back to, as --list shows it.")
   var to: Int?
 
-  @Flag(help: "List the rulesets that are kept.")
+  @Flag(help: "List the stored rulesets.")
   var list = false
 
   func run() throws { try places.carryOut(list ? .history : .rollback(to: to), namespace) }

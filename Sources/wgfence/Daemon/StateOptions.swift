@@ -7,13 +7,13 @@ import Glibc
 import LinuxHost
 import NetworkModel
 
-/// Where the daemon is reached and where rulesets survive.
+/// The daemon's control socket, and the directory where rulesets are stored.
 struct StateOptions: ParsableArguments {
   static let defaultSocket = "/run/wgfence/control.sock"
 
   @Option(
     name: .customLong("state-dir"),
-    help: "Where rulesets are kept (default: $WGFENCE_STATE_DIR, else \(StateDirectory.defaultPath)).",
+    help: "The folder of stored rulesets (default: $WGFENCE_STATE_DIR, else \(StateDirectory.defaultPath)).",
     completion: .directory)
   var stateDirectory: String?
 
@@ -23,14 +23,14 @@ struct StateOptions: ParsableArguments {
     completion: .file())
   var socket: String?
 
-  /// The state directory. In a network namespace that is not the machine's own only one that was named: what is tried
-  /// out there must never be loaded at the machine's next boot.
+  /// The state directory. In a network namespace other than the machine's own it must be named, because a ruleset
+  /// that is tried out there must never be loaded at the machine's next boot.
   var directory: StateDirectory? {
     if let named = stateDirectory ?? Self.variable("WGFENCE_STATE_DIR") { return StateDirectory(named) }
     return NetworkNamespace.current().isCertainlyOther ? nil : StateDirectory(StateDirectory.defaultPath)
   }
 
-  /// The control socket; likewise.
+  /// The control socket; in another network namespace it must be named, too.
   var socketPath: String? {
     if let named = socket ?? Self.variable("WGFENCE_SOCKET") { return named }
     return NetworkNamespace.current().isCertainlyOther ? nil : Self.defaultSocket
@@ -40,7 +40,7 @@ struct StateOptions: ParsableArguments {
     getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// Who runs this program.
+  /// The name of the user who runs this program; with sudo, of the user who called it.
   static var caller: String { variable("SUDO_USER") ?? UserNames.name(of: getuid()) }
 
   /// The daemon, if one answers.
@@ -49,16 +49,16 @@ struct StateOptions: ParsableArguments {
     return try DaemonConnection(path: path)
   }
 
-  /// The daemon; without one the verb ends with status 1 and says so.
+  /// The daemon. If none is running, the verb ends with an error and status 1.
   func requiredDaemon(_ verb: String) throws(Refusal) -> DaemonConnection {
     if let daemon = try daemon() { return daemon }
     let path = socketPath ?? Self.defaultSocket
     throw Refusal(
-      "\(verb) needs the daemon, and none answers at \(path): start it (systemctl start wgfence), or name its --socket"
+      "\(verb) needs the daemon, and none answers at \(path): start it (systemctl start wgfence) or set --socket"
     )
   }
 
-  /// Has a request carried out by the daemon, and says what came of it.
+  /// Sends a request to the daemon, and prints its result.
   func ask(_ request: FirewallRequest) throws {
     try Self.ask(try requiredDaemon(request.verb), request)
   }
@@ -67,13 +67,13 @@ struct StateOptions: ParsableArguments {
     try Console.conclude(try Console.result(daemon.ask(request, say: Console.say)))
   }
 
-  /// The same, in this process where there is no daemon.
+  /// Sends a request to the daemon; carries it out in this process if there is no daemon.
   func carryOut(_ request: FirewallRequest, _ namespace: NamespaceGuard) throws {
     if let daemon = try daemon() { return try Self.ask(daemon, request) }
     if request.isChange { try namespace.check() }
     guard directory != nil || request == .unload else {
       throw Refusal(
-        "in a network namespace of its own nothing is kept: name the --state-dir that this is about")
+        "in a network namespace other than the machine's own this needs --state-dir")
     }
     var firewall = try DirectFirewall(
       directory, at: DirectFirewall.Access(request), by: Self.caller, say: Console.say)
@@ -82,12 +82,12 @@ struct StateOptions: ParsableArguments {
 }
 
 extension Console {
-  /// Says what a driver in this process says.
+  /// Prints a message of a driver in this process.
   static func say(_ severity: Controller.Severity, _ text: PrintableText) {
     severity == .error ? error(text) : warn(text)
   }
 
-  /// Says what the daemon says.
+  /// Prints a message of the daemon.
   static func say(_ words: DaemonConnection.Words) {
     switch words {
     case .output(let text): print(text)
@@ -95,14 +95,14 @@ extension Console {
     }
   }
 
-  /// What came of a request. Where it was refused, which was said, or where it was a report, the verb ends with the
-  /// daemon's status.
+  /// The result of a request. If it was refused (the reason is printed already) or was a report, the verb ends with
+  /// the daemon's status.
   static func result(_ answer: DaemonConnection.Answer) throws -> FirewallResult {
     guard let result = answer.result else { throw ExitCode(answer.status) }
     return result
   }
 
-  /// Says what was done. Where it could not be stored, that ends the verb with status 1.
+  /// Prints what was done. Ends the verb with status 1 if it could not be stored.
   static func conclude(_ result: FirewallResult) throws {
     for warning in result.warnings { warn(warning) }
     Self.print(result.text)

@@ -4,15 +4,15 @@ import ArgumentParser
 import DaemonService
 import Enforcement
 
-/// `wgfence status`: how the firewall is.
+/// `wgfence status`: prints the state of the firewall.
 struct StatusVerb: Verb {
   static let configuration = verb(
-    "status", "Print what is in force, and whether the kernel holds it.",
+    "status", "Print what is in force, and whether the kernel's ruleset equals it.",
     discussion: """
-      Asks the daemon. Root and the members of the group wgfence may.
+      Asks the daemon. Only root and members of the group wgfence can connect to it.
 
-      Exit status: 0 all is well; 1 there is no daemon; 2 there is something to look after: a policy that was not \
-      accepted, drift, an apply on trial, a panic.
+      Exit status: 0 nothing needs attention; 1 the daemon is not running; 2 something needs attention: a policy that \
+      was not accepted, drift, an apply on trial, a panic.
       """)
 
   @OptionGroup var places: StateOptions

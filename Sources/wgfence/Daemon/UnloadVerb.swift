@@ -6,15 +6,15 @@ import Enforcement
 import Glibc
 import NetworkModel
 
-/// `wgfence unload`: takes the rules out.
+/// `wgfence unload`: removes the table from the kernel.
 struct UnloadVerb: Verb {
   static let configuration = verb(
-    "unload", "Take the table out of the kernel: nothing is protected then.",
+    "unload", "Remove the table inet wgfence from the kernel. Nothing is filtered then.",
     discussion: """
-      Asks first. A running daemon goes on without enforcing anything until the next apply, or until it or the machine \
-      is started again: to stay without rules, disable the service first.
+      Asks first. A running daemon continues without enforcing anything until the next apply, or until the daemon or the \
+      machine is restarted. To stay without rules, disable the service first.
 
-      Exit status: 0 the table is gone; 1 it is not.
+      Exit status: 0 the table was removed; 1 it was not.
       """)
 
   @OptionGroup var places: StateOptions
@@ -27,10 +27,10 @@ struct UnloadVerb: Verb {
     if try places.daemon() == nil { try namespace.check() }
     if !yes {
       guard isatty(STDIN_FILENO) == 1 else {
-        throw Refusal("nobody is there to be asked: say --yes to take the rules out")
+        throw Refusal("standard input is not a terminal: use --yes to remove the rules without a question")
       }
       Console.note(
-        "Take inet wgfence out of the kernel? Every port of this machine will be open to everyone. [y/N] ")
+        "Remove the table inet wgfence from the kernel? wgfence then filters nothing on this machine. [y/N] ")
       guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
         Console.note("Nothing was changed.\n")
         throw ExitCode(1)

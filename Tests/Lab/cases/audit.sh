@@ -130,30 +130,30 @@ verdict "a published port and a task of the Swarm answer the internet" 0 $?
 
 compare unloaded
 verdict "the audit finds what is exposed without a policy in force" 2 "$(audit unloaded)"
-# told PORT KEY…: what the last audit says of the socket or published port of onprem.
-told_of() {
+# reported_of PORT KEY…: a field of the last audit for the socket or published port of onprem.
+reported_of() {
   "$PYTHON" -c 'import json, sys
 rows = [l for l in json.load(open(sys.argv[1]))["listeners"] if l["port"] == int(sys.argv[2]) and l["namespace"] == "host"]
 value = rows[0] if rows else {}
 for key in sys.argv[3:]: value = (value or {}).get(key)
 print(value)' "$LAB/audit.unloaded" "$@"
 }
-verdict "Docker names the container behind a published port" shop "$(told_of 18080 container)"
-verdict "its image" shop:1 "$(told_of 18080 container_details image)"
-verdict "and the Swarm's service" task "$(told_of 18081 container_details swarm_service)"
-verdict "a container on the host's network is one, too" host-net "$(told_of 8080 container)"
+verdict "Docker names the container behind a published port" shop "$(reported_of 18080 container)"
+verdict "its image" shop:1 "$(reported_of 18080 container_details image)"
+verdict "and the Swarm's service" task "$(reported_of 18081 container_details swarm_service)"
+verdict "a container on the host's network is one, too" host-net "$(reported_of 8080 container)"
 enforce audited onprem
 compare loaded
 verdict "and nothing with it" 0 "$(audit loaded)"
 
-# For cron and CI: only what is new counts, by the severity that is asked for.
-verdict "a grant that nobody uses ends with status 2 where information counts" 2 "$(audit information --fail-on information)"
-verdict "not where it is known already" 0 "$(audit known --fail-on information --baseline "$LAB/audit.information")"
+# For cron and CI: only new findings count, from the given severity on.
+verdict "an unused grant gives status 2 if information counts" 2 "$(audit information --fail-on information)"
+verdict "not if it is in the baseline" 0 "$(audit known --fail-on information --baseline "$LAB/audit.information")"
 serve onprem newcomer --tcp 7777
 unload onprem
 verdict "what is exposed is a finding beside a baseline without it" 2 "$(audit new --baseline "$LAB/audit.information")"
-verdict "not where nothing counts" 0 "$(audit new --fail-on never)"
-verdict "a baseline that is none is told" 1 "$(audit new --baseline "$LAB/audited.yaml")"
+verdict "not with --fail-on never" 0 "$(audit new --fail-on never)"
+verdict "an invalid baseline is an error" 1 "$(audit new --baseline "$LAB/audited.yaml")"
 wgfence_in onprem audit "$LAB/audited.yaml" --machine onprem --format sarif >"$LAB/audit.sarif" 2>/dev/null
 verdict "SARIF names the check, its severity and the policy" "exposed error audited.yaml" \
   "$("$PYTHON" -c 'import json, os, sys
@@ -184,7 +184,7 @@ verdict "and said to be by whose rule" yes \
 found = [l for l in json.load(open(sys.argv[1]))["listeners"] if l["port"] == 18080 and l["address"] == "0.0.0.0"]
 print("yes" if any("DOCKER" in r["because"] for l in found for r in l["reachable"] if r["zone"] == "internet") else found)' "$LAB/audit.ufw")"
 
-# On a macvlan beside the host: no rule of the host sees what comes for it, whatever is in force.
+# On a macvlan beside the host: no rule of the host sees its packets.
 enforce audited onprem
 ip netns add beside
 ip -n onprem link add link enp5s0 name mv0 netns beside type macvlan mode bridge
@@ -194,7 +194,7 @@ ip -n beside address add 192.168.1.77/24 dev mv0
 NODE_PID[beside]=${NODE_PID[onprem]}
 mkdir -p "$LAB/beside"
 serve beside servers --tcp 5432
-try "what stands on a macvlan is open to the LAN, though the policy is in force" open tcp lan 192.168.1.77 5432
+try "a server on a macvlan is open to the LAN, although the policy is in force" open tcp lan 192.168.1.77 5432
 settle
 verdict "the audit finds it exposed" 2 "$(audit beside)"
 verdict "and says what it is" "macvlan on enp5s0" \

@@ -26,7 +26,7 @@ settle
 
 enforce container onprem
 try46 "a published and granted port is open through the tunnel" open tcp laptop-eric 10.13.13.2 fd13:13::2 9000
-try46 "to nobody else there" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 9000
+try46 "but not to another machine of the tunnel" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 9000
 try46 "and not to the internet" silent tcp internet 198.51.100.7 2001:db8:198::7 9000
 try46 "a published port without a grant is closed to the internet" silent tcp internet 198.51.100.7 2001:db8:198::7 15432
 try46 "and in the tunnel" silent tcp laptop-eric 10.13.13.2 fd13:13::2 15432
@@ -58,10 +58,10 @@ for target in 10.13.13.2 fd13:13::2; do
   verdict "a session to $target of a published port lives" alive "$(answer_of published)"
   enforce published-revoked onprem
   ask published say
-  verdict "and dies at its next packet when the grant is gone" dead "$(answer_of published)"
+  verdict "and dies at its next packet when the grant is removed" dead "$(answer_of published)"
   forget_connections onprem
   ask published say
-  verdict "and stays dead when the connection is forgotten" dead "$(answer_of published)"
+  verdict "and stays dead when connection tracking is flushed" dead "$(answer_of published)"
   hang_up published
 done
 

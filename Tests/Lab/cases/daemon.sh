@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The daemon on onprem, seen from outside: what it does when its file, the kernel or a person changes something. Each step
-# hangs on the one before, so they are asked one after another.
+# depends on the one before, so they run one after another.
 
 live=$LAB/onprem/daemon.yaml
 journal=$LAB/onprem/daemon.log
@@ -36,7 +36,7 @@ ends() {
   verdict "$name" "$expected" $?
 }
 said() { grep -c -- "$1" "$LAB/onprem/said" | sed 's/^[1-9].*/yes/; s/^0/no/'; }
-told() { grep -c -- "$1" "$journal" | sed 's/^[1-9].*/yes/; s/^0/no/'; }
+logged() { grep -c -- "$1" "$journal" | sed 's/^[1-9].*/yes/; s/^0/no/'; }
 to_onprem() { PROBE_TIMEOUT=1.3 tcp laptop-eric 10.13.13.2 "$1"; }
 from_outside() { PROBE_TIMEOUT=1.3 tcp internet 198.51.100.7 "$1"; }
 # status KEY: a number of the daemon's own report.
@@ -65,7 +65,7 @@ print(urllib.request.urlopen("http://10.13.13.2:9586/metrics", timeout=2).read()
     grep -c '^wgfence_policy_accepted 1' | sed 's/^1/served/; s/^0/nothing/'
 }
 
-# ssh_connections: what sshd would tell of each connection from laptop-eric to port 22, a line each.
+# ssh_connections: SSH_CONNECTION, as sshd sets it, of each connection from laptop-eric to port 22, one per line.
 ssh_connections() {
   node onprem ss -Htn state established "( sport = :22 )" | sed 's/\[::ffff:\([0-9.]*\)\]/\1/g' |
     awk '{ split($3, s, ":"); split($4, c, ":"); print c[1], c[2], s[1], s[2] }'
@@ -79,37 +79,37 @@ confirms() {
 
 cp "$LAB/with.yaml" "$live"
 begin --metrics 10.13.13.2:9586
-seen "the policy file holds" open to_onprem 8888
+seen "the policy file is in force" open to_onprem 8888
 session revoked laptop-eric 10.13.13.2 8888
 put without
-seen "a changed file closes what it closes" silent to_onprem 8888
+seen "a changed file closes a port" silent to_onprem 8888
 ask revoked
 seen "and ends the session" dead answer_of revoked
 hang_up revoked
 echo 'version: [' >"$live"
 sleep 0.4
 ends "a broken file is a finding of status" 2 status
-verdict "which says so" yes "$(said 'NOT ACCEPTED')"
-verdict "as does the journal" yes "$(told 'the policy was not accepted')"
-seen "the last good policy holds" open to_onprem 5432
-seen "and opens nothing more" silent to_onprem 8888
+verdict "status reports it" yes "$(said 'NOT ACCEPTED')"
+verdict "and so does the journal" yes "$(logged 'the policy was not accepted')"
+seen "the last accepted policy is in force" open to_onprem 5432
+seen "and nothing else is open" silent to_onprem 8888
 rm "$live"
 sleep 0.4
-seen "nor does a file that is gone" silent to_onprem 8888
+seen "nor does a missing file" silent to_onprem 8888
 put with
-seen "a good file holds again" open to_onprem 8888
+seen "a valid file is in force again" open to_onprem 8888
 
 seen "metrics are served where the policy grants them" served fetch
 
 node onprem nft flush ruleset
-seen "a flush of the ruleset passes over the table" 1 tables
+seen "a flush of the ruleset does not remove the table" 1 tables
 seen "no repair is needed" 0 status repairs
 
 node onprem setpriv --reuid=65534 --regid=65534 --clear-groups env WGFENCE_SOCKET="$LAB/onprem/control.sock" \
   "$WGFENCE" status >"$LAB/onprem/said" 2>&1
-verdict "others than root and its group may not ask" 1 $?
+verdict "users other than root and the group are refused" 1 $?
 
-# as_user GROUPS COMMAND…: on onprem as nobody, in these groups besides.
+# as_user GROUPS COMMAND…: on onprem as the user nobody, with these additional groups.
 as_user() {
   local groups=$1
   shift
@@ -120,7 +120,7 @@ as_user() {
 node onprem mount --bind "$LAB/onprem/group" /etc/group
 chgrp 64711 "$LAB/onprem/control.sock"
 as_user --groups=64711 "$WGFENCE" status >"$LAB/onprem/said" 2>&1
-verdict "a member of the group may" 0 $?
+verdict "a member of the group can connect" 0 $?
 as_user --groups=64711 "$PYTHON" -c 'import socket, sys, time
 clients = [socket.socket(socket.AF_UNIX) for _ in range(60)]
 for number, client in enumerate(clients):
@@ -131,9 +131,9 @@ print("connected", flush=True)
 time.sleep(30)' "$LAB/onprem/control.sock" </dev/null >"$LAB/onprem/strangers" 2>&1 &
 strangers=$!
 until_true 5 grep -q connected "$LAB/onprem/strangers"
-ends "one who connects 60 times and says nothing keeps root from nothing" 0 status
+ends "a member with 60 idle connections does not block root" 0 status
 put without
-seen "nor the daemon from its work" silent to_onprem 8888
+seen "and does not block the daemon" silent to_onprem 8888
 put with
 seen "and back" open to_onprem 8888
 kill $strangers
@@ -143,44 +143,44 @@ ends "an opening is made" 0 open 9100/tcp --from internet --for 4s --because 'th
 seen "and lets packets in" open from_outside 9100
 wgfence_in onprem status >"$LAB/onprem/said"
 verdict "status names who and why" yes "$(said '9100/tcp in internet.*root: the lab\|node-exporter in internet.*root: the lab')"
-verdict "and when a peer was heard" yes "$(said '^tunnel .*last handshake')"
+verdict "and when a peer's last handshake was" yes "$(said '^tunnel .*last handshake')"
 end_task onprem daemon -KILL
 sleep 4
-seen "it ends though the daemon was killed" silent from_outside 9100
+seen "the grant ends although the daemon was killed" silent from_outside 9100
 seen "which left the rules" open to_onprem 8888
 begin
 
-ends "panic is declared" 0 panic
+ends "panic begins" 0 panic
 seen "it closes what the policy opens" silent to_onprem 5432
 seen "but not the failsafe grants" open from_outside 22
 end_task onprem daemon -KILL
 begin
-seen "it holds over a restart" silent to_onprem 5432
+seen "the panic is in force after a restart" silent to_onprem 5432
 ends "an apply is refused meanwhile" 1 apply "$LAB/without.yaml" --machine onprem --force
 ends "it ends" 0 panic --end
-seen "then the policy holds" open to_onprem 5432
+seen "then the policy is in force" open to_onprem 5432
 
 session old laptop-eric 10.13.13.2 22
 old_one=$(ssh_connections | tail -1)
 ends "an apply on trial is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 6s
-seen "and holds" silent to_onprem 8888
+seen "and is in force" silent to_onprem 8888
 ends "a console does not confirm it" 1 confirm
 verdict "nor does a connection from before" 1 "$(confirms "$old_one")"
-verdict "which is told why" yes "$(said 'was there before the apply')"
+verdict "and the reason is printed" yes "$(said 'existed before the apply')"
 verdict "nor one that is not there" 1 "$(confirms "10.13.13.10 9 10.13.13.2 22")"
 end_task onprem daemon -KILL
 begin
 sleep 6
-seen "it goes back, though the daemon was started again in between" open to_onprem 8888
+seen "the trial is rolled back, although the daemon was started again in between" open to_onprem 8888
 ends "another is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 60s
 session new laptop-eric 10.13.13.2 22
 new_one=$(ssh_connections | grep -vxF "$old_one" | tail -1)
 verdict "a connection from after it confirms" 0 "$(confirms "$new_one")"
-seen "and it stays" silent to_onprem 8888
+seen "and the ruleset stays in force" silent to_onprem 8888
 hang_up old
 hang_up new
 ends "rollback" 0 rollback
-seen "goes back to what held before" open to_onprem 8888
+seen "rollback puts the previous ruleset in force" open to_onprem 8888
 
 wgfence_in onprem log >"$LAB/onprem/said" 2>&1 &
 following=$!
@@ -193,8 +193,8 @@ verdict "the log names the machine, the service and the line that would allow it
 end_task onprem daemon
 put metrics-for-all
 begin --metrics 198.51.100.7:9586
-verdict "metrics are not served where the internet could read them" yes "$(told 'lets the internet in there')"
-seen "and nobody answers" refused from_outside 9586
+verdict "metrics are not served where the internet could read them" yes "$(logged 'grants the port to internet')"
+seen "and the port is closed" refused from_outside 9586
 put with
 end_task onprem daemon
 seen "a daemon that is stopped leaves the rules" 1 tables
@@ -202,25 +202,25 @@ begin --ownership off
 before=$(status repairs)
 node onprem nft delete table inet wgfence
 sleep 0.5
-seen "where the table is not held, its deletion is repaired" 1 tables
+seen "if the daemon does not own the table, its deletion is repaired" 1 tables
 seen "and counted once" $((before + 1)) status repairs
-verdict "and told with who did it" yes "$(told 'was changed by nft\[')"
+verdict "and logged with the process that changed it" yes "$(logged 'was changed by nft\[')"
 node onprem nft insert rule inet wgfence ingress accept
 sleep 0.5
-seen "as is a foreign rule" silent to_onprem 3000
+seen "a foreign rule is repaired" silent to_onprem 3000
 seen "which is counted, too" $((before + 2)) status repairs
 cp "$LAB/without.yaml" "$live.new"
 node onprem sh -c 'nft insert rule inet wgfence ingress accept && mv "$1.new" "$1"' _ "$live"
 sleep 0.5
-seen "as is one that comes right before an edit" $((before + 3)) status repairs
-seen "and the edit holds" silent to_onprem 8888
+seen "a foreign rule right before an edit is counted" $((before + 3)) status repairs
+seen "and the edit is in force" silent to_onprem 8888
 
 ends "unload asks first" 1 unload
-seen "and takes nothing out where nobody answers" 1 tables
-ends "it takes the table out" 0 unload --yes
-seen "for good" 0 tables
+seen "unload without a terminal changes nothing" 1 tables
+ends "unload --yes removes the table" 0 unload --yes
+seen "the table is removed" 0 tables
 put without
 node onprem kill -HUP "$(cat "$LAB/onprem/daemon.pid")"
 sleep 0.2
-seen "whatever is read or heard" 0 tables
+seen "also after a full read and events" 0 tables
 end_task onprem daemon

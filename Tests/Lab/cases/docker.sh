@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Beside a real Docker on onprem: what `explain --live` says about its published ports is what packets meet, with and
-# without a policy, and whoever's chain decides.
+# without a policy, no matter whose chain decides.
 
 # shellcheck source=Tests/Lab/neighbours.sh disable=SC2154
 policy docker <<'YAML'
@@ -47,17 +47,17 @@ examine() {
   echo $?
 }
 examined() { if grep -E "$1" "$LAB/examined" | grep -qF -- "$2"; then echo yes; else echo "no: $(cat "$LAB/examined")"; fi; }
-verdict "the doctor has nothing against two containers" 0 "$(examine)"
-verdict "it looked into both" yes "$(examined '^ok +tunnel-in-container ' ' other network namespaces')"
-verdict "it learnt from Docker that there is no Swarm" yes "$(examined '^ok +swarm-address ' '')"
+verdict "doctor has no finding for two containers" 0 "$(examine)"
+verdict "it examined both" yes "$(examined '^ok +tunnel-in-container ' ' other network namespaces')"
+verdict "Docker reports that there is no Swarm" yes "$(examined '^ok +swarm-address ' '')"
 docker network create --subnet 10.13.13.128/25 clash >/dev/null
-verdict "a network of Docker's inside the tunnel's is a finding" 2 "$(examine)"
+verdict "a Docker network inside the tunnel's prefix is a finding" 2 "$(examine)"
 verdict "with its bridge" yes "$(examined '^warning +allowed-ips-overlap ' 'contains 10.13.13.128/25, which is the network of the bridge br-')"
 docker network rm clash >/dev/null
 # The lab's own servers have Swarm's ports.
 end_task onprem servers
 docker swarm init --advertise-addr 198.51.100.7 >"$LAB/swarm" 2>&1 || cat "$LAB/swarm"
-verdict "a Swarm past the tunnel is a finding" 2 "$(examine)"
+verdict "a Swarm outside the tunnel is a finding" 2 "$(examine)"
 verdict "with its address" yes "$(examined '^(error|warning) +swarm-address ' '198.51.100.7, not an address of the tunnel')"
 docker swarm leave --force >/dev/null
 serve onprem servers --tcp 22,2049,2377,3000,8888,9090,9100,9999 --udp 68,546,5005,7946 --chatter 5433
@@ -66,7 +66,7 @@ serve onprem servers --tcp 22,2049,2377,3000,8888,9090,9100,9999 --udp 68,546,50
 for from in laptop-eric laptop-ryan internet lan; do
   door "without a policy Docker's port is open from $from" open $from shop 18080
 done
-door "and another that nobody grants" open internet 19090/tcp 19090
+door "and another one without a grant" open internet 19090/tcp 19090
 door "and the host's own" open internet 8888/tcp 8888
 settle
 verdict "explain --live says by whose rule" "ip filter DOCKER" "$(decides 4 internet shop)"
@@ -76,17 +76,17 @@ verdict "and that no ruleset of ours is loaded" yes "$(steps internet shop 'no w
 # With it.
 enforce docker onprem
 door "a published port that is granted is open through the tunnel" open laptop-eric shop 18080
-door "to nobody else there" silent laptop-ryan shop 18080
+door "but not to another machine of the tunnel" silent laptop-ryan shop 18080
 door "not to the internet" silent internet shop 18080
 door "nor to the LAN" silent lan shop 18080
 for from in laptop-eric internet lan; do
-  door "a published port that nobody grants is closed to $from" silent $from 19090/tcp 19090
+  door "a published port without a grant is closed to $from" silent $from 19090/tcp 19090
 done
 door "a port of the host that is granted is open" open laptop-eric 8888/tcp 8888
 door "not to the internet" silent internet 8888/tcp 8888
 door "one that the LAN is granted is open there" open lan 3000/tcp 3000
 door "and not in the tunnel" silent laptop-eric 3000/tcp 3000
-door "one that nobody is granted is closed in the tunnel" silent laptop-eric 9999/tcp 9999
+door "a port without a grant is closed in the tunnel" silent laptop-eric 9999/tcp 9999
 door "and to the LAN" silent lan 9999/tcp 9999
 settle
 verdict "a line of the policy decides about Docker's port (IPv4)" "docker.yaml:19" "$(decides 4 laptop-eric shop)"
@@ -114,7 +114,7 @@ door "on its interface alone" open lan shop 18080
 settle
 node onprem "$LAB/programs/iptables" -D DOCKER-USER 1
 
-# Without Docker the port is the host's again, and nobody's.
+# Without Docker the port is the host's again, and nothing listens on it.
 docker kill shop office >/dev/null
 enforce docker onprem
 verdict "with the container gone, a line of the policy still decides" "docker.yaml:19" "$(decides 4 laptop-eric shop)"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The doctor: a healthy site gives it nothing to say, each illness its line and its fix, and the tunnel that pings and does
-# not work, because it ends in a container, its first.
+# doctor: a correct site has no finding, each fault has one with its fix, and the first finding is the tunnel that answers
+# pings but does not work, because it ends in a container.
 
 policy doctor <<'YAML'
 allow:
@@ -27,13 +27,13 @@ says() { if grep -E "^(error|warning) +$1 " "$LAB/said" | grep -qF -- "${2:-}"; 
 # outcome NODE CHECK [TEXT]: exit status, and whether it says that.
 outcome() { echo "$(doctor "$1") $(says "$2" "${3:-}")"; }
 
-# Healthy, with the policy in force and without it.
-verdict "a healthy site is none of its business" 0 "$(doctor onprem)"
+# A correct site, with the policy in force and without it.
+verdict "a correct site has no finding" 0 "$(doctor onprem)"
 verdict "and there is no error or warning" 0 "$(grep -cE '^(error|warning)' "$LAB/said")"
 enforce doctor onprem
 verdict "nor with the policy in force" 0 "$(doctor onprem)"
-verdict "every handshake is well" yes "$(grep -qE '^ok +handshake ' "$LAB/said" && echo yes)"
-verdict "what it could not look at is said" yes "$(grep -qE '^not made +swarm-address ' "$LAB/said" && echo yes)"
+verdict "every handshake is ok" yes "$(grep -qE '^ok +handshake ' "$LAB/said" && echo yes)"
+verdict "what it could not check is reported" yes "$(grep -qE '^not made +swarm-address ' "$LAB/said" && echo yes)"
 verdict "userspace WireGuard is information" yes "$(grep -qE '^information +userspace ' "$LAB/said" && echo yes)"
 verdict "JSON has the same" "wgfence/doctor/1 0 yes" "$(doctor onprem --format json >/dev/null; "$PYTHON" -c 'import json, sys
 said = json.load(open(sys.argv[1]))
@@ -41,17 +41,17 @@ keys = {"check", "severity", "looked_at", "found", "fix"}
 print(said["schema"], said["summary"]["errors"], "yes" if said["findings"] and all(set(f) == keys for f in said["findings"]) else said)' "$LAB/said")"
 verdict "a peer that the policy does not name is a finding at the hub" "2 yes" "$(outcome ec2 allowed-ips-policy "not a machine of the policy")"
 wgfence_in onprem doctor >"$LAB/said" 2>&1
-verdict "without a policy it looks at what WireGuard is here" yes "$(grep -q 'without a policy.*wg0' "$LAB/said" && echo yes)"
+verdict "without a policy it checks the WireGuard interfaces" yes "$(grep -q 'without a policy.*wg0' "$LAB/said" && echo yes)"
 wgfence_in onprem doctor "$LAB/not-there.yaml" >"$LAB/said" 2>&1
-verdict "a policy that is not there is no diagnosis" 1 $?
+verdict "a missing policy is an error" 1 $?
 wgfence_in onprem doctor "$LAB/doctor.yaml" --machine nobody >"$LAB/said" 2>&1
-verdict "nor is a machine that is not there" 1 $?
+verdict "so is an unknown machine" 1 $?
 cp "$WGFENCE" "$LAB/doctor-program"
 chmod 755 "$LAB" "$LAB/doctor-program"
 node onprem setpriv --reuid 65534 --regid 65534 --clear-groups "$LAB/doctor-program" doctor "$LAB/doctor.yaml" --machine onprem \
   >"$LAB/said" 2>&1
 verdict "without root it finds nothing wrong" 0 $?
-verdict "and says what it could not look at" yes \
+verdict "and reports what it could not check" yes \
   "$(grep -qE '^not made +handshake ' "$LAB/said" && grep -qE '^not made +other-firewall .*root' "$LAB/said" && echo yes)"
 
 # A laptop in a network that another machine has as a subnet: the policy places that network in the tunnel.
@@ -70,17 +70,17 @@ ip -n laptop-ryan link delete lan0
 
 # The tunnel.
 ip -n onprem addr del 10.13.13.2/24 dev wg0
-verdict "an address that is gone" "2 yes" "$(outcome onprem tunnel-without-address 10.13.13.2)"
+verdict "a missing address" "2 yes" "$(outcome onprem tunnel-without-address 10.13.13.2)"
 address onprem wg0 10.13.13.2/24
 ip -n onprem link set wg0 down
 verdict "a tunnel that is down" "2 yes" "$(outcome onprem tunnel-down "wg0 exists but is down")"
 ip -n onprem link set wg0 up
 # The kernel takes IPv6 addresses with the interface.
 ip -n onprem -6 addr replace fd13:13::2/64 dev wg0 nodad
-verdict "up again, it is well" 0 "$(doctor onprem)"
+verdict "up again, there is no finding" 0 "$(doctor onprem)"
 ip -n onprem link set wg0 mtu 1480
 verdict "packets that are too large" "2 yes" "$(outcome onprem mtu "eth0 has MTU 1500")"
-verdict "and it says which are not" yes "$(grep -q 'fix: ip link set wg0 mtu 1440' "$LAB/said" && echo yes)"
+verdict "and the fix has the correct size" yes "$(grep -q 'fix: ip link set wg0 mtu 1440' "$LAB/said" && echo yes)"
 ip -n onprem link set wg0 mtu 1420
 ip -n onprem route add 10.13.13.10/32 via 198.51.100.1
 verdict "a route past the tunnel" "2 yes" "$(outcome onprem route "routed through eth0: laptop-eric")"
@@ -112,7 +112,7 @@ verdict "with the grant's line" yes "$(says other-firewall "doctor.yaml:17")"
 verdict "in one line" 1 "$(grep -cE '^error +other-firewall ' "$LAB/said")"
 verdict "and so for WireGuard's own port" yes "$(says listen-port "inet ufw-like input")"
 node onprem nft delete table inet ufw-like
-verdict "with it gone, all is well" 0 "$(doctor onprem)"
+verdict "without it, there is no finding" 0 "$(doctor onprem)"
 
 # A full tunnel, as wg-quick routes it, under strict checks of sources: it does not even shake hands.
 node laptop-ryan wg set wg0 fwmark 51820 peer "$(cat "$LAB/ec2/public")" allowed-ips 0.0.0.0/0,::/0
@@ -124,7 +124,7 @@ done
 reverse_path laptop-ryan 2
 try "a full tunnel works where sources are checked loosely" answered echo_request laptop-ryan 10.13.13.1
 settle
-verdict "and the doctor has nothing against it" "0 " "$(doctor laptop-ryan) $(grep -E '^(error|warning)' "$LAB/said")"
+verdict "and doctor has no finding" "0 " "$(doctor laptop-ryan) $(grep -E '^(error|warning)' "$LAB/said")"
 reverse_path laptop-ryan 1
 try "where they are checked strictly it does not" silent echo_request laptop-ryan 10.13.13.1
 settle
@@ -134,7 +134,7 @@ settle
 # The other end is gone.
 wireguard_down ec2
 wireguard_down onprem
-verdict "a tunnel that is not there" "2 yes" "$(outcome onprem tunnel-missing "no interface wg0")"
+verdict "a missing tunnel" "2 yes" "$(outcome onprem tunnel-missing "no interface wg0")"
 wireguard_up onprem
 sent() { node onprem wg show wg0 transfer | awk '{ exit $3 == 0 }'; }
 until_true 10 sent
@@ -143,7 +143,7 @@ wireguard_down onprem
 wireguard_up ec2
 node ec2 sh -c 'echo 0 >/proc/sys/net/ipv4/conf/wg0/rp_filter'
 
-# What cost days: WireGuard in a container on the host. The tunnel comes up, its address answers pings, and nothing that
+# A fault that is hard to find: WireGuard in a container on the host. The tunnel comes up, its address answers pings, and nothing that
 # the host serves is there.
 unload onprem
 cat >"$LAB/container-tunnel" <<'SH'
@@ -164,9 +164,9 @@ settle
 try "and the host's service does not" refused tcp laptop-eric 10.13.13.2 8888
 settle
 verdict "the doctor finds it" 2 "$(doctor onprem)"
-verdict "and it is the first thing that it says" yes \
+verdict "and it is the first finding" yes \
   "$(head -1 "$LAB/said" | grep -E '^error +tunnel-in-container ' | grep -qF 'ends in the network namespace of wireguard-go[' && echo yes)"
-verdict "with the address and its interface there" yes "$(head -1 "$LAB/said" | grep -qF '10.13.13.2, fd13:13::2 is on wg0 there' && echo yes)"
+verdict "with the address and its interface in the container" yes "$(head -1 "$LAB/said" | grep -qF '10.13.13.2, fd13:13::2 is on wg0 there' && echo yes)"
 verdict "and the fix on the next line" yes "$(sed -n 2p "$LAB/said" | grep -qF 'fix: run WireGuard on the host' && echo yes)"
 wgfence_in onprem doctor >"$LAB/said" 2>&1
 verdict "without a policy too" "2 yes" "$? $(head -1 "$LAB/said" | grep -qE '^error +tunnel-in-container .*wg0 with 10.13.13.2' && echo yes)"

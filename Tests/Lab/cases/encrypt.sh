@@ -21,7 +21,7 @@ wire_up() { # NAME: what passes on the wire of onprem
   until_true 10 grep -q 'listening on' "$LAB/internet/wire-$1.log"
 }
 wire_down() { sleep 0.1; end_task internet "wire-$1" -INT; }
-# on_wire NAME FILTER: seen or nothing. Neighbour discovery between the router and a host is no traffic between the two.
+# on_wire NAME FILTER: seen or nothing. Neighbour discovery between the router and a host does not count as traffic between the two.
 on_wire() { if node internet tcpdump -n -c1 -r "$LAB/$1.pcap" "$2" 2>/dev/null | grep -q .; then echo seen; else echo nothing; fi; }
 between='(host 203.0.113.10 and host 198.51.100.7) or (host 2001:db8:203::10 and host 2001:db8:198::7)'
 inside='net 10.13.13.0/24 or net fd13:13::/64 or net 192.168.1.0/24 or net fd68:1::/64'
@@ -40,8 +40,8 @@ try46 "in both directions" open tcp onprem 10.13.13.1 fd13:13::1 9100
 try46 "and into the subnet behind" open tcp ec2 192.168.1.20 fd68:1::20 9100
 try46 "onprem to ec2's endpoint is refused at once" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
 try46 "ec2 to onprem's endpoint is refused at once" refused tcp ec2 198.51.100.7 2001:db8:198::7 8888
-try46 "for UDP as well" rejected udp onprem 203.0.113.10 2001:db8:203::10 5005
-try46 "for a container as well" refused tcp container 203.0.113.10 2001:db8:203::10 80
+try46 "also for UDP" rejected udp onprem 203.0.113.10 2001:db8:203::10 5005
+try46 "also for a container" refused tcp container 203.0.113.10 2001:db8:203::10 80
 try46 "others reach the same service in the clear" open tcp laptop-eric 203.0.113.10 2001:db8:203::10 80
 try46 "and onprem reaches others in the clear" open tcp onprem 203.0.113.66 2001:db8:203::66 7
 settle
@@ -61,21 +61,21 @@ try "clear UDP from ec2's endpoint does not arrive at onprem (IPv6)" nothing \
   received onprem servers clear-six udp ec2 2001:db8:198::7 5005
 try "a forged WireGuard source port opens nothing" nothing \
   received onprem servers clear-port udp ec2 198.51.100.7 5005 --source-port 51821
-try46 "onprem by itself keeps to the tunnel" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
+try46 "onprem alone rejects clear traffic" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
 settle
 
-# The tunnel is gone: nothing falls back to the clear.
+# The tunnel is removed: no traffic falls back to clear text.
 wire_up down
 wireguard_down onprem
 try46 "without the tunnel, its addresses are refused at once" refused tcp onprem 10.13.13.1 fd13:13::1 9100
-try46 "for UDP as well" rejected udp onprem 10.13.13.1 fd13:13::1 5005
+try46 "also for UDP" rejected udp onprem 10.13.13.1 fd13:13::1 5005
 try46 "and the endpoint stays refused" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
-try46 "for a container as well" refused tcp container 10.13.13.1 fd13:13::1 9100
+try46 "also for a container" refused tcp container 10.13.13.1 fd13:13::1 9100
 settle
-# A policy applied while there is no tunnel guards the same.
+# A policy that is applied while there is no tunnel has the same effect.
 unload onprem
 enforce encrypt onprem
-try46 "a policy applied without a tunnel refuses as well" refused tcp onprem 10.13.13.1 fd13:13::1 9100
+try46 "a policy applied without a tunnel rejects too" refused tcp onprem 10.13.13.1 fd13:13::1 9100
 settle
 wire_down down
 verdict "the wire carried no address from inside" nothing "$(on_wire down "$inside")"
@@ -87,7 +87,7 @@ wireguard_down ec2
 try46 "without the tunnel, the subnet behind a machine is refused at once" refused tcp ec2 192.168.1.20 fd68:1::20 9100
 settle
 unload onprem ec2
-try46 "which without a policy goes out in the clear and is lost or worse" open tcp ec2 192.168.1.20 fd68:1::20 9100
+try46 "which without a policy is sent in clear text" open tcp ec2 192.168.1.20 fd68:1::20 9100
 ip -n internet route replace 192.168.1.0/24 via 198.51.100.7
 settle
 wireguard_up ec2

@@ -91,7 +91,7 @@ source_routes() {
   done
 }
 
-# Where the routing table says of a destination that it is unreachable, a rule of its own may lead there all the same.
+# The main table has an unreachable route to a destination, but a rule selects another table that has a route.
 disagreed() {
   node onprem sh -c 'ip -6 route replace unreachable 2001:db8:dead::/48; ip -6 rule del pref 50 2>/dev/null
     ip -6 rule add pref 50 iif eth0 lookup 100; ip -6 route replace 2001:db8:dead::/48 dev enp5s0 table 100'
@@ -152,7 +152,7 @@ disagreed closed silent
 redirects closed nothing
 advertised_by closed nothing container eth0 docker0 2001:db8:cccc::
 settle
-# make proof asks for many rounds, each with other numbers.
+# make proof runs many rounds, each with other random numbers.
 for ((round = 1; round < ${WGFENCE_FORGED_ROUNDS:-1}; round++)); do
   port=$((40000 + round))
   verdict "round $round: fragments (IPv4)" nothing "$(fragments x "r4-$round-" 10.13.13.10 10.13.13.2 "$((RANDOM + 1))")"
@@ -164,7 +164,7 @@ for ((round = 1; round < ${WGFENCE_FORGED_ROUNDS:-1}; round++)); do
 done
 
 # --- an interface with the tunnel's name ----------------------------------------------------------------------------
-# While wg0 is missing, somebody who may makes a pair of its name: the other end is his.
+# While wg0 is missing, a local user with the right to do so creates a veth pair with its name, and owns the other end.
 wireguard_down onprem
 until_true 5 sh -c "! ip -n onprem link show wg0" || die "wg0 stays"
 ip link add wg0 netns onprem type veth peer name fake netns guest
@@ -172,23 +172,23 @@ ip -n onprem link set wg0 up
 ip -n guest link set fake up
 address onprem wg0 10.13.13.2/24 fd13:13::2/64
 fake_mac=$(mac_of onprem wg0)
-verdict "a pair named like the tunnel is not believed (IPv4)" nothing \
+verdict "packets from a veth pair named like the tunnel are dropped (IPv4)" nothing \
   "$(lands onprem servers fake-four guest fake "$fake_mac" udp 10.13.13.10 10.13.13.2)"
-verdict "a pair named like the tunnel is not believed (IPv6)" nothing \
+verdict "packets from a veth pair named like the tunnel are dropped (IPv6)" nothing \
   "$(lands onprem servers fake-six guest fake "$fake_mac" udp fd13:13::10 fd13:13::2)"
-try46 "and nothing is sent to a peer by it" rejected udp onprem 10.13.13.10 fd13:13::10 7
+try46 "and nothing is sent to a peer through it" rejected udp onprem 10.13.13.10 fd13:13::10 7
 settle
 unload onprem
-verdict "without the policy it is (IPv4)" arrived \
+verdict "without the policy they arrive (IPv4)" arrived \
   "$(lands onprem servers open-fake-four guest fake "$fake_mac" udp 10.13.13.10 10.13.13.2)"
-verdict "without the policy it is (IPv6)" arrived \
+verdict "without the policy they arrive (IPv6)" arrived \
   "$(lands onprem servers open-fake-six guest fake "$fake_mac" udp fd13:13::10 fd13:13::2)"
 ip -n onprem link del wg0
 wireguard_up onprem
 until_true 10 handshaken onprem || die "no tunnel again"
 reverse_path onprem 0
 
-# --- what containers send as their host -----------------------------------------------------------------------------
+# --- packets that containers send with the host's address -----------------------------------------------------------------------------
 serve ec2 overlay --udp 4789
 try "without a policy a container's VXLAN reaches the other host by the tunnel" arrived \
   received ec2 overlay open-overlay udp container 10.13.13.1 4789
@@ -201,10 +201,10 @@ try "a container's VXLAN does not reach the other host by the tunnel" nothing \
   received ec2 overlay closed-overlay udp container 10.13.13.1 4789
 try "a container's UDP to the endpoint's WireGuard port is refused" rejected udp container 203.0.113.10 51820
 try "and so is a process's, from another port than WireGuard's" rejected udp onprem 203.0.113.10 51820
-try46 "what containers send elsewhere passes" answered udp container 198.51.100.66 2001:db8:198::66 7
+try46 "containers' packets to other hosts pass" answered udp container 198.51.100.66 2001:db8:198::66 7
 settle
 
-# --- refusals are at once -------------------------------------------------------------------------------------------
+# --- rejections are immediate -------------------------------------------------------------------------------------------
 wireguard_down onprem
 refusals() {
   node "$1" "$PYTHON" - "$2" <<'PY'
@@ -229,7 +229,7 @@ for n in container onprem; do
   done
 done
 
-# --- what another table turns to a port of the hub itself --------------------------------------------------------------
+# --- traffic that another table redirects to a port of the hub --------------------------------------------------------------
 policy relayed <<'YAML'
 allow:
   - { to: onprem, services: [postgres], from: laptop-eric }
@@ -247,12 +247,12 @@ table inet turning {
 	}
 }
 NFT
-try46 "without a policy granted relayed traffic is turned to the hub's ssh" open tcp laptop-eric 10.13.13.2 fd13:13::2 5432
+try46 "without a policy granted relayed traffic is redirected to the hub's ssh" open tcp laptop-eric 10.13.13.2 fd13:13::2 5432
 settle
 enforce relayed ec2
 forget_connections ec2
-try46 "granted relayed traffic is not turned to a port of the hub that is not granted" silent tcp laptop-eric 10.13.13.2 fd13:13::2 5432
-try46 "what is granted by its original port may be turned to another" open tcp laptop-eric 10.13.13.1 fd13:13::1 80
+try46 "granted relayed traffic is not redirected to an ungranted port of the hub" silent tcp laptop-eric 10.13.13.2 fd13:13::2 5432
+try46 "a flow that is granted by its original port can be redirected to another" open tcp laptop-eric 10.13.13.1 fd13:13::1 80
 settle
 
 # --- a bridge that only looks like one of containers -------------------------------------------------------------------
@@ -263,21 +263,21 @@ YAML
 unload onprem ec2
 node onprem sh -c 'ip link add br-lan type bridge; ip link set br-lan up; ip addr flush dev gst0; ip link set gst0 master br-lan'
 address onprem br-lan 192.168.7.1/24 fd68:7::1/64
-try "without a policy whoever is on the bridge reaches the LAN" open tcp guest 192.168.1.20 22
+try "without a policy a host on the bridge reaches the LAN" open tcp guest 192.168.1.20 22
 settle
 enforce bridged onprem
-try "with guests alone on it, the bridge is one of containers" open tcp guest 192.168.1.20 22
+try "with only guests on it, the bridge is in the zone of containers" open tcp guest 192.168.1.20 22
 settle
-# The default route leads by it: there is more behind it than guests.
+# The default route uses the bridge, so there are more hosts behind it than guests.
 node onprem sh -c 'ip route add 203.0.113.0/24 via 198.51.100.1; ip route replace default via 192.168.7.9 dev br-lan'
 enforce bridged onprem
 verdict "apply says that the bridge is not treated as one of containers" yes \
   "$(grep -q 'the bridge br-lan carries the default route: its packets are treated as internet' "$LAB/onprem/apply.log" && echo yes || echo no)"
 forget_connections onprem
-try46 "and whoever is on it does not reach the LAN" silent tcp guest 192.168.1.20 fd68:1::20 22
+try46 "and a host on it does not reach the LAN" silent tcp guest 192.168.1.20 fd68:1::20 22
 try "nor a peer of the tunnel" silent tcp guest 10.13.13.1 22
 settle
-# A port that is no guest's comes later, and the daemon sees it.
+# A port that is not a guest's is added later, and the daemon notices it.
 node onprem sh -c 'ip route replace default via 198.51.100.1'
 enforce bridged onprem
 try "with the default route back it is one of containers again" open tcp guest 192.168.1.20 22
@@ -289,8 +289,8 @@ until_true 20 wgfence_in onprem status || true
 ip link add uplink netns onprem type veth peer name far netns guest
 node onprem sh -c 'ip link add link uplink name up0 type macvlan mode bridge && ip link set up0 master br-lan && ip link set up0 up'
 said() { grep -q 'the bridge br-lan has the port up0' "$LAB/onprem/daemon.log"; }
-verdict "a port that is no guest's is seen by the daemon" yes "$(until_true 10 said && echo yes || echo no)"
+verdict "the daemon notices a port that is not a guest's" yes "$(until_true 10 said && echo yes || echo no)"
 forget_connections onprem
-try "and whoever is on the bridge does not reach the LAN any more" silent tcp guest 192.168.1.20 22
+try "and a host on the bridge no longer reaches the LAN" silent tcp guest 192.168.1.20 22
 settle
 end_task onprem daemon

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Hostile text wherever the program takes text: no verb writes a control or bidirectional character, a line that a value
-# began, or a journal entry with a severity that a value chose.
+# Hostile text wherever the program takes text: no verb writes a control or bidirectional character from it, a line that
+# begins with it, or a journal entry whose severity comes from it.
 
 hostile=$'x\e[2J\r\n<0>forged\x7f\xc2\x85\xc2\x9b31m\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xd8\x9c\xe2\x80\xa8\xef\xbb\xbf'
 short=$'x\e[2J\r\n<0>f'
@@ -27,7 +27,7 @@ sed 's/, web2\]/]/' "$LAB/hostile.yaml" >"$path.less"
 sed 's/allow: \[postgres\]/deny: [postgres]/' "$LAB/hostile.yaml" >"$path.failing"
 printf 'version: 1\nmachines:\n  hub: { nonsense: "\\e[2J" }\n' >"$path.bad"
 
-# unsafe FILE: the first character of a file that may not be there, or `forged` for a line that a value began; else clean.
+# unsafe FILE: the first forbidden character of a file, or `forged` for a line that begins with a value; else `clean`.
 # Colours are not expected: nothing here is a terminal. nft indents with tabs.
 cat >"$LAB/unsafe.py" <<'PYTHON'
 import sys, unicodedata
@@ -42,14 +42,14 @@ print("clean" if sys.argv[2:] == [] or sys.argv[2] in text else "it is not there
 PYTHON
 unsafe() { "$PYTHON" "$LAB/unsafe.py" "$@" 2>&1 | tail -1; }
 
-# safe NAME VERB…: what a verb writes, whatever its status is.
+# safe NAME VERB…: checks the output of a verb, with any exit status.
 safe() {
   local name=$1
   shift
   wgfence_in onprem "$@" </dev/null >"$out" 2>&1
   verdict "$name is clean" clean "$(unsafe "$out")"
 }
-# shows NAME VERB…: the same, and the hostile text is there, shown.
+# shows NAME VERB…: the same, and the output has the hostile text, escaped.
 shows() {
   local name=$1
   shift
@@ -57,37 +57,37 @@ shows() {
   verdict "$name shows it" clean "$(unsafe "$out" "${SHOWN:-forged}")"
 }
 
-# --- what needs no kernel -------------------------------------------------------------------------------------------
+# --- verbs that need no kernel -------------------------------------------------------------------------------------------
 
 shows "check" check "$path"
 shows "check as JSON" check "$path" --format json
-shows "check of what is not valid" check "$path.bad"
+shows "check of an invalid policy" check "$path.bad"
 SHOWN=U+001B shows "and its reason" check "$path.bad"
-shows "check of a test that fails" check "$path.failing"
+shows "check of a failed test" check "$path.failing"
 shows "check that proves" check "$path" --prove
-shows "check of a file that is not there" check "$folder/none$hostile"
+shows "check of a missing file" check "$folder/none$hostile"
 shows "show" show "$path" --machine onprem
 shows "show as JSON" show "$path" --machine onprem --format json
 shows "show of expressions" show "$path" --machine onprem --format expressions
 shows "explain" explain "$path" --machine onprem --from laptop-eric --to 8081/tcp
 shows "explain as JSON" explain "$path" --machine onprem --from laptop-eric --to 8081/tcp --format json
 for format in text json markdown; do shows "diff as $format" diff "$path" "$path.less" --format "$format"; done
-shows "diff of a revision that is none" diff "$hostile:x" "$path"
-shows "an option that there is not" check "--$hostile"
-shows "a verb that there is not" "$hostile"
+shows "diff of an unknown revision" diff "$hostile:x" "$path"
+shows "an unknown option" check "--$hostile"
+shows "an unknown verb" "$hostile"
 shows "a value that does not parse" check "$path" --format "$hostile"
-shows "a machine that there is not" show "$path" --machine "$hostile"
-shows "a source that there is not" explain "$path" --machine onprem --from "$hostile" --to 8081/tcp
-shows "a service that there is not" explain "$path" --machine onprem --from laptop-eric --to "$hostile"
+shows "an unknown machine" show "$path" --machine "$hostile"
+shows "an unknown source" explain "$path" --machine onprem --from "$hostile" --to 8081/tcp
+shows "an unknown service" explain "$path" --machine onprem --from laptop-eric --to "$hostile"
 shows "an output that cannot be written" init --machine onprem --output "$folder/none/$hostile"
-SHOWN='x\u{1b}[2J' shows "a daemon that is not there" status --socket "$LAB/onprem/$short"
-safe "a state directory that is none" rollback --list --state-dir "/dev/null/$hostile"
+SHOWN='x\u{1b}[2J' shows "a daemon that is not running" status --socket "$LAB/onprem/$short"
+safe "an invalid state directory" rollback --list --state-dir "/dev/null/$hostile"
 safe "init" init --machine onprem
 "$WGFENCE" show "$path" --machine onprem >"$LAB/hostile.nft" 2>/dev/null
-verdict "what show prints is nft's own language all the same" 0 \
+verdict "nft still accepts what show prints" 0 \
   "$(unshare -n nft -c -f "$LAB/hostile.nft" >"$LAB/nft.err" 2>&1; echo $?)"
 
-# --- what others put into the kernel --------------------------------------------------------------------------------
+# --- objects of other programs in the kernel --------------------------------------------------------------------------------
 
 # A process with such a name that listens, in a container-like namespace's unit too; a foreign table with such comments.
 task onprem listener "$PYTHON" -c 'import ctypes, socket, sys, time
@@ -125,9 +125,9 @@ shows "status as JSON" status --format json
 shows "audit with an opening" audit "$path" --machine onprem
 node onprem nft list table inet wgfence >"$out"
 verdict "nft's listing of the opening is clean" clean "$(unsafe "$out" forged)"
-shows "open of what there is not" open "$hostile" --from internet --for 60s --because why
-shows "open from who is not" open 9100/tcp --from "$hostile" --for 60s --because why
-# Somebody whose program has such a name changes the table.
+shows "open of an unknown service" open "$hostile" --from internet --for 60s --because why
+shows "open from an unknown source" open 9100/tcp --from "$hostile" --for 60s --because why
+# A process with such a name changes the table.
 cp "$(command -v nft)" "$LAB/onprem/$short"
 node onprem "$LAB/onprem/$short" insert rule inet wgfence ingress accept
 sleep 0.5
@@ -138,11 +138,11 @@ cp "$LAB/hostile.yaml" "$path.new" && mv "$path.new" "$path"
 sleep 0.5
 safe "panic" panic
 shows "status in a panic" status
-safe "the end of it" panic --end
+safe "the end of the panic" panic --end
 end_task onprem daemon
 sed 's/^<[3-6]>//' "$journal" >"$out"
 verdict "the journal is clean" clean "$(unsafe "$out" forged)"
 verdict "and every line of it has a severity of the program's" 0 "$(grep -vc '^<[3-6]>' "$journal")"
-verdict "the one who changed the table is in it" yes "$(grep -c 'was changed by x' "$journal" | sed 's/[1-9].*/yes/')"
+verdict "it names the process that changed the table" yes "$(grep -c 'was changed by x' "$journal" | sed 's/[1-9].*/yes/')"
 end_task onprem listener
 node onprem nft delete table inet other

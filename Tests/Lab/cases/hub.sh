@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The hub relays what some grant allows, and refuses what the receiver would refuse. Proved at the hub: onprem and
-# the laptops have no rules at all here, so whatever leaves the hub's wg0 arrives.
+# The hub relays what some grant allows, and refuses what the receiver would refuse. Tested at the hub: onprem and
+# the laptops have no rules here, so every packet that leaves the hub's wg0 arrives.
 
 policy hub <<'YAML'
 services:
@@ -26,7 +26,7 @@ try46 "and ping" answered echo_request laptop-eric 10.13.13.2 fd13:13::2
 try46 "and into the LAN behind the receiver" open tcp laptop-eric 192.168.1.20 fd68:1::20 9100
 try46 "it refuses another port" silent tcp laptop-eric 10.13.13.2 fd13:13::2 9999
 try46 "it refuses another peer" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 8888
-try46 "it refuses a peer that nobody names" silent tcp visitor 10.13.13.2 fd13:13::2 8888
+try46 "it refuses a peer that no policy names" silent tcp visitor 10.13.13.2 fd13:13::2 8888
 try46 "it refuses ping of another peer" silent echo_request laptop-ryan 10.13.13.2 fd13:13::2
 try46 "it refuses other ports of the LAN behind the receiver" silent tcp laptop-eric 192.168.1.20 fd68:1::20 22
 try46 "it refuses the LAN to another peer" silent tcp laptop-ryan 192.168.1.20 fd68:1::20 9100
@@ -36,7 +36,7 @@ try "granted UDP leaves the hub (IPv4)" arrived hub_sends hub-eric-four laptop-e
 try "granted UDP leaves the hub (IPv6)" arrived hub_sends hub-eric-six laptop-eric fd13:13::2
 try "refused UDP does not leave the hub (IPv4)" nothing hub_sends hub-ryan-four laptop-ryan 10.13.13.2
 try "refused UDP does not leave the hub (IPv6)" nothing hub_sends hub-ryan-six laptop-ryan fd13:13::2
-try46 "what is granted to the hub itself is no leave to pass it" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 9443
+try46 "a grant to the hub itself does not permit transit" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 9443
 try46 "the hub's own traffic into the tunnel goes out" open tcp ec2 10.13.13.2 fd13:13::2 9999
 settle
 

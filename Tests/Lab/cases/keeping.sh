@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What is said of a change must be so: a disk that is full, a daemon that was stopped, a boot beside a running daemon.
-# Each step depends on the one before, so they are asked one after another.
+# The messages about a change must be true: with a full disk, a stopped daemon, and a boot beside a running daemon.
+# Each step depends on the one before, so they run one after another.
 
 live=$LAB/onprem/daemon.yaml
 journal=$LAB/onprem/daemon.log
@@ -56,22 +56,22 @@ kind() { node onprem sed -n 's/^kind=//p' "$state/$1" | head -1; }
 
 # --- without a daemon -----------------------------------------------------------------------------------------------
 
-ends "apply with room" 0 apply "$live" --machine onprem --force
+ends "apply with free space" 0 apply "$live" --machine onprem --force
 full
 ends "panic on a full disk, without a daemon" 1 panic
 seen "is in force" silent to_onprem 5432
-verdict "does not say that it survives a restart" no "$(has "$out" 'holds over a restart')"
+verdict "does not say that it survives a restart" no "$(has "$out" 'stays in force after a restart')"
 verdict "says that it does not" yes "$(has "$err" 'in force now, but does not survive a restart')"
 verdict "and why" yes "$(has "$err" 'No space left on device')"
-verdict "which is so: boot has the policy" policy "$(kind boot)"
+verdict "and boot has the policy" policy "$(kind boot)"
 roomy
-ends "the same command again, with room" 0 panic
-verdict "says that it survives a restart" yes "$(has "$out" 'holds over a restart')"
-verdict "which is so: boot has the panic" panic "$(kind boot)"
+ends "the same command again, with free space" 0 panic
+verdict "says that it survives a restart" yes "$(has "$out" 'stays in force after a restart')"
+verdict "and boot has the panic" panic "$(kind boot)"
 full
 ends "the end of a panic on a full disk" 1 panic --end
 seen "is in force" open to_onprem 5432
-verdict "and is said to be undone by a restart" yes "$(has "$err" 'may be in force again after a restart')"
+verdict "and a message says that a restart undoes it" yes "$(has "$err" 'may be in force again after a restart')"
 roomy
 ends "the same command again ends it" 0 panic --end
 full
@@ -80,7 +80,7 @@ seen "is in force" silent to_onprem 8888
 verdict "and says in JSON that it is not stored" yes "$(has "$out" '"stored": false')"
 verdict "and to people why" yes "$(has "$err" 'does not survive a restart.*No space\|No space.*does not survive a restart')"
 roomy
-ends "apply again, with room" 0 apply "$LAB/keeping-less.yaml" --machine onprem --force
+ends "apply again, with free space" 0 apply "$LAB/keeping-less.yaml" --machine onprem --force
 full
 ends "rollback on a full disk" 1 rollback
 verdict "says that a restart undoes it" yes "$(has "$err" 'does not survive a restart')"
@@ -93,31 +93,31 @@ begin
 full
 ends "panic on a full disk, through the daemon" 1 panic
 seen "is in force" silent to_onprem 5432
-verdict "does not say that it survives a restart" no "$(has "$out" 'holds over a restart')"
+verdict "does not say that it survives a restart" no "$(has "$out" 'stays in force after a restart')"
 verdict "says that it does not" yes "$(has "$err" 'in force now, but does not survive a restart')"
-ends "status says so" 2 status
-verdict "in words" yes "$(has "$out" 'NOT KEPT')"
-verdict "and the journal does" yes "$(has "$journal" 'not stored for the next restart')"
+ends "status reports it" 2 status
+verdict "as text" yes "$(has "$out" 'NOT STORED')"
+verdict "and so does the journal" yes "$(has "$journal" 'not stored for the next restart')"
 roomy
-verdict "with room again, the daemon stores it by itself" yes "$(until_true 15 stored && echo yes)"
+verdict "with free space again, the daemon stores it by itself" yes "$(until_true 15 stored && echo yes)"
 verdict "as what is loaded at boot" panic "$(kind boot)"
 full
 ends "the end of a panic on a full disk" 1 panic --end
-verdict "is said to be undone by a restart" yes "$(has "$err" 'may be in force again')"
+verdict "says that a restart undoes it" yes "$(has "$err" 'may be in force again')"
 end_task onprem daemon -KILL
 begin
-seen "which is so" silent to_onprem 5432
+seen "and this is true" silent to_onprem 5432
 roomy
-ends "it ends for good with room" 0 panic --end
+ends "it ends permanently with free space" 0 panic --end
 ends "an apply on trial" 0 apply "$LAB/keeping-less.yaml" --machine onprem --force --confirm 60s
 full
 ends "confirmed on a full disk" 1 confirm --console
-verdict "does not say that it stays" no "$(has "$out" 'it stays')"
-verdict "says that a restart may go back" yes "$(has "$err" 'may still go back')"
+verdict "does not say that the ruleset is permanent" no "$(has "$out" 'the ruleset is permanent')"
+verdict "says that a restart may roll it back" yes "$(has "$err" 'may still roll it back')"
 roomy
 verdict "until it is stored" yes "$(until_true 15 stored && echo yes)"
 
-# --- a request that nobody waits for any more -----------------------------------------------------------------------
+# --- a request whose client no longer waits ---------------------------------------------------------------------------
 
 # resume_nsenter: nsenter stops itself with its child, and does not continue with it.
 resume_nsenter() { kill -CONT "$(child_of "${TASK[onprem.daemon]}")"; }
@@ -154,20 +154,20 @@ PYTHON
   resume_nsenter
 }
 ends "a policy for what follows" 0 apply "$live" --machine onprem --force
-seen "a client that is gone" "" asked gone 30
+seen "a client that has disconnected" "" asked gone 30
 seen "gets no panic afterwards" open to_onprem 5432
-verdict "which the journal says" yes "$(has "$journal" "'panic' by root was not carried out: its client is gone")"
+verdict "which the journal says" yes "$(has "$journal" "'panic' by root was not carried out: the client has disconnected")"
 verdict "a request that is too late" yes "$(asked late 0.2 | grep -c 's ago: nothing was changed' | sed 's/1/yes/')"
 seen "is not carried out either" open to_onprem 5432
-verdict "nor is one whose deadline is none" yes "$(asked none 0 | grep -c 'not a number: nothing was changed' | sed 's/1/yes/')"
+verdict "nor is one with an invalid deadline" yes "$(asked none 0 | grep -c 'not a number; nothing was changed' | sed 's/1/yes/')"
 seen "which changes nothing" open to_onprem 5432
 node onprem kill -STOP "$(cat "$LAB/onprem/daemon.pid")"
 ends "the program itself, while the daemon is stopped" 1 panic
-verdict "says that it takes no effect later" yes "$(has "$err" 'takes no effect later')"
+verdict "says that it will have no effect" yes "$(has "$err" 'it will have no effect')"
 node onprem kill -CONT "$(cat "$LAB/onprem/daemon.pid")"
 resume_nsenter
 sleep 1
-seen "which is so" open to_onprem 5432
+seen "and this is true" open to_onprem 5432
 ends "a request in time is carried out" 0 panic
 seen "at once" silent to_onprem 5432
 ends "and ended" 0 panic --end
@@ -180,7 +180,7 @@ wgfence_in onprem boot >"$out" 2>"$err"
 verdict "boot beside a daemon ends with success" 0 $?
 verdict "does not say that the machine is not protected" no "$(has "$err" 'NOT PROTECTED')"
 if [ "$held" = 1 ]; then
-  verdict "says who holds the table" yes "$(has "$err" 'a running daemon holds the table inet wgfence')"
+  verdict "says who owns the table" yes "$(has "$err" 'a running daemon owns the table inet wgfence')"
   verdict "and that the stored ruleset is in force" yes "$(has "$err" 'the stored ruleset of .* is in force')"
 else
   skip "who holds the table" "this kernel does not support table ownership"

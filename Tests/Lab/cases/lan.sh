@@ -26,10 +26,10 @@ try46 "the same port of the router itself is not in the grant" silent tcp ec2 19
 try46 "a grant out of the LAN is open" open tcp lan 10.13.13.1 fd13:13::1 8080
 try46 "another port there is not" silent tcp lan 10.13.13.1 fd13:13::1 9999
 try46 "nor does the LAN get past the hub" silent udp lan 10.13.13.10 fd13:13::10 7
-try46 "nor is onprem the LAN's way to the internet" silent tcp lan 198.51.100.66 2001:db8:198::66 7
+try46 "nor does onprem forward from the LAN to the internet" silent tcp lan 198.51.100.66 2001:db8:198::66 7
 settle
 
-# Each side alone refuses as well.
+# Each side alone drops the packets, too.
 unload ec2
 try46 "onprem alone keeps the LAN's other ports closed" silent tcp ec2 192.168.1.20 fd68:1::20 22
 try46 "onprem alone keeps the LAN from other ports of the hub" silent tcp lan 10.13.13.1 fd13:13::1 9999

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What must work, works: outbound traffic, ICMP errors and path MTU, neighbour and router discovery, DHCP.
+# Traffic that must work: outbound traffic, ICMP errors and path MTU, neighbour and router discovery, DHCP.
 
 policy network <<'YAML'
 allow:
@@ -22,7 +22,7 @@ try46 "a closed port elsewhere says so" refused tcp onprem 198.51.100.66 2001:db
 try46 "an ICMP error comes back for UDP" refused udp onprem 198.51.100.66 2001:db8:198::66 1
 settle
 
-# The hotel's network is narrow: whoever sends too much is told by its router, with an ICMP error.
+# The hotel's network has a small MTU: its router reports packets that are too large with an ICMP error.
 narrow() {
   local i
   ip -n internet link set hotel mtu "$1"
@@ -32,16 +32,16 @@ narrow() {
   done
 }
 narrow 1300
-try46 "path MTU: the sender of a packet too big is told" EMSGSIZE \
+try46 "path MTU: the sender of a packet that is too big gets an error" EMSGSIZE \
   udp onprem 100.64.7.10 2001:db8:64::10 7 --size 1400 --fragment-never
-try46 "path MTU: a server sends a long answer through a narrow network" 'got 300000' \
+try46 "path MTU: a server sends a long answer through a network with a small MTU" 'got 300000' \
   tcp laptop-eric 203.0.113.10 2001:db8:203::10 80 --give 300000
 try46 "path MTU: and through the tunnel on top of it" 'got 300000' \
   tcp laptop-eric 10.13.13.2 fd13:13::2 8888 --give 300000
 settle
 narrow 1500
 
-# Neighbours are found anew.
+# Neighbour discovery after a flush.
 flush_neighbours() {
   for n in internet onprem ec2; do
     node $n ip neigh flush all
@@ -70,7 +70,7 @@ verdict "a router advertisement is heard" address "$(advertised 2001:db8:aaaa::)
 node onprem ip -6 addr flush dev eth0 scope global dynamic
 node onprem ip -6 route flush proto ra
 
-# A DHCP client without a lease asks from 0.0.0.0 and hears broadcasts; DHCPv6 goes by link-local addresses.
+# A DHCP client without a lease sends from 0.0.0.0 and receives broadcasts; DHCPv6 uses link-local addresses.
 onprem_link_local=$(node onprem ip -6 -o addr show dev eth0 scope link | awk '{ sub("/.*", "", $4); print $4 }')
 try "DHCP: the server's broadcast reaches the client" arrived received onprem servers dhcp-broadcast \
   udp internet 255.255.255.255 68 --source 198.51.100.1 --source-port 67 --broadcast --device onprem
@@ -78,6 +78,6 @@ try "DHCP: the server's unicast reaches the client" arrived received onprem serv
   udp internet 198.51.100.7 68 --source 198.51.100.1 --source-port 67
 try "DHCPv6: the server's answer reaches the client" arrived received onprem servers dhcp-six \
   udp internet "$onprem_link_local%onprem" 546 --source-port 547
-try "the client's port is open to a DHCP server's port alone" nothing received onprem servers dhcp-other \
+try "the client's port is open only to a DHCP server's port" nothing received onprem servers dhcp-other \
   udp internet 198.51.100.7 68 --source-port 6767
 settle

@@ -49,8 +49,8 @@ settle
 
 enforce outside onprem ec2
 try46 "the internet does not reach postgres" silent tcp internet 198.51.100.7 2001:db8:198::7 5432
-try46 "nor a port that nobody mentions" silent tcp internet 198.51.100.7 2001:db8:198::7 9999
-try46 "nor a closed port: no answer tells it apart" silent tcp internet 198.51.100.7 2001:db8:198::7 1
+try46 "nor a port that no policy names" silent tcp internet 198.51.100.7 2001:db8:198::7 9999
+try46 "nor a closed port, which gives no answer either" silent tcp internet 198.51.100.7 2001:db8:198::7 1
 try46 "nor by UDP" silent udp internet 198.51.100.7 2001:db8:198::7 5005
 try46 "nor by ping" silent echo_request internet 198.51.100.7 2001:db8:198::7
 try "nor over the link-local address" silent tcp internet "$link_local%onprem" 5432
@@ -89,7 +89,7 @@ try "nor through the tunnel from a peer without the grant" nothing throw_vxlan v
 try "VXLAN through the tunnel, granted, does" arrived throw_vxlan vxlan-granted ec2 10.13.13.2
 settle
 
-# The promise does not lean on the kernel's reverse-path check, nor suffer from it.
+# The protection neither depends on the kernel's reverse-path check nor conflicts with it.
 for setting in 0 1 2; do
   reverse_path onprem $setting
   try "with rp_filter $setting a granted service is open" open tcp laptop-eric 10.13.13.2 5432

@@ -24,7 +24,7 @@ json() { "$PYTHON" -c 'import json, sys; print(eval(sys.argv[2], {"d": json.load
 if [ -n "${WGFENCE_LAB_APPLY:-}" ]; then
   skip "the program's verbs" "WGFENCE_LAB_APPLY replaces the program"
 else
-  # Things that a clumsy neighbour would lose: comments, quotas, maps, dormant tables, other families, owners' names.
+  # Things that a careless program would lose: comments, quotas, maps, dormant tables, other families, owners' names.
   node onprem nft -f - <<'NFT'
 table ip filter {
 	comment "someone else's"
@@ -66,7 +66,7 @@ NFT
   verdict "what show prints is nft's own language" 0 \
     "$(unshare -n nft -c -f "$LAB/program.nft" >"$LAB/nft.err" 2>&1; echo $?)"
   verdict "apply loads it" 0 "$(status_of apply "$program" --machine onprem)"
-  verdict "check finds no fault" 0 "$(status_of check "$program")"
+  verdict "check finds no error" 0 "$(status_of check "$program")"
   verdict "check, plan, show, audit and apply leave other tables as they are" same \
     "$([ "$(foreign)" = "$before" ] && echo same || echo changed)"
   verdict "plan after apply is empty" 0 "$(status_of plan "$program" --machine onprem --format json)"
@@ -97,7 +97,7 @@ YAML
   session postgres4 laptop-eric 10.13.13.2 5432
   session postgres6 laptop-eric fd13:13::2 5432
   session cut laptop-eric 10.13.13.2 8888
-  session kept laptop-eric 10.13.13.2 9090
+  session lasting laptop-eric 10.13.13.2 9090
   verdict "a plan without changes cuts nothing" "[]" \
     "$(status_of plan "$LAB/program-more.yaml" --machine onprem --format json >/dev/null; json 'd["cut"]')"
   verdict "a plan that takes grants away is not empty" 2 "$(status_of plan "$LAB/program-less.yaml" --machine onprem --format json)"
@@ -109,21 +109,21 @@ YAML
   verdict "it says so to people" 2 "$(status_of plan "$LAB/program-less.yaml" --machine onprem)"
   verdict "line by line" 2 "$(grep -cE '^  laptop-eric .*  postgres 5432/tcp ' "$LAB/program.out")"
   verdict "and cuts nothing yet" alive "$(heard cut)"
-  verdict "apply names them as well" 0 "$(status_of apply "$LAB/program-less.yaml" --machine onprem --format json)"
+  verdict "apply names them too" 0 "$(status_of apply "$LAB/program-less.yaml" --machine onprem --format json)"
   verdict "all three" 3 "$(json 'len(d["cut"])')"
-  verdict "what was named is dead" dead "$(heard cut)"
-  verdict "what was not, lives" alive "$(heard kept)"
-  hang_up postgres4; hang_up postgres6; hang_up cut; hang_up kept
+  verdict "the named session is dead" dead "$(heard cut)"
+  verdict "the other session is alive" alive "$(heard lasting)"
+  hang_up postgres4; hang_up postgres6; hang_up cut; hang_up lasting
 
   verdict "other tables are still as they were" same "$([ "$(foreign)" = "$before" ] && echo same || echo changed)"
   node onprem nft 'delete table ip filter; delete table ip6 other; delete table bridge l2; delete table inet wgfence2'
 fi
 
-# 20 stands for an exposure of 2.0.
+# 20 means an exposure of 2.0.
 if command -v systemd-analyze >/dev/null; then
   for unit in wgfence-boot wgfence; do
     systemd-analyze security --offline=true --threshold=20 "$LAB_HERE/../../systemd/$unit.service" >"$LAB/exposure" 2>&1
-    verdict "$unit.service may do no more than its exposure allows" 0 $?
+    verdict "$unit.service does not exceed its exposure limit" 0 $?
   done
 else
   skip "the units' exposure" "systemd-analyze is not there"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What can be asked of a policy, and whether packets agree: explain, explain --across, diff and check --prove. All but what
-# looks into a kernel is asked by nobody at all, who may not even look.
+# Whether explain, explain --across, diff and check --prove agree with real packets. Everything that does not read a kernel
+# runs as the user nobody, without privileges.
 
 policy questions <<'YAML'
 services:
@@ -35,16 +35,16 @@ status_of() {
 # said EXPRESSION: of the JSON object d that was said last.
 said() { "$PYTHON" -c 'import json, sys; print(eval(sys.argv[2], {"d": json.load(open(sys.argv[1]))}))' "$LAB/said" "$1" 2>&1 | tail -1; }
 
-# answers FAMILY KEY ARGUMENT…: what explain says to nobody.
+# answers FAMILY KEY ARGUMENT…: the result of explain, run as the user nobody.
 answers() {
   local family=$1 key=$2 report=$LAB/answers.$BASHPID
   shift 2
   as_nobody explain "$LAB/questions.yaml" --format json "$@" >"$report" 2>/dev/null
-  told "$report" "$family" "$key"
+  reported "$report" "$family" "$key"
   rm -f "$report"
 }
 
-# thrice FAMILY PROBE NODE ADDRESS PORT ARGUMENT…: a packet, and explain's word at the receiver and all the way.
+# thrice FAMILY PROBE NODE ADDRESS PORT ARGUMENT…: the results of a packet, of explain, and of explain --across.
 thrice() {
   local family=$1 probe=$2 n=$3 address=$4 port=$5
   shift 5
@@ -71,7 +71,7 @@ question() {
   try "$name (IPv6)" "$expected" thrice 6 $probe "$n" "$six" "$port" "$@"
 }
 
-# refuses MACHINE FROM TO ARGUMENT…: who, on the way of its first packet, does not let it on, and as what.
+# refuses MACHINE FROM TO ARGUMENT…: the last hop of the first packet, with its role and verdict.
 refuses() {
   local machine=$1 from=$2 to=$3
   shift 3
@@ -93,7 +93,7 @@ question "laptop-eric's UDP" answered onprem laptop-eric gossip laptop-eric 5005
 question "laptop-ryan's UDP" silent onprem laptop-ryan gossip laptop-ryan 5005
 question "a published port that is granted" open onprem ec2 9000/tcp ec2 9000
 question "a published port to others" silent onprem laptop-eric 9000/tcp laptop-eric 9000
-question "a published port that nobody is granted" silent onprem ec2 15432/tcp ec2 15432
+question "a published port without a grant" silent onprem ec2 15432/tcp ec2 15432
 question "the hub itself" open ec2 laptop-ryan 9443/tcp laptop-ryan 9443
 question "the hub itself, ungranted" silent ec2 laptop-eric 9443/tcp laptop-eric 9443
 question "the hub by one who is its peer" open ec2 onprem 9443/tcp onprem 9443
@@ -105,18 +105,18 @@ question "onprem from its LAN" open onprem lan 2049/tcp lan 2049
 question "onprem from its LAN, ungranted" silent onprem lan postgres lan 5432
 question "into the LAN behind onprem" open onprem laptop-eric 9100/tcp laptop-eric 9100 --destination lan
 question "into the LAN behind onprem, ungranted" silent onprem laptop-ryan 9100/tcp laptop-ryan 9100 --destination lan
-question "what encrypt keeps off the wire" "refused drop reject" onprem ec2 9090/tcp ec2 9090 --over internet
+question "a packet that encrypt rejects" "refused drop reject" onprem ec2 9090/tcp ec2 9090 --over internet
 question "and in the other direction" "refused drop reject" ec2 onprem http onprem 80 --over internet
 settle
 
-verdict "of what is let in, the receiver is last" "receiver onprem accept" "$(refuses onprem laptop-eric postgres)"
-verdict "the hub refuses what the receiver would" "hub ec2 drop" "$(refuses onprem laptop-ryan postgres)"
-verdict "the sender refuses what encrypt forbids" "sender ec2 reject" "$(refuses onprem ec2 9090/tcp --over internet)"
+verdict "the last hop of an accepted packet is the receiver" "receiver onprem accept" "$(refuses onprem laptop-eric postgres)"
+verdict "the hub drops what the receiver would drop" "hub ec2 drop" "$(refuses onprem laptop-ryan postgres)"
+verdict "the sender rejects what encrypt forbids" "sender ec2 reject" "$(refuses onprem ec2 9090/tcp --over internet)"
 verdict "by the line of encrypt" "questions.yaml:27" "$(said 'd["because"].split("/")[-1]')"
-verdict "a hub that is asked itself refuses as receiver" "receiver ec2 drop" "$(refuses ec2 laptop-eric 9443/tcp)"
-# Each by itself: the others have no rules.
+verdict "a hub that is the destination drops as receiver" "receiver ec2 drop" "$(refuses ec2 laptop-eric 9443/tcp)"
+# Each machine alone: the others have no rules.
 unload onprem
-try46 "the hub refuses it indeed" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 5432
+try46 "the hub drops the real packet" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 5432
 try46 "and the sender" refused tcp ec2 198.51.100.7 2001:db8:198::7 9090
 settle
 
@@ -159,7 +159,7 @@ reality() {
   rm -f "$LAB/$1".*
 }
 
-# changed OLD NEW: the probes that meet another word in NEW, with that word.
+# changed OLD NEW: the probes whose result differs in NEW, with that result.
 changed() { comm -13 <(sort <<<"$1") <(sort <<<"$2"); }
 
 # predicted: the same of the difference that was said last.
@@ -180,14 +180,14 @@ enforce edited onprem ec2
 new=$(reality probed)
 verdict "diff finds the edit" 2 "$(status_of as_nobody diff "$LAB/questions.yaml" "$LAB/edited.yaml" --format json)"
 verdict "of $(wc -l <<<"$old") probes, those change that diff says, and no others" "$(predicted)" "$(changed "$old" "$new")"
-verdict "and there are such, of both kinds" "open silent" "$(predicted | awk '{ print $5 }' | sort -u | paste -sd ' ')"
+verdict "and some open, and some close" "open silent" "$(predicted | awk '{ print $5 }' | sort -u | paste -sd ' ')"
 verdict "what the internet gains is marked" "[3000]" "$(said 'sorted({g["port"] for g in d["gained"] if g["outside"]})')"
-verdict "a UDP service that was lost is there" True \
+verdict "a UDP service that was lost is reported" True \
   "$(said 'any(l["machine"] == "onprem" and l["port"] == 5005 and l["protocol"] == "udp" and l["from"] == "laptop-eric" and l["over"] == "wg0" for l in d["lost"])')"
-verdict "diff finds the way back" 2 "$(status_of as_nobody diff "$LAB/edited.yaml" "$LAB/questions.yaml" --format json)"
+verdict "diff finds the reverse edit" 2 "$(status_of as_nobody diff "$LAB/edited.yaml" "$LAB/questions.yaml" --format json)"
 enforce questions onprem ec2
-verdict "which packets take too" "$(predicted)" "$(changed "$new" "$(reality probed)")"
-verdict "the same words in another order are no difference" 0 "$(status_of as_nobody diff "$LAB/questions.yaml" "$LAB/rewritten.yaml" --format json)"
+verdict "and packets agree" "$(predicted)" "$(changed "$new" "$(reality probed)")"
+verdict "a reordered policy is no difference" 0 "$(status_of as_nobody diff "$LAB/questions.yaml" "$LAB/rewritten.yaml" --format json)"
 verdict "and nothing is gained or lost" True "$(said 'd["gained"] == [] and d["lost"] == [] and d["schema"] == "wgfence/diff/1"')"
 verdict "diff of one file is usage" 64 "$(status_of as_nobody diff "$LAB/questions.yaml")"
 verdict "diff of a file that is not there cannot be done" 1 "$(status_of as_nobody diff "$LAB/questions.yaml" "$LAB/not-there.yaml")"
@@ -195,15 +195,15 @@ verdict "diff of a file that is not there cannot be done" 1 "$(status_of as_nobo
 # --- diff --live ---
 
 live_difference() { status_of wgfence_in onprem diff --live "$LAB/questions.yaml" --machine onprem --format json; }
-verdict "what is enforced is what the policy says" 0 "$(live_difference)"
-# One of the two places that have to let it in: the other still knows of no such port.
+verdict "the enforced ruleset equals the policy" 0 "$(live_difference)"
+# Two chains must accept the packet; only one of them is changed here.
 node onprem nft add element inet wgfence local-internet/ports '{ tcp . 5432 : accept }'
-try46 "somebody opens half a door by hand" silent tcp internet 198.51.100.7 2001:db8:198::7 5432
+try46 "a port is opened by hand in one of the two chains" silent tcp internet 198.51.100.7 2001:db8:198::7 5432
 settle
-verdict "which is no difference in what passes" 0 "$(live_difference)"
-verdict "though one in the ruleset" 2 "$(status_of wgfence_in onprem plan "$LAB/questions.yaml" --machine onprem)"
+verdict "diff --live shows no difference" 0 "$(live_difference)"
+verdict "but plan shows one" 2 "$(status_of wgfence_in onprem plan "$LAB/questions.yaml" --machine onprem)"
 node onprem nft add element inet wgfence open-internet '{ tcp . 5432 }'
-try46 "somebody opens a port by hand" open tcp internet 198.51.100.7 2001:db8:198::7 5432
+try46 "a port is opened by hand" open tcp internet 198.51.100.7 2001:db8:198::7 5432
 settle
 verdict "diff --live finds it" 2 "$(live_difference)"
 verdict "and says what the policy would close" "[('onprem', 5432, 'tcp', 'internet', 'internet', True)]" \
@@ -213,16 +213,16 @@ verdict "explain --live lets it in" accept "$(explained onprem 4 verdict "$LAB/q
 verdict "where explain without it does not" drop "$(answers 4 verdict --machine onprem --from internet --to postgres)"
 enforce questions onprem
 node onprem nft insert rule inet wgfence ingress tcp dport 8888 drop
-try46 "somebody closes one" silent tcp laptop-eric 10.13.13.2 fd13:13::2 8888
+try46 "a port is closed by hand" silent tcp laptop-eric 10.13.13.2 fd13:13::2 8888
 settle
 verdict "diff --live finds that too" 2 "$(live_difference)"
 verdict "and says what the policy would open" "[('onprem', 8888, 'laptop-eric')]" \
   "$(said '[(g["machine"], g["port"], g["from"]) for g in d["gained"]]')"
 node onprem nft delete table inet wgfence
 verdict "without a ruleset everything is open" 2 "$(live_difference)"
-verdict "and the policy gains nobody anything" "[]" "$(said 'd["gained"]')"
+verdict "and the policy would open nothing" "[]" "$(said 'd["gained"]')"
 enforce questions onprem
-verdict "nobody may not look into a kernel" 1 \
+verdict "the user nobody cannot read the kernel" 1 \
   "$(status_of node onprem setpriv --reuid=65534 --regid=65534 --clear-groups "$LAB/wgfence" diff --live "$LAB/questions.yaml" --machine onprem)"
 
 # --- the exit statuses of explain, and its report ---
@@ -232,14 +232,14 @@ verdict "explain ends with 2 for what is dropped" 2 "$(ask_explain --machine onp
 verdict "with 0 for what is let in" 0 "$(ask_explain --machine onprem --from laptop-eric --to postgres)"
 verdict "and its report has the keys that scripts rely on" True \
   "$(said 'd["schema"] == "wgfence/explain/1" and d["verdict"] == "accept" and d["because"].endswith("questions.yaml:19") and len(d["steps"]) > 0 and len(d["packets"]) == 2')"
-verdict "with 1 for a machine that is none" 1 "$(ask_explain --machine nobody --from laptop-eric --to postgres)"
-verdict "with 1 for a source that is none" 1 "$(ask_explain --machine onprem --from laptop-erik --to postgres)"
+verdict "with 1 for an unknown machine" 1 "$(ask_explain --machine nobody --from laptop-eric --to postgres)"
+verdict "with 1 for an unknown source" 1 "$(ask_explain --machine onprem --from laptop-erik --to postgres)"
 verdict "and says which was meant" yes "$(grep -q "did you mean 'laptop-eric'" "$LAB/said.err" && echo yes)"
-verdict "with 1 for a service that is none" 1 "$(ask_explain --machine onprem --from laptop-eric --to postgress)"
-verdict "with 64 for a question that is none" 64 "$(ask_explain --machine onprem --from laptop-eric)"
+verdict "with 1 for an unknown service" 1 "$(ask_explain --machine onprem --from laptop-eric --to postgress)"
+verdict "with 64 for missing options" 64 "$(ask_explain --machine onprem --from laptop-eric)"
 verdict "with 64 for --live and --across" 64 "$(ask_explain --machine onprem --from laptop-eric --to postgres --live --across)"
 
 # --- check --prove ---
 
-verdict "what packets agree with is proved of all packets" 0 "$(status_of as_nobody check --prove "$LAB/questions.yaml" --format json)"
+verdict "the policy that packets agree with is proved for all packets" 0 "$(status_of as_nobody check --prove "$LAB/questions.yaml" --format json)"
 verdict "for every machine" True "$(said 'd["valid"] and all(p["holds"] and p["machines"] == 4 and p["classes"] > 0 and p["counter_examples"] == [] for p in d["proofs"]) and len(d["proofs"]) == 1')"

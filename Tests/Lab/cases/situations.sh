@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# What the design rests on, each situation with real packets: the rule sets that people write by hand and what gets
+# The assumptions of the design, each situation with real packets: the rule sets that people write by hand and what gets
 # through them, and the same against wgfence. Hand-written rules go into the table `inet situation` on onprem.
 
 situation() { node onprem nft -f -; }
@@ -21,7 +21,7 @@ shortcut_table() { # SHORTCUT GRANT
   printf '    iifname "lo" accept\n    meta l4proto ipv6-icmp accept\n    udp dport 51820 accept\n    %s\n    %s\n  }\n}\n' "$1" "$2"
 }
 
-# 1. The usual shortcut: whoever is in stays in.
+# 1. The usual shortcut: an established session stays open.
 usual='ct state established,related accept'
 shortcut_table "$usual" 'tcp dport 8888 accept' | situation
 open_pair
@@ -104,7 +104,7 @@ try "with no tunnel at all a forged tunnel source does not arrive (IPv4)" nothin
   received onprem servers situation-four udp internet 198.51.100.7 5005 --source 10.13.13.10
 try "with no tunnel at all a forged tunnel source does not arrive (IPv6)" nothing \
   received onprem servers situation-six udp internet 2001:db8:198::7 5005 --source fd13:13::10
-try "nor does the tunnel address answer on eth0 when the host keeps it elsewhere" silent tcp internet 10.13.13.2 5432
+try "nor does the tunnel address answer on eth0 when the host has it on another interface" silent tcp internet 10.13.13.2 5432
 settle
 unload onprem
 try "which it does without a policy" open tcp internet 10.13.13.2 5432
@@ -183,8 +183,8 @@ try "without a policy a peer forged on wg0x arrives (IPv4)" arrived on_wg0x 192.
 try "without a policy a peer forged on wg0x arrives (IPv6)" arrived on_wg0x fd99::1
 settle
 enforce situation onprem
-try "a grant on wg0 is none on wg0x: a peer forged there does not arrive (IPv4)" nothing on_wg0x 192.168.99.1
-try "a grant on wg0 is none on wg0x: a peer forged there does not arrive (IPv6)" nothing on_wg0x fd99::1
+try "a grant on wg0 does not apply to wg0x: a peer forged there does not arrive (IPv4)" nothing on_wg0x 192.168.99.1
+try "a grant on wg0 does not apply to wg0x: a peer forged there does not arrive (IPv6)" nothing on_wg0x fd99::1
 try46 "nor does wg0x get a grant by its own address" silent tcp lan 192.168.99.1 fd99::1 5432
 try46 "wg0x is the internet: it gets what the internet is granted" open tcp lan 192.168.99.1 fd99::1 9000
 settle

@@ -13,7 +13,7 @@ allow:
   - { to: ec2, services: [9100/tcp], from: wg0 }
 YAML
 
-# That these are open without a policy is what makes silence below mean something.
+# These are open without a policy; otherwise silence below would prove nothing.
 try46 "without a policy a peer without grants reaches postgres" open tcp visitor 10.13.13.2 fd13:13::2 5432
 try46 "without a policy a peer without grants gets its UDP answered" answered udp visitor 10.13.13.2 fd13:13::2 5005
 settle
@@ -30,12 +30,12 @@ try "PostgreSQL answers a real query (IPv4)" 42 query laptop-eric 10.13.13.2 'se
 try "PostgreSQL answers a real query (IPv6)" 42 query laptop-eric fd13:13::2 'select 6 * 7'
 try46 "what is granted to a whole tunnel is open to every peer" open tcp visitor 10.13.13.1 fd13:13::1 9100
 
-try46 "a service that nobody is granted is silent" silent tcp laptop-eric 10.13.13.2 fd13:13::2 9999
+try46 "a service without a grant is silent" silent tcp laptop-eric 10.13.13.2 fd13:13::2 9999
 try46 "a service granted to others is silent" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 5432
 try46 "a peer that the policy does not name gets nothing" silent tcp visitor 10.13.13.2 fd13:13::2 5432
 try46 "a machine without grants gets nothing from the hub" silent tcp laptop-ryan 10.13.13.1 fd13:13::1 9443
-try46 "a grant of one port is no grant of the next" silent tcp ec2 10.13.13.2 fd13:13::2 8888
-try46 "a TCP grant is no UDP grant" silent udp laptop-eric 10.13.13.2 fd13:13::2 7946
+try46 "a grant of one port does not open the next" silent tcp ec2 10.13.13.2 fd13:13::2 8888
+try46 "a TCP grant does not open UDP" silent udp laptop-eric 10.13.13.2 fd13:13::2 7946
 try46 "ping without a grant is silent" silent echo_request laptop-ryan 10.13.13.2 fd13:13::2
 try46 "ping to the hub without a grant is silent" silent echo_request laptop-eric 10.13.13.1 fd13:13::1
 try "UDP without a grant does not reach the receiver (IPv4)" nothing \

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Beside ufw's own rules on onprem: a packet passes where both let it pass, `explain --live` knows which does not, and its
-# word is what packets meet.
+# Beside ufw's own rules on onprem: a packet passes only if both accept it, `explain --live` says which one drops it, and real
+# packets agree.
 
 # shellcheck source=Tests/Lab/neighbours.sh disable=SC2154
 policy ufw <<'YAML'
@@ -46,7 +46,7 @@ verdict "and the policy that drops the rest" "ip filter INPUT policy" "$(decides
 # With it: both have to let a packet pass.
 enforce ufw onprem
 door "what both allow is open" open laptop-eric 8888/tcp 8888
-door "and to nobody else there" silent laptop-ryan 8888/tcp 8888
+door "but not to another machine of the tunnel" silent laptop-ryan 8888/tcp 8888
 door "what both allow the internet is open to it" open internet 2377/tcp 2377
 door "what only ufw allows is silent" silent lan 2377/tcp 2377
 door "what only the policy grants is silent" silent laptop-eric 3000/tcp 3000
@@ -59,8 +59,8 @@ meets "what ufw allows only IPv4 is silent by the other (IPv6)" silent 6 "$live_
 door "what the LAN is granted and ufw drops is silent" silent lan 2049/tcp 2049
 settle
 verdict "a line of the policy decides where both let it in" "ufw.yaml:17" "$(decides 4 laptop-eric 8888/tcp)"
-verdict "explain --live says that ufw drops what the policy grants (IPv4)" "ip filter INPUT policy" "$(decides 4 laptop-eric 3000/tcp)"
-verdict "explain --live says that ufw drops what the policy grants (IPv6)" "ip6 filter INPUT policy" "$(decides 6 laptop-eric 3000/tcp)"
+verdict "explain --live shows that ufw drops what the policy grants (IPv4)" "ip filter INPUT policy" "$(decides 4 laptop-eric 3000/tcp)"
+verdict "explain --live shows that ufw drops what the policy grants (IPv6)" "ip6 filter INPUT policy" "$(decides 6 laptop-eric 3000/tcp)"
 verdict "and which of its chains rejects (IPv4)" "ip filter ufw-user-input" "$(decides 4 laptop-eric 9100/tcp)"
 verdict "and which of its chains rejects (IPv6)" "ip6 filter ufw6-user-input" "$(decides 6 laptop-eric 9100/tcp)"
 ufw insert 1 deny from 10.13.13.10 to any port 8888 proto tcp
@@ -71,9 +71,9 @@ verdict "and is named" "ip filter ufw-user-input" "$(decides 4 laptop-eric 8888/
 
 # ufw counts who comes: the seventh within half a minute is one too many. A walk asks about the first.
 for _ in 1 2 3 4 5 6 7; do limited=$(tcp laptop-eric 10.13.13.2 22); done
-verdict "one who comes too often is refused" refused "$limited"
+verdict "a client over the rate limit is refused" refused "$limited"
 
-# Away with one and with the other.
+# Unload both.
 ufw --force disable
 door "with ufw disabled the policy alone decides" open laptop-eric 3000/tcp 3000
 door "and drops what it does not grant" silent internet 3000/tcp 3000

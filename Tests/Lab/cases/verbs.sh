@@ -53,20 +53,20 @@ applied=$(held onprem)
 verdict "applying again changes nothing" 0 "$(status onprem apply "$SITE" --machine onprem)"
 verdict "and sends nothing" yes "$(grep -q 'nothing was sent' "$LAB/said" && echo yes)"
 verdict "a machine that the policy does not have" 1 "$(status onprem apply "$SITE" --machine nobody)"
-verdict "a policy that is not there" 1 "$(status onprem apply "$LAB/not-there.yaml" --machine onprem)"
-verdict "an option that is none" 64 "$(status onprem apply --bogus)"
+verdict "a missing policy" 1 "$(status onprem apply "$LAB/not-there.yaml" --machine onprem)"
+verdict "an unknown option" 64 "$(status onprem apply --bogus)"
 verdict "others' tables are as they were, byte for byte" "$before" "$(foreign onprem)"
 
-# Tampering is seen, and mended.
+# Changes by others are detected and repaired.
 node onprem nft add rule inet wgfence ingress accept
 node onprem nft add element inet wgfence local-internet/ports '{ tcp . 5432 : accept }'
-verdict "plan finds what somebody added" 2 "$(status onprem plan "$SITE" --machine onprem)"
+verdict "plan finds an added rule" 2 "$(status onprem plan "$SITE" --machine onprem)"
 verdict "audit says that the kernel differs" 2 "$(status onprem audit "$SITE" --machine onprem)"
-verdict "apply takes it out" 0 "$(status onprem apply "$SITE" --machine onprem)"
+verdict "apply removes it" 0 "$(status onprem apply "$SITE" --machine onprem)"
 verdict "and the ruleset is the one that was applied" "$applied" "$(held onprem)"
 node onprem nft delete chain inet wgfence input
-verdict "a chain that somebody deleted comes back" 0 "$(status onprem apply "$SITE" --machine onprem)"
-verdict "with what was in it" 0 "$(status onprem plan "$SITE" --machine onprem)"
+verdict "a deleted chain is restored" 0 "$(status onprem apply "$SITE" --machine onprem)"
+verdict "with its rules" 0 "$(status onprem plan "$SITE" --machine onprem)"
 
 # Broken policies: a position and a hint each, status 2, the kernel untouched.
 untouched=$(held onprem)
@@ -78,7 +78,7 @@ for folder in "$LAB_HERE"/../Golden/rejected/*/; do
   [ "$(status onprem apply "$folder/policy.yaml" --machine onprem)" = 2 ] && refused=$((refused + 1))
   grep -Eq '^[^ ]+:[0-9]+:[0-9]+: error: ' "$LAB/said" && placed=$((placed + 1))
 done
-verdict "a hundred broken policies and more" yes "$([ $broken -ge 100 ] && echo yes || echo "$broken")"
+verdict "at least a hundred broken policies" yes "$([ $broken -ge 100 ] && echo yes || echo "$broken")"
 verdict "each ends with status 2" "$broken" "$refused"
 verdict "each names a place" "$broken" "$placed"
 verdict "and the kernel is untouched" "$untouched" "$(held onprem)"
@@ -96,9 +96,9 @@ verdict "and the kernel is untouched" "$untouched" "$(held onprem)"
 
 # The caller's own session.
 session() { SSH_CONNECTION="$1 40000 $2 22" status onprem apply "$3" --machine onprem; }
-verdict "a session that would be let in is no obstacle" 0 "$(session 10.13.13.10 10.13.13.2 "$SITE")"
-verdict "one from the internet would not be let in: refused" 1 "$(session 198.51.100.66 198.51.100.7 "$SITE")"
-verdict "and says how to go on" yes "$(grep -q -- '--force' "$LAB/said" && echo yes)"
+verdict "a session that would be accepted is not refused" 0 "$(session 10.13.13.10 10.13.13.2 "$SITE")"
+verdict "a session from the internet that would be dropped is refused" 1 "$(session 198.51.100.66 198.51.100.7 "$SITE")"
+verdict "and names --force" yes "$(grep -q -- '--force' "$LAB/said" && echo yes)"
 verdict "and so for a peer without the grant" 1 "$(session 10.13.13.1 10.13.13.2 "$SITE")"
 verdict "force overrides" 0 "$(SSH_CONNECTION='198.51.100.66 40000 198.51.100.7 22' status onprem apply "$SITE" --machine onprem --force)"
 
