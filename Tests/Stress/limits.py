@@ -305,7 +305,7 @@ class Trial:
         self.verdicts.say("root of another network namespace is refused", said.returncode == 1
                           and "another network namespace" in said.stdout, said.stdout.strip())
         own = os.stat("/proc/self/ns/net").st_ino
-        code = ("import sys; sys.path.insert(0, 'scripts'); from limits import Trial; "
+        code = ("import sys; sys.path.insert(0, 'Tests/Stress'); from limits import Trial; "
                 f"t = Trial.__new__(Trial); t.site = type('S', (), dict(state={self.site.state!r})); "
                 f"print(t.ask('version=3\\nverb=status\\nnamespace={own}\\n'))")
         said = subprocess.run(["unshare", "-n", sys.executable, "-c", code], stdout=subprocess.PIPE,
