@@ -41,7 +41,7 @@ public struct ControlRequest: Sendable, Hashable {
     } catch {
       throw Refusal(
         error == .otherVersion
-          ? "\(error.description)" : "the request is malformed: \(error.description); nothing was changed")
+          ? "\(error.description)" : "the request is malformed, \(error.description): nothing was changed")
     }
   }
 
