@@ -155,7 +155,8 @@ extension Daemon {
         continue
       }
       if client.missed > 0 {
-        let words: PrintableText = "\(client.missed) lines were left out, because they were not read in time\n"
+        let words: PrintableText =
+          "\(client.missed) lines were left out, because they were not read in time\n"
         client.outbox += ControlFrame(.note, text: words).bytes
         client.missed = 0
       }

@@ -61,6 +61,7 @@ package struct StoredReport {
         "It is in force now, but does not survive a restart of the daemon or the machine"
       case .unload: "A restart of the daemon may resume the apply that was on trial"
       }
-    return "it could not be stored: \(notPersisted). \(restart). Free disk space or repair the disk. \(remedy)"
+    return
+      "it could not be stored: \(notPersisted). \(restart). Free disk space or repair the disk. \(remedy)"
   }
 }

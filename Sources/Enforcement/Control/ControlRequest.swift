@@ -25,7 +25,8 @@ public struct ControlRequest: Sendable, Hashable {
   /// reported a failure.
   public func expiry(at now: Int64) -> Refusal? {
     guard request.isChange, let deadline, deadline < now else { return nil }
-    return Refusal("the request's deadline passed \((now - deadline) / 1_000_000_000) s ago: nothing was changed")
+    return Refusal(
+      "the request's deadline passed \((now - deadline) / 1_000_000_000) s ago: nothing was changed")
   }
 
   // MARK: The payload

@@ -31,7 +31,8 @@ struct DaemonVerb: Verb {
     case off
   }
 
-  @Option(help: "auto: own the table if the kernel supports it, so that others cannot change it; off: repair.")
+  @Option(
+    help: "auto: own the table if the kernel supports it, so that others cannot change it; off: repair.")
   var ownership: Ownership = .auto
 
   @Option(
