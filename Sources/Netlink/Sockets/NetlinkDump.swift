@@ -8,7 +8,7 @@ internal import Glibc
 /// to the network namespace of the thread that opened it. Source: `linux/netlink.h`, netlink(7).
 package struct NetlinkDump: ~Copyable {
   /// The maximum number of attempts for a listing that changes in the meantime.
-  static let attempts = 10
+  static let attempts = 20
   /// The size of the receive buffer in bytes: more than the kernel writes into one datagram of a dump (32
   /// KiB, or a page).
   private static let bufferSize = 128 << 10
