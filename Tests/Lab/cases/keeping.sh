@@ -159,7 +159,7 @@ seen "gets no panic afterwards" open to_onprem 5432
 verdict "which the journal says" yes "$(has "$journal" "'panic' by root was not carried out: the client has disconnected")"
 verdict "a request that is too late" yes "$(asked late 0.2 | grep -c 's ago: nothing was changed' | sed 's/1/yes/')"
 seen "is not carried out either" open to_onprem 5432
-verdict "nor is one with an invalid deadline" yes "$(asked none 0 | grep -c 'not a number; nothing was changed' | sed 's/1/yes/')"
+verdict "nor is one with an invalid deadline" yes "$(asked none 0 | grep -c 'not a number: nothing was changed' | sed 's/1/yes/')"
 seen "which changes nothing" open to_onprem 5432
 node onprem kill -STOP "$(cat "$LAB/onprem/daemon.pid")"
 ends "the program itself, while the daemon is stopped" 1 panic
