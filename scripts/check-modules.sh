@@ -32,7 +32,7 @@ declare -A may_import=(
   [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles"
   [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService ArgumentParser"
 )
-# The specification that a proof compares a ruleset with, by file names in PolicyAnalysis.
+# The specification that a proof compares a ruleset with, by file names in PolicyAnalysis/Proof.
 specification='Specification*.swift MachineSpecification.swift GrantedTraffic.swift'
 
 for folder in Sources/*/; do
@@ -58,7 +58,7 @@ for folder in Sources/*/; do
 done
 
 for pattern in $specification; do
-  for file in Sources/PolicyAnalysis/$pattern; do
+  for file in Sources/PolicyAnalysis/Proof/$pattern; do
     [ -f "$file" ] || { complain "no file is called $file"; continue; }
     ! grep -nE 'import PolicyCompiler$' "$file" >&2 || complain "$file: the specification may not use the compiler"
   done
