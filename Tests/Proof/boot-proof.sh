@@ -265,7 +265,7 @@ for package in "$@"; do
   reported "$out" delete | sed -n '1s/^/    /p'
   verdict "$package: the table is there after a flush and a deletion" "table inet wgfence" "$(reported "$out" after)"
   verdict "$package: and the kernel equals the policy" 1 "$(reported "$out" status | grep -c '^kernel *equal' || true)"
-  verdict "$package: an opening works under the unit's restrictions" 1 "$(reported "$out" open | grep -c '^Opened' || true)"
+  verdict "$package: a temporary grant works under the unit's restrictions" 1 "$(reported "$out" open | grep -ci '^opened' || true)"
   verdict "$package: a killed daemon leaves the rules" "table inet wgfence" "$(reported "$out" killed)"
   verdict "$package: and is started again" active "$(reported "$out" restarted)"
   verdict "$package: a stopped daemon leaves the rules" "table inet wgfence" "$(reported "$out" stopped)"
