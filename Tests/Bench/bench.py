@@ -95,6 +95,24 @@ def policy(name, machines, services, blocked=None, extra=""):
     return path, write(name + ".nft", text)
 
 
+def zone_policy(name, machines, services):
+    """The same number of grants from addresses in a zone: packets that arrive by a veth, which cannot be a tunnel."""
+    sources = ", ".join(peers(machines))
+    apps = ", ".join(f"{p}/tcp" for p in ports(services))
+    return write(name + ".yaml", f"""version: 1
+tunnels:
+  wg0: {{ prefixes: [10.99.0.0/16], listen: 51820 }}
+machines:
+  gateway:
+    addresses: {{ wg0: 10.99.0.1 }}
+    zones: {{ lan: {{ interfaces: [lan0], prefixes: [10.13.0.0/16] }} }}
+services:
+  apps: [{apps}]
+allow:
+  - {{ to: gateway, services: [apps], from: [{sources}] }}
+""")
+
+
 def apply(path):
     return (WGFENCE, "apply", path, "--machine", "gateway", "--force")
 
@@ -110,7 +128,7 @@ USUAL = """table inet filter {
 
 
 def verdict_map(machines, services):
-    elements = ",\n".join(f'"wg0" . {a} . tcp . {p} : accept' for a in peers(machines) for p in ports(services))
+    elements = ",\n".join(f'"lan0" . {a} . tcp . {p} : accept' for a in peers(machines) for p in ports(services))
     return USUAL % (
         "	map grants {\n		typeof iifname . ip saddr . meta l4proto . th dport : verdict\n"
         "		elements = {\n%s\n}\n	}\n" % elements,
@@ -357,7 +375,7 @@ def neighbours(small, sink):
         setups["firewalld"], goals["firewalld"] = (Firewalld(peers(10), ports(5)).enable,), 0.7
     names = list(setups)
     order = names + names[::-1]
-    sites = [Site("wg0", "10.13.0.1/16", *setups[name], sink if name != "none" else bare) for name in order]
+    sites = [Site("lan0", "10.13.0.1/16", *setups[name], sink if name != "none" else bare) for name in order]
     costs = rounds(sites, peers(1)[0], 10, "10.13.0.1", ports(1)[0])
     mean = {name: (costs[at] + costs[len(order) - 1 - at]) / 2 for at, name in enumerate(names)}
     return {(name, goal): (mean["ours"] - mean["none"], mean[name] - mean["none"]) for name, goal in goals.items()}
@@ -367,8 +385,9 @@ def packets(small, large):
     sink = ("nft", "-f", write("sink.nft", SINK))
     # Two of each, created in opposite orders: the position of a ruleset in memory has a larger effect than the difference.
     by_hand = ("nft", "-f", write("few.nft", verdict_map(10, 5)))
-    kinds = [(sink,), (apply(small), sink), (apply(large), sink), (by_hand, sink)]
-    inside = [Site("wg0", "10.13.0.1/16", *commands) for commands in kinds + kinds[::-1]]
+    zone_small, zone_large = zone_policy("zone50", 10, 5), zone_policy("zone10000", 100, 100)
+    kinds = [(sink,), (apply(zone_small), sink), (apply(zone_large), sink), (by_hand, sink)]
+    inside = [Site("lan0", "10.13.0.1/16", *commands) for commands in kinds + kinds[::-1]]
     costs = rounds(inside, peers(1)[0], 10, "10.13.0.1", ports(1)[0])
     empty, few, many, hand = ((costs[at] + costs[7 - at]) / 2 for at in range(4))
     spread = max(abs(costs[at] - costs[7 - at]) for at in range(4))
@@ -377,7 +396,7 @@ def packets(small, large):
             sys.exit("bench: C1 and C2: packets were lost on the way")
     row("C1", "a new flow's policy cost at 10,000 grants : at 50", many - empty, few - empty, 1.3, "ns")
     # The goals refer to these two; the usual input chain does far less than either.
-    others = neighbours(small, sink)
+    others = neighbours(zone_small, sink)
     for (name, goal), cost in others.items():
         row("C2", f"a new flow, policy and conntrack, 50 grants : {name}", cost[0], cost[1], goal, "ns")
     row("C2", "a new flow's policy cost at 50 grants : input chain by hand", few - empty, hand - empty, 0.85, "ns")
