@@ -21,12 +21,20 @@ public struct MisplacedAddresses: Sendable {
   public let findings: [Finding]
 
   /// Checks the interfaces of a host that is this machine of the policy. Loopback, the policy's tunnels and
-  /// link-local addresses are never misplaced.
-  public init(_ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy) {
+  /// link-local addresses are never misplaced. Bridges in `sharedBridges` are not in the zone `containers`, as in
+  /// the ruleset (`LiveEndpoints.sharedBridges`).
+  public init(
+    _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy,
+    sharedBridges: Set<InterfaceName>
+  ) {
     let homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
     let zones = SiteZone.zones(of: machine, in: policy)
     findings = interfaces.filter { !$0.isLoopback }.sorted { $0.name < $1.name }.flatMap { interface in
-      let zone = zones.first { $0.interfaces.contains { $0.matches(interface.name) } } ?? zones.last
+      let zone =
+        zones.first { zone in
+          zone.interfaces.contains { $0.matches(interface.name) }
+            && !(zone.kind == .containers && sharedBridges.contains(interface.name))
+        } ?? zones.last
       guard let zone, zone.kind != .tunnel else { return [Finding]() }
       return interface.addresses.filter { !LinkAddress.isOfLink($0.address) }.compactMap { address in
         Self.finding(address, interface.name, zone, homes.home(of: Prefix(address.address)), machine, policy)

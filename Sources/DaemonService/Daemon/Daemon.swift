@@ -399,9 +399,3 @@ package final class Daemon {
     return nextToken
   }
 }
-
-/// Why the daemon could not start or continue.
-package struct DaemonError: Error, CustomStringConvertible {
-  package let description: String
-  init(_ description: String) { self.description = description }
-}

@@ -50,7 +50,9 @@ extension LiveEndpoints {
       live.sharedBridges = Set(shared.keys)
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
       if let machine = machine.flatMap({ policy.machine(named: $0) }) {
-        gaps += MisplacedAddresses(interfaces, on: machine, of: policy).findings.map {
+        gaps += MisplacedAddresses(
+          interfaces, on: machine, of: policy, sharedBridges: live.sharedBridges
+        ).findings.map {
           "\($0.found). To fix it, \($0.fix)"
         }
       }

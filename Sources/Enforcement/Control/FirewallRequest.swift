@@ -4,44 +4,44 @@ public import PolicyAnalysis
 
 /// A request to the firewall. The daemon carries it out; without a daemon, the verb's own process does.
 public enum FirewallRequest: Sendable, Hashable {
-  /// How the firewall is.
+  /// Report what is in force.
   case status(ReportForm)
-  /// Every dropped packet from now on.
+  /// Report dropped packets from now on.
   case log(ReportForm)
-  /// Put a policy in force, on trial where a time is given.
+  /// Put a policy in force, on trial if a time is given.
   case apply(PolicyHandover, TrialTime?)
-  /// Keep what is on trial.
+  /// Make the ruleset on trial permanent.
   case confirm(ConfirmationEvidence)
-  /// The rulesets that are stored.
+  /// List the stored rulesets.
   case history
-  /// Go back to the stored ruleset of this number; nil: the one before.
+  /// Go back to the stored ruleset of this number; nil: the previous one.
   case rollback(to: Int?)
   /// Begin or end a panic.
   case panic(PanicChange)
-  /// Open a service for a time.
+  /// Add a temporary grant.
   case open(TemporaryGrantOrder)
-  /// Close before its time what was opened: a service, and to whom.
+  /// Remove a temporary grant before its time: its service and its source.
   case close(service: String, from: String)
   /// Take the table out of the kernel.
   case unload
 
-  /// How an answer is written.
+  /// The format of the answer.
   public enum ReportForm: String, Sendable, Hashable, CaseIterable {
     case text
     case json
   }
 
-  /// What is asked of a panic.
+  /// Whether a panic begins or ends.
   public enum PanicChange: Sendable, Hashable {
     case begin
     case end
   }
 
-  /// What shows that a new connection can be made.
+  /// What shows that new connections to this host work.
   public enum ConfirmationEvidence: Sendable, Hashable {
-    /// Nothing: the person is at a console, and knows it.
+    /// Nothing: the user is at a console and accepts that.
     case console
-    /// The connection that the person works through, as `SessionFlow` writes it; nil where it is none over the network.
+    /// The user's own connection, as `SessionFlow` writes it; nil if it does not come over the network.
     case session(String?)
   }
 
@@ -53,7 +53,7 @@ public enum FirewallRequest: Sendable, Hashable {
     }
   }
 
-  /// The verb of the command line that asks for it.
+  /// The verb of the command line that sends it.
   public var verb: String {
     switch self {
     case .status: "status"
@@ -68,7 +68,7 @@ public enum FirewallRequest: Sendable, Hashable {
   }
 }
 
-/// A policy that is handed over with a request: its bytes and those of its lists follow each other in one file in memory.
+/// A policy that a request carries: its bytes and those of its lists follow each other in one file in memory.
 public struct PolicyHandover: Sendable, Hashable {
   /// The policy's file, as its client names it. It is never opened.
   public let path: String
@@ -101,20 +101,20 @@ public struct TrialTime: Sendable, Hashable {
   }
 }
 
-/// An order to open a service for a time.
+/// A temporary grant to add.
 public struct TemporaryGrantOrder: Sendable, Hashable {
   /// A service's name, or `PORT/PROTOCOL`.
   public let service: String
   /// Who: a name of the policy, a prefix or an address.
   public let source: String
-  /// How long.
+  /// How long it lasts.
   public let duration: GrantDuration
-  /// How long, in the person's words.
+  /// The duration as the user wrote it.
   public let durationWords: String
-  /// Why.
+  /// The reason that the user gives.
   public let reason: String
 
-  /// An order in a person's words. Fails where the duration is none.
+  /// Creates one from the user's words. Fails if the duration is not valid.
   public init(service: String, from source: String, lasting words: String, because reason: String)
     throws(TemporaryGrantError)
   {

@@ -2,17 +2,17 @@
 
 public import NetworkModel
 
-/// What came of a request that was carried out.
+/// The result of a request that was carried out.
 public struct FirewallResult: Sendable, Hashable {
-  /// What was done, for people; empty where the verb says it itself.
+  /// What was done, as text for people; empty if the verb writes it itself.
   public var text: PrintableText
-  /// What the person should know of it, a line each.
+  /// Warnings for the user, one line each.
   public var warnings: [PrintableText]
   /// Operations that were sent to the kernel to make it equal to a ruleset, or to open or close something.
   public var operations: Int
-  /// The kernel's generation since; nil where it was not read.
+  /// The kernel's generation afterwards; nil if it was not read.
   public var generation: UInt32?
-  /// Why it is not stored, and so may not survive a restart; nil where it is.
+  /// Why it is not stored, so that it may not survive a restart; nil if it is stored.
   public var notPersisted: NotPersisted?
 
   /// What is in force, but not stored.

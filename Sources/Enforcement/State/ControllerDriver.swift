@@ -378,34 +378,6 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   }
 }
 
-/// What a driver needs from the process: the policy file, the clock and the journal.
-public protocol ControllerEnvironment {
-  /// Reads and checks the policy file. Nil if that takes longer: the result is given to the controller later.
-  func readPolicy() -> PolicyReading?
-  /// The current time.
-  func now() -> Moment
-  /// Writes a line to the journal.
-  func say(_ severity: Controller.Severity, _ text: PrintableText)
-}
-
-extension Controller.Purpose {
-  /// The user who requested it, or the daemon.
-  var author: String {
-    switch self {
-    case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
-    case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
-    }
-  }
-
-  /// Whether it goes back to a ruleset that was settled before.
-  fileprivate var isReturn: Bool {
-    switch self {
-    case .begin, .goBack: true
-    case .policyFile, .recompile, .apply, .rollback, .panic, .endPanic, .repair: false
-    }
-  }
-}
-
 extension KernelTable {
   /// The table without what is temporary: elements with a timeout, and the ownership.
   fileprivate var lasting: KernelTable {

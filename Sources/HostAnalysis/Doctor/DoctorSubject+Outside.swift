@@ -30,10 +30,21 @@ extension DoctorSubject {
     var result = CheckResult(
       .misplacedAddress,
       lookedAt: "addresses of this host, and where \(role.machine.name) has them in the policy")
-    for finding in MisplacedAddresses(facts.host.interfaces, on: role.machine, of: role.policy).findings {
+    let misplaced = MisplacedAddresses(
+      facts.host.interfaces, on: role.machine, of: role.policy, sharedBridges: Set(sharedBridges.keys))
+    for finding in misplaced.findings {
       result.find(.warning, finding.found, fix: finding.fix)
     }
     return result
+  }
+
+  /// The bridges that have other ports than guests' or carry the default route, with the reason.
+  private var sharedBridges: [InterfaceName: SharedBridges.Reason] {
+    var outward: Set<InterfaceName> = []
+    for address in Self.anyone {
+      if case .leaves(let interface, _) = way(address) { outward.insert(interface) }
+    }
+    return SharedBridges(facts.host.interfaces, outward: outward).reasons
   }
 
   /// Checks that the bridges of the zone `containers` have only guests' ports.
@@ -42,12 +53,7 @@ extension DoctorSubject {
       .sharedBridge, lookedAt: "ports of the bridges that 'containers' names, and the default route")
     let zones = role?.machine.zones ?? []
     let patterns = zones.filter { $0.name == Zone.containers }.flatMap(\.interfaces)
-    var outward: Set<InterfaceName> = []
-    for address in Self.anyone {
-      if case .leaves(let interface, _) = way(address) { outward.insert(interface) }
-    }
-    let shared = SharedBridges(facts.host.interfaces, outward: outward).reasons
-    for (bridge, reason) in shared.sorted(by: { $0.key < $1.key })
+    for (bridge, reason) in sharedBridges.sorted(by: { $0.key < $1.key })
     where patterns.contains(where: { $0.matches(bridge) }) {
       result.find(
         .warning,

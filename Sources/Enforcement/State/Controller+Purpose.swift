@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+extension Controller.Purpose {
+  /// The user who requested it, or the daemon.
+  var author: String {
+    switch self {
+    case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
+    case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
+    }
+  }
+
+  /// Whether it goes back to a ruleset that was settled before.
+  var isReturn: Bool {
+    switch self {
+    case .begin, .goBack: true
+    case .policyFile, .recompile, .apply, .rollback, .panic, .endPanic, .repair: false
+    }
+  }
+}

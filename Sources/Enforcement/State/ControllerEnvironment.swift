@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+
+/// What a driver needs from the process: the policy file, the clock and the journal.
+public protocol ControllerEnvironment {
+  /// Reads and checks the policy file. Nil if that takes longer: the result is given to the controller later.
+  func readPolicy() -> PolicyReading?
+  /// The current time.
+  func now() -> Moment
+  /// Writes a line to the journal.
+  func say(_ severity: Controller.Severity, _ text: PrintableText)
+}
