@@ -7,6 +7,12 @@ internal import NetworkModel
 
 /// Accepting and refusing connections.
 extension Daemon {
+  /// A new number for a descriptor in the loop, never used before.
+  func takeToken() -> UInt64 {
+    nextToken += 1
+    return nextToken
+  }
+
   /// Whether connections are accepted.
   enum Accepting {
     case open

@@ -128,7 +128,7 @@ package final class Daemon {
     static let checks: UInt64 = 9
     static let firstConnection: UInt64 = 100
   }
-  private var nextToken = Token.firstConnection
+  var nextToken = Token.firstConnection
 
   /// Opens every socket and lock that the daemon needs. Writes nothing to the kernel yet.
   package init(_ settings: Settings) throws(DaemonError) {
@@ -390,12 +390,5 @@ package final class Daemon {
       let today = known.again(today: Today.date, live: known.live)
       driver.perform(driver.controller.recompiled(today, because: "a new day"))
     }
-  }
-
-  // MARK: Connections
-
-  func takeToken() -> UInt64 {
-    nextToken += 1
-    return nextToken
   }
 }
