@@ -408,8 +408,10 @@ def main():
                  receivers.by_kind([OPEN]))
     third = max(1, len(sizes) // 3)
     before, after = sizes[:third], sizes[-third:]
+    # In a short run, some kinds of event occur in the last third for the first time, and the heap grows once for them.
+    allowed = 256 if SECONDS >= 600 else 1024
     VERDICTS.say("its memory did not grow (KiB, greatest of the first third and of the last)",
-                 max(after)[0] <= max(before)[0] + 256, f"{max(before)[0]} {max(after)[0]}")
+                 max(after)[0] <= max(before)[0] + allowed, f"{max(before)[0]} {max(after)[0]}, {allowed} allowed")
     VERDICTS.say("nor did its descriptors", max(d for _, d in after) <= max(d for _, d in before),
                  f"{max(d for _, d in before)} {max(d for _, d in after)}")
     address = events_run.wireguard.roam()

@@ -11,8 +11,11 @@ public struct ListeningSocket: ~Copyable {
   public let descriptor: Int32
   private let path: String?
 
-  /// The maximum number of connections that wait to be accepted.
+  /// The maximum number of connections that wait to be accepted on a Unix socket.
   private static let backlog: Int32 = 16
+  /// The same for TCP. The kernel drops the SYN of a connection above it, and the client sends it again only after
+  /// a second: the number must be larger than a burst of connections between two rounds of the event loop.
+  private static let tcpBacklog: Int32 = 128
   private static let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
 
   /// Listens at a path. The socket file gets the mode `mode`. A socket of a process that ended is replaced.
@@ -54,7 +57,7 @@ public struct ListeningSocket: ~Copyable {
     let before = umask(0o777 & ~mode)
     let bound = address.withPointer { Glibc.bind(descriptor, $0, $1) }
     umask(before)
-    try listen(descriptor, isBound: bound == 0, attempt)
+    try listen(descriptor, isBound: bound == 0, backlog, attempt)
     return descriptor
   }
 
@@ -75,7 +78,7 @@ public struct ListeningSocket: ~Copyable {
 
   /// Starts listening if the socket was bound. Closes the socket if either failed.
   private static func listen(
-    _ descriptor: Int32, isBound: Bool, _ attempt: String
+    _ descriptor: Int32, isBound: Bool, _ backlog: Int32, _ attempt: String
   ) throws(SystemError) {
     if isBound, Glibc.listen(descriptor, backlog) == 0 { return }
     let code = errno
@@ -109,7 +112,7 @@ public struct ListeningSocket: ~Copyable {
       withUnsafeMutableBytes(of: &name.sin6_addr) { $0.copyBytes(from: address.bytes) }
       bound = bind(descriptor, to: name)
     }
-    try listen(descriptor, isBound: bound == 0, attempt)
+    try listen(descriptor, isBound: bound == 0, tcpBacklog, attempt)
     return descriptor
   }
 
