@@ -95,11 +95,16 @@ extension RulesetBuilder {
       .map { ServicePort.ports(.udp, $0) }
     var rules: [Rule] = []
     for port in Set(swarm + handshakes).sorted() {
-      guard case .ports(let transport, let range) = port else { continue }
-      rules.append(
-        drop(
-          [.port(transport, .destination, range)], "host-service", origin,
-          by: transport == .tcp ? .reset : .reject))
+      switch port {
+      case .ports(let transport, let range):
+        rules.append(
+          drop(
+            [.port(transport, .destination, range)], "host-service", origin,
+            by: transport == .tcp ? .reset : .reject))
+      case .protocol(let number):
+        rules.append(drop([.transport(.equal, number)], "host-service", origin, by: .reject))
+      case .echoRequest: break
+      }
     }
     let chain = "host-services"
     add(RuleChain(name: chain, rules: rules))

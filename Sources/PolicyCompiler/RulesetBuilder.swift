@@ -144,7 +144,7 @@ struct RulesetBuilder {
   {
     var records: [UInt8] = []
     var values: [ElementValue] = []
-    var patterns: [Rule] = []
+    var patterns: [(start: InterfaceName, action: VerdictCode, origin: Origin)] = []
     var rest: [Rule] = []
     // Packets without a rule get the action of `internet`, which is last; if that is return, the chain ends
     // instead.
@@ -167,8 +167,7 @@ struct RulesetBuilder {
         case .exact(let interface):
           records += SetKey.interface(interface) + [0]
           values.append(.verdict(action))
-        case .beginning:
-          patterns.append(Rule([.interface(.input, .equal, pattern)], action: Action(action), origin: origin))
+        case .beginning(let start): patterns.append((start, action, origin))
         }
       }
     }
@@ -179,7 +178,37 @@ struct RulesetBuilder {
       add(NamedSet(name: name, key: .interfaceName, kind: .verdicts, elements: elements))
       rules.append(Rule([], action: .byInputInterface(map: name), origin: Origin(reason: "by interface")))
     }
-    return rules + patterns + rest
+    return rules + patternRules(map: "\(name)-patterns", patterns) + rest
+  }
+
+  /// The most patterns that have a rule each: a lookup of intervals costs about as much as three rules.
+  private static let fewPatterns = 3
+
+  /// The rules for interface patterns, which do not overlap: a rule for each if they are few, else a lookup.
+  private mutating func patternRules(
+    map name: String, _ patterns: [(start: InterfaceName, action: VerdictCode, origin: Origin)]
+  ) -> [Rule] {
+    guard patterns.count > Self.fewPatterns else {
+      return patterns.map { start, action, origin in
+        Rule([.interface(.input, .equal, .beginning(start))], action: Action(action), origin: origin)
+      }
+    }
+    let length = NamedSet.Key.interfaceName.length
+    // As nft writes it, the range before the first interval has an end too.
+    var records = Array(repeating: UInt8(0), count: length) + [NFT.elementIntervalEnd]
+    var values: [ElementValue] = [.none]
+    for (start, action, _) in patterns {
+      records += SetKey.interface(start) + [0]
+      records += SetKey.afterInterfaces(beginning: start) + [NFT.elementIntervalEnd]
+      values += [.verdict(action), .none]
+    }
+    let elements = SetElements(keyLength: length, unsorted: records, values: values)
+    add(NamedSet(name: name, key: .interfaceName, kind: .verdicts, layout: .interval, elements: elements))
+    return [
+      Rule(
+        [], action: .byInputInterface(map: name),
+        origin: Origin(reason: "by beginning of the interface's name"))
+    ]
   }
 
   /// Bridges that the zone of containers names and that also have ports that do not belong to guests, in

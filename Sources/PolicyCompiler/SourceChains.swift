@@ -21,8 +21,8 @@ extension RulesetBuilder {
     rules += dispatch(
       byInterface: "sources",
       site.zones.map { zone in
-        // Zones without prefixes of their own share a chain.
-        let isLikeInternet = zone.kind != .tunnel && zone.prefixes.isEmpty
+        // Networks without prefixes of their own share a chain.
+        let isLikeInternet = zone.prefixes.isEmpty && (zone.kind == .network || zone.kind == .internet)
         let chain = "sources-\(isLikeInternet ? Zone.internet : zone.identifier)"
         if !hasChain(chain) {
           let rules = sourceRules(zone, homes)
@@ -59,33 +59,42 @@ extension RulesetBuilder {
     return SourceRoute.allCases.map { drop([.sourceRoute($0)], "source-route", origin) }
   }
 
-  /// Checks on every interface that is not a tunnel: this machine's tunnel addresses are not reachable there
-  /// (CVE-2019-14899), and blocked sources are dropped.
+  /// Checks on every network: this machine's tunnel addresses are not reachable there (CVE-2019-14899), and
+  /// blocked sources are dropped. Containers run on this machine and use its tunnel addresses as it does
+  /// itself; they also answer to these addresses.
   private mutating func addOutsideChecks() {
     var rules: [Rule] = []
     let origin = site.origin(site.machine.location.line, "own tunnel address, but not through the tunnel")
     for address in site.machine.addresses.flatMap(\.addresses) {
       rules.append(drop([.address(.destination, .equal, Prefix(address))], "tunnel-address", origin))
     }
+    add(RuleChain(name: "outside", rules: rules + blockedSourceRules()))
+  }
+
+  /// The rules that drop the sources of blocked lists.
+  private mutating func blockedSourceRules() -> [Rule] {
+    var rules: [Rule] = []
     for list in site.policy.block {
       let origin = site.origin(list.location.line, "blocked list \(list.name)")
       for match in memberships(ofList: list.name, .source) {
         rules.append(drop([match], "blocked-\(Identifier.clean(list.name))", origin))
       }
     }
-    add(RuleChain(name: "outside", rules: rules))
+    return rules
   }
 
   /// The sources that are accepted on the interfaces of a zone.
   private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
     var rules: [Rule] = []
     let origin = site.origin(zone.line, "zone \(zone.name)")
-    if zone.kind == .tunnel {
+    switch zone.kind {
+    case .tunnel:
       let wrong = site.origin(
         zone.line, "\(zone.name) is not a tunnel interface: its link type is not 'none'")
       rules.append(
         drop([.interfaceType(.input, .notEqual, .linkless)], "link-type-\(zone.identifier)", wrong))
-    } else {
+    case .containers: rules += blockedSourceRules()
+    case .network, .internet:
       rules.append(Rule([], action: .jump("outside"), origin: Origin(reason: "not a tunnel")))
     }
     // The zone's own sources first, but after homes that take precedence and contain some of them.

@@ -84,7 +84,7 @@ public enum ServiceCatalogue {
     ("traefik", tcp(80, 443, 8080) + udp(443)),
     ("docker-api", tcp(2376)),
     ("docker-registry", tcp(5000)),
-    ("docker-swarm", tcp(2377, 7946) + udp(4789, 7946)),
+    ("docker-swarm", tcp(2377, 7946) + udp(4789, 7946) + [.protocol(.esp)]),
     ("portainer", tcp(9000, 9443)),
     ("k8s-api", tcp(6443)),
     ("kubelet", tcp(10250)),

@@ -139,6 +139,14 @@ public enum SetKey {
     return bytes + Array(repeating: 0, count: 16 - bytes.count)
   }
 
+  /// The first name in byte order after all names with this beginning: the end of their interval.
+  public static func afterInterfaces(beginning start: InterfaceName) -> [UInt8] {
+    // Names are UTF-8, whose bytes are less than 0xff.
+    var bytes = interface(start)
+    bytes[start.description.utf8.count - 1] += 1
+    return bytes
+  }
+
   /// The type of an address, in host order.
   public static func addressType(_ type: AddressType) -> [UInt8] {
     HostOrder.bytes(type.rawValue)

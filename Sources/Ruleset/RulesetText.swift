@@ -68,7 +68,8 @@ public struct RulesetText {
           continue
         }
         let end = index + 1 < set.elements.count ? Array(set.elements.key(index + 1)) : nil
-        key = interval(from: Array(set.elements.key(index)), end: end)
+        let start = Array(set.elements.key(index))
+        key = set.key == .interfaceName ? beginning(start) : interval(from: start, end: end)
       }
       switch value {
       case .verdict(let verdict): key += " : \(text(verdict))"
@@ -79,6 +80,11 @@ public struct RulesetText {
       index += 1
     }
     return result
+  }
+
+  /// All interface names with this beginning.
+  private static func beginning(_ name: [UInt8]) -> String {
+    "\"\(String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))*\""
   }
 
   /// An address range without its end, as a prefix if it is one.

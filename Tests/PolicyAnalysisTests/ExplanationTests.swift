@@ -76,8 +76,8 @@ import Testing
   @Test("has a packet for each family and port")
   func packets() throws {
     let ways = try Self.ask("onprem", from: "admins", to: "docker-swarm").ways
-    // Two laptops, two families, four ports.
-    #expect(ways.count == 2 * 2 * 4)
+    // Two laptops, two families, four ports and ESP.
+    #expect(ways.count == 2 * 2 * 5)
     #expect(Set(ways.map(\.packet.family)) == [.ipv4, .ipv6])
   }
 

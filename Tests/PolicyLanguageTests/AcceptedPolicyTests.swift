@@ -34,7 +34,9 @@ struct AcceptedPolicyTests {
     let box = try #require(policy.machine(named: "box"))
     #expect(box.zones.map(\.name) == ["containers", "lan", "wifi"])
     #expect(
-      box.zone(named: "containers")?.interfaces.map(\.description) == ["br-*", "docker0", "docker_gwbridge"])
+      box.zone(named: "containers")?.interfaces.map(\.description) == [
+        "br-*", "cni*", "docker0", "docker_gwbridge", "incusbr*", "lxcbr*", "lxdbr*", "nerdctl*", "podman*", "virbr*",
+      ])
     #expect(box.zone(named: "containers")?.location == nil)
     #expect(box.endpoint == .roaming)
     #expect(policy.machine(named: "printer")?.addresses.isEmpty == true)

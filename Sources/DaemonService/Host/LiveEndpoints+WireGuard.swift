@@ -55,6 +55,11 @@ extension LiveEndpoints {
         ).findings.map {
           "\($0.found). To fix it, \($0.fix)"
         }
+        gaps += UncoveredBridges(
+          interfaces, on: machine, of: policy, sharedBridges: live.sharedBridges
+        ).findings.map {
+          "\($0.found). To fix it, \($0.fix)"
+        }
       }
     } catch {
       gaps.append("it is not known which bridges have only guests: \(error)")

@@ -22,6 +22,7 @@ public struct Diagnosis: Sendable {
         subject.forwarding(),
         subject.swarmAddress(), subject.otherFirewall(walks.granted), subject.boundAddress(),
         subject.endpointLeftOut(), subject.misplacedAddress(), subject.sharedBridge(),
+        subject.uncoveredBridge(),
         subject.arpForTunnel(),
         subject.ipv6LeftOut(),
         subject.userspace(),

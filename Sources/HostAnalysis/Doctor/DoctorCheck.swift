@@ -40,6 +40,8 @@ public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
   case misplacedAddress = "misplaced-address"
   /// A bridge of the zone `containers` has ports that are not guests' ports.
   case sharedBridge = "shared-bridge"
+  /// No zone of the policy has a bridge of guests: they are treated as the internet.
+  case uncoveredBridge = "uncovered-bridge"
   /// ARP requests for a tunnel's address are answered on other links.
   case arpForTunnel = "arp-for-tunnel"
   /// The host has IPv6, and the tunnel does not.

@@ -38,6 +38,19 @@ extension DoctorSubject {
     return result
   }
 
+  /// Checks that a zone has every bridge of guests.
+  func uncoveredBridge() -> CheckResult {
+    guard let role else { return .notMade(.uncoveredBridge, "there is no policy to compare with") }
+    var result = CheckResult(
+      .uncoveredBridge, lookedAt: "bridges of this host, and the zones of \(role.machine.name)")
+    let uncovered = UncoveredBridges(
+      facts.host.interfaces, on: role.machine, of: role.policy, sharedBridges: Set(sharedBridges.keys))
+    for finding in uncovered.findings {
+      result.find(.warning, finding.found, fix: finding.fix)
+    }
+    return result
+  }
+
   /// The bridges that have other ports than guests' or carry the default route, with the reason.
   private var sharedBridges: [InterfaceName: SharedBridges.Reason] {
     var outward: Set<InterfaceName> = []

@@ -109,18 +109,27 @@ public struct FirstPolicy: Sendable {
   {
     var lines: [String] = []
     var notes: [String] = []
+    let guests = guestBridges(basis)
+    if !guests.isEmpty {
+      let all = (DefaultContainers.interfaces.map(\.description) + guests.map(\.description)).sorted()
+      lines.append(
+        "      containers: { interfaces: \(list(all)) }  # guess: \(guests.map(\.description).joined(separator: ", ")), "
+          + "by the ports of guests\n")
+    }
+    var hasLAN = false
     let inTunnels = Set(tunnels.map(\.name))
     for interface in basis.interfaces
     where !interface.isLoopback && interface.master == nil && !inTunnels.contains(interface.name.description)
     {
       let networks = interface.addresses.filter { !$0.address.isLinkLocal && $0.prefixLength > 0 }.map(
         \.network)
-      if networks.isEmpty || isContainers(interface) { continue }
+      if networks.isEmpty || isContainers(interface) || guests.contains(interface.name) { continue }
       guard networks.allSatisfy({ $0.address.isPrivate }), !basis.uplinks.contains(interface.name) else {
         notes.append("    # \(interface.name) is part of the zone 'internet': \(uplink(interface, basis))\n")
         continue
       }
-      let zone = names.take(lines.isEmpty ? "lan" : "lan-\(interface.name)", or: "lan-\(lines.count + 1)")
+      let zone = names.take(hasLAN ? "lan-\(interface.name)" : "lan", or: "lan-\(lines.count + 1)")
+      hasLAN = true
       let prefixes = list(Array(Set(networks)).sorted())
       lines.append(
         "      \(zone): { interfaces: [\(interface.name)], prefixes: \(prefixes) }"
@@ -131,9 +140,18 @@ public struct FirstPolicy: Sendable {
       + (lines.isEmpty ? (tunnels.isEmpty ? "    zones: {}\n" : "") : "    zones:\n" + lines.joined())
   }
 
+  /// Whether the zone `containers` has the interface by default.
   private static func isContainers(_ interface: NetworkInterface) -> Bool {
-    let name = interface.name.description
-    return name == "docker0" || name == "docker_gwbridge" || name.hasPrefix("br-")
+    DefaultContainers.interfaces.contains { $0.matches(interface.name) }
+  }
+
+  /// The bridges of guests that have other names than those of the zone `containers`.
+  private static func guestBridges(_ basis: Basis) -> [InterfaceName] {
+    let shared = SharedBridges(basis.interfaces, outward: basis.uplinks).reasons
+    return basis.interfaces.filter { bridge in
+      bridge.kind == "bridge" && shared[bridge.name] == nil && !isContainers(bridge)
+        && basis.interfaces.contains { $0.master == bridge.index }
+    }.map(\.name).sorted()
   }
 
   private static func uplink(_ interface: NetworkInterface, _ basis: Basis) -> String {

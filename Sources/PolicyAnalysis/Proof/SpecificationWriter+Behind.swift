@@ -71,11 +71,12 @@ extension SpecificationWriter {
     return draft.finished(.forwarded, .drop)
   }
 
-  /// Services between hosts: WireGuard's ports, and Docker Swarm's 2377/tcp, 7946/tcp, 7946/udp, 4789/udp.
+  /// Services between hosts: WireGuard's ports, and Docker Swarm's 2377/tcp, 7946/tcp, 7946/udp, 4789/udp and ESP.
   private var hostServices: IntervalSet {
     let swarm: [(IPProtocol, UInt16)] = [(.tcp, 2377), (.tcp, 7946), (.udp, 7946), (.udp, 4789)]
     let handshakes = policy.tunnels.compactMap(\.listen).map { (IPProtocol.udp, $0) }
     return IntervalSet.union((swarm + handshakes).map { PacketSpace.Service.ports($0.0, $0.1...$0.1) })
+      .union(PacketSpace.Service.all(.esp))
   }
 
   /// TCP packets that neither open a connection nor belong to one.

@@ -30,7 +30,10 @@ extension SpecificationWriter {
       let inside = machine.addresses.flatMap(\.addresses).map { Prefix($0) }
       draft.say(
         .tunnelAddresses, .drop,
-        [(.destination, PacketSpace.addresses(inside, family)), (.input, outside)], family)
+        [
+          (.destination, PacketSpace.addresses(inside, family)),
+          (.input, outside.subtracting(input(.containers))),
+        ], family)
       for list in policy.block {
         let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
         draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)

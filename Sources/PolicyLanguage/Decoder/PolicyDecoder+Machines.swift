@@ -15,7 +15,7 @@ extension PolicyDecoder {
       var endpoint = Endpoint.roaming
       var key: String?
       var subnets: [Prefix] = []
-      var zones: [Zone] = [Self.builtInContainers]
+      var zones: [Zone] = [DefaultContainers.zone(beside: [])]
       if let fields = fields(entry.value, "a machine", of: .machine) {
         if let node = fields["addresses"] {
           addresses = machineAddresses(node, of: entry.key.text, owners: &owners)

@@ -4,22 +4,14 @@ import NetworkModel
 
 /// The zones of a machine.
 extension PolicyDecoder {
-  /// The zone of Docker's bridges, for machines that do not redefine it.
-  static let builtInContainers = Zone(
-    name: Zone.containers,
-    interfaces: ["br-*", "docker0", "docker_gwbridge"].compactMap { InterfacePattern($0) },
-    prefixes: [], location: nil)
-
   /// Reads the zones of a machine, and adds `containers` if it is not among them.
   mutating func zones(_ node: YamlNode) -> [Zone] {
     let entries = entries(node, "'zones'", of: "names", at: nil)
     var result: [Zone] = []
     var interfaces: [(pattern: InterfacePattern, zone: String)] = []
     var prefixes: [(prefix: Prefix, zone: String)] = []
-    if !entries.contains(where: { $0.key.text == Zone.containers }) {
-      interfaces = Self.builtInContainers.interfaces.map { ($0, Zone.containers) }
-      result.append(Self.builtInContainers)
-    }
+    let hasOwnContainers = entries.contains { $0.key.text == Zone.containers }
+    if !hasOwnContainers { interfaces = DefaultContainers.docker.map { ($0, Zone.containers) } }
     for entry in entries {
       let name = entry.key
       if name.text == Zone.internet {
@@ -52,6 +44,7 @@ extension PolicyDecoder {
           name: name.text, interfaces: own.sorted(), prefixes: sources.sorted(), location: location(name.mark)
         ))
     }
+    if !hasOwnContainers { result.append(DefaultContainers.zone(beside: result)) }
     return result.sorted { $0.name < $1.name }
   }
 

@@ -25,7 +25,7 @@ import Testing
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(
       Set(diagnosis.notMade.map(\.check)) == [
-        .allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress,
+        .allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress, .uncoveredBridge,
       ])
   }
 

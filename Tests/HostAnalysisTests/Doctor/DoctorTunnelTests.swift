@@ -134,6 +134,23 @@ import Testing
         $0.interfaces["br-lan"] = HostFixture.interface("br-lan", 7, [], kind: "bridge")
         $0.interfaces["eth9"] = HostFixture.interface("eth9", 8, [], master: 7)
       },
+      DoctorCase(
+        "a bridge of guests is in no zone", .uncoveredBridge, .warning, ["the bridge traefik", "neither the internet"],
+        fix: "podman*, traefik, virbr*] } }"
+      ) {
+        $0.interfaces["traefik"] = HostFixture.interface("traefik", 7, ["172.30.0.1/16"], kind: "bridge")
+        $0.interfaces["veth1"] = HostFixture.interface("veth1", 8, [], kind: "veth", master: 7)
+      },
+      DoctorCase("a bridge with a physical port is a network", .uncoveredBridge, nil) {
+        $0.interfaces["br0"] = HostFixture.interface("br0", 7, ["192.168.2.1/24"], kind: "bridge")
+        $0.interfaces["eth9"] = HostFixture.interface("eth9", 8, [], master: 7)
+        $0.interfaces["vnet0"] = HostFixture.interface("vnet0", 9, [], kind: "tun", master: 7)
+      },
+      DoctorCase("the bridges of libvirt and podman are in 'containers'", .uncoveredBridge, nil) {
+        $0.interfaces["virbr0"] = HostFixture.interface("virbr0", 7, ["192.168.122.1/24"], kind: "bridge")
+        $0.interfaces["vnet0"] = HostFixture.interface("vnet0", 8, [], kind: "tun", master: 7)
+        $0.interfaces["podman0"] = HostFixture.interface("podman0", 9, ["10.88.0.1/16"], kind: "bridge")
+      },
       DoctorCase("the tunnel has only IPv4", .ipv6LeftOut, .information, ["2001:db8:198::7"]) {
         $0.policyText = HostFixture.siteWithoutIPv6
         $0.interfaces["wg0"] = HostFixture.interface(
