@@ -10,7 +10,7 @@ public import Ruleset
 /// A ruleset is compiled on request, or replaced by a given table: a site with one mutated ruleset is used
 /// like any other site.
 public struct CompiledSite: Sendable {
-  /// The policy.
+  /// The policy, with the networks that are known for zones with `prefixes: live`.
   public let policy: Policy
   /// The day for which the policy is compiled. Grants that ended before this day are left out.
   public let today: CalendarDate
@@ -30,6 +30,7 @@ public struct CompiledSite: Sendable {
     _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
     replacing replaced: [String: KernelTable] = [:]
   ) {
+    let policy = policy.following(live)
     self.policy = policy
     self.today = today
     self.replaced = replaced
@@ -58,7 +59,7 @@ public struct CompiledSite: Sendable {
   /// The view of a machine, which evaluates packets.
   public func view(of machine: Machine) -> SiteView {
     SiteView(
-      policy: policy, machine: machine, ruleset: ruleset(of: machine), table: replaced[machine.name],
-      live: live)
+      policy: policy, machine: policy.machine(named: machine.name) ?? machine, ruleset: ruleset(of: machine),
+      table: replaced[machine.name], live: live)
   }
 }

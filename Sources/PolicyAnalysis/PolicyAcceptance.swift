@@ -13,6 +13,7 @@ public enum PolicyAcceptance {
     _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints,
     keeping mostFailures: Int = .max
   ) throws(PolicyRejection) -> SiteView {
+    let policy = policy.following(live)
     let machine: Machine
     do throws(CompileError) { machine = try policy.enforcingMachine(named: name) } catch {
       throw .noMachine(error)

@@ -19,6 +19,7 @@ public struct SiteCompiler: Sendable {
     restriction: Restriction = .none, only name: String? = nil
   ) {
     self.restriction = restriction
+    let policy = policy.following(live)
     self.policy = policy
     self.live = live
     machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -29,6 +30,8 @@ public struct SiteCompiler: Sendable {
   ///
   /// The same policy, machine, day and addresses give the same ruleset, to the byte.
   public func ruleset(of machine: Machine) -> Ruleset {
+    // The caller's value may not have the networks that are known for its zones.
+    let machine = machines[machine.name] ?? machine
     let site = Site(policy: policy, machine: machine, machines: machines)
     var builder = RulesetBuilder(site: site, restriction: restriction, live: live)
     let entries = GrantEntries(site: site, grants: grants, restriction: restriction)

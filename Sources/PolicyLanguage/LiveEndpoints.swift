@@ -3,7 +3,7 @@
 public import NetworkModel
 
 /// The input of a ruleset from the host, in addition to the policy: the addresses from which WireGuard last
-/// heard the machines with `endpoint: live`, and bridges that match the zone `containers` by name but do not
+/// heard the machines with `endpoint: live`, the networks of zones with `prefixes: live`, and bridges that match the zone `containers` by name but do not
 /// only serve guests.
 public struct LiveEndpoints: Sendable, Hashable {
   /// The live addresses, by machine name.
@@ -14,9 +14,17 @@ public struct LiveEndpoints: Sendable, Hashable {
   /// `internet`.
   public var sharedBridges: Set<InterfaceName>
 
-  /// Addresses by machine name, and bridges.
-  public init(_ addresses: [String: [IPAddress]] = [:], sharedBridges: Set<InterfaceName> = []) {
+  /// The networks of the interfaces of machines with a zone with `prefixes: live`, by machine name. Only those of
+  /// this host are ever known.
+  public var networks: [String: [InterfaceName: [Prefix]]]
+
+  /// Addresses and networks by machine name, and bridges.
+  public init(
+    _ addresses: [String: [IPAddress]] = [:], sharedBridges: Set<InterfaceName> = [],
+    networks: [String: [InterfaceName: [Prefix]]] = [:]
+  ) {
     self.addresses = addresses
     self.sharedBridges = sharedBridges
+    self.networks = networks
   }
 }

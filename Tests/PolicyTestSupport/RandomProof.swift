@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import NetworkModel
 import PacketWalk
 internal import PolicyAnalysis
 public import PolicyLanguage
@@ -36,11 +37,26 @@ public struct RandomProof {
     if proved < count { failure = "only \(proved) of \(proved + rejected) texts are valid policies" }
   }
 
+  /// Networks for the zones with `prefixes: live` of some machines. Some are also in a tunnel, in another zone, or in
+  /// another machine's subnets.
+  private static func networks(of policy: Policy, in site: RandomSite) -> LiveEndpoints {
+    guard let interface = InterfaceName("gst0") else { return LiveEndpoints() }
+    let choices = ["172.30.1.0/24", "192.168.0.0/16", "10.0.0.0/8", "2001:db8:77::/64", "fd68::/16"]
+    var live = LiveEndpoints()
+    for (number, machine) in policy.machines.enumerated() where site.text.utf8.count % 3 != number % 3 {
+      let place = (site.text.utf8.count + number) % choices.count
+      live.networks[machine.name] = [
+        interface: [choices[place], choices[(place + 3) % 5]].compactMap { Prefix($0) }
+      ]
+    }
+    return live
+  }
+
   /// The first counter-example of a policy's proof in words; empty if the proof holds; nil if the text is not
   /// valid.
   private static func counterExample(_ site: RandomSite, _ today: CalendarDate) -> String? {
     guard let policy = RandomSite.policy(site.text, today: today) else { return nil }
-    let proof = Proof.prove(CompiledSite(policy, today: today))
+    let proof = Proof.prove(CompiledSite(policy, today: today, live: networks(of: policy, in: site)))
     guard let example = proof.counterExamples.first else { return "" }
     let steps = example.trace.steps.map { "  \($0.chain): \($0.source?.comment ?? "policy")" }
     return """

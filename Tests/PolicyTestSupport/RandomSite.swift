@@ -73,13 +73,13 @@ public struct RandomSite: Sendable {
         // A zone can contain a tunnel's prefixes, and networks that another machine also has.
         let prefix = [
           "", "", ", prefixes: [10.0.0.0/8]", ", prefixes: [192.168.0.0/16]",
-          ", prefixes: [192.168.0.0/25, 172.20.0.0/16]",
+          ", prefixes: [192.168.0.0/25, 172.20.0.0/16]", ", prefixes: live",
         ]
-        let own = number == 0 ? prefix[random.number(0...2)] : random.one(of: prefix)
+        let own = number == 0 ? random.one(of: prefix.filter { !$0.contains("192") }) : random.one(of: prefix)
         let taken = own.contains("192.168.0.0/16") ? "192.168." : own.contains("192.168") ? "192.168.0." : nil
         if taken.map({ taken in parts.contains { $0.contains(taken) } }) != true {
           parts.append("guest: { interfaces: [gst0, \"guest*\"]\(own) }")
-          zones.append((name, "guest", !own.isEmpty))
+          zones.append((name, "guest", own.contains("[")))
         }
       }
       if random.oneIn(4) {

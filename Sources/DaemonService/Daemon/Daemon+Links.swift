@@ -32,17 +32,25 @@ extension Daemon {
     }
   }
 
-  /// If a bridge has a new port that is not a guest's, it leaves the zone of containers at once.
+  /// If a bridge has a new port that is not a guest's, it leaves the zone of containers at once. A zone with
+  /// `prefixes: live` follows the addresses of its interfaces.
   private func refreshBridges() {
     guard let known = policyInForce?.candidate else { return }
     let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
     environment.note(gaps)
-    guard live.sharedBridges != known.live.sharedBridges else { return }
+    let reason: String
+    if live.networks != known.live.networks {
+      reason = "the networks of a zone with 'prefixes: live' changed"
+    } else if live.sharedBridges != known.live.sharedBridges {
+      reason = "the ports of a bridge changed"
+    } else {
+      return
+    }
     var changed = known.live
     changed.sharedBridges = live.sharedBridges
+    changed.networks = live.networks
     driver.perform(
-      driver.controller.recompiled(
-        known.again(today: Today.date, live: changed), because: "the ports of a bridge changed"))
+      driver.controller.recompiled(known.again(today: Today.date, live: changed), because: reason))
   }
 
   func refreshEndpoints() {
@@ -57,6 +65,6 @@ extension Daemon {
     guard live != known.live else { return }
     driver.perform(
       driver.controller.recompiled(
-        known.again(today: Today.date, live: live), because: "a live endpoint changed"))
+        known.again(today: Today.date, live: live), because: "a live endpoint or network changed"))
   }
 }

@@ -35,6 +35,15 @@ extension LiveEndpoints {
     }
   }
 
+  /// The networks of the interfaces, without those of links.
+  private static func networks(_ interfaces: [NetworkInterface]) -> [InterfaceName: [Prefix]] {
+    Dictionary(
+      interfaces.filter { !$0.isLoopback }.map { interface in
+        (interface.name, interface.addresses.filter { !$0.address.isLinkLocal }.map(\.network))
+      }, uniquingKeysWith: +
+    ).filter { !$0.value.isEmpty }
+  }
+
   /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
   /// `endpoint: live`, by their keys, and the bridges with ports that are not guests'. `gaps` are sentences about
   /// what is not known or differs from the policy. WireGuard is not read if there is no such machine. `machine` is
@@ -49,6 +58,10 @@ extension LiveEndpoints {
       let shared = try SharedBridges.read().reasons
       live.sharedBridges = Set(shared.keys)
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
+      if let name = machine, policy.followsNetworks(of: name) {
+        live.networks[name] = Self.networks(interfaces)
+      }
+      let policy = policy.following(live)
       if let machine = machine.flatMap({ policy.machine(named: $0) }) {
         gaps += MisplacedAddresses(
           interfaces, on: machine, of: policy, sharedBridges: live.sharedBridges

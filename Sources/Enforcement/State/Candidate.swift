@@ -34,6 +34,7 @@ public struct Candidate: Sendable {
   public init(
     _ policy: Policy, machine: String, digest: String, today: CalendarDate, live: LiveEndpoints
   ) throws(CompileError) {
+    let policy = policy.following(live)
     self.policy = policy
     self.machine = machine
     self.digest = digest

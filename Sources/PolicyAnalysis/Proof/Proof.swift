@@ -63,7 +63,7 @@ public struct Proof: Sendable {
   /// Checks the table of one of the policy's machines against its specification.
   public mutating func prove(_ machine: Machine, _ table: KernelTable) {
     var part = Part()
-    part.prove(machine, table, self)
+    part.prove(byName[machine.name] ?? machine, table, self)
     add(part)
   }
 

@@ -32,7 +32,15 @@ extension PolicyDecoder {
         }
       }
       var sources: [Prefix] = []
-      if let node = fields["prefixes"] {
+      var origin = Zone.PrefixOrigin.written
+      if let node = fields["prefixes"], case .text("live") = node.content {
+        origin = .live
+        if name.text == Zone.containers {
+          log.error(
+            node.mark, "the zone 'containers' cannot have 'prefixes: live'",
+            help: "write the prefixes, or leave 'prefixes' out")
+        }
+      } else if let node = fields["prefixes"] {
         for word in texts(node, "'prefixes'", of: "a prefix") {
           guard let prefix = prefix(word), checkZonePrefix(prefix, word, known: prefixes) else { continue }
           prefixes.append((prefix, name.text))
@@ -41,8 +49,8 @@ extension PolicyDecoder {
       }
       result.append(
         Zone(
-          name: name.text, interfaces: own.sorted(), prefixes: sources.sorted(), location: location(name.mark)
-        ))
+          name: name.text, interfaces: own.sorted(), prefixes: sources.sorted(), prefixOrigin: origin,
+          location: location(name.mark)))
     }
     if !hasOwnContainers { result.append(DefaultContainers.zone(beside: result)) }
     return result.sorted { $0.name < $1.name }

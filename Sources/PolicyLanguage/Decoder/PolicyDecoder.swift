@@ -72,6 +72,7 @@ public struct PolicyDecoder {
     finishTunnels(sections.tunnels)
     checkMachines(sections.machines)
     takeSubnetsOutOfZones()
+    machines = machines.withLiveNetworks([:], tunnels: tunnels)
     decodeGroups(sections.groups)
     decodeServices(section(top, "services"))
     decodeLists(sections.lists, readList)

@@ -84,10 +84,7 @@ extension PolicyDecoder {
       case .machineZone(let machine, let zone):
         if machine == name || broken.contains(machine) { continue }
         guard let router = machineIndex[machine] else { continue }
-        if machines[router].zone(named: zone)?.prefixes.isEmpty != false {
-          reportZoneWithoutPrefixes(word, machine, zone)
-          return false
-        }
+        guard checkPrefixes(word, router, zone) else { return false }
         guard checkMeeting(word, [machine], index, over) else { return false }
       }
     }

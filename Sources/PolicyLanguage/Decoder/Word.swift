@@ -111,10 +111,7 @@ extension PolicyDecoder {
     case .group(let members): return members.map { .machine($0) }
     case .machineZone(let machine, let zone):
       guard let index = machineIndex[machine], !broken.contains(machine) else { return [] }
-      if machines[index].zone(named: zone)?.prefixes.isEmpty != false {
-        reportZoneWithoutPrefixes(word, machine, zone)
-        return []
-      }
+      guard checkPrefixes(word, index, zone) else { return [] }
       return [.zone(machine: machine, zone: zone)]
     case .prefix(let prefix):
       if let owner = machines.first(where: { $0.subnets.contains { $0.contains(prefix) } }) {
@@ -147,8 +144,22 @@ extension PolicyDecoder {
         ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
   }
 
-  /// Reports a zone that is used as `MACHINE.ZONE` but has no prefixes, so its hosts are not known.
-  mutating func reportZoneWithoutPrefixes(_ word: YamlText, _ machine: String, _ zone: String) {
+  /// Whether the hosts of a zone that is used as `MACHINE.ZONE` are known: it has prefixes, and every machine knows
+  /// them. Reported if not.
+  mutating func checkPrefixes(_ word: YamlText, _ index: Int, _ name: String) -> Bool {
+    let (machine, zone) = (machines[index].name, machines[index].zone(named: name))
+    if zone?.prefixOrigin == .live {
+      log.error(
+        word.mark, "the zone '\(name)' of '\(machine)' has 'prefixes: live', which only \(machine) knows",
+        help: "write its prefixes, so that other machines know its hosts too")
+      return false
+    }
+    if zone?.prefixes.isEmpty == false { return true }
+    reportZoneWithoutPrefixes(word, machine, name)
+    return false
+  }
+
+  private mutating func reportZoneWithoutPrefixes(_ word: YamlText, _ machine: String, _ zone: String) {
     log.error(
       word.mark, "the zone '\(zone)' of '\(machine)' has no 'prefixes'",
       help: zone == Zone.internet

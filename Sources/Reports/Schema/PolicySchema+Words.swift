@@ -144,7 +144,7 @@ extension PolicySchema {
     case "subnets": ("Prefixes behind it that others reach through the tunnel.", oneOrMore(prefix))
     case "zones":
       (
-        "Its zones, by name. 'internet' is every interface that no zone or tunnel claims; 'containers' is Docker's bridges.",
+        "Its zones, by name. 'internet' is every interface that no zone or tunnel claims; 'containers' is the bridges of guests.",
         names(Pattern.name, Self.map(.zone), except: [Zone.internet])
       )
     default: nil
@@ -160,8 +160,8 @@ extension PolicySchema {
       )
     case "prefixes":
       (
-        "The sources that are accepted there. Required for MACHINE.ZONE in 'to' or 'from'.",
-        oneOrMore(prefix)
+        "The sources that are accepted there; 'live' follows the networks of the interfaces' own addresses. Required for MACHINE.ZONE in 'to' or 'from', which 'live' cannot be used for.",
+        ["anyOf": [["const": "live"], prefix, list(of: prefix)]]
       )
     default: nil
     }
