@@ -37,8 +37,8 @@ public struct UncoveredBridges: Sendable {
     findings = bridges.map { bridge in
       Finding(
         bridge: bridge,
-        found: "no zone of \(machine.name) has the bridge \(bridge): its guests (containers or virtual machines) are "
-          + "treated as the internet, so they reach neither the internet nor each other",
+        found: "no zone of \(machine.name) has the bridge \(bridge): its guests (containers or virtual "
+          + "machines) are treated as the internet, so they reach neither the internet nor each other",
         fix: "write in \(machine.name) of the policy: zones: { containers: { interfaces: "
           + "[\(all.joined(separator: ", "))] } }")
     }

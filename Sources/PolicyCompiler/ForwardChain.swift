@@ -116,9 +116,12 @@ extension RulesetBuilder {
 
   /// The known public addresses of the policy's machines.
   private var endpoints: [Prefix] {
-    site.policy.machines.flatMap { machine in
-      machine.endpoint == .live
-        ? (live.addresses[machine.name] ?? []).map { Prefix($0) } : machine.endpoint.prefixes
-    }
+    site.policy.machines.flatMap { endpoints(of: $0) }
+  }
+
+  /// The known public addresses of a machine.
+  func endpoints(of machine: Machine) -> [Prefix] {
+    machine.endpoint == .live
+      ? (live.addresses[machine.name] ?? []).map { Prefix($0) } : machine.endpoint.prefixes
   }
 }

@@ -89,9 +89,11 @@ struct GrantEntries {
     narrowDestinations()
   }
 
-  /// WireGuard's own port is open from everywhere: WireGuard does not answer unknown peers.
+  /// WireGuard's own port is open from everywhere: WireGuard does not answer unknown peers. A port that it chose itself
+  /// is open from its peers: after WireGuard, another program may have it.
   private mutating func addHandshakes() {
     for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
+      if let live = site.machine.livePorts[tunnel.name] { addHandshakes(live, of: tunnel) }
       guard let listen = tunnel.listen, let port = PortRange(listen) else { continue }
       let name = Identifier.clean(tunnel.name.description)
       let entry = GrantEntry(
@@ -101,6 +103,18 @@ struct GrantEntries {
         isEverywhere: true)
       let entries = entries(entry, [.anyone])
       for zone in site.zones { local[zone.name, default: []] += entries }
+    }
+  }
+
+  private mutating func addHandshakes(_ live: LivePort, of tunnel: Tunnel) {
+    guard !live.peers.isEmpty, let port = PortRange(live.port) else { return }
+    let name = Identifier.clean(tunnel.name.description)
+    let entry = GrantEntry(
+      counter: "allow-tunnel-\(name)",
+      origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"),
+      services: [Service(name: "tunnel-\(name)-now", ports: [.ports(.udp, port)])], sources: .anyone)
+    for zone in site.networks where zone.kind != .containers {
+      local[zone.name, default: []] += entries(entry, [.addresses(live.peers)])
     }
   }
 

@@ -115,11 +115,14 @@ extension RulesetBuilder {
       let refused = Origin(
         file: site.policy.path, lines: part.lines, reason: "encrypt: not through the tunnel")
       let drop = drop([], "clear-text-in", refused)
+      let live = site.machine.livePorts[part.tunnel.name].flatMap { PortRange($0.port) }
+      let passing = ([port] + (live.map { [$0] } ?? [])).map { port in
+        Rule([.port(.udp, .destination, port)], action: .return, origin: origin)
+      }
       add(
         RuleChain(
           name: chain,
-          rules: [
-            Rule([.port(.udp, .destination, port)], action: .return, origin: origin),
+          rules: passing + [
             Rule([.port(.udp, .source, port), .ctDirection(.reply)], action: .return, origin: origin), drop,
           ]))
       for match in memberships(of: part.endpoints, .source, set: "endpoints-\(name)") {

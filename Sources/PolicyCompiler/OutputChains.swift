@@ -47,7 +47,8 @@ extension RulesetBuilder {
 
   /// Where packets to the public address of a machine are checked.
   enum ClearTextPlace: String {
-    /// What this host sends: WireGuard's own packets pass, from its own port.
+    /// What this host sends: WireGuard's own packets pass, from its own port, or from any port on a machine without
+    /// `endpoint`, where WireGuard needs no fixed port.
     case output = "clear-out"
     /// What others send through this host: nothing passes.
     case forward = "clear-forward"
@@ -68,6 +69,7 @@ extension RulesetBuilder {
       let chain = "\(place.rawValue)-\(name)"
       let allowed: [Match]? =
         switch place {
+        case .output where site.machine.choosesPort(of: part.tunnel): [.port(.udp, .destination, port)]
         case .output: [.port(.udp, .source, port), .port(.udp, .destination, port)]
         case .forward: nil
         case .postrouting: [.port(.udp, .destination, port)]

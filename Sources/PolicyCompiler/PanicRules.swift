@@ -11,11 +11,7 @@ extension RulesetBuilder {
   mutating func panicRules() -> [Rule] {
     var rules = [replyRule] + errorRules
     for tunnel in site.policy.tunnels where !site.machine.addresses(in: tunnel.name).isEmpty {
-      guard let port = tunnel.listen.flatMap({ PortRange($0) }) else { continue }
-      rules.append(
-        Rule(
-          [.port(.udp, .source, port)], action: .accept,
-          origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)'s own packets")))
+      rules += tunnelRules(tunnel)
     }
     let clients: [(String, UInt16, UInt16)] = [("dhcp", 68, 67), ("dhcpv6", 546, 547)]
     for (name, own, servers) in clients {
@@ -38,6 +34,26 @@ extension RulesetBuilder {
           origin: Origin(reason: "multicast listener discovery")))
     }
     rules.append(drop([], "\(restriction.rawValue)-out", Origin(reason: "panic: no outbound traffic")))
+    return rules
+  }
+
+  /// WireGuard's own packets: by the port that the policy fixes, by the one that it uses now, and, where it may choose
+  /// its port, by the peers to which it sends.
+  private mutating func tunnelRules(_ tunnel: Tunnel) -> [Rule] {
+    let origin = site.origin(tunnel.location.line, "tunnel \(tunnel.name)'s own packets")
+    let listen = tunnel.listen.flatMap { PortRange($0) }
+    let own = [listen, site.machine.livePorts[tunnel.name].flatMap { PortRange($0.port) }].compactMap { $0 }
+    var rules = own.map { Rule([.port(.udp, .source, $0)], action: .accept, origin: origin) }
+    guard site.machine.choosesPort(of: tunnel) else { return rules }
+    let others = site.policy.machines.filter {
+      $0.name != site.machine.name && !$0.addresses(in: tunnel.name).isEmpty
+    }
+    let peers = others.flatMap { endpoints(of: $0) }
+    let port: Match = listen.map { .port(.udp, .destination, $0) } ?? .transport(.equal, .udp)
+    rules += memberships(of: peers, .destination, set: "peers-\(Identifier.clean(tunnel.name.description))")
+      .map {
+        Rule([$0, port], action: .accept, origin: origin)
+      }
     return rules
   }
 }

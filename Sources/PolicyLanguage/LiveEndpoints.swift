@@ -18,13 +18,31 @@ public struct LiveEndpoints: Sendable, Hashable {
   /// this host are ever known.
   public var networks: [String: [InterfaceName: [Prefix]]]
 
-  /// Addresses and networks by machine name, and bridges.
+  /// The ports that WireGuard of a machine uses now and that the policy does not fix, by machine name and tunnel.
+  public var ports: [String: [InterfaceName: LivePort]]
+
+  /// Addresses, networks and ports by machine name, and bridges.
   public init(
     _ addresses: [String: [IPAddress]] = [:], sharedBridges: Set<InterfaceName> = [],
-    networks: [String: [InterfaceName: [Prefix]]] = [:]
+    networks: [String: [InterfaceName: [Prefix]]] = [:], ports: [String: [InterfaceName: LivePort]] = [:]
   ) {
     self.addresses = addresses
+    self.ports = ports
     self.sharedBridges = sharedBridges
     self.networks = networks
+  }
+}
+
+/// The UDP port that WireGuard of one tunnel uses now, without being told to by `ListenPort`.
+public struct LivePort: Sendable, Hashable {
+  /// The port, in host order; never 0.
+  public let port: UInt16
+  /// The addresses of its peers, sorted: only packets from there are for WireGuard.
+  public let peers: [IPAddress]
+
+  /// A port, and where the peers are.
+  public init(port: UInt16, peers: [IPAddress]) {
+    self.port = port
+    self.peers = Set(peers).sorted()
   }
 }

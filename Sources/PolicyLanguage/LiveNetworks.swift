@@ -91,13 +91,21 @@ extension Policy {
     self.machine(named: machine)?.zones.contains { $0.prefixOrigin == .live } ?? false
   }
 
-  /// The policy with the networks that are known now for its zones with `prefixes: live`. The result does not depend on
-  /// the networks that were known before.
+  /// The policy with what is known now of its machines: the networks of zones with `prefixes: live`, and WireGuard's
+  /// ports. The result does not depend on what was known before.
   public func following(_ live: LiveEndpoints) -> Policy {
-    guard machines.contains(where: { $0.zones.contains { $0.prefixOrigin == .live } }) else { return self }
+    let isFollowing = machines.contains { machine in
+      !machine.livePorts.isEmpty || machine.zones.contains { $0.prefixOrigin == .live }
+    }
+    guard isFollowing || !live.ports.isEmpty else { return self }
+    let now = machines.withLiveNetworks(live.networks, tunnels: tunnels).map { machine in
+      var machine = machine
+      machine.livePorts = live.ports[machine.name] ?? [:]
+      return machine
+    }
     return Policy(
-      path: path, tunnels: tunnels, machines: machines.withLiveNetworks(live.networks, tunnels: tunnels),
-      groups: groups, services: services, lists: lists, block: block, grants: grants,
+      path: path, tunnels: tunnels, machines: now, groups: groups, services: services, lists: lists,
+      block: block, grants: grants,
       encryptions: encryptions,
       failsafe: failsafe, tests: tests)
   }

@@ -125,6 +125,8 @@ public struct Machine: Sendable {
   /// Its own zones, by name. `containers` is always among them. `internet` never is: it is every interface
   /// that no other zone claims.
   public internal(set) var zones: [Zone]
+  /// The UDP ports that WireGuard uses now, by tunnel, where the policy does not fix them.
+  public internal(set) var livePorts: [InterfaceName: LivePort] = [:]
   /// Where it is defined: its name.
   public let location: SourceLocation
 
@@ -140,6 +142,12 @@ public struct Machine: Sendable {
     self.subnets = subnets
     self.zones = zones
     self.location = location
+  }
+
+  /// Whether WireGuard's UDP port of a tunnel may be another one on this machine than the policy's: a machine without
+  /// `endpoint` is never called by others, so it needs no `ListenPort`.
+  public func choosesPort(of tunnel: Tunnel) -> Bool {
+    !addresses(in: tunnel.name).isEmpty && (endpoint == .roaming || tunnel.listen == nil)
   }
 
   /// Its addresses in this tunnel, sorted; empty if it is not a peer of the tunnel.

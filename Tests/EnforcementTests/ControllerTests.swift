@@ -365,6 +365,16 @@ struct ControllerTests {
     #expect(controller.recompiled(try Self.candidate("a"), because: "a new day").isEmpty)
   }
 
+  @Test("what the host tells changes the ruleset of a panic too, if it is about the accepted policy")
+  func recompilesInPanic() throws {
+    var controller = Self.holding("b")
+    _ = controller.read(.accepted(try Self.candidate("a")), at: Self.now)
+    _ = controller.panic(by: "eric", at: Self.now)
+    #expect(controller.recompiled(try Self.candidate("b"), because: "another port").isEmpty)
+    let actions = controller.recompiled(try Self.candidate("a"), because: "another port")
+    #expect(Self.words(actions) == ["enforce a panic"])
+  }
+
   @Test("after the table was deleted only a request creates it again")
   func releases() throws {
     var controller = try Self.onTrial()

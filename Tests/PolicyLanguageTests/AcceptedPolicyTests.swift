@@ -35,7 +35,8 @@ struct AcceptedPolicyTests {
     #expect(box.zones.map(\.name) == ["containers", "lan", "wifi"])
     #expect(
       box.zone(named: "containers")?.interfaces.map(\.description) == [
-        "br-*", "cni*", "docker0", "docker_gwbridge", "incusbr*", "lxcbr*", "lxdbr*", "nerdctl*", "podman*", "virbr*",
+        "br-*", "cni*", "docker0", "docker_gwbridge", "incusbr*", "lxcbr*", "lxdbr*", "nerdctl*", "podman*",
+        "virbr*",
       ])
     #expect(box.zone(named: "containers")?.location == nil)
     #expect(box.endpoint == .roaming)

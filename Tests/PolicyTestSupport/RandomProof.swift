@@ -37,13 +37,18 @@ public struct RandomProof {
     if proved < count { failure = "only \(proved) of \(proved + rejected) texts are valid policies" }
   }
 
-  /// Networks for the zones with `prefixes: live` of some machines. Some are also in a tunnel, in another zone, or in
-  /// another machine's subnets.
+  /// Networks for the zones with `prefixes: live` of some machines, and ports that WireGuard chose. Some networks are
+  /// also in a tunnel, in another zone, or in another machine's subnets.
   private static func networks(of policy: Policy, in site: RandomSite) -> LiveEndpoints {
     guard let interface = InterfaceName("gst0") else { return LiveEndpoints() }
     let choices = ["172.30.1.0/24", "192.168.0.0/16", "10.0.0.0/8", "2001:db8:77::/64", "fd68::/16"]
     var live = LiveEndpoints()
     for (number, machine) in policy.machines.enumerated() where site.text.utf8.count % 3 != number % 3 {
+      for tunnel in policy.tunnels where machine.choosesPort(of: tunnel) {
+        let peers = ["198.51.100.77", "2001:db8:77::77", "192.168.0.77"].prefix(number % 4)
+        live.ports[machine.name, default: [:]][tunnel.name] = LivePort(
+          port: 40_000 + UInt16(number), peers: peers.compactMap { IPAddress($0) })
+      }
       let place = (site.text.utf8.count + number) % choices.count
       live.networks[machine.name] = [
         interface: [choices[place], choices[(place + 3) % 5]].compactMap { Prefix($0) }

@@ -30,6 +30,19 @@ extension Daemon {
     } else {
       refreshBridges()
     }
+    // WireGuard takes its port after its interface is up.
+    let choosesPort = policy.tunnels.contains { machine.choosesPort(of: $0) }
+    if choosesPort, schedule.endpoints == nil {
+      schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
+    }
+  }
+
+  /// Reads WireGuard again after a while if its state is part of what is in force.
+  func scheduleEndpoints() {
+    guard let known = policyInForce?.candidate else { return schedule.endpoints = nil }
+    let isFollowing =
+      known.policy.machines.contains { $0.endpoint == .live } || !known.live.ports.isEmpty
+    schedule.endpoints = isFollowing ? Clock.sinceBoot + Self.endpointInterval : nil
   }
 
   /// If a bridge has a new port that is not a guest's, it leaves the zone of containers at once. A zone with
@@ -39,7 +52,9 @@ extension Daemon {
     let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
     environment.note(gaps)
     let reason: String
-    if live.networks != known.live.networks {
+    if live.ports != known.live.ports {
+      reason = "WireGuard uses another port"
+    } else if live.networks != known.live.networks {
       reason = "the networks of a zone with 'prefixes: live' changed"
     } else if live.sharedBridges != known.live.sharedBridges {
       reason = "the ports of a bridge changed"
@@ -49,12 +64,13 @@ extension Daemon {
     var changed = known.live
     changed.sharedBridges = live.sharedBridges
     changed.networks = live.networks
+    changed.ports = live.ports
     driver.perform(
       driver.controller.recompiled(known.again(today: Today.date, live: changed), because: reason))
   }
 
   func refreshEndpoints() {
-    schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
+    scheduleEndpoints()
     guard let known = policyInForce?.candidate else { return }
     var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
     environment.note(gaps)
@@ -65,6 +81,6 @@ extension Daemon {
     guard live != known.live else { return }
     driver.perform(
       driver.controller.recompiled(
-        known.again(today: Today.date, live: live), because: "a live endpoint or network changed"))
+        known.again(today: Today.date, live: live), because: "a live endpoint, network or port changed"))
   }
 }

@@ -304,8 +304,7 @@ package final class Daemon {
     for path in [settings.policy] + environment.lists where signatures[path] == nil {
       signatures[path] = FileSignature(path)
     }
-    let isLive = policyInForce?.policy.machines.contains { $0.endpoint == .live } == true
-    schedule.endpoints = isLive ? Clock.sinceBoot + Self.endpointInterval : nil
+    scheduleEndpoints()
     openDropLog()
     openMetrics()
     ServiceManager.tell("STATUS=\(statusLine)")

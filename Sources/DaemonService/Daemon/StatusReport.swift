@@ -2,6 +2,7 @@
 
 internal import Enforcement
 internal import Glibc
+internal import HostAnalysis
 internal import LinuxHost
 internal import NetworkModel
 internal import Reports
@@ -139,7 +140,8 @@ struct StatusReport {
           name: tunnel.name, words: "its interface does not exist or WireGuard cannot be read", peers: [])
       }
       return TunnelStatus(
-        name: tunnel.name, words: "no peers", peers: daemon.peers(of: device, policy, tunnel.name, at: now))
+        name: tunnel.name, words: "no peers",
+        peers: daemon.peers(of: device, tunnel, policy, machine, at: now))
     }
   }
 
@@ -219,22 +221,17 @@ struct StatusReport {
 }
 
 extension Daemon {
-  /// A device's peers, by their names in the policy; unknown peers by the first characters of their keys.
-  func peers(of device: WireGuardDevice, _ policy: Policy, _ tunnel: InterfaceName, at now: Int64) -> [Metrics
-    .Peer]
-  {
-    device.peers.map { peer in
-      let key = peer.publicKey
-      let machine =
-        policy.machines.first { $0.key.flatMap { WireGuardKey(base64: $0) } == key }
-        ?? policy.machines.first { machine in
-          let own = machine.addresses(in: tunnel)
-          return !own.isEmpty && own.contains { address in peer.allowedIPs.contains { $0.contains(address) } }
-        }
-      return Metrics.Peer(
-        machine: machine?.name ?? "key \(key.description.prefix(8))…", tunnel: tunnel,
-        handshakeAge: peer.latestHandshake.map { UInt64(max(0, now - $0)) })
-    }
+  /// A device's peers, by their names in the policy; unknown peers by the first characters of their keys. Ordered by
+  /// name.
+  func peers(
+    of device: WireGuardDevice, _ tunnel: Tunnel, _ policy: Policy, _ machine: Machine, at now: Int64
+  ) -> [Metrics.Peer] {
+    let machines = PeerMachines(tunnel, of: machine, in: policy)
+    return device.peers.map { peer in
+      Metrics.Peer(
+        machine: machines.machine(of: peer)?.name ?? "key \(peer.publicKey.description.prefix(8))…",
+        tunnel: tunnel.name, handshakeAge: peer.latestHandshake.map { UInt64(max(0, now - $0)) })
+    }.sorted { $0.machine < $1.machine }
   }
 
   /// The metrics of this moment.
@@ -255,7 +252,7 @@ extension Daemon {
       let now = Int64(time(nil))
       for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
         guard let device = devices.first(where: { $0.name == tunnel.name }) else { continue }
-        metrics.peers += peers(of: device, policy, tunnel.name, at: now)
+        metrics.peers += peers(of: device, tunnel, policy, machine, at: now)
       }
     }
     return metrics

@@ -77,9 +77,18 @@ extension LiveEndpoints {
     } catch {
       gaps.append("it is not known which bridges have only guests: \(error)")
     }
-    if machines.isEmpty { return (live, gaps) }
+    let own = machine.flatMap { policy.machine(named: $0) }
+    let choosing = policy.tunnels.filter { own?.choosesPort(of: $0) == true }
+    if machines.isEmpty, choosing.isEmpty { return (live, gaps) }
     do throws(HostReadError) {
       let found = try WireGuardDevices.read()
+      for tunnel in choosing {
+        guard let own, let device = found.devices.first(where: { $0.name == tunnel.name }),
+          let port = device.listenPort, port != 0, port != tunnel.listen
+        else { continue }
+        live.ports[own.name, default: [:]][tunnel.name] = LivePort(
+          port: port, peers: device.peers.compactMap(\.endpoint?.address))
+      }
       for machine in machines {
         let key = machine.key.flatMap { WireGuardKey(base64: $0) }
         let peers = found.devices.flatMap(\.peers).filter { $0.publicKey == key }
@@ -90,7 +99,7 @@ extension LiveEndpoints {
         live.addresses[machine.name] = addresses
       }
     } catch {
-      gaps.append("live endpoints are not known: \(error)")
+      gaps.append("WireGuard's live endpoints and ports are not known: \(error)")
     }
     return (live, gaps)
   }

@@ -60,10 +60,16 @@ extension Controller {
     }
   }
 
-  /// The policy in force was compiled for another day or other live endpoints. During a trial or a panic it
-  /// is not applied.
+  /// The policy in force was compiled for another day or other live endpoints. During a trial it is not applied;
+  /// during a panic its panic ruleset is.
   public mutating func recompiled(_ candidate: Candidate, because reason: String) -> [Action] {
-    if candidate.digest == accepted?.digest { accepted = candidate.kept }
+    if candidate.digest == accepted?.digest {
+      accepted = candidate.kept
+      // The tunnel must work in a panic too, whatever port WireGuard chooses.
+      if state.panic != nil, !isReleased {
+        return [.enforce(.candidate(candidate, .panic), .recompile(reason))]
+      }
+    }
     guard candidate.digest == inForce?.digest, state.pending == nil, state.panic == nil, !isReleased else {
       return []
     }

@@ -22,6 +22,9 @@ extension DoctorSubject {
     return result
   }
 
+  /// Whether others open connections to this machine, so that WireGuard needs a fixed port.
+  private var isCalled: Bool { role.map { $0.machine.endpoint != .roaming } ?? false }
+
   private func judge(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     guard let port = device.listenPort else {
       result.find(
@@ -31,10 +34,9 @@ extension DoctorSubject {
       )
       return
     }
-    if let planned = tunnel.policy?.listen, planned != port {
-      let isDialled = role.map { $0.machine.endpoint != .roaming } ?? false
+    if isCalled, let planned = tunnel.policy?.listen, planned != port {
       result.find(
-        isDialled ? .error : .warning,
+        .error,
         "WireGuard of \(tunnel.name) listens on \(port)/udp, but the policy says \(planned)",
         fix:
           "run wg set \(tunnel.name) listen-port \(planned) and set ListenPort = \(planned) in its "
@@ -73,10 +75,12 @@ extension DoctorSubject {
           )
           continue
         }
-        // A machine that only opens connections itself needs no inbound packets.
-        let isNeeded = tunnel.policy?.listen != nil
+        // A machine that only opens connections itself needs no inbound packets, and the ruleset follows a port that
+        // WireGuard chose itself.
+        let isNeeded = tunnel.policy?.listen.map { $0 == tunnel.device?.listenPort || isCalled } ?? false
+        if !isNeeded, tunnel.policy != nil, decision.owner == .own { continue }
         result.find(
-          isNeeded ? .error : isHeard ?? false ? .information : .warning,
+          isNeeded ? .error : isHeard == true ? .information : .warning,
           "\(port) of \(tunnel.name) is closed to \(enumerated(senders)): \(decision.sentence)",
           fix: decision.fix(port: port))
       }

@@ -63,7 +63,7 @@ public struct DoctorSubject: Sendable {
         named.append(
           DoctorTunnel(
             tunnel.name, facts, policy: tunnel, addresses: role.machine.addresses(in: tunnel.name)))
-        peerMachines[tunnel.name] = PeerMachines(role, in: tunnel)
+        peerMachines[tunnel.name] = PeerMachines(tunnel, of: role.machine, in: role.policy)
       }
     }
     let live =

@@ -106,7 +106,7 @@ public struct DoctorWalks: Sendable {
       var senders = device.peers.compactMap { peer in
         peer.endpoint.map { ($0.address, $0.port, "\(subject.name(of: peer, in: tunnel)) at \($0.address)") }
       }
-      if tunnel.policy?.listen != nil {
+      if let listen = tunnel.policy?.listen, listen == port {
         senders += DoctorSubject.anyone.map { ($0, 51_820, "anyone on the internet (\($0))") }
       }
       for (address, from, sender) in senders {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PolicyLanguage
+package import NetworkModel
+package import PolicyLanguage
 
 /// Maps each peer of a tunnel to its machine of the policy. It uses indexes, since a hub has thousands of both.
-struct PeerMachines: Sendable {
+package struct PeerMachines: Sendable {
   private let machines: [Machine]
   private let byKey: [String: Int]
   private let byAddress: [Prefix: Int]
   private let hub: Machine?
   private let hubAddresses: [IPAddress]
 
-  /// Builds the indexes for a tunnel of the policy.
-  init(_ role: DoctorSubject.Role, in tunnel: Tunnel) {
-    let machines = role.others(in: tunnel.name)
+  /// Builds the indexes for the peers that a machine has in a tunnel of its policy.
+  package init(_ tunnel: Tunnel, of machine: Machine, in policy: Policy) {
+    let machines = policy.machines.filter {
+      $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty
+    }
     var (byKey, byAddress): ([String: Int], [Prefix: Int]) = ([:], [:])
     for (index, machine) in machines.enumerated() {
       if let key = machine.key, byKey[key] == nil { byKey[key] = index }
@@ -27,7 +29,7 @@ struct PeerMachines: Sendable {
   }
 
   /// The machine of a peer: by its key, else by one of the machine's addresses as a host prefix in its AllowedIPs.
-  func machine(of peer: WireGuardPeer) -> Machine? {
+  package func machine(of peer: WireGuardPeer) -> Machine? {
     if let index = byKey[peer.publicKey.description] { return machines[index] }
     if let index = peer.allowedIPs.compactMap({ byAddress[$0] }).min() { return machines[index] }
     // A peer whose AllowedIPs contain the hub's address relays for the tunnel: it is the hub.

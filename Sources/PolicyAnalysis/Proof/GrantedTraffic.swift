@@ -120,6 +120,13 @@ struct GrantedTraffic {
 
   private mutating func addBuiltIn() {
     for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+      if let live = machine.livePorts[tunnel.name], let port = PortRange(live.port), !live.peers.isEmpty {
+        for zone in zones where zone.kind == .network || zone.kind == .internet {
+          arrivals.append(
+            Arrival(
+              zone: zone, ports: [.ports(.udp, port)], sources: .prefixes(live.peers.map { Prefix($0) })))
+        }
+      }
       guard let port = tunnel.listen.flatMap({ PortRange($0) }) else { continue }
       arrivals += zones.map { Arrival(zone: $0, ports: [.ports(.udp, port)], sources: .anyone) }
     }

@@ -91,10 +91,10 @@ extension SpecificationWriter {
     draft.say(.works, .accept, [(.output, Self.loopback)])
     tunnelOnly(&draft, .reject)
     for part in encryptions {
-      // WireGuard's own packets have its port as source and as destination.
+      // WireGuard's own packets have its port as destination, and as source on machines that others call.
       let others: [Conditions] = [
         [(.service, Self.everyService.subtracting(part.own))],
-        [(.sourcePort, IntervalSet(0, 0xffff).subtracting(part.listen))],
+        [(.sourcePort, IntervalSet(0, 0xffff).subtracting(part.sending))],
       ]
       clearText(&draft, part, .reject, others)
     }

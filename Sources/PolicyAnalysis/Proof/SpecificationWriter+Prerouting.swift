@@ -97,7 +97,7 @@ extension SpecificationWriter {
           (.source, sources), (.input, elsewhere(part.tunnel)),
         ]
         // WireGuard's own packets pass: to this machine's port, or replies from the other machine's port.
-        let foreign = Self.everyService.subtracting(part.own)
+        let foreign = Self.everyService.subtracting(part.receiving)
         draft.say(
           .encrypted, .drop,
           any: [

@@ -21,8 +21,12 @@ struct SpecificationWriter {
     let tunnel: InterfaceName
     /// WireGuard's port, as a set of ports.
     let listen: IntervalSet
+    /// The source ports that WireGuard of this machine may use.
+    let sending: IntervalSet
     /// WireGuard's port, as a set of services.
     let own: IntervalSet
+    /// The services at which WireGuard of this machine receives.
+    let receiving: IntervalSet
     /// The public addresses of the other machines.
     let endpoints: [Prefix]
   }
@@ -75,10 +79,14 @@ struct SpecificationWriter {
         machines[$0]
       }
       if others.isEmpty { return nil }
+      // A machine that no other one calls may use any port.
+      let isCalled = machine.endpoint != .roaming
+      let own = PacketSpace.Service.ports(.udp, listen...listen)
+      let live = machine.livePorts[tunnel.name].map { PacketSpace.Service.ports(.udp, $0.port...$0.port) }
       return Encrypted(
         tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
-        own: PacketSpace.Service.ports(.udp, listen...listen), endpoints: others.flatMap { endpoints(of: $0) }
-      )
+        sending: isCalled ? IntervalSet(UInt128(listen)) : IntervalSet(0, 0xffff), own: own,
+        receiving: own.union(live ?? .empty), endpoints: others.flatMap { endpoints(of: $0) })
     }
     self.endpoints = policy.machines.flatMap { endpoints(of: $0) }
     var homes = policy.tunnels.map {

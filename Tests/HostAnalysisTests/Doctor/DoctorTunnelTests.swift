@@ -135,7 +135,8 @@ import Testing
         $0.interfaces["eth9"] = HostFixture.interface("eth9", 8, [], master: 7)
       },
       DoctorCase(
-        "a bridge of guests is in no zone", .uncoveredBridge, .warning, ["the bridge traefik", "neither the internet"],
+        "a bridge of guests is in no zone", .uncoveredBridge, .warning,
+        ["the bridge traefik", "neither the internet"],
         fix: "podman*, traefik, virbr*] } }"
       ) {
         $0.interfaces["traefik"] = HostFixture.interface("traefik", 7, ["172.30.0.1/16"], kind: "bridge")
