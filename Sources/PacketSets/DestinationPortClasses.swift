@@ -17,9 +17,10 @@ public struct DestinationPortClasses: Sendable {
   public init(_ tables: [KernelTable]) {
     var cuts = [Bool](repeating: false, count: 1 << 16)
     for table in tables {
+      let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
       for set in table.sets { Self.cut(set, &cuts) }
       for rule in table.chains.flatMap(\.rules) {
-        guard Self.cut(rule.expressions, &cuts) else {
+        guard Self.cut(rule.expressions, table.family, sets, &cuts) else {
           numbers = nil
           return
         }
@@ -81,46 +82,55 @@ public struct DestinationPortClasses: Sendable {
     }
   }
 
-  private enum Loaded { case port, other }
-
   /// False if a rule does anything with a port except comparing it with a number.
-  private static func cut(_ expressions: [Expression], _ cuts: inout [Bool]) -> Bool {
-    /// The 4-byte registers that hold a port or a part of one.
-    var holders: Set<UInt32> = []
-    func load(_ destination: UInt32, _ length: UInt32, _ what: Loaded) {
-      for slot in NFT.slot(destination)..<(NFT.slot(destination) + max(1, (length + 3) / 4)) {
-        switch what {
-        case .port: holders.insert(slot)
-        case .other: holders.remove(slot)
-        }
-      }
+  private static func cut(
+    _ expressions: [Expression], _ family: UInt8, _ sets: [String: KernelSet], _ cuts: inout [Bool]
+  ) -> Bool {
+    var flow = RegisterFlow(family: AddressFamily(rawValue: family))
+    /// Whether an expression reads a port, or what may be one.
+    func readsPort(_ expression: Expression) -> Bool {
+      flow.operands(of: expression) { sets[$0] }.contains { mayBePort($0, flow.family) }
     }
     for expression in expressions {
       switch expression {
-      case .payload(let base, let offset, let length, let destination):
-        let isPort =
-          base == NFT.payloadTransport ? offset < 4 : !NFT.isWithinHeader(base, offset, length)
-        load(destination, length, isPort ? .port : .other)
-      case .ct(let key, _, let destination):
-        load(destination, 4, key == NFT.ctDestinationPort || key == NFT.ctSourcePort ? .port : .other)
-      case .meta(_, let destination), .fib(_, _, let destination): load(destination, 4, .other)
       case .compare(_, _, let data): cut(data, &cuts)
-      case .immediate(let destination, let data):
-        // No expression compares one register with another.
-        load(destination, UInt32(data.count), .other)
       case .range(_, _, let from, let to):
         cut(from, &cuts)
         cut(to, &cuts)
-      case .bitwise(let source, _, let mask, _):
-        let read = NFT.slot(source)..<(NFT.slot(source) + UInt32(mask.count + 3) / 4)
-        if holders.contains(where: { read.contains($0) }) { return false }
+      case .bitwise:
+        if readsPort(expression) { return false }
       case .opaque(let name, let data):
         // The effect of expressions that compute with registers is not evaluated.
-        if !holders.isEmpty, ["bitwise", "byteorder", "hash", "numgen"].contains(name) { return false }
+        if OpaqueExpression(name, data).writes != .nothing, readsPort(expression) { return false }
         cut(data, &cuts)
-      case .lookup, .metaSet, .verdict, .counter, .object, .objectMap, .reject, .notrack, .limit, .log: break
+      // Sets are cut as a whole.
+      case .lookup, .objectMap: break
+      // No expression compares one register with another, and a mark that was set from a port is compared with
+      // numbers only.
+      case .immediate, .metaSet: break
+      case .meta, .payload, .ct, .fib, .verdict, .counter, .object, .reject, .notrack, .limit, .log: break
       }
+      flow.execute(expression) { sets[$0] }
     }
     return true
+  }
+
+  /// Whether bytes of a register may be a port or a part of one.
+  private static func mayBePort(_ piece: RegisterPiece, _ family: AddressFamily?) -> Bool {
+    switch piece.origin {
+    case .field(.header(let field)):
+      let bytes = HeaderBytes(
+        base: field.bytes.base, offset: field.bytes.offset + piece.place, length: piece.length)
+      return bytes.mayReach(.destinationPort, family)
+    case .field(.connection(let key, _)): return key == .sourcePort || key == .destinationPort
+    case .field(.meta), .field(.route), .field(.sourceRoute): return false
+    case .header(let base):
+      return HeaderBytes(base: base, offset: piece.place, length: piece.length)
+        .mayReach(.destinationPort, family)
+    // The keys of maps are cuts.
+    case .property, .padding, .data, .value: return false
+    case .swapped(let pieces): return pieces.contains { mayBePort($0, family) }
+    case .unwritten, .unknown: return true
+    }
   }
 }

@@ -30,33 +30,7 @@ extension PacketSpace {
   /// Whether a packet is in this space.
   public func contains(_ packet: Packet) -> Bool {
     packet.family == family
-      && Field.allCases.allSatisfy { field in Self.value(field, packet).map(self[field].contains) ?? true }
-  }
-
-  /// The value of a packet's field; nil if such a packet does not have the field.
-  private static func value(_ field: Field, _ packet: Packet) -> UInt128? {
-    switch field {
-    case .input: packet.input.map(number) ?? 0
-    case .output: packet.output.map(number) ?? 0
-    case .source: packet.source.bits
-    case .destination: packet.destination.bits
-    case .service: Service.number(packet)
-    case .sourcePort: packet.transport.hasPorts ? UInt128(packet.sourcePort) : nil
-    case .hopLimit: UInt128(packet.hopLimit)
-    case .tcpFlags: packet.transport == .tcp ? UInt128(packet.tcpFlags.rawValue) : nil
-    case .connection: Connection.all.firstIndex(of: Connection(packet)).map { UInt128($0) }
-    case .destinationType: UInt128(packet.destinationType.rawValue)
-    case .inputType: packet.inputType.map { UInt128($0.rawValue) }
-    case .outputType: packet.outputType.map { UInt128($0.rawValue) }
-    case .originalService:
-      packet.transport.hasPorts
-        ? Service.number(
-          packet.transport,
-          port: packet.status.contains(.destinationNAT)
-            ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
-        : Service.number(packet)
-    case .sourceRoute: 0
-    }
+      && Field.allCases.allSatisfy { field in field.value(of: packet).map(self[field].contains) ?? true }
   }
 
   /// A simple packet of the space: if possible, the first packet of a connection, from a high port.
@@ -84,22 +58,14 @@ extension PacketSpace {
       source: address(.source), destination: address(.destination), transport: transport,
       sourcePort: UInt16(truncatingIfNeeded: pick(.sourcePort, [40_000])),
       destinationPort: UInt16(truncatingIfNeeded: service), input: name(.input), output: name(.output))
-    if transport == .tcp {
-      packet.tcpFlags = TCPFlags(rawValue: UInt8(truncatingIfNeeded: pick(.tcpFlags, [2, 16])))
-    }
     packet.icmpType = UInt8(truncatingIfNeeded: service >> 8)
-    packet.hopLimit = UInt8(truncatingIfNeeded: pick(.hopLimit, [64]))
-    let links = [LinkType.ethernet, .linkless].map { UInt128($0.rawValue) }
-    packet.inputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.inputType, links)))
-    packet.outputType = LinkType(rawValue: UInt16(truncatingIfNeeded: pick(.outputType, links)))
     packet.state = connection.state
     packet.direction = connection.direction ?? .original
     packet.status = connection.status ?? []
     if transport.hasPorts, packet.status.contains(.destinationNAT) {
       packet.flow = flow(of: packet, to: UInt16(truncatingIfNeeded: pick(.originalService, [service])))
     }
-    packet.destinationType =
-      AddressType(rawValue: UInt32(truncatingIfNeeded: pick(.destinationType, [2, 1]))) ?? .unicast
+    for field in Field.allCases { field.put(into: &packet, pick) }
     return packet
   }
 

@@ -9,40 +9,6 @@ internal import Ruleset
 /// A ruleset treats all packets of such a space alike, or the space is split. A question about all possible
 /// packets therefore needs only as many spaces as the ruleset distinguishes.
 public struct PacketSpace: Sendable, Hashable {
-  /// What a ruleset may match. Numbers are in the order in which they are compared: addresses, ports and
-  /// names as in the header, the others by value.
-  public enum Field: Int, CaseIterable, Sendable {
-    /// The input interface: its name, zero-padded to 16 bytes, as a number; 0 if this host made the packet.
-    case input
-    /// The output interface, in the same form; 0 if the packet is for this host or not routed yet.
-    case output
-    /// Source address.
-    case source
-    /// Destination address.
-    case destination
-    /// Transport protocol and destination port or ICMP type: see `Service`.
-    case service
-    /// The first two bytes of the transport header: the source port, if the protocol has ports.
-    case sourcePort
-    /// TTL or hop limit.
-    case hopLimit
-    /// Flags of the TCP header.
-    case tcpFlags
-    /// What connection tracking knows about it: the index in `Connection.all`.
-    case connection
-    /// `AddressType` of the destination.
-    case destinationType
-    /// `LinkType` of the input interface.
-    case inputType
-    /// `LinkType` of the output interface.
-    case outputType
-    /// The protocol and destination port before any translation, as `Service`; for packets without ports the
-    /// same as `service`.
-    case originalService
-    /// The packet's `SourceRoute`, 0 for none. A packet with several is in the class of the first.
-    case sourceRoute
-  }
-
   /// The family of all its packets.
   public let family: AddressFamily
   private var fields: Fields
@@ -50,14 +16,14 @@ public struct PacketSpace: Sendable, Hashable {
   /// The sets of the fields; nil if a field may have any value. Spaces are copied much more often than they
   /// are narrowed: copying this object is one reference, copying a value would be one per field.
   private final class Fields: Sendable {
-    let sets: InlineArray<14, IntervalSet?>
-    init(_ sets: InlineArray<14, IntervalSet?>) { self.sets = sets }
+    let sets: Field.Sets
+    init(_ sets: Field.Sets) { self.sets = sets }
   }
 
   /// Every packet of a family at a point where packets have (or lack) an input and an output interface.
   public init(_ family: AddressFamily, input: Presence, output: Presence) {
     self.family = family
-    fields = Fields(InlineArray(repeating: nil))
+    fields = Fields(Field.Sets(repeating: nil))
     if input == .absent { self[.input] = IntervalSet(0) }
     if output == .absent { self[.output] = IntervalSet(0) }
   }
@@ -68,42 +34,12 @@ public struct PacketSpace: Sendable, Hashable {
     case absent
   }
 
-  /// Names have between 1 and 15 bytes, and no byte is zero before the last.
-  private static let names = IntervalSet(UInt128(1) << 120, .max)
-  private static let addresses = AddressFamily.allCases.map {
-    IntervalSet(0, $0 == .ipv4 ? 0xffff_ffff : .max)
-  }
-  private static let services = IntervalSet(0, 0xff_ffff)
-  private static let words = IntervalSet(0, 0xffff)
-  private static let bytes = IntervalSet(0, 0xff)
-  private static let connections = IntervalSet(0, UInt128(Connection.all.count - 1))
-  private static let addressTypes = IntervalSet(1, 8)
-  private static let routes = AddressFamily.allCases.map { family in
-    IntervalSet([0] + SourceRoute.allCases.filter { $0.family == family }.map { UInt128($0.rawValue) })
-  }
-
-  /// Every value that a field can have.
-  private static func universe(_ field: Field, _ family: AddressFamily) -> IntervalSet {
-    switch field {
-    case .input, .output: names
-    case .source, .destination: addresses[family == .ipv4 ? 0 : 1]
-    case .service: services
-    case .sourcePort: words
-    case .hopLimit, .tcpFlags: bytes
-    case .connection: connections
-    case .destinationType: addressTypes
-    case .inputType, .outputType: words
-    case .originalService: services
-    case .sourceRoute: routes[family == .ipv4 ? 0 : 1]
-    }
-  }
-
   /// The values of a field.
   public subscript(_ field: Field) -> IntervalSet {
-    get { fields.sets[field.rawValue] ?? Self.universe(field, family) }
+    get { fields.sets[field.rawValue] ?? field.universe(family) }
     set {
       var sets = fields.sets
-      sets[field.rawValue] = newValue == Self.universe(field, family) ? nil : newValue
+      sets[field.rawValue] = newValue == field.universe(family) ? nil : newValue
       fields = Fields(sets)
     }
   }
@@ -114,7 +50,7 @@ public struct PacketSpace: Sendable, Hashable {
   /// Whether some of its packets have one of these values in a field.
   public func mayHave(_ field: Field, _ values: IntervalSet) -> Bool {
     if let own = fields.sets[field.rawValue] { return !own.isDisjoint(with: values) }
-    return !Self.universe(field, family).isDisjoint(with: values)
+    return !field.universe(family).isDisjoint(with: values)
   }
 
   /// Only the packets whose field has one of these values; nil if there are none.
@@ -138,7 +74,7 @@ public struct PacketSpace: Sendable, Hashable {
 
   /// The packets that agree with a packet of this space in a few fields; the other fields may have any value.
   public func keeping(_ kept: [Field]) -> PacketSpace {
-    var sets = InlineArray<14, IntervalSet?>(repeating: nil)
+    var sets = Field.Sets(repeating: nil)
     for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
     var space = self
     space.fields = Fields(sets)
@@ -148,7 +84,7 @@ public struct PacketSpace: Sendable, Hashable {
   /// Whether no packet is in both.
   public func isDisjoint(with other: PacketSpace) -> Bool {
     if family != other.family { return true }
-    for field in Self.cuttingOrder {
+    for field in Field.allCases {
       guard let one = fields.sets[field.rawValue], let two = other.fields.sets[field.rawValue] else {
         continue
       }
@@ -175,7 +111,7 @@ public struct PacketSpace: Sendable, Hashable {
     if isDisjoint(with: other) { return [self] }
     var result: [PacketSpace] = []
     var rest = self
-    for field in Self.cuttingOrder where other.fields.sets[field.rawValue] != nil {
+    for field in Field.allCases where other.fields.sets[field.rawValue] != nil {
       if let outside = rest.narrowed(field, outside: other[field]) {
         result.append(outside)
         rest[field] = rest[field].intersection(other[field])
@@ -183,13 +119,6 @@ public struct PacketSpace: Sendable, Hashable {
     }
     return result
   }
-
-  /// Fields with few values first: then spaces are cut into few pieces, and sources, of which there are many,
-  /// stay sets.
-  private static let cuttingOrder: [Field] = [
-    .connection, .destinationType, .sourceRoute, .inputType, .outputType, .input, .output, .service,
-    .originalService, .sourcePort, .hopLimit, .tcpFlags, .destination, .source,
-  ]
 
   /// Longer lists are not changed: comparing all pairs would take too long.
   private static let mostCoalesced = 64

@@ -17,9 +17,10 @@ public struct SourcePortClasses: Sendable {
   public init(_ tables: [KernelTable]) {
     var cuts: Set<UInt16> = []
     for table in tables {
+      let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
       for chain in table.chains {
         for rule in chain.rules {
-          guard let own = Self.cuts(rule.expressions) else {
+          guard let own = Self.cuts(rule.expressions, table.family, sets) else {
             self.cuts = nil
             return
           }
@@ -42,67 +43,77 @@ public struct SourcePortClasses: Sendable {
   }
 
   /// The ports at which the effect of a rule may change; nil if they cannot be determined.
-  private static func cuts(_ expressions: [Expression]) -> [UInt16]? {
+  private static func cuts(_ expressions: [Expression], _ family: UInt8, _ sets: [String: KernelSet])
+    -> [UInt16]?
+  {
     var cuts: [UInt16] = []
-    /// The 4-byte register that holds the source port.
-    var holder: UInt32?
-    /// Whether a read that starts at a register may include the port; the length of the read is not
-    /// considered.
-    func touches(_ source: UInt32) -> Bool { holder.map { NFT.slot(source) <= $0 } ?? false }
-    /// The register that holds the protocol's number.
-    var protocolHolder: UInt32?
+    var flow = RegisterFlow(family: AddressFamily(rawValue: family))
     for expression in expressions {
-      switch expression {
-      case .meta(NFT.metaProtocol, let destination):
-        protocolHolder = destination
-        if holder == NFT.slot(destination) { holder = nil }
-        continue
-      case .compare(NFT.equal, let source, let data) where source == protocolHolder && data.count == 1:
-        // From here on the rule is about packets without ports: those bytes are an ICMP type.
-        if !IPProtocol(number: data[0]).hasPorts { return cuts }
-        continue
-      default: protocolHolder = nil
-      }
-      switch expression {
-      case .payload(let base, let offset, let length, let destination):
-        if holder == NFT.slot(destination) { holder = nil }
-        if base == NFT.payloadTransport {
-          if offset >= 2 { continue }
-          guard offset == 0, length == 2, holder == nil else { return nil }
-          holder = NFT.slot(destination)
-        } else if !NFT.isWithinHeader(base, offset, length) {
+      // From here on the rule is about packets without ports: those bytes are an ICMP type.
+      if let transport = flow.transport, !transport.hasPorts { return cuts }
+      guard isUnderstood(expression, flow.family) else { return nil }
+      let operands = flow.operands(of: expression) { sets[$0] }
+      if operands.contains(where: mayBePort) {
+        guard operands.count == 1, let field = operands[0].wholeField, isPort(field),
+          operands[0].change == nil
+        else { return nil }
+        switch expression {
+        case .compare(_, _, let data): cuts += bounds(data, data)
+        case .range(_, _, let from, let to):
+          guard from.count == to.count else { return nil }
+          cuts += bounds(from, to)
+        case .bitwise, .lookup, .metaSet, .objectMap, .opaque: return nil
+        // These read no register.
+        case .meta, .payload, .ct, .fib, .immediate, .verdict, .counter, .object, .reject, .notrack, .limit,
+          .log:
           return nil
         }
-      case .compare(_, let source, let data):
-        guard touches(source) else { continue }
-        guard NFT.slot(source) == holder, data.count == 2 else { return nil }
-        cuts += bounds(data, data)
-      case .range(_, let source, let from, let to):
-        guard touches(source) else { continue }
-        guard NFT.slot(source) == holder, from.count == 2, to.count == 2 else { return nil }
-        cuts += bounds(from, to)
-      case .bitwise(let source, let destination, _, _):
-        if touches(source) { return nil }
-        if holder == NFT.slot(destination) { holder = nil }
-      case .lookup(_, let source, let destination, _):
-        if touches(source) { return nil }
-        if destination.map(NFT.slot) == holder { holder = nil }
-      case .metaSet(_, let source), .objectMap(_, let source):
-        if touches(source) { return nil }
-      case .ct(NFT.ctDestinationPort, ConnectionDirection.original.rawValue, let destination):
-        // The source port of replies: what it is compared with is a cut too.
-        guard holder == nil else { return nil }
-        holder = NFT.slot(destination)
-      case .opaque where expression.askedSourceRoute != nil:
-        if holder == NFT.slot(NFT.register1) { holder = nil }
-      case .ct(NFT.ctSourcePort, _, _), .ct(NFT.ctDestinationPort, _, _), .opaque: return nil
-      case .meta(_, let destination), .ct(_, _, let destination), .fib(_, _, let destination),
-        .immediate(let destination, _):
-        if holder == NFT.slot(destination) { holder = nil }
-      case .verdict, .counter, .object, .reject, .notrack, .limit, .log: break
       }
+      flow.execute(expression) { sets[$0] }
     }
     return cuts
+  }
+
+  /// Whether everything that an expression does with source ports, beside reading registers, is known: a load of
+  /// more or less than the port is not.
+  private static func isUnderstood(_ expression: Expression, _ family: AddressFamily?) -> Bool {
+    switch expression {
+    case .payload(let base, let offset, let length, _):
+      let bytes = HeaderBytes(base: base, offset: Int(offset), length: Int(length))
+      return bytes == HeaderField.sourcePort.bytes || !bytes.mayReach(.sourcePort, family)
+    case .ct(let key, let direction, _):
+      switch ConnectionKey(rawValue: key) {
+      case .sourcePort: return false
+      // The source port of replies: what it is compared with is a cut too.
+      case .destinationPort: return direction == ConnectionDirection.original.rawValue
+      case nil, .state, .direction, .status, .mark, .family, .source, .destination, .transport, .zone,
+        .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
+        return true
+      }
+    case .opaque: return expression.sourceRouteLoad != nil
+    case .meta, .metaSet, .fib, .compare, .range, .bitwise, .lookup, .immediate, .verdict, .counter, .object,
+      .objectMap, .reject, .notrack, .limit, .log:
+      return true
+    }
+  }
+
+  private static func isPort(_ field: PacketField) -> Bool {
+    switch field {
+    case .header(let field): field == .sourcePort
+    case .connection(let key, _): key == .destinationPort
+    case .meta, .route, .sourceRoute: false
+    }
+  }
+
+  /// Whether bytes of a register may be a source port or a part of one.
+  private static func mayBePort(_ piece: RegisterPiece) -> Bool {
+    switch piece.origin {
+    case .field(let field): isPort(field)
+    // `isUnderstood` excludes those that reach the ports; a map is not looked up by a port.
+    case .header, .property, .padding, .data, .value: false
+    case .swapped(let pieces): pieces.contains(where: mayBePort)
+    case .unwritten, .unknown: true
+    }
   }
 
   /// The first port of a range, and the first one after it.

@@ -18,7 +18,7 @@ extension SpaceRuleReader {
       guard let boxes = boxes(of: set, source) else { return stop("lookup @\(name)") }
       return add(boxes.isEmpty ? .require(.service, .empty) : .requireAny(boxes))
     }
-    guard let set = sets[name], let start = place(source), let key = key(of: set, at: start),
+    guard let set = sets[name], let key = key(of: set, source),
       let ranges = ranges(set, key, use)
     else { return stop("lookup @\(name)") }
     let all = IntervalSet.union(ranges.map(\.values))
@@ -40,13 +40,9 @@ extension SpaceRuleReader {
   /// elements overlap.
   private func boxes(of set: KernelSet, _ source: UInt32) -> [SpaceRule.Box]? {
     let width = family.byteWidth
-    let port = width / 4 + 1
-    guard let start = place(source), registers.indices.contains(start + port),
-      Int(set.keyLength) == width + 8,
-      let address = registers[start], case .whole(.source) = address.part, address.place == 0,
-      address.mask == nil, address.length == width, let transport = registers[start + width / 4],
-      case .transport = transport.part, transport.mask == nil, let third = registers[start + port],
-      case .destinationPort = third.part, third.place == 0, third.mask == nil
+    guard Int(set.keyLength) == width + 8, let loads = loads(source, width + 8), loads.count == 3,
+      case .whole(.source) = loads[0].part, case .transport = loads[1].part,
+      case .destinationPort = loads[2].part, loads.allSatisfy({ $0.mask == nil })
     else { return nil }
     var boxes: [SpaceRule.Box] = []
     for index in 0..<set.elements.count {
@@ -80,17 +76,23 @@ extension SpaceRuleReader {
     }
   }
 
-  private func key(of set: KernelSet, at start: Int) -> Key? {
-    guard !set.elements.hasKeyEnd, registers.indices.contains(start), let first = registers[start],
-      first.place == 0
+  private func key(of set: KernelSet, _ source: UInt32) -> Key? {
+    guard !set.elements.hasKeyEnd, let loads = loads(source, Int(set.keyLength)), let first = loads.first
     else { return nil }
-    if case .whole(let field) = first.part, first.length == Int(set.keyLength) { return .field(field, first) }
-    guard case .transport = first.part, first.mask == nil, set.keyLength == 8,
-      set.flags & NFT.setInterval == 0, registers.indices.contains(start + 1),
-      let second = registers[start + 1],
-      case .destinationPort = second.part, second.place == 0, second.mask == nil
+    if loads.count == 1, case .whole(let field) = first.part, first.length == Int(set.keyLength) {
+      return .field(field, first)
+    }
+    guard loads.count == 2, case .transport = first.part, case .destinationPort = loads[1].part,
+      loads.allSatisfy({ $0.mask == nil }), set.keyLength == 8, set.flags & NFT.setInterval == 0
     else { return nil }
     return .service
+  }
+
+  /// The fields in `count` bytes from a register on, without the padding; nil if there is anything else.
+  private func loads(_ source: UInt32, _ count: Int) -> [Load]? {
+    guard let pieces = flow.read(source, count)?.filter({ $0.origin != .padding }) else { return nil }
+    let loads = pieces.compactMap { Load($0) }
+    return loads.count == pieces.count ? loads : nil
   }
 
   /// The keys of a set, or the keys of each value of a map; nil if an element has more than a key and a
@@ -116,6 +118,10 @@ extension SpaceRuleReader {
       case .field(_, let load):
         let top = Self.top(load)
         let lower = Self.number(bytes, load.order)
+        // In host order the bytes are not in the order of the numbers.
+        guard load.order == .network || (load.mask == nil && set.flags & NFT.setInterval == 0) else {
+          return nil
+        }
         if set.flags & NFT.setInterval == 0 {
           let mask = load.mask.map { Self.number($0, .network) } ?? top
           guard let block = Self.block(lower, mask: mask, top) else { return nil }

@@ -5,43 +5,24 @@ internal import Ruleset
 
 /// Reads the expressions of one rule for packets of one family.
 struct SpaceRuleReader {
-  /// What was loaded into a register.
-  enum Part {
-    /// A whole field.
-    case whole(PacketSpace.Field)
-    case transport
-    case destinationPort
-    case icmpType
-    /// The destination port before any translation.
-    case originalPort
-    /// Whether there is a source route: 1 or 0.
-    case sourceRoute(SourceRoute)
-    case state
-    case direction
-    case status
-  }
-
-  /// The order of bytes. On many machines the host's byte order is not the order of the values.
-  enum Order {
-    case network
-    case host
-  }
-
   /// A part of a packet in a register.
   struct Load {
-    let part: Part
+    let part: PacketSpace.Part
     /// Bytes that were loaded.
     let length: Int
-    var mask: [UInt8]?
-    /// The index of the 4-byte part that a register holds.
-    var place = 0
-
     /// The order of its bytes in a register.
-    var order: Order {
-      switch part {
-      case .state, .status, .whole(.destinationType), .whole(.inputType), .whole(.outputType): .host
-      case .whole, .transport, .destinationPort, .originalPort, .icmpType, .direction, .sourceRoute: .network
-      }
+    let order: ByteOrder
+    let mask: [UInt8]?
+
+    /// Nil if the bytes are not a whole field, if packet spaces do not know it, or if its bits were inverted.
+    init?(_ piece: RegisterPiece) {
+      guard let field = piece.wholeField, let part = PacketSpace.Part(field),
+        piece.change?.xor.allSatisfy({ $0 == 0 }) ?? true
+      else { return nil }
+      self.part = part
+      length = field.form.length
+      order = field.form.order
+      mask = piece.change?.mask
     }
   }
 
@@ -52,39 +33,23 @@ struct SpaceRuleReader {
   var isOver = false
   /// The protocols that the rule has not excluded yet.
   private var transports = IntervalSet(0, 0xff)
-  /// The sixteen 4-byte registers.
-  var registers: [Load?] = Array(repeating: nil, count: 16)
+  private(set) var flow: RegisterFlow
 
   init(family: AddressFamily, sets: [String: KernelSet]) {
     self.family = family
     self.sets = sets
+    flow = RegisterFlow(family: family)
   }
 
   package mutating func read(_ expression: Expression) {
     switch expression {
-    case .meta(NFT.metaInputName, let register): put(Load(part: .whole(.input), length: 16), register)
-    case .meta(NFT.metaOutputName, let register): put(Load(part: .whole(.output), length: 16), register)
-    case .meta(NFT.metaInputType, let register): put(Load(part: .whole(.inputType), length: 2), register)
-    case .meta(NFT.metaOutputType, let register): put(Load(part: .whole(.outputType), length: 2), register)
-    // The family of the packets is known: conditions on it are decided here.
-    case .meta(NFT.metaFamily, let register): put(nil, register)
-    case .meta(NFT.metaProtocol, let register): put(Load(part: .transport, length: 1), register)
-    case .payload(let base, let offset, let length, let register):
-      guard let part = part(base, Int(offset), Int(length)) else { return stop("payload") }
-      put(Load(part: part, length: Int(length)), register)
-    case .ct(NFT.ctState, nil, let register): put(Load(part: .state, length: 4), register)
-    case .ct(NFT.ctDirection, nil, let register): put(Load(part: .direction, length: 1), register)
-    case .ct(NFT.ctStatus, nil, let register): put(Load(part: .status, length: 4), register)
-    case .ct(NFT.ctDestinationPort, ConnectionDirection.original.rawValue, let register):
-      put(Load(part: .originalPort, length: 2), register)
-    case .fib(NFT.fibAddressType, NFT.fibDestination, let register):
-      put(Load(part: .whole(.destinationType), length: 4), register)
-    case .bitwise(let source, let destination, let mask, let xor):
-      guard var load = loaded(source), load.place == 0, load.mask == nil, mask.count == load.length,
-        xor.allSatisfy({ $0 == 0 })
-      else { return stop("bitwise") }
-      load.mask = mask
-      put(load, destination)
+    case .meta(_, let register), .payload(_, _, _, let register), .ct(_, _, let register),
+      .fib(_, _, let register):
+      return load(expression, register)
+    case .bitwise(let source, _, let mask, _):
+      guard let load = loaded(source), load.mask == nil, mask.count == load.length else {
+        return stop("bitwise")
+      }
     case .compare(let operation, let source, let data): compare(operation, source, data)
     case .lookup(let name, let source, let destination, let inversion):
       lookup(name, source, destination == nil ? .membership(inversion) : .value)
@@ -96,14 +61,23 @@ struct SpaceRuleReader {
     case .reject(let type, _):
       add(.reject(type))
       isOver = true
-    case .opaque where expression.askedSourceRoute != nil:
-      if let route = expression.askedSourceRoute {
-        put(Load(part: .sourceRoute(route), length: 1), NFT.register1)
-      }
-    case .counter, .log: break
-    case .meta, .metaSet, .ct, .fib, .range, .immediate, .object, .notrack, .limit, .opaque:
+    case .opaque:
+      if let route = expression.sourceRouteLoad { return load(expression, route.destination) }
       stop(ExpressionText.text(expression))
+    case .counter, .log: break
+    case .metaSet, .range, .immediate, .object, .notrack, .limit: stop(ExpressionText.text(expression))
     }
+    execute(expression)
+  }
+
+  private mutating func execute(_ expression: Expression) { flow.execute(expression) { [sets] in sets[$0] } }
+
+  /// Loads a field. A load of anything else may end the rule in a way that is not known.
+  private mutating func load(_ expression: Expression, _ register: UInt32) {
+    execute(expression)
+    guard let field = flow.piece(at: register)?.wholeField, PacketSpace.Part(field) != nil,
+      field.load(into: register) == expression
+    else { return stop(ExpressionText.text(expression)) }
   }
 
   package mutating func add(_ step: SpaceRule.Step) { steps.append(step) }
@@ -113,61 +87,30 @@ struct SpaceRuleReader {
     isOver = true
   }
 
-  private func part(_ base: UInt32, _ offset: Int, _ length: Int) -> Part? {
-    switch (base, offset, length) {
-    case (NFT.payloadNetwork, 12, 4) where family == .ipv4: .whole(.source)
-    case (NFT.payloadNetwork, 16, 4) where family == .ipv4: .whole(.destination)
-    case (NFT.payloadNetwork, 8, 1) where family == .ipv4: .whole(.hopLimit)
-    case (NFT.payloadNetwork, 8, 16) where family == .ipv6: .whole(.source)
-    case (NFT.payloadNetwork, 24, 16) where family == .ipv6: .whole(.destination)
-    case (NFT.payloadNetwork, 7, 1) where family == .ipv6: .whole(.hopLimit)
-    case (NFT.payloadTransport, 0, 1): .icmpType
-    case (NFT.payloadTransport, 0, 2): .whole(.sourcePort)
-    case (NFT.payloadTransport, 2, 2): .destinationPort
-    case (NFT.payloadTransport, 13, 1): .whole(.tcpFlags)
-    default: nil
-    }
-  }
-
-  // MARK: Registers
-
-  func place(_ register: UInt32) -> Int? {
-    switch register {
-    case 1...4: Int(register - 1) * 4
-    case 8...23: Int(register - 8)
-    default: nil
-    }
-  }
-
-  private mutating func put(_ load: Load?, _ register: UInt32) {
-    guard let start = place(register) else { return }
-    for place in 0..<max(1, ((load?.length ?? 1) + 3) / 4) where start + place < registers.count {
-      registers[start + place] = load
-      registers[start + place]?.place = place
-    }
-  }
-
-  private func loaded(_ register: UInt32) -> Load? { place(register).flatMap { registers[$0] } }
+  private func loaded(_ register: UInt32) -> Load? { flow.piece(at: register).flatMap { Load($0) } }
 
   // MARK: Conditions
 
   private mutating func compare(_ operation: UInt32, _ register: UInt32, _ data: [UInt8]) {
-    guard let load = loaded(register) else {
-      // A register without a field holds the family.
-      guard place(register) != nil, data.count == 1 else { return stop("cmp") }
+    guard let load = loaded(register) else { return stop("cmp") }
+    if case .family = load.part {
+      guard data.count == 1, operation == NFT.equal || operation == NFT.notEqual, load.mask == nil else {
+        return stop("cmp")
+      }
       let isEqual = data[0] == family.rawValue
-      guard operation == NFT.equal || operation == NFT.notEqual else { return stop("cmp") }
       if isEqual != (operation == NFT.equal) { never() }
       return
     }
-    guard load.place == 0, let values = Self.values(load, operation, data) else { return stop("cmp") }
+    guard let values = Self.values(load, operation, data) else { return stop("cmp") }
     require(load.part, values)
   }
 
   /// Continues if a part of the packet has one of these values.
-  mutating func require(_ part: Part, _ values: IntervalSet) {
+  mutating func require(_ part: PacketSpace.Part, _ values: IntervalSet) {
     switch part {
     case .whole(let field): add(.require(field, values))
+    // Decided in `compare`.
+    case .family: stop("cmp")
     case .transport:
       transports = transports.intersection(values)
       add(
@@ -232,25 +175,21 @@ struct SpaceRuleReader {
   /// supported.
   private static func values(_ load: Load, _ operation: UInt32, _ data: [UInt8]) -> IntervalSet? {
     guard data.count <= load.length, !data.isEmpty else { return nil }
+    let top = top(load)
     if load.length == 1 || load.order == .host {
       guard data.count == load.length else { return nil }
-      if load.length == 2 {
-        guard load.mask == nil, operation <= NFT.notEqual else { return nil }
-        let one = IntervalSet(number(data, load.order))
-        return operation == NFT.equal ? one : IntervalSet(0, 0xffff).subtracting(one)
-      }
-      let mask = load.mask.map { number($0, load.order) } ?? .max
       let right = number(data, load.order)
       // Registers are compared byte by byte: for numbers in host order only equality has a meaning.
       guard load.order == .network || operation <= NFT.notEqual else { return nil }
-      if load.mask == nil, operation <= NFT.notEqual, right <= 0xff {
+      if load.mask == nil, operation <= NFT.notEqual {
         let one = IntervalSet(right)
-        return operation == NFT.equal ? one : IntervalSet(0, 0xff).subtracting(one)
+        return operation == NFT.equal ? one : IntervalSet(0, top).subtracting(one)
       }
-      // One-byte values, and the bits and numbers of connection tracking and routing: at most 64 and 0x30.
+      // One by one: one-byte values, and the bits of connection tracking.
+      guard load.part.largest <= 0xff else { return nil }
+      let mask = load.mask.map { number($0, load.order) } ?? .max
       return IntervalSet((0...0xff as ClosedRange<UInt128>).filter { holds($0 & mask, operation, right) })
     }
-    let top = top(load)
     let free = UInt128((load.length - data.count) * 8)
     let low = number(data, .network) << free
     let high = low | ((UInt128(1) << free) - 1)
@@ -298,8 +237,8 @@ struct SpaceRuleReader {
     }
   }
 
-  package static func number(_ bytes: some BidirectionalCollection<UInt8>, _ order: Order) -> UInt128 {
-    order == .network || UInt32(1).bigEndian == 1
+  package static func number(_ bytes: some BidirectionalCollection<UInt8>, _ order: ByteOrder) -> UInt128 {
+    order == .network || !HostOrder.isLittle
       ? bytes.reduce(0) { $0 << 8 | UInt128($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt128($1) }
   }
 }

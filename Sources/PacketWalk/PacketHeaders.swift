@@ -53,55 +53,66 @@ struct PacketHeaders: Sendable {
     case .ipv4:
       network = PartlyKnown(unknown: 20)
       network.put([0x45], at: 0)
-      if let length = packet.length { network.put(length, at: 2) }
       // Fragments are reassembled before any rule sees them (nf_defrag, -400): no offset, no more fragments.
       // Whether the packet may be fragmented is unknown.
       network.known[6] = 0xbf
       network.known[7] = 0xff
-      network.put([packet.hopLimit, packet.transport.number], at: 8)
-      network.put(packet.source.bytes, at: 12)
-      network.put(packet.destination.bytes, at: 16)
     case .ipv6:
       network = PartlyKnown(unknown: 40)
       network.bytes[0] = 0x60
       network.known[0] = 0xf0
-      if let length = packet.length, length >= 40 { network.put(length - 40, at: 4) }
-      network.put([packet.transport.number, packet.hopLimit], at: 6)
-      network.put(packet.source.bytes, at: 8)
-      network.put(packet.destination.bytes, at: 24)
     }
+    let length =
+      switch packet.transport {
+      case .tcp: 20
+      case .udp, .icmp, .icmpv6: 8
+      case .sctp: 12
+      default: 0
+      }
+    transport = PartlyKnown(unknown: length)
+    for field in HeaderField.fields(of: .init(family)) { put(field, of: packet) }
+    if packet.transport.hasPorts { for field in HeaderField.fields(of: .ports) { put(field, of: packet) } }
     switch packet.transport {
-    case .tcp:
-      transport = PartlyKnown(unknown: 20)
-      transport.put([packet.tcpFlags.rawValue], at: 13)
-    case .udp: transport = PartlyKnown(unknown: 8)
-    case .sctp: transport = PartlyKnown(unknown: 12)
-    case .icmp, .icmpv6:
-      transport = PartlyKnown(unknown: 8)
-      transport.put([packet.icmpType, packet.icmpCode], at: 0)
-    default: transport = PartlyKnown(unknown: 0)
-    }
-    if packet.transport.hasPorts {
-      transport.put(packet.sourcePort, at: 0)
-      transport.put(packet.destinationPort, at: 2)
+    case .tcp: for field in HeaderField.fields(of: .tcp) { put(field, of: packet) }
+    case .icmp, .icmpv6: for field in HeaderField.fields(of: .icmp) { put(field, of: packet) }
+    default: break
     }
   }
 
-  /// The offsets of the addresses in the network header.
-  private var sourceOffset: Int { family == .ipv4 ? 12 : 8 }
-  private var destinationOffset: Int { family == .ipv4 ? 16 : 24 }
+  /// Writes the packet's value of a field of one of its headers.
+  private mutating func put(_ field: HeaderField, of packet: Packet) {
+    let place = field.bytes.offset
+    switch field {
+    case .ipv4Length: if let length = packet.length { network.put(length, at: place) }
+    case .ipv6Length: if let length = packet.length, length >= 40 { network.put(length - 40, at: place) }
+    case .ipv4HopLimit, .ipv6HopLimit: network.put([packet.hopLimit], at: place)
+    case .ipv4Protocol, .ipv6NextHeader: network.put([packet.transport.number], at: place)
+    case .ipv4Source, .ipv6Source: network.put(packet.source.bytes, at: place)
+    case .ipv4Destination, .ipv6Destination: network.put(packet.destination.bytes, at: place)
+    case .sourcePort: transport.put(packet.sourcePort, at: place)
+    case .destinationPort: transport.put(packet.destinationPort, at: place)
+    case .tcpFlags: transport.put([packet.tcpFlags.rawValue], at: place)
+    case .icmpType: transport.put([packet.icmpType], at: place)
+    case .icmpCode: transport.put([packet.icmpCode], at: place)
+    }
+  }
 
   /// Copies addresses, ports and hop limit from the packet after a translation or a hop.
   mutating func update(from packet: Packet, knowsSource: Knowledge) {
-    network.put([packet.hopLimit], at: family == .ipv4 ? 8 : 7)
-    network.put(packet.source.bytes, at: sourceOffset)
-    network.put(packet.destination.bytes, at: destinationOffset)
-    if packet.transport.hasPorts {
-      transport.put(packet.sourcePort, at: 0)
-      transport.put(packet.destinationPort, at: 2)
+    let (source, destination, hops): (HeaderField, HeaderField, HeaderField) =
+      switch family {
+      case .ipv4: (.ipv4Source, .ipv4Destination, .ipv4HopLimit)
+      case .ipv6: (.ipv6Source, .ipv6Destination, .ipv6HopLimit)
+      }
+    put(source, of: packet)
+    put(destination, of: packet)
+    put(hops, of: packet)
+    if knowsSource == .none { network.forget(source.bytes.offset, source.bytes.length) }
+    guard packet.transport.hasPorts else { return }
+    for field in HeaderField.fields(of: .ports) { put(field, of: packet) }
+    if knowsSource != .whole {
+      transport.forget(HeaderField.sourcePort.bytes.offset, HeaderField.sourcePort.bytes.length)
     }
-    if knowsSource == .none { network.forget(sourceOffset, family.byteWidth) }
-    if knowsSource != .whole, packet.transport.hasPorts { transport.forget(0, 2) }
   }
 }
 

@@ -4,10 +4,13 @@ internal import Ruleset
 
 /// An expression prepared for many packets: names looked up, raw bytes decoded. Registers are byte offsets.
 enum PreparedExpression: Sendable {
-  case meta(key: UInt32, destination: Int)
-  case payload(base: UInt32, offset: Int, length: Int, destination: Int)
-  case ct(key: UInt32, direction: UInt8?, destination: Int)
-  case fib(result: UInt32, flags: UInt32, destination: Int)
+  /// Without a key: one that is not in the catalogue of fields.
+  case meta(key: MetaKey?, destination: Int)
+  case payload(HeaderBytes, destination: Int)
+  /// Without a key: one that is not in the catalogue of fields.
+  case ct(key: ConnectionKey?, direction: UInt8?, destination: Int)
+  /// Without a result: one that is not in the catalogue of fields.
+  case fib(result: RouteResult?, flags: UInt32, destination: Int)
   case compare(operation: UInt32, source: Int, data: [UInt8])
   case range(operation: UInt32, source: Int, from: [UInt8], to: [UInt8])
   case bitwise(source: Int, destination: Int, mask: [UInt8], xor: [UInt8])
@@ -41,44 +44,51 @@ enum PreparedExpression: Sendable {
     case register(Int)
   }
 
-  /// Expressions that let a packet continue unchanged.
-  private static let passing: Set<String> = ["log", "last", "dup", "flow_offload"]
-
   /// Prepares an expression of a table.
   init(_ expression: Expression, in table: TableIndex) {
     switch expression {
     case .meta(let key, let register):
-      self = Self.register(register).map { .meta(key: key, destination: $0) } ?? .unknown("meta")
+      self =
+        RegisterNumber.offset(register).map { .meta(key: MetaKey(rawValue: key), destination: $0) }
+        ?? .unknown("meta")
     case .payload(let base, let offset, let length, let register):
       self =
-        Self.register(register).map {
-          .payload(base: base, offset: Int(offset), length: Int(length), destination: $0)
+        RegisterNumber.offset(register).map {
+          .payload(HeaderBytes(base: base, offset: Int(offset), length: Int(length)), destination: $0)
         } ?? .unknown("payload")
     case .ct(let key, let direction, let register):
       self =
-        Self.register(register).map { .ct(key: key, direction: direction, destination: $0) } ?? .unknown("ct")
+        RegisterNumber.offset(register).map {
+          .ct(key: ConnectionKey(rawValue: key), direction: direction, destination: $0)
+        } ?? .unknown("ct")
     case .fib(let result, let flags, let register):
       self =
-        Self.register(register).map { .fib(result: result, flags: flags, destination: $0) } ?? .unknown("fib")
+        RegisterNumber.offset(register).map {
+          .fib(result: RouteResult(rawValue: result), flags: flags, destination: $0)
+        } ?? .unknown("fib")
     case .compare(let operation, let register, let data):
       self =
-        Self.register(register, data.count).map { .compare(operation: operation, source: $0, data: data) }
+        RegisterNumber.offset(register, data.count).map {
+          .compare(operation: operation, source: $0, data: data)
+        }
         ?? .unknown("cmp")
     case .range(let operation, let register, let from, let to):
       self =
-        Self.register(register, from.count).map {
+        RegisterNumber.offset(register, from.count).map {
           .range(operation: operation, source: $0, from: from, to: to)
         } ?? .unknown("range")
     case .bitwise(let source, let destination, let mask, let xor):
-      guard let source = Self.register(source, mask.count),
-        let destination = Self.register(destination, mask.count)
+      guard let source = RegisterNumber.offset(source, mask.count),
+        let destination = RegisterNumber.offset(destination, mask.count)
       else {
         self = .unknown("bitwise")
         return
       }
       self = .bitwise(source: source, destination: destination, mask: mask, xor: xor)
     case .lookup(let name, let source, let destination, let inverted):
-      guard let set = table.sets[name], let source = Self.register(source, table.keyLength(ofSet: set)) else {
+      guard let set = table.sets[name],
+        let source = RegisterNumber.offset(source, table.keyLength(ofSet: set))
+      else {
         self = .unknown("lookup @\(name)")
         return
       }
@@ -91,13 +101,15 @@ enum PreparedExpression: Sendable {
         switch destination {
         case nil: .nowhere
         case NFT.registerVerdict: .verdict
-        case .some(let register): Self.register(register).map(LookupDestination.register)
+        case .some(let register): RegisterNumber.offset(register).map(LookupDestination.register)
         }
       self =
         place.map { .lookup(set: set, source: source, destination: $0, inverted: inverted) }
         ?? .unknown("lookup @\(name)")
     case .immediate(let register, let data):
-      self = Self.register(register, data.count).map { .immediate(destination: $0, data: data) } ?? .nothing
+      self =
+        RegisterNumber.offset(register, data.count).map { .immediate(destination: $0, data: data) }
+        ?? .nothing
     case .verdict(let verdict): self = .verdict(PreparedVerdict(verdict, in: table))
     case .counter: self = .nothing
     case .object(let type, let name):
@@ -109,7 +121,9 @@ enum PreparedExpression: Sendable {
         default: .nothing
         }
     case .objectMap(let name, let source):
-      guard let set = table.sets[name], let source = Self.register(source, table.keyLength(ofSet: set)) else {
+      guard let set = table.sets[name],
+        let source = RegisterNumber.offset(source, table.keyLength(ofSet: set))
+      else {
         self = .unknown("objref @\(name)")
         return
       }
@@ -117,124 +131,59 @@ enum PreparedExpression: Sendable {
     case .reject: self = .reject
     case .notrack: self = .untrack
     case .limit(let rate, let unit, _):
-      self = .limit(Self.limitText(rate: rate, unit: unit), inverted: .plain)
+      self = .limit(RuleLimit.text(rate: rate, unit: unit), inverted: .plain)
     case .log: self = .nothing
     case .metaSet(let key, let source):
       self =
-        key == NFT.metaMark
-        ? Self.register(source).map { .setMark(source: $0) } ?? .unknown("meta") : .nothing
-    case .opaque(let name, let data): self = Self.opaque(name, data, in: table)
+        MetaKey(rawValue: key) == .mark
+        ? RegisterNumber.offset(source).map { .setMark(source: $0) } ?? .unknown("meta") : .nothing
+    case .opaque(let name, let data):
+      self = Self.prepared(OpaqueExpression(name, data), name, in: table) ?? .unknown(name)
     }
   }
 
-  private static func opaque(_ name: String, _ data: [UInt8], in table: TableIndex) -> PreparedExpression {
-    let attributes = AttributeBytes(data)
-    switch name {
-    case "match", "target":
-      guard let own = attributes.text(NFT.Attribute.compatName) else { return .unknown(name) }
-      let revision = attributes.u32(NFT.Attribute.compatRevision) ?? 0
-      let info = attributes.value(NFT.Attribute.compatInfo) ?? []
-      return name == "match"
-        ? .match(XtablesMatch(name: own, revision: revision, info: info, family: table.family))
-        : .target(XtablesTarget(name: own, revision: revision, info: info, family: table.family))
-    case "limit", "quota", "connlimit": return limit(name, attributes)
-    case "nat", "masq", "redir":
-      return TranslationOrder(expression: name, attributes).map { .translate($0) } ?? .unknown(name)
-    case "byteorder":
-      guard let source = attributes.u32(NFT.Attribute.byteOrderSource).flatMap({ register($0) }),
-        let destination = attributes.u32(NFT.Attribute.byteOrderDestination).flatMap({ register($0) }),
-        let length = attributes.u32(NFT.Attribute.byteOrderLength),
-        let size = attributes.u32(NFT.Attribute.byteOrderSize), [2, 4, 8].contains(size), length <= 64
-      else { return .unknown(name) }
-      return .byteOrder(source: source, destination: destination, length: Int(length), size: Int(size))
-    case "ct":
-      guard let register = attributes.u32(NFT.Attribute.ctSourceRegister).flatMap({ register($0) }) else {
-        return .unknown(name)
+  /// Nil if it is not supported.
+  private static func prepared(_ expression: OpaqueExpression, _ name: String, in table: TableIndex)
+    -> PreparedExpression?
+  {
+    switch expression {
+    case .match(let name, let revision, let info):
+      return .match(XtablesMatch(name: name, revision: revision, info: info, family: table.family))
+    case .target(let name, let revision, let info):
+      return .target(XtablesTarget(name: name, revision: revision, info: info, family: table.family))
+    case .limit(let limit): return .limit(limit.text, inverted: limit.inversion)
+    case .translation(let name, let attributes):
+      return TranslationOrder(expression: name, attributes).map { .translate($0) }
+    case .byteOrder(let source, let destination, let length, let size):
+      guard let source = RegisterNumber.offset(source), let destination = RegisterNumber.offset(destination)
+      else { return nil }
+      return .byteOrder(source: source, destination: destination, length: length, size: size)
+    case .connectionSet(let key, let source):
+      guard let source = RegisterNumber.offset(source) else { return nil }
+      // A zone makes it another connection.
+      switch key.flatMap(ConnectionKey.init(rawValue:)) {
+      case .mark: return .setConnectionMark(source: source)
+      case .zone: return .unknown("ct zone set")
+      // Labels and events, which no rule sees; the kernel cannot set the others.
+      case nil, .state, .direction, .status, .family, .source, .destination, .transport, .sourcePort,
+        .destinationPort, .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
+        return .nothing
       }
-      // Other properties that a rule may set (labels, zones, events): a zone makes it another connection.
-      switch attributes.u32(NFT.Attribute.ctKey) {
-      case NFT.ctMark: return .setConnectionMark(source: register)
-      case NFT.ctZone: return .unknown("ct zone set")
-      default: return .nothing
+    case .dynamicSet(let set):
+      switch set.effect {
+      case .passes: return .nothing
+      case .limit(let limit): return .limit(limit.text, inverted: limit.inversion)
+      case .unknown(let name): return .unknown(name)
       }
-    case "dynset": return dynamicSet(attributes)
-    case "exthdr": return extensionHeader(attributes)
-    case _ where passing.contains(name): return .nothing
-    default: return .unknown(name)
+    case .headerLoad(let load):
+      // A packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated.
+      guard load.operation == NFT.extensionIPv6 || load.operation == NFT.extensionIPv4,
+        let register = RegisterNumber.offset(load.destination)
+      else { return nil }
+      return .absentHeader(presence: load.result == .presence ? register : nil)
+    case .headerWrite, .passing: return .nothing
+    case .loads, .unknown: return nil
     }
-  }
-
-  static func limit(_ name: String, _ attributes: AttributeBytes) -> PreparedExpression {
-    switch name {
-    case "limit":
-      let rate = attributes.number(NFT.Attribute.limitRate) ?? 0
-      let unit = attributes.number(NFT.Attribute.limitUnit) ?? 0
-      let flags = attributes.u32(NFT.Attribute.limitFlags) ?? 0
-      return .limit(limitText(rate: rate, unit: unit), inverted: inversion(flags))
-    case "quota":
-      return .limit(
-        "quota \(attributes.number(NFT.Attribute.quotaBytes) ?? 0) bytes",
-        inverted: inversion(attributes.u32(NFT.Attribute.quotaFlags) ?? 0))
-    default:
-      return .limit(
-        "ct count \(attributes.u32(NFT.Attribute.connectionLimitCount) ?? 0)",
-        inverted: inversion(attributes.u32(NFT.Attribute.connectionLimitFlags) ?? 0))
-    }
-  }
-
-  /// A limit in nft's syntax, for a unit in seconds.
-  static func limitText(rate: UInt64, unit: UInt64) -> String {
-    let units: [UInt64: String] = [1: "second", 60: "minute", 3600: "hour", 86400: "day", 604_800: "week"]
-    return "limit rate \(rate)/\(units[unit] ?? "?")"
-  }
-
-  private static func inversion(_ flags: UInt32) -> Inversion {
-    flags & NFT.limitInverted != 0 ? .inverted : .plain
-  }
-
-  /// `exthdr`: a packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated. An
-  /// expression that writes an option changes nothing that a rule sees.
-  private static func extensionHeader(_ attributes: AttributeBytes) -> PreparedExpression {
-    if attributes.u32(NFT.Attribute.extensionSource) != nil { return .nothing }
-    let operation = attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6
-    guard operation == NFT.extensionIPv6 || operation == NFT.extensionIPv4,
-      let register = attributes.u32(NFT.Attribute.extensionDestination).flatMap({ register($0) })
-    else { return .unknown("exthdr") }
-    let flags = attributes.u32(NFT.Attribute.extensionFlags) ?? 0
-    return .absentHeader(presence: flags & NFT.extensionPresent != 0 ? register : nil)
-  }
-
-  /// `dynset`: adds to a set that is assumed to have room; with inner expressions it matches if they match.
-  private static func dynamicSet(_ attributes: AttributeBytes) -> PreparedExpression {
-    guard (attributes.u32(NFT.Attribute.dynamicSetFlags) ?? 0) & NFT.dynamicSetInverted == 0,
-      attributes.u32(NFT.Attribute.dynamicSetOperation) != NFT.dynamicSetDelete
-    else { return .unknown("dynset") }
-    var inner = attributes.value(NFT.Attribute.dynamicSetExpression).map { [$0] } ?? []
-    inner +=
-      attributes.value(NFT.Attribute.dynamicSetExpressions).map { AttributeBytes($0).map(\.value) } ?? []
-    for expression in inner {
-      let parts = AttributeBytes(expression)
-      guard let name = parts.text(NFT.Attribute.expressionName) else { return .unknown("dynset") }
-      switch name {
-      case "counter", "last": continue
-      case "limit", "quota", "connlimit":
-        return limit(name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
-      default: return .unknown("dynset \(name)")
-      }
-    }
-    return .nothing
-  }
-
-  /// The offset in bytes of a register that holds `count` bytes; nil for the verdict register and for invalid
-  /// numbers.
-  static func register(_ register: UInt32, _ count: Int = 0) -> Int? {
-    let start: Int
-    switch register {
-    case 1...4: start = Int(register - 1) * 16
-    case 8...23: start = Int(register - 8) * 4
-    default: return nil
-    }
-    return start + count <= 64 ? start : nil
   }
 }
 

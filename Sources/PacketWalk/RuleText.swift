@@ -27,63 +27,48 @@ public enum RuleText {
   }
 }
 
-/// Collects a rule's words, and remembers what each register was loaded with.
+/// Collects a rule's words.
 private struct RuleWriter {
   let family: UInt8
   let sets: [KernelSet]
   var words: [String] = []
-  /// What was loaded, by the byte offset of the register, in nft's syntax.
-  private var loads: [Int: Field] = [:]
-  private var protocolName: String?
+  private var flow: RegisterFlow
 
   init(family: UInt8, sets: [KernelSet]) {
     self.family = family
     self.sets = sets
+    flow = RegisterFlow(family: AddressFamily(rawValue: family))
   }
 
-  struct Field {
-    var name: String
-    var format: ValueFormat
-    var mask: [UInt8]?
-    var data: [UInt8]?
-  }
+  private func set(_ name: String) -> KernelSet? { sets.first { $0.name == name } }
 
   package mutating func add(_ expression: Expression) {
     switch expression {
-    case .meta(let key, let register): load(FieldNames.meta(key), register)
-    case .ct(let key, let direction, let register): load(FieldNames.connection(key, direction), register)
-    case .payload(let base, let offset, let length, let register):
-      load(FieldNames.payload(base, offset, length, family: family, protocolName), register)
-    case .fib(let result, let flags, let register): load(FieldNames.fib(result, flags), register)
-    case .immediate(let register, let data):
-      loads[place(register)] = Field(name: "", format: .hex, data: data)
-    case .bitwise(let source, let destination, let mask, let xor):
-      guard var field = loads[place(source)] else { return }
-      field.mask = mask
-      if xor.contains(where: { $0 != 0 }) { field.name += " xor \(ValueFormat.hex.text(xor))" }
-      loads[place(destination)] = field
+    case .meta, .ct, .payload, .fib, .immediate, .bitwise, .counter: break
     case .compare(let operation, let source, let data): compare(operation, source, data)
     case .range(let operation, let source, let from, let to):
-      let field = loads[place(source)]
-      let format = field?.format ?? .hex
+      let value = value(flow.read(source, from.count) ?? [])
+      let format = value?.format ?? .hex
       words.append(
-        "\(field?.name ?? "?") \(operation == NFT.notEqual ? "!= " : "")\(format.text(from))-\(format.text(to))"
+        "\(value?.name ?? "?") \(operation == NFT.notEqual ? "!= " : "")\(format.text(from))-\(format.text(to))"
       )
     case .lookup(let set, let source, let destination, let inverted):
       lookup(set, source, destination, inverted)
     case .verdict(let verdict): words.append(text(verdict))
-    case .counter: break
     case .object(let type, let name):
       words.append(type == NFT.objectCounter ? "counter \(name)" : "object \(name)")
-    case .objectMap(let set, let source): words.append("object \(key(source, set)) map @\(set)")
+    case .objectMap(let set, _): words.append("object \(key(of: expression)) map @\(set)")
     case .reject(let type, _): words.append(type == NFT.rejectReset ? "reject with tcp reset" : "reject")
     case .notrack: words.append("notrack")
-    case .limit(let rate, let unit, _): words.append(PreparedExpression.limitText(rate: rate, unit: unit))
+    case .limit(let rate, let unit, _): words.append(RuleLimit.text(rate: rate, unit: unit))
     case .log: words.append("log")
     case .metaSet(let key, let source):
-      words.append("\(FieldNames.meta(key).name) set \(value(source) ?? "…")")
-    case .opaque(let name, let data): opaque(name, AttributeBytes(data))
+      words.append(
+        "\(MetaKey(rawValue: key).map { PacketField.meta($0).name(nil) } ?? "meta \(key)") set \(given(source) ?? "…")"
+      )
+    case .opaque(let name, let data): opaque(expression, name, OpaqueExpression(name, data))
     }
+    flow.execute(expression) { [sets] name in sets.first { $0.name == name } }
   }
 
   private func text(_ verdict: VerdictCode) -> String {
@@ -94,103 +79,170 @@ private struct RuleWriter {
     }
   }
 
-  private func place(_ register: UInt32) -> Int { PreparedExpression.register(register) ?? -1 }
+  // MARK: Registers
 
-  private mutating func load(_ field: (name: String, format: ValueFormat), _ register: UInt32) {
-    loads[place(register)] = Field(name: field.name, format: field.format)
+  /// What registers hold, in nft's syntax.
+  private struct Value {
+    var name: String
+    var format: ValueFormat
+    var mask: [UInt8]?
   }
 
-  private func value(_ register: UInt32) -> String? {
-    guard let field = loads[place(register)] else { return nil }
-    return field.data.map { ValueFormat.host.text($0) } ?? field.name
+  /// Nil if the rule has written nothing there.
+  private func value(_ pieces: [RegisterPiece]) -> Value? {
+    guard let first = pieces.first, first.origin != .unwritten else { return nil }
+    let parts = pieces.filter { $0.origin != .padding && $0.origin != .unwritten }
+    guard parts.count > 1 else { return value(first) }
+    // Several fields that are next to each other: as nft writes a concatenation.
+    return Value(name: parts.map { value($0).name }.joined(separator: " . "), format: .hex)
   }
+
+  private func value(_ piece: RegisterPiece) -> Value {
+    var value =
+      switch piece.origin {
+      case .field(let field): self.value(piece, of: field)
+      case .header(let base): Value(name: raw(base, piece.place, piece.length), format: .hex)
+      case .property(let name): Value(name: name, format: .hex)
+      case .value(let map, let key): Value(name: "\(names(key)) map @\(map)", format: .hex)
+      case .swapped(let pieces): swapped(pieces)
+      case .data, .padding, .unwritten, .unknown: Value(name: "", format: .hex)
+      }
+    if let change = piece.change {
+      value.mask = change.mask
+      if change.xor.contains(where: { $0 != 0 }) { value.name += " xor \(ValueFormat.hex.text(change.xor))" }
+    }
+    return value
+  }
+
+  private func value(_ piece: RegisterPiece, of field: PacketField) -> Value {
+    // The beginning of a field has the field's name: of an address it is a prefix.
+    guard piece.place > 0 else { return Value(name: field.name(flow.transport), format: field.form.format) }
+    guard case .header(let header) = field else {
+      return Value(name: "\(field.name(nil)) from byte \(piece.place)", format: .hex)
+    }
+    let offset = header.bytes.offset + piece.place
+    return Value(name: raw(header.bytes.base, offset, piece.length), format: .hex)
+  }
+
+  /// A number in the other byte order has the same name: nft swaps the bytes for a range of numbers.
+  private func swapped(_ pieces: [RegisterPiece]) -> Value {
+    var value = value(pieces) ?? Value(name: "", format: .hex)
+    switch value.format {
+    case .host: value.format = .network
+    case .network: value.format = .host
+    case .hex, .address, .name, .transport, .states, .addressType, .family: value.format = .hex
+    }
+    return value
+  }
+
+  /// Bytes of a header, as nft writes them.
+  private func raw(_ base: UInt32, _ offset: Int, _ length: Int) -> String {
+    let name =
+      switch base {
+      case NFT.payloadLink: "ll"
+      case NFT.payloadNetwork: "nh"
+      case NFT.payloadTransport: "th"
+      default: "\(base)"
+      }
+    return "@\(name),\(offset * 8),\(length * 8)"
+  }
+
+  private func names(_ pieces: [RegisterPiece]) -> String {
+    pieces.filter { $0.origin != .padding && $0.origin != .unwritten }.map { value($0).name }
+      .joined(separator: " . ")
+  }
+
+  private func key(of expression: Expression) -> String { names(flow.operands(of: expression) { set($0) }) }
+
+  /// A value that is used for something: the number, if the rule gives it.
+  private func given(_ register: UInt32) -> String? {
+    flow.piece(at: register).map { piece in piece.data.map { ValueFormat.host.text($0) } ?? value(piece).name
+    }
+  }
+
+  // MARK: Conditions
 
   private mutating func compare(_ operation: UInt32, _ source: UInt32, _ data: [UInt8]) {
-    guard let field = loads[place(source)] else { return }
-    if field.name == "meta l4proto", operation == NFT.equal, let number = data.first {
-      protocolName = IPProtocol(number: number).description
-    }
+    guard let value = value(flow.read(source, data.count) ?? []) else { return }
     let sign = ["", "!= ", "< ", "<= ", "> ", ">= "][Int(min(operation, 5))]
-    if let mask = field.mask {
-      if let length = PrefixText.length(mask), field.format == .address {
-        words.append("\(field.name) \(sign)\(field.format.text(data))/\(length)")
+    if let mask = value.mask {
+      if let length = PrefixText.length(mask), case .address = value.format {
+        words.append("\(value.name) \(sign)\(value.format.text(data))/\(length)")
       } else if operation == NFT.notEqual, data.allSatisfy({ $0 == 0 }) {
-        words.append("\(field.name) \(field.format.text(mask))")
+        words.append("\(value.name) \(value.format.text(mask))")
       } else {
         words.append(
-          "\(field.name) & \(field.format.text(mask)) \(sign.isEmpty ? "== " : sign)\(field.format.text(data))"
+          "\(value.name) & \(value.format.text(mask)) \(sign.isEmpty ? "== " : sign)\(value.format.text(data))"
         )
       }
       return
     }
-    let isPart = field.format == .address && data.count != 4 && data.count != 16
-    words.append("\(field.name) \(sign)\(field.format.text(data))\(isPart ? "/\(data.count * 8)" : "")")
+    words.append("\(value.name) \(sign)\(value.format.text(data))\(prefixLength(value.format, data.count))")
   }
 
-  private func key(_ source: UInt32, _ set: String) -> String {
-    let start = place(source)
-    let length = Int(sets.first { $0.name == set }?.keyLength ?? 4)
-    let fields = loads.filter { $0.key >= start && $0.key < start + length }.sorted { $0.key < $1.key }
-    return fields.map(\.value.name).joined(separator: " . ")
+  /// The length of a prefix, if the bytes are only the beginning of an address.
+  private func prefixLength(_ format: ValueFormat, _ count: Int) -> String {
+    guard case .address(let family) = format else { return "" }
+    let isWhole = family.map { count >= $0.byteWidth } ?? (count == 4 || count == 16)
+    return isWhole ? "" : "/\(count * 8)"
   }
 
   private mutating func lookup(
     _ name: String, _ source: UInt32, _ destination: UInt32?, _ inverted: Inversion
   ) {
-    let kind = destination == nil ? "" : destination == NFT.registerVerdict ? "vmap " : "map "
+    // The value of a map is shown where it is used.
+    if let destination, destination != NFT.registerVerdict { return }
+    let set = set(name)
     var shown = "@\(name)"
-    if let set = sets.first(where: { $0.name == name }), set.flags & NFT.setAnonymous != 0,
-      destination == nil,
-      set.elements.count <= 8, set.fields.isEmpty, let field = loads[place(source)]
+    if let set, set.flags & NFT.setAnonymous != 0, destination == nil, set.elements.count <= 8,
+      set.fields.isEmpty, let field = flow.piece(at: source)
     {
+      let format = value(field).format
       let keys = (0..<set.elements.count).filter { set.elements.flags($0) & NFT.elementIntervalEnd == 0 }
-      shown = "{ \(keys.map { field.format.text(Array(set.elements.key($0))) }.joined(separator: ", ")) }"
+      shown = "{ \(keys.map { format.text(Array(set.elements.key($0))) }.joined(separator: ", ")) }"
     }
-    let text = "\(key(source, name)) \(inverted == .inverted ? "!= " : "")\(kind)\(shown)"
-    if let destination, destination != NFT.registerVerdict {
-      loads[place(destination)] = Field(name: text, format: .hex)
-    } else {
-      words.append(text)
+    let key = key(of: .lookup(set: name, source: source, destination: destination, inverted: inverted))
+    let kind = destination == nil ? "" : "vmap "
+    words.append("\(key) \(inverted == .inverted ? "!= " : "")\(kind)\(shown)")
+  }
+
+  // MARK: Raw bytes
+
+  private mutating func opaque(_ expression: Expression, _ name: String, _ decoded: OpaqueExpression) {
+    switch decoded {
+    case .match(let own, let revision, let info):
+      let match = XtablesMatch(name: own, revision: revision, info: info, family: family)
+      let text = XtablesText.text(match, own)
+      if !text.isEmpty { words.append(text) }
+    case .target(let own, let revision, let info):
+      let target = XtablesTarget(name: own, revision: revision, info: info, family: family)
+      words.append(XtablesText.text(target, own))
+    case .limit(let limit): words.append(limit.inversion == .inverted ? "\(limit.text) over" : limit.text)
+    case .translation(let name, let attributes): words.append(translation(name, attributes))
+    case .dynamicSet(let set): words.append("add @\(set.set ?? "?")")
+    case .connectionSet(let key, let source):
+      let isMark = key.flatMap(ConnectionKey.init(rawValue:)) == .mark
+      words.append(isMark ? "ct mark set \(given(source) ?? "…")" : name)
+    case .byteOrder, .headerLoad, .headerWrite, .passing, .loads, .unknown: words.append(name)
     }
   }
 
-  private mutating func opaque(_ name: String, _ attributes: AttributeBytes) {
+  private func translation(_ name: String, _ attributes: AttributeBytes) -> String {
+    func piece(_ type: UInt16) -> RegisterPiece? { attributes.u32(type).flatMap { flow.piece(at: $0) } }
     switch name {
-    case "match", "target":
-      let own = attributes.text(NFT.Attribute.compatName) ?? "?"
-      let revision = attributes.u32(NFT.Attribute.compatRevision) ?? 0
-      let info = attributes.value(NFT.Attribute.compatInfo) ?? []
-      if name == "match" {
-        let text = XtablesText.text(
-          XtablesMatch(name: own, revision: revision, info: info, family: family), own)
-        if !text.isEmpty { words.append(text) }
-      } else {
-        words.append(
-          XtablesText.text(XtablesTarget(name: own, revision: revision, info: info, family: family), own))
-      }
-    case "limit", "quota", "connlimit":
-      if case .limit(let text, let inverted) = PreparedExpression.limit(name, attributes) {
-        words.append(inverted == .inverted ? "\(text) over" : text)
-      }
     case "nat":
       let isSource = attributes.u32(NFT.Attribute.natType) == 0
-      var target = attributes.u32(NFT.Attribute.natAddressFirst).flatMap { loads[place($0)] }.map {
-        $0.data.map { IPAddress(bytes: $0)?.description ?? ValueFormat.hex.text($0) } ?? $0.name
+      var target = piece(NFT.Attribute.natAddressFirst).map { piece in
+        piece.data.map { IPAddress(bytes: $0)?.description ?? ValueFormat.hex.text($0) } ?? value(piece).name
       }
-      if let port = attributes.u32(NFT.Attribute.natPortFirst).flatMap({ loads[place($0)] }) {
-        target = (target ?? "") + ":" + (port.data.map { ValueFormat.network.text($0) } ?? port.name)
+      if let port = piece(NFT.Attribute.natPortFirst) {
+        target = (target ?? "") + ":" + (port.data.map { ValueFormat.network.text($0) } ?? value(port).name)
       }
-      words.append("\(isSource ? "snat" : "dnat") to \(target ?? "?")")
-    case "masq": words.append("masquerade")
-    case "redir":
-      let port = attributes.u32(NFT.Attribute.redirectPortFirst).flatMap { loads[place($0)]?.data }
-      words.append("redirect" + (port.map { " to :\(ValueFormat.network.text($0))" } ?? ""))
-    case "log", "last": words.append(name)
-    case "dynset": words.append("add @\(attributes.text(NFT.Attribute.dynamicSetName) ?? "?")")
-    case "ct" where attributes.u32(NFT.Attribute.ctKey) == NFT.ctMark:
-      words.append(
-        "ct mark set \(attributes.u32(NFT.Attribute.ctSourceRegister).flatMap { value($0) } ?? "…")")
-    default: words.append(name)
+      return "\(isSource ? "snat" : "dnat") to \(target ?? "?")"
+    case "masq": return "masquerade"
+    default:
+      let port = piece(NFT.Attribute.redirectPortFirst)?.data
+      return "redirect" + (port.map { " to :\(ValueFormat.network.text($0))" } ?? "")
     }
   }
 }

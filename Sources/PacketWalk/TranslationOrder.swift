@@ -53,7 +53,7 @@ struct TranslationOrder: Sendable, Hashable {
       if family == NFT.familyInet { family = nil }
     case "masq":
       (side, address) = (.source, .ofOutput)
-      port = Self.port(attributes, NFT.Attribute.masqueradePort, NFT.Attribute.masqueradePort + 1)
+      port = Self.port(attributes, NFT.Attribute.masqueradePortFirst, NFT.Attribute.masqueradePortLast)
     case "redir":
       (side, address) = (.destination, .ofHost)
       port = Self.port(attributes, NFT.Attribute.redirectPortFirst, NFT.Attribute.redirectPortLast)

@@ -18,44 +18,45 @@ extension WalkRun {
     hook == NFT.hookPrerouting || hook == NFT.hookInput ? nil : packet.output
   }
 
-  /// `meta`. Source: `nft_meta_get_eval` of `net/netfilter/nft_meta.c`.
-  mutating func loadMeta(_ key: UInt32, to start: Int) -> LoadEnd {
+  /// `meta`; nil for a key that is not in the catalogue of fields. Source: `nft_meta_get_eval` of
+  /// `net/netfilter/nft_meta.c`.
+  mutating func loadMeta(_ key: MetaKey?, to start: Int) -> LoadEnd {
     switch key {
-    case NFT.metaInputName: writeName(input, at: start)
-    case NFT.metaOutputName: writeName(output, at: start)
-    case NFT.metaFamily: registers.write([packet.family.rawValue], at: start)
-    case NFT.metaProtocol: registers.write([packet.transport.number], at: start)
-    case NFT.metaEtherType: registers.write(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: start)
-    case NFT.metaMark:
+    case .inputName: writeName(input, at: start)
+    case .outputName: writeName(output, at: start)
+    case .family: registers.write([packet.family.rawValue], at: start)
+    case .transport: registers.write([packet.transport.number], at: start)
+    case .etherType: registers.write(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: start)
+    case .mark:
       if knowsMark {
         registers.write(HostOrder.bytes(packet.mark), at: start)
       } else {
         registers.forget(start, 4)
       }
-    case NFT.metaLength:
+    case .length:
       if let length = packet.length {
         registers.write(HostOrder.bytes(UInt32(length)), at: start)
       } else {
         registers.forget(start, 4)
       }
-    case NFT.metaInputIndex, NFT.metaOutputIndex:
-      guard let name = key == NFT.metaInputIndex ? input : output else {
+    case .inputIndex, .outputIndex:
+      guard let name = key == .inputIndex ? input : output else {
         registers.write([0, 0, 0, 0], at: start)
         break
       }
       write(environment.facts(of: name)?.index, at: start)
-    case NFT.metaInputGroup, NFT.metaOutputGroup:
-      guard let name = key == NFT.metaInputGroup ? input : output else { return .breaks }
+    case .inputGroup, .outputGroup:
+      guard let name = key == .inputGroup ? input : output else { return .breaks }
       write(environment.facts(of: name)?.group, at: start)
-    case NFT.metaInputType, NFT.metaOutputType:
-      guard let name = key == NFT.metaInputType ? input : output else { return .breaks }
-      let stated = key == NFT.metaInputType ? packet.inputType : packet.outputType
+    case .inputType, .outputType:
+      guard let name = key == .inputType ? input : output else { return .breaks }
+      let stated = key == .inputType ? packet.inputType : packet.outputType
       if let type = stated?.rawValue ?? environment.facts(of: name)?.type {
         registers.write(HostOrder.bytes(type), at: start)
       } else {
         registers.forget(start, 4)
       }
-    case NFT.metaPacketType:
+    case .packetType:
       // For the kernel, packets that are sent or forwarded have the type "host".
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
       if let type = isHost ? 0 : packet.packetType {
@@ -63,16 +64,16 @@ extension WalkRun {
       } else {
         registers.forget(start, 4)
       }
-    case NFT.metaUser, NFT.metaGroup, NFT.metaControlGroup:
+    case .user, .group, .controlGroup:
       // Packets that arrived belong to no socket before delivery, except those of connected sockets (early
       // demux).
       if packet.input != nil {
         guard hook == NFT.hookInput, packet.state.contains(.established) else { return .breaks }
         registers.forget(start, 4)
       } else {
-        write(key == NFT.metaUser ? packet.user : nil, at: start)
+        write(key == .user ? packet.user : nil, at: start)
       }
-    default: registers.forget(start, 16)
+    case nil: registers.forget(start, 16)
     }
     return .loaded
   }
@@ -90,10 +91,14 @@ extension WalkRun {
   }
 
   /// `payload`: the bytes of a header, as far as they are known. Nothing is known about the link layer.
-  mutating func loadPayload(_ base: UInt32, _ offset: Int, _ length: Int, to start: Int) {
+  mutating func loadPayload(_ wanted: HeaderBytes, to start: Int) {
+    let (offset, length) = (wanted.offset, wanted.length)
     let header =
-      base == NFT.payloadNetwork
-      ? headers.network : base == NFT.payloadTransport ? headers.transport : PartlyKnown(unknown: 0)
+      switch wanted.base {
+      case NFT.payloadNetwork: headers.network
+      case NFT.payloadTransport: headers.transport
+      default: PartlyKnown(unknown: 0)
+      }
     let end = min(offset + length, header.bytes.count)
     registers.forget(start, length)
     guard offset < end else {
@@ -121,47 +126,44 @@ extension WalkRun {
     }
   }
 
-  /// `ct`. Without a connection entry only the state can be loaded; every other key ends the rule. Source:
-  /// `nft_ct_get_eval` of `net/netfilter/nft_ct.c`.
-  mutating func loadConnection(_ key: UInt32, _ direction: UInt8?, to start: Int) -> LoadEnd {
-    if key == NFT.ctState {
-      registers.write(HostOrder.bytes(visibleState.rawValue), at: start)
-      return .loaded
-    }
-    guard hasConnection else { return .breaks }
+  /// `ct`. Without a connection entry only the state can be loaded; every other key ends the rule. Nil
+  /// stands for a key that is not in the catalogue of fields. Source: `nft_ct_get_eval` of `net/netfilter/nft_ct.c`.
+  mutating func loadConnection(_ key: ConnectionKey?, _ direction: UInt8?, to start: Int) -> LoadEnd {
+    guard key == .state || hasConnection else { return .breaks }
     switch key {
-    case NFT.ctStatus: writeStatus(at: start)
-    case NFT.ctDirection: registers.write([packet.direction.rawValue], at: start)
-    case NFT.ctMark:
+    case .state: registers.write(HostOrder.bytes(visibleState.rawValue), at: start)
+    case .status: writeStatus(at: start)
+    case .direction: registers.write([packet.direction.rawValue], at: start)
+    case .mark:
       if knowsConnectionMark {
         registers.write(HostOrder.bytes(packet.connectionMark), at: start)
       } else {
         registers.forget(start, 4)
       }
-    case NFT.ctFamily: registers.write([packet.family.rawValue], at: start)
-    case NFT.ctProtocol:
+    case .family: registers.write([packet.family.rawValue], at: start)
+    case .transport:
       // An ICMP error belongs to the connection that it is about.
       if isError { registers.forget(start, 4) } else { registers.write([packet.transport.number], at: start) }
-    case NFT.ctZone: registers.write([0, 0], at: start)
-    case NFT.ctSource, NFT.ctDestination, NFT.ctSourceIPv4, NFT.ctDestinationIPv4, NFT.ctSourceIPv6,
-      NFT.ctDestinationIPv6:
-      let isIPv4Key = key == NFT.ctSourceIPv4 || key == NFT.ctDestinationIPv4
-      let isIPv6Key = key == NFT.ctSourceIPv6 || key == NFT.ctDestinationIPv6
+    case .zone: registers.write([0, 0], at: start)
+    case .source, .destination, .ipv4Source, .ipv4Destination, .ipv6Source,
+      .ipv6Destination:
+      let isIPv4Key = key == .ipv4Source || key == .ipv4Destination
+      let isIPv6Key = key == .ipv6Source || key == .ipv6Destination
       if packet.family == .ipv4 && isIPv6Key || packet.family == .ipv6 && isIPv4Key { return .breaks }
       guard let tuple = tuple(direction) else {
         registers.forget(start, packet.family.byteWidth)
         return .loaded
       }
-      let isSource = key == NFT.ctSource || key == NFT.ctSourceIPv4 || key == NFT.ctSourceIPv6
+      let isSource = key == .source || key == .ipv4Source || key == .ipv6Source
       registers.write((isSource ? tuple.source : tuple.destination).bytes, at: start)
-    case NFT.ctSourcePort, NFT.ctDestinationPort:
+    case .sourcePort, .destinationPort:
       guard packet.transport.hasPorts, let tuple = tuple(direction) else {
         registers.forget(start, 4)
         return .loaded
       }
-      let port = key == NFT.ctSourcePort ? tuple.sourcePort : tuple.destinationPort
+      let port = key == .sourcePort ? tuple.sourcePort : tuple.destinationPort
       registers.write([UInt8(port >> 8), UInt8(port & 0xff)], at: start)
-    default: registers.forget(start, 16)
+    case nil: registers.forget(start, 16)
     }
     return .loaded
   }
@@ -194,14 +196,15 @@ extension WalkRun {
       at: start)
   }
 
-  /// `fib`. Source: `nft_fib4_eval` of `net/ipv4/netfilter/nft_fib_ipv4.c`, and the same for IPv6.
-  mutating func loadRoute(_ result: UInt32, _ flags: UInt32, to start: Int) {
+  /// `fib`; nil for a result that is not in the catalogue of fields. Source: `nft_fib4_eval` of
+  /// `net/ipv4/netfilter/nft_fib_ipv4.c`, and the same for IPv6.
+  mutating func loadRoute(_ result: RouteResult?, _ flags: UInt32, to start: Int) {
     let isSource = flags & NFT.fibSource != 0
     let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination
     let scope = flags & NFT.fibInput != 0 ? input : flags & NFT.fibOutput != 0 ? output : nil
-    if result == NFT.fibAddressType {
-      write(address.flatMap { environment.addressType($0, on: scope) }?.rawValue, at: start)
-      return
+    guard let result else { return registers.forget(start, 16) }
+    if result == .addressType {
+      return write(address.flatMap { environment.addressType($0, on: scope) }?.rawValue, at: start)
     }
     guard let address, let other = isSource ? packet.destination : knowsSource == .none ? nil : packet.source
     else {
@@ -224,14 +227,16 @@ extension WalkRun {
         return
       }
     }
-    if flags & NFT.fibPresent != 0 {
-      registers.write([found == nil ? 0 : 1], at: start)
-    } else if result == NFT.fibOutputName {
-      writeName(found, at: start)
-    } else if let found {
-      write(environment.facts(of: found)?.index, at: start)
-    } else {
-      registers.write([0, 0, 0, 0], at: start)
+    if flags & NFT.fibPresent != 0 { return registers.write([found == nil ? 0 : 1], at: start) }
+    switch result {
+    case .outputName: writeName(found, at: start)
+    case .outputIndex:
+      if let found {
+        write(environment.facts(of: found)?.index, at: start)
+      } else {
+        registers.write([0, 0, 0, 0], at: start)
+      }
+    case .addressType: break
     }
   }
 }

@@ -31,8 +31,7 @@ extension WalkRun {
       switch expression {
       case .meta(let key, let destination):
         if loadMeta(key, to: destination) == .breaks { return .noMatch }
-      case .payload(let base, let offset, let length, let destination):
-        loadPayload(base, offset, length, to: destination)
+      case .payload(let bytes, let destination): loadPayload(bytes, to: destination)
       case .ct(let key, let direction, let destination):
         if loadConnection(key, direction, to: destination) == .breaks { return .noMatch }
       case .fib(let result, let flags, let destination): loadRoute(result, flags, to: destination)
@@ -229,16 +228,15 @@ enum ElementLimits {
     self = .none
     for expression in inner {
       let parts = AttributeBytes(expression)
-      switch parts.text(NFT.Attribute.expressionName) {
-      case "counter", "last": continue
-      case .some(let name) where ["limit", "quota", "connlimit"].contains(name):
-        guard
-          case .limit(let text, let inverted) = PreparedExpression.limit(
-            name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
-        else { continue }
-        self = inverted == .inverted ? .above(text) : .within(text)
-      default: self = .unknown
+      let name = parts.text(NFT.Attribute.expressionName) ?? ""
+      if name == "counter" || name == "last" { continue }
+      guard
+        let limit = RuleLimit(name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
+      else {
+        self = .unknown
+        continue
       }
+      self = limit.inversion == .inverted ? .above(limit.text) : .within(limit.text)
     }
   }
 }

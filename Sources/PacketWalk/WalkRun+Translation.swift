@@ -114,11 +114,11 @@ extension WalkRun {
 
   private func registerAddress(_ first: UInt32, _ last: UInt32?) -> IPAddress? {
     let width = packet.family.byteWidth
-    guard let start = PreparedExpression.register(first, width), registers.isKnown(start, width) else {
+    guard let start = RegisterNumber.offset(first, width), registers.isKnown(start, width) else {
       return nil
     }
     if let last {
-      guard let end = PreparedExpression.register(last, width), registers.isKnown(end, width),
+      guard let end = RegisterNumber.offset(last, width), registers.isKnown(end, width),
         registers.value(end, width) == registers.value(start, width)
       else { return nil }
     }
@@ -126,11 +126,11 @@ extension WalkRun {
   }
 
   private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16) -> UInt16? {
-    guard let start = PreparedExpression.register(first, 2), registers.isKnown(start, 2),
+    guard let start = RegisterNumber.offset(first, 2), registers.isKnown(start, 2),
       let low = registers.value(start, 2).networkUInt16(0)
     else { return nil }
     guard let last else { return low }
-    guard let end = PreparedExpression.register(last, 2), registers.isKnown(end, 2),
+    guard let end = RegisterNumber.offset(last, 2), registers.isKnown(end, 2),
       let high = registers.value(end, 2).networkUInt16(0), low <= high
     else { return nil }
     return pick(low, high, old)

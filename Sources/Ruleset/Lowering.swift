@@ -70,7 +70,7 @@ private struct RuleLowering {
       case .beginning(let start): compare(comparison, Array(start.description.utf8))
       }
     case .interfaceType(let side, let comparison, let type):
-      load(.meta(key: side == .input ? NFT.metaInputType : NFT.metaOutputType, destination: Self.register))
+      load(.meta(side == .input ? .inputType : .outputType))
       compare(comparison, HostOrder.bytes(type.rawValue))
     case .interfaceSet(let side, let comparison, let set):
       loadInterface(side)
@@ -89,12 +89,12 @@ private struct RuleLowering {
       if comparison == .equal {
         require(number)
       } else {
-        load(.meta(key: NFT.metaProtocol, destination: Self.register))
+        load(.meta(.transport))
         compare(.notEqual, [number.number])
       }
     case .port(let number, let side, let range):
       require(number)
-      load(payload: NFT.payloadTransport, offset: side == .source ? 0 : 2, length: 2)
+      load(.header(side == .source ? .sourcePort : .destinationPort))
       compare(
         range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
         [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
@@ -107,73 +107,70 @@ private struct RuleLowering {
       lookup(set, inverted: .plain)
     case .icmpType(let family, let range):
       require(family == .ipv4 ? .icmp : .icmpv6)
-      load(payload: NFT.payloadTransport, offset: 0, length: 1)
+      load(.header(.icmpType))
       compare(range: [range.lowerBound], [range.upperBound])
     case .hopLimit(let limit):
       require(.ipv6)
-      load(payload: NFT.payloadNetwork, offset: 7, length: 1)
+      load(.header(.ipv6HopLimit))
       compare(.equal, [limit])
     case .tcpFlags(let mask, let comparison, let flags):
       require(.tcp)
-      load(payload: NFT.payloadTransport, offset: 13, length: 1)
+      load(.header(.tcpFlags))
       self.mask([mask.rawValue])
       compare(comparison, [flags.rawValue])
     case .ctDirection(let direction):
-      load(.ct(key: NFT.ctDirection, direction: nil, destination: Self.register))
+      load(.connection(.direction, nil))
       compare(.equal, [direction.rawValue])
     case .ctState(let states):
-      load(.ct(key: NFT.ctState, direction: nil, destination: Self.register))
+      load(.connection(.state, nil))
       requireAny(states.rawValue)
     case .ctStatus(let status):
-      load(.ct(key: NFT.ctStatus, direction: nil, destination: Self.register))
+      load(.connection(.status, nil))
       requireAny(status.rawValue)
     case .destinationType(let comparison, let type):
       loadDestinationType()
-      compare(comparison, host(type.rawValue))
+      compare(comparison, HostOrder.bytes(type.rawValue))
     case .destinationTypeSet(let comparison, let set):
       loadDestinationType()
       lookup(set, inverted: comparison == .equal ? .plain : .inverted)
     case .originalPort(let number, let range):
       require(number)
-      load(
-        .ct(
-          key: NFT.ctDestinationPort, direction: ConnectionDirection.original.rawValue,
-          destination: Self.register))
+      load(.connection(.destinationPort, .original))
       compare(
         range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
         [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
     case .sourceRoute(let route):
       require(route.family)
-      load(.extensionHeader(route))
+      load(.sourceRoute(route))
       compare(.equal, [1])
     }
   }
 
   package mutating func add(_ log: DropLog) {
-    load(.limit(rate: DropLog.rate, unit: 1, burst: DropLog.burst))
-    load(.log(prefix: log.prefix, group: DropLog.group, captured: DropLog.capturedLength))
+    append(.limit(rate: DropLog.rate, unit: 1, burst: DropLog.burst))
+    append(.log(prefix: log.prefix, group: DropLog.group, captured: DropLog.capturedLength))
   }
 
   package mutating func add(_ count: Count) {
     switch count {
-    case .named(let name): load(.object(type: NFT.objectCounter, name: name))
+    case .named(let name): append(.object(type: NFT.objectCounter, name: name))
     case .bySource(let family, let map):
       loadAddress(family, .source)
-      load(.objectMap(set: map, source: Self.register))
+      append(.objectMap(set: map, source: Self.register))
     }
   }
 
   package mutating func add(_ action: Action) {
     switch action {
-    case .accept: load(.verdict(.accept))
-    case .drop: load(.verdict(.drop))
-    case .return: load(.verdict(.return))
-    case .jump(let chain): load(.verdict(.jump(chain: chain)))
-    case .goto(let chain): load(.verdict(.goto(chain: chain)))
-    case .reject: load(.reject(type: NFT.rejectICMPX, code: NFT.icmpxAdminProhibited))
+    case .accept: append(.verdict(.accept))
+    case .drop: append(.verdict(.drop))
+    case .return: append(.verdict(.return))
+    case .jump(let chain): append(.verdict(.jump(chain: chain)))
+    case .goto(let chain): append(.verdict(.goto(chain: chain)))
+    case .reject: append(.reject(type: NFT.rejectICMPX, code: NFT.icmpxAdminProhibited))
     case .reset:
       require(.tcp)
-      load(.reject(type: NFT.rejectReset, code: 0))
+      append(.reject(type: NFT.rejectReset, code: 0))
     case .byInputInterface(let map):
       loadInterface(.input)
       verdict(from: map)
@@ -186,43 +183,44 @@ private struct RuleLowering {
     }
   }
 
-  private mutating func load(_ expression: Expression) { expressions.append(expression) }
+  private mutating func append(_ expression: Expression) { expressions.append(expression) }
 
-  private mutating func load(payload base: UInt32, offset: UInt32, length: UInt32) {
-    load(.payload(base: base, offset: offset, length: length, destination: Self.register))
+  /// Loads a field; in a concatenation, `place` bytes from the first field.
+  private mutating func load(_ field: PacketField, at place: Int = 0) {
+    append(field.load(into: NFT.register(at: place)))
   }
 
   private mutating func loadInterface(_ side: InterfaceSide) {
-    load(.meta(key: side == .input ? NFT.metaInputName : NFT.metaOutputName, destination: Self.register))
+    load(.meta(side == .input ? .inputName : .outputName))
   }
 
   private mutating func loadAddress(_ family: AddressFamily, _ side: AddressSide) {
     require(family)
-    let offset: UInt32 =
+    let field: HeaderField =
       switch (family, side) {
-      case (.ipv4, .source): 12
-      case (.ipv4, .destination): 16
-      case (.ipv6, .source): 8
-      case (.ipv6, .destination): 24
+      case (.ipv4, .source): .ipv4Source
+      case (.ipv4, .destination): .ipv4Destination
+      case (.ipv6, .source): .ipv6Source
+      case (.ipv6, .destination): .ipv6Destination
       }
-    load(payload: NFT.payloadNetwork, offset: offset, length: UInt32(family.byteWidth))
+    load(.header(field))
   }
 
   /// `meta l4proto . th dport`, in two successive registers; the first of them is `place` bytes from the
   /// first of all.
   private mutating func loadPortKey(at place: Int = 0) {
-    load(.meta(key: NFT.metaProtocol, destination: NFT.register(at: place)))
-    load(.payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: NFT.register(at: place + 4)))
+    load(.meta(.transport), at: place)
+    load(.header(.destinationPort), at: place + 4)
   }
 
   private mutating func loadDestinationType() {
-    load(.fib(result: NFT.fibAddressType, flags: NFT.fibDestination, destination: Self.register))
+    load(.route(.addressType, flags: NFT.fibDestination))
   }
 
   /// `meta nfproto ipv4`, once per rule: a header field means nothing in the other family.
   private mutating func require(_ family: AddressFamily) {
     guard self.family != family else { return }
-    load(.meta(key: NFT.metaFamily, destination: Self.register))
+    load(.meta(.family))
     compare(.equal, [family.rawValue])
     self.family = family
   }
@@ -230,13 +228,13 @@ private struct RuleLowering {
   /// `meta l4proto tcp`, once per rule.
   private mutating func require(_ number: IPProtocol) {
     guard transport != number else { return }
-    load(.meta(key: NFT.metaProtocol, destination: Self.register))
+    load(.meta(.transport))
     compare(.equal, [number.number])
     transport = number
   }
 
   private mutating func compare(_ comparison: Comparison, _ data: [UInt8]) {
-    load(
+    append(
       .compare(operation: comparison == .equal ? NFT.equal : NFT.notEqual, source: Self.register, data: data))
   }
 
@@ -244,34 +242,28 @@ private struct RuleLowering {
     if from == to {
       compare(.equal, from)
     } else {
-      load(.compare(operation: NFT.greaterOrEqual, source: Self.register, data: from))
-      load(.compare(operation: NFT.lessOrEqual, source: Self.register, data: to))
+      append(.compare(operation: NFT.greaterOrEqual, source: Self.register, data: from))
+      append(.compare(operation: NFT.lessOrEqual, source: Self.register, data: to))
     }
   }
 
   private mutating func mask(_ mask: [UInt8]) {
-    load(
+    append(
       .bitwise(
         source: Self.register, destination: Self.register, mask: mask,
         xor: Array(repeating: 0, count: mask.count)))
   }
 
   private mutating func requireAny(_ bits: UInt32) {
-    mask(host(bits))
+    mask(HostOrder.bytes(bits))
     compare(.notEqual, [0, 0, 0, 0])
   }
 
   private mutating func lookup(_ set: String, inverted: Inversion) {
-    load(.lookup(set: set, source: Self.register, destination: nil, inverted: inverted))
+    append(.lookup(set: set, source: Self.register, destination: nil, inverted: inverted))
   }
 
   private mutating func verdict(from map: String) {
-    load(.lookup(set: map, source: Self.register, destination: NFT.registerVerdict, inverted: .plain))
-  }
-
-  /// A number in the host's order.
-  private func host(_ number: UInt32) -> [UInt8] {
-    let shifts: [UInt32] = UInt32(1).littleEndian == 1 ? [0, 8, 16, 24] : [24, 16, 8, 0]
-    return shifts.map { UInt8(truncatingIfNeeded: number >> $0) }
+    append(.lookup(set: map, source: Self.register, destination: NFT.registerVerdict, inverted: .plain))
   }
 }

@@ -2,65 +2,7 @@
 
 /// Numbers that only tables of other programs use: the walk reads them, wgfence does not write them.
 extension NFT {
-  // nft_meta_keys
-  /// `NFT_META_LEN`
-  public static let metaLength: UInt32 = 0
-  /// `NFT_META_PROTOCOL`: the EtherType, in network order.
-  public static let metaEtherType: UInt32 = 1
-  /// `NFT_META_MARK`
-  public static let metaMark: UInt32 = 3
-  /// `NFT_META_IIF`
-  public static let metaInputIndex: UInt32 = 4
-  /// `NFT_META_OIF`
-  public static let metaOutputIndex: UInt32 = 5
-  /// `NFT_META_IIFTYPE`: `ARPHRD_…`
-  public static let metaInputType: UInt32 = 8
-  /// `NFT_META_OIFTYPE`
-  public static let metaOutputType: UInt32 = 9
-  /// `NFT_META_SKUID`
-  public static let metaUser: UInt32 = 10
-  /// `NFT_META_SKGID`
-  public static let metaGroup: UInt32 = 11
-  /// `NFT_META_PKTTYPE`
-  public static let metaPacketType: UInt32 = 19
-  /// `NFT_META_IIFGROUP`
-  public static let metaInputGroup: UInt32 = 21
-  /// `NFT_META_OIFGROUP`
-  public static let metaOutputGroup: UInt32 = 22
-  /// `NFT_META_CGROUP`
-  public static let metaControlGroup: UInt32 = 23
-
-  // nft_ct_keys
-  /// `NFT_CT_MARK`
-  public static let ctMark: UInt32 = 3
-  /// `NFT_CT_L3PROTOCOL`
-  public static let ctFamily: UInt32 = 7
-  /// `NFT_CT_SRC`
-  public static let ctSource: UInt32 = 8
-  /// `NFT_CT_DST`
-  public static let ctDestination: UInt32 = 9
-  /// `NFT_CT_PROTOCOL`
-  public static let ctProtocol: UInt32 = 10
-  /// `NFT_CT_PROTO_SRC`
-  public static let ctSourcePort: UInt32 = 11
-  /// `NFT_CT_PROTO_DST`
-  public static let ctDestinationPort: UInt32 = 12
-  /// `NFT_CT_ZONE`
-  public static let ctZone: UInt32 = 17
-  /// `NFT_CT_SRC_IP`
-  public static let ctSourceIPv4: UInt32 = 19
-  /// `NFT_CT_DST_IP`
-  public static let ctDestinationIPv4: UInt32 = 20
-  /// `NFT_CT_SRC_IP6`
-  public static let ctSourceIPv6: UInt32 = 21
-  /// `NFT_CT_DST_IP6`
-  public static let ctDestinationIPv6: UInt32 = 22
-
-  // nft_fib_result, nft_fib_flags
-  /// `NFT_FIB_RESULT_OIF`
-  public static let fibOutputIndex: UInt32 = 1
-  /// `NFT_FIB_RESULT_OIFNAME`
-  public static let fibOutputName: UInt32 = 2
+  // nft_fib_flags
   /// `NFTA_FIB_F_SADDR`
   public static let fibSource: UInt32 = 1
   /// `NFTA_FIB_F_MARK`
@@ -133,7 +75,9 @@ extension NFT {
     /// `NFTA_NAT_FLAGS`
     public static let natFlags: UInt16 = 7
     /// `NFTA_MASQ_REG_PROTO_MIN`
-    public static let masqueradePort: UInt16 = 2
+    public static let masqueradePortFirst: UInt16 = 2
+    /// `NFTA_MASQ_REG_PROTO_MAX`
+    public static let masqueradePortLast: UInt16 = 3
     /// `NFTA_REDIR_REG_PROTO_MIN`
     public static let redirectPortFirst: UInt16 = 1
     /// `NFTA_REDIR_REG_PROTO_MAX`
@@ -146,6 +90,10 @@ extension NFT {
     public static let dynamicSetName: UInt16 = 1
     /// `NFTA_DYNSET_OP`
     public static let dynamicSetOperation: UInt16 = 3
+    /// `NFTA_DYNSET_SREG_KEY`
+    public static let dynamicSetKey: UInt16 = 4
+    /// `NFTA_DYNSET_SREG_DATA`
+    public static let dynamicSetValue: UInt16 = 5
     /// `NFTA_DYNSET_EXPR`
     public static let dynamicSetExpression: UInt16 = 7
     /// `NFTA_DYNSET_FLAGS`
@@ -166,6 +114,14 @@ extension NFT {
     public static let extensionOperation: UInt16 = 6
     /// `NFTA_EXTHDR_SREG`
     public static let extensionSource: UInt16 = 7
+    /// `NFTA_HASH_SREG`
+    public static let hashSource: UInt16 = 1
+    /// `NFTA_HASH_DREG`
+    public static let hashDestination: UInt16 = 2
+    /// `NFTA_NG_DREG`, `NFTA_RT_DREG`, `NFTA_OSF_DREG`, `NFTA_XFRM_DREG`
+    public static let loadDestination: UInt16 = 1
+    /// `NFTA_SOCKET_DREG`, `NFTA_TUNNEL_DREG`
+    public static let keyedLoadDestination: UInt16 = 2
     /// `NFTA_EXPR_NAME`
     public static let expressionName: UInt16 = 1
     /// `NFTA_EXPR_DATA`

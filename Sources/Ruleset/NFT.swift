@@ -17,29 +17,13 @@ public enum NFT {
     offset % 16 == 0 ? register1 + UInt32(offset / 16) : register32First + UInt32(offset / 4)
   }
 
-  // nft_meta_keys
-  /// `NFT_META_IIFNAME`
-  public static let metaInputName: UInt32 = 6
-  /// `NFT_META_OIFNAME`
-  public static let metaOutputName: UInt32 = 7
-  /// `NFT_META_NFPROTO`
-  public static let metaFamily: UInt32 = 15
-  /// `NFT_META_L4PROTO`
-  public static let metaProtocol: UInt32 = 16
-
   // nft_payload_bases
+  /// `NFT_PAYLOAD_LL_HEADER`
+  public static let payloadLink: UInt32 = 0
   /// `NFT_PAYLOAD_NETWORK_HEADER`
   public static let payloadNetwork: UInt32 = 1
   /// `NFT_PAYLOAD_TRANSPORT_HEADER`
   public static let payloadTransport: UInt32 = 2
-
-  // nft_ct_keys
-  /// `NFT_CT_STATE`
-  public static let ctState: UInt32 = 0
-  /// `NFT_CT_DIRECTION`
-  public static let ctDirection: UInt32 = 1
-  /// `NFT_CT_STATUS`
-  public static let ctStatus: UInt32 = 2
 
   // nft_cmp_ops
   /// `NFT_CMP_EQ`, and `NFT_RANGE_EQ`
@@ -55,9 +39,7 @@ public enum NFT {
   /// `NFT_CMP_GTE`
   public static let greaterOrEqual: UInt32 = 5
 
-  // nft_fib_result, nft_fib_flags
-  /// `NFT_FIB_RESULT_ADDRTYPE`
-  public static let fibAddressType: UInt32 = 3
+  // nft_fib_flags
   /// `NFTA_FIB_F_DADDR`
   public static let fibDestination: UInt32 = 2
 
@@ -226,21 +208,4 @@ public struct TCPFlags: OptionSet, Sendable, Hashable {
   public static let ack = TCPFlags(rawValue: 16)
   /// The urgent pointer is valid.
   public static let urg = TCPFlags(rawValue: 32)
-}
-
-extension NFT {
-  /// The index of a register's first 4-byte register (`NFT_REG_1` begins with `NFT_REG32_00`), counted from
-  /// 0.
-  package static func slot(_ register: UInt32) -> UInt32 {
-    register < register32First ? (max(register, register1) - register1) * 4 : register - register32First
-  }
-
-  /// Whether a load from the network or link-layer header stays within it: addresses and the fields before
-  /// them.
-  package static func isWithinHeader(_ base: UInt32, _ offset: UInt32, _ length: UInt32) -> Bool {
-    if base == payloadNetwork {
-      return offset + length <= 20 || (length == 16 && (offset == 8 || offset == 24))
-    }
-    return base == 0 && offset + length <= 14
-  }
 }

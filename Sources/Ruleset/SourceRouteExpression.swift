@@ -6,7 +6,7 @@ internal import NetworkModel
 extension Expression {
   /// The expression, with the attributes in the order in which the kernel returns them. Source:
   /// `nft_exthdr_dump` of `net/netfilter/nft_exthdr.c`.
-  static func extensionHeader(_ route: SourceRoute) -> Expression {
+  static func extensionHeader(_ route: SourceRoute, into register: UInt32) -> Expression {
     var data: [UInt8] = []
     func append(_ type: UInt16, _ value: [UInt8]) {
       data += HostOrder.bytes(UInt16(4 + value.count)) + HostOrder.bytes(type) + value
@@ -15,7 +15,7 @@ extension Expression {
     func append(_ type: UInt16, _ number: UInt32) {
       append(type, [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> UInt32($0)) })
     }
-    append(NFT.Attribute.extensionDestination, NFT.register1)
+    append(NFT.Attribute.extensionDestination, register)
     append(NFT.Attribute.extensionType, [route.rawValue])
     append(NFT.Attribute.extensionOffset, 0)
     append(NFT.Attribute.extensionLength, 1)
@@ -25,12 +25,15 @@ extension Expression {
     return .opaque(name: "exthdr", data: data)
   }
 
-  /// The source route that the expression tests for; nil if it tests for something else.
-  package var askedSourceRoute: SourceRoute? {
+  /// The source route that the expression tests for, and the register with the result; nil if it tests for
+  /// something else.
+  package var sourceRouteLoad: (route: SourceRoute, destination: UInt32)? {
     guard case .opaque("exthdr", let data) = self,
       let type = AttributeBytes(data).value(NFT.Attribute.extensionType),
-      let route = type.first.flatMap(SourceRoute.init(rawValue:)), self == .extensionHeader(route)
+      let destination = AttributeBytes(data).u32(NFT.Attribute.extensionDestination),
+      let route = type.first.flatMap(SourceRoute.init(rawValue:)),
+      self == .extensionHeader(route, into: destination)
     else { return nil }
-    return route
+    return (route, destination)
   }
 }

@@ -124,7 +124,8 @@ struct AuditTests {
         base: BaseChain(hook: NFT.hookPrerouting, priority: -100, type: "nat", policy: .accept),
         rules: [
           KernelRule(expressions: [
-            .meta(key: NFT.metaProtocol, destination: 1), .compare(operation: 0, source: 1, data: [6]),
+            .meta(key: MetaKey.transport.rawValue, destination: 1),
+            .compare(operation: 0, source: 1, data: [6]),
             .payload(base: 2, offset: 2, length: 2, destination: 1),
             .compare(operation: 0, source: 1, data: [0x46, 0xa0]),
             .immediate(destination: 1, data: [172, 17, 0, 2]),
@@ -251,7 +252,8 @@ struct AuditTests {
         name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
         rules: [
           KernelRule(expressions: [
-            .meta(key: NFT.metaProtocol, destination: 1), .compare(operation: 0, source: 1, data: [6]),
+            .meta(key: MetaKey.transport.rawValue, destination: 1),
+            .compare(operation: 0, source: 1, data: [6]),
             .payload(base: 2, offset: 2, length: 2, destination: 1),
             .compare(operation: 0, source: 1, data: [0x1f, 0x90]), .verdict(.drop),
           ])

@@ -12,22 +12,15 @@ struct HeaderConstantTests {
       ("NFT_REG_VERDICT", Int(NFT.registerVerdict), Int(NFT_REG_VERDICT.rawValue)),
       ("NFT_REG_1", Int(NFT.register1), Int(NFT_REG_1.rawValue)),
       ("NFT_REG32_00", Int(NFT.register32First), Int(NFT_REG32_00.rawValue)),
-      ("NFT_META_IIFNAME", Int(NFT.metaInputName), Int(NFT_META_IIFNAME.rawValue)),
-      ("NFT_META_OIFNAME", Int(NFT.metaOutputName), Int(NFT_META_OIFNAME.rawValue)),
-      ("NFT_META_NFPROTO", Int(NFT.metaFamily), Int(NFT_META_NFPROTO.rawValue)),
-      ("NFT_META_L4PROTO", Int(NFT.metaProtocol), Int(NFT_META_L4PROTO.rawValue)),
+      ("NFT_PAYLOAD_LL_HEADER", Int(NFT.payloadLink), Int(NFT_PAYLOAD_LL_HEADER.rawValue)),
       ("NFT_PAYLOAD_NETWORK_HEADER", Int(NFT.payloadNetwork), Int(NFT_PAYLOAD_NETWORK_HEADER.rawValue)),
       ("NFT_PAYLOAD_TRANSPORT_HEADER", Int(NFT.payloadTransport), Int(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue)),
-      ("NFT_CT_STATE", Int(NFT.ctState), Int(NFT_CT_STATE.rawValue)),
-      ("NFT_CT_DIRECTION", Int(NFT.ctDirection), Int(NFT_CT_DIRECTION.rawValue)),
-      ("NFT_CT_STATUS", Int(NFT.ctStatus), Int(NFT_CT_STATUS.rawValue)),
       ("NFT_CMP_EQ", Int(NFT.equal), Int(NFT_CMP_EQ.rawValue)),
       ("NFT_CMP_NEQ", Int(NFT.notEqual), Int(NFT_CMP_NEQ.rawValue)),
       ("NFT_CMP_LT", Int(NFT.less), Int(NFT_CMP_LT.rawValue)),
       ("NFT_CMP_LTE", Int(NFT.lessOrEqual), Int(NFT_CMP_LTE.rawValue)),
       ("NFT_CMP_GT", Int(NFT.greater), Int(NFT_CMP_GT.rawValue)),
       ("NFT_CMP_GTE", Int(NFT.greaterOrEqual), Int(NFT_CMP_GTE.rawValue)),
-      ("NFT_FIB_RESULT_ADDRTYPE", Int(NFT.fibAddressType), Int(NFT_FIB_RESULT_ADDRTYPE.rawValue)),
       ("NFTA_FIB_F_DADDR", Int(NFT.fibDestination), Int(NFTA_FIB_F_DADDR.rawValue)),
       ("NFT_REJECT_ICMP_UNREACH", Int(NFT.rejectICMP), Int(NFT_REJECT_ICMP_UNREACH.rawValue)),
       ("NFT_REJECT_TCP_RST", Int(NFT.rejectReset), Int(NFT_REJECT_TCP_RST.rawValue)),
@@ -52,33 +45,6 @@ struct HeaderConstantTests {
   @Test("the constants for foreign tables equal those of linux/netfilter/nf_tables.h")
   func areTheHeadersForeign() {
     let pairs: [(String, Int, Int)] = [
-      ("NFT_META_LEN", Int(NFT.metaLength), Int(NFT_META_LEN.rawValue)),
-      ("NFT_META_PROTOCOL", Int(NFT.metaEtherType), Int(NFT_META_PROTOCOL.rawValue)),
-      ("NFT_META_MARK", Int(NFT.metaMark), Int(NFT_META_MARK.rawValue)),
-      ("NFT_META_IIF", Int(NFT.metaInputIndex), Int(NFT_META_IIF.rawValue)),
-      ("NFT_META_OIF", Int(NFT.metaOutputIndex), Int(NFT_META_OIF.rawValue)),
-      ("NFT_META_IIFTYPE", Int(NFT.metaInputType), Int(NFT_META_IFTYPE.rawValue)),
-      ("NFT_META_OIFTYPE", Int(NFT.metaOutputType), Int(NFT_META_OIFTYPE.rawValue)),
-      ("NFT_META_SKUID", Int(NFT.metaUser), Int(NFT_META_SKUID.rawValue)),
-      ("NFT_META_SKGID", Int(NFT.metaGroup), Int(NFT_META_SKGID.rawValue)),
-      ("NFT_META_PKTTYPE", Int(NFT.metaPacketType), Int(NFT_META_PKTTYPE.rawValue)),
-      ("NFT_META_IIFGROUP", Int(NFT.metaInputGroup), Int(NFT_META_IIFGROUP.rawValue)),
-      ("NFT_META_OIFGROUP", Int(NFT.metaOutputGroup), Int(NFT_META_OIFGROUP.rawValue)),
-      ("NFT_META_CGROUP", Int(NFT.metaControlGroup), Int(NFT_META_CGROUP.rawValue)),
-      ("NFT_CT_MARK", Int(NFT.ctMark), Int(NFT_CT_MARK.rawValue)),
-      ("NFT_CT_L3PROTOCOL", Int(NFT.ctFamily), Int(NFT_CT_L3PROTOCOL.rawValue)),
-      ("NFT_CT_SRC", Int(NFT.ctSource), Int(NFT_CT_SRC.rawValue)),
-      ("NFT_CT_DST", Int(NFT.ctDestination), Int(NFT_CT_DST.rawValue)),
-      ("NFT_CT_PROTOCOL", Int(NFT.ctProtocol), Int(NFT_CT_PROTOCOL.rawValue)),
-      ("NFT_CT_PROTO_SRC", Int(NFT.ctSourcePort), Int(NFT_CT_PROTO_SRC.rawValue)),
-      ("NFT_CT_PROTO_DST", Int(NFT.ctDestinationPort), Int(NFT_CT_PROTO_DST.rawValue)),
-      ("NFT_CT_ZONE", Int(NFT.ctZone), Int(NFT_CT_ZONE.rawValue)),
-      ("NFT_CT_SRC_IP", Int(NFT.ctSourceIPv4), Int(NFT_CT_SRC_IP.rawValue)),
-      ("NFT_CT_DST_IP", Int(NFT.ctDestinationIPv4), Int(NFT_CT_DST_IP.rawValue)),
-      ("NFT_CT_SRC_IP6", Int(NFT.ctSourceIPv6), Int(NFT_CT_SRC_IP6.rawValue)),
-      ("NFT_CT_DST_IP6", Int(NFT.ctDestinationIPv6), Int(NFT_CT_DST_IP6.rawValue)),
-      ("NFT_FIB_RESULT_OIF", Int(NFT.fibOutputIndex), Int(NFT_FIB_RESULT_OIF.rawValue)),
-      ("NFT_FIB_RESULT_OIFNAME", Int(NFT.fibOutputName), Int(NFT_FIB_RESULT_OIFNAME.rawValue)),
       ("NFTA_FIB_F_SADDR", Int(NFT.fibSource), Int(NFTA_FIB_F_SADDR.rawValue)),
       ("NFTA_FIB_F_MARK", Int(NFT.fibMark), Int(NFTA_FIB_F_MARK.rawValue)),
       ("NFTA_FIB_F_IIF", Int(NFT.fibInput), Int(NFTA_FIB_F_IIF.rawValue)),
@@ -108,7 +74,14 @@ struct HeaderConstantTests {
       ("NFTA_NAT_REG_PROTO_MIN", Int(NFT.Attribute.natPortFirst), Int(NFTA_NAT_REG_PROTO_MIN.rawValue)),
       ("NFTA_NAT_REG_PROTO_MAX", Int(NFT.Attribute.natPortLast), Int(NFTA_NAT_REG_PROTO_MAX.rawValue)),
       ("NFTA_NAT_FLAGS", Int(NFT.Attribute.natFlags), Int(NFTA_NAT_FLAGS.rawValue)),
-      ("NFTA_MASQ_REG_PROTO_MIN", Int(NFT.Attribute.masqueradePort), Int(NFTA_MASQ_REG_PROTO_MIN.rawValue)),
+      (
+        "NFTA_MASQ_REG_PROTO_MIN", Int(NFT.Attribute.masqueradePortFirst),
+        Int(NFTA_MASQ_REG_PROTO_MIN.rawValue)
+      ),
+      (
+        "NFTA_MASQ_REG_PROTO_MAX", Int(NFT.Attribute.masqueradePortLast),
+        Int(NFTA_MASQ_REG_PROTO_MAX.rawValue)
+      ),
       (
         "NFTA_REDIR_REG_PROTO_MIN", Int(NFT.Attribute.redirectPortFirst),
         Int(NFTA_REDIR_REG_PROTO_MIN.rawValue)
@@ -121,6 +94,16 @@ struct HeaderConstantTests {
       ("NFTA_CT_SREG", Int(NFT.Attribute.ctSourceRegister), Int(NFTA_CT_SREG.rawValue)),
       ("NFTA_DYNSET_SET_NAME", Int(NFT.Attribute.dynamicSetName), Int(NFTA_DYNSET_SET_NAME.rawValue)),
       ("NFTA_DYNSET_OP", Int(NFT.Attribute.dynamicSetOperation), Int(NFTA_DYNSET_OP.rawValue)),
+      ("NFTA_DYNSET_SREG_KEY", Int(NFT.Attribute.dynamicSetKey), Int(NFTA_DYNSET_SREG_KEY.rawValue)),
+      ("NFTA_DYNSET_SREG_DATA", Int(NFT.Attribute.dynamicSetValue), Int(NFTA_DYNSET_SREG_DATA.rawValue)),
+      ("NFTA_HASH_SREG", Int(NFT.Attribute.hashSource), Int(NFTA_HASH_SREG.rawValue)),
+      ("NFTA_HASH_DREG", Int(NFT.Attribute.hashDestination), Int(NFTA_HASH_DREG.rawValue)),
+      ("NFTA_NG_DREG", Int(NFT.Attribute.loadDestination), Int(NFTA_NG_DREG.rawValue)),
+      ("NFTA_RT_DREG", Int(NFT.Attribute.loadDestination), Int(NFTA_RT_DREG.rawValue)),
+      ("NFTA_OSF_DREG", Int(NFT.Attribute.loadDestination), Int(NFTA_OSF_DREG.rawValue)),
+      ("NFTA_XFRM_DREG", Int(NFT.Attribute.loadDestination), Int(NFTA_XFRM_DREG.rawValue)),
+      ("NFTA_SOCKET_DREG", Int(NFT.Attribute.keyedLoadDestination), Int(NFTA_SOCKET_DREG.rawValue)),
+      ("NFTA_TUNNEL_DREG", Int(NFT.Attribute.keyedLoadDestination), Int(NFTA_TUNNEL_DREG.rawValue)),
       ("NFTA_DYNSET_EXPR", Int(NFT.Attribute.dynamicSetExpression), Int(NFTA_DYNSET_EXPR.rawValue)),
       ("NFTA_DYNSET_FLAGS", Int(NFT.Attribute.dynamicSetFlags), Int(NFTA_DYNSET_FLAGS.rawValue)),
       (
@@ -148,5 +131,64 @@ struct HeaderConstantTests {
       ),
     ]
     for (name, own, header) in pairs { #expect(own == header, "\(name)") }
+  }
+
+  @Test("each field of the catalogue has its number in linux/netfilter/nf_tables.h")
+  func areTheHeadersFields() {
+    for key in MetaKey.allCases { #expect(key.rawValue == Self.header(key).rawValue, "\(key)") }
+    for key in ConnectionKey.allCases { #expect(key.rawValue == Self.header(key).rawValue, "\(key)") }
+    for result in RouteResult.allCases {
+      #expect(result.rawValue == Self.header(result).rawValue, "\(result)")
+    }
+  }
+
+  private static func header(_ key: MetaKey) -> nft_meta_keys {
+    switch key {
+    case .length: NFT_META_LEN
+    case .etherType: NFT_META_PROTOCOL
+    case .mark: NFT_META_MARK
+    case .inputIndex: NFT_META_IIF
+    case .outputIndex: NFT_META_OIF
+    case .inputName: NFT_META_IIFNAME
+    case .outputName: NFT_META_OIFNAME
+    case .inputType: NFT_META_IFTYPE
+    case .outputType: NFT_META_OIFTYPE
+    case .user: NFT_META_SKUID
+    case .group: NFT_META_SKGID
+    case .family: NFT_META_NFPROTO
+    case .transport: NFT_META_L4PROTO
+    case .packetType: NFT_META_PKTTYPE
+    case .inputGroup: NFT_META_IIFGROUP
+    case .outputGroup: NFT_META_OIFGROUP
+    case .controlGroup: NFT_META_CGROUP
+    }
+  }
+
+  private static func header(_ key: ConnectionKey) -> nft_ct_keys {
+    switch key {
+    case .state: NFT_CT_STATE
+    case .direction: NFT_CT_DIRECTION
+    case .status: NFT_CT_STATUS
+    case .mark: NFT_CT_MARK
+    case .family: NFT_CT_L3PROTOCOL
+    case .source: NFT_CT_SRC
+    case .destination: NFT_CT_DST
+    case .transport: NFT_CT_PROTOCOL
+    case .sourcePort: NFT_CT_PROTO_SRC
+    case .destinationPort: NFT_CT_PROTO_DST
+    case .zone: NFT_CT_ZONE
+    case .ipv4Source: NFT_CT_SRC_IP
+    case .ipv4Destination: NFT_CT_DST_IP
+    case .ipv6Source: NFT_CT_SRC_IP6
+    case .ipv6Destination: NFT_CT_DST_IP6
+    }
+  }
+
+  private static func header(_ result: RouteResult) -> nft_fib_result {
+    switch result {
+    case .outputIndex: NFT_FIB_RESULT_OIF
+    case .outputName: NFT_FIB_RESULT_OIFNAME
+    case .addressType: NFT_FIB_RESULT_ADDRTYPE
+    }
   }
 }

@@ -78,7 +78,7 @@ struct PacketWalkTests {
   @Test("matches a padded interface name exactly and an unpadded one as a prefix")
   func interfaceNames() throws {
     let wg = try #require(InterfaceName("wg0"))
-    let load = Expression.meta(key: NFT.metaInputName, destination: 1)
+    let load = Expression.meta(key: MetaKey.inputName.rawValue, destination: 1)
     for (name, exact, beginning) in [("wg0", true, true), ("wg01", false, true), ("eth0", false, false)] {
       let input = try #require(InterfaceName(name))
       let whole: [Expression] = [
@@ -99,7 +99,8 @@ struct PacketWalkTests {
       name: "m", flags: NFT.setMap, keyType: 0, keyLength: 8, dataType: NFT.dataVerdict, dataLength: 16,
       elements: SetElements(keyLength: 8, unsorted: SetKey.port(.tcp, 80) + [0], values: [.verdict(.accept)]))
     let rule: [Expression] = [
-      .meta(key: NFT.metaProtocol, destination: 1), .payload(base: 2, offset: 2, length: 2, destination: 9),
+      .meta(key: MetaKey.transport.rawValue, destination: 1),
+      .payload(base: 2, offset: 2, length: 2, destination: 9),
       .lookup(set: "m", source: 1, destination: 0, inverted: .plain),
     ]
     #expect(try Self.walk([Self.base("c", 0, .drop, [rule])], sets: [set], transport: .esp).verdict == .drop)
@@ -176,10 +177,11 @@ struct PacketWalkTests {
   func unknownMark() throws {
     let may: [Expression] = [
       .opaque(name: "numgen", data: []), .immediate(destination: 1, data: Self.one),
-      .metaSet(key: NFT.metaMark, source: 1),
+      .metaSet(key: MetaKey.mark.rawValue, source: 1),
     ]
     let asks: [Expression] = [
-      .meta(key: NFT.metaMark, destination: 1), .compare(operation: NFT.equal, source: 1, data: Self.one),
+      .meta(key: MetaKey.mark.rawValue, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: Self.one),
       .verdict(.drop),
     ]
     #expect(try Self.walk([Self.base("c", 0, .accept, [may, asks])]).verdict == .undetermined)

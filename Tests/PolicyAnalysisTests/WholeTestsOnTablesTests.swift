@@ -77,7 +77,8 @@ import Testing
   func refusedOnTheWay(machine: String) throws {
     // ip saddr 172.16.5.64-172.16.5.127 drop
     let rule = KernelRule(expressions: [
-      .meta(key: NFT.metaFamily, destination: 1), .compare(operation: NFT.equal, source: 1, data: [2]),
+      .meta(key: MetaKey.family.rawValue, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: [2]),
       .payload(base: NFT.payloadNetwork, offset: 12, length: 4, destination: 1),
       .bitwise(source: 1, destination: 1, mask: [255, 255, 255, 192], xor: [0, 0, 0, 0]),
       .compare(operation: NFT.equal, source: 1, data: [172, 16, 5, 64]), .verdict(.drop),
@@ -96,7 +97,7 @@ import Testing
     let name = try #require(InterfaceName("enp9s0"))
     func rule(_ verdict: VerdictCode) -> KernelRule {
       KernelRule(expressions: [
-        .meta(key: NFT.metaInputName, destination: 1),
+        .meta(key: MetaKey.inputName.rawValue, destination: 1),
         .compare(operation: NFT.equal, source: 1, data: SetKey.interface(name)), .verdict(verdict),
       ])
     }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// An expression that the model keeps as raw bytes (`Expression.opaque`), decoded: what it does, and which
+/// registers it reads and writes.
+package enum OpaqueExpression: Sendable {
+  /// `match`: a match of iptables, as a C structure.
+  case match(name: String, revision: UInt32, info: [UInt8])
+  /// `target`
+  case target(name: String, revision: UInt32, info: [UInt8])
+  /// `limit`, `quota`, `connlimit`
+  case limit(RuleLimit)
+  /// `nat`, `masq`, `redir`, by name and with their attributes.
+  case translation(String, AttributeBytes)
+  /// `byteorder`: swaps whole numbers of `size` bytes in `length` bytes.
+  case byteOrder(source: UInt32, destination: UInt32, length: Int, size: Int)
+  /// `ct` that sets a property of the connection; `key` is an `nft_ct_keys`.
+  case connectionSet(key: UInt32?, source: UInt32)
+  /// `dynset`: adds to a set, updates or deletes an element.
+  case dynamicSet(DynamicSet)
+  /// `exthdr` that loads an extension header, an IP option or a TCP option.
+  case headerLoad(HeaderLoad)
+  /// `exthdr` that writes a TCP option, which no rule sees.
+  case headerWrite(source: UInt32)
+  /// Has no effect that a rule can see, and reads no register whose effect matters.
+  case passing
+  /// Not evaluated; it may match or not. `destination` is the register that it writes, nil if it writes none.
+  case loads(String, sources: [UInt32], destination: UInt32)
+  /// Not evaluated, and unknown what it reads and writes.
+  case unknown(String)
+
+  /// An extension header or an option in a packet.
+  package struct HeaderLoad: Sendable, Hashable {
+    /// `nft_exthdr_op`
+    package let operation: UInt32
+    /// What is loaded: whether it is there, or bytes of it.
+    package let result: Result
+    package let destination: UInt32
+
+    package enum Result: Sendable { case presence, bytes }
+  }
+
+  /// Decodes an expression by its name and its data attribute.
+  package init(_ name: String, _ data: [UInt8]) {
+    self = Self.decode(name, AttributeBytes(data)) ?? .unknown(name)
+  }
+
+  private static func decode(_ name: String, _ attributes: AttributeBytes) -> OpaqueExpression? {
+    switch name {
+    case "match", "target":
+      guard let own = attributes.text(NFT.Attribute.compatName) else { return nil }
+      let revision = attributes.u32(NFT.Attribute.compatRevision) ?? 0
+      let info = attributes.value(NFT.Attribute.compatInfo) ?? []
+      return name == "match"
+        ? .match(name: own, revision: revision, info: info)
+        : .target(name: own, revision: revision, info: info)
+    case "limit", "quota", "connlimit": return RuleLimit(name, attributes).map { .limit($0) }
+    case "nat", "masq", "redir": return .translation(name, attributes)
+    case "byteorder":
+      guard let source = attributes.u32(NFT.Attribute.byteOrderSource),
+        let destination = attributes.u32(NFT.Attribute.byteOrderDestination),
+        let length = attributes.u32(NFT.Attribute.byteOrderLength),
+        let size = attributes.u32(NFT.Attribute.byteOrderSize), [2, 4, 8].contains(size), length <= 64
+      else { return nil }
+      return .byteOrder(source: source, destination: destination, length: Int(length), size: Int(size))
+    case "ct":
+      return attributes.u32(NFT.Attribute.ctSourceRegister).map {
+        .connectionSet(key: attributes.u32(NFT.Attribute.ctKey), source: $0)
+      }
+    case "dynset": return .dynamicSet(DynamicSet(attributes))
+    case "exthdr": return extensionHeader(attributes)
+    case "log", "last", "dup", "flow_offload": return .passing
+    case "hash":
+      return attributes.u32(NFT.Attribute.hashDestination).map {
+        .loads(name, sources: attributes.u32(NFT.Attribute.hashSource).map { [$0] } ?? [], destination: $0)
+      }
+    case "numgen", "rt", "osf", "xfrm":
+      return attributes.u32(NFT.Attribute.loadDestination).map {
+        .loads(name, sources: [], destination: $0)
+      }
+    case "socket", "tunnel":
+      return attributes.u32(NFT.Attribute.keyedLoadDestination).map {
+        .loads(name, sources: [], destination: $0)
+      }
+    default: return nil
+    }
+  }
+
+  private static func extensionHeader(_ attributes: AttributeBytes) -> OpaqueExpression? {
+    if let source = attributes.u32(NFT.Attribute.extensionSource) { return .headerWrite(source: source) }
+    guard let destination = attributes.u32(NFT.Attribute.extensionDestination) else { return nil }
+    let flags = attributes.u32(NFT.Attribute.extensionFlags) ?? 0
+    return .headerLoad(
+      HeaderLoad(
+        operation: attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6,
+        result: flags & NFT.extensionPresent != 0 ? .presence : .bytes, destination: destination))
+  }
+
+  // MARK: Registers
+
+  /// Registers by their numbers; how many bytes is not stated.
+  package enum Registers: Sendable, Hashable {
+    case nothing
+    case registers([UInt32])
+    case anything
+  }
+
+  /// What it may read.
+  package var reads: Registers {
+    switch self {
+    case .match, .target, .limit, .headerLoad, .passing: return .nothing
+    case .translation(let name, let attributes):
+      let types =
+        switch name {
+        case "nat":
+          [
+            NFT.Attribute.natAddressFirst, NFT.Attribute.natAddressLast, NFT.Attribute.natPortFirst,
+            NFT.Attribute.natPortLast,
+          ]
+        case "masq": [NFT.Attribute.masqueradePortFirst, NFT.Attribute.masqueradePortLast]
+        default: [NFT.Attribute.redirectPortFirst, NFT.Attribute.redirectPortLast]
+        }
+      return .registers(types.compactMap { attributes.u32($0) })
+    case .byteOrder(let source, _, _, _), .connectionSet(_, let source), .headerWrite(let source):
+      return .registers([source])
+    case .dynamicSet(let set): return .registers(set.sources)
+    case .loads(_, let sources, _): return .registers(sources)
+    case .unknown: return .anything
+    }
+  }
+
+  /// What it may write. None of these expressions writes more than 16 bytes, except `byteorder`.
+  package var writes: Registers {
+    switch self {
+    case .match, .target, .limit, .translation, .connectionSet, .dynamicSet, .headerWrite, .passing: .nothing
+    case .byteOrder(_, let destination, let length, _):
+      length <= 16 ? .registers([destination]) : .anything
+    case .headerLoad(let load): load.result == .presence ? .registers([load.destination]) : .anything
+    case .loads(_, _, let destination): .registers([destination])
+    case .unknown: .anything
+    }
+  }
+}
