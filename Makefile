@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test quick fuzz sanitize soak proof boot-proof flood random-events audit-proof lint bench clean
+.PHONY: help setup build install demo test quick fuzz sanitize soak proof boot-proof boots flood random-events audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ proof: build ## prove the shipped policies, mutate each of their rules, and time
 
 boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
 	@Tests/Proof/boot-proof.sh
+
+boots: build ## boot a system container 40 times and count failures of the units, then the daemon in containers (root, minutes)
+	@Tests/Proof/boots.sh $(BOOTS)
 
 flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@Tests/Stress/flood.sh

@@ -24,6 +24,12 @@ package struct BootLoader {
     if case .found(let loaded) = LoadedRuleset.read(from: &kernel), loaded.holder == .process {
       return journal.say(.notice, "nothing was loaded: \(loaded.sentence(storedIn: directory))")
     }
+    if directory == nil {
+      journal.say(
+        .warning,
+        "the stored rulesets of the machine are not used in a network namespace other than the machine's own: "
+          + "name a folder with --state-dir")
+    }
     for slot in [StateDirectory.Slot.boot, .lockDown] where load(slot, &kernel) == .loaded { return }
     let table = Lowering.table(PolicyCompiler.lastResort)
     let provenance = Provenance(

@@ -12,26 +12,16 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(realpath -m "$here/../../.build/boot-proof")
 program=$(realpath -m "${WGFENCE:-$here/../../.build/release/wgfence}")
+. "$here/guest.sh"
 if [ -z "${BOOT_PROOF_OUTSIDE:-}" ]; then
   [ "$(id -u)" = 0 ] || { echo "boot-proof: it needs root" >&2; exit 1; }
   [ -x "$program" ] || { echo "boot-proof: $program is missing: run 'make build'" >&2; exit 1; }
-  missing=()
-  for tool in mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd wireguard-go:wireguard-go wg:wireguard-tools; do
-    command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
-  done
-  if [ ${#missing[@]} -gt 0 ]; then
-    echo "boot-proof: installing ${missing[*]}"
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
-  fi
+  install_missing boot-proof mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd wireguard-go:wireguard-go wg:wireguard-tools
   mkdir -p "$work/deb"
   # What needs the network of this host comes first.
-  if [ ! -e "$work/guest/etc/debian_version" ]; then
-    echo "boot-proof: making the guest"
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)
-    mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
-      --include=systemd,systemd-sysv,udev,kmod,nftables,wireguard-tools,iproute2,netcat-openbsd,libnftnl11,libmnl0,libyaml-0-2,libstdc++6 \
-      "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$work/guest" "$mirror"
-  fi
+  echo "boot-proof: the guest"
+  debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables wireguard-tools iproute2 netcat-openbsd procps \
+    libnftnl11 libmnl0 libyaml-0-2 libstdc++6
   if [ $# -eq 0 ]; then
     set -- "$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')" \
       "$(apt-cache depends linux-image-6.12-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')"
@@ -88,33 +78,12 @@ ip -n laptop link set wg0 mtu 1420 up
 
 # --- the guest
 
-# guest TREE: the site's files, the program and its units, with a ruleset that was proven before.
+# guest TREE: with the site's network and its listening servers.
 guest() {
   local root=$1 unit
   local units=$root/etc/systemd/system
-  mkdir -p "$units"/{sysinit,multi-user}.target.wants "$root"/etc/{wgfence,systemd/network,sysusers.d,tmpfiles.d,sysctl.d,modules-load.d} "$root/usr/sbin"
-  echo guest >"$root/etc/hostname"
-  : >"$root/etc/fstab"
-  : >"$root/etc/machine-id"
-  install -m 755 "$program" "$root/usr/sbin/wgfence"
-  cp "$here"/../../systemd/*.service "$units/"
-  cp "$here/../../systemd/wgfence.sysusers" "$root/etc/sysusers.d/wgfence.conf"
-  cp "$here/../../systemd/wgfence.tmpfiles" "$root/etc/tmpfiles.d/wgfence.conf"
-  cp "$here/../../systemd/wgfence.sysctl" "$root/etc/sysctl.d/wgfence.conf"
-  cp "$here/../../systemd/wgfence.modules" "$root/etc/modules-load.d/wgfence.conf"
-  grep -q '^wgfence:' "$root/etc/group" || echo 'wgfence:x:990:' >>"$root/etc/group"
-  cat >"$root/etc/wgfence/policy.yaml" <<'YAML'
-version: 1
-tunnels:
-  wg0: { prefixes: [10.13.13.0/24], listen: 51820 }
-machines:
-  guest: { addresses: { wg0: 10.13.13.50 } }
-  laptop: { addresses: { wg0: 10.13.13.3 } }
-allow:
-  - { to: guest, services: [postgres], from: laptop }
-failsafe:
-  - { to: guest, services: [22/tcp], from: [203.0.113.0/24] }
-YAML
+  wgfence_guest "$root"
+  mkdir -p "$root/etc/systemd/network"
   # Listening on every address from the earliest moment, before any network exists: the attacked service, and the failsafe's service.
   for unit in 5432 22; do
     printf '[Unit]\nDefaultDependencies=no\n[Service]\nRestart=always\nExecStart=/bin/sh -c "while :; do echo open-%s | nc -N -l -p %s >/dev/null; done"\n' \
@@ -155,8 +124,6 @@ systemctl poweroff --force
 SH
   chmod 755 "$root/usr/sbin/report"
   printf '[Unit]\nAfter=multi-user.target network.target systemd-networkd.service\n[Service]\nType=oneshot\nExecStart=/usr/sbin/report\nStandardOutput=tty\nTTYPath=/dev/console\n' >"$units/report.service"
-  ln -sf ../wgfence-boot.service "$units/sysinit.target.wants/"
-  ln -sf ../wgfence.service "$units/sysinit.target.wants/"
   ln -sf ../report.service /lib/systemd/system/systemd-networkd.service "$units/multi-user.target.wants/"
   ln -sf /dev/null "$units/systemd-networkd-wait-online.service"
   printf '[Match]\nName=eth0\n[Network]\nAddress=203.0.113.50/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' >"$root/etc/systemd/network/10-eth.network"
@@ -164,10 +131,6 @@ SH
     "$(cat "$work/guest.key")" "$(wg pubkey <"$work/laptop.key")" >"$root/etc/systemd/network/20-wg0.netdev"
   printf '[Match]\nName=wg0\n[Network]\nAddress=10.13.13.50/24\n' >"$root/etc/systemd/network/20-wg0.network"
   chmod 644 "$root"/etc/systemd/network/*
-  rm -rf "$root/var/lib/wgfence"
-  # The ruleset of an apply before the reboot, made in a temporary namespace.
-  mkdir -p "$root/proc"
-  unshare -n -m sh -c "mount -t proc none '$root/proc' && exec chroot '$root' /usr/sbin/wgfence apply /etc/wgfence/policy.yaml --machine guest --state-dir /var/lib/wgfence --force" >/dev/null
 }
 
 # image PACKAGE TREE OUT: the whole root file system as the initial one, with the modules that a network test needs.

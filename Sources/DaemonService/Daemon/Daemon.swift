@@ -140,6 +140,7 @@ package final class Daemon {
     environment = DaemonEnvironment(path: settings.policy, machine: settings.machine) { severity, text in
       journal.say(severity, text)
     }
+    try DaemonError.requireKernel()
     do {
       guard let lock = try settings.stateDirectory.lock() else {
         throw DaemonError(
@@ -168,6 +169,10 @@ package final class Daemon {
       try poller.add(checks.done.descriptor, .reading, token: Token.checks)
     } catch let error as DaemonError {
       throw error
+    } catch let error as SystemError {
+      throw DaemonError(error)
+    } catch let error as StateError {
+      throw DaemonError(error)
     } catch {
       throw DaemonError("\(error)")
     }

@@ -58,7 +58,7 @@ public struct StateDirectory: Sendable {
       guard let lock = try FileLock("\(path)/lock") else { return nil }
       return StateLock(lock)
     } catch {
-      throw StateError(error.description)
+      throw StateError(error)
     }
   }
 
@@ -108,7 +108,7 @@ public struct StateDirectory: Sendable {
     do throws(SystemError) {
       try DurableFile.remove("\(path)/rulesets/\(number)")
     } catch {
-      throw StateError(error.description)
+      throw StateError(error)
     }
   }
 
@@ -128,7 +128,7 @@ public struct StateDirectory: Sendable {
       try DurableFile.makeDirectory("\(path)/rulesets")
       try body()
     } catch {
-      throw StateError(error.description)
+      throw StateError(error)
     }
   }
 }
@@ -143,5 +143,8 @@ public struct StateLock: ~Copyable {
 public struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What could not be stored, and why.
   public let description: String
-  init(_ description: String) { self.description = description }
+  /// `errno`; nil if it was not a system call that failed.
+  public let code: Int32?
+  init(_ description: String) { (self.description, code) = (description, nil) }
+  init(_ error: SystemError) { (description, code) = (error.description, error.code) }
 }

@@ -19,6 +19,9 @@ struct DaemonVerb: Verb {
 
       Runs in the foreground and logs to standard error. SIGHUP reads everything again. SIGTERM ends the daemon; the \
       rules stay loaded. Needs CAP_NET_ADMIN, and --host in the machine's own network namespace.
+
+      Exit status: 0 ended by SIGTERM; 1 it could not start or continue now; 64 usage error; 78 it cannot start until \
+      something is changed: permission, the kernel, the network namespace.
       """)
 
   @OptionGroup var options: PolicyOptions
@@ -58,18 +61,21 @@ struct DaemonVerb: Verb {
   }
 
   func run() throws {
-    try namespace.check()
-    guard let directory = places.directory, let socket = places.socketPath else {
-      throw Refusal(
-        "in a network namespace other than the machine's own, the daemon needs --state-dir and --socket"
-      )
+    do { try daemon().run() } catch {
+      throw error.statusIfPermanent().map { ExitCode($0) as any Error } ?? error
     }
-    let daemon = try Daemon(
+  }
+
+  private func daemon() throws(DaemonError) -> Daemon {
+    do throws(Refusal) { try namespace.check() } catch { throw DaemonError(error) }
+    guard let directory = places.directory, let socket = places.socketPath else {
+      throw DaemonError.placesNotNamed
+    }
+    return try Daemon(
       Daemon.Settings(
         policy: FilePath.absolute(options.policy), machine: options.machine.choice, socket: socket,
         stateDirectory: directory, ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
         metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
-    try daemon.run()
   }
 }
 
