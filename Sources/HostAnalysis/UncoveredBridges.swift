@@ -38,7 +38,7 @@ public struct UncoveredBridges: Sendable {
       Finding(
         bridge: bridge,
         found: "no zone of \(machine.name) has the bridge \(bridge): its guests (containers or virtual "
-          + "machines) are treated as the internet, so they reach neither the internet nor each other",
+          + "machines) are treated as the internet: they lose the internet and the services of this host",
         fix: "write in \(machine.name) of the policy: zones: { containers: { interfaces: "
           + "[\(all.joined(separator: ", "))] } }")
     }

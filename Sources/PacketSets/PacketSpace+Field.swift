@@ -15,6 +15,8 @@ extension PacketSpace {
     case connection
     /// `AddressType` of the destination.
     case destinationType
+    /// Whether the packet has the tag (`PacketTag`): 1 or 0.
+    case tag
     /// The packet's `SourceRoute`, 0 for none. A packet with several is in the class of the first.
     case sourceRoute
     /// `LinkType` of the input interface.
@@ -42,7 +44,7 @@ extension PacketSpace {
     case source
 
     /// Something for each field, by its raw value. A test compares the number with the cases.
-    package typealias Sets = InlineArray<14, IntervalSet?>
+    package typealias Sets = InlineArray<15, IntervalSet?>
   }
 }
 
@@ -54,6 +56,7 @@ extension PacketSpace.Field {
   }
   private static let services = IntervalSet(0, 0xff_ffff)
   private static let words = IntervalSet(0, 0xffff)
+  private static let bits = IntervalSet(0, 1)
   private static let bytes = IntervalSet(0, 0xff)
   private static let connections = IntervalSet(0, UInt128(PacketSpace.Connection.all.count - 1))
   private static let addressTypes = IntervalSet(1, 8)
@@ -71,6 +74,7 @@ extension PacketSpace.Field {
     case .hopLimit, .tcpFlags: Self.bytes
     case .connection: Self.connections
     case .destinationType: Self.addressTypes
+    case .tag: Self.bits
     case .sourceRoute: Self.routes[family == .ipv4 ? 0 : 1]
     }
   }
@@ -98,6 +102,7 @@ extension PacketSpace.Field {
           port: packet.status.contains(.destinationNAT)
             ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
         : PacketSpace.Service.number(packet)
+    case .tag: packet.mark & PacketTag.bit == 0 ? 0 : 1
     case .sourceRoute: 0
     }
   }
@@ -110,6 +115,7 @@ extension PacketSpace.Field {
     case .input, .output, .source, .destination, .service, .sourcePort, .connection, .originalService: break
     // Packets of the walk have none.
     case .sourceRoute: break
+    case .tag: packet.mark = pick(self, [0]) == 0 ? 0 : PacketTag.bit
     case .hopLimit: packet.hopLimit = UInt8(truncatingIfNeeded: pick(self, [64]))
     case .tcpFlags:
       guard packet.transport == .tcp else { break }
@@ -131,6 +137,8 @@ extension PacketSpace {
     /// The family of the packets, which is known: conditions on it are decided when the rule is read.
     case family
     case transport
+    /// The mark, of which only the tag is known.
+    case mark
     case destinationPort
     case icmpType
     /// The destination port before any translation.
@@ -147,6 +155,7 @@ extension PacketSpace {
       case .whole(let field):
         AddressFamily.allCases.compactMap { field.universe($0).intervals.last?.upper }.max() ?? .max
       case .destinationPort, .originalPort: 0xffff
+      case .mark: 0xffff_ffff
       case .family, .transport, .icmpType, .sourceRoute, .state, .direction, .status: 0xff
       }
     }
@@ -160,7 +169,8 @@ extension PacketSpace {
       case .meta(.outputType): self = .whole(.outputType)
       case .meta(.family): self = .family
       case .meta(.transport): self = .transport
-      case .meta(.length), .meta(.etherType), .meta(.mark), .meta(.inputIndex), .meta(.outputIndex),
+      case .meta(.mark): self = .mark
+      case .meta(.length), .meta(.etherType), .meta(.inputIndex), .meta(.outputIndex),
         .meta(.user), .meta(.group), .meta(.packetType), .meta(.inputGroup), .meta(.outputGroup),
         .meta(.controlGroup):
         return nil

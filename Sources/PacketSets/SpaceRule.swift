@@ -17,6 +17,8 @@ struct SpaceRule: Sendable {
     /// Continues if source and service together are in one of the boxes, which do not overlap.
     case requireAny([Box])
     case count(String)
+    /// The packet gets or loses the tag; only an acceptance may follow.
+    case tag(PacketTag.Change)
     case verdict(VerdictCode)
     /// `nft_reject_types`
     case reject(UInt32)

@@ -46,6 +46,9 @@ struct SpaceRuleReader {
     case .meta(_, let register), .payload(_, _, _, let register), .ct(_, _, let register),
       .fib(_, _, let register):
       return load(expression, register)
+    case .bitwise(let source, _, let mask, _) where isMark(source):
+      guard mask.count == 4 else { return stop("bitwise") }
+    case .metaSet(MetaKey.mark.rawValue, let source): changeTag(source)
     case .bitwise(let source, _, let mask, _):
       guard let load = loaded(source), load.mask == nil, mask.count == load.length else {
         return stop("bitwise")
@@ -87,6 +90,23 @@ struct SpaceRuleReader {
     isOver = true
   }
 
+  /// Whether a register holds the packet's mark, changed or not.
+  private func isMark(_ register: UInt32) -> Bool {
+    flow.piece(at: register)?.wholeField == .meta(.mark)
+  }
+
+  /// `meta mark set`: only the tag may be changed, and the rest must stay.
+  private mutating func changeTag(_ source: UInt32) {
+    guard isMark(source), let change = flow.piece(at: source)?.change,
+      Self.number(change.mask, .host) == UInt128(~PacketTag.bit)
+    else { return stop("meta mark set") }
+    switch Self.number(change.xor, .host) {
+    case UInt128(PacketTag.bit): add(.tag(.set))
+    case 0: add(.tag(.clear))
+    default: stop("meta mark set")
+    }
+  }
+
   private func loaded(_ register: UInt32) -> Load? { flow.piece(at: register).flatMap { Load($0) } }
 
   // MARK: Conditions
@@ -101,8 +121,22 @@ struct SpaceRuleReader {
       if isEqual != (operation == NFT.equal) { never() }
       return
     }
+    if case .mark = load.part { return compareTag(load, operation, data) }
     guard let values = Self.values(load, operation, data) else { return stop("cmp") }
     require(load.part, values)
+  }
+
+  /// `meta mark & BIT == …`
+  private mutating func compareTag(_ load: Load, _ operation: UInt32, _ data: [UInt8]) {
+    guard let mask = load.mask, Self.number(mask, .host) == UInt128(PacketTag.bit), data.count == 4,
+      operation == NFT.equal || operation == NFT.notEqual
+    else { return stop("cmp") }
+    let right = Self.number(data, .host)
+    add(
+      .require(
+        .tag,
+        IntervalSet(
+          ([0, 1] as [UInt128]).filter { Self.holds($0 * UInt128(PacketTag.bit), operation, right) })))
   }
 
   /// Continues if a part of the packet has one of these values.
@@ -110,7 +144,7 @@ struct SpaceRuleReader {
     switch part {
     case .whole(let field): add(.require(field, values))
     // Decided in `compare`.
-    case .family: stop("cmp")
+    case .family, .mark: stop("cmp")
     case .transport:
       transports = transports.intersection(values)
       add(

@@ -117,6 +117,12 @@ public struct SpaceWalk: Sendable {
     public let unknown: String?
     /// Whether a rejected packet is answered with a TCP reset, not with an ICMP error.
     public var isReset = false
+    /// Whether the packet goes on with the tag: no grant accepts it, and it may only stay on its interface. Its verdict
+    /// is then a drop, since that is what it is for the policy.
+    public var isTagged = false
+
+    /// The verdict that the kernel gives: it accepts a packet that goes on with the tag.
+    public var kernelVerdict: TraceVerdict { isTagged ? .accept : verdict }
   }
 
   /// The ends in the base chain of this name alone. A chain that the table does not have accepts everything.
@@ -181,12 +187,13 @@ public struct SpaceWalk: Sendable {
 
     private mutating func end(
       _ space: PacketSpace, _ verdict: TraceVerdict, _ counter: String?, unknown: String? = nil,
-      isReset: Bool = false
+      isReset: Bool = false, isTagged: Bool = false
     ) {
       if interest == .accepted, verdict != .accept { return }
       ends.append(
         End(
-          space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown, isReset: isReset))
+          space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown, isReset: isReset,
+          isTagged: isTagged))
     }
 
     /// The packets that reach the end of the chain or return from it.
@@ -265,6 +272,12 @@ public struct SpaceWalk: Sendable {
           }
           return
         case .count(let name): counter = name
+        case .tag(let change):
+          guard case .verdict(.accept)? = steps[(place + 1)...].first else {
+            return end(space, .undetermined, counter, unknown: "meta mark set")
+          }
+          return change == .set
+            ? end(space, .drop, counter, isTagged: true) : end(space, .accept, counter)
         case .verdict(let verdict): return decide(verdict, space, counter, context, &next, &returned)
         case .reject(let type): return end(space, .reject, counter, isReset: type == NFT.rejectReset)
         case .undetermined(let why): return end(space, .undetermined, counter, unknown: why)

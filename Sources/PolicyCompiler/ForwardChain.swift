@@ -18,12 +18,14 @@ extension RulesetBuilder {
       Rule(
         [.interface(.input, .equal, .exact(.loopback))], action: notForwarded.action,
         origin: Origin(reason: "loopback is not forwarded")))
+    addSameInterface()
     let own = dispatch(map: "routes") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       let isOutward = zone.kind == .containers && builder.restriction == .none
       // Zones from which nothing is forwarded share a chain.
       let isRouted = isOutward || entries.transit[zone.name] != nil
-      let chain = isRouted ? "routes-\(zone.identifier)" : "routes-none"
+      let none = zone.kind == .network || zone.kind == .internet ? "routes-none" : "routes-none-inside"
+      let chain = isRouted ? "routes-\(zone.identifier)" : none
       if builder.hasChain(chain) { return (.goto(chain: chain), origin) }
       let rules = isOutward ? builder.outwardRules() : builder.routeRules(zone, entries)
       builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + [notForwarded]))
@@ -34,6 +36,21 @@ extension RulesetBuilder {
       RuleChain(
         name: "forward", base: BaseChain(hook: NFT.hookForward, priority: -1, policy: .drop),
         rules: rules + own))
+  }
+
+  /// Packets that leave by the interface through which they came: bridged frames, which the kernel shows to this chain
+  /// if br_netfilter is on, and packets that this host routes back into their network.
+  private mutating func addSameInterface() {
+    let interfaces = sameInterface
+    if interfaces.isEmpty { return }
+    add(
+      RuleChain(
+        name: "same-interface",
+        rules: interfaces.map { interface in
+          Rule(
+            [.interface(.input, .equal, .exact(interface)), .interface(.output, .equal, .exact(interface))],
+            tag: .clear, action: .accept, origin: Origin(reason: "stays on \(interface)"))
+        }))
   }
 
   /// What containers may send outbound: everything except mid-connection packets of unknown connections and
@@ -47,11 +64,16 @@ extension RulesetBuilder {
   /// The interfaces through which packets of a zone may leave. A packet that ingress accepted as a packet for
   /// this host is dropped: no grant allows it to leave.
   private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
+    let mayStay = !sameInterface.isEmpty && (zone.kind == .network || zone.kind == .internet)
     var rules = [
       Rule(
-        [.ctStatus(.destinationNAT)], action: .accept,
+        [.ctStatus(.destinationNAT)] + (mayStay ? [.tagged(.notEqual)] : []), action: .accept,
         origin: Origin(reason: "DNAT; granted by its original port"))
     ]
+    if mayStay {
+      rules.append(
+        Rule([], action: .jump("same-interface"), origin: Origin(reason: "what stays on its interface")))
+    }
     if entries.transit[zone.name] != nil {
       rules.append(
         drop(

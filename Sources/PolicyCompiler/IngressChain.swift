@@ -11,6 +11,9 @@ extension RulesetBuilder {
   /// Types of destinations whose packets are for this host: `fib daddr type`.
   static let localTypes: [AddressType] = [.local, .broadcast, .anycast, .multicast]
 
+  /// Types of destinations of which a bridge gives a copy to this host and to its other ports.
+  static let sharedTypes: [AddressType] = [.broadcast, .multicast]
+
   /// The set of these types, added to the ruleset.
   mutating func localTypes() -> String {
     let name = "local-types"
@@ -27,6 +30,7 @@ extension RulesetBuilder {
     var rules = [loopbackRule]
     rules += clearTextRules(encryption)
     rules.append(replyRule)
+    rules += tagging([[.ctState(.invalid), .destinationTypeSet(.notEqual, set: localTypes())]])
     rules.append(
       drop(
         [.ctState(.invalid)], "invalid", Origin(reason: "belongs to no connection and does not begin one")
@@ -139,7 +143,9 @@ extension RulesetBuilder {
   private mutating func localRules(_ entries: GrantEntries) -> [Rule] {
     dispatch(map: "local") { builder, zone in
       let chain = "local-\(zone.identifier)"
-      let rest = builder.openedRules(zone) + [builder.refusal(zone)]
+      let isNetwork = zone.kind == .network || zone.kind == .internet
+      let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
+      let rest = builder.openedRules(zone) + shared + [builder.refusal(zone)]
       builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
       return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))
     }
@@ -160,10 +166,13 @@ extension RulesetBuilder {
         return (.goto(chain: "kept-in"), origin)
       case .tunnel, .network, .internet:
         let chain = "transit-\(zone.identifier)"
+        let rest = zone.kind == .tunnel ? [notForwarded] : builder.tagging([[]]) + [notForwarded]
         guard let destinations = entries.transit[zone.name] else {
-          return (notForwarded.action?.verdict ?? .drop, origin)
+          if rest.count == 1 { return (notForwarded.action?.verdict ?? .drop, origin) }
+          if !builder.hasChain("transit-none") { builder.add(RuleChain(name: "transit-none", rules: rest)) }
+          return (.goto(chain: "transit-none"), origin)
         }
-        builder.addTransit(chain, zone, destinations, rest: notForwarded)
+        builder.addTransit(chain, zone, destinations, rest: rest)
         return (.goto(chain: chain), origin)
       }
     }
@@ -172,7 +181,7 @@ extension RulesetBuilder {
 
   private mutating func addTransit(
     _ name: String, _ zone: SiteZone,
-    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: Rule
+    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: [Rule]
   ) {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []
@@ -212,7 +221,7 @@ extension RulesetBuilder {
         Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by destination machine"))
       )
     }
-    add(RuleChain(name: name, rules: rules + blocks + [rest]))
+    add(RuleChain(name: name, rules: rules + blocks + rest))
   }
 }
 

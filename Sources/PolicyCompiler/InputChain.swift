@@ -11,7 +11,7 @@ extension RulesetBuilder {
   /// host, by the port that its sender used. A packet that is neither for this host nor translated was
   /// checked as a packet to others and is dropped.
   mutating func addInput(_ entries: GrantEntries) {
-    var rules = [loopbackRule, replyRule] + errorRules
+    var rules = [loopbackRule, replyRule] + errorRules + taggedRules()
     rules.append(
       Rule(
         [.ctStatus(.destinationNAT)], action: .jump("redirected"),
@@ -24,6 +24,19 @@ extension RulesetBuilder {
     add(
       RuleChain(
         name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules))
+  }
+
+  /// Refuses packets that ingress let pass for their interface alone.
+  private mutating func taggedRules() -> [Rule] {
+    if sameInterface.isEmpty { return [] }
+    let rules = dispatch(map: "refused") { builder, zone in
+      let origin = builder.site.origin(zone.line, "zone \(zone.name)")
+      return (builder.refusal(zone).action?.verdict ?? .drop, origin)
+    }
+    add(RuleChain(name: "refused", rules: rules))
+    return [
+      Rule([.tagged(.equal)], action: .goto("refused"), origin: Origin(reason: "not granted at ingress"))
+    ]
   }
 
   /// Only zones whose packets may pass through this host are checked again: packets of other zones reached

@@ -58,10 +58,16 @@ extension RulesetBuilder {
   /// First packets to ports that no grant opens: what a temporary grant opens continues, the rest is dropped.
   /// Only such packets reach this chain, so that others do not pay for the lookup.
   private mutating func addClosed(_ zone: SiteZone) {
-    let opened = openings(of: zone).map { match in
+    var rules = openings(of: zone).map { match in
       Rule([match], action: .accept, origin: Origin(reason: "temporary grant in \(zone.name)"))
     }
-    add(RuleChain(name: "closed-\(zone.identifier)", rules: opened + [refusal(zone)]))
+    if let came = cameBySameInterface() {
+      rules.append(
+        Rule(
+          [came, .destinationTypeSet(.notEqual, set: localTypes())], action: .accept,
+          origin: Origin(reason: "not for this host: may stay on its interface")))
+    }
+    add(RuleChain(name: "closed-\(zone.identifier)", rules: rules + [refusal(zone)]))
   }
 
   /// The rule for packets that no grant lets in from this zone.

@@ -211,6 +211,41 @@ struct RulesetBuilder {
     ]
   }
 
+  /// The interfaces of networks on which packets may leave as they came: those that zones name exactly, and the host's
+  /// bridges. In order.
+  var sameInterface: [InterfaceName] {
+    let named = site.zones.filter { $0.kind == .network }.flatMap(\.interfaces).compactMap { pattern in
+      if case .exact(let name) = pattern { name } else { nil }
+    }
+    let inside = site.zones.filter { $0.kind == .tunnel || $0.kind == .containers }.flatMap(\.interfaces)
+    let bridges = live.bridges.filter { bridge in !inside.contains { $0.matches(bridge) } }
+    return bridges.union(named).union(sharedBridges).sorted()
+  }
+
+  /// The condition that a packet came by one of these interfaces; nil if there are none.
+  mutating func cameBySameInterface() -> Match? {
+    let interfaces = sameInterface
+    guard let first = interfaces.first else { return nil }
+    if interfaces.count == 1 { return .interface(.input, .equal, .exact(first)) }
+    var records: [UInt8] = []
+    for interface in interfaces { records += SetKey.interface(interface) + [0] }
+    let set = NamedSet(
+      name: "same-interface", key: .interfaceName, kind: .set,
+      elements: SetElements(keyLength: NamedSet.Key.interfaceName.length, unsorted: records))
+    add(set)
+    return .interfaceSet(.input, .equal, set: set.name)
+  }
+
+  /// Lets packets pass that no grant lets in, with the tag: they may only stay on their interface.
+  mutating func tagging(_ matches: [[Match]]) -> [Rule] {
+    guard let came = cameBySameInterface() else { return [] }
+    return matches.map {
+      Rule(
+        [came] + $0, tag: .set, action: .accept,
+        origin: Origin(reason: "not granted: may only stay on its interface"))
+    }
+  }
+
   /// Bridges that the zone of containers names and that also have ports that do not belong to guests, in
   /// order.
   var sharedBridges: [InterfaceName] {

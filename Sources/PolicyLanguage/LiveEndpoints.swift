@@ -14,6 +14,9 @@ public struct LiveEndpoints: Sendable, Hashable {
   /// `internet`.
   public var sharedBridges: Set<InterfaceName>
 
+  /// Bridges that are in a zone that is neither a tunnel nor `containers`: what stays on them is not subject to policy.
+  public var bridges: Set<InterfaceName> = []
+
   /// The networks of the interfaces of machines with a zone with `prefixes: live`, by machine name. Only those of
   /// this host are ever known.
   public var networks: [String: [InterfaceName: [Prefix]]]

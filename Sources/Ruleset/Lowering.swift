@@ -45,6 +45,7 @@ public enum Lowering {
     for match in rule.matches { lowering.add(match) }
     if let log = rule.log { lowering.add(log) }
     if let count = rule.count { lowering.add(count) }
+    if let tag = rule.tag { lowering.add(tag) }
     if let action = rule.action { lowering.add(action) }
     return KernelRule(
       expressions: lowering.expressions, userdata: Userdata.text(rule.origin.comment, type: NFT.udataComment))
@@ -139,6 +140,10 @@ private struct RuleLowering {
       compare(
         range: [UInt8(range.lower >> 8), UInt8(range.lower & 0xff)],
         [UInt8(range.upper >> 8), UInt8(range.upper & 0xff)])
+    case .tagged(let comparison):
+      load(.meta(.mark))
+      mask(HostOrder.bytes(PacketTag.bit))
+      compare(comparison, HostOrder.bytes(PacketTag.bit))
     case .sourceRoute(let route):
       require(route.family)
       load(.sourceRoute(route))
@@ -158,6 +163,15 @@ private struct RuleLowering {
       loadAddress(family, .source)
       append(.objectMap(set: map, source: Self.register))
     }
+  }
+
+  package mutating func add(_ tag: PacketTag.Change) {
+    load(.meta(.mark))
+    append(
+      .bitwise(
+        source: Self.register, destination: Self.register, mask: HostOrder.bytes(~PacketTag.bit),
+        xor: HostOrder.bytes(tag.xor)))
+    append(.metaSet(key: MetaKey.mark.rawValue, source: Self.register))
   }
 
   package mutating func add(_ action: Action) {

@@ -41,6 +41,8 @@ public enum Match: Sendable, Hashable {
   case destinationTypeSet(Comparison, set: String)
   /// `ct original proto-dst 80`: the destination port before any translation; the protocol must be one that has ports.
   case originalPort(IPProtocol, PortRange)
+  /// `meta mark & 0x40000000 == 0x40000000`: whether the packet has the tag.
+  case tagged(Comparison)
   /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the route into the packet.
   case sourceRoute(SourceRoute)
 }

@@ -11,13 +11,20 @@ public struct Rule: Sendable, Hashable {
   /// The log of packets that match, before they are counted; a packet above the log's rate does not match the
   /// rule.
   public var log: DropLog?
+  /// What it does to the tag of packets that match, before the action.
+  public var tag: PacketTag.Change?
   /// What happens to packets that match; nil for a rule that only counts or logs.
   public var action: Action?
   /// Where it comes from.
   public var origin: Origin
 
   /// Creates a value from its parts.
-  public init(_ matches: [Match], log: DropLog? = nil, count: Count? = nil, action: Action?, origin: Origin) {
+  public init(
+    _ matches: [Match], log: DropLog? = nil, count: Count? = nil, tag: PacketTag.Change? = nil,
+    action: Action?,
+    origin: Origin
+  ) {
+    self.tag = tag
     self.matches = matches
     self.log = log
     self.count = count

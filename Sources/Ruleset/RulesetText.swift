@@ -149,6 +149,11 @@ public struct RulesetText {
     case .bySource(let family, let map): words.append("counter name \(word(family)) saddr map @\(map)")
     case nil: break
     }
+    switch rule.tag {
+    case .set: words.append("meta mark set meta mark | \(hexadecimal(PacketTag.bit))")
+    case .clear: words.append("meta mark set meta mark & \(hexadecimal(~PacketTag.bit))")
+    case nil: break
+    }
     switch rule.action {
     case .accept: words.append("accept")
     case .drop: words.append("drop")
@@ -166,6 +171,7 @@ public struct RulesetText {
     return words.joined(separator: " ")
   }
 
+  private static func hexadecimal(_ number: UInt32) -> String { "0x" + String(number, radix: 16) }
   private static func word(_ family: AddressFamily) -> String { family == .ipv4 ? "ip" : "ip6" }
   private static func word(_ side: AddressSide) -> String { side == .source ? "saddr" : "daddr" }
   private static func word(_ side: InterfaceSide) -> String { side == .input ? "iifname" : "oifname" }
@@ -213,6 +219,9 @@ public struct RulesetText {
     case .destinationType(let comparison, let type): return "fib daddr type \(word(comparison))\(type)"
     case .destinationTypeSet(let comparison, let set): return "fib daddr type \(word(comparison))@\(set)"
     case .originalPort(let number, let range): return "meta l4proto \(number) ct original proto-dst \(range)"
+    case .tagged(let comparison):
+      let bit = hexadecimal(PacketTag.bit)
+      return "meta mark & \(bit) \(comparison == .equal ? "==" : "!=") \(bit)"
     case .sourceRoute(.loose): return "ip option lsrr exists"
     case .sourceRoute(.strict): return "ip option ssrr exists"
     case .sourceRoute(.routingHeader): return "exthdr rt exists"

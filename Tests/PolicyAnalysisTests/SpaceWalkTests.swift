@@ -52,14 +52,15 @@ import Testing
           #expect(end.verdict != .undetermined)
           let packet = end.space.sample()
           #expect(end.space.contains(packet), "\(machine.name) \(chain): \(packet)")
-          let found = packets.trace(packet, hooks: [hook]).verdict
-          #expect(found == end.verdict, "\(machine.name) \(chain): \(packet)")
+          let trace = packets.trace(packet, hooks: [hook])
+          #expect(trace.verdict == end.kernelVerdict, "\(machine.name) \(chain): \(packet)")
+          if end.isTagged { #expect((trace.packet?.mark ?? 0) & PacketTag.bit != 0, "\(packet)") }
         }
         for _ in 0..<60 {
           let packet = Self.packet(input, output, policy, &random)
           let holders = ends.filter { $0.space.contains(packet) }
           #expect(holders.count == 1, "\(machine.name) \(chain): \(packet)")
-          #expect(holders.first?.verdict == packets.trace(packet, hooks: [hook]).verdict, "\(packet)")
+          #expect(holders.first?.kernelVerdict == packets.trace(packet, hooks: [hook]).verdict, "\(packet)")
         }
       }
     }

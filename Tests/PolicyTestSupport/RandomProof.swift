@@ -43,6 +43,9 @@ public struct RandomProof {
     guard let interface = InterfaceName("gst0") else { return LiveEndpoints() }
     let choices = ["172.30.1.0/24", "192.168.0.0/16", "10.0.0.0/8", "2001:db8:77::/64", "fd68::/16"]
     var live = LiveEndpoints()
+    if site.text.utf8.count % 2 == 0 {
+      live.bridges = Set(["br0", "vmbr1", "br-lan"].compactMap { InterfaceName($0) })
+    }
     for (number, machine) in policy.machines.enumerated() where site.text.utf8.count % 3 != number % 3 {
       for tunnel in policy.tunnels where machine.choosesPort(of: tunnel) {
         let peers = ["198.51.100.77", "2001:db8:77::77", "192.168.0.77"].prefix(number % 4)

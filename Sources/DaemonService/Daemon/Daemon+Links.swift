@@ -58,11 +58,14 @@ extension Daemon {
       reason = "the networks of a zone with 'prefixes: live' changed"
     } else if live.sharedBridges != known.live.sharedBridges {
       reason = "the ports of a bridge changed"
+    } else if live.bridges != known.live.bridges {
+      reason = "the host has other bridges"
     } else {
       return
     }
     var changed = known.live
     changed.sharedBridges = live.sharedBridges
+    changed.bridges = live.bridges
     changed.networks = live.networks
     changed.ports = live.ports
     driver.perform(

@@ -35,6 +35,20 @@ extension LiveEndpoints {
     }
   }
 
+  /// The bridges that are in a zone that is neither a tunnel nor `containers`.
+  private static func bridges(
+    _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy, shared: Set<InterfaceName>
+  ) -> Set<InterfaceName> {
+    let zones = SiteZone.zones(of: machine, in: policy).filter {
+      $0.kind == .tunnel || $0.kind == .containers
+    }
+    let bridges = interfaces.filter { $0.kind == "bridge" }.map(\.name)
+    return Set(
+      bridges.filter { bridge in
+        shared.contains(bridge) || !zones.flatMap(\.interfaces).contains { $0.matches(bridge) }
+      })
+  }
+
   /// The networks of the interfaces, without those of links.
   private static func networks(_ interfaces: [NetworkInterface]) -> [InterfaceName: [Prefix]] {
     Dictionary(
@@ -60,6 +74,9 @@ extension LiveEndpoints {
       gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
       if let name = machine, policy.followsNetworks(of: name) {
         live.networks[name] = Self.networks(interfaces)
+      }
+      if let own = machine.flatMap({ policy.machine(named: $0) }) {
+        live.bridges = Self.bridges(interfaces, on: own, of: policy, shared: live.sharedBridges)
       }
       let policy = policy.following(live)
       if let machine = machine.flatMap({ policy.machine(named: $0) }) {

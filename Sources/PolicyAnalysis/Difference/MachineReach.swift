@@ -74,6 +74,8 @@ struct MachineReach: Sendable {
       .connection,
       PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
     ),
+    // Only this host's own rules set the tag.
+    (.tag, IntervalSet(0)),
     // Of FIN, SYN, RST and ACK, only SYN is set. Other flags may be set (RFC 3168 section 6.1.1).
     (.tcpFlags, IntervalSet((0...0xff as ClosedRange<UInt128>).filter { $0 & 0x17 == 2 })),
     (.sourcePort, IntervalSet(0, 0xffff).subtracting(IntervalSet([67, 547] as [UInt128]))),

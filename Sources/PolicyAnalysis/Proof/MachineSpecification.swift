@@ -22,6 +22,8 @@ struct MachineSpecification {
     case reject
     /// Rejected with a TCP reset, and counted.
     case reset
+    /// Let pass with the tag: it may only stay on its interface.
+    case tagged
   }
 
   /// Packets that have the same required outcome for one reason.
@@ -42,6 +44,8 @@ struct MachineSpecification {
     /// The packets that grants accept, of those that no clause covers. The other packets that no clause
     /// covers are dropped.
     let granted: (claim: ProofClaim, spaces: [PacketSpace])?
+    /// The packets that are tagged instead of dropped if no grant accepts them.
+    var tagged: [PacketSpace] = []
     /// The packets that no clause covers.
     let rest: [PacketSpace]
   }
@@ -127,6 +131,8 @@ public enum ProofClaim: String, Sendable, CaseIterable {
   case closedPorts = "a packet to a closed port creates no conntrack entry"
   /// Only outbound traffic of containers and granted traffic are forwarded.
   case forwarded = "traffic without a grant is not forwarded"
+  /// What stays on one bridge or interface of a network passes, and nothing else that no grant accepts.
+  case sameInterface = "traffic that stays on an interface of a network passes"
   /// Packets that belong to no connection are refused, and conntrack does not pick up a connection midstream.
   case midstream = "no connection is picked up midstream"
   /// Loopback, replies, ICMP errors, neighbour discovery and outbound traffic of hosts and containers pass.

@@ -178,14 +178,25 @@ public struct Proof: Sendable {
     let passing = PacketSpaceIndex(
       ends.filter { MachineSpecification.Outcome.granted.isMet(by: $0) }.map(\.space))
     let grants = PacketSpaceIndex(granted)
+    let tagged = PacketSpaceIndex(place.tagged)
     for rest in place.rest {
       for space in granted {
         guard let asked = space.intersection(rest) else { continue }
         if let bad = passing.remainder(of: asked).first { note(claim, .granted, bad) }
       }
-      for space in wrong[.drop] ?? [] {
-        guard let asked = space.intersection(rest) else { continue }
+      for end in ends where !MachineSpecification.Outcome.drop.isMet(by: end) && !end.isTagged {
+        guard let asked = end.space.intersection(rest) else { continue }
         if let bad = grants.remainder(of: asked).first { note(.ungranted, .drop, bad) }
+      }
+      for end in ends where end.isTagged {
+        guard let asked = end.space.intersection(rest) else { continue }
+        if let bad = tagged.remainder(of: asked).first { note(.ungranted, .drop, bad) }
+      }
+      for end in ends where !end.isTagged {
+        for space in place.tagged {
+          guard let asked = end.space.intersection(rest)?.intersection(space) else { continue }
+          if let bad = grants.remainder(of: asked).first { note(.sameInterface, .tagged, bad) }
+        }
       }
     }
     return found
@@ -218,6 +229,7 @@ extension MachineSpecification.Outcome {
     case .drop: end.verdict == .drop && end.counter != nil
     case .reject: end.verdict == .reject && end.counter != nil && !end.isReset
     case .reset: end.verdict == .reject && end.counter != nil && end.isReset
+    case .tagged: end.isTagged
     }
   }
 
@@ -229,6 +241,7 @@ extension MachineSpecification.Outcome {
     case .drop: "drop, counted"
     case .reject: "reject with an ICMP error, counted"
     case .reset: "reject with a TCP reset, counted"
+    case .tagged: "accept with the tag"
     }
   }
 }

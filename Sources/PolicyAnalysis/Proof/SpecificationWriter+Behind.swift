@@ -13,6 +13,7 @@ extension SpecificationWriter {
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
+    if !staying.isEmpty { draft.say(.sameInterface, .drop, [(.tag, Self.tag)]) }
     // Redirected from the address of another host to one of this host: evaluated by the original port.
     for zone in traffic.zones where mayPassThrough(zone) {
       let redirected: Conditions = [(.connection, Self.translated)]
@@ -51,7 +52,22 @@ extension SpecificationWriter {
       draft.say(.hostServices, .reject, toHosts, family)
     }
     draft.say(.works, .accept, [containers])
-    draft.say(.granted, .accept, [(.connection, Self.translated)])
+    let networks = input(.network, .internet)
+    if staying.isEmpty {
+      draft.say(.granted, .accept, [(.connection, Self.translated)])
+    } else {
+      draft.say(
+        .granted, .accept,
+        any: [
+          [(.connection, Self.translated), (.input, input(.tunnel))],
+          [(.connection, Self.translated), (.input, networks), (.tag, Self.noTag)],
+        ])
+    }
+    for interval in staying.intervals {
+      for name in interval.lower...interval.upper {
+        draft.say(.sameInterface, .accept, [(.input, IntervalSet(name)), (.output, IntervalSet(name))])
+      }
+    }
     draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
     for family in AddressFamily.allCases {
       var groups: [Conditions] = []

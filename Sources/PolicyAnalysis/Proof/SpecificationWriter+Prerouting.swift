@@ -65,7 +65,13 @@ extension SpecificationWriter {
         (.service, PacketSpace.Service.all(.tcp).subtracting(openPorts(zone))),
       ]
       for family in AddressFamily.allCases {
-        draft.say(.closedPorts, .drop, any: packets(of: zone, family).map { $0 + closed }, family)
+        // What is not for this host may stay on its interface.
+        let subject: [Conditions] = [
+          [(.destinationType, Self.localTypes)], [(.input, IntervalSet(0, .max).subtracting(staying))],
+        ]
+        draft.say(
+          .closedPorts, .drop,
+          any: packets(of: zone, family).flatMap { own in subject.map { own + closed + $0 } }, family)
       }
     }
     return draft.finished(.works, .accept)
@@ -111,6 +117,9 @@ extension SpecificationWriter {
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(
+      .sameInterface, .tagged,
+      [(.connection, Self.invalid), (.input, staying), (.destinationType, Self.otherTypes)])
+    draft.say(
       .midstream, .drop, [(.connection, Self.invalid)])
     draft.say(.works, .accept, Self.errors)
     draft.say(.redirects, .drop, [(.service, Self.redirects)])
@@ -129,7 +138,10 @@ extension SpecificationWriter {
     draft.say(.works, .accept, [(.destinationType, Self.otherTypes), (.input, input(.containers))])
     return MachineSpecification.Place(
       chain: draft.chain, everything: draft.everything, clauses: draft.clauses,
-      granted: (.granted, granted(draft)), rest: draft.rest)
+      granted: (.granted, granted(draft)),
+      tagged: draft.everything.compactMap {
+        $0.narrowed([(.input, staying), (.destinationType, Self.otherTypes.union(Self.sharedTypes))])
+      }, rest: draft.rest)
   }
 
   /// The packets that grants accept at ingress, without regard to the clauses.

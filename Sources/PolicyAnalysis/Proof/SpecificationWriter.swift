@@ -8,6 +8,7 @@ internal import PacketSets
 /// Writes a machine's specification, one place at a time.
 struct SpecificationWriter {
   let policy: Policy
+  let live: LiveEndpoints
   let machine: Machine
   let traffic: GrantedTraffic
   let encryptions: [Encrypted]
@@ -56,6 +57,7 @@ struct SpecificationWriter {
       }
     }
     self.policy = policy
+    self.live = live
     self.machine = machine
     self.traffic = traffic
     var inputs: [String: IntervalSet] = [:]
@@ -145,6 +147,21 @@ struct SpecificationWriter {
     IntervalSet.union(traffic.zones.filter { kinds.contains($0.kind) }.map { input($0) })
   }
 
+  /// The interfaces on which packets may stay: those of networks that the policy names exactly, and the host's bridges.
+  var staying: IntervalSet {
+    let named = traffic.zones.filter { $0.kind == .network }.flatMap(\.interfaces).compactMap { pattern in
+      if case .exact(let name) = pattern { PacketSpace.number(name) } else { nil }
+    }
+    let bridges = live.bridges.union(shared).map { PacketSpace.number($0) }
+    return IntervalSet((named + bridges).sorted()).intersection(input(.network, .internet))
+  }
+
+  /// Bridges that the zone of containers names but that are networks.
+  private var shared: Set<InterfaceName> {
+    let containers = traffic.zones.filter { $0.kind == .containers }.flatMap(\.interfaces)
+    return live.sharedBridges.filter { bridge in containers.contains { $0.matches(bridge) } }
+  }
+
   func elsewhere(_ tunnel: InterfaceName) -> IntervalSet {
     IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(tunnel)))
   }
@@ -180,6 +197,8 @@ struct SpecificationWriter {
   }
 
   static let localTypes = IntervalSet([2, 3, 4, 5] as [UInt128])
+  /// Broadcast and multicast.
+  static let sharedTypes = IntervalSet([3, 5] as [UInt128])
   static let otherTypes = IntervalSet([1, 6, 7, 8] as [UInt128])
   static let noLinkLayer = IntervalSet(UInt128(LinkType.linkless.rawValue))
   static let replies = PacketSpace.Connection.set {
@@ -198,6 +217,8 @@ struct SpecificationWriter {
   static let translated = PacketSpace.Connection.set {
     $0.status?.contains(.destinationNAT) ?? false
   }
+  static let tag = IntervalSet(1)
+  static let noTag = IntervalSet(0)
   static let everyService = IntervalSet(0, 0xff_ffff)
 
   /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK, only SYN.

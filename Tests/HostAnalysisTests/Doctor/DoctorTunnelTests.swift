@@ -136,7 +136,7 @@ import Testing
       },
       DoctorCase(
         "a bridge of guests is in no zone", .uncoveredBridge, .warning,
-        ["the bridge traefik", "neither the internet"],
+        ["the bridge traefik", "lose the internet"],
         fix: "podman*, traefik, virbr*] } }"
       ) {
         $0.interfaces["traefik"] = HostFixture.interface("traefik", 7, ["172.30.0.1/16"], kind: "bridge")
