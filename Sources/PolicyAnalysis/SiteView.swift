@@ -45,10 +45,7 @@ public struct SiteView: Sendable {
 
   /// The zone that an interface belongs to.
   public func zone(of interface: InterfaceName) -> SiteZone? {
-    zones.first { zone in
-      zone.interfaces.contains { $0.matches(interface) }
-        && !(zone.kind == .containers && live.sharedBridges.contains(interface))
-    } ?? zones.first { $0.kind == .internet }
+    zones.zone(of: interface, sharedBridges: live.sharedBridges)
   }
 
   /// The zone of a packet that arrived on an interface. On an interface of a zone with prefixes, a source
