@@ -47,7 +47,8 @@ public enum Lowering {
     if let count = rule.count { lowering.add(count) }
     if let action = rule.action { lowering.add(action) }
     return KernelRule(
-      expressions: lowering.expressions, userdata: Userdata.text(rule.origin.comment, type: NFT.udataComment))
+      expressions: lowering.expressions, userdata: Userdata.text(rule.origin.comment, type: NFT.udataComment),
+      origin: rule.origin)
   }
 }
 
