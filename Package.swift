@@ -84,6 +84,9 @@ let package = Package(
       name: "TestSupport", dependencies: values + ["Netlink", "LinuxHost", "CNftnl", "CSys", "CTestSupport"],
       path: "Tests/TestSupport", swiftSettings: house),
     .target(
+      name: "KernelTestSupport", dependencies: ["Ruleset", "Enforcement", "TestSupport"],
+      path: "Tests/KernelTestSupport", swiftSettings: house),
+    .target(
       name: "PolicyTestSupport", dependencies: questions + ["TestSupport"], path: "Tests/PolicyTestSupport",
       swiftSettings: house),
     .target(
@@ -127,7 +130,7 @@ let package = Package(
     .testTarget(
       name: "NetlinkTests",
       dependencies: values + [
-        "Netlink", "LinuxHost", "CSys", "CMnl", "CNftnl", "CTestSupport", "TestSupport",
+        "Netlink", "LinuxHost", "CSys", "CMnl", "CNftnl", "CTestSupport", "TestSupport", "KernelTestSupport",
       ],
       swiftSettings: house),
     .testTarget(
@@ -136,11 +139,15 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "EnforcementTests",
-      dependencies: values + ["PolicyCompiler", "Netlink", "LinuxHost", "Enforcement"],
+      dependencies: values + [
+        "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "KernelTestSupport",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "DaemonServiceTests",
-      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService"],
+      dependencies: questions + [
+        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "KernelTestSupport",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "ProgramTests",

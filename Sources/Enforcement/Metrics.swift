@@ -82,11 +82,12 @@ extension Metrics {
       }
     }
     let purposes = Dictionary(named.map { ($0.name, $0.purpose) }, uniquingKeysWith: { first, _ in first })
-    func counting(_ purpose: NamedCounter.Purpose) -> [(key: String, value: CounterState)] {
+    func purpose(_ name: String) -> NamedCounter.Purpose {
       // What is in force may be a stored ruleset, of whose counters the names alone are known.
-      known.filter { (purposes[$0.key] ?? NamedCounter.Purpose(counterNamed: $0.key)) == purpose }
+      purposes[name] ?? NamedCounter.Purpose(counterNamed: name)
     }
-    let (drops, grants) = (counting(.drop), counting(.grant))
+    let drops = known.filter { purpose($0.key) != .grant }
+    let grants = known.filter { purpose($0.key) == .grant }
     family(
       "wgfence_dropped_packets_total", "counter", "Packets dropped or rejected, by reason.",
       samples(drops) { $0.packets })

@@ -44,7 +44,7 @@ public struct FlowJudge {
   ) {
     self.view = view
     self.environment = environment
-    before = PacketWalk(observed.map { [$0] } ?? [])
+    before = PacketWalk(observed.map { [$0.withOrigins(of: desired)] } ?? [])
     after = PacketWalk([desired])
     ports = SourcePortClasses((observed.map { [$0] } ?? []) + [desired])
   }

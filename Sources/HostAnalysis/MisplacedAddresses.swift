@@ -30,12 +30,8 @@ public struct MisplacedAddresses: Sendable {
     let homes = AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
     let zones = SiteZone.zones(of: machine, in: policy)
     findings = interfaces.filter { !$0.isLoopback }.sorted { $0.name < $1.name }.flatMap { interface in
-      let zone =
-        zones.first { zone in
-          zone.interfaces.contains { $0.matches(interface.name) }
-            && !(zone.kind == .containers && sharedBridges.contains(interface.name))
-        } ?? zones.last
-      guard let zone, zone.kind != .tunnel else { return [Finding]() }
+      guard let zone = zones.zone(of: interface.name, sharedBridges: sharedBridges), zone.kind != .tunnel
+      else { return [Finding]() }
       return interface.addresses.filter { !LinkAddress.isOfLink($0.address) }.compactMap { address in
         Self.finding(address, interface.name, zone, homes.home(of: Prefix(address.address)), machine, policy)
       }

@@ -72,14 +72,14 @@ extension PacketSpace {
   /// The connection of a packet whose destination was translated from another address and from this port.
   private func flow(of packet: Packet, to port: UInt16) -> Flow {
     let other = family == .ipv4 ? UInt128(0xcb00_71fe) : UInt128(0x2001_0db8) << 96 | 0xfe
-    let back = FlowTuple(
-      source: packet.destination, destination: packet.source, sourcePort: packet.destinationPort,
-      destinationPort: packet.sourcePort)
-    let there = FlowTuple(
-      source: packet.source, destination: IPAddress(family: family, bits: other),
-      sourcePort: packet.sourcePort, destinationPort: port)
-    return packet.direction == .original
-      ? Flow(original: there, reply: back) : Flow(original: back, reply: there)
+    let sent = FlowTuple(
+      source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,
+      destinationPort: packet.destinationPort)
+    // What the initiator sent, before the translation; its reply comes from where it was translated to.
+    var original = packet.direction == .original ? sent : sent.inverted
+    original.destination = IPAddress(family: family, bits: other)
+    original.destinationPort = port
+    return Flow(original: original, reply: packet.direction == .original ? sent.inverted : sent)
   }
 
   /// An interface of a field, with a valid name.

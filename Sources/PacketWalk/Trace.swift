@@ -72,6 +72,9 @@ public struct TraceStep: Sendable, Hashable {
   /// The rule's comment.
   public var comment: String? { source?.comment }
 
+  /// Where the rule comes from; nil for a rule that no known policy compiles to, and for the chain's policy.
+  public var origin: Origin? { source?.origin }
+
   /// The kernel's number of the rule, which `nft` needs to delete it; 0 if it was never in the kernel.
   public var handle: UInt64 { source?.handle ?? 0 }
 

@@ -45,10 +45,7 @@ public struct SiteView: Sendable {
 
   /// The zone that an interface belongs to.
   public func zone(of interface: InterfaceName) -> SiteZone? {
-    zones.first { zone in
-      zone.interfaces.contains { $0.matches(interface) }
-        && !(zone.kind == .containers && live.sharedBridges.contains(interface))
-    } ?? zones.first { $0.kind == .internet }
+    zones.zone(of: interface, sharedBridges: live.sharedBridges)
   }
 
   /// The zone of a packet that arrived on an interface. On an interface of a zone with prefixes, a source
@@ -162,15 +159,19 @@ public struct SiteView: Sendable {
     let lines: [Int]
     /// The reason, in a few words.
     let reason: String
+    /// Why the packet was dropped; nil if no counter of drops counted it.
+    let cause: DropCause?
   }
 
   /// What decided a trace: the drop counter of a refused packet, the grant's counter of an accepted one.
   func decision(_ trace: Trace) -> Decision {
     let counted = trace.steps.last { if case .counted = $0.outcome { true } else { false } }
     if case .counted(let name)? = counted?.outcome, let counter = counters[name] {
-      return Decision(counter: name, lines: counter.origin.lines, reason: counter.origin.reason)
+      return Decision(
+        counter: name, lines: counter.origin.lines, reason: counter.origin.reason,
+        cause: counter.purpose.cause)
     }
-    return Decision(counter: "", lines: [], reason: reason(trace))
+    return Decision(counter: "", lines: [], reason: reason(trace), cause: nil)
   }
 
   /// Whether a grant of the policy accepted the packet of a trace.

@@ -3,22 +3,21 @@
 internal import Ruleset
 package import PacketWalk
 
-/// What decided a trace, in words. For wgfence's own table, the words are in the comments of its rules.
+/// What decided a trace, in words.
 package enum TraceWords {
-  /// The place that decided: the line of the policy, `built in`, or the rule of another table.
+  /// The place that decided: the line of the policy, `built in` with its reason, or the rule of another table. A rule
+  /// of wgfence's own table that the policy does not have is given by its comment.
   package static func because(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "no rule matched; default accept" }
-    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.place }
-    return comment.hasPrefix("built in") ? comment : String(comment.prefix { $0 != " " })
+    if let origin = step.origin { return origin.lines.isEmpty ? origin.comment : origin.place }
+    return step.table == Ruleset.tableName ? step.comment ?? step.place : step.place
   }
 
   /// The reason of what decided.
   package static func reason(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "" }
     if case .unroutable(let why) = step.outcome { return why }
-    guard step.table == Ruleset.tableName, let comment = step.comment else { return step.text }
-    let place = comment.hasPrefix("built in: ") ? "built in: " : String(comment.prefix { $0 != " " }) + " "
-    return String(comment.dropFirst(place.count))
+    return step.origin?.reason ?? step.text
   }
 
   /// The step that decided. For an accepted packet that no grant counted, it is the last rule that accepted

@@ -12,7 +12,7 @@ extension RulesetBuilder {
     rules += clearTextOut(encryption, .forward)
     rules.append(replyRule)
     rules += errorRules
-    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant forwards it"))
+    let notForwarded = drop([], DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
     // Loopback is in no zone, and never forwarded.
     rules.append(
       Rule(
@@ -77,7 +77,7 @@ extension RulesetBuilder {
     if entries.transit[zone.name] != nil {
       rules.append(
         drop(
-          [.destinationTypeSet(.equal, set: localTypes())], "unjudged",
+          [.destinationTypeSet(.equal, set: localTypes())], DropCause(.unjudged),
           Origin(reason: "accepted at ingress for this host, but forwarded")))
     }
     var order: [TransitDestination.Exit] = []
@@ -121,10 +121,10 @@ extension RulesetBuilder {
       case .ports(let transport, let range):
         rules.append(
           drop(
-            [.port(transport, .destination, range)], "host-service", origin,
+            [.port(transport, .destination, range)], DropCause(.hostService), origin,
             by: transport == .tcp ? .reset : .reject))
       case .protocol(let number):
-        rules.append(drop([.transport(.equal, number)], "host-service", origin, by: .reject))
+        rules.append(drop([.transport(.equal, number)], DropCause(.hostService), origin, by: .reject))
       case .echoRequest: break
       }
     }

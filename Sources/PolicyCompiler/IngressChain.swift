@@ -33,7 +33,8 @@ extension RulesetBuilder {
     rules += tagging([[.ctState(.invalid), .destinationTypeSet(.notEqual, set: localTypes())]])
     rules.append(
       drop(
-        [.ctState(.invalid)], "invalid", Origin(reason: "belongs to no connection and does not begin one")
+        [.ctState(.invalid)], DropCause(.invalid),
+        Origin(reason: "belongs to no connection and does not begin one")
       ))
     rules.append(
       Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
@@ -78,12 +79,12 @@ extension RulesetBuilder {
       RuleChain(
         name: "icmp-errors",
         rules: errorRules.filter { $0.isOfICMP(.ipv4) } + [
-          drop([.icmpType(.ipv4, 5...5)], "redirect", redirects)
+          drop([.icmpType(.ipv4, 5...5)], DropCause(.redirect), redirects)
         ]))
     let neighbours = Origin(reason: "neighbour and router discovery")
     let listeners = Origin(reason: "multicast listener discovery")
     var rules = errorRules.filter { $0.isOfICMP(.ipv6) }
-    rules.append(drop([.icmpType(.ipv6, 137...137)], "redirect", redirects))
+    rules.append(drop([.icmpType(.ipv6, 137...137)], DropCause(.redirect), redirects))
     // A router on the link sets addresses and routes: there is none in a tunnel or among containers.
     let noRouter = Origin(reason: "no router advertisements from tunnels and containers")
     for pattern in site.zones.filter({ $0.kind == .tunnel || $0.kind == .containers }).flatMap(\.interfaces) {
@@ -92,7 +93,8 @@ extension RulesetBuilder {
       }
       rules.append(
         drop(
-          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)] + others, "router-advertisement",
+          [.icmpType(.ipv6, 134...134), .interface(.input, .equal, pattern)] + others,
+          DropCause(.routerAdvertisement),
           noRouter))
     }
     // RFC 4890 section 4.4.1. Hop limit 255: sent on this link (RFC 4861 section 11.2).
@@ -118,7 +120,7 @@ extension RulesetBuilder {
         file: site.policy.path, lines: part.lines, reason: "encrypt: WireGuard's own packets")
       let refused = Origin(
         file: site.policy.path, lines: part.lines, reason: "encrypt: not through the tunnel")
-      let drop = drop([], "clear-text-in", refused)
+      let drop = drop([], DropCause(.clearTextIn), refused)
       let live = site.machine.livePorts[part.tunnel.name].flatMap { PortRange($0.port) }
       let passing = ([port] + (live.map { [$0] } ?? [])).map { port in
         Rule([.port(.udp, .destination, port)], action: .return, origin: origin)
@@ -153,7 +155,7 @@ extension RulesetBuilder {
 
   /// Packets to others: outbound packets of containers, and what a grant sends through this machine.
   private mutating func addTransit(_ entries: GrantEntries) {
-    let notForwarded = drop([], "not-forwarded", Origin(reason: "no grant forwards it"))
+    let notForwarded = drop([], DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
     let rules = dispatch(map: "transit") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       switch zone.kind {
@@ -161,7 +163,7 @@ extension RulesetBuilder {
         return (.accept, Origin(reason: "outbound from containers"))
       case .containers:
         let origin = Origin(reason: "outbound from containers: \(builder.restriction.words)")
-        let drop = builder.drop([], "\(builder.restriction.rawValue)-out", origin)
+        let drop = builder.drop([], DropCause(builder.restriction.outbound), origin)
         builder.add(RuleChain(name: "kept-in", rules: [drop]))
         return (.goto(chain: "kept-in"), origin)
       case .tunnel, .network, .internet:

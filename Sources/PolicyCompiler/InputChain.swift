@@ -18,7 +18,7 @@ extension RulesetBuilder {
         origin: Origin(reason: "redirected here by another table's NAT")))
     addRedirected(entries)
     let unjudged = Origin(reason: "received, but not for an address of this host")
-    rules.append(drop([.destinationTypeSet(.notEqual, set: localTypes())], "unjudged", unjudged))
+    rules.append(drop([.destinationTypeSet(.notEqual, set: localTypes())], DropCause(.unjudged), unjudged))
     rules.append(Rule([], action: .accept, origin: Origin(reason: "accepted at ingress")))
     // NF_IP_PRI_FILTER
     add(
@@ -43,7 +43,7 @@ extension RulesetBuilder {
   /// their port as packets for this host, or not at all.
   private mutating func addRedirected(_ entries: GrantEntries) {
     let origin = Origin(reason: "redirected here by another table's NAT; no grant for its original port")
-    let refused = drop([], "unjudged", origin)
+    let refused = drop([], DropCause(.unjudged), origin)
     let rules = dispatch(map: "redirected") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       let isTransit =

@@ -40,7 +40,8 @@ extension RulesetBuilder {
     mutating get {
       let origin = Origin(reason: "mid-connection packet of an unknown TCP connection")
       return drop(
-        [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], "midstream", origin,
+        [.ctState(.new), .tcpFlags(mask: [.fin, .syn, .rst, .ack], .notEqual, .syn)], DropCause(.midstream),
+        origin,
         by: .reset)
     }
   }
@@ -79,7 +80,7 @@ extension RulesetBuilder {
         RuleChain(
           name: chain,
           rules: passing
-            + refuse("clear-text-out", origin, place == .postrouting ? .dropped : .rejected)))
+            + refuse(DropCause(.clearTextOut), origin, place == .postrouting ? .dropped : .rejected)))
       let elsewhere = Match.interface(.output, .notEqual, .exact(part.tunnel.name))
       for match in memberships(of: part.endpoints, .destination, set: "endpoints-\(name)") {
         rules.append(Rule([match, elsewhere], action: .jump(chain), origin: origin))

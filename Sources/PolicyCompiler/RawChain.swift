@@ -72,6 +72,7 @@ extension RulesetBuilder {
 
   /// The rule for packets that no grant lets in from this zone.
   package mutating func refusal(_ zone: SiteZone) -> Rule {
-    drop([], "not-granted-\(zone.identifier)", site.origin(zone.line, "no grant for zone \(zone.name)"))
+    drop(
+      [], DropCause(.notGranted, zone.identifier), site.origin(zone.line, "no grant for zone \(zone.name)"))
   }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Ruleset
+
 /// How much of a policy is in force.
 public enum Restriction: String, Sendable, Hashable, CaseIterable {
   /// All of it.
@@ -16,6 +18,14 @@ public enum Restriction: String, Sendable, Hashable, CaseIterable {
     case .none: ""
     case .lockDown: "lock-down"
     case .panic: "panic"
+    }
+  }
+
+  /// Why outbound packets are dropped. Without a restriction none are.
+  var outbound: DropReason {
+    switch self {
+    case .lockDown: .lockDownOut
+    case .none, .panic: .panicOut
     }
   }
 }

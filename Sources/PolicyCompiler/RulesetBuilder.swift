@@ -64,24 +64,22 @@ struct RulesetBuilder {
   }
 
   /// A rule for packets that are logged, counted and then stopped by the action (drop, reject or reset), in a
-  /// chain to which all rules with this reason and origin lead: the log needs no condition of its own.
+  /// chain to which all rules with this cause and origin lead: the log needs no condition of its own.
   mutating func drop(
-    _ matches: [Match] = [], _ reason: String, _ origin: Origin, by action: Action = .drop
+    _ matches: [Match] = [], _ cause: DropCause, _ origin: Origin, by action: Action = .drop
   ) -> Rule {
-    let counter = "drop-\(reason)"
-    if counters[counter] == nil {
-      counters[counter] = NamedCounter(name: counter, purpose: .drop, origin: origin)
-    }
+    let counter = NamedCounter(cause, origin: origin)
+    if counters[counter.name] == nil { counters[counter.name] = counter }
     // nft tests the protocol before anything else in a rule that resets.
     let needed: [Match] = action == .reset ? [.transport(.equal, .tcp)] : []
-    let last = Rule(needed, count: .named(counter), action: action, origin: origin)
+    let last = Rule(needed, count: .named(counter.name), action: action, origin: origin)
     let kind =
       switch action {
       case .reject: "reject"
       case .reset: "reset"
       default: "drop"
       }
-    var (name, number) = ("\(kind)/\(reason)", 1)
+    var (name, number) = ("\(kind)/\(cause.name)", 1)
     // The same reason may have several lines of the policy: each has its own chain, so that a drop names its
     // line.
     while let known = chains.first(where: { $0.name == name }) {
@@ -89,7 +87,7 @@ struct RulesetBuilder {
         return Rule(matches, action: .goto(name), origin: origin)
       }
       number += 1
-      name = "\(kind)/\(reason)/\(number)"
+      name = "\(kind)/\(cause.name)/\(number)"
     }
     let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "log dropped packets"))
     add(RuleChain(name: name, rules: [log, last]))

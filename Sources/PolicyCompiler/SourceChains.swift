@@ -46,17 +46,17 @@ extension RulesetBuilder {
   private mutating func impossibleAddressRules() -> [Rule] {
     let origin = Origin(reason: "martian address: never valid on a wire")
     return ImpossibleAddresses.sources.map {
-      drop([.address(.source, .equal, $0)], "impossible-source", origin)
+      drop([.address(.source, .equal, $0)], DropCause(.impossibleSource), origin)
     }
       + ImpossibleAddresses.destinations.map {
-        drop([.address(.destination, .equal, $0)], "impossible-destination", origin)
+        drop([.address(.destination, .equal, $0)], DropCause(.impossibleDestination), origin)
       }
   }
 
   /// A source route has the next destination outside the fixed header, and no rule checks that destination.
   private mutating func sourceRouteRules() -> [Rule] {
     let origin = Origin(reason: "source-routed packets are not accepted")
-    return SourceRoute.allCases.map { drop([.sourceRoute($0)], "source-route", origin) }
+    return SourceRoute.allCases.map { drop([.sourceRoute($0)], DropCause(.sourceRoute), origin) }
   }
 
   /// Checks on every network: this machine's tunnel addresses are not reachable there (CVE-2019-14899), and
@@ -66,7 +66,7 @@ extension RulesetBuilder {
     var rules: [Rule] = []
     let origin = site.origin(site.machine.location.line, "own tunnel address, but not through the tunnel")
     for address in site.machine.addresses.flatMap(\.addresses) {
-      rules.append(drop([.address(.destination, .equal, Prefix(address))], "tunnel-address", origin))
+      rules.append(drop([.address(.destination, .equal, Prefix(address))], DropCause(.tunnelAddress), origin))
     }
     add(RuleChain(name: "outside", rules: rules + blockedSourceRules()))
   }
@@ -77,7 +77,7 @@ extension RulesetBuilder {
     for list in site.policy.block {
       let origin = site.origin(list.location.line, "blocked list \(list.name)")
       for match in memberships(ofList: list.name, .source) {
-        rules.append(drop([match], "blocked-\(Identifier.clean(list.name))", origin))
+        rules.append(drop([match], DropCause(.blocked, Identifier.clean(list.name)), origin))
       }
     }
     return rules
@@ -92,7 +92,7 @@ extension RulesetBuilder {
       let wrong = site.origin(
         zone.line, "\(zone.name) is not a tunnel interface: its link type is not 'none'")
       rules.append(
-        drop([.interfaceType(.input, .notEqual, .linkless)], "link-type-\(zone.identifier)", wrong))
+        drop([.interfaceType(.input, .notEqual, .linkless)], DropCause(.linkType, zone.identifier), wrong))
     case .containers: rules += blockedSourceRules()
     case .network, .internet:
       rules.append(Rule([], action: .jump("outside"), origin: Origin(reason: "not a tunnel")))
@@ -120,7 +120,7 @@ extension RulesetBuilder {
       }
       let spoofed = site.origin(
         home.line, "source address of \(home.zones.joined(separator: " or ")) on another interface")
-      let drops = matches.map { drop([$0], "spoofed-source-\(home.identifier)", spoofed) }
+      let drops = matches.map { drop([$0], DropCause(.spoofedSource, home.identifier), spoofed) }
       if overlaps { rules += drops } else { others += drops }
     }
     rules += others
@@ -129,7 +129,7 @@ extension RulesetBuilder {
       rules += LinkLocal.all.map { Rule([.address(.source, .equal, $0)], action: .accept, origin: origin) }
       rules.append(
         drop(
-          [], "zone-source-\(zone.identifier)",
+          [], DropCause(.zoneSource, zone.identifier),
           site.origin(zone.line, "source outside the prefixes of zone \(zone.name)")))
     }
     return rules

@@ -59,7 +59,7 @@ extension RulesetBuilder {
       }
       // Forwarded packets and packets of this host use the same chain.
       if !hasChain(chain) {
-        let rules = ways + refuse("clear-text-out", origin, refusal)
+        let rules = ways + refuse(DropCause(.clearTextOut), origin, refusal)
         add(RuleChain(name: chain, rules: rules))
       }
       let set = "home-\(group.identifier)\(group.prefixes == group.tunnels.first?.prefixes ? "" : "-behind")"
@@ -71,14 +71,14 @@ extension RulesetBuilder {
   }
 
   /// The rules that refuse every packet.
-  mutating func refuse(_ reason: String, _ origin: Origin, _ refusal: Refusal) -> [Rule] {
+  mutating func refuse(_ cause: DropCause, _ origin: Origin, _ refusal: Refusal) -> [Rule] {
     switch refusal {
-    case .dropped: [drop([], reason, origin)]
+    case .dropped: [drop([], cause, origin)]
     case .rejected:
       [
         drop(
-          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], reason, origin, by: .reset),
-        drop([], reason, origin, by: .reject),
+          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], cause, origin, by: .reset),
+        drop([], cause, origin, by: .reject),
       ]
     }
   }

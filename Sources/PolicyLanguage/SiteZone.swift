@@ -39,3 +39,16 @@ public struct SiteZone: Sendable, Hashable {
       } + [SiteZone(name: Zone.internet, kind: .internet, interfaces: [], prefixes: [], line: nil)]
   }
 }
+
+extension [SiteZone] {
+  /// The zone that an interface belongs to, of all zones of a machine: the first that names it, else `internet`.
+  ///
+  /// Bridges in `sharedBridges` also have ports that do not belong to guests: they are not in the zone `containers`,
+  /// even if it names them.
+  public func zone(of interface: InterfaceName, sharedBridges: Set<InterfaceName>) -> SiteZone? {
+    first { zone in
+      zone.interfaces.contains { $0.matches(interface) }
+        && !(zone.kind == .containers && sharedBridges.contains(interface))
+    } ?? first { $0.kind == .internet }
+  }
+}

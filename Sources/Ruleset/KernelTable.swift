@@ -83,8 +83,8 @@ public enum BasePolicy: UInt32, Sendable, Hashable {
   case accept = 1
 }
 
-/// A rule as the kernel has it. Two rules are equal if they have the same effect and comment: the handle does
-/// not count.
+/// A rule as the kernel has it. Two rules are equal if they have the same effect and comment: the handle and the
+/// origin do not count.
 public struct KernelRule: Sendable, Hashable {
   /// What the kernel executes, in order.
   public var expressions: [Expression]
@@ -92,12 +92,17 @@ public struct KernelRule: Sendable, Hashable {
   public var userdata: [UInt8]
   /// The kernel's number for it; 0 if it was not read from the kernel.
   public var handle: UInt64
+  /// Where it comes from, if it was compiled, or is equal to a rule that was. The kernel only has the comment.
+  public var origin: Origin?
 
   /// Creates a value from its parts.
-  public init(expressions: [Expression], userdata: [UInt8] = [], handle: UInt64 = 0) {
+  public init(
+    expressions: [Expression], userdata: [UInt8] = [], handle: UInt64 = 0, origin: Origin? = nil
+  ) {
     self.expressions = expressions
     self.userdata = userdata
     self.handle = handle
+    self.origin = origin
   }
 
   /// Whether expressions and user data are equal.

@@ -48,7 +48,8 @@ public enum Lowering {
     if let tag = rule.tag { lowering.add(tag) }
     if let action = rule.action { lowering.add(action) }
     return KernelRule(
-      expressions: lowering.expressions, userdata: Userdata.text(rule.origin.comment, type: NFT.udataComment))
+      expressions: lowering.expressions, userdata: Userdata.text(rule.origin.comment, type: NFT.udataComment),
+      origin: rule.origin)
   }
 }
 

@@ -43,27 +43,32 @@ public struct NamedCounter: Sendable, Hashable {
   public var name: String
   /// What it counts, and the policy lines that it comes from.
   public var origin: Origin
-  /// Whether it counts grants or drops.
+  /// What it counts.
   public var purpose: Purpose
 
-  /// Whether it counts packets that are let in or packets that are dropped.
+  /// Whether it counts packets that are let in, or packets that are dropped, and why these are.
   public enum Purpose: Sendable, Hashable {
     case grant
-    case drop
+    case drop(DropCause)
 
-    /// The purpose of a counter of which the name alone is known, as of one that was read from the kernel. The names of
-    /// counters of drops begin with `drop-`.
+    /// The purpose of a counter of which the name alone is known, as of one that was read from the kernel: the one
+    /// place where a counter's name is parsed.
     public init(counterNamed name: String) {
-      self = name.hasPrefix(Self.dropPrefix) ? .drop : .grant
+      self =
+        name.hasPrefix(Self.dropPrefix)
+        ? .drop(DropCause(named: name.dropFirst(Self.dropPrefix.count))) : .grant
     }
 
     /// How the names of counters of drops begin.
-    static let dropPrefix = "drop-"
+    fileprivate static let dropPrefix = "drop-"
 
-    /// What the name of a counter says beside its purpose.
-    public static func subject(ofCounterNamed name: String) -> Substring {
-      name.hasPrefix(dropPrefix) ? name.dropFirst(dropPrefix.count) : name[...]
-    }
+    /// The cause of the drops that it counts; nil if it counts a grant.
+    public var cause: DropCause? { if case .drop(let cause) = self { cause } else { nil } }
+  }
+
+  /// The counter of the drops of a cause.
+  public init(_ cause: DropCause, origin: Origin) {
+    self.init(name: "\(Purpose.dropPrefix)\(cause.name)", purpose: .drop(cause), origin: origin)
   }
 
   /// Creates a value from its parts.

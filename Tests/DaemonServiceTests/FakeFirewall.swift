@@ -2,6 +2,7 @@
 
 import Enforcement
 import Glibc
+import KernelTestSupport
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
@@ -9,33 +10,6 @@ import Ruleset
 import Testing
 
 @testable import DaemonService
-
-/// A ruleset store for tests: it has a given table, and records what was sent.
-struct FakeStore: RulesetStore {
-  var table: KernelTable?
-  var number: UInt32 = 1
-  /// The tables after the next transactions, in order; after the last one the table does not change.
-  var plans: [KernelTable] = []
-  /// The errors of the next transactions.
-  var failures: [StoreError] = []
-  var sent: [[TableOperation]] = []
-
-  mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: number) }
-  mutating func generation() throws(StoreError) -> UInt32 { number }
-  mutating func counters() throws(StoreError) -> [String: CounterState] { [:] }
-
-  mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
-    sent.append(operations)
-    if !failures.isEmpty { throw failures.removeFirst() }
-    guard generation == number else { throw .stale }
-    if operations == [.deleteTable] {
-      table = nil
-    } else if !plans.isEmpty {
-      table = plans.removeFirst()
-    }
-    number += 1
-  }
-}
 
 /// A connection table for tests.
 struct FakeSessions: SessionTable {
@@ -53,7 +27,7 @@ final class FakeEnvironment: ControllerEnvironment {
   func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
 }
 
-/// A service, a driver with a fake store, and a temporary directory that is removed at the end.
+/// A service, a driver with a kernel in memory, and a temporary directory that is removed at the end.
 final class FakeFirewall {
   static let now = Moment(sinceBoot: 1_000_000_000, sinceEpoch: 1_795_500_000, boot: "one")
 
@@ -61,13 +35,13 @@ final class FakeFirewall {
   let environment = FakeEnvironment()
   var sessions = FakeSessions()
   var place = FirewallService.Place.daemon(retry: 10)
-  var driver: ControllerDriver<FakeStore>
+  var driver: ControllerDriver<MemoryRuleset>
 
   init() throws {
     var template = Array("/tmp/wgfence-XXXXXX".utf8CString)
     folder = String(cString: try #require(mkdtemp(&template)))
     driver = ControllerDriver(
-      Controller(PersistedState(), inForce: nil), store: FakeStore(),
+      Controller(PersistedState(), inForce: nil), store: MemoryRuleset(),
       directory: StateDirectory("\(folder)/state"),
       ownership: .shared, lastResort: Lowering.table(PolicyCompiler.lastResort), environment: environment)
   }
@@ -100,8 +74,7 @@ final class FakeFirewall {
   }
 
   func apply(_ candidate: Candidate, trial: TrialTime? = nil) throws(Refusal) -> FirewallResult {
-    driver.store.plans = [candidate.table(.policy)]
-    return try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver)
+    try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver)
   }
 
   /// A policy that grants one port, with a given digest.

@@ -2,6 +2,7 @@
 
 import Enforcement
 import Glibc
+import KernelTestSupport
 import NetworkModel
 import Ruleset
 import Testing
@@ -62,7 +63,6 @@ struct FirewallServiceTests {
     #expect(try firewall.execute(.history).text.description.contains("in force"))
     #expect(
       Self.refusal { () throws(Refusal) in try firewall.execute(.rollback(to: 9)) }.contains("--list"))
-    firewall.driver.store.plans = [first.table(.policy)]
     let result = try firewall.execute(.rollback(to: nil))
     #expect(result.text.description.hasPrefix("Rolled back: p.yaml of"))
     #expect(result.operations > 0)
@@ -79,7 +79,6 @@ struct FirewallServiceTests {
     // A directory where the file should be: this one alone cannot be replaced.
     unlink("\(firewall.folder)/state/boot")
     mkdir("\(firewall.folder)/state/boot", 0o700)
-    firewall.driver.store.plans = [first.table(.policy)]
     let failure = try #require(try firewall.execute(.rollback(to: 1)).notPersisted)
     #expect(failure.consequence.description.hasSuffix("Then run wgfence rollback --to 1"))
     rmdir("\(firewall.folder)/state/boot")
@@ -92,7 +91,6 @@ struct FirewallServiceTests {
     _ = try firewall.apply(candidate)
     #expect(
       Self.refusal { () throws(Refusal) in try firewall.execute(.panic(.end)) } == "there is no panic to end")
-    firewall.driver.store.plans = [try #require(firewall.directory.ruleset(.panic).value?.table)]
     let begun = try firewall.execute(.panic(.begin))
     #expect(begun.text.description.contains("It stays in force after a restart"))
     #expect(
@@ -101,7 +99,6 @@ struct FirewallServiceTests {
     #expect(
       Self.refusal { () throws(Refusal) in try firewall.execute(.open(order)) }
         .contains("no policy is in force"))
-    firewall.driver.store.plans = [candidate.table(.policy)]
     #expect(try firewall.execute(.panic(.end)).text.description.hasPrefix("The panic has ended"))
   }
 
@@ -133,8 +130,8 @@ struct FirewallServiceTests {
     #expect(
       result.text.description == "The table inet wgfence was removed from the kernel: nothing is filtered.\n")
     #expect(firewall.driver.store.table == nil && firewall.driver.controller.isReleased)
-    firewall.driver.store.table = try FakeFirewall.candidate("a").table(.policy)
-    firewall.driver.store.failures = [.refused(operation: 0, reason: "EPERM", code: EPERM)]
+    firewall.driver.store.install(try FakeFirewall.candidate("a").table(.policy))
+    firewall.driver.store.faults = [.error(.refused(operation: 0, reason: "EPERM", code: EPERM))]
     #expect(Self.refusal { () throws(Refusal) in try firewall.execute(.unload) } == "EPERM")
   }
 
@@ -145,7 +142,7 @@ struct FirewallServiceTests {
     let second = try FakeFirewall.candidate("b", port: 80)
     let outcome = try firewall.driver.plan(second)
     let before = firewall.driver.store.table
-    firewall.driver.store.failures = [.refused(operation: 0, reason: "ENOMEM", code: ENOMEM)]
+    firewall.driver.store.faults = [.error(.refused(operation: 0, reason: "ENOMEM", code: ENOMEM))]
     #expect(Self.refusal { () throws(Refusal) in try firewall.apply(second) }.contains("ENOMEM"))
     #expect(firewall.driver.store.table == before)
     _ = try firewall.driver.plan(second)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
+import KernelTestSupport
 import NetworkModel
 import PolicyAnalysis
 import Ruleset
@@ -33,7 +34,9 @@ struct TemporaryGrantTests {
     #expect(result.operations == firewall.driver.store.sent.last?.count && result.warnings.isEmpty)
     #expect(firewall.environment.said == ["opened ssh from laptop for 90s, by eric: work"])
     let closed = try firewall.execute(.close(service: "ssh", from: "laptop"))
-    #expect(closed.text.description == "No such temporary grant; nothing was changed.\n")
+    #expect(closed.text.description == "closed ssh from laptop, by eric.\n" && closed.operations > 0)
+    let again = try firewall.execute(.close(service: "ssh", from: "laptop"))
+    #expect(again.text.description == "No such temporary grant; nothing was changed.\n")
   }
 
   @Test("a grant to everyone on the internet gives a warning")
@@ -61,10 +64,10 @@ struct TemporaryGrantTests {
     let firewall = try FakeFirewall()
     _ = try firewall.apply(try FakeFirewall.candidate("a"))
     let sent = firewall.driver.store.sent.count
-    firewall.driver.store.failures = [.stale, .stale, .stale]
+    firewall.driver.store.faults = Array(repeating: .error(.stale), count: 3)
     #expect(try firewall.execute(.open(try Self.order())).operations > 0)
     #expect(firewall.driver.store.sent.count == sent + 4)
-    firewall.driver.store.failures = Array(repeating: .stale, count: 4)
+    firewall.driver.store.faults = Array(repeating: .error(.stale), count: 4)
     #expect(throws: Refusal.self) { try firewall.execute(.open(try Self.order("laptop", "443/tcp"))) }
   }
 }

@@ -2,6 +2,7 @@
 
 import Enforcement
 import Glibc
+import KernelTestSupport
 import NetworkModel
 import PolicyCompiler
 import PolicyLanguage
@@ -10,26 +11,6 @@ import Testing
 
 @Suite("Carrying out decisions")
 struct ControllerDriverTests {
-  /// A store in memory, which can refuse changes.
-  struct Memory: RulesetStore {
-    var table: KernelTable?
-    var number: UInt32 = 1
-    var isRefusing = false
-    /// The tables after the next transactions, in order.
-    var plans: [KernelTable?] = []
-
-    mutating func read() throws(StoreError) -> StoredTable { StoredTable(table: table, generation: number) }
-    mutating func generation() throws(StoreError) -> UInt32 { number }
-    mutating func counters() throws(StoreError) -> [String: CounterState] { [:] }
-
-    mutating func commit(_ operations: [TableOperation], generation: UInt32) throws(StoreError) {
-      if isRefusing { throw .refused(operation: 0, reason: "no memory") }
-      guard generation == number else { throw .stale }
-      if operations == [.deleteTable] { table = nil } else { table = plans.removeFirst() }
-      number += 1
-    }
-  }
-
   final class Quiet: ControllerEnvironment {
     var said: [String] = []
     var reading = ControllerTests.refused
@@ -67,18 +48,17 @@ struct ControllerDriverTests {
   static let resort = Lowering.table(PolicyCompiler.lastResort)
 
   static func driver(_ folder: Folder, _ quiet: Quiet, _ state: PersistedState = PersistedState())
-    -> ControllerDriver<Memory>
+    -> ControllerDriver<MemoryRuleset>
   {
     ControllerDriver(
-      Controller(state, inForce: nil), store: Memory(), directory: folder.state, ownership: .shared,
+      Controller(state, inForce: nil), store: MemoryRuleset(), directory: folder.state, ownership: .shared,
       lastResort: resort, environment: quiet)
   }
 
   /// Applies a policy with a driver.
   static func apply(
-    _ candidate: Candidate, _ driver: inout ControllerDriver<Memory>, confirm: Int64? = nil
+    _ candidate: Candidate, _ driver: inout ControllerDriver<MemoryRuleset>, confirm: Int64? = nil
   ) throws -> String? {
-    driver.store.plans = [candidate.table(.policy)]
     return driver.perform(
       try driver.controller.apply(
         candidate, by: "eric",
@@ -125,10 +105,9 @@ struct ControllerDriverTests {
       kind: .policy, path: "p.yaml", digest: "a", machine: "server", by: "eric",
       since: Int64(after.dayNumber) * 86_400)
     var driver = ControllerDriver(
-      Controller(PersistedState(), inForce: inForce), store: Memory(), directory: folder.state,
+      Controller(PersistedState(), inForce: inForce), store: MemoryRuleset(), directory: folder.state,
       ownership: .shared,
       lastResort: Self.resort, environment: quiet)
-    driver.store.plans = [ended.table(.policy)]
     #expect(
       driver.perform(
         try driver.controller.apply(candidate, by: "eric", confirm: nil, at: ControllerTests.now)) == nil)
@@ -157,7 +136,6 @@ struct ControllerDriverTests {
     let first = try ControllerTests.candidate("a")
     _ = try Self.apply(first, &driver)
     _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
-    driver.store.plans = [first.table(.policy)]
     driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
     #expect(folder.state.numbers() == [1])
     #expect(driver.controller.state.inForce == 1)
@@ -185,7 +163,7 @@ struct ControllerDriverTests {
     folder.breakState()
     let second = try ControllerTests.candidate("b", port: 8888)
     #expect(try Self.apply(second, &driver) == nil)
-    #expect(driver.store.table == second.table(.policy))
+    #expect(driver.store.holds(second.table(.policy)))
     #expect(driver.notPersisted != nil)
     #expect(throws: Refusal.self) {
       try Self.apply(try ControllerTests.candidate("c", port: 9), &driver, confirm: 60)
@@ -198,10 +176,9 @@ struct ControllerDriverTests {
   }
 
   /// Declares a panic while a candidate is in force.
-  static func panic(_ candidate: Candidate, _ driver: inout ControllerDriver<Memory>) -> String? {
+  static func panic(_ candidate: Candidate, _ driver: inout ControllerDriver<MemoryRuleset>) -> String? {
     // The policy file has the same content, so that nothing has to be read from the disk.
     _ = driver.controller.read(.accepted(candidate), at: ControllerTests.now)
-    driver.store.plans = [candidate.table(.panic)]
     return driver.perform(driver.controller.panic(by: "eric", at: ControllerTests.now))
   }
 
@@ -213,7 +190,7 @@ struct ControllerDriverTests {
     _ = try Self.apply(candidate, &driver)
     folder.breakState()
     #expect(Self.panic(candidate, &driver) == nil)
-    #expect(driver.store.table == candidate.table(.panic))
+    #expect(driver.store.holds(candidate.table(.panic)))
     #expect(driver.notPersisted != nil)
     #expect(quiet.said.count { $0.contains("not stored") } == 2)
     folder.repairState()
@@ -250,7 +227,6 @@ struct ControllerDriverTests {
     _ = Self.panic(candidate, &driver)
     #expect(driver.notPersisted == nil)
     folder.breakState()
-    driver.store.plans = [candidate.table(.policy)]
     #expect(driver.perform(try driver.controller.endPanic(by: "eric")) == nil)
     #expect(driver.notPersisted != nil)
     folder.repairState()
@@ -266,7 +242,7 @@ struct ControllerDriverTests {
     let candidate = try ControllerTests.candidate("a")
     _ = try Self.apply(candidate, &driver)
     folder.breakState()
-    driver.store.isRefusing = true
+    driver.store.permanentFault = .refused(operation: 0, reason: "no memory", code: ENOMEM)
     let failure = try #require(Self.panic(candidate, &driver))
     #expect(failure.contains("no memory") && failure.contains("could not be written"))
     folder.repairState()
@@ -278,7 +254,7 @@ struct ControllerDriverTests {
     var driver = Self.driver(folder, quiet)
     _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
     let before = driver.store.table
-    driver.store.isRefusing = true
+    driver.store.permanentFault = .refused(operation: 0, reason: "no memory", code: ENOMEM)
     #expect(try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver) != nil)
     #expect(try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60) != nil)
     #expect(driver.store.table == before)
@@ -295,9 +271,8 @@ struct ControllerDriverTests {
     _ = try Self.apply(first, &driver)
     _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
     try folder.state.remove(number: 1)
-    driver.store.plans = [first.table(.policy)]
     driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
-    #expect(driver.store.table == first.table(.policy))
+    #expect(driver.store.holds(first.table(.policy)))
     #expect(driver.controller.state.pending == nil)
   }
 

@@ -4,6 +4,7 @@ import NetworkModel
 import PolicyLanguage
 import PolicyTestSupport
 import PacketWalk
+import Ruleset
 import TestSupport
 import Testing
 
@@ -43,7 +44,8 @@ import Testing
           [interface], on: machine, of: policy, sharedBridges: shared
         ).findings
         let counter = dropping(source, name, view)
-        let isDropped = counter.hasPrefix("drop-spoofed-source") || counter.hasPrefix("drop-zone-source")
+        let reason = NamedCounter.Purpose(counterNamed: counter).cause?.reason
+        let isDropped = reason == .spoofedSource || reason == .zoneSource
         #expect(
           !findings.isEmpty == isDropped,
           "seed \(seed): \(name) \(source)/\(prefix.length) on \(machine.name): \(findings.map(\.found)) \(counter)"

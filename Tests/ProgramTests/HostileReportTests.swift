@@ -206,7 +206,7 @@ enum HostileReports {
       let origin = Origin(file: x, lines: [1], reason: x)
       let ruleset = Ruleset(
         chains: [RuleChain(name: x, rules: [Rule([], action: .drop, origin: origin)])], sets: [],
-        counters: [NamedCounter(name: x, purpose: .drop, origin: origin)])
+        counters: [NamedCounter(name: x, purpose: .drop(DropCause(.blocked, x)), origin: origin)])
       return [RulesetReport.json(ruleset, machine: x)]
     }(),
     "ProofReport": [ProofReport.text(Proof(CompiledSite(policy, today: Today.date)), path: x).description],
@@ -281,7 +281,8 @@ struct HostileReportTests {
     metrics.counters = ["drop-x": CounterState(packets: 1, bytes: 1)]
     metrics.named = [
       NamedCounter(
-        name: "drop-x", purpose: .drop, origin: Origin(file: Hostile.text, lines: [1], reason: Hostile.text))
+        name: "drop-x", purpose: NamedCounter.Purpose(counterNamed: "drop-x"),
+        origin: Origin(file: Hostile.text, lines: [1], reason: Hostile.text))
     ]
     metrics.peers = [
       Metrics.Peer(machine: Hostile.text, tunnel: InterfaceName("wg0")!, handshakeAge: 1)

@@ -4,30 +4,57 @@ import Glibc
 import PolicyLanguage
 import PolicyTestSupport
 
-/// `random-proofs COUNT SEED`: proves COUNT valid random policies, with every key of the language. Prints the first
-/// that cannot be proved, and then ends with status 1.
+/// `random-proofs proofs COUNT SEED`: proves COUNT valid random policies, with every key of the language.
+///
+/// `random-proofs walks COUNT SEED`: compares the walk of all packets with the walk of single packets, for the rulesets
+/// of COUNT valid random policies and for COUNT random tables.
+///
+/// Prints the first failure, reduced to what is needed for it, and then ends with status 1.
 @main
 enum RandomProofs {
   static func main() {
-    let words = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-    guard words.count == 2, let count = Int(exactly: words[0]), count > 0,
-      let today = CalendarDate("2026-11-28")
-    else {
-      note("usage: random-proofs COUNT SEED\n")
-      exit(64)
+    let words = CommandLine.arguments.dropFirst(2).compactMap { UInt64($0) }
+    guard let mode = CommandLine.arguments.dropFirst().first, words.count == 2,
+      let count = Int(exactly: words[0]), count > 0, let today = CalendarDate("2026-11-28")
+    else { usage() }
+    switch mode {
+    case "proofs": prove(count, seed: words[1], today)
+    case "walks": walk(count, seed: words[1], today)
+    default: usage()
     }
-    let isTerminal = isatty(STDERR_FILENO) != 0
-    let proof = RandomProof(count: count, seed: words[1], today: today) { proved in
-      if isTerminal, proved % 50 == 0 { note("\rproved \(proved) of \(count)") }
-    }
-    if isTerminal { note("\n") }
-    if let failure = proof.failure {
-      print(failure)
-      exit(1)
-    }
+  }
+
+  private static func usage() -> Never {
+    note("usage: random-proofs proofs|walks COUNT SEED\n")
+    exit(64)
+  }
+
+  private static func prove(_ count: Int, seed: UInt64, _ today: CalendarDate) {
+    let proof = RandomProof(count: count, seed: seed, today: today) { progress("proved", $0, of: count) }
+    end(proof.failure)
     print(
-      "proved \(proof.proved) random policies from seed \(words[1]) on; \(proof.rejected) texts were not valid"
-    )
+      "proved \(proof.proved) random policies from seed \(seed) on; \(proof.rejected) texts were not valid")
+  }
+
+  private static func walk(_ count: Int, seed: UInt64, _ today: CalendarDate) {
+    let walks = RandomWalks(count: count, seed: seed, today: today) { progress("walked", $0, of: count) }
+    end(walks.failure)
+    print(
+      "walked \(walks.packets) packets through the rulesets of \(walks.policies) random policies and through "
+        + "\(walks.tables) random tables from seed \(seed) on; of the \(walks.tablePackets) packets of tables "
+        + "\(walks.undetermined) are undetermined")
+  }
+
+  private static func progress(_ verb: String, _ done: Int, of count: Int) {
+    if isatty(STDERR_FILENO) != 0, done % 50 == 0 { note("\r\(verb) \(done) of \(count)") }
+  }
+
+  /// Ends the program if there is a failure.
+  private static func end(_ failure: String?) {
+    if isatty(STDERR_FILENO) != 0 { note("\n") }
+    guard let failure else { return }
+    print(failure)
+    exit(1)
   }
 
   /// Writes to standard error.

@@ -88,13 +88,11 @@ struct StatusReport {
       }
       if tunnel.peers.isEmpty { table.append(["tunnel", "\(tunnel.name): \(tunnel.words)"]) }
     }
-    let drops = counters.filter {
-      NamedCounter.Purpose(counterNamed: $0.key) == .drop && $0.value.packets > 0
+    let drops = counters.compactMap { name, state in
+      state.packets > 0 ? NamedCounter.Purpose(counterNamed: name).cause.map { ($0, state.packets) } : nil
     }
-    for (name, state) in drops.sorted(by: { $0.value.packets > $1.value.packets }).prefix(8) {
-      table.append([
-        "dropped", "\(state.packets) packets: \(NamedCounter.Purpose.subject(ofCounterNamed: name))",
-      ])
+    for (cause, packets) in drops.sorted(by: { $0.1 > $1.1 }).prefix(8) {
+      table.append(["dropped", "\(packets) packets: \(cause.name)"])
     }
     return table.text()
   }

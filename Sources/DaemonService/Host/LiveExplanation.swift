@@ -34,7 +34,8 @@ package struct LiveExplanation {
       throw Refusal("'\(interface)' is neither a zone or tunnel of the policy nor an interface of this host")
     }
     var socket = try NFTablesSocket()
-    let tables = try socket.readAll()
+    let view = site.view(of: machine)
+    let tables = try socket.readAll().withOrigins(of: view.table)
     let order = try HookOrder.read()
     let environment = try LiveHostEnvironment()
     let walk = PacketWalk(tables, order: order)
@@ -46,7 +47,6 @@ package struct LiveExplanation {
     if !walk.unwalked.isEmpty {
       notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")
     }
-    let view = site.view(of: machine)
     self.notes = notes
     explanation = Explanation(
       ways: packets.asked.map { asked in

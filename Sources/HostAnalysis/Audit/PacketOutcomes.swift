@@ -61,7 +61,7 @@ final class PacketOutcomes {
 
   init(_ tables: [KernelTable], order: HookOrder?, environment: any HostEnvironment, view: SiteView?) {
     classes = DestinationPortClasses(tables)
-    walk = PacketWalk(tables, order: order)
+    walk = PacketWalk(view.map { tables.withOrigins(of: $0.table) } ?? tables, order: order)
     self.environment = environment
     self.view = view
   }

@@ -38,7 +38,7 @@ public struct DropReporter: Sendable {
   private let live: LiveEndpoints
   private let view: SiteView
   /// The last rule's counter and place in the policy for each chain that drops, by the chain's log prefix.
-  private let endings: [String: (counter: String, place: String)]
+  private let endings: [String: (counter: NamedCounter, place: String)]
   private var answers: [Key: Answer] = [:]
   /// How many times a policy was compiled to compute an answer.
   private(set) var compilations = 0
@@ -52,10 +52,12 @@ public struct DropReporter: Sendable {
     self.today = today
     self.live = live
     view = CompiledSite(policy, today: today, live: live).view(of: machine)
-    var endings: [String: (String, String)] = [:]
+    let counters = Dictionary(
+      view.ruleset.counters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var endings: [String: (NamedCounter, String)] = [:]
     for chain in view.ruleset.chains {
       guard let prefix = chain.rules.first?.log?.prefix, let last = chain.rules.last,
-        case .named(let counter)? = last.count
+        case .named(let name)? = last.count, let counter = counters[name]
       else { continue }
       endings[prefix] = (counter, last.origin.place)
     }
@@ -73,21 +75,23 @@ public struct DropReporter: Sendable {
     }
     let ending = endings[dropped.prefix]
     // A ruleset that another version loaded, or that was compiled from another policy, can have other chains.
-    let counter = ending?.counter ?? dropped.prefix
-    let reason = DropReason(counter: counter)
+    let counter = ending?.counter.name ?? dropped.prefix
+    let cause = (ending?.counter.purpose ?? NamedCounter.Purpose(counterNamed: counter)).cause
+    let words = cause.map(DropWords.init)
+    let final = words.map { $0.final } ?? "the ruleset that dropped it was not compiled from this policy"
     let headers = dropped.headers
     let sender = headers.map { self.sender($0.source, zone) } ?? .address
     let names: (all: [String], narrowest: Service?) = headers.map(services) ?? ([], nil)
-    var remedy = DropReport.Remedy.none(reason.final ?? "its headers or its interface are unknown")
+    var remedy = DropReport.Remedy.none(final ?? "its headers or its interface are unknown")
     if ending == nil {
       remedy = .none("the ruleset that dropped it was not compiled from this policy")
-    } else if reason.final == nil, let headers, let zone, let input = dropped.input {
+    } else if final == nil, let headers, let zone, let input = dropped.input {
       remedy = self.remedy(headers, zone, input, sender, names.narrowest, dropped.prefix)
     }
     return DropReport(
       time: dropped.time, zone: zone?.name ?? "unknown", interface: interface, source: headers?.source,
       destination: headers?.destination, transport: headers?.transport, port: headers?.destinationPort,
-      sender: sender, services: names.all, counter: counter, reason: reason.meaning,
+      sender: sender, services: names.all, counter: counter, reason: words?.meaning ?? counter,
       place: ending?.place ?? "built in:", remedy: remedy)
   }
 

@@ -138,7 +138,7 @@ struct TestFix {
 
   /// What blocks the packet apart from a missing grant; nil if only the grant is missing.
   private static func obstacle(_ decided: SiteView.Decision) -> String? {
-    if DropReason(counter: decided.counter).final == nil { return nil }
+    if let cause = decided.cause, DropWords(cause).final == nil { return nil }
     if decided.lines.isEmpty { return "a built-in rule blocks it (\(decided.reason))" }
     return "line \(list(decided.lines)) blocks it (\(decided.reason))"
   }

@@ -66,10 +66,8 @@ public struct TemporaryGrant: Sendable, Hashable {
       })
     services = Self.names(ports, policy)
     remaining = GrantDuration(milliseconds: ranges.map(\.life.remaining).min() ?? 0)
-    let comment = ranges.first?.life.comment ?? ""
-    let parts = comment.split(separator: ":", maxSplits: 1)
-    who = parts.count == 2 ? String(parts[0]) : ""
-    because = parts.count == 2 ? String(parts[1].drop { $0 == " " }) : comment
+    let comment = TemporaryGrantComment(read: ranges.first?.life.comment ?? "")
+    (who, because) = (comment.who, comment.because)
   }
 
   /// Groups elements into temporary grants: elements with the same comment and end, split by sources that

@@ -33,11 +33,11 @@ public struct TemporaryGrantRequest: Sendable {
   ) throws(TemporaryGrantError) {
     let ports = try Self.ports(service, policy)
     let sources = try Self.sources(from, policy, machine)
-    let reason = Self.line(because)
-    guard !reason.isEmpty else {
+    let comment = TemporaryGrantComment(who: who, because: because)
+    guard !comment.because.isEmpty else {
       throw TemporaryGrantError("a temporary grant needs a reason: give one with --because")
     }
-    let life = ElementLife(timeout: duration.milliseconds, comment: "\(Self.line(who)): \(reason)")
+    let life = ElementLife(timeout: duration.milliseconds, comment: comment.text)
     parts = sources.map { zone, prefixes in
       Part(
         zone: zone,
@@ -86,14 +86,6 @@ public struct TemporaryGrantRequest: Sendable {
       )
     }
     return sets
-  }
-
-  /// One line that an nft comment can hold and that is safe on a terminal: `nft list ruleset` prints it
-  /// unchanged.
-  private static func line(_ text: String) -> String {
-    let printable = String(
-      String.UnicodeScalarView(PrintableText.of(text).unicodeScalars.map { $0 == "\"" ? "'" : $0 }))
-    return printable.split(separator: " ").joined(separator: " ")
   }
 
   // MARK: Ports
