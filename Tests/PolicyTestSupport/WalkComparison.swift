@@ -170,7 +170,7 @@ package struct WalkComparison {
 
   /// Why the answers differ; nil if they agree.
   private func disagreement(_ trace: Trace, _ holders: [SpaceWalk.End]) -> String? {
-    let found = holders.map { "\($0.verdict)\($0.unknown.map { " (\($0))" } ?? "")" }.joined(separator: ", ")
+    let found = holders.map { "\($0.kernelVerdict)\($0.unknown.map { " (\($0))" } ?? "")" }.joined(separator: ", ")
     let decided = trace.steps.last.map { " (\($0.chain): \(WalkText.text($0.outcome)))" } ?? ""
     let words =
       "the packet's verdict is \(trace.verdict)\(decided), of its classes: \(found.isEmpty ? "none" : found)"
@@ -178,9 +178,9 @@ package struct WalkComparison {
       if trace.verdict == .undetermined || holders.contains(where: { $0.verdict == .undetermined }) {
         return nil
       }
-      if holders.count > 1 { return holders.contains { $0.verdict == trace.verdict } ? nil : words }
+      if holders.count > 1 { return holders.contains { $0.kernelVerdict == trace.verdict } ? nil : words }
     }
-    guard let only = holders.first, holders.count == 1, only.verdict == trace.verdict else { return words }
+    guard let only = holders.first, holders.count == 1, only.kernelVerdict == trace.verdict else { return words }
     if let counter = only.counter, counter != trace.counter {
       return "\(words); counted in \(trace.counter ?? "none"), by its class in \(counter)"
     }
