@@ -102,7 +102,7 @@ say "visitor       100.64.7.12, wg0 10.13.13.12; a WireGuard peer that the polic
 site_up
 container_up
 postgres_up
-serve onprem servers --tcp 2377,8888,9100 --udp 7946
+serve onprem servers --tcp 2049,2377,8888,9100 --udp 7946
 serve ec2 servers --tcp 80,8080,9100
 # The kernel's own reverse-path check would hide forgeries from the firewall.
 node onprem sh -c 'for i in all eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done'
@@ -202,6 +202,21 @@ else
   sed "s|$LAB/policy/|policies/|; s/^/   /" "$LAB/audit.txt"
   verdict "audit|finds nothing exposed (exit status)" 0 "$status"
 fi
+
+heading "8. The same machine with one network card, for the LAN and the internet"
+sed 's/lan: { interfaces: \[enp5s0\]/lan: { interfaces: [eth0]/' "$LAB/policy/rootski.yaml" >"$LAB/policy/one-card.yaml"
+diff -U0 "$LAB/policy/rootski.yaml" "$LAB/policy/one-card.yaml" | grep '^[-+] ' | sed 's/  */ /g; s/^/   /'
+# The LAN moves to the link of the router; .77 is a host in it.
+ip -n onprem addr flush dev enp5s0
+address onprem eth0 192.168.1.1/24
+address internet onprem 192.168.1.77/24
+apply onprem "$LAB/policy/one-card.yaml"
+columns
+try "lan|192.168.1.1:2049        NFS, from the LAN" open tcp internet 192.168.1.1 2049 --source 192.168.1.77
+try "lan|192.168.1.1:5432        PostgreSQL, from the LAN" silent tcp internet 192.168.1.1 5432 --source 192.168.1.77
+try "internet|198.51.100.7:2049       NFS, by the same card" silent tcp internet 198.51.100.7 2049
+try "laptop-eric|10.13.13.2:5432         select 6 * 7, through the tunnel" 42 query laptop-eric 10.13.13.2 'select 6 * 7'
+settle
 
 printf '\n%s%d of %d as expected, in %s s%s\n' "$BOLD" $((TOTAL - FAILED)) "$TOTAL" "$(seconds_since "$began")" "$PLAIN"
 [ "$FAILED" -eq 0 ]
