@@ -29,9 +29,13 @@ extension RulesetBuilder {
   /// Refuses packets that ingress let pass for their interface alone.
   private mutating func taggedRules() -> [Rule] {
     if sameInterface.isEmpty { return [] }
+    let internet = site.zones.first { $0.kind == .internet }
     let rules = dispatch(map: "refused") { builder, zone in
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
-      return (builder.refusal(zone).action?.verdict ?? .drop, origin)
+      // Packets of tunnels and containers have no tag.
+      let isNetwork = zone.kind == .network || zone.kind == .internet
+      let refused = isNetwork ? zone : internet ?? zone
+      return (builder.refusal(refused).action?.verdict ?? .drop, origin)
     }
     add(RuleChain(name: "refused", rules: rules))
     return [

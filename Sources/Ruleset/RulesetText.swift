@@ -48,7 +48,10 @@ public struct RulesetText {
     }
     if set.size > 0 { body.append("size \(set.size)") }
     let elements = Self.elements(of: set)
-    if !elements.isEmpty {
+    if !elements.isEmpty, set.layout == .interval, set.key == .interfaceName {
+      // Few and short: they are read together.
+      body.append("elements = { \(elements.joined(separator: ", ")) }")
+    } else if !elements.isEmpty {
       body.append("elements = {")
       body += elements.enumerated().map { "\t\($1)\($0 == elements.count - 1 ? "" : ",")" }
       body.append("}")

@@ -16,7 +16,8 @@ import Ruleset
 /// - `part GLOB`: the counters, sets, maps and chains whose names match; `*` also matches slashes. They are
 /// recorded in `MACHINE.ruleset.txt`, with those of the machine's other lines, in the order of the ruleset's
 /// text.
-/// - `expressions`: everything that the kernel executes: `MACHINE.expressions.txt`.
+/// - `expressions`: what the kernel executes for each rule, and the declarations of sets: `MACHINE.expressions.txt`. The
+///   elements of sets and the names of counters are in the text of the ruleset.
 /// - `unlike OTHER`: the differences between the machine's ruleset and that of a machine of an earlier line:
 /// `MACHINE.unlike-OTHER.txt`. It contains the names that only the other ruleset has, and each part that is
 /// not equal in both.
@@ -83,7 +84,8 @@ struct GoldenAbout {
         }
         chosen[machine, default: []].formUnion(places)
       case .expressions:
-        result.append(("\(machine).expressions.txt", ExpressionText.text(Lowering.table(ruleset))))
+        result.append(
+          ("\(machine).expressions.txt", Self.rules(ExpressionText.text(Lowering.table(ruleset)))))
       case .unlike(let other):
         result.append(("\(machine).unlike-\(other).txt", Self.difference(own, from: parts[other] ?? [])))
       }
@@ -129,5 +131,13 @@ struct RulesetPart {
       parts[parts.count - 1].text += "\(line)\n"
     }
     return parts
+  }
+}
+
+extension GoldenAbout {
+  /// The text without the elements of sets and the names of objects.
+  fileprivate static func rules(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .filter { !$0.hasPrefix("object ") && !$0.hasPrefix("  element ") }.joined(separator: "\n")
   }
 }
