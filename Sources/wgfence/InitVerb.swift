@@ -33,10 +33,15 @@ struct InitVerb: Verb {
   @Option(help: "The folder of WireGuard's configuration files; their comments give the names of peers.")
   var wireguardDir: String = WireGuardNames.defaultDirectory
 
+  @OptionGroup var places: StateOptions
+
   func run() throws {
     let look = try HostLook.take()
     for note in look.notes { Console.warn("\(note)") }
-    let text = FirstPolicy(look.basis(named: machine, wireGuardDirectory: wireguardDir)).text
+    let basis = look.basis(
+      named: machine, wireGuardDirectory: wireguardDir, storedIn: places.directory,
+      policy: PolicyOptions.defaultPath)
+    let text = FirstPolicy(basis).text
     let decoded = PolicyDecoder.decode(
       bytes: Array(text.utf8), path: output ?? "policy.yaml", today: Today.date
     ) { _ in .unreadable(reason: "no lists here") }

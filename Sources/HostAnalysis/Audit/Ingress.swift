@@ -69,18 +69,28 @@ public struct Ingress: Sendable {
     return (approaches, absent)
   }
 
-  /// The sides of a host by its interfaces; `tunnels` are the WireGuard interfaces.
-  public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Ingress] {
+  /// The name of sources that the policy does not name.
+  static let anyone = "anyone"
+
+  /// The sides of a host by its interfaces; `tunnels` are the WireGuard interfaces, and `senders` the addresses of
+  /// machines in them, with their names.
+  public static func all(
+    of host: HostSnapshot, tunnels: Set<InterfaceName>, senders: [InterfaceName: [IPAddress: String]] = [:]
+  ) -> [Ingress] {
     entrances(of: host).map { interface in
       let isBridge = interface.kind == "bridge"
+      let known = senders[interface.name] ?? [:]
+      let near = neighbours(on: interface, except: known)
+      let named = Dictionary(grouping: known.keys) { known[$0] ?? "" }.map {
+        Source(name: $0.key, addresses: $0.value.sorted())
+      }
       return Ingress(
         name: interface.name.description,
         kind: tunnels.contains(interface.name) || interface.kind == "wireguard"
           ? .tunnel : isBridge ? .containers : .network,
         interfaces: [interface],
-        sources: [
-          Source(name: "anyone", addresses: strangers, nearby: [interface.name: neighbours(on: interface)])
-        ])
+        sources: [Source(name: anyone, addresses: strangers, nearby: [interface.name: near])]
+          + named.sorted { $0.name < $1.name })
     }
   }
 
@@ -96,12 +106,14 @@ public struct Ingress: Sendable {
   ]
 
   /// Direct neighbours: one address in each network of the interface that is not the host's own.
-  private static func neighbours(on interface: NetworkInterface) -> [IPAddress] {
+  private static func neighbours(on interface: NetworkInterface, except known: [IPAddress: String] = [:])
+    -> [IPAddress]
+  {
     interface.addresses.compactMap { own -> IPAddress? in
       let network = own.network
       let first = network.address.bits
       return [6, 5, 9, 2, 1].map { IPAddress(family: network.family, bits: first + $0) }.first {
-        network.contains($0) && !interface.owns($0) && $0 != network.last
+        network.contains($0) && !interface.owns($0) && $0 != network.last && known[$0] == nil
       }
     }
   }
