@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import Enforcement
-package import HostAnalysis
+internal import HostAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
@@ -10,10 +10,28 @@ internal import PolicyLanguage
 internal import Ruleset
 
 extension HostLook {
+  /// The text of a first policy. Refused if it would not be valid.
+  package func firstPolicy(
+    named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String
+  ) throws(Refusal) -> String {
+    let basis = basis(
+      named: named, wireGuardDirectory: wireGuardDirectory, storedIn: directory, policy: policy)
+    let text = FirstPolicy(basis).text
+    let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: Today.date) { _ in
+      .unreadable(reason: "no lists here")
+    }
+    guard decoded.isValid else {
+      throw Refusal(
+        "this host's facts give no valid policy: write it by hand (docs/policy-language.md)\n"
+          + "\(DiagnosticText().render(decoded.diagnostics))")
+    }
+    return text
+  }
+
   /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its
   /// first dot. If a ruleset is in force, the machines of its policy keep their names: its file is the one that
   /// `directory` names, else `policy`.
-  package func basis(
+  private func basis(
     named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String
   ) -> FirstPolicy.Basis {
     let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
