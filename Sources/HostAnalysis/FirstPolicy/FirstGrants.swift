@@ -168,10 +168,15 @@ struct FirstGrants {
   private mutating func forwarded(
     _ tunnel: TunnelDraft, _ passages: Passages, _ lines: PassageLines
   ) -> String {
-    let unnamed = passages.unnamed.map {
+    var unnamed = passages.unnamed.map {
       "  # \($0) reaches \(tunnel.name) now, and this policy closes that: AllowedIPs do not say which machines are there.\n"
         + "  # Add those machines, and grants to them from \($0).\n"
     }.joined()
+    if passages.reachesInternet {
+      unnamed +=
+        "  # \(tunnel.name) reaches the internet through this host now, and this policy closes that: the policy\n"
+        + "  # language has no line for it.\n"
+    }
     if lines.lines.isEmpty { return unnamed }
     var text =
       "  # guess: this host forwards now, to and from \(tunnel.name), what these lines allow. Name the services that\n"

@@ -32,6 +32,8 @@ struct Passages {
   let pinging: [String]
   /// This host's networks that reach machines in the tunnel that the policy cannot name.
   let unnamed: [String]
+  /// Whether the host forwards packets of the tunnel to the internet.
+  let reachesInternet: Bool
   /// Whether only some pairs of many peers were walked.
   let isSample: Bool
 
@@ -47,7 +49,7 @@ struct Passages {
   /// Walks packets of one tunnel. `networks` are the host's own.
   init(in tunnel: TunnelDraft, _ own: String, _ networks: [Place], _ basis: FirstPolicy.Basis) {
     guard let host = basis.host else {
-      (all, isSample, pinging, unnamed) = ([], false, [], [])
+      (all, isSample, pinging, unnamed, reachesInternet) = ([], false, [], [], false)
       return
     }
     let outcomes = PacketOutcomes(host.tables, order: host.order, environment: host.environment, view: nil)
@@ -56,7 +58,7 @@ struct Passages {
     let anyone = Self.anyone(in: tunnel, basis)
     pinging = Self.pinging(tunnel, peers, anyone, outcomes)
     guard basis.forwarding == .on else {
-      (all, isSample, unnamed) = ([], false, [])
+      (all, isSample, unnamed, reachesInternet) = ([], false, [], false)
       return
     }
     // Only the hub of a tunnel may relay between its peers.
@@ -67,6 +69,19 @@ struct Passages {
     let count = behind.count * (behind.count + networks.count) * (classes.count * 2 + 1) * 2
     isSample = count > Self.mostWalks
     let senders = isSample ? Self.sample(behind) : behind
+    let internet = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }
+    reachesInternet = (Self.some(peers.filter(\.isMachine)) + (anyone.map { [$0] } ?? [])).contains { place in
+      place.addresses.contains { source in
+        internet.contains { destination in
+          guard destination.family == source.family else { return false }
+          let outcome = outcomes.outcome(
+            PacketOutcomes.Question(
+              input: place.interface, source: source, destination: destination, transport: .tcp, port: 443))
+          guard outcome.verdict == .accept, case .output(let output) = outcome.end else { return false }
+          return output != tunnel.interface
+        }
+      }
+    }
     var all: [Passage] = []
     for target in networks {
       let sources = (isSample ? Self.sample(peers) : peers) + (anyone.map { [$0] } ?? [])

@@ -41,15 +41,21 @@ struct TunnelDraft {
     listen = ListenPort(device, basis).fixed
     shared.tunnels += prefixes
     shared.addresses.formUnion(addresses)
+    // A userspace implementation lists its peers in any order.
+    let ordered = device.peers.map { ($0, $0.allowedIPs.min()) }.sorted { left, right in
+      if let one = left.1, let two = right.1, one != two { return one < two }
+      if (left.1 == nil) != (right.1 == nil) { return left.1 != nil }
+      return left.0.publicKey.description < right.0.publicKey.description
+    }.map(\.0)
     // Peers with addresses of their own come first, so that an assumed address is a free one.
-    let known = device.peers.map { Self.hostAddresses($0, prefixes, shared.addresses) }
+    let known = ordered.map { Self.hostAddresses($0, prefixes, shared.addresses) }
     shared.addresses.formUnion(known.joined())
     // Those of single hosts are in no other one.
     let wide = device.peers.flatMap(\.allowedIPs).filter { allowed in
       !prefixes.contains { $0.contains(allowed) }
     }
     var peers: [PeerDraft] = []
-    for (peer, addresses) in zip(device.peers, known) {
+    for (peer, addresses) in zip(ordered, known) {
       peers.append(Self.peer(peer, addresses, beside: wide, in: self.name, prefixes, own, basis, &shared))
     }
     // Machines of an earlier policy that are reached through a peer.
