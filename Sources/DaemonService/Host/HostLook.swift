@@ -33,12 +33,13 @@ package struct HostLook {
     let order = try HookOrder.read()
     let devices = facts.wireGuard.devices
     let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }
+    var host = AuditedHost(
+      survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
+      otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
+      tunnelPorts: Set(devices.compactMap(\.listenPort)))
+    host.devices = devices
     return HostLook(
-      host: AuditedHost(
-        survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
-        otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
-        tunnelPorts: Set(devices.compactMap(\.listenPort))),
-      facts: facts, order: order,
+      host: host, facts: facts, order: order,
       notes: rules.gaps + unread.map { "the tunnel \($0.key) could not be read: \($0.value)" })
   }
 

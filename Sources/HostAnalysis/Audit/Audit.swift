@@ -23,7 +23,7 @@ public struct Audit: Sendable {
   ) {
     var notes: [String] = []
     if let view {
-      let found = Ingress.all(of: host.survey.host.snapshot, by: view)
+      let found = Ingress.all(of: host.survey.host.snapshot, by: view, devices: host.devices)
       approaches = found.approaches
       notes += found.absent.map { "no interface of \($0) is up: no packets arrive from that zone" }
     } else {
