@@ -7,9 +7,12 @@ internal import PolicyAnalysis
 extension TemporaryGrant {
   /// `postgres in internet from 198.51.100.0/24 for 12 min more; eric: the migration`
   package var line: String {
-    let sources = sources.map { $0.length == 0 ? "anyone" : $0.description }.joined(separator: ", ")
-    return
-      "\(services.joined(separator: ", ")) in \(zone) from \(sources) for \(remaining) more; \(who): \(because)"
+    "\(services.joined(separator: ", ")) in \(zone) from \(senders) for \(remaining) more; \(who): \(because)"
+  }
+
+  /// Its sources in words.
+  package var senders: String {
+    sources.map { $0.length == 0 ? "anyone" : $0.description }.unique.joined(separator: ", ")
   }
 
   /// Writes the members of a temporary grant.

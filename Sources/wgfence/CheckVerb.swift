@@ -51,7 +51,7 @@ struct CheckVerb: Verb {
       say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
       say(TestFailureText(style: style, lines: file.lines).render(run.failures))
       var proof = prove ? Proof(site) : nil
-      var progress = Progress(prove ? "proved" : "compiled", "machines")
+      var progress = Progress(prove ? "proved" : "compiled", "machines", by: Console.note)
       let rules = SiteCheck.rules(of: site, after: run, proving: &proof) {
         progress.note($0, of: policy.machines.count)
       }

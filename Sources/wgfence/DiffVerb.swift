@@ -67,7 +67,7 @@ struct DiffVerb: Verb {
     if let machine, old.machine(named: machine) == nil, new.machine(named: machine) == nil {
       throw Refusal("neither policy has a machine '\(machine)'")
     }
-    var progress = Progress("compared", "machines")
+    var progress = Progress("compared", "machines", by: Console.note)
     let difference = SiteDifference(
       from: CompiledSite(old, today: Today.date), to: CompiledSite(new, today: Today.date), only: machine,
       workers: ThreadWorkers()

@@ -3,11 +3,9 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import HostAnalysis
 import LinuxHost
 import NetworkModel
 import PolicyFiles
-import PolicyLanguage
 
 /// `wgfence init`: writes a first policy.
 struct InitVerb: Verb {
@@ -33,18 +31,14 @@ struct InitVerb: Verb {
   @Option(help: "The folder of WireGuard's configuration files; their comments give the names of peers.")
   var wireguardDir: String = WireGuardNames.defaultDirectory
 
+  @OptionGroup var places: StateOptions
+
   func run() throws {
     let look = try HostLook.take()
     for note in look.notes { Console.warn("\(note)") }
-    let text = FirstPolicy(look.basis(named: machine, wireGuardDirectory: wireguardDir)).text
-    let decoded = PolicyDecoder.decode(
-      bytes: Array(text.utf8), path: output ?? "policy.yaml", today: Today.date
-    ) { _ in .unreadable(reason: "no lists here") }
-    // Only a valid policy is written.
-    guard decoded.isValid else {
-      Console.note(DiagnosticText().render(decoded.diagnostics))
-      throw Refusal("this host's facts give no valid policy: write it by hand (docs/policy-language.md)")
-    }
+    let text = try look.firstPolicy(
+      named: machine, wireGuardDirectory: wireguardDir, storedIn: places.directory,
+      policy: PolicyOptions.defaultPath)
     guard let output else {
       Console.print(document: text)
       return

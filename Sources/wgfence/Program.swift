@@ -13,7 +13,7 @@ enum Program {
     CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
     StatusVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self, DoctorVerb.self, InitVerb.self,
     LogVerb.self,
-    OpenVerb.self,
+    OpenVerb.self, CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
   ]
 

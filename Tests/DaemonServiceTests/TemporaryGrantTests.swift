@@ -4,6 +4,7 @@ import Enforcement
 import KernelTestSupport
 import NetworkModel
 import PolicyAnalysis
+import PolicyLanguage
 import Ruleset
 import Testing
 
@@ -39,6 +40,56 @@ struct TemporaryGrantTests {
     #expect(again.text.description == "No such temporary grant; nothing was changed.\n")
   }
 
+  @Test("one that another machine must let through first is refused with what to do there")
+  func elsewhere() throws {
+    let policy = try HubPolicy.policy
+    func refusal(_ to: String, on own: String) throws -> String? {
+      let order = try TemporaryGrantOrder(
+        service: "8080/tcp", from: "laptop", to: to, lasting: "2d", because: "it's a demo")
+      do throws(Refusal) {
+        try OpeningAdvice(order, until: 1_795_564_800).check(to, policy, own)
+        return nil
+      } catch {
+        return "\(error.text)"
+      }
+    }
+    #expect(try refusal("store", on: "store") == nil)
+    #expect(
+      try refusal("store", on: "hub")?.contains(
+        "on hub, and apply: - { to: store, services: [8080/tcp], from: laptop, until: 2026-11-27 }") == true)
+    #expect(
+      try refusal("hub", on: "store")?.hasSuffix(
+        "run on hub: wgfence open 8080/tcp --from laptop --for 2d --because 'it'\\''s a demo'") == true)
+    #expect(try refusal("stroe", on: "hub")?.contains("did you mean 'store'?") == true)
+  }
+
+  @Test("the arguments of open and close make one request, or say what is missing")
+  func words() throws {
+    let whole = OpeningWords(service: "ssh", from: "laptop", to: "hub", duration: "90s", because: "work")
+    guard case .open(let order) = try whole.request(.begin) else { throw Refusal("no order") }
+    #expect(order.target == "hub" && order.source == "laptop")
+    #expect(try whole.request(.end) == .close(service: "ssh", from: "laptop"))
+    #expect(try OpeningWords(service: "3", from: nil).request(.end) == .closeNumber(3))
+    #expect(try OpeningWords(service: nil, from: nil).request(.list(.json)) == .openings(.json))
+    for (words, act) in [
+      (OpeningWords(service: nil, from: "laptop"), OpeningWords.Act.begin),
+      (OpeningWords(service: "ssh", from: nil), .end), (OpeningWords(service: "ssh", from: "a"), .begin),
+      (OpeningWords(service: "ssh", from: "a", duration: "90s"), .begin),
+      (OpeningWords(service: "ssh", from: "a", duration: "9 days", because: "b"), .begin),
+      (OpeningWords(service: "ssh", from: nil), .list(.text)),
+    ] {
+      #expect(throws: Refusal.self) { try words.request(act) }
+    }
+  }
+
+  @Test("a number that the list does not have is refused")
+  func number() throws {
+    let firewall = try FakeFirewall()
+    #expect(throws: Refusal.self) { try firewall.execute(.closeNumber(1)) }
+    _ = try firewall.apply(try FakeFirewall.candidate("a"))
+    #expect(throws: Refusal.self) { try firewall.execute(.closeNumber(1)) }
+  }
+
   @Test("a grant to everyone on the internet gives a warning")
   func warns() throws {
     let firewall = try FakeFirewall()
@@ -69,5 +120,25 @@ struct TemporaryGrantTests {
     #expect(firewall.driver.store.sent.count == sent + 4)
     firewall.driver.store.faults = Array(repeating: .error(.stale), count: 4)
     #expect(throws: Refusal.self) { try firewall.execute(.open(try Self.order("laptop", "443/tcp"))) }
+  }
+}
+
+/// A policy with a hub.
+private enum HubPolicy {
+  static var policy: Policy {
+    get throws {
+      let text = """
+        version: 1
+        tunnels: { wg0: { prefixes: [10.13.13.0/24], listen: 51820, hub: hub } }
+        machines:
+          hub: { addresses: { wg0: 10.13.13.1 } }
+          store: { addresses: { wg0: 10.13.13.2 } }
+          laptop: { addresses: { wg0: 10.13.13.10 } }
+        """
+      return try #require(
+        PolicyDecoder.decode(
+          bytes: Array(text.utf8), path: "policy.yaml", today: CalendarDate(secondsSince1970: 0)
+        ) { _ in .unreadable(reason: "") }.policy)
+    }
   }
 }

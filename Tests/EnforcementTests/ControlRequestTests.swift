@@ -15,10 +15,16 @@ struct ControlRequestTests {
       .status(.text), .status(.json), .log(.text), .log(.json), .confirm(.console), .confirm(.session(nil)),
       .confirm(.session("192.0.2.1,4711>192.0.2.2,22")), .history, .rollback(to: nil), .rollback(to: 3),
       .panic(.begin), .panic(.end), .close(service: "ssh", from: "laptop"), .unload,
+      .closeNumber(2), .openings(.text), .openings(.json),
     ]
     if let policy { all += [.apply(policy, nil), .apply(policy, TrialTime(seconds: 60))] }
     if let order = try? TemporaryGrantOrder(
       service: "ssh", from: "laptop", lasting: "90s", because: "a\nb\\c=d\r\u{1b}")
+    {
+      all.append(.open(order))
+    }
+    if let order = try? TemporaryGrantOrder(
+      service: "ssh", from: "laptop", to: "onprem", lasting: "90s", because: "work")
     {
       all.append(.open(order))
     }
@@ -31,7 +37,7 @@ struct ControlRequestTests {
 
   @Test("what is read is what was sent", arguments: all)
   func roundTrip(request: FirewallRequest) throws {
-    #expect(Self.all.count == 17)
+    #expect(Self.all.count == 21)
     for deadline in [nil, 5] as [Int64?] {
       let sent = ControlRequest(request, deadline: deadline)
       #expect(try ControlRequest(payload: sent.frame.payload) == sent)
@@ -45,7 +51,7 @@ struct ControlRequestTests {
       #expect(ControlRequest(request, deadline: 5).expiry(at: 5) == nil)
       let late = ControlRequest(request, deadline: 5).expiry(at: 6)
       switch request {
-      case .status, .log, .history: #expect(late == nil)
+      case .status, .log, .history, .openings: #expect(late == nil)
       default: #expect(late?.description.contains("nothing was changed") == true)
       }
     }

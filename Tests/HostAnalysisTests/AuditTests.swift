@@ -160,6 +160,39 @@ struct AuditTests {
     #expect(findings.contains { $0.check == .drift })
   }
 
+  @Test("reports anyone in a tunnel that is granted as a whole, and the peers that the policy does not name")
+  func wholeTunnel() throws {
+    let wide = try policy(
+      Self.site + "  - { to: onprem, services: [grafana], from: wg0 }\n")
+    let compiled = CompiledSite(wide, today: try #require(CalendarDate("2026-11-24")))
+    let view = compiled.view(of: try #require(wide.machine(named: "onprem")))
+    var host = try Self.host(
+      [Self.listener("0.0.0.0", 3000), Self.listener("0.0.0.0", 5432)], tables: [Lowering.table(view.ruleset)]
+    )
+    func peer(_ byte: UInt8, _ allowed: String) throws -> WireGuardPeer {
+      WireGuardPeer(
+        publicKey: try #require(WireGuardKey(bytes: [UInt8](repeating: byte, count: 32))),
+        allowedIPs: [try #require(Prefix(allowed))])
+    }
+    host.devices = [
+      WireGuardDevice(
+        name: try #require(InterfaceName("wg0")), publicKey: nil, listenPort: 51820,
+        peers: [try peer(1, "10.13.13.10/32"), try peer(2, "10.13.13.77/32")])
+    ]
+    func senders(_ audit: Audit, _ port: UInt16, _ verdict: TraceVerdict) -> Set<String> {
+      Set(
+        audit.exposures.first { $0.listener.port == port }?.reachable
+          .filter { $0.zone == "wg0" && $0.verdict == verdict }.flatMap(\.from) ?? [])
+    }
+    let audit = Audit(of: host, by: view)
+    #expect(senders(audit, 3000, .accept) == ["anyone in wg0", "eric", "ryan", "peer AgICAgIC…"])
+    #expect(senders(audit, 5432, .accept) == ["eric"])
+    #expect(senders(audit, 5432, .drop) == ["anyone in wg0", "ryan", "peer AgICAgIC…"])
+    // Without a grant to the whole tunnel, and without unknown peers, only machines are listed.
+    host.devices = []
+    #expect(senders(Audit(of: host, by: try Self.view()), 5432, .drop) == ["ryan"])
+  }
+
   @Test("with the ruleset loaded, reports who is granted, and by which line")
   func loaded() throws {
     let view = try Self.view()

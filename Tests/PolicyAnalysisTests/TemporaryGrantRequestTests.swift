@@ -37,6 +37,16 @@ import Testing
       ])
   }
 
+  @Test func `a hub that relays the packets is named, unless it is the only source`() throws {
+    for source in ["laptop-eric", "admins", "wg0"] {
+      #expect(try request("8080/tcp", from: source).relays.map(\.hub) == ["ec2"], "\(source)")
+    }
+    for source in ["ec2", "fleet", "lan", "internet", "198.51.100.0/24"] {
+      #expect(try request("8080/tcp", from: source).relays.isEmpty, "\(source)")
+    }
+    #expect(try request("8080/tcp", from: "laptop-eric", on: "ec2").relays.isEmpty)
+  }
+
   @Test func `a group is its machines without this one`() throws {
     let words = try words(request("9000-9009/tcp", from: "fleet"))
     #expect(words.allSatisfy { $0.hasPrefix("wg0 ") && $0.hasSuffix(" tcp 9000-9009") })

@@ -70,11 +70,12 @@ extension Daemon {
   private func carryOut(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     switch request.request {
     case .status(let form): status(form, client)
+    case .openings(let form): openings(form, client)
     case .log(let form):
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
     case .apply(let policy, let trial): try beginApply(policy, trial, request, client)
-    case .confirm, .history, .rollback, .panic, .open, .close, .unload:
+    case .confirm, .history, .rollback, .panic, .open, .close, .closeNumber, .unload:
       let result = try service.execute(
         request.request, by: client.name, at: environment.now(), on: &driver)
       changed(by: request.request, client)
@@ -85,9 +86,9 @@ extension Daemon {
   /// What the daemon does after a request was carried out.
   private func changed(by request: FirewallRequest, _ client: ControlClient) {
     switch request {
-    case .status, .log, .history: break
+    case .status, .log, .history, .openings: break
     case .apply, .confirm, .rollback, .panic: policyWasRead()
-    case .open, .close: refresh = .wanted
+    case .open, .close, .closeNumber: refresh = .wanted
     case .unload:
       journal.say(
         .warning,
@@ -177,5 +178,18 @@ extension Daemon {
       }
     client.outbox += frame.bytes
     finish(client, report.isFine ? 0 : 2)
+  }
+
+  // MARK: open --list
+
+  private func openings(_ form: FirewallRequest.ReportForm, _ client: ControlClient) {
+    let report = OpeningList(self)
+    let frame =
+      switch form {
+      case .text: ControlFrame(.output, text: report.text)
+      case .json: ControlFrame(.output, document: report.json)
+      }
+    client.outbox += frame.bytes
+    finish(client, 0)
   }
 }

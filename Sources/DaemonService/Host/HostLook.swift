@@ -33,12 +33,13 @@ package struct HostLook {
     let order = try HookOrder.read()
     let devices = facts.wireGuard.devices
     let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }
+    var host = AuditedHost(
+      survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
+      otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
+      tunnelPorts: Set(devices.compactMap(\.listenPort)))
+    host.devices = devices
     return HostLook(
-      host: AuditedHost(
-        survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
-        otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
-        tunnelPorts: Set(devices.compactMap(\.listenPort))),
-      facts: facts, order: order,
+      host: host, facts: facts, order: order,
       notes: rules.gaps + unread.map { "the tunnel \($0.key) could not be read: \($0.value)" })
   }
 
@@ -85,20 +86,5 @@ package struct HostLook {
     var facts = facts
     facts.routes = RouteReader.read(DoctorSubject(facts, as: role).routeQuestions, on: facts.host)
     return DoctorSubject(facts, as: role)
-  }
-
-  /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its
-  /// first dot.
-  package func basis(named: String?, wireGuardDirectory: String) -> FirstPolicy.Basis {
-    let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
-    let uplinks = RouteReader.read(Set(anywhere), on: facts.host).values.compactMap {
-      fact -> InterfaceName? in
-      if case .leaves(let interface, _) = fact { interface } else { nil }
-    }
-    return FirstPolicy.Basis(
-      name: named ?? String(MachineChoice.hostName.prefix { $0 != "." }), today: "\(Today.date)",
-      audit: Audit(of: host, by: nil), interfaces: facts.host.interfaces, devices: facts.wireGuard.devices,
-      peerNames: WireGuardNames.read(directory: wireGuardDirectory), uplinks: Set(uplinks),
-      forwarding: facts.settings[.forwarding(.ipv4)] ?? 0 != 0 ? .on : .off, session: OwnSession.client)
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import Glibc
-internal import HostAnalysis
+package import HostAnalysis
 internal import LinuxHost
 package import Netlink
 package import NetworkModel
@@ -42,9 +42,11 @@ package enum OwnSession {
     return SessionFlow.text(found.session)
   }
 
-  /// The client address of the session; nil on a console, or if it is not known.
-  package static var client: IPAddress? {
-    (try? RemoteSessionFinder.find(environment: variable))?.session.client
+  /// The session as a first policy keeps it; nil on a console, or if it is not known.
+  package static var ofFirstPolicy: FirstPolicy.Session? {
+    guard let found = try? find() else { return nil }
+    return FirstPolicy.Session(
+      client: found.session.client, port: found.session.serverPort, interface: found.interface)
   }
 
   /// The session, and the interface on which its packets arrive; nil for a console, and for a session on loopback,

@@ -28,8 +28,8 @@ package struct DirectFirewall: ~Copyable {
     /// What another request needs.
     package init(_ request: FirewallRequest) {
       switch request {
-      case .status, .log, .history: self = .reading
-      case .apply, .confirm, .rollback, .open, .close, .panic(.end): self = .writing
+      case .status, .log, .history, .openings: self = .reading
+      case .apply, .confirm, .rollback, .open, .close, .closeNumber, .panic(.end): self = .writing
       case .panic(.begin), .unload: self = .attempting
       }
     }

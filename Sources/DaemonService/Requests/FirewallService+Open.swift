@@ -3,7 +3,9 @@
 internal import Enforcement
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import PolicyFiles
 internal import PolicyLanguage
+internal import Reports
 internal import Ruleset
 
 /// Temporary grants.
@@ -14,16 +16,24 @@ extension FirewallService {
   func open<Store: RulesetStore & ~Copyable>(
     _ order: TemporaryGrantOrder, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
+    let advice = OpeningAdvice(order, until: Today.time)
+    if let target = order.target, let candidate = driver.grantedPolicy {
+      try advice.check(target, candidate.policy, candidate.machine)
+    }
     let grant = try Self.understand(
       order.service, order.source, order.duration, caller, order.reason, driver.grantedPolicy)
+    let relays = grant.relays.map { advice.warning($0, driver.grantedPolicy?.machine ?? "") }
     let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
       try grant.operations(on: table)
     }
-    guard sent > 0 else { return FirewallResult(text: "Already open for longer; nothing was changed.\n") }
+    guard sent > 0 else {
+      return FirewallResult(text: "Already open for longer; nothing was changed.\n", warnings: relays)
+    }
     let said: PrintableText =
       "opened \(order.service) from \(order.source) for \(order.durationWords), by \(caller): \(order.reason)"
     driver.say(.notice, said)
-    return FirewallResult(text: "\(said).\n", warnings: grant.warnings.map { "\($0)" }, operations: sent)
+    return FirewallResult(
+      text: "\(said).\n", warnings: grant.warnings.map { "\($0)" } + relays, operations: sent)
   }
 
   func close<Store: RulesetStore & ~Copyable>(
@@ -38,6 +48,32 @@ extension FirewallService {
     }
     guard sent > 0 else { return FirewallResult(text: "No such temporary grant; nothing was changed.\n") }
     let said: PrintableText = "closed \(service) from \(source), by \(caller)"
+    driver.say(.notice, said)
+    return FirewallResult(text: "\(said).\n", operations: sent)
+  }
+
+  /// Ends the temporary grant with a number in the list of those in force.
+  func close<Store: RulesetStore & ~Copyable>(
+    _ number: Int, _ caller: String, _ driver: inout ControllerDriver<Store>
+  ) throws(Refusal) -> FirewallResult {
+    guard let candidate = driver.grantedPolicy,
+      let machine = candidate.policy.machine(named: candidate.machine)
+    else { throw Refusal("no policy is in force, so nothing is open (see wgfence status)") }
+    // What the number means is decided once: the list can become shorter between two attempts.
+    var chosen: TemporaryGrant?
+    let sent = try Self.commit(&driver) { table in
+      if chosen == nil {
+        let all = TemporaryGrant.inForce(in: table, policy: candidate.policy, machine: machine)
+        chosen = all.indices.contains(number - 1) ? all[number - 1] : nil
+      }
+      return chosen?.endingOperations(on: table) ?? []
+    }
+    guard let chosen else {
+      throw Refusal("there is no temporary grant with the number \(number): see wgfence open --list")
+    }
+    guard sent > 0 else { return FirewallResult(text: "It has just ended; nothing was changed.\n") }
+    let said: PrintableText =
+      "closed \(chosen.services.joined(separator: ", ")) in \(chosen.zone) from \(chosen.senders), by \(caller)"
     driver.say(.notice, said)
     return FirewallResult(text: "\(said).\n", operations: sent)
   }

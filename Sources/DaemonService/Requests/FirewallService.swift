@@ -34,7 +34,7 @@ package struct FirewallService: Sendable {
     _ request: FirewallRequest, by caller: String, at now: Moment, on driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     switch request {
-    case .status, .log: throw Refusal("only the daemon can answer \(request.verb)")
+    case .status, .log, .openings: throw Refusal("only the daemon can answer \(request.verb)")
     case .apply: throw Refusal("the policy was not checked")
     case .confirm(let evidence): return try confirm(evidence, caller, &driver)
     case .history:
@@ -44,6 +44,7 @@ package struct FirewallService: Sendable {
     case .panic(let change): return try panic(change, caller, now, &driver)
     case .open(let order): return try open(order, caller, &driver)
     case .close(let service, let source): return try close(service, source, caller, &driver)
+    case .closeNumber(let number): return try close(number, caller, &driver)
     case .unload: return try unload(&driver)
     }
   }

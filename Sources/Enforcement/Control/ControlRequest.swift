@@ -68,13 +68,18 @@ public struct ControlRequest: Sendable, Hashable {
     case "open":
       let (service, source) = (try fields.require("service"), try fields.require("from"))
       let (words, reason) = (try fields.require("for"), try fields.require("because"))
+      let target = fields.take("to")
       do throws(TemporaryGrantError) {
         return .open(
-          try TemporaryGrantOrder(service: service, from: source, lasting: words, because: reason))
+          try TemporaryGrantOrder(
+            service: service, from: source, to: target, lasting: words, because: reason))
       } catch {
         throw ControlFormatError(error.description)
       }
-    case "close": return .close(service: try fields.require("service"), from: try fields.require("from"))
+    case "close":
+      if let number: Int = try fields.number("number") { return .closeNumber(number) }
+      return .close(service: try fields.require("service"), from: try fields.require("from"))
+    case "openings": return .openings(try form(&fields))
     case "unload": return .unload
     default: throw ControlFormatError("the daemon knows no verb '\(verb)'")
     }
@@ -138,12 +143,19 @@ public struct ControlRequest: Sendable, Hashable {
       lines["verb"] = "open"
       lines["service"] = order.service
       lines["from"] = order.source
+      lines["to"] = order.target
       lines["for"] = order.durationWords
       lines["because"] = order.reason
     case .close(let service, let source):
       lines["verb"] = "close"
       lines["service"] = service
       lines["from"] = source
+    case .closeNumber(let number):
+      lines["verb"] = "close"
+      lines["number"] = String(number)
+    case .openings(let form):
+      lines["verb"] = "openings"
+      lines["format"] = form.rawValue
     case .unload: lines["verb"] = "unload"
     }
     return ControlFrame(.request, document: lines.text)

@@ -22,6 +22,10 @@ public enum FirewallRequest: Sendable, Hashable {
   case open(TemporaryGrantOrder)
   /// Remove a temporary grant before its time: its service and its source.
   case close(service: String, from: String)
+  /// Remove the temporary grant with this number in the list of those in force.
+  case closeNumber(Int)
+  /// List the temporary grants in force.
+  case openings(ReportForm)
   /// Take the table out of the kernel.
   case unload
 
@@ -48,8 +52,8 @@ public enum FirewallRequest: Sendable, Hashable {
   /// Whether it can change what is in force.
   public var isChange: Bool {
     switch self {
-    case .status, .log, .history: false
-    case .apply, .confirm, .rollback, .panic, .open, .close, .unload: true
+    case .status, .log, .history, .openings: false
+    case .apply, .confirm, .rollback, .panic, .open, .close, .closeNumber, .unload: true
     }
   }
 
@@ -62,7 +66,8 @@ public enum FirewallRequest: Sendable, Hashable {
     case .confirm: "confirm"
     case .history, .rollback: "rollback"
     case .panic: "panic"
-    case .open, .close: "open"
+    case .open, .openings: "open"
+    case .close, .closeNumber: "close"
     case .unload: "unload"
     }
   }
@@ -107,6 +112,8 @@ public struct TemporaryGrantOrder: Sendable, Hashable {
   public let service: String
   /// Who: a name of the policy, a prefix or an address.
   public let source: String
+  /// The machine to which it is opened; nil: this one.
+  public let target: String?
   /// How long it lasts.
   public let duration: GrantDuration
   /// The duration as the user wrote it.
@@ -115,13 +122,15 @@ public struct TemporaryGrantOrder: Sendable, Hashable {
   public let reason: String
 
   /// Creates one from the user's words. Fails if the duration is not valid.
-  public init(service: String, from source: String, lasting words: String, because reason: String)
-    throws(TemporaryGrantError)
-  {
+  public init(
+    service: String, from source: String, to target: String? = nil, lasting words: String,
+    because reason: String
+  ) throws(TemporaryGrantError) {
     duration = try GrantDuration(words)
     durationWords = words
     self.service = service
     self.source = source
+    self.target = target
     self.reason = reason
   }
 }

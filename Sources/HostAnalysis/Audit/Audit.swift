@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 public import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
@@ -16,15 +16,18 @@ public struct Audit: Sendable {
   public let notes: [String]
 
   /// Audits a host. With a view of the machine in a policy, the sides are the policy's zones, and a socket that a
-  /// grant opens is not exposed. Without one, the sides are the host's interfaces.
-  public init(of host: AuditedHost, by view: SiteView?) {
+  /// grant opens is not exposed. Without one, the sides are the host's interfaces, and `senders` are machines in its
+  /// tunnels, by their addresses.
+  public init(
+    of host: AuditedHost, by view: SiteView?, senders: [InterfaceName: [IPAddress: String]] = [:]
+  ) {
     var notes: [String] = []
     if let view {
-      let found = Ingress.all(of: host.survey.host.snapshot, by: view)
+      let found = Ingress.all(of: host.survey.host.snapshot, by: view, devices: host.devices)
       approaches = found.approaches
       notes += found.absent.map { "no interface of \($0) is up: no packets arrive from that zone" }
     } else {
-      approaches = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels)
+      approaches = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels, senders: senders)
     }
     let judge = ReachJudge(host, approaches, view)
     let published = PublishedPorts(judge)

@@ -20,6 +20,8 @@ public struct AuditedHost {
   public var tunnels: Set<InterfaceName>
   /// The UDP ports of WireGuard, which are meant to be reachable.
   public var tunnelPorts: Set<UInt16>
+  /// The WireGuard devices with their peers, to find those that a policy does not name.
+  public var devices: [WireGuardDevice] = []
 
   /// Creates a host from its parts.
   public init(

@@ -46,7 +46,8 @@ public struct Ingress: Sendable {
 
   /// The sides of a host by the zones of its policy. A zone without an interface that is up has no side: its name is
   /// in `absent`.
-  public static func all(of host: HostSnapshot, by view: SiteView) -> (
+  /// `devices` are the host's WireGuard devices: their peers that the policy does not name are senders, too.
+  public static func all(of host: HostSnapshot, by view: SiteView, devices: [WireGuardDevice] = []) -> (
     approaches: [Ingress], absent: [String]
   ) {
     var approaches: [Ingress] = []
@@ -64,23 +65,34 @@ public struct Ingress: Sendable {
         case .network, .internet: .network
         }
       approaches.append(
-        Ingress(name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view)))
+        Ingress(
+          name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view, devices)))
     }
     return (approaches, absent)
   }
 
-  /// The sides of a host by its interfaces; `tunnels` are the WireGuard interfaces.
-  public static func all(of host: HostSnapshot, tunnels: Set<InterfaceName>) -> [Ingress] {
+  /// The name of sources that the policy does not name.
+  static let anyone = "anyone"
+
+  /// The sides of a host by its interfaces; `tunnels` are the WireGuard interfaces, and `senders` the addresses of
+  /// machines in them, with their names.
+  public static func all(
+    of host: HostSnapshot, tunnels: Set<InterfaceName>, senders: [InterfaceName: [IPAddress: String]] = [:]
+  ) -> [Ingress] {
     entrances(of: host).map { interface in
       let isBridge = interface.kind == "bridge"
+      let known = senders[interface.name] ?? [:]
+      let near = neighbours(on: interface, except: known)
+      let named = Dictionary(grouping: known.keys) { known[$0] ?? "" }.map {
+        Source(name: $0.key, addresses: $0.value.sorted())
+      }
       return Ingress(
         name: interface.name.description,
         kind: tunnels.contains(interface.name) || interface.kind == "wireguard"
           ? .tunnel : isBridge ? .containers : .network,
         interfaces: [interface],
-        sources: [
-          Source(name: "anyone", addresses: strangers, nearby: [interface.name: neighbours(on: interface)])
-        ])
+        sources: [Source(name: anyone, addresses: strangers, nearby: [interface.name: near])]
+          + named.sorted { $0.name < $1.name })
     }
   }
 
@@ -96,22 +108,24 @@ public struct Ingress: Sendable {
   ]
 
   /// Direct neighbours: one address in each network of the interface that is not the host's own.
-  private static func neighbours(on interface: NetworkInterface) -> [IPAddress] {
+  private static func neighbours(on interface: NetworkInterface, except known: [IPAddress: String] = [:])
+    -> [IPAddress]
+  {
     interface.addresses.compactMap { own -> IPAddress? in
       let network = own.network
       let first = network.address.bits
       return [6, 5, 9, 2, 1].map { IPAddress(family: network.family, bits: first + $0) }.first {
-        network.contains($0) && !interface.owns($0) && $0 != network.last
+        network.contains($0) && !interface.owns($0) && $0 != network.last && known[$0] == nil
       }
     }
   }
 
   /// The senders of a zone. In a tunnel: its machines and the networks behind them. Elsewhere: the sources that a
   /// grant names, and anyone, remote or neighbour.
-  private static func sources(in zone: SiteZone, _ interfaces: [NetworkInterface], _ view: SiteView)
-    -> [Source]
-  {
-    if zone.kind == .tunnel { return peers(in: zone, view) }
+  private static func sources(
+    in zone: SiteZone, _ interfaces: [NetworkInterface], _ view: SiteView, _ devices: [WireGuardDevice]
+  ) -> [Source] {
+    if zone.kind == .tunnel { return peers(in: zone, view, devices) }
     var nearby: [InterfaceName: [IPAddress]] = [:]
     for interface in interfaces {
       nearby[interface.name] = neighbours(on: interface).filter { address in
@@ -145,7 +159,7 @@ public struct Ingress: Sendable {
     return possible.sorted { ($0.name == "anyone" ? "" : $0.name) < ($1.name == "anyone" ? "" : $1.name) }
   }
 
-  private static func peers(in zone: SiteZone, _ view: SiteView) -> [Source] {
+  private static func peers(in zone: SiteZone, _ view: SiteView, _ devices: [WireGuardDevice]) -> [Source] {
     guard let tunnel = view.policy.tunnel(named: zone.name),
       !view.machine.addresses(in: tunnel.name).isEmpty
     else { return [Source(name: "anyone", addresses: view.anyone(in: zone))] }
@@ -162,6 +176,47 @@ public struct Ingress: Sendable {
           name: "\(name).\(zoneName)",
           addresses: prefixes.map(\.last).map { IPAddress(family: $0.family, bits: $0.bits - 1) }))
     }
-    return sources.sorted { $0.name < $1.name }
+    let unnamed = unnamedPeers(of: tunnel, view, devices)
+    return [anyone(in: tunnel, except: unnamed, view)].compactMap { $0 }
+      + sources.sorted { $0.name < $1.name }
+      + unnamed
+  }
+
+  /// Addresses of a tunnel that no machine has; nil unless a line grants something to the whole tunnel.
+  private static func anyone(in tunnel: Tunnel, except unnamed: [Source], _ view: SiteView) -> Source? {
+    let grants = view.policy.grants + view.policy.failsafe
+    guard
+      grants.contains(where: { grant in
+        grant.from.contains(.tunnel(tunnel.name)) && grant.to.contains { $0.machine == view.machine.name }
+      })
+    else { return nil }
+    let taken = Set(
+      view.policy.machines.flatMap { $0.addresses(in: tunnel.name) } + unnamed.flatMap(\.addresses))
+    let addresses = tunnel.prefixes.compactMap { prefix -> IPAddress? in
+      var bits = prefix.last.bits
+      while bits > prefix.address.bits + 1 {
+        bits -= 1
+        let address = IPAddress(family: prefix.family, bits: bits)
+        if !taken.contains(address) { return address }
+      }
+      return nil
+    }
+    return addresses.isEmpty ? nil : Source(name: "anyone in \(tunnel.name)", addresses: addresses)
+  }
+
+  /// The peers of a tunnel's device that the policy does not name, each by the beginning of its key.
+  private static func unnamedPeers(of tunnel: Tunnel, _ view: SiteView, _ devices: [WireGuardDevice])
+    -> [Source]
+  {
+    guard let device = devices.first(where: { $0.name == tunnel.name }) else { return [] }
+    let machines = PeerMachines(tunnel, of: view.machine, in: view.policy)
+    return device.peers.filter { machines.machine(of: $0) == nil && !$0.allowedIPs.isEmpty }.map { peer in
+      // A single address is the peer's own; of a network, one of its hosts.
+      let addresses = peer.allowedIPs.map { allowed in
+        allowed.length >= allowed.family.bitWidth - 1
+          ? allowed.address : IPAddress(family: allowed.family, bits: allowed.last.bits - 1)
+      }
+      return Source(name: "peer \(peer.publicKey.description.prefix(8))…", addresses: addresses.sorted())
+    }.sorted { $0.name < $1.name }
   }
 }

@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
-internal import PolicyLanguage
-internal import Ruleset
 
 /// Writes a first policy for a host, from its tunnels and their peers, its interfaces, and its listening sockets.
 /// Every guess is marked by a comment. Nothing is granted to the internet, and nothing that no tunnel reaches now.
 public struct FirstPolicy: Sendable {
   /// The input: what is known of the host.
-  public struct Basis: Sendable {
+  public struct Basis {
     /// The machine's name; characters that a policy cannot have in a name are replaced.
     public var name: String
     /// Today's date, for the header.
     public var today: String
-    /// The host's sockets, and who reaches them now.
+    /// The host's sockets, and who reaches them now. Senders in tunnels have the names that `senders` gives them.
     public var audit: Audit
+    /// The host, to find what it forwards now; nil: nothing.
+    public var host: AuditedHost?
     /// Its interfaces.
     public var interfaces: [NetworkInterface]
     /// The WireGuard devices.
     public var devices: [WireGuardDevice]
     /// The names of peers in comments of WireGuard's configuration files, by their keys.
     public var peerNames: [WireGuardKey: String]
+    /// The peers whose `Endpoint` is in WireGuard's configuration files.
+    public var fixedEndpoints: Set<WireGuardKey> = []
+    /// What WireGuard's configuration files say about the port of an interface; none for an interface without a file.
+    public var writtenPorts: [InterfaceName: WrittenPort] = [:]
+    /// The ports from which the kernel chooses one for a socket (`net.ipv4.ip_local_port_range`).
+    public var ephemeralPorts: ClosedRange<UInt16> = 32768...60999
     /// The interfaces of the default routes.
     public var uplinks: Set<InterfaceName>
     /// Whether the host forwards packets between interfaces.
     public var forwarding: Forwarding
-    /// The client address of the administrator's own SSH session; nil without one.
-    public var session: IPAddress?
+    /// The administrator's own SSH session; nil without one.
+    public var session: Session?
+    /// The machines of a policy that is already in force here.
+    public var known: [KnownMachine] = []
 
     /// Whether forwarding is on.
     public enum Forwarding: Sendable { case on, off }
+
+    /// Whether a configuration file has a `ListenPort`.
+    public enum WrittenPort: Sendable { case fixed, absent }
 
     /// Creates the input from its parts.
     public init(
       name: String, today: String, audit: Audit, interfaces: [NetworkInterface], devices: [WireGuardDevice],
       peerNames: [WireGuardKey: String] = [:], uplinks: Set<InterfaceName> = [],
       forwarding: Forwarding = .off,
-      session: IPAddress? = nil
+      session: Session? = nil
     ) {
       self.name = name
       self.today = today
@@ -50,14 +61,52 @@ public struct FirstPolicy: Sendable {
     }
   }
 
+  /// The SSH session of the administrator.
+  public struct Session: Sendable {
+    /// The far end.
+    public let client: IPAddress
+    /// This host's port.
+    public let port: UInt16
+    /// The interface on which its packets arrive; nil if it is not known.
+    public let interface: InterfaceName?
+
+    /// A session of these parts.
+    public init(client: IPAddress, port: UInt16, interface: InterfaceName?) {
+      self.client = client
+      self.port = port
+      self.interface = interface
+    }
+  }
+
+  /// A machine of a policy that is already in force.
+  public struct KnownMachine: Sendable {
+    /// Its name there.
+    public let name: String
+    /// Its addresses in tunnels.
+    public let addresses: [IPAddress]
+    /// Its public key, if the policy has it.
+    public let key: WireGuardKey?
+
+    /// A machine of these parts.
+    public init(name: String, addresses: [IPAddress], key: WireGuardKey?) {
+      self.name = name
+      self.addresses = addresses
+      self.key = key
+    }
+  }
+
   /// The policy's text.
   public let text: String
 
   /// Writes the policy.
   public init(_ basis: Basis) {
-    var names = FirstPolicyNames()
-    let own = names.take(basis.name, or: "host")
-    let tunnels = basis.devices.compactMap { TunnelDraft($0, basis, &names) }
+    var shared = TunnelDraft.Shared(names: FirstPolicyNames())
+    let own = shared.names.take(basis.name, or: "host")
+    let tunnels = basis.devices.compactMap { TunnelDraft($0, basis, &shared) }
+    let zones = ZoneDrafts(basis, tunnels, &shared.names)
+    let peers = Self.merged(tunnels.flatMap(\.peers))
+    var grants = FirstGrants(basis, own, tunnels, zones, &shared.names)
+    let encryption = EncryptionDraft(basis, own, tunnels, zones)
     var text = Self.head(own, basis, tunnels)
     if !tunnels.isEmpty {
       text += "tunnels:\n" + tunnels.map { $0.tunnelLines(own) }.joined() + "\n"
@@ -67,14 +116,62 @@ public struct FirstPolicy: Sendable {
       text +=
         "    addresses: { \(tunnels.map { "\($0.name): \(Self.list($0.addresses))" }.joined(separator: ", ")) }\n"
     }
-    text += Self.zones(basis, tunnels, &names)
-    text += tunnels.map { $0.machineLines() }.joined() + "\n"
-    text +=
-      FirstGrants(
-        basis.audit, own, tunnels.map(\.name), ports: Set(basis.devices.compactMap(\.listenPort)),
-        session: basis.session
-      ).text
-    self.text = text
+    text += encryption.endpointLine
+    text += zones.lines(tunnels.isEmpty && encryption.endpointLine.isEmpty)
+    text += peers.map(\.lines).joined() + "\n"
+    text += grants.groups
+    let lines = grants.text()
+    self.text = text + encryption.lines + lines
+  }
+
+  /// The addresses by which machines in tunnels send, by interface: each peer's own, and the networks behind it. Each
+  /// has the name of a prefix.
+  public static func senders(
+    of devices: [WireGuardDevice], on interfaces: [NetworkInterface], known: [KnownMachine]
+  ) -> [InterfaceName: [IPAddress: String]] {
+    var senders: [InterfaceName: [IPAddress: String]] = [:]
+    for device in devices {
+      guard let interface = interfaces.first(where: { $0.name == device.name }) else { continue }
+      let own = interface.addresses.filter { !$0.address.isLinkLocal }
+      let prefixes = TunnelDraft.prefixes(own, device)
+      var addresses: [IPAddress: String] = [:]
+      for allowed in device.peers.flatMap(\.allowedIPs)
+      where !prefixes.contains(where: { allowed.contains($0) }) {
+        let isOne = allowed.length >= allowed.family.bitWidth - 1
+        let host = isOne ? allowed.address : IPAddress(family: allowed.family, bits: allowed.last.bits - 1)
+        addresses[host] = allowed.description
+      }
+      for address in known.flatMap(\.addresses) where prefixes.contains(where: { $0.contains(address) }) {
+        addresses[address] = Prefix(address).description
+      }
+      for address in own { addresses[address.address] = nil }
+      senders[device.name] = addresses
+    }
+    return senders
+  }
+
+  /// The machines of all tunnels: a peer of two tunnels is one machine with addresses in both.
+  private static func merged(_ peers: [PeerDraft]) -> [PeerDraft] {
+    var merged: [PeerDraft] = []
+    var places: [String: Int] = [:]
+    for peer in peers {
+      guard let place = places[peer.name] else {
+        places[peer.name] = merged.count
+        merged.append(peer)
+        continue
+      }
+      // A comment adds nothing to a machine that is written.
+      if merged[place].isWritten, !peer.isWritten { continue }
+      if !merged[place].isWritten, peer.isWritten {
+        merged[place] = peer
+        continue
+      }
+      merged[place].addresses += peer.addresses
+      merged[place].subnets += peer.subnets
+      merged[place].notes += peer.notes
+      merged[place].endpoint = (merged[place].endpoint + peer.endpoint).unique
+    }
+    return merged
   }
 
   private static func head(_ own: String, _ basis: Basis, _ tunnels: [TunnelDraft]) -> String {
@@ -94,8 +191,7 @@ public struct FirstPolicy: Sendable {
       text += """
         # This host has no WireGuard interface with an address. Bring the tunnel up and run wgfence init again,
         # or add the tunnel here:
-        # tunnels:
-        #   wg0: { prefixes: [10.13.13.0/24], listen: 51820 }
+        # tunnels: { wg0: { prefixes: [\(unusedNetwork(basis))], listen: 51820 } }
 
 
         """
@@ -103,60 +199,16 @@ public struct FirstPolicy: Sendable {
     return text
   }
 
-  /// Zones for interfaces that are probably in a LAN.
-  private static func zones(_ basis: Basis, _ tunnels: [TunnelDraft], _ names: inout FirstPolicyNames)
-    -> String
-  {
-    var lines: [String] = []
-    var notes: [String] = []
-    let guests = guestBridges(basis)
-    if !guests.isEmpty {
-      let all = (DefaultContainers.interfaces.map(\.description) + guests.map(\.description)).sorted()
-      lines.append(
-        "      containers: { interfaces: \(list(all)) }  # guess: \(guests.map(\.description).joined(separator: ", ")), "
-          + "by the ports of guests\n")
+  /// A network for a tunnel that this host has nowhere else.
+  private static func unusedNetwork(_ basis: Basis) -> Prefix {
+    let used =
+      basis.interfaces.flatMap(\.addresses).map(\.network)
+      + [basis.session?.client].compactMap { $0.map { Prefix($0) } }
+    let networks = (13...250).map {
+      Prefix(containing: IPAddress(family: .ipv4, bits: 10 << 24 | $0 << 16 | $0 << 8), length: 24)
     }
-    var hasLAN = false
-    let inTunnels = Set(tunnels.map(\.name))
-    for interface in basis.interfaces
-    where !interface.isLoopback && interface.master == nil && !inTunnels.contains(interface.name.description)
-    {
-      let networks = interface.addresses.filter { !$0.address.isLinkLocal && $0.prefixLength > 0 }.map(
-        \.network)
-      if networks.isEmpty || isContainers(interface) || guests.contains(interface.name) { continue }
-      guard networks.allSatisfy({ $0.address.isPrivate }), !basis.uplinks.contains(interface.name) else {
-        notes.append("    # \(interface.name) is part of the zone 'internet': \(uplink(interface, basis))\n")
-        continue
-      }
-      let zone = names.take(hasLAN ? "lan-\(interface.name)" : "lan", or: "lan-\(lines.count + 1)")
-      hasLAN = true
-      let prefixes = list(Array(Set(networks)).sorted())
-      lines.append(
-        "      \(zone): { interfaces: [\(interface.name)], prefixes: \(prefixes) }"
-          + "  # guess: a LAN, by its private addresses\n")
-    }
-    if lines.isEmpty && notes.isEmpty && tunnels.isEmpty { return "    zones: {}\n" }
-    return notes.joined()
-      + (lines.isEmpty ? (tunnels.isEmpty ? "    zones: {}\n" : "") : "    zones:\n" + lines.joined())
-  }
-
-  /// Whether the zone `containers` has the interface by default.
-  private static func isContainers(_ interface: NetworkInterface) -> Bool {
-    DefaultContainers.interfaces.contains { $0.matches(interface.name) }
-  }
-
-  /// The bridges of guests that have other names than those of the zone `containers`.
-  private static func guestBridges(_ basis: Basis) -> [InterfaceName] {
-    let shared = SharedBridges(basis.interfaces, outward: basis.uplinks).reasons
-    return basis.interfaces.filter { bridge in
-      bridge.kind == "bridge" && shared[bridge.name] == nil && !isContainers(bridge)
-        && basis.interfaces.contains { $0.master == bridge.index }
-    }.map(\.name).sorted()
-  }
-
-  private static func uplink(_ interface: NetworkInterface, _ basis: Basis) -> String {
-    basis.uplinks.contains(interface.name)
-      ? "it has the default route" : "its addresses are public"
+    return networks.first { network in !used.contains { $0.length > 0 && $0.overlaps(network) } }
+      ?? networks[0]
   }
 
   /// Values as a YAML flow list; values with a colon are quoted.

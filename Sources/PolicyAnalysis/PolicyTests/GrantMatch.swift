@@ -96,7 +96,15 @@ struct GrantMatch {
     case .tunnel(let name):
       return isTunnel && zone.name == name.description
         && has(policy.tunnel(named: zone.name)?.prefixes ?? [])
-    case .prefix(let prefix): return !isTunnel && has([prefix])
+    case .prefix(let prefix):
+      // In a tunnel, a prefix is a network behind another of its machines.
+      let isThere =
+        !isTunnel
+        || policy.machines.contains { machine in
+          machine.name != receiver && machine.addresses.contains { $0.tunnel.description == zone.name }
+            && machine.subnets.contains { $0.contains(prefix) }
+        }
+      return isThere && has([prefix])
     case .list(let name):
       return !isTunnel && spaces.contains { $0.mayHave(.source, lists[name]?[$0.family] ?? .empty) }
     }

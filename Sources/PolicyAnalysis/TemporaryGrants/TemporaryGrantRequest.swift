@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 internal import PolicyCompiler
 public import PolicyLanguage
 public import Ruleset
@@ -15,8 +15,18 @@ public struct TemporaryGrantRequest: Sendable {
     public let ranges: [TemporaryGrantRange]
   }
 
+  /// A hub that is on the way of the packets, and that drops what its own policy does not grant.
+  public struct Relay: Sendable, Hashable {
+    /// The hub.
+    public let hub: String
+    /// The tunnel.
+    public let tunnel: InterfaceName
+  }
+
   /// The zones of the request.
   public let parts: [Part]
+  /// The hubs that relay the packets of its sources to the machine.
+  public let relays: [Relay]
   /// Warnings for the user, in words.
   public let warnings: [String]
 
@@ -53,6 +63,17 @@ public struct TemporaryGrantRequest: Sendable {
     guard count <= Self.mostRanges else {
       throw TemporaryGrantError(
         "\(count) pairs of source and port are more than the limit of \(Self.mostRanges): request fewer")
+    }
+    relays = parts.compactMap { part in
+      guard part.zone.kind == .tunnel, let tunnel = policy.tunnel(named: part.zone.name),
+        let name = tunnel.hub,
+        name != machine.name, let hub = policy.machine(named: name)
+      else { return nil }
+      let own = hub.addresses(in: tunnel.name)
+      let isOnlyHub = part.ranges.allSatisfy { range in
+        own.contains { $0.family == range.family && range.sources == $0.bits...$0.bits }
+      }
+      return isOnlyHub ? nil : Relay(hub: name, tunnel: tunnel.name)
     }
     warnings = parts.compactMap { part in
       guard part.zone.kind == .internet,

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import Glibc
-import NetworkModel
+internal import Glibc
+package import NetworkModel
 
 /// A progress line on standard error, if that is a terminal and the work takes more than a second.
-struct Progress {
+package struct Progress {
   private let verb: String
   private let noun: String
+  private let write: (PrintableText) -> Void
   private let isShown = isatty(STDERR_FILENO) == 1
   private let began = Progress.now
   private var last: Int64 = 0
 
-  /// `compared 300 of 1000 machines`
-  init(_ verb: String, _ noun: String) {
+  /// `compared 300 of 1000 machines`, by a function that writes on standard error.
+  package init(_ verb: String, _ noun: String, by write: @escaping (PrintableText) -> Void) {
+    self.write = write
     self.verb = verb
     self.noun = noun
   }
@@ -25,16 +27,16 @@ struct Progress {
   }
 
   /// Prints how much is done, at most ten times a second.
-  mutating func note(_ done: Int, of all: Int) {
+  package mutating func note(_ done: Int, of all: Int) {
     guard isShown else { return }
     let now = Self.now
     guard now - began > 1000, now - last > 100 else { return }
     last = now
-    Console.note("\r\(verb) \(done) of \(all) \(noun)")
+    write("\r\(verb) \(done) of \(all) \(noun)")
   }
 
   /// Erases the line.
-  func end() {
-    if last > 0 { Console.note("\r\u{1b}[K") }
+  package func end() {
+    if last > 0 { write("\r\u{1b}[K") }
   }
 }
