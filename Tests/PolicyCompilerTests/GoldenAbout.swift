@@ -16,8 +16,8 @@ import Ruleset
 /// - `part GLOB`: the counters, sets, maps and chains whose names match; `*` also matches slashes. They are
 /// recorded in `MACHINE.ruleset.txt`, with those of the machine's other lines, in the order of the ruleset's
 /// text.
-/// - `expressions`: what the kernel executes for each rule, and the declarations of sets: `MACHINE.expressions.txt`. The
-///   elements of sets and the names of counters are in the text of the ruleset.
+/// - `expressions`: what the kernel executes for each rule: `MACHINE.expressions.txt`. Sets and counters are in the text
+/// of the ruleset; of the chains that only log and refuse, one of each kind is recorded.
 /// - `unlike OTHER`: the differences between the machine's ruleset and that of a machine of an earlier line:
 /// `MACHINE.unlike-OTHER.txt`. It contains the names that only the other ruleset has, and each part that is
 /// not equal in both.
@@ -135,9 +135,19 @@ struct RulesetPart {
 }
 
 extension GoldenAbout {
-  /// The text without the elements of sets and the names of objects.
+  /// The rules of the text: without sets and objects, and with one chain of each kind of refusal, since all of a kind
+  /// have the same expressions.
   fileprivate static func rules(_ text: String) -> String {
-    text.split(separator: "\n", omittingEmptySubsequences: false)
-      .filter { !$0.hasPrefix("object ") && !$0.hasPrefix("  element ") }.joined(separator: "\n")
+    var kinds: Set<Substring> = []
+    var isShown = true
+    return text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+      if ["object ", "set ", "  element "].contains(where: line.hasPrefix) { return false }
+      if line.hasPrefix("chain ") {
+        let kind = line.split(separator: "/").first ?? line
+        isShown =
+          !["chain drop", "chain reject", "chain reset"].contains(kind) || kinds.insert(kind).inserted
+      }
+      return isShown
+    }.joined(separator: "\n")
   }
 }
