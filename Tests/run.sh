@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, 2,000 proofs of random policies and the walks of 1,500 of them, random inputs for each parser, then the
+# All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, random inputs for each parser, then the
 # tests of the review snippets and of the audit's page, the daemon under a flood, among random events and under attack from its group, and the lab's tests with
 # real packets. Fails when any fails; the last line sums up the lab.
 
@@ -18,7 +18,7 @@ if [ -d Tests ]; then
   unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build' _ "$swift" || status=1
 fi
 
-# Random policies with every key of the language, proved, and for three quarters of them the walk of all packets through
+# Random policies with every key of the language, proved, and for five eighths of them the walk of all packets through
 # their rulesets compared with walks of single packets: optimized, since there are so many of them.
 prove_random() {
   local count=${WGFENCE_PROOFS:-2000} program=.build/release/random-proofs
@@ -26,7 +26,7 @@ prove_random() {
     -Xlinker -z -Xlinker relro --product random-proofs || return 1
   local mode
   for mode in proofs walks; do
-    [ $mode = proofs ] || count=$((count * 3 / 4 + 1))
+    [ $mode = proofs ] || count=$((count * 5 / 8))
     "$program" $mode $((count / 2)) 1 &
     "$program" $mode $((count - count / 2)) 1000000000 || { kill $! 2>/dev/null; wait; return 1; }
     wait $! || return 1

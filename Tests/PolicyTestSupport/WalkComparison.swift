@@ -170,7 +170,8 @@ package struct WalkComparison {
 
   /// Why the answers differ; nil if they agree.
   private func disagreement(_ trace: Trace, _ holders: [SpaceWalk.End]) -> String? {
-    let found = holders.map { "\($0.kernelVerdict)\($0.unknown.map { " (\($0))" } ?? "")" }.joined(separator: ", ")
+    let found = holders.map { "\($0.kernelVerdict)\($0.unknown.map { " (\($0))" } ?? "")" }.joined(
+      separator: ", ")
     let decided = trace.steps.last.map { " (\($0.chain): \(WalkText.text($0.outcome)))" } ?? ""
     let words =
       "the packet's verdict is \(trace.verdict)\(decided), of its classes: \(found.isEmpty ? "none" : found)"
@@ -180,7 +181,9 @@ package struct WalkComparison {
       }
       if holders.count > 1 { return holders.contains { $0.kernelVerdict == trace.verdict } ? nil : words }
     }
-    guard let only = holders.first, holders.count == 1, only.kernelVerdict == trace.verdict else { return words }
+    guard let only = holders.first, holders.count == 1, only.kernelVerdict == trace.verdict else {
+      return words
+    }
     if let counter = only.counter, counter != trace.counter {
       return "\(words); counted in \(trace.counter ?? "none"), by its class in \(counter)"
     }
