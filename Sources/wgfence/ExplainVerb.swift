@@ -55,7 +55,9 @@ struct ExplainVerb: Verb {
   }
 
   func run() throws {
-    let policy = try options.load().validPolicy(options.policy)
+    let file = try options.load().validPolicy(options.policy)
+    let heard = LiveEndpoints.heard(by: file, on: live ? try options.own(in: file).name : nil)
+    let policy = file.following(heard)
     let machine = try options.own(in: policy)
     let interface = live ? LiveExplanation.interface(named: over, policy, machine) : nil
     let question = try Question(
@@ -65,7 +67,7 @@ struct ExplainVerb: Verb {
       throw Refusal(
         "packets from \(machine.name) to itself are never filtered: name another machine or zone with --from")
     }
-    let site = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy))
+    let site = CompiledSite(policy, today: Today.date, live: heard)
     var notes: [String] = []
     let explanation: Explanation
     if live {

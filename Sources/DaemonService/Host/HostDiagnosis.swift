@@ -45,7 +45,7 @@ package struct HostDiagnosis {
       let tables = try socket.readAll()
       let walk = PacketWalk(tables, order: try HookOrder.read())
       let site = subject.role.map { role in
-        let heard = LiveEndpoints.read(for: role.policy)
+        let heard = LiveEndpoints.read(for: role.policy, on: role.machine.name, .left)
         notes += heard.gaps
         return CompiledSite(role.policy, today: Today.date, live: heard.live)
       }

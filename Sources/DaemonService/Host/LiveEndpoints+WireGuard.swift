@@ -8,6 +8,13 @@ internal import HostAnalysis
 package import PolicyLanguage
 internal import Ruleset
 
+/// Whether a host is compared with its policy when live facts are read.
+package enum HostChecks {
+  case made
+  /// The caller makes them itself.
+  case left
+}
+
 extension LiveEndpoints {
   /// Warnings about shared bridges that a zone `containers` of the policy names.
   private static func sharedBridges(
@@ -59,19 +66,20 @@ extension LiveEndpoints {
   }
 
   /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
-  /// `endpoint: live`, by their keys, and the bridges with ports that are not guests'. `gaps` are sentences about
-  /// what is not known or differs from the policy. WireGuard is not read if there is no such machine. `machine` is
-  /// this host's machine; without it, this host's own addresses are not checked.
-  package static func read(for policy: Policy, on machine: String? = nil) -> (
-    live: LiveEndpoints, gaps: [String]
-  ) {
+  /// `endpoint: live`, by their keys, the bridges with ports that are not guests', and what is known of this host's
+  /// machine. `gaps` are sentences about what is not known, or about the host. `machine` is this host's machine;
+  /// without it, nothing is known of its networks, bridges and ports. `checks` says whether `gaps` has what differs
+  /// from the policy on this host.
+  package static func read(
+    for policy: Policy, on machine: String? = nil, _ checks: HostChecks = .made
+  ) -> (live: LiveEndpoints, gaps: [String]) {
     let machines = policy.machines.filter { $0.endpoint == .live }
     var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
     do throws(HostReadError) {
       let interfaces = try LinkTable.read().interfaces
       let shared = try SharedBridges.read().reasons
       live.sharedBridges = Set(shared.keys)
-      gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy)
+      if checks == .made { gaps += Self.sharedBridges(shared, policy) + Self.wrongLinks(interfaces, policy) }
       if let name = machine, policy.followsNetworks(of: name) {
         live.networks[name] = Self.networks(interfaces)
       }
@@ -79,7 +87,7 @@ extension LiveEndpoints {
         live.bridges = Self.bridges(interfaces, on: own, of: policy, shared: live.sharedBridges)
       }
       let policy = policy.following(live)
-      if let machine = machine.flatMap({ policy.machine(named: $0) }) {
+      if checks == .made, let machine = machine.flatMap({ policy.machine(named: $0) }) {
         gaps += MisplacedAddresses(
           interfaces, on: machine, of: policy, sharedBridges: live.sharedBridges
         ).findings.map {
