@@ -64,16 +64,17 @@ extension RulesetBuilder {
   /// The interfaces through which packets of a zone may leave. A packet that ingress accepted as a packet for
   /// this host is dropped: no grant allows it to leave.
   private mutating func routeRules(_ zone: SiteZone, _ entries: GrantEntries) -> [Rule] {
-    let mayStay = !sameInterface.isEmpty && (zone.kind == .network || zone.kind == .internet)
-    var rules = [
-      Rule(
-        [.ctStatus(.destinationNAT)] + (mayStay ? [.tagged(.notEqual)] : []), action: .accept,
-        origin: Origin(reason: "DNAT; granted by its original port"))
-    ]
-    if mayStay {
+    var rules: [Rule] = []
+    if !sameInterface.isEmpty, zone.kind == .network || zone.kind == .internet {
       rules.append(
         Rule([], action: .jump("same-interface"), origin: Origin(reason: "what stays on its interface")))
+      // The rules below assume that ingress accepted the packet by a grant.
+      rules.append(drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
     }
+    rules.append(
+      Rule(
+        [.ctStatus(.destinationNAT)], action: .accept,
+        origin: Origin(reason: "DNAT; granted by its original port")))
     if entries.transit[zone.name] != nil {
       rules.append(
         drop(

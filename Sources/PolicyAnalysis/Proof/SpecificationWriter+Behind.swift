@@ -53,21 +53,16 @@ extension SpecificationWriter {
     }
     draft.say(.works, .accept, [containers])
     let networks = input(.network, .internet)
-    if staying.isEmpty {
-      draft.say(.granted, .accept, [(.connection, Self.translated)])
-    } else {
-      draft.say(
-        .granted, .accept,
-        any: [
-          [(.connection, Self.translated), (.input, input(.tunnel))],
-          [(.connection, Self.translated), (.input, networks), (.tag, Self.noTag)],
-        ])
-    }
     for interval in staying.intervals {
       for name in interval.lower...interval.upper {
         draft.say(.sameInterface, .accept, [(.input, IntervalSet(name)), (.output, IntervalSet(name))])
       }
     }
+    // No grant accepted these at ingress: they go nowhere else.
+    if !staying.isEmpty {
+      draft.say(.sameInterface, .drop, [(.input, networks), (.tag, Self.tag)])
+    }
+    draft.say(.granted, .accept, [(.connection, Self.translated)])
     draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
     for family in AddressFamily.allCases {
       var groups: [Conditions] = []

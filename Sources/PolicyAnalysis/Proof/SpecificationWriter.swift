@@ -218,7 +218,6 @@ struct SpecificationWriter {
     $0.status?.contains(.destinationNAT) ?? false
   }
   static let tag = IntervalSet(1)
-  static let noTag = IntervalSet(0)
   static let everyService = IntervalSet(0, 0xff_ffff)
 
   /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK, only SYN.
