@@ -13,6 +13,7 @@ targets+="|ReportsTests|EnforcementTests"
 # Suites that take more than 5 s each in a debug build.
 slow="MutationTests|WholeTestsTests|RandomProofTests|ProofTests|SpaceWalkTests|ManyPeersTests|HostileInputTests|ListLimitTests"
 slow+="|PolicySchemaTests|FailingTestGoldenTests|SiteDifferenceTests"
+slow+="|PortClassesWalkTests|RandomWalkTests|SameInterfaceTests|FirstPolicyHostTests"
 
 "$swift" build --build-tests
 echo "skip the slow suites ($slow), and the targets that need root or a kernel: make test runs them"

@@ -49,7 +49,7 @@ fragments() {
 
 ip netns add guest
 ip -n guest link set lo up
-NODE_PID[guest]=${NODE_PID[lan]}
+NODE_PID["guest"]=${NODE_PID[lan]}
 cable onprem gst0 guest eth0
 address onprem gst0 192.168.7.1/24 fd68:7::1/64
 address guest eth0 192.168.7.9/24 fd68:7::9/64

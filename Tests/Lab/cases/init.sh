@@ -75,7 +75,7 @@ grants() { sed -n '/^allow:/,/^tests:/p' "$LAB/$1/first.yaml" | grep '^  - ' | s
 before=$(grants ec2)
 verdict "with a policy in force init writes a policy" "0 0" \
   "$(first ec2 --wireguard-dir "$LAB/wireguard") $(wgfence_in ec2 check "$LAB/ec2/first.yaml" >"$LAB/said" 2>&1; echo $?)"
-verdict "with the same grants" same "$([ "$before" = "$(grants ec2)" ] && echo same || diff <(echo "$before") <(grants ec2))"
+verdict "with the same grants" same "$(if [ "$before" = "$(grants ec2)" ]; then echo same; else diff <(echo "$before") <(grants ec2); fi)"
 unload ec2 onprem
 
 # session_first NODE CLIENT SERVER: init and apply in an SSH session; prints the word of `from`, and the status of apply.

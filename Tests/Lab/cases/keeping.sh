@@ -48,7 +48,7 @@ answers() { wgfence_in onprem status >/dev/null 2>&1 || [ $? = 2 ]; }
 stored() { [ "$(wgfence_in onprem status --format json | grep -c '"kept": true')" = 1 ]; }
 begin() {
   task onprem daemon env WGFENCE_STATE_DIR="$state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
-    "$WGFENCE" daemon "$live" --machine onprem "$@"
+    "$WGFENCE" daemon "$live" --machine onprem
   until_true 10 answers || die "the daemon did not start: $(cat "$journal")"
 }
 # kind SLOT: the kind of ruleset that a file of the state directory holds.
