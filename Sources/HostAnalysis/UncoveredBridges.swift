@@ -25,12 +25,12 @@ public struct UncoveredBridges: Sendable {
     _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy,
     sharedBridges: Set<InterfaceName>
   ) {
-    let claimed = SiteZone.zones(of: machine, in: policy).flatMap(\.interfaces)
+    let zones = SiteZone.zones(of: machine, in: policy)
     let bridges = interfaces.filter { bridge in
       let hasPort = interfaces.contains { $0.master == bridge.index }
       return bridge.kind == "bridge" && bridge.master == nil && !sharedBridges.contains(bridge.name)
         && (hasPort || bridge.addresses.contains { !$0.address.isLinkLocal })
-        && !claimed.contains { $0.matches(bridge.name) }
+        && zones.zone(of: bridge.name, sharedBridges: sharedBridges)?.kind == .internet
     }.map(\.name).sorted()
     let covered = machine.zone(named: Zone.containers)?.interfaces ?? DefaultContainers.interfaces
     let all = (covered.map(\.description) + bridges.map(\.description)).sorted()

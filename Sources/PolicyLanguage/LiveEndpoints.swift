@@ -36,7 +36,7 @@ public struct LiveEndpoints: Sendable, Hashable {
   }
 }
 
-/// The UDP port that WireGuard of one tunnel uses now, without being told to by `ListenPort`.
+/// The UDP port that WireGuard currently uses for a tunnel, if that is not the policy's `listen`.
 public struct LivePort: Sendable, Hashable {
   /// The port, in host order; never 0.
   public let port: UInt16

@@ -25,11 +25,7 @@ extension Daemon {
       }
       tunnels[tunnel.name] = state
     }
-    if schedule.endpoints != nil {
-      refreshEndpoints()
-    } else {
-      refreshBridges()
-    }
+    refreshLive()
     // WireGuard takes its port after its interface is up.
     let choosesPort = policy.tunnels.contains { machine.choosesPort(of: $0) }
     if choosesPort, schedule.endpoints == nil {
@@ -45,34 +41,10 @@ extension Daemon {
     schedule.endpoints = isFollowing ? Clock.sinceBoot + Self.endpointInterval : nil
   }
 
-  /// If a bridge has a new port that is not a guest's, it leaves the zone of containers at once. A zone with
-  /// `prefixes: live` follows the addresses of its interfaces.
-  private func refreshBridges() {
-    guard let known = policyInForce?.candidate else { return }
-    let (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
-    environment.note(gaps)
-    let reason: String
-    if live.ports != known.live.ports {
-      reason = "WireGuard uses another port"
-    } else if live.networks != known.live.networks {
-      reason = "the networks of a zone with 'prefixes: live' changed"
-    } else if live.sharedBridges != known.live.sharedBridges {
-      reason = "the ports of a bridge changed"
-    } else if live.bridges != known.live.bridges {
-      reason = "the host has other bridges"
-    } else {
-      return
-    }
-    var changed = known.live
-    changed.sharedBridges = live.sharedBridges
-    changed.bridges = live.bridges
-    changed.networks = live.networks
-    changed.ports = live.ports
-    driver.perform(
-      driver.controller.recompiled(known.again(today: Today.date, live: changed), because: reason))
-  }
-
-  func refreshEndpoints() {
+  /// Reads what is live on this host, and compiles the policy in force again if it changed: endpoints, WireGuard's ports,
+  /// networks of zones with `prefixes: live`, and bridges. A bridge with a new port that is not a guest's leaves the zone
+  /// of containers at once.
+  func refreshLive() {
     scheduleEndpoints()
     guard let known = policyInForce?.candidate else { return }
     var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
@@ -81,9 +53,17 @@ extension Daemon {
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
       live.addresses[machine] = addresses
     }
-    guard live != known.live else { return }
+    guard let reason = Self.change(from: known.live, to: live) else { return }
     driver.perform(
-      driver.controller.recompiled(
-        known.again(today: Today.date, live: live), because: "a live endpoint, network or port changed"))
+      driver.controller.recompiled(known.again(today: Today.date, live: live), because: reason))
+  }
+
+  /// The first thing that changed, in words; nil if nothing did.
+  private static func change(from old: LiveEndpoints, to new: LiveEndpoints) -> String? {
+    if new.addresses != old.addresses { return "a live endpoint changed" }
+    if new.ports != old.ports { return "WireGuard uses another port" }
+    if new.networks != old.networks { return "the networks of a zone with 'prefixes: live' changed" }
+    if new.sharedBridges != old.sharedBridges { return "the ports of a bridge changed" }
+    return new.bridges != old.bridges ? "the host has other bridges" : nil
   }
 }

@@ -367,7 +367,7 @@ package final class Daemon {
     if driver.controller.alarm.map({ $0 <= now.sinceBoot }) == true {
       driver.perform(driver.controller.ring(at: now))
     }
-    if schedule.endpoints.map({ $0 <= now.sinceBoot }) == true { refreshEndpoints() }
+    if schedule.endpoints.map({ $0 <= now.sinceBoot }) == true { refreshLive() }
     if schedule.metrics.map({ $0 <= now.sinceBoot }) == true { writeMetricsFile() }
     if let watchdog = ServiceManager.watchdog, let moment = schedule.watchdog, moment <= now.sinceBoot {
       schedule.watchdog = now.sinceBoot + watchdog / 2

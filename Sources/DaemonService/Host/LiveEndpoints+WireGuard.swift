@@ -46,13 +46,11 @@ extension LiveEndpoints {
   private static func bridges(
     _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy, shared: Set<InterfaceName>
   ) -> Set<InterfaceName> {
-    let zones = SiteZone.zones(of: machine, in: policy).filter {
-      $0.kind == .tunnel || $0.kind == .containers
-    }
-    let bridges = interfaces.filter { $0.kind == "bridge" }.map(\.name)
+    let zones = SiteZone.zones(of: machine, in: policy)
     return Set(
-      bridges.filter { bridge in
-        shared.contains(bridge) || !zones.flatMap(\.interfaces).contains { $0.matches(bridge) }
+      interfaces.filter { $0.kind == "bridge" }.map(\.name).filter { bridge in
+        let kind = zones.zone(of: bridge, sharedBridges: shared)?.kind
+        return kind == .network || kind == .internet
       })
   }
 
