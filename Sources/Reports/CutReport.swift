@@ -9,6 +9,8 @@ package struct CutReport: Sendable {
   package let found: CutFlows?
   /// The time of the reading, in nanoseconds since 1970.
   let now: UInt64
+  /// Live connections that nothing tracks yet, and that the apply makes known to connection tracking.
+  let adopted: Int
   /// UDP servers whose sessions may go on, where nothing tracked connections until now.
   let untracked: [Listener]
 
@@ -16,9 +18,10 @@ package struct CutReport: Sendable {
   static let mostLines = 20
 
   /// A report of what was found at a time.
-  package init(found: CutFlows?, now: UInt64, untracked: [Listener] = []) {
+  package init(found: CutFlows?, now: UInt64, adopted: Int = 0, untracked: [Listener] = []) {
     self.found = found
     self.now = now
+    self.adopted = adopted
     self.untracked = untracked
   }
 
@@ -41,6 +44,12 @@ package struct CutReport: Sendable {
       text += "It is not known whether these live connections will end:\n" + table(found.undetermined)
       let reasons = Set(found.undetermined.compactMap(\.unknown)).sorted()
       for reason in reasons.prefix(3) { text += "  because \(reason)\n" }
+    }
+    if adopted > 0 {
+      if !text.isEmpty { text += "\n" }
+      text += adopted == 1
+        ? "1 live connection is not tracked yet: apply adopts it with its true direction.\n"
+        : "\(adopted) live connections are not tracked yet: apply adopts them with their true direction.\n"
     }
     if !untracked.isEmpty {
       if !text.isEmpty { text += "\n" }
@@ -95,8 +104,10 @@ package struct CutReport: Sendable {
     guard let found else {
       object.null("cut")
       object.null("undetermined")
+      object.null("adopted")
       return
     }
+    object.put("adopted", adopted)
     object.array("untracked") { array in
       for listener in untracked {
         array.object { object in

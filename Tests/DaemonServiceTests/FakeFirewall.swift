@@ -24,6 +24,8 @@ final class FakeEnvironment: ControllerEnvironment {
     .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
   }
   func now() -> Moment { FakeFirewall.now }
+  var adoptions: [KernelTable] = []
+  func adoptConnections(before desired: KernelTable) { adoptions.append(desired) }
   func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
 }
 

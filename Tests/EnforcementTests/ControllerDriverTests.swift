@@ -16,6 +16,8 @@ struct ControllerDriverTests {
     var reading = ControllerTests.refused
     func readPolicy() -> PolicyReading? { reading }
     func now() -> Moment { ControllerTests.now }
+    var adoptions: [KernelTable] = []
+    func adoptConnections(before desired: KernelTable) { adoptions.append(desired) }
     func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
   }
 

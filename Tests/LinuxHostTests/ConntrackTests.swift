@@ -114,6 +114,63 @@ struct ConntrackTests {
     }
   }
 
+  @Test(
+    "A connection that began before anything tracked it is found with its opener, and tracked by a created entry",
+    arguments: ["127.0.0.1", "::1"])
+  func adopted(_ address: String) throws {
+    try OwnNamespace.run {
+      let server = try TestSocket(SOCK_STREAM, address)
+      #expect(listen(server.descriptor, 8) == 0)
+      let client = try TestSocket(SOCK_STREAM, address)
+      try client.connect(address, port: server.port)
+      let own = try #require(IPAddress(address))
+      let tuple = FlowTuple(
+        source: own, destination: own, sourcePort: client.port, destinationPort: server.port)
+      let sockets = try SocketDiagnostics.connected()
+      #expect(sockets.contains { $0.port == client.port && $0.remotePort == server.port })
+      #expect(sockets.contains { $0.port == server.port && $0.remotePort == client.port })
+
+      var flow = LiveFlow(transport: .tcp, original: tuple, reply: tuple.inverted)
+      flow.timeout = 1000
+      flow.tcpState = .established
+      flow.mark = 9
+      #expect(try Conntrack.create(flow))
+      #expect(try !Conntrack.create(flow))
+      let found = try #require(try Self.all().flows.first { $0.original == tuple })
+      #expect(found.reply == tuple.inverted)
+      #expect(found.status.isSuperset(of: [.seenReply, .assured, .confirmed]))
+      #expect(found.tcpState == .established && found.mark == 9 && (900...1000).contains(found.timeout ?? 0))
+
+      // The server sends first, in the middle of the sequence numbers: it is the created entry's reply.
+      try nft(load: Self.follow)
+      let peer = accept(server.descriptor, nil, nil)
+      defer { close(peer) }
+      #expect(send(peer, "x", 1, 0) == 1)
+      var byte: UInt8 = 0
+      #expect(recv(client.descriptor, &byte, 1, 0) == 1)
+      let after = try Self.all().flows.filter { $0.original == tuple || $0.original == tuple.inverted }
+      #expect(after.map(\.original) == [tuple])
+      #expect(after.first?.tcpState == .established)
+
+      #expect(try Conntrack.delete(flow))
+      #expect(try !Conntrack.delete(flow))
+    }
+  }
+
+  @Test("A connected UDP socket is found, and tracked by a created entry") func adoptedUDP() throws {
+    try OwnNamespace.run {
+      let client = try TestSocket(SOCK_DGRAM, "127.0.0.1")
+      try client.connect("127.0.0.1", port: 53)
+      #expect(try SocketDiagnostics.connected().contains { $0.protocol == .udp && $0.remotePort == 53 })
+      let own = try #require(IPAddress("127.0.0.1"))
+      let tuple = FlowTuple(source: own, destination: own, sourcePort: client.port, destinationPort: 53)
+      var flow = LiveFlow(transport: .udp, original: tuple, reply: tuple.inverted)
+      flow.timeout = 120
+      #expect(try Conntrack.create(flow))
+      #expect(try Conntrack.flow(reply: tuple.inverted, transport: .udp)?.original == tuple)
+    }
+  }
+
   @Test("A namespace without connection tracking has no connections")
   func nothing() throws {
     let flows = try OwnNamespace.run { try Self.all().flows }

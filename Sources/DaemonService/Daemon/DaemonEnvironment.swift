@@ -5,6 +5,7 @@ internal import Glibc
 internal import LinuxHost
 internal import NetworkModel
 internal import PolicyFiles
+internal import Ruleset
 
 /// The environment of the daemon's controller: the policy file, the clocks and the journal.
 final class DaemonEnvironment: ControllerEnvironment {
@@ -46,6 +47,10 @@ final class DaemonEnvironment: ControllerEnvironment {
   }
 
   package func now() -> Moment { Moment.now }
+
+  func adoptConnections(before desired: KernelTable) {
+    for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
+  }
 
   package func say(_ severity: Controller.Severity, _ text: PrintableText) { journal(severity, text) }
 }

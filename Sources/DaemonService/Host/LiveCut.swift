@@ -13,16 +13,23 @@ public import Ruleset
 
 /// Finds the connections of this thread's network namespace that a change ends.
 public enum LiveCut {
-  /// Lists the kernel's connections, and judges each by the current table (`observed`; nil: none) and by the
-  /// desired one. Needs CAP_NET_ADMIN. `refused` with `EINVAL` or `EOPNOTSUPP` means a kernel without ctnetlink.
-  /// Changes nothing.
+  /// Lists the connections of this thread's network namespace, and judges each by the current table (`observed`; nil:
+  /// none) and by the desired one. Before the first table is loaded, live sockets that nothing tracks are judged too,
+  /// as they will be tracked. Needs CAP_NET_ADMIN. `refused` with `EINVAL` or `EOPNOTSUPP` means a kernel without
+  /// ctnetlink. Changes nothing.
   public static func read(_ view: SiteView, from observed: KernelTable?, to desired: KernelTable)
-    throws(HostReadError) -> CutFlows
+    throws(HostReadError) -> (flows: CutFlows, adopted: Int, gaps: [String])
   {
-    if Conntrack.isEmpty { return CutFlows() }
+    if observed == nil {
+      let found = try ConnectionAdoption.find(before: desired)
+      var judge = FlowJudge(view, from: nil, to: desired, in: try LiveHostEnvironment())
+      for flow in found.adopted.following(found.tracked) { judge.take(flow) }
+      return (judge.result(), found.adopted.created.count, found.gaps)
+    }
+    if Conntrack.isEmpty { return (CutFlows(), 0, []) }
     var judge = FlowJudge(view, from: observed, to: desired, in: try LiveHostEnvironment())
     _ = try Conntrack.list { judge.take($0) }
-    return judge.result()
+    return (judge.result(), 0, [])
   }
 
   /// The connections that a plan ends. `view` is the machine's view after the plan. A plan that changes nothing ends
@@ -36,12 +43,13 @@ public enum LiveCut {
     if outcome.plan.isEmpty { return (CutReport(found: CutFlows(), now: now), nil) }
     do throws(HostReadError) {
       let isFirst = outcome.before == nil && Conntrack.isEmpty
-      let found = try read(view, from: outcome.before, to: view.table)
+      let (found, adopted, gaps) = try read(view, from: outcome.before, to: view.table)
       let untracked =
         isFirst
         ? UntrackedServers.find(
           among: try HostReader.snapshot().listeners, on: view.machine.name, of: view.policy) : []
-      return (CutReport(found: found, now: now, untracked: untracked), nil)
+      let gap: PrintableText? = gaps.isEmpty ? nil : "\(gaps.joined(separator: "; "))"
+      return (CutReport(found: found, now: now, adopted: adopted, untracked: untracked), gap)
     } catch {
       return (CutReport(found: nil, now: now), "\(unknown): \(why(error))")
     }

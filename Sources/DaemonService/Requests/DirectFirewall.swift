@@ -118,6 +118,10 @@ private struct VerbEnvironment: ControllerEnvironment {
 
   func now() -> Moment { Moment.now }
 
+  func adoptConnections(before desired: KernelTable) {
+    for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
+  }
+
   func say(_ severity: Controller.Severity, _ text: PrintableText) {
     switch severity {
     case .error, .warning: tell(severity, text)

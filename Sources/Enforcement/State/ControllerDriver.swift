@@ -213,6 +213,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   }
 
   private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
+    // If this fails, the enforcement reports it.
+    if let now = try? current(), now.table == nil { environment.adoptConnections(before: table) }
     do throws(EnforcementError) {
       let known = planned
       planned = nil

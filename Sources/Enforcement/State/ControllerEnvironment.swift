@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
+public import Ruleset
 
 /// What a driver needs from the process: the policy file, the clock and the journal.
 public protocol ControllerEnvironment {
@@ -8,6 +9,9 @@ public protocol ControllerEnvironment {
   func readPolicy() -> PolicyReading?
   /// The current time.
   func now() -> Moment
+  /// The first ruleset is going to be loaded into a kernel that has none: connection tracking must know the host's
+  /// live connections before. A failure is written to the journal.
+  func adoptConnections(before desired: KernelTable)
   /// Writes a line to the journal.
   func say(_ severity: Controller.Severity, _ text: PrintableText)
 }

@@ -55,7 +55,7 @@ public enum Conntrack {
     -> LiveFlow?
   {
     var body: [UInt8] = [reply.source.family.rawValue, 0, 0, 0]
-    body += encode(reply, transport)
+    body += encode(reply, transport, as: CSYS_CTA_TUPLE_REPLY)
     if zone != 0 { body += AttributeReader.encode(Int(CSYS_CTA_ZONE), network(zone)) }
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     do throws(HostReadError) {
@@ -69,12 +69,12 @@ public enum Conntrack {
     }
   }
 
-  private static func messageType(_ number: Int) -> Int { Int(CSYS_NFNL_SUBSYS_CTNETLINK) << 8 | number }
+  static func messageType(_ number: Int) -> Int { Int(CSYS_NFNL_SUBSYS_CTNETLINK) << 8 | number }
 
-  private static func network(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
+  static func network(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
 
-  /// Encodes a `CTA_TUPLE_REPLY`.
-  private static func encode(_ tuple: FlowTuple, _ transport: IPProtocol) -> [UInt8] {
+  /// Encodes a tuple as an attribute of this type: `CTA_TUPLE_ORIG` or `CTA_TUPLE_REPLY`.
+  static func encode(_ tuple: FlowTuple, _ transport: IPProtocol, as type: some BinaryInteger) -> [UInt8] {
     let isIPv4 = tuple.source.family == .ipv4
     let addresses =
       AttributeReader.encode(
@@ -87,7 +87,7 @@ public enum Conntrack {
       + AttributeReader.encode(Int(CSYS_CTA_PROTO_DST_PORT), network(tuple.destinationPort))
     let nested = Int(CSYS_NLA_F_NESTED)
     return AttributeReader.encode(
-      Int(CSYS_CTA_TUPLE_REPLY) | nested,
+      Int(type) | nested,
       AttributeReader.encode(Int(CSYS_CTA_TUPLE_IP) | nested, addresses)
         + AttributeReader.encode(Int(CSYS_CTA_TUPLE_PROTO) | nested, ports))
   }

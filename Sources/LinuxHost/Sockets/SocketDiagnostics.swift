@@ -69,6 +69,19 @@ public struct SocketDiagnostics: Sendable {
     return found
   }
 
+  /// Reads the TCP connections through which data can still arrive, and the connected UDP sockets.
+  public static func connected() throws(HostReadError) -> [Socket] {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
+    var found: [Socket] = []
+    let open = [TCP_ESTABLISHED, TCP_CLOSE_WAIT, TCP_FIN_WAIT1, TCP_FIN_WAIT2].map { Int($0) }
+    for family in AddressFamily.allCases {
+      try list(.tcp, family, states: open, &netlink, into: &found)
+      try list(.udp, family, states: [Int(TCP_ESTABLISHED)], &netlink, into: &found)
+    }
+    found.removeAll { $0.port == 0 || $0.remotePort == 0 }
+    return found
+  }
+
   private static func list(
     _ proto: IPProtocol, _ family: AddressFamily, states: [Int], _ netlink: inout NetlinkDump,
     into sockets: inout [Socket]

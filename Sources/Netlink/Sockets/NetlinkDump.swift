@@ -91,6 +91,14 @@ package struct NetlinkDump: ~Copyable {
     return found
   }
 
+  /// Sends a request that changes something, and waits for the kernel's ACK. `flags` are those of `NLM_F_…` besides
+  /// `NLM_F_REQUEST` and `NLM_F_ACK`.
+  package mutating func change(_ what: String, type: Int, flags: Int, body: [UInt8]) throws(HostReadError) {
+    _ = try exchange(
+      what, type: type, flags: Int(CSYS_NLM_F_REQUEST) | Int(CSYS_NLM_F_ACK) | flags, body: body
+    ) { (_, _) throws(HostReadError) in }
+  }
+
   /// Sends a request and reads the answer to its end. Returns false if the kernel marks the answer as
   /// inconsistent.
   private mutating func exchange(
