@@ -19,6 +19,8 @@ public struct Metrics: Sendable {
   public var lastSuccess: UInt64?
   /// Whether the current policy file was accepted.
   public var policy = PolicyState.accepted
+  /// Whether the ruleset in force drops anything.
+  public var mode = EnforcementMode.enforcing
   /// The peers of the tunnels.
   public var peers: [Peer] = []
   /// The number of rules in force.
@@ -36,6 +38,8 @@ public struct Metrics: Sendable {
     case accepted
     /// The last good one stays in force.
     case refused
+    /// It is valid, and waits for a user's consent.
+    case held
   }
 
   /// A peer of a tunnel.
@@ -111,6 +115,9 @@ extension Metrics {
     family(
       "wgfence_policy_accepted", "gauge", "1 if the current policy file was accepted, else 0.",
       [([], policy == .accepted ? 1 : 0)])
+    family(
+      "wgfence_observing", "gauge", "1 if the ruleset in force drops nothing (observe mode), else 0.",
+      [([], mode == .observing ? 1 : 0)])
     family(
       "wgfence_peer_handshake_age_seconds", "gauge", "Seconds since a peer's last handshake.",
       peers.compactMap { peer in

@@ -34,7 +34,7 @@ extension RulesetBuilder {
     // Directly before NF_IP_PRI_FILTER, where Docker's chain is.
     add(
       RuleChain(
-        name: "forward", base: BaseChain(hook: NFT.hookForward, priority: -1, policy: .drop),
+        name: "forward", base: BaseChain(hook: NFT.hookForward, priority: -1, policy: usualPolicy),
         rules: rules + own))
   }
 

@@ -50,7 +50,7 @@ extension RulesetBuilder {
     // Between NF_IP_PRI_CONNTRACK (-200) and NF_IP_PRI_NAT_DST (-100).
     add(
       RuleChain(
-        name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .drop),
+        name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: usualPolicy),
         rules: rules))
   }
 

@@ -23,7 +23,7 @@ extension RulesetBuilder {
     // NF_IP_PRI_FILTER
     add(
       RuleChain(
-        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: rules))
+        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: usualPolicy), rules: rules))
   }
 
   /// Refuses packets that ingress let pass for their interface alone.

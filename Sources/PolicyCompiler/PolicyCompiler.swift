@@ -7,17 +7,17 @@ public import Ruleset
 /// Compiles a policy to what one of its machines enforces.
 public enum PolicyCompiler {
   /// The ruleset of a machine on a day; grants that ended before that day are left out. `restriction` says
-  /// how much of the policy is in force. `live` contains the last known addresses of machines with
+  /// how much of the policy is in force, `mode` whether the ruleset drops anything. `live` contains the last known addresses of machines with
   /// `endpoint: live`, by machine name.
   ///
   /// The same policy, machine, day and addresses give the same ruleset, to the byte. Throws if the policy has
   /// no machine of this name.
   public static func compile(
     _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
-    restriction: Restriction = .none
+    restriction: Restriction = .none, mode: EnforcementMode = .enforcing
   ) throws(CompileError) -> Ruleset {
     let machine = try policy.enforcingMachine(named: name)
-    return SiteCompiler(policy, today: today, live: live, restriction: restriction, only: name)
+    return SiteCompiler(policy, today: today, live: live, restriction: restriction, mode: mode, only: name)
       .ruleset(of: machine)
   }
 }

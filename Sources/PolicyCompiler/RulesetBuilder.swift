@@ -9,6 +9,7 @@ struct RulesetBuilder {
   let site: Site
   let restriction: Restriction
   let live: LiveEndpoints
+  let mode: EnforcementMode
   private(set) var chains: [RuleChain] = []
   private var chainNames: Set<String> = []
   private var sets: [String: NamedSet] = [:]
@@ -20,8 +21,9 @@ struct RulesetBuilder {
   /// The chain of ports that these grants open, for the same reason.
   var grantChains: [[Int]: String] = [:]
 
-  init(site: Site, restriction: Restriction, live: LiveEndpoints) {
+  init(site: Site, restriction: Restriction, live: LiveEndpoints, mode: EnforcementMode) {
     self.live = live
+    self.mode = mode
     self.site = site
     self.restriction = restriction
   }
@@ -63,23 +65,27 @@ struct RulesetBuilder {
     return entry.counter
   }
 
-  /// A rule for packets that are logged, counted and then stopped by the action (drop, reject or reset), in a
-  /// chain to which all rules with this cause and origin lead: the log needs no condition of its own.
+  /// The policy of a base chain whose rules drop what no rule accepted.
+  var usualPolicy: BasePolicy { mode == .enforcing ? .drop : .accept }
+
+  /// A rule for packets that are logged, counted and then stopped by this ending, in a chain to which all rules with
+  /// this cause and origin lead: the log needs no condition of its own. In observe mode they are accepted instead.
   mutating func drop(
-    _ matches: [Match] = [], _ cause: DropCause, _ origin: Origin, by action: Action = .drop
+    _ matches: [Match] = [], _ cause: DropCause, _ origin: Origin, by ending: DropChainName.Ending = .drop
   ) -> Rule {
     let counter = NamedCounter(cause, origin: origin)
     if counters[counter.name] == nil { counters[counter.name] = counter }
     // nft tests the protocol before anything else in a rule that resets.
-    let needed: [Match] = action == .reset ? [.transport(.equal, .tcp)] : []
-    let last = Rule(needed, count: .named(counter.name), action: action, origin: origin)
-    let kind =
-      switch action {
-      case .reject: "reject"
-      case .reset: "reset"
-      default: "drop"
+    let needed: [Match] = ending == .reset ? [.transport(.equal, .tcp)] : []
+    let action: Action =
+      switch (mode, ending) {
+      case (.observing, _): .accept
+      case (.enforcing, .drop): .drop
+      case (.enforcing, .reject): .reject
+      case (.enforcing, .reset): .reset
       }
-    var (name, number) = ("\(kind)/\(cause.name)", 1)
+    let last = Rule(needed, count: .named(counter.name), action: action, origin: origin)
+    var (name, number) = (DropChainName(ending, mode, cause: cause.name).text, 1)
     // The same reason may have several lines of the policy: each has its own chain, so that a drop names its
     // line.
     while let known = chains.first(where: { $0.name == name }) {
@@ -87,7 +93,7 @@ struct RulesetBuilder {
         return Rule(matches, action: .goto(name), origin: origin)
       }
       number += 1
-      name = "\(kind)/\(cause.name)/\(number)"
+      name = DropChainName(ending, mode, cause: "\(cause.name)/\(number)").text
     }
     let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "log dropped packets"))
     add(RuleChain(name: name, rules: [log, last]))

@@ -8,6 +8,7 @@ public struct SiteCompiler: Sendable {
   private let policy: Policy
   private let live: LiveEndpoints
   private let restriction: Restriction
+  private let mode: EnforcementMode
   private let machines: [String: Machine]
   private let grants: GrantIndex
 
@@ -16,9 +17,10 @@ public struct SiteCompiler: Sendable {
   /// compiled; nil for any.
   public init(
     _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
-    restriction: Restriction = .none, only name: String? = nil
+    restriction: Restriction = .none, mode: EnforcementMode = .enforcing, only name: String? = nil
   ) {
     self.restriction = restriction
+    self.mode = mode
     let policy = policy.following(live)
     self.policy = policy
     self.live = live
@@ -33,7 +35,7 @@ public struct SiteCompiler: Sendable {
     // The caller's value may not have the networks that are known for its zones.
     let machine = machines[machine.name] ?? machine
     let site = Site(policy: policy, machine: machine, machines: machines)
-    var builder = RulesetBuilder(site: site, restriction: restriction, live: live)
+    var builder = RulesetBuilder(site: site, restriction: restriction, live: live, mode: mode)
     let entries = GrantEntries(site: site, grants: grants, restriction: restriction)
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addSources()
@@ -49,7 +51,7 @@ public struct SiteCompiler: Sendable {
   /// Machines for which another compiler makes a ruleset with the same effect, because its input is the same.
   /// This is decided without compiling. Nothing is known about the other machines.
   public func machinesAlike(in other: SiteCompiler) -> Set<String> {
-    guard restriction == other.restriction,
+    guard restriction == other.restriction, mode == other.mode,
       CompilerInput(policy, live: live) == CompilerInput(other.policy, live: other.live)
     else {
       return []

@@ -28,7 +28,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .policy:
       [
         "version", "tunnels", "machines", "groups", "services", "lists", "block", "allow", "encrypt",
-        "failsafe", "tests",
+        "failsafe", "observe", "tests",
       ]
     case .tunnel: ["prefixes", "listen", "hub"]
     case .machine: ["addresses", "endpoint", "key", "subnets", "zones"]

@@ -107,6 +107,6 @@ extension Policy {
       path: path, tunnels: tunnels, machines: now, groups: groups, services: services, lists: lists,
       block: block, grants: grants,
       encryptions: encryptions,
-      failsafe: failsafe, tests: tests)
+      failsafe: failsafe, tests: tests, observed: observed)
   }
 }

@@ -30,6 +30,8 @@ public struct Policy: Sendable {
   public let failsafe: [Grant]
   /// The lines of `tests`, as written.
   public let tests: [PolicyTest]
+  /// The machines of `observe`, by name: on them nothing is dropped.
+  public let observed: [ObservedMachine]
 
   /// The index of each machine in `machines`, by name: a site can have thousands of machines.
   private let machineIndices: [String: Int]
@@ -37,7 +39,9 @@ public struct Policy: Sendable {
   package init(
     path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service],
     lists: [PrefixList],
-    block: [ListReference], grants: [Grant], encryptions: [Encryption], failsafe: [Grant], tests: [PolicyTest]
+    block: [ListReference], grants: [Grant], encryptions: [Encryption], failsafe: [Grant],
+    tests: [PolicyTest],
+    observed: [ObservedMachine] = []
   ) {
     self.path = path
     self.tunnels = tunnels
@@ -52,10 +56,14 @@ public struct Policy: Sendable {
     self.encryptions = encryptions
     self.failsafe = failsafe
     self.tests = tests
+    self.observed = observed
   }
 
   /// The machine of this name, if the policy has it.
   public func machine(named name: String) -> Machine? { machineIndices[name].map { machines[$0] } }
+
+  /// Whether `observe` names a machine.
+  public func observes(_ machine: String) -> Bool { observed.contains { $0.name == machine } }
 
   /// The tunnel of this name, if the policy has it.
   public func tunnel(named name: String) -> Tunnel? { tunnels.first { $0.name.description == name } }
@@ -380,4 +388,12 @@ public struct PolicyTest: Sendable {
     self.deny = deny
     self.location = location
   }
+}
+
+/// A machine on which the policy drops nothing yet: what it does not allow is counted and logged.
+public struct ObservedMachine: Sendable, Hashable {
+  /// The machine's name.
+  public let name: String
+  /// Where `observe` names it, or a group that contains it.
+  public let location: SourceLocation
 }

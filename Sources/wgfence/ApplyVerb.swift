@@ -8,6 +8,7 @@ import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
 import Reports
+import Ruleset
 
 /// `wgfence apply`: makes the kernel equal to a policy.
 struct ApplyVerb: Verb {
@@ -30,6 +31,9 @@ struct ApplyVerb: Verb {
 
   @Flag(help: "Apply even if the ruleset would drop a new connection like your own SSH session.")
   var force = false
+
+  @Flag(help: "Drop nothing: count, log and accept what the policy does not allow, until wgfence enforce.")
+  var observe = false
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
@@ -66,23 +70,27 @@ struct ApplyVerb: Verb {
     let candidate = try Console.accepted(
       PolicyLoader(machine: options.machine.choice).accept(file, path: options.policy), of: options.policy)
     guard let view = candidate.view else { throw ExitCode(1) }
-    if !force { try refuseLockOut(view) }
+    let mode: EnforcementMode = observe ? .observing : .enforcing
+    if !force, !observe { try refuseLockOut(view) }
     let cut: CutReport
     let result: FirewallResult
     if let daemon {
-      cut = try connectionsCut(by: view) { () throws(EnforcementError) in
+      cut = try connectionsCut(by: view, loading: candidate.table(mode)) { () throws(EnforcementError) in
         var store = try KernelRuleset.own()
-        return try Enforcer.plan(view.table, in: &store)
+        return try Enforcer.plan(candidate.table(mode), in: &store)
       }
       result = try Console.result(
         daemon.apply(
-          file, path: FilePath.absolute(options.policy), machine: options.machine.given, trial: trial(),
+          file, path: FilePath.absolute(options.policy), machine: options.machine.given, mode: mode,
+          trial: trial(),
           say: Console.say))
     } else {
       var firewall = try DirectFirewall(
         places.directory, at: .apply, by: StateOptions.caller, say: Console.say)
-      cut = try connectionsCut(by: view) { () throws(EnforcementError) in try firewall.plan(candidate) }
-      result = try firewall.apply(candidate)
+      cut = try connectionsCut(by: view, loading: candidate.table(mode)) { () throws(EnforcementError) in
+        try firewall.plan(candidate, mode)
+      }
+      result = try firewall.apply(candidate, mode)
     }
     let report = ApplyReport(
       policy: options.policy, machine: candidate.machine, digest: candidate.digest,
@@ -97,14 +105,16 @@ struct ApplyVerb: Verb {
 
   /// The live connections that the change ends. They are printed before the change, because the caller's own
   /// connection may be one of them.
-  private func connectionsCut(by view: SiteView, _ plan: () throws(EnforcementError) -> Enforcer.Outcome)
+  private func connectionsCut(
+    by view: SiteView, loading desired: KernelTable, _ plan: () throws(EnforcementError) -> Enforcer.Outcome
+  )
     throws -> CutReport
   {
     guard Capability.isNetworkAdministrator else {
       Console.warn("\(LiveCut.unknown): that needs root, or CAP_NET_ADMIN")
       return CutReport(found: nil, now: 0)
     }
-    let (report, gap) = LiveCut.report(of: try plan(), to: view)
+    let (report, gap) = LiveCut.report(of: try plan(), to: view, loading: desired)
     if let gap { Console.warn(gap) }
     if format == .text { Console.print(report.text) }
     return report

@@ -31,7 +31,7 @@ struct PlanVerb: Verb {
     let view = CompiledSite(policy, today: Today.date, live: live).view(of: try options.own(in: policy))
     var store = try KernelRuleset.own()
     let outcome = try Enforcer.plan(view.table, in: &store)
-    let (cut, gap) = LiveCut.report(of: outcome, to: view)
+    let (cut, gap) = LiveCut.report(of: outcome, to: view, loading: view.table)
     if let gap { Console.warn(gap) }
     let report = PlanReport(
       outcome.plan, before: outcome.before, generation: outcome.generation, cut: cut)

@@ -11,7 +11,8 @@ enum Program {
   /// Every verb, in the order of the help.
   static let verbs: [any Verb.Type] = [
     CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
-    StatusVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self, DoctorVerb.self, InitVerb.self,
+    StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
+    DoctorVerb.self, InitVerb.self,
     LogVerb.self,
     OpenVerb.self, CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,

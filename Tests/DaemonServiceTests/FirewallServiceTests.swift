@@ -155,7 +155,7 @@ struct FirewallServiceTests {
   func reports() throws {
     let firewall = try FakeFirewall()
     let policy = try #require(PolicyHandover(path: "/p", machine: nil, lists: [], lengths: [1]))
-    for request in [FirewallRequest.status(.text), .log(.json), .apply(policy, nil)] {
+    for request in [FirewallRequest.status(.text), .log(.json), .apply(policy, .enforcing, nil)] {
       #expect(throws: Refusal.self) { try firewall.execute(request) }
     }
   }

@@ -2,6 +2,7 @@
 
 import Enforcement
 import NetworkModel
+import Ruleset
 import Testing
 
 @Suite("Requests and results as they go over the socket")
@@ -15,9 +16,15 @@ struct ControlRequestTests {
       .status(.text), .status(.json), .log(.text), .log(.json), .confirm(.console), .confirm(.session(nil)),
       .confirm(.session("192.0.2.1,4711>192.0.2.2,22")), .history, .rollback(to: nil), .rollback(to: 3),
       .panic(.begin), .panic(.end), .close(service: "ssh", from: "laptop"), .unload,
-      .closeNumber(2), .openings(.text), .openings(.json),
+      .closeNumber(2), .openings(.text), .openings(.json), .accept(digest: nil), .accept(digest: "ab12"),
+      .endObservation,
     ]
-    if let policy { all += [.apply(policy, nil), .apply(policy, TrialTime(seconds: 60))] }
+    if let policy {
+      all += [
+        .apply(policy, .enforcing, nil), .apply(policy, .enforcing, TrialTime(seconds: 60)),
+        .apply(policy, .observing, nil),
+      ]
+    }
     if let order = try? TemporaryGrantOrder(
       service: "ssh", from: "laptop", lasting: "90s", because: "a\nb\\c=d\r\u{1b}")
     {

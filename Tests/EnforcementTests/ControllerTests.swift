@@ -48,6 +48,7 @@ struct ControllerTests {
       case .enforce(let target, _):
         switch target {
         case .candidate(let candidate, let kind): "enforce \(candidate.digest) \(kind.rawValue)"
+        case .observed(let candidate, let observer): "observe \(candidate.digest) \(observer)"
         case .stored(let number): "enforce stored \(number)"
         case .storedPanic: "enforce stored panic"
         case .same: "enforce same"
@@ -148,6 +149,100 @@ struct ControllerTests {
     #expect(throws: Refusal.self) {
       try controller.apply(candidate, by: "ryan", confirm: nil, at: Self.now)
     }
+  }
+
+  // MARK: Policies that would end what works
+
+  private static let objection = Objection(reason: "the tunnel wg0 would end", report: "tunnel:wg0\n")
+
+  @Test("on a machine on which nothing was ever in force, enforces nothing until a policy is accepted")
+  func neverInForce() throws {
+    var controller = Controller(PersistedState(), inForce: nil, past: .nothing)
+    #expect(
+      Self.words(controller.begin(at: Self.now, isTableThere: false)) == ["say notice", "read"])
+    #expect(Self.words(controller.read(Self.refused, at: Self.now)) == ["say error"])
+    #expect(controller.inForce == nil)
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("a")), at: Self.now)) == ["enforce a policy"])
+  }
+
+  @Test("there, a policy that would end what works is only observed, until it is accepted")
+  func observedFirst() throws {
+    var controller = Controller(PersistedState(), inForce: nil, past: .nothing)
+    _ = controller.begin(at: Self.now, isTableThere: false)
+    let candidate = try Self.candidate("a")
+    let words = Self.words(controller.read(.accepted(candidate, Self.objection), at: Self.now))
+    #expect(words == ["say warning", "observe a daemon(\"the tunnel wg0 would end\")"])
+    let observer = Provenance.Observer.daemon("the tunnel wg0 would end")
+    _ = controller.enforced(
+      .policyFile("the policy file"), .observed(candidate, observer),
+      .equal(changes: 3, candidate.provenance(.observe, observer: observer, by: "the daemon", since: 1)),
+      at: Self.now)
+    controller.kept(1)
+    // A new file is observed too, also without an objection, and after a restart.
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("b")), at: Self.now)).last
+        == "observe b daemon(\"the tunnel wg0 would end\")")
+    #expect(throws: Refusal.self) { try controller.accept("b", by: "eric") }
+    _ = controller.read(.accepted(candidate), at: Self.now)
+    #expect(Self.words(try controller.accept("a", by: "eric")) == ["enforce a policy"])
+  }
+
+  @Test(
+    "a changed policy file that would end what works is held back, reported once, and accepted by its digest")
+  func heldBack() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    #expect(
+      Self.words(controller.read(.accepted(candidate, Self.objection), at: Self.now)) == ["say warning"])
+    #expect(controller.read(.accepted(candidate, Self.objection), at: Self.now).isEmpty)
+    #expect(controller.inForce?.digest == "a")
+    #expect(throws: Refusal.self) { try controller.accept("c", by: "eric") }
+    #expect(Self.words(try controller.accept("b", by: "eric")) == ["enforce b policy"])
+    _ = controller.enforced(
+      .accept(by: "eric"), .candidate(candidate, .policy), .equal(changes: 1, Self.provenance("b")),
+      at: Self.now)
+    // What is in force is not held back when it is read again, and there is nothing to accept any more.
+    #expect(
+      Self.words(controller.read(.accepted(candidate, Self.objection), at: Self.now)) == ["enforce b policy"])
+    #expect(throws: Refusal.self) { try controller.accept(nil, by: "eric") }
+  }
+
+  @Test("a file without an objection replaces one that is held back")
+  func heldBackIsReplaced() throws {
+    var controller = Self.holding("a")
+    _ = controller.read(.accepted(try Self.candidate("b"), Self.objection), at: Self.now)
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+    #expect(throws: Refusal.self) { try controller.accept(nil, by: "eric") }
+  }
+
+  @Test("apply --observe lasts over new files, a restart and a panic, until enforce")
+  func observing() throws {
+    var controller = Self.holding("a")
+    let candidate = try Self.candidate("b")
+    #expect(
+      Self.words(try controller.apply(candidate, .observing, by: "eric", confirm: nil, at: Self.now))
+        == ["observe b user"])
+    let provenance = candidate.provenance(.observe, observer: .user, by: "eric", since: 1)
+    _ = controller.enforced(
+      .apply(by: "eric", confirm: nil), .observed(candidate, .user), .equal(changes: 1, provenance),
+      at: Self.now)
+    controller.kept(8)
+    var again = Controller(try #require(PersistedState(controller.state.bytes)), inForce: provenance)
+    _ = again.read(.accepted(candidate), at: Self.now)
+    #expect(
+      Self.words(again.read(.accepted(try Self.candidate("c"), Self.objection), at: Self.now))
+        == ["observe c user"])
+    _ = again.read(.accepted(candidate), at: Self.now)
+    _ = again.panic(by: "eric", at: Self.now)
+    _ = again.enforced(
+      .panic(by: "eric"), .candidate(candidate, .panic), .equal(changes: 1, Self.provenance("b", .panic)),
+      at: Self.now)
+    #expect(throws: Refusal.self) { try again.endObservation(candidate, by: "eric") }
+    #expect(Self.words(try again.endPanic(by: "eric")) == ["observe b user"])
+    #expect(Self.words(try controller.endObservation(candidate, by: "eric")) == ["enforce b policy"])
+    #expect(throws: Refusal.self) { try controller.endObservation(nil, by: "eric") }
   }
 
   /// A controller with policy `b` on trial, and `a` as the policy to go back to.

@@ -6,6 +6,7 @@ internal import LinuxHost
 internal import NetworkModel
 internal import Reports
 internal import PolicyAnalysis
+internal import Ruleset
 
 /// The clients that are connected to the control socket.
 struct ControlClients {
@@ -44,7 +45,7 @@ final class ControlClient {
   enum Mode {
     case asking
     /// The policy of its request is being checked, to be put in force on trial for a time, or permanently (nil).
-    case checking(ControlRequest, TrialTime?)
+    case checking(ControlRequest, EnforcementMode, TrialTime?)
     /// It receives every dropped packet.
     case following(FirewallRequest.ReportForm)
     /// The answer is complete: the connection is closed when it is sent.

@@ -6,6 +6,7 @@ internal import Netlink
 internal import NetworkModel
 internal import PolicyFiles
 internal import PolicyLanguage
+internal import Ruleset
 
 /// Requests of the control socket's clients.
 extension Daemon {
@@ -60,7 +61,7 @@ extension Daemon {
 
   /// A client closed its connection while its policy was being checked: the policy is not put in force.
   func clientIsGone(_ client: ControlClient) {
-    guard case .checking(let request, _) = client.mode else { return }
+    guard case .checking(let request, _, _) = client.mode else { return }
     sayNotCarriedOut(request, client, Self.clientGone)
   }
 
@@ -74,8 +75,9 @@ extension Daemon {
     case .log(let form):
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
-    case .apply(let policy, let trial): try beginApply(policy, trial, request, client)
-    case .confirm, .history, .rollback, .panic, .open, .close, .closeNumber, .unload:
+    case .apply(let policy, let mode, let trial): try beginApply(policy, mode, trial, request, client)
+    case .accept, .endObservation, .confirm, .history, .rollback, .panic, .open, .close, .closeNumber,
+      .unload:
       let result = try service.execute(
         request.request, by: client.name, at: environment.now(), on: &driver)
       changed(by: request.request, client)
@@ -87,7 +89,7 @@ extension Daemon {
   private func changed(by request: FirewallRequest, _ client: ControlClient) {
     switch request {
     case .status, .log, .history, .openings: break
-    case .apply, .confirm, .rollback, .panic: policyWasRead()
+    case .apply, .accept, .endObservation, .confirm, .rollback, .panic: policyWasRead()
     case .open, .close, .closeNumber: refresh = .wanted
     case .unload:
       journal.say(
@@ -100,7 +102,8 @@ extension Daemon {
 
   /// Checks the policy that a client sent, on another thread; `endApply` continues with the result.
   private func beginApply(
-    _ policy: PolicyHandover, _ trial: TrialTime?, _ request: ControlRequest, _ client: ControlClient
+    _ policy: PolicyHandover, _ mode: EnforcementMode, _ trial: TrialTime?, _ request: ControlRequest,
+    _ client: ControlClient
   ) throws(Refusal) {
     guard let file = client.file else { throw Refusal("the policy was not received completely") }
     guard policy.lengths[0] <= PolicyFile.policyLimit,
@@ -117,7 +120,7 @@ extension Daemon {
     var machine = settings.machine
     if let named = policy.machine { machine.given = named }
     let loader = PolicyLoader(daemon: machine, extent: client.owner == .root ? .any : .bounded)
-    client.mode = .checking(request, trial)
+    client.mode = .checking(request, mode, trial)
     client.deadline = nil
     checks.add(.client(client.token, client.owner)) {
       do throws(SystemError) {
@@ -135,15 +138,15 @@ extension Daemon {
 
   /// A policy was checked for a client: puts it in force, or sends the client the reason why not.
   func endApply(_ client: ControlClient, _ reading: PolicyReading) {
-    guard case .checking(let request, let trial) = client.mode else { return }
+    guard case .checking(let request, let mode, let trial) = client.mode else { return }
     client.deadline = Clock.sinceBoot + ControlClient.patience
     do throws(Refusal) {
       switch reading {
-      case .accepted(let candidate):
-        // The request may have expired during the check.
+      case .accepted(let candidate, _):
+        // The client has asked about what stops working. The request may have expired during the check.
         try refuseLate(request, client)
         let result = try service.apply(
-          candidate, trial: trial, by: client.name, at: environment.now(), on: &driver)
+          candidate, mode, trial: trial, by: client.name, at: environment.now(), on: &driver)
         changed(by: request.request, client)
         finish(client, result)
       case .refused(let refusal): throw Refusal("\(refusal.reason)\n\(refusal.report)")
@@ -165,7 +168,13 @@ extension Daemon {
     if case .refused(let refusal) = controller.file {
       return "policy not accepted, the last accepted one is in force: \(refusal.reason)"
     }
-    guard let inForce = controller.inForce else { return "nothing in force" }
+    guard let inForce = controller.inForce else { return "NOTHING IS ENFORCED" }
+    if inForce.kind == .observe {
+      return "OBSERVE MODE: nothing is dropped; observing \(inForce.path) as \(inForce.machine)"
+    }
+    if case .held(_, let objection) = controller.file {
+      return "the policy file is held back: \(objection.reason)"
+    }
     return "enforcing \(inForce.path) as \(inForce.machine)"
   }
 

@@ -157,7 +157,8 @@ package final class Daemon {
       checks = try PolicyChecks()
       let (state, found) = Self.storedState(settings.stateDirectory, journal)
       driver = ControllerDriver(
-        Controller(state, inForce: found), store: try KernelRuleset(), directory: settings.stateDirectory,
+        Controller(state, inForce: found, past: settings.stateDirectory.past), store: try KernelRuleset(),
+        directory: settings.stateDirectory,
         ownership: settings.ownership, lastResort: Lowering.table(PolicyCompiler.lastResort),
         environment: environment)
       try poller.add(signals.descriptor, .reading, token: Token.signals)

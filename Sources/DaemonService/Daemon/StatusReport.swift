@@ -42,9 +42,21 @@ struct StatusReport {
 
   /// Whether nothing needs attention.
   var isFine: Bool {
-    guard case .accepted = controller.file else { return false }
+    guard case .accepted = controller.file, !isObserving else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
       && daemon.driver.notPersisted == nil && !controller.isReleased && controller.state.superseded == nil
+  }
+
+  /// Whether nothing is dropped, by a ruleset that only observes.
+  private var isObserving: Bool { controller.inForce?.kind == .observe && !controller.isReleased }
+
+  /// The objection because of which the policy file is held back, with the file's digest.
+  private var held: (digest: String, objection: Objection)? {
+    if case .held(let candidate, let objection) = controller.file {
+      (candidate.digest, objection)
+    } else {
+      nil
+    }
   }
 
   private var refusal: PolicyRefusal? {
@@ -55,10 +67,18 @@ struct StatusReport {
 
   package var text: PrintableText {
     var table = AlignedTable([.left(), .left()])
+    if isObserving { table.append(["mode", "OBSERVE MODE: nothing is dropped or rejected\(observerWords)"]) }
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
     table.append(["policy", policyLine])
     if let refusal {
-      table.append(["", "NOT ACCEPTED, the last accepted one is in force: \(refusal.reason)"])
+      let consequence =
+        controller.inForce == nil ? "NOTHING IS ENFORCED" : "the last accepted one is in force"
+      table.append(["", "NOT ACCEPTED, \(consequence): \(refusal.reason)"])
+    }
+    if let held {
+      table.append(["", "HELD BACK, the one before it is in force: \(held.objection.reason)"])
+      for line in held.objection.report.lines { table.append(["", "\(line)"]) }
+      table.append(["", "to put it in force anyway: wgfence accept \(held.digest.prefix(12))"])
     }
     if controller.state.superseded != nil {
       table.append([
@@ -104,14 +124,25 @@ struct StatusReport {
 
   private var inForceLine: String {
     if controller.isReleased { return "NOTHING: the ruleset was removed" }
-    guard let from = controller.inForce else { return "nothing yet" }
+    guard let from = controller.inForce else { return "NOTHING IS ENFORCED: no policy was accepted yet" }
     let kind =
       switch from.kind {
-      case .policy, .found: "\(from.path) (\(from.digest)) as \(from.machine)"
+      case .policy, .found, .observe: "\(from.path) (\(from.digest)) as \(from.machine)"
       case .lockDown: "lock-down (\(from.path))"
       case .panic: "panic (\(from.path))"
       }
     return "\(kind), by \(from.by), \(Timestamp.text(from.since))"
+  }
+
+  /// Why nothing is dropped, and what ends that.
+  private var observerWords: String {
+    switch controller.inForce?.observer {
+    case .policy: ", because 'observe' of the policy names this machine"
+    case .user: ", because it was applied with --observe: wgfence enforce ends it"
+    case .daemon(let reason):
+      ", because the policy would end what works: \(reason); wgfence accept enforces it"
+    case nil: ""
+    }
   }
 
   private var kernelLine: String {
@@ -159,11 +190,14 @@ struct StatusReport {
         object.put("accepted", refusal == nil)
         object.put(
           "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
+        object.put("held", held?.objection.reason)
+        object.put("held_digest", held?.digest)
         object.put("superseded", controller.state.superseded != nil)
       }
       object.object("ruleset") { object in
         object.put("digest", controller.inForce?.digest)
         object.put("kind", controller.inForce?.kind.rawValue)
+        object.put("observing", isObserving)
         object.put("path", controller.inForce?.path)
         object.put("by", controller.inForce?.by)
         object.put("since", controller.inForce.map { Timestamp.text($0.since) })
@@ -242,7 +276,12 @@ extension Daemon {
     metrics.applies = UInt64(controller.tally.applies)
     metrics.failures = UInt64(controller.tally.failures)
     metrics.lastSuccess = controller.tally.lastSuccess.map { UInt64(max(0, $0)) }
-    if case .refused = controller.file { metrics.policy = .refused }
+    switch controller.file {
+    case .refused: metrics.policy = .refused
+    case .held: metrics.policy = .held
+    case .unread, .accepted: break
+    }
+    if controller.inForce?.kind == .observe { metrics.mode = .observing }
     metrics.rules = UInt64(driver.observed?.table?.chains.reduce(0) { $0 + $1.rules.count } ?? 0)
     metrics.listeners = UInt64((try? SocketDiagnostics.listeners().listeners.count) ?? 0)
     metrics.lostLogLines = drops?.lost ?? 0

@@ -32,18 +32,20 @@ public enum LiveCut {
     return (judge.result(), 0, [])
   }
 
-  /// The connections that a plan ends. `view` is the machine's view after the plan. A plan that changes nothing ends
+  /// The connections that a plan ends. `view` is the machine's view after the plan, `desired` the table that is loaded. A plan that changes nothing ends
   /// nothing. If the connections cannot be read, `gap` is the reason.
-  package static func report(of outcome: Enforcer.Outcome, to view: SiteView) -> (
-    report: CutReport, gap: PrintableText?
-  ) {
+  package static func report(of outcome: Enforcer.Outcome, to view: SiteView, loading desired: KernelTable)
+    -> (
+      report: CutReport, gap: PrintableText?
+    )
+  {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     let now = UInt64(max(time.tv_sec, 0)) * 1_000_000_000 + UInt64(time.tv_nsec)
     if outcome.plan.isEmpty { return (CutReport(found: CutFlows(), now: now), nil) }
     do throws(HostReadError) {
       let isFirst = outcome.before == nil && Conntrack.isEmpty
-      let (found, adopted, gaps) = try read(view, from: outcome.before, to: view.table)
+      let (found, adopted, gaps) = try read(view, from: outcome.before, to: desired)
       let untracked =
         isFirst
         ? UntrackedServers.find(

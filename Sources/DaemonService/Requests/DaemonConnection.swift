@@ -6,6 +6,7 @@ internal import LinuxHost
 internal import Netlink
 package import NetworkModel
 package import PolicyFiles
+package import Ruleset
 
 /// The client side of the control socket.
 package final class DaemonConnection {
@@ -51,14 +52,15 @@ package final class DaemonConnection {
 
   /// Sends a policy and its lists as they were read, to be put in force.
   package func apply(
-    _ file: PolicyFile, path: String, machine: String?, trial: TrialTime?, say: (Words) -> Void
+    _ file: PolicyFile, path: String, machine: String?, mode: EnforcementMode, trial: TrialTime?,
+    say: (Words) -> Void
   ) throws(Refusal) -> Answer {
     let files = [file.bytes] + file.lists.map(\.bytes)
     guard
       let policy = PolicyHandover(
         path: path, machine: machine, lists: file.lists.map(\.name), lengths: files.map(\.count))
     else { throw Refusal("the policy cannot be sent to the daemon") }
-    return try ask(.apply(policy, trial), files: files, patience: Self.checkPatience, say: say)
+    return try ask(.apply(policy, mode, trial), files: files, patience: Self.checkPatience, say: say)
   }
 
   /// Sends a request, with all files concatenated in one memory file, and passes on the parts of the answer until it

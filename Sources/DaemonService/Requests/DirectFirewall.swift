@@ -5,7 +5,7 @@ internal import LinuxHost
 package import NetworkModel
 internal import PolicyCompiler
 internal import PolicyLanguage
-internal import Ruleset
+package import Ruleset
 
 /// Carries out requests in this process if there is no daemon: it changes the kernel and the state directory itself.
 package struct DirectFirewall: ~Copyable {
@@ -29,7 +29,8 @@ package struct DirectFirewall: ~Copyable {
     package init(_ request: FirewallRequest) {
       switch request {
       case .status, .log, .history, .openings: self = .reading
-      case .apply, .confirm, .rollback, .open, .close, .closeNumber, .panic(.end): self = .writing
+      case .apply, .accept, .endObservation, .confirm, .rollback, .open, .close, .closeNumber, .panic(.end):
+        self = .writing
       case .panic(.begin), .unload: self = .attempting
       }
     }
@@ -55,7 +56,8 @@ package struct DirectFirewall: ~Copyable {
     let found = state.inForce.flatMap { directory?.ruleset($0).value?.provenance }
     do throws(StoreError) {
       return ControllerDriver(
-        Controller(state, inForce: found), store: try KernelRuleset(), directory: directory,
+        Controller(state, inForce: found, past: directory?.past ?? .nothing), store: try KernelRuleset(),
+        directory: directory,
         ownership: .shared, lastResort: Lowering.table(PolicyCompiler.lastResort),
         environment: VerbEnvironment(tell: say))
     } catch {
@@ -69,13 +71,17 @@ package struct DirectFirewall: ~Copyable {
   }
 
   /// Puts in force a policy that was checked.
-  package mutating func apply(_ candidate: Candidate) throws(Refusal) -> FirewallResult {
-    try service.apply(candidate, trial: nil, by: caller, at: Moment.now, on: &driver)
+  package mutating func apply(_ candidate: Candidate, _ mode: EnforcementMode) throws(Refusal)
+    -> FirewallResult
+  {
+    try service.apply(candidate, mode, trial: nil, by: caller, at: Moment.now, on: &driver)
   }
 
   /// What `apply` would change.
-  package mutating func plan(_ candidate: Candidate) throws(EnforcementError) -> Enforcer.Outcome {
-    try driver.plan(candidate)
+  package mutating func plan(
+    _ candidate: Candidate, _ mode: EnforcementMode
+  ) throws(EnforcementError) -> Enforcer.Outcome {
+    try driver.plan(candidate, mode)
   }
 
   /// The lock of the state directory; nil if it is not needed, or if it failed for a request that goes on without it.

@@ -3,7 +3,7 @@
 package import Enforcement
 internal import NetworkModel
 internal import PolicyAnalysis
-internal import Ruleset
+package import Ruleset
 
 /// Carries out requests: the one implementation, used by the daemon, and by verbs if there is no daemon.
 package struct FirewallService: Sendable {
@@ -36,6 +36,13 @@ package struct FirewallService: Sendable {
     switch request {
     case .status, .log, .openings: throw Refusal("only the daemon can answer \(request.verb)")
     case .apply: throw Refusal("the policy was not checked")
+    case .accept(let digest):
+      return try perform(try driver.controller.accept(digest, by: caller), &driver, .apply) {
+        "Accepted: \(HistoryReport.line($0))"
+      }
+    case .endObservation:
+      let actions = try driver.controller.endObservation(driver.candidate, by: caller)
+      return try perform(actions, &driver, .apply) { "Enforcing: \(HistoryReport.line($0))" }
     case .confirm(let evidence): return try confirm(evidence, caller, &driver)
     case .history:
       guard let directory else { throw Refusal("there is no state directory, so no ruleset is stored") }
@@ -49,16 +56,17 @@ package struct FirewallService: Sendable {
     }
   }
 
-  /// Puts in force a policy that was checked; on trial if a time is given.
+  /// Puts in force a policy that was checked, or only observes it; on trial if a time is given.
   package func apply<Store: RulesetStore & ~Copyable>(
-    _ candidate: Candidate, trial: TrialTime?, by caller: String, at now: Moment,
+    _ candidate: Candidate, _ mode: EnforcementMode = .enforcing, trial: TrialTime?, by caller: String,
+    at now: Moment,
     on driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     var confirm: Controller.Confirm?
     if let trial {
       confirm = Controller.Confirm(seconds: trial.seconds, connections: try sessions.all())
     }
-    let actions = try driver.controller.apply(candidate, by: caller, confirm: confirm, at: now)
+    let actions = try driver.controller.apply(candidate, mode, by: caller, confirm: confirm, at: now)
     return try perform(actions, &driver, .apply) { _ in "" }
   }
 

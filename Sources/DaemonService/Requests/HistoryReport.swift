@@ -30,6 +30,8 @@ package enum HistoryReport {
     guard let provenance else { return "nothing is in force" }
     switch provenance.kind {
     case .policy, .found: return "\(provenance.path) of \(Timestamp.text(provenance.since)) is in force"
+    case .observe:
+      return "\(provenance.path) of \(Timestamp.text(provenance.since)) is only observed: nothing is dropped"
     case .lockDown: return "lock-down is in force"
     case .panic: return "panic is in force"
     }

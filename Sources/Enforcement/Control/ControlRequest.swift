@@ -2,11 +2,12 @@
 
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import Ruleset
 
 /// A request as it goes over the daemon's socket: what is asked, and until when it may be carried out.
 public struct ControlRequest: Sendable, Hashable {
   /// The version of the protocol. The daemon refuses others: the program was renewed and the daemon was not.
-  public static let version = "3"
+  public static let version = "4"
 
   /// What is asked.
   public let request: FirewallRequest
@@ -53,6 +54,8 @@ public struct ControlRequest: Sendable, Hashable {
     case "status": return .status(try form(&fields))
     case "log": return .log(try form(&fields))
     case "apply": return try apply(&fields)
+    case "accept": return .accept(digest: fields.take("digest"))
+    case "enforce": return .endObservation
     case "confirm":
       switch try fields.mark("console") {
       case .present: return .confirm(.console)
@@ -103,11 +106,16 @@ public struct ControlRequest: Sendable, Hashable {
         path: try fields.require("path"), machine: fields.take("machine"), lists: lists,
         lengths: words.map { Int($0) ?? -1 })
     else { throw ControlFormatError("the policy was not handed over whole") }
-    guard let seconds: Int64 = try fields.number("confirm") else { return .apply(policy, nil) }
+    let mode: EnforcementMode =
+      switch try fields.mark("observe") {
+      case .present: .observing
+      case .absent: .enforcing
+      }
+    guard let seconds: Int64 = try fields.number("confirm") else { return .apply(policy, mode, nil) }
     guard let time = TrialTime(seconds: seconds) else {
       throw ControlFormatError("--confirm takes 5 s to 24 h")
     }
-    return .apply(policy, time)
+    return .apply(policy, mode, time)
   }
 
   /// The frame to be sent.
@@ -119,12 +127,17 @@ public struct ControlRequest: Sendable, Hashable {
     case .status(let form), .log(let form):
       lines["verb"] = request.verb
       lines["format"] = form.rawValue
-    case .apply(let policy, let trial):
+    case .accept(let digest):
+      lines["verb"] = "accept"
+      lines["digest"] = digest
+    case .endObservation: lines["verb"] = "enforce"
+    case .apply(let policy, let mode, let trial):
       lines["verb"] = "apply"
       lines["path"] = policy.path
       lines["machine"] = policy.machine
       lines["lists"] = policy.lists.isEmpty ? nil : policy.lists.joined(separator: "\n")
       lines["lengths"] = policy.lengths.map { String($0) }.joined(separator: " ")
+      lines["observe"] = mode == .observing ? "yes" : nil
       lines["confirm"] = trial.map { String($0.seconds) }
     case .confirm(.console):
       lines["verb"] = "confirm"

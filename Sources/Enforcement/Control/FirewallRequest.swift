@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import PolicyAnalysis
+public import Ruleset
 
 /// A request to the firewall. The daemon carries it out; without a daemon, the verb's own process does.
 public enum FirewallRequest: Sendable, Hashable {
@@ -8,8 +9,12 @@ public enum FirewallRequest: Sendable, Hashable {
   case status(ReportForm)
   /// Report dropped packets from now on.
   case log(ReportForm)
-  /// Put a policy in force, on trial if a time is given.
-  case apply(PolicyHandover, TrialTime?)
+  /// Put a policy in force, or only observe it; on trial if a time is given.
+  case apply(PolicyHandover, EnforcementMode, TrialTime?)
+  /// Put the policy file in force that is held back; the beginning of its digest, if it is given.
+  case accept(digest: String?)
+  /// Enforce the policy that is only observed.
+  case endObservation
   /// Make the ruleset on trial permanent.
   case confirm(ConfirmationEvidence)
   /// List the stored rulesets.
@@ -53,7 +58,8 @@ public enum FirewallRequest: Sendable, Hashable {
   public var isChange: Bool {
     switch self {
     case .status, .log, .history, .openings: false
-    case .apply, .confirm, .rollback, .panic, .open, .close, .closeNumber, .unload: true
+    case .apply, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close, .closeNumber, .unload:
+      true
     }
   }
 
@@ -63,6 +69,8 @@ public enum FirewallRequest: Sendable, Hashable {
     case .status: "status"
     case .log: "log"
     case .apply: "apply"
+    case .accept: "accept"
+    case .endObservation: "enforce"
     case .confirm: "confirm"
     case .history, .rollback: "rollback"
     case .panic: "panic"

@@ -43,12 +43,14 @@ public struct Candidate: Sendable {
     ruleset = try PolicyCompiler.compile(policy, machine: machine, today: today, live: live)
   }
 
-  /// The table of this policy: the complete one, or the one for a lock-down or a panic.
+  /// The table of this policy: the complete one, the one that drops nothing, or the one for a lock-down or a panic.
   public func table(_ kind: Provenance.Kind) -> KernelTable {
     switch kind {
     case .policy, .found: lowered ?? Lowering.table(ruleset)
-    case .lockDown: restricted(.lockDown)
-    case .panic: restricted(.panic)
+    case .observe: compiled(.none, .observing)
+    // A machine on which nothing was dropped before drops nothing if the daemon fails.
+    case .lockDown: compiled(.lockDown, isObserved ? .observing : .enforcing)
+    case .panic: compiled(.panic, .enforcing)
     }
   }
 
@@ -66,11 +68,19 @@ public struct Candidate: Sendable {
     }
   }
 
-  private func restricted(_ restriction: Restriction) -> KernelTable {
+  /// The table that putting it in force in a mode loads: `observe` of the policy has precedence.
+  public func table(_ mode: EnforcementMode) -> KernelTable {
+    table(mode == .observing || isObserved ? .observe : .policy)
+  }
+
+  /// Whether `observe` of the policy names the machine.
+  public var isObserved: Bool { policy.observes(machine) }
+
+  private func compiled(_ restriction: Restriction, _ mode: EnforcementMode) -> KernelTable {
     do throws(CompileError) {
       return Lowering.table(
         try PolicyCompiler.compile(
-          policy, machine: machine, today: today, live: live, restriction: restriction))
+          policy, machine: machine, today: today, live: live, restriction: restriction, mode: mode))
     } catch {
       // The policy has this machine, since it was compiled for it. If not, nothing must be accepted.
       return Lowering.table(PolicyCompiler.lastResort)
@@ -83,15 +93,19 @@ public struct Candidate: Sendable {
   }
 
   /// The origin to record when it is put in force.
-  public func provenance(_ kind: Provenance.Kind, by: String, since: Int64) -> Provenance {
-    Provenance(kind: kind, path: policy.path, digest: digest, machine: machine, by: by, since: since)
+  public func provenance(
+    _ kind: Provenance.Kind, observer: Provenance.Observer? = nil, by: String, since: Int64
+  ) -> Provenance {
+    Provenance(
+      kind: kind, observer: observer, path: policy.path, digest: digest, machine: machine, by: by,
+      since: since)
   }
 }
 
 /// The result of reading a policy.
 public enum PolicyReading: Sendable {
-  /// It can be put in force.
-  case accepted(Candidate)
+  /// It can be put in force. With an objection, only if a user consents, or if it drops nothing.
+  case accepted(Candidate, Objection? = nil)
   /// It cannot be put in force; what is in force stays. The reason in one line, and the complete report.
   case refused(PolicyRefusal)
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
-internal import Ruleset
+internal import PolicyLanguage
+public import Ruleset
 
 extension Controller {
   /// The daemon starts: what was in force before is put in force again, before anything is read.
@@ -22,6 +23,14 @@ extension Controller {
       } else if pending.deadline <= now.sinceBoot {
         return goBack(pending) + [.readPolicy]
       }
+    }
+    if state.panic == nil, state.inForce == nil, !isTableThere, past == .nothing {
+      return actions + [
+        .say(
+          .notice, "nothing was ever in force on this machine: nothing is enforced until a policy is accepted"
+        ),
+        .readPolicy,
+      ]
     }
     // An unknown table is better than the last resort: it stays until the policy is read.
     if state.panic != nil || state.inForce != nil || !isTableThere {
@@ -45,10 +54,23 @@ extension Controller {
       file = .refused(refusal)
       guard isNews else { return [] }
       let report: PrintableText = refusal.report.isEmpty ? "" : "\n\(refusal.report)"
+      let consequence: PrintableText =
+        isUnprotected ? "NOTHING IS ENFORCED on this machine" : "what is in force is unchanged"
+      return [.say(.error, "the policy was not accepted; \(consequence): \(refusal.reason)\(report)")]
+    case .accepted(let candidate, let objection?) where isHeldBack(candidate):
+      let isNews =
+        if case .held(let known, let before) = file {
+          known.digest != candidate.digest || before != objection
+        } else { true }
+      file = .held(candidate.kept, objection)
+      guard isNews else { return [] }
       return [
-        .say(.error, "the policy was not accepted; what is in force is unchanged: \(refusal.reason)\(report)")
+        .say(
+          .warning,
+          "the policy file is held back; what is in force is unchanged: \(objection.reason). "
+            + "To put it in force anyway, run wgfence accept\n\(objection.report)")
       ]
-    case .accepted(let candidate):
+    case .accepted(let candidate, let objection):
       file = .accepted(digest: candidate.digest)
       accepted = candidate.kept
       if isReleased { return [] }
@@ -56,8 +78,43 @@ extension Controller {
       // A trial is not interrupted: the file is read again when the trial has ended.
       if state.pending != nil { return [] }
       if state.panic != nil { return [.enforce(.candidate(candidate, .panic), .policyFile("in a panic"))] }
-      return [.enforce(.candidate(candidate, .policy), .policyFile("the policy file"))]
+      if let objection, isUnprotected {
+        return [
+          .say(
+            .warning,
+            "nothing was in force on this machine, and this policy would end what works now, so it is only "
+              + "observed: nothing is dropped. \(objection.reason). To enforce it, run wgfence accept\n\(objection.report)"
+          ),
+          .enforce(.observed(candidate, .daemon(objection.reason)), .policyFile("the policy file")),
+        ]
+      }
+      return [.enforce(target(candidate), .policyFile("the policy file"))]
     }
+  }
+
+  /// Whether nothing was ever in force on this machine.
+  private var isUnprotected: Bool {
+    past == .nothing && state.inForce == nil && inForce == nil && !wasTableThere
+  }
+
+  /// Whether an objection holds a policy file back: it would drop packets, and is not in force already.
+  private func isHeldBack(_ candidate: Candidate) -> Bool {
+    if isReleased || isUnprotected || state.panic != nil || candidate.digest == inForce?.digest {
+      return false
+    }
+    if candidate.digest == state.superseded { return false }
+    if case .observed = target(candidate) { return false }
+    return true
+  }
+
+  /// How a policy is put in force without a user's request: it only observes if its `observe` says so, or if what is
+  /// in force only observes on a user's request or because the daemon decided so.
+  func target(_ candidate: Candidate) -> Target {
+    if candidate.isObserved { return .observed(candidate, .policy) }
+    if inForce?.kind == .observe, let observer = inForce?.observer, observer != .policy {
+      return .observed(candidate, observer)
+    }
+    return .candidate(candidate, .policy)
   }
 
   /// The policy in force was compiled for another day or other live endpoints. During a trial it is not applied;
@@ -73,7 +130,7 @@ extension Controller {
     guard candidate.digest == inForce?.digest, state.pending == nil, state.panic == nil, !isReleased else {
       return []
     }
-    return [.enforce(.candidate(candidate, .policy), .recompile(reason))]
+    return [.enforce(target(candidate), .recompile(reason))]
   }
 
   /// The kernel's ruleset differs from what is in force.
@@ -89,17 +146,19 @@ extension Controller {
     return [.enforce(.same, .repair(by: nil)), .readPolicy]
   }
 
-  /// A user requests that a policy be put in force. A refusal changes nothing.
+  /// A user requests that a policy be put in force, or only observed. A refusal changes nothing.
   public mutating func apply(
-    _ candidate: Candidate, by: String, confirm: Confirm?, at now: Moment
+    _ candidate: Candidate, _ mode: EnforcementMode = .enforcing, by: String, confirm: Confirm?,
+    at now: Moment
   ) throws(Refusal) -> [Action] {
     try refusePanic()
-    if let pending = state.pending {
-      throw Refusal(
-        "the apply by \(pending.by) is not confirmed yet: run `wgfence confirm` or `wgfence rollback` first")
-    }
+    let target: Target =
+      candidate.isObserved
+      ? .observed(candidate, .policy)
+      : mode == .observing ? .observed(candidate, .user) : .candidate(candidate, .policy)
+    try refuseTrial()
     guard let confirm else {
-      return [.enforce(.candidate(candidate, .policy), .apply(by: by, confirm: nil))]
+      return [.enforce(target, .apply(by: by, confirm: nil))]
     }
     guard let back = state.inForce else {
       throw Refusal(
@@ -110,7 +169,53 @@ extension Controller {
     state.pending = PersistedState.Pending(
       back: back, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000, boot: now.boot,
       seconds: confirm.seconds, by: by, connections: confirm.connections)
-    return [.promise, .enforce(.candidate(candidate, .policy), .apply(by: by, confirm: confirm))]
+    return [.promise, .enforce(target, .apply(by: by, confirm: confirm))]
+  }
+
+  /// A user consents to the policy file that is held back, or that is only observed because of an objection. `digest`
+  /// is the beginning of the digest of the file that the user has seen; nil: whatever it is now.
+  public mutating func accept(_ digest: String?, by: String) throws(Refusal) -> [Action] {
+    try refusePanic()
+    try refuseTrial()
+    let candidate: Candidate
+    if case .held(let held, _) = file {
+      candidate = held
+    } else if case .daemon? = inForce?.observer, let accepted, accepted.digest == inForce?.digest {
+      candidate = accepted
+    } else {
+      throw Refusal("no policy file is held back: see wgfence status")
+    }
+    if let digest, !candidate.digest.hasPrefix(digest) {
+      throw Refusal(
+        "the policy file that is held back has the digest \(candidate.digest), not \(digest): look at it again"
+      )
+    }
+    file = .accepted(digest: candidate.digest)
+    accepted = candidate
+    return [
+      .enforce(
+        candidate.isObserved ? .observed(candidate, .policy) : .candidate(candidate, .policy), .accept(by: by)
+      )
+    ]
+  }
+
+  /// A user ends the observe mode: the policy that is observed is enforced. `candidate` is that policy, if it is known.
+  public mutating func endObservation(_ candidate: Candidate?, by: String) throws(Refusal) -> [Action] {
+    try refusePanic()
+    try refuseTrial()
+    guard let inForce, inForce.kind == .observe else {
+      throw Refusal("the observe mode is not in force: see wgfence status")
+    }
+    guard
+      let candidate = [candidate, accepted].compactMap({ $0 }).first(where: { $0.digest == inForce.digest })
+    else {
+      throw Refusal(
+        "the policy that is observed is not known any more: run wgfence apply \(inForce.path)")
+    }
+    if candidate.isObserved {
+      throw Refusal("'observe' of \(candidate.policy.path) names \(candidate.machine): remove it there")
+    }
+    return [.enforce(.candidate(candidate, .policy), .endObservation(by: by))]
   }
 
   /// The state for undoing a trial could not be saved: the trial does not start.
@@ -140,7 +245,8 @@ extension Controller {
   public mutating func panic(by: String, at now: Moment) -> [Action] {
     if state.panic == nil {
       state.panic = PersistedState.Panic(
-        since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce)
+        since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce,
+        observer: inForce?.observer)
     }
     let target: Target = accepted.map { .candidate($0, .panic) } ?? .storedPanic
     return [.save, .enforce(target, .panic(by: by))]
@@ -150,7 +256,7 @@ extension Controller {
   public mutating func endPanic(by: String) throws(Refusal) -> [Action] {
     guard let panic = state.panic else { throw Refusal("there is no panic to end") }
     if let accepted, accepted.digest != state.superseded, case .accepted = file {
-      return [.enforce(.candidate(accepted, .policy), .endPanic(by: by))]
+      return [.enforce(afterPanic(accepted, panic), .endPanic(by: by))]
     }
     // If no policy was ever in force, refusing everything is the best choice.
     return [.enforce(panic.behind.map { .stored($0) } ?? .lastResort, .endPanic(by: by))]
@@ -162,6 +268,19 @@ extension Controller {
     inForce = nil
     retry = nil
     return state.pending.map { settleBack($0) } ?? []
+  }
+
+  /// How the policy file is put in force after a panic: as what was in force before the panic.
+  private func afterPanic(_ candidate: Candidate, _ panic: PersistedState.Panic) -> Target {
+    if candidate.isObserved { return .observed(candidate, .policy) }
+    if let observer = panic.observer, observer != .policy { return .observed(candidate, observer) }
+    return .candidate(candidate, .policy)
+  }
+
+  private func refuseTrial() throws(Refusal) {
+    guard let pending = state.pending else { return }
+    throw Refusal(
+      "the apply by \(pending.by) is not confirmed yet: run `wgfence confirm` or `wgfence rollback` first")
   }
 
   private func refusePanic() throws(Refusal) {

@@ -68,6 +68,11 @@ extension Controller {
         .store(.pending), .save,
         .say(.notice, "applied by \(by), to be confirmed within \(confirm.seconds) s: \(count)"),
       ]
+    case .accept(let by):
+      state.superseded = nil
+      return Self.keep + [.say(.notice, "the policy file was accepted by \(by): in force, \(count)")]
+    case .endObservation(let by):
+      return Self.keep + [.say(.notice, "the observe mode was ended by \(by): enforcing, \(count)")]
     case .rollback(let by):
       supersede(unless: provenance)
       return Self.keep + [.say(.notice, "rolled back by \(by): \(count)")]
@@ -105,9 +110,10 @@ extension Controller {
     let what: PrintableText =
       switch purpose {
       case .begin: "the last ruleset could not be put in force"
-      case .policyFile, .recompile, .apply:
+      case .policyFile, .recompile, .apply, .accept:
         "the policy could not be put in force; what was in force before is unchanged"
       case .rollback: "the rollback failed"
+      case .endObservation: "the observe mode could not be ended"
       case .goBack: "the ruleset before the trial could not be put in force"
       case .panic: "the ruleset of the panic could not be put in force"
       case .endPanic: "the panic could not be ended"
@@ -134,7 +140,7 @@ extension Controller {
       // A panic that is already in force stays.
       if inForce?.kind != .panic { state.panic = nil }
       actions.append(.save)
-    case .apply(_, nil), .rollback, .endPanic: break
+    case .apply(_, nil), .rollback, .accept, .endObservation, .endPanic: break
     }
     return actions
   }

@@ -5,7 +5,9 @@ extension Controller.Purpose {
   var author: String {
     switch self {
     case .begin, .policyFile, .recompile, .goBack, .repair: "the daemon"
-    case .apply(let by, _), .rollback(let by), .panic(let by), .endPanic(let by): by
+    case .apply(let by, _), .rollback(let by), .accept(let by), .endObservation(let by), .panic(let by),
+      .endPanic(let by):
+      by
     }
   }
 
@@ -13,7 +15,8 @@ extension Controller.Purpose {
   var isReturn: Bool {
     switch self {
     case .begin, .goBack: true
-    case .policyFile, .recompile, .apply, .rollback, .panic, .endPanic, .repair: false
+    case .policyFile, .recompile, .apply, .rollback, .accept, .endObservation, .panic, .endPanic, .repair:
+      false
     }
   }
 }

@@ -32,6 +32,16 @@ public struct Controller: Sendable {
   var isStandIn = false
   /// Whether the kernel had a table when the daemon started.
   var wasTableThere = false
+  /// Whether a ruleset was ever in force on this machine.
+  let past: Past
+
+  /// What is known of the rulesets before this process.
+  public enum Past: Sendable, Hashable {
+    /// Nothing was ever in force: there is nothing that protects the machine, and nothing that could be lost.
+    case nothing
+    /// A ruleset was stored, even if it can no longer be read.
+    case rulesets
+  }
 
   /// The next attempt: its time (nanoseconds since boot), and the number of failures before it.
   public struct Retry: Sendable, Hashable {
@@ -45,6 +55,8 @@ public struct Controller: Sendable {
   public enum PolicyFileState: Sendable {
     case unread
     case accepted(digest: String)
+    /// It is valid, but not in force until a user accepts it.
+    case held(Candidate, Objection)
     case refused(PolicyRefusal)
 
     /// The digest of what was read.
@@ -52,6 +64,7 @@ public struct Controller: Sendable {
       switch self {
       case .unread: nil
       case .accepted(let digest): digest
+      case .held(let candidate, _): candidate.digest
       case .refused(let refusal): refusal.digest
       }
     }
@@ -73,9 +86,10 @@ public struct Controller: Sendable {
   }
 
   /// Creates a controller that continues with the persisted state. `found` is the origin of the ruleset in
-  /// force, if that is known.
-  public init(_ state: PersistedState, inForce found: Provenance?) {
+  /// force, if that is known. `past` says whether anything was ever in force.
+  public init(_ state: PersistedState, inForce found: Provenance?, past: Past = .rulesets) {
     self.state = state
+    self.past = past
     inForce = found
   }
 
@@ -83,6 +97,8 @@ public struct Controller: Sendable {
   public enum Target: Sendable {
     /// A compiled policy: `policy`, `lockDown` or `panic`.
     case candidate(Candidate, Provenance.Kind)
+    /// A compiled policy that drops nothing.
+    case observed(Candidate, Provenance.Observer)
     /// A stored ruleset, by its number.
     case stored(Int)
     /// The stored ruleset for a panic.
@@ -105,6 +121,10 @@ public struct Controller: Sendable {
     case apply(by: String, confirm: Confirm?)
     case rollback(by: String)
     case goBack(String)
+    /// A user consents to a policy file that is held back.
+    case accept(by: String)
+    /// A user ends the observe mode.
+    case endObservation(by: String)
     case panic(by: String)
     case endPanic(by: String)
     /// The kernel's ruleset differs: the program that changed it, if that is known.

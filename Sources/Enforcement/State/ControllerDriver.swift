@@ -196,7 +196,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     case (.same, _): break
     case (.stored(let number), .begin), (.stored(let number), .goBack):
       (self.candidate, storedNumber) = (candidate, number)
-    case (.candidate, _), (.stored, _), (.storedPanic, _), (.lastResort, _):
+    case (.candidate, _), (.observed, _), (.stored, _), (.storedPanic, _), (.lastResort, _):
       (self.candidate, storedNumber) = (candidate, nil)
     }
     return .equal(changes: sent, provenance)
@@ -204,8 +204,10 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// What putting a policy in force would change now. It is not worked out again when the policy is put in force, unless
   /// the ruleset changed meanwhile.
-  public mutating func plan(_ candidate: Candidate) throws(EnforcementError) -> Enforcer.Outcome {
-    let table = held(notBefore(candidate).table(.policy))
+  public mutating func plan(
+    _ candidate: Candidate, _ mode: EnforcementMode = .enforcing
+  ) throws(EnforcementError) -> Enforcer.Outcome {
+    let table = held(notBefore(candidate).table(mode))
     let outcome = try Enforcer.plan(table, in: &store)
     planned = Enforcer.Planned(desired: table, outcome: outcome)
     observed = StoredTable(table: outcome.before, generation: outcome.generation)
@@ -247,6 +249,13 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   > {
     let now = environment.now().sinceEpoch
     switch target {
+    case .observed(let asked, let observer):
+      let candidate = notBefore(asked)
+      return .success(
+        (
+          candidate.table(.observe),
+          candidate.provenance(.observe, observer: observer, by: purpose.author, since: now), candidate.kept
+        ))
     case .candidate(let asked, let kind):
       let candidate = notBefore(asked)
       return .success(
@@ -310,7 +319,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       guard let candidate else { return }
       for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
         var provenance = provenance
-        provenance.kind = kind
+        (provenance.kind, provenance.observer) = (kind, nil)
         try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
       }
     }

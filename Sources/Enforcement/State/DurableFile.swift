@@ -87,6 +87,12 @@ public enum DurableFile {
     return bytes
   }
 
+  /// Whether anything has this path. True if that cannot be determined.
+  public static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR)
+  }
+
   /// Creates a directory with access for its owner only, if it does not exist.
   public static func makeDirectory(_ path: String) throws(SystemError) {
     guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }

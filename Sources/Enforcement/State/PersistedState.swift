@@ -50,9 +50,12 @@ public struct PersistedState: Sendable, Hashable {
     /// The number of the stored ruleset that is in force again after it, unless the policy file is valid
     /// then.
     public var behind: Int?
+    /// Why the ruleset before it only observed; nil if it was enforcing.
+    public var observer: Provenance.Observer?
 
     /// Creates a panic from its parts.
-    public init(since: Int64, by: String, behind: Int?) {
+    public init(since: Int64, by: String, behind: Int?, observer: Provenance.Observer? = nil) {
+      self.observer = observer
       self.since = since
       self.by = by
       self.behind = behind
@@ -78,7 +81,9 @@ public struct PersistedState: Sendable, Hashable {
         connections: lines["pending-connections"]?.split(separator: " ").map { String($0) } ?? [])
     }
     if let since: Int64 = lines[number: "panic-since"] {
-      panic = Panic(since: since, by: lines["panic-by"] ?? "", behind: lines[number: "panic-behind"])
+      panic = Panic(
+        since: since, by: lines["panic-by"] ?? "", behind: lines[number: "panic-behind"],
+        observer: lines["panic-observer"].map { Provenance.Observer(text: $0) })
     }
   }
 
@@ -99,6 +104,7 @@ public struct PersistedState: Sendable, Hashable {
       lines["panic-since"] = String(panic.since)
       lines["panic-by"] = panic.by
       lines["panic-behind"] = panic.behind.map { String($0) }
+      lines["panic-observer"] = panic.observer?.text
     }
     return DigestedFile.wrap(Self.magic, Array(lines.text.utf8))
   }

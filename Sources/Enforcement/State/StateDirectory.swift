@@ -48,6 +48,16 @@ public struct StateDirectory: Sendable {
     }
   }
 
+  /// Whether a ruleset was ever stored here, even if it can no longer be read.
+  public var past: Controller.Past {
+    if case .absent = state(), numbers().isEmpty, Slot.allCases.allSatisfy({ isAbsent($0) }) {
+      return .nothing
+    }
+    return .rulesets
+  }
+
+  private func isAbsent(_ slot: Slot) -> Bool { !DurableFile.exists("\(path)/\(slot.rawValue)") }
+
   /// Takes the lock for writing. Nil if another process has it.
   public func lock() throws(StateError) -> StateLock? {
     try writing { () throws(SystemError) in

@@ -9,6 +9,8 @@ public struct Provenance: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable {
     /// What a policy grants.
     case policy
+    /// The same, but what the policy does not allow is counted, logged and accepted.
+    case observe
     /// Loopback, the tunnels' own packets and the `failsafe` grants.
     case lockDown = "lock-down"
     /// The same, without new outbound connections.
@@ -19,6 +21,8 @@ public struct Provenance: Sendable, Hashable {
 
   /// The kind of ruleset.
   public var kind: Kind
+  /// Why it only observes; nil for every other kind.
+  public var observer: Observer?
   /// The path of the policy file, as it was given.
   public var path: String
   /// The digest of the policy and its lists.
@@ -30,9 +34,41 @@ public struct Provenance: Sendable, Hashable {
   /// When it was put in force, in seconds since 1970.
   public var since: Int64
 
+  /// Why a ruleset drops nothing.
+  public enum Observer: Sendable, Hashable {
+    /// `observe` of the policy names the machine.
+    case policy
+    /// A user applied it with `--observe`.
+    case user
+    /// The daemon put in force a policy on a machine on which nothing was in force before. The reason, in one line.
+    case daemon(String)
+
+    /// The reason as a line of a file.
+    var text: String {
+      switch self {
+      case .policy: "policy"
+      case .user: "user"
+      case .daemon(let reason): "daemon \(reason)"
+      }
+    }
+
+    /// The reason of such a line; an unknown one is a user's.
+    init(text: String) {
+      switch text {
+      case "policy": self = .policy
+      case _ where text.hasPrefix("daemon "): self = .daemon(String(text.dropFirst(7)))
+      default: self = .user
+      }
+    }
+  }
+
   /// Creates a provenance from its parts.
-  public init(kind: Kind, path: String, digest: String, machine: String, by: String, since: Int64) {
+  public init(
+    kind: Kind, observer: Observer? = nil, path: String, digest: String, machine: String, by: String,
+    since: Int64
+  ) {
     self.kind = kind
+    self.observer = observer
     self.path = path
     self.digest = digest
     self.machine = machine
@@ -85,7 +121,8 @@ public struct StoredRuleset: Sendable {
     let lines = LabelledLines(Substring(decoding: rest[..<next], as: UTF8.self))
     guard let kind = lines["kind"].flatMap({ Provenance.Kind(rawValue: $0) }) else { return nil }
     provenance = Provenance(
-      kind: kind, path: lines["path"] ?? "", digest: lines["policy"] ?? "", machine: lines["machine"] ?? "",
+      kind: kind, observer: kind == .observe ? Provenance.Observer(text: lines["observer"] ?? "") : nil,
+      path: lines["path"] ?? "", digest: lines["policy"] ?? "", machine: lines["machine"] ?? "",
       by: lines["by"] ?? "", since: lines[number: "since"] ?? 0)
     batch = Array(rest[(next + 2)...])
   }
@@ -99,6 +136,7 @@ public struct StoredRuleset: Sendable {
   public var bytes: [UInt8] {
     var lines = LabelledLines()
     lines["kind"] = provenance.kind.rawValue
+    lines["observer"] = provenance.observer?.text
     lines["path"] = provenance.path
     lines["policy"] = provenance.digest
     lines["machine"] = provenance.machine

@@ -82,6 +82,7 @@ public struct PolicyDecoder {
     let encryptions = decodeEncryptions(top)
     let failsafe = decodeGrants(top, "failsafe")
     let tests = decodeTests(top)
+    let observed = decodeObserved(top)
 
     guard log.errorCount == 0 else { return nil }
     let policy = Policy(
@@ -91,7 +92,7 @@ public struct PolicyDecoder {
       services: services.values.compactMap { $0 }.sorted { $0.name < $1.name },
       lists: lists.values.sorted { $0.name < $1.name }, block: block, grants: grants,
       encryptions: encryptions,
-      failsafe: failsafe, tests: tests)
+      failsafe: failsafe, tests: tests, observed: observed)
     warn(about: policy)
     return policy
   }

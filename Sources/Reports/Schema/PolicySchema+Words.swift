@@ -98,6 +98,11 @@ extension PolicySchema {
         "Grants that hold in every state. Keep your own access here, such as ssh from your own machine.",
         list(of: Self.map(.failsafe))
       )
+    case "observe":
+      (
+        "Machines on which nothing is dropped yet: what the policy does not allow is counted and logged.",
+        members
+      )
     case "tests":
       (
         "What must, or must not, be reachable, whatever changes in the lines above.",
