@@ -26,7 +26,7 @@ prove_random() {
     -Xlinker -z -Xlinker relro --product random-proofs || return 1
   local mode
   for mode in proofs walks; do
-    [ $mode = proofs ] || count=$((count * 5 / 8))
+    [ $mode = proofs ] || count=$(((count * 5 + 7) / 8))
     "$program" $mode $((count / 2)) 1 &
     "$program" $mode $((count - count / 2)) 1000000000 || { kill $! 2>/dev/null; wait; return 1; }
     wait $! || return 1
