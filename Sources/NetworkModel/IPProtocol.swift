@@ -10,6 +10,8 @@ public struct IPProtocol: Sendable, Hashable, Comparable {
 
   /// ICMP for IPv4, RFC 792.
   public static let icmp = IPProtocol(number: 1)
+  /// IGMP, RFC 9776.
+  public static let igmp = IPProtocol(number: 2)
   /// TCP, RFC 9293.
   public static let tcp = IPProtocol(number: 6)
   /// UDP, RFC 768.

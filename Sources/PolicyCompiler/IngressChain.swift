@@ -141,13 +141,22 @@ extension RulesetBuilder {
     return rules
   }
 
+  /// IGMP queries and reports of IPv4 (RFC 9776), which are sent to groups; MLD is the same for IPv6. Without them a
+  /// switch that does IGMP snooping stops delivering groups. No router of groups is at the other end of a tunnel.
+  var groupMembershipRule: Rule {
+    Rule(
+      [.transport(.equal, .igmp), .destinationType(.equal, .multicast)], action: .accept,
+      origin: Origin(reason: "IGMP queries and reports"))
+  }
+
   /// Packets to this host itself, by the zone where they arrived.
   private mutating func localRules(_ entries: GrantEntries) -> [Rule] {
     dispatch(map: "local") { builder, zone in
       let chain = "local-\(zone.identifier)"
       let isNetwork = zone.kind == .network || zone.kind == .internet
       let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
-      let rest = builder.openedRules(zone) + shared + [builder.refusal(zone)]
+      let groups = zone.kind == .tunnel ? [] : [builder.groupMembershipRule]
+      let rest = builder.openedRules(zone) + groups + shared + [builder.refusal(zone)]
       builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
       return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))
     }

@@ -33,6 +33,7 @@ extension RulesetBuilder {
           [.icmpType(.ipv6, types), .hopLimit(1)], action: .accept,
           origin: Origin(reason: "multicast listener discovery")))
     }
+    rules.append(groupMembershipRule)
     rules.append(drop([], DropCause(restriction.outbound), Origin(reason: "panic: no outbound traffic")))
     return rules
   }

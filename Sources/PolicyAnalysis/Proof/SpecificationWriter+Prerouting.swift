@@ -135,6 +135,13 @@ extension SpecificationWriter {
         [(.service, discovery), (.hopLimit, IntervalSet(255))],
         [(.service, listeners), (.source, Self.linkLocal)],
       ], .ipv6)
+    // IGMP, to groups only.
+    draft.say(
+      .works, .accept,
+      [
+        (.service, PacketSpace.Service.all(.igmp)), (.destinationType, Self.groups),
+        (.input, input(.network, .internet, .containers)),
+      ])
     draft.say(.works, .accept, [(.destinationType, Self.otherTypes), (.input, input(.containers))])
     return MachineSpecification.Place(
       chain: draft.chain, everything: draft.everything, clauses: draft.clauses,
