@@ -234,7 +234,7 @@ def processes():
 # --- the daemon
 
 def daemon(small, large):
-    """A changed file, one opening, memory and sleep. Beside the reloads of ufw and firewalld."""
+    """A changed file, one temporary grant, memory and sleep. Beside the reloads of ufw and firewalld."""
     notes = []
     for path, grants, most in ((small, "50", 12), (large, "10,000", 20)):
         fresh_namespace()
@@ -257,7 +257,7 @@ def daemon(small, large):
                 row("A1", f"file changed to committed, 50 grants : {name} reload", milliseconds, reload, round(1 / 300, 4), "ms")
             for name in {"ufw", "firewalld"} - found.keys():
                 notes.append(f"A1 is not held against {name}, which is not here: scripts/setup.sh test")
-        row("B", f"one opening, request to commit, {grants} grants : 0.1 ms", opened, 0.1, 1.0, "ms")
+        row("B", f"one temporary grant, request to commit, {grants} grants : 0.1 ms", opened, 0.1, 1.0, "ms")
         row("D", f"daemon resident, {grants} grants : {most} MiB", resident / 1024, most, 1.0, "MiB")
         notes.append(f"{grants} grants: file changed to committed {milliseconds:.2f} ms, one commit each; "
                      f"woken {slept} times in 10 s of nothing")

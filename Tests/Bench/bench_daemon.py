@@ -90,7 +90,7 @@ class Daemon:
             client.sendall(struct.pack(">I", len(text)) + b"Q" + text)
             found, first = generations.count(0.2)
         if found != 1:
-            raise RuntimeError(f"{found} commits for one opening")
+            raise RuntimeError(f"{found} commits for one temporary grant")
         return (first - began) * 1e3
 
     def facts(self, *names):
