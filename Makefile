@@ -38,7 +38,8 @@ test: build ## all Swift tests, then all lab tests with real packets (root)
 	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" Tests/run.sh
 
-quick: setup ## the Swift tests that need no root and no network namespaces, without the slow ones (under 30 s after a build)
+quick: ## the Swift tests that need no root and no network namespaces, without the slow ones (under 30 s after a build)
+	@scripts/setup.sh build
 	@SWIFT="$(SWIFT)" Tests/quick.sh
 
 fuzz: setup ## give random inputs to everything that reads bytes from outside (FUZZ_SECONDS each, 60; or FUZZ_INPUTS in all)

@@ -4,6 +4,8 @@
 # Installs what building, the demo and the tests need, as Debian packages. Quick when everything is there.
 # Starts no server: PostgreSQL is only run by the lab, in a namespace.
 #
+# `setup.sh build` installs only what building needs, which is enough for tests without a network namespace.
+#
 # `setup.sh test` also unpacks programs that only the tests run: Docker, ufw, firewalld, busybox and nmap, below .build. They are
 # not installed: none of them starts at boot, and a Docker of this host is not changed.
 
@@ -22,6 +24,7 @@ command -v swift >/dev/null ||
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   die "this is not Debian; install by hand: $build $lab postgresql"
 fi
+if [ "${1:-}" = build ]; then lab=; fi
 
 missing=()
 # shellcheck disable=SC2086 # lists of words
@@ -29,7 +32,7 @@ installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $build $lab 2>/d
 for package in $build $lab; do
   grep -qx "$package installed" <<<"$installed" || missing+=("$package")
 done
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+[ "${1:-}" = build ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 
 # unpack FOLDER PACKAGE…: downloads packages, and lays their files out below FOLDER.
 unpack() {
