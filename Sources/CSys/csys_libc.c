@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sched.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/inotify.h>
@@ -18,6 +19,7 @@
 #define SAME(name) _Static_assert(CSYS_##name == (int)(name), #name)
 SAME(M_ARENA_MAX);
 SAME(CLONE_NEWNET);
+SAME(POSIX_SPAWN_SETSID);
 SAME(MFD_CLOEXEC);
 SAME(MFD_ALLOW_SEALING);
 SAME(F_ADD_SEALS);

@@ -14,8 +14,9 @@ package struct BootLoader {
   /// A loader of the rulesets in a directory.
   package init(_ directory: StateDirectory?) { self.directory = directory }
 
-  /// Puts in force the first of these that can be loaded: the ruleset for boot, the lock-down ruleset, a built-in
-  /// one. A daemon's table is not changed. Refuses if none could be loaded.
+  /// Puts in force the first of these that can be loaded: the ruleset for boot, the one for a lock-down, the one for a
+  /// panic, a built-in one. Loads nothing on a machine on which nothing was ever in force. A daemon's table is not
+  /// changed. Refuses if none could be loaded.
   package func load() throws(Refusal) {
     var kernel: KernelRuleset
     do throws(StoreError) { kernel = try KernelRuleset() } catch {
@@ -30,7 +31,13 @@ package struct BootLoader {
         "the stored rulesets of the machine are not used in a network namespace other than the machine's own: "
           + "name a folder with --state-dir")
     }
-    for slot in [StateDirectory.Slot.boot, .lockDown] where load(slot, &kernel) == .loaded { return }
+    if let directory, directory.past == .nothing {
+      return journal.say(
+        .notice,
+        "nothing was loaded: no ruleset was ever in force on this machine. Run wgfence apply to begin")
+    }
+    // Each of these contains the failsafe grants.
+    for slot in [StateDirectory.Slot.boot, .lockDown, .panic] where load(slot, &kernel) == .loaded { return }
     let table = Lowering.table(PolicyCompiler.lastResort)
     let provenance = Provenance(
       kind: .lockDown, path: "built in", digest: "", machine: "", by: "boot", since: 0)

@@ -43,7 +43,9 @@ package struct PolicyLoader: Sendable {
     /// What can be put in force, or why it cannot.
     package let result: Result<Candidate, PolicyRejection>
     /// What is not known of live endpoints, as sentences.
-    package let gaps: [String]
+    package private(set) var gaps: [String]
+    /// What would stop working on this host, if that was asked.
+    var objection: Objection?
     /// The policy's file, as it was named.
     let path: String
     /// The digest of what was read; empty if nothing could be read.
@@ -53,16 +55,32 @@ package struct PolicyLoader: Sendable {
     /// The signatures of the files right before they were read, by path.
     var signatures: [String: FileSignature] = [:]
 
+    /// Adds what would stop working, or why that is not known.
+    mutating func find(_ found: (objection: Objection?, gap: String?)) {
+      objection = found.objection
+      if let gap = found.gap { gaps.append(gap) }
+    }
+
     /// The result as a controller needs it.
     var reading: PolicyReading {
       switch result {
-      case .success(let candidate): return .accepted(candidate)
+      case .success(let candidate): return .accepted(candidate, objection)
       case .failure(let rejection):
         let text = PolicyRejectionText(rejection, path: path)
         return .refused(
           PolicyRefusal(digest: digest, reason: text.sentence, report: text.report(.plain)))
       }
     }
+  }
+
+  /// Reads a policy file and its lists from the disk, and finds what the policy would end on this host. Nothing is asked
+  /// about the policy with the digest `inForce`.
+  func load(_ path: String, unless inForce: String?) -> Loaded {
+    var loaded = load(path)
+    if case .success(let candidate) = loaded.result, candidate.digest != inForce {
+      loaded.find(ImpactCheck.objection(to: candidate))
+    }
+    return loaded
   }
 
   /// Reads a policy file and its lists from the disk.

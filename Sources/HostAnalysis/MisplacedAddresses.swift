@@ -11,6 +11,8 @@ public import PolicyLanguage
 public struct MisplacedAddresses: Sendable {
   /// One address of one interface.
   public struct Finding: Sendable, Hashable {
+    /// The interface.
+    public let interface: InterfaceName
     /// What is wrong, as a sentence without a full stop.
     public let found: String
     /// What to write in the policy, as a sentence without a full stop.
@@ -46,6 +48,7 @@ public struct MisplacedAddresses: Sendable {
     guard let home else {
       guard zone.kind == .containers, !zone.prefixes.isEmpty else { return nil }
       return Finding(
+        interface: interface,
         found: "\(what), which is not in 'prefixes' of the zone 'containers' of \(machine.name): "
           + "all packets from \(address.network) are dropped on \(interface)",
         fix: "add \(address.network) to 'prefixes' of the zone 'containers' of \(machine.name)")
@@ -56,11 +59,13 @@ public struct MisplacedAddresses: Sendable {
     switch home.kind {
     case .tunnel:
       return Finding(
+        interface: interface,
         found: "\(what), which is in a prefix of the tunnel \(place): all packets from and to \(holder) are "
           + "dropped on \(interface)",
         fix: "use other addresses on \(interface) or in the tunnel: a network can be in one place only")
     case .zone:
       return Finding(
+        interface: interface,
         found:
           "\(what), which is in \(holder) of the zone '\(place)' of \(machine.name): all packets from "
           + "\(holder) are dropped on \(interface)",
@@ -79,6 +84,7 @@ public struct MisplacedAddresses: Sendable {
         ? "give \(interface) a zone with that network: zones: { lan: { interfaces: [\(interface)], prefixes: [\(own)] } }"
         : "add \(own) to 'prefixes' of the zone '\(zone.name)' of \(machine.name)"
       return Finding(
+        interface: interface,
         found:
           "\(what), which is in \(subnet), a subnet of \(owner?.name ?? "another machine") that the policy reaches "
           + "over \(place): all packets from and to \(own) are dropped on \(interface), also those of the router "

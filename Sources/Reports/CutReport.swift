@@ -47,7 +47,8 @@ package struct CutReport: Sendable {
     }
     if adopted > 0 {
       if !text.isEmpty { text += "\n" }
-      text += adopted == 1
+      text +=
+        adopted == 1
         ? "1 live connection is not tracked yet: apply adopts it with its true direction.\n"
         : "\(adopted) live connections are not tracked yet: apply adopts them with their true direction.\n"
     }

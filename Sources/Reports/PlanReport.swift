@@ -12,9 +12,14 @@ package struct PlanReport {
   let generation: UInt32
   /// The live connections that it would end.
   let cut: CutReport
+  /// What works now and would not work any more.
+  let impact: ImpactReport
 
   /// A report of these parts.
-  package init(_ plan: Plan, before: KernelTable?, generation: UInt32, cut: CutReport) {
+  package init(
+    _ plan: Plan, before: KernelTable?, generation: UInt32, cut: CutReport, impact: ImpactReport
+  ) {
+    self.impact = impact
     self.plan = plan
     self.before = before
     self.generation = generation
@@ -23,8 +28,8 @@ package struct PlanReport {
 
   /// The report for people.
   package var text: PrintableText {
-    let ends = cut.text
-    return ends.isEmpty ? changes : changes + "\n" + ends
+    let parts = [impact.text, cut.text, changes].filter { !$0.isEmpty }
+    return parts.dropFirst().reduce(parts[0]) { $0 + "\n" + $1 }
   }
 
   private var changes: PrintableText {
@@ -44,6 +49,7 @@ package struct PlanReport {
   package var json: String {
     JSONWriter.object { object in
       object.put("schema", "wgfence/plan/1")
+      impact.put(in: &object)
       object.put("operations", plan.operations.count)
       object.put("scope", plan.scope == .whole ? "whole" : "in place")
       object.put("generation", generation)

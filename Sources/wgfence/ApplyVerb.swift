@@ -15,32 +15,36 @@ struct ApplyVerb: Verb {
   static let configuration = verb(
     "apply", "Make this kernel's ruleset equal to the policy.",
     discussion: """
-      Checks the policy and runs its tests. Refuses if the new ruleset would drop a new connection like your own SSH \
-      session. Then sends the difference as one transaction, and reads the table back to verify it. A packet is judged \
+      Checks the policy and runs its tests. Refuses if something would stop working that works now: your own SSH \
+      session, a tunnel, the way to the internet, a name server, the guests on a bridge. wgfence plan shows what, and \
+      what would keep it. Then sends the difference as one transaction, and reads the table back to verify it. A packet is judged \
       by the old ruleset or by the new one, never by a mix. Connections whose grant was removed end at their next \
       packet.
 
       Needs root, or CAP_NET_ADMIN in its network namespace. In the machine's own network namespace it also needs --host.
 
       Exit status: 0 the kernel equals the policy; 1 it does not and nothing was changed, or it does but the ruleset \
-      could not be stored for a restart; 2 the policy is not valid or one of its tests failed, and nothing was changed.
+      could not be stored for a restart; 2 the policy is not valid, one of its tests failed, or something would stop working, and nothing was changed.
       """)
 
   @OptionGroup var options: PolicyOptions
   @OptionGroup var namespace: NamespaceGuard
 
-  @Flag(help: "Apply even if the ruleset would drop a new connection like your own SSH session.")
+  @Flag(help: "Apply even if your own session, a tunnel or something else that works now would stop working.")
   var force = false
 
   @Flag(help: "Drop nothing: count, log and accept what the policy does not allow, until wgfence enforce.")
   var observe = false
+
+  @Option(help: "Accept that this stops working, by the name that plan prints: tunnel:wg0. Can be repeated.")
+  var accept: [String] = []
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
   @Option(
     help:
-      "Roll back after this time (60s, 5m) unless wgfence confirm is run over a new connection. Needs the daemon."
+      "Roll back after this time (60s, 5m) unless wgfence confirm is run over a new connection."
   )
   var confirm: String?
 
@@ -62,16 +66,18 @@ struct ApplyVerb: Verb {
 
   func run() throws {
     let daemon = try places.daemon()
-    if daemon == nil {
-      try namespace.check()
-      if confirm != nil { _ = try places.requiredDaemon("apply --confirm") }
-    }
+    if daemon == nil { try namespace.check() }
     let file = try options.load()
     let candidate = try Console.accepted(
       PolicyLoader(machine: options.machine.choice).accept(file, path: options.policy), of: options.policy)
     guard let view = candidate.view else { throw ExitCode(1) }
     let mode: EnforcementMode = observe ? .observing : .enforcing
-    if !force, !observe { try refuseLockOut(view) }
+    if !force, !observe {
+      try refuseLockOut(view)
+      let impact = Console.impact(of: view, loading: candidate.table(mode))
+      if format == .text { Console.print(impact.text) }
+      if let refusal = impact.refusal(accepting: Set(accept)) { throw Console.refuse(refusal) }
+    }
     let cut: CutReport
     let result: FirewallResult
     if let daemon {
@@ -90,7 +96,9 @@ struct ApplyVerb: Verb {
       cut = try connectionsCut(by: view, loading: candidate.table(mode)) { () throws(EnforcementError) in
         try firewall.plan(candidate, mode)
       }
-      result = try firewall.apply(candidate, mode)
+      // It is started first: if this process dies, the trial is undone all the same.
+      if confirm != nil { try GuardTrialVerb.start(places, namespace) }
+      result = try firewall.apply(candidate, mode, trial: trial())
     }
     let report = ApplyReport(
       policy: options.policy, machine: candidate.machine, digest: candidate.digest,

@@ -33,8 +33,9 @@ struct PlanVerb: Verb {
     let outcome = try Enforcer.plan(view.table, in: &store)
     let (cut, gap) = LiveCut.report(of: outcome, to: view, loading: view.table)
     if let gap { Console.warn(gap) }
+    let impact = Console.impact(of: view, loading: view.table)
     let report = PlanReport(
-      outcome.plan, before: outcome.before, generation: outcome.generation, cut: cut)
+      outcome.plan, before: outcome.before, generation: outcome.generation, cut: cut, impact: impact)
     switch format {
     case .text: Console.print(report.text)
     case .json: Console.print(document: report.json)

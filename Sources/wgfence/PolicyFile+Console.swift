@@ -9,6 +9,7 @@ import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
 import Reports
+import Ruleset
 
 extension PolicyFile {
   /// The policy, which must be valid: its errors go to standard error, and end the verb with status 2.
@@ -53,6 +54,19 @@ extension Console {
     case .success(let candidate): return candidate
     case .failure(let rejection): throw reject(rejection, of: path)
     }
+  }
+
+  /// What a change ends. Prints to standard error what is not known.
+  static func impact(of view: SiteView, loading desired: KernelTable) -> ImpactReport {
+    let (report, gaps) = ImpactCheck.report(of: view, loading: desired)
+    for gap in gaps { warn("\(gap)") }
+    return report
+  }
+
+  /// Prints why a change is refused. The verb ends with status 2.
+  static func refuse(_ text: PrintableText) -> ExitCode {
+    error(text)
+    return ExitCode(2)
   }
 
   /// Prints why a policy is not put in force. Returns the exit status of the verb.

@@ -15,7 +15,7 @@ enum Program {
     DoctorVerb.self, InitVerb.self,
     LogVerb.self,
     OpenVerb.self, CloseVerb.self,
-    PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
+    PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self, GuardTrialVerb.self,
   ]
 
   static func main() {

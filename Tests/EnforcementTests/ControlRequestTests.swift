@@ -44,7 +44,7 @@ struct ControlRequestTests {
 
   @Test("what is read is what was sent", arguments: all)
   func roundTrip(request: FirewallRequest) throws {
-    #expect(Self.all.count == 21)
+    #expect(Self.all.count == 25)
     for deadline in [nil, 5] as [Int64?] {
       let sent = ControlRequest(request, deadline: deadline)
       #expect(try ControlRequest(payload: sent.frame.payload) == sent)

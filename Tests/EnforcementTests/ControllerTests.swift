@@ -59,6 +59,7 @@ struct ControllerTests {
       case .discard(let number): "discard \(number)"
       case .storePanic: "store panic"
       case .save: "save"
+      case .removeTable: "remove table"
       case .readPolicy: "read"
       case .say(let severity, _): "say \(severity)"
       }
@@ -243,6 +244,32 @@ struct ControllerTests {
     #expect(Self.words(try again.endPanic(by: "eric")) == ["observe b user"])
     #expect(Self.words(try controller.endObservation(candidate, by: "eric")) == ["enforce b policy"])
     #expect(throws: Refusal.self) { try controller.endObservation(nil, by: "eric") }
+  }
+
+  @Test("a trial before which nothing was in force ends without a table, and is tried again if that fails")
+  func trialOfTheFirst() throws {
+    var controller = Controller(PersistedState(), inForce: nil, past: .nothing)
+    let (candidate, confirm) = (try Self.candidate("a"), Controller.Confirm(seconds: 60, connections: []))
+    #expect(
+      Self.words(try controller.apply(candidate, by: "eric", confirm: confirm, at: Self.now))
+        == ["promise", "enforce a policy"])
+    _ = controller.enforced(
+      .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
+      .equal(changes: 3, Self.provenance("a")),
+      at: Self.now)
+    controller.kept(1)
+    #expect(PersistedState(controller.state.bytes) == controller.state)
+    #expect(controller.ring(at: Self.later(59)).isEmpty)
+    #expect(Self.words(controller.ring(at: Self.later(60))) == ["remove table"])
+    #expect(Self.words(controller.removed("late", failure: "busy", at: Self.later(60))) == ["say error"])
+    #expect(Self.words(controller.ring(at: Self.later(61))) == ["remove table"])
+    #expect(
+      Self.words(controller.removed("late", failure: nil, at: Self.later(61)))
+        == ["save", "discard 1", "say warning", "read"])
+    #expect(controller.inForce == nil && controller.state.inForce == nil && controller.state.pending == nil)
+    var rebooted = Controller(PersistedState(), inForce: nil, past: .nothing)
+    _ = try rebooted.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+    #expect(Self.words(rebooted.endTrial(at: Self.later(1, boot: "two"))) == ["say warning", "save"])
   }
 
   /// A controller with policy `b` on trial, and `a` as the policy to go back to.

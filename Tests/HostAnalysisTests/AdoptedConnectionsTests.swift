@@ -14,9 +14,11 @@ import Testing
 private struct Host: HostEnvironment {
   static let own = ["198.51.100.7", "2001:db8::7", "172.17.0.1", "127.0.0.1", "::1"]
   static let interfaces = [
-    NetworkInterface(name: InterfaceName("eth0")!, index: 2, addresses: [], state: .up),
-    NetworkInterface(name: InterfaceName("docker0")!, index: 3, addresses: [], state: .up, kind: "bridge"),
+    NetworkInterface(name: named("eth0"), index: 2, addresses: [], state: .up),
+    NetworkInterface(name: named("docker0"), index: 3, addresses: [], state: .up, kind: "bridge"),
   ]
+
+  static func named(_ text: String) -> InterfaceName { InterfaceName(text) ?? .loopback }
 
   func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
     Self.own.contains(address.description) ? .local : .unicast
@@ -25,8 +27,8 @@ private struct Host: HostEnvironment {
   func route(_ question: RouteQuestion) -> RouteAnswer {
     let address = question.destination
     if addressType(address, on: nil) == .local { return .local }
-    let isGuest = ["172.17.0.0/16", "fd17::/64"].contains { Prefix($0)!.contains(address) }
-    return .interface(InterfaceName(isGuest ? "docker0" : "eth0")!)
+    let isGuest = ["172.17.0.0/16", "fd17::/64"].contains { Prefix($0)?.contains(address) == true }
+    return .interface(Self.named(isGuest ? "docker0" : "eth0"))
   }
 
   func facts(of interface: InterfaceName) -> InterfaceFacts? { InterfaceFacts(index: 2, type: 1) }
@@ -43,9 +45,12 @@ struct AdoptedConnectionsTests {
 
   private static func tuple(_ text: String) -> FlowTuple {
     let ends = text.split(separator: ">").map { $0.split(separator: " ") }
+    func address(_ end: Int) -> IPAddress {
+      IPAddress(String(ends[end][0])) ?? IPAddress(family: .ipv4, bits: 0)
+    }
+    func port(_ end: Int) -> UInt16 { UInt16(ends[end][1]) ?? 0 }
     return FlowTuple(
-      source: IPAddress(String(ends[0][0]))!, destination: IPAddress(String(ends[1][0]))!,
-      sourcePort: UInt16(ends[0][1])!, destinationPort: UInt16(ends[1][1])!)
+      source: address(0), destination: address(1), sourcePort: port(0), destinationPort: port(1))
   }
 
   private static func namespace(
@@ -154,8 +159,8 @@ struct AdoptedConnectionsTests {
     for _ in 0..<500 {
       var sent: [String] = []
       for _ in 0..<Int.random(in: 0...6, using: &random) {
-        let port = [22, 443, 8080, 33_000, 45_000].randomElement(using: &random)!
-        let far = [443, 22, 35_000, 50_001].randomElement(using: &random)!
+        let port = [22, 443, 8080, 33_000, 45_000].randomElement(using: &random) ?? 22
+        let far = [443, 22, 35_000, 50_001].randomElement(using: &random) ?? 22
         sent.append("198.51.100.7 \(port) > 203.0.113.\(Int.random(in: 1...3, using: &random)) \(far)")
       }
       let namespace = Self.namespace(
@@ -166,7 +171,9 @@ struct AdoptedConnectionsTests {
       let second = Self.adopted([namespace], tracked: first.created)
       #expect(second.created.isEmpty && second.reversed.isEmpty)
       // Tracked the other way round, exactly the certain ones are replaced.
-      let wrong = first.created.map { LiveFlow(transport: $0.transport, original: $0.reply, reply: $0.original) }
+      let wrong = first.created.map {
+        LiveFlow(transport: $0.transport, original: $0.reply, reply: $0.original)
+      }
       let third = Self.adopted([namespace], tracked: wrong)
       let certain = Set(sent).filter { namespace.opener(of: .init(.tcp, sending: Self.tuple($0))).isCertain }
       #expect(third.reversed.count == certain.count)

@@ -27,6 +27,7 @@ PROBE="$LAB_HERE/probe.py"
 MACHINES="ec2 onprem laptop-eric laptop-ryan visitor"
 
 declare -A NODE_PID=()      # NODE → a process in its namespaces, as the lab numbers processes
+declare -a ACCEPTED=()      # options by which apply accepts that something stops working
 declare -A TASK=()          # NODE.LABEL → the waiting nsenter of a background task
 declare -A WAN=([ec2]=203.0.113.10 [onprem]=198.51.100.7
   [laptop-eric]=100.64.7.10 [laptop-ryan]=100.64.7.11 [visitor]=100.64.7.12)
@@ -385,13 +386,13 @@ wgfence_in() {
   node "$n" env WGFENCE_STATE_DIR="$LAB/$n/state" WGFENCE_SOCKET="$LAB/$n/control.sock" "$WGFENCE" "$@"
 }
 
-# apply_policy NODE POLICY. WGFENCE_LAB_APPLY names another program to do it, called with the same two words.
+# apply_policy NODE POLICY, with the options of apply in the array ACCEPTED. WGFENCE_LAB_APPLY names another program to do it, called with the same two words.
 apply_policy() {
   local n=$1 policy=$2 status
   if [ -n "${WGFENCE_LAB_APPLY:-}" ]; then
     node "$n" "$WGFENCE_LAB_APPLY" "$n" "$policy" >"$LAB/$n/apply.log" 2>&1
   else
-    wgfence_in "$n" apply "$policy" --machine "$n" >"$LAB/$n/apply.log" 2>&1
+    wgfence_in "$n" apply "$policy" --machine "$n" "${ACCEPTED[@]}" >"$LAB/$n/apply.log" 2>&1
   fi
   status=$?
   if [ $status -ne 0 ]; then

@@ -183,10 +183,11 @@ enum HostileReports {
       ]
     }(),
     "PlanReport": [
-      PlanReport(Plan(desired: table, observed: nil), before: nil, generation: 1, cut: cuts),
+      PlanReport(
+        Plan(desired: table, observed: nil), before: nil, generation: 1, cut: cuts, impact: ImpactReport(nil)),
       PlanReport(
         Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table), before: table,
-        generation: 1, cut: cuts),
+        generation: 1, cut: cuts, impact: ImpactReport(nil)),
     ].flatMap { [$0.text.description, $0.json] },
     "ApplyReport": {
       let report = ApplyReport(

@@ -125,7 +125,7 @@ class Trial:
 
     def apply(self, *parts, lists=()):
         names = "\\n".join(lists)
-        return self.ask(f"version=3\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlists={names}\n", parts)
+        return self.ask(f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlists={names}\n", parts)
 
     def status(self):
         """How long root waits for `wgfence status`."""
@@ -226,7 +226,7 @@ class Trial:
     def clients_that_leave(self):
         """A policy whose client closes, stops sending, or no longer waits while it is checked."""
         policy = (large(MACHINES) + "# a digest of its own\n").encode()
-        text = f"version=3\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlengths={len(policy)}\n"
+        text = f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlengths={len(policy)}\n"
 
         def begin(more=""):
             client = self.connect()
@@ -293,7 +293,7 @@ class Trial:
         # Files whose lengths are too large are not read.
         claimed = " ".join([str(len(text))] + [str(60 << 20)] * 12)
         names = "\\n".join(names)
-        member = Member(lambda: self.ask(f"version=3\nverb=apply\npath=/p\nmachine=host\nlists={names}\n"
+        member = Member(lambda: self.ask(f"version=4\nverb=apply\npath=/p\nmachine=host\nlists={names}\n"
                                          f"lengths={claimed}\n"))
         member.text()
         grown = self.peak() - before
@@ -307,7 +307,7 @@ class Trial:
         own = os.stat("/proc/self/ns/net").st_ino
         code = ("import sys; sys.path.insert(0, 'Tests/Stress'); from limits import Trial; "
                 f"t = Trial.__new__(Trial); t.site = type('S', (), dict(state={self.site.state!r})); "
-                f"print(t.ask('version=3\\nverb=status\\nnamespace={own}\\n'))")
+                f"print(t.ask('version=4\\nverb=status\\nnamespace={own}\\n'))")
         said = subprocess.run(["unshare", "-n", sys.executable, "-c", code], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
         self.verdicts.say("it is also refused if it claims to be in this namespace",

@@ -38,6 +38,7 @@ enum {
 
   /* sched.h */
   CSYS_CLONE_NEWNET = 0x40000000,
+  CSYS_POSIX_SPAWN_SETSID = 0x80,
 
   /* sys/mman.h */
   CSYS_MFD_CLOEXEC = 0x1,

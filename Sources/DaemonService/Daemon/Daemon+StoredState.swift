@@ -19,9 +19,9 @@ extension Daemon {
       journal.say(.error, "the stored ruleset \(number) is damaged or missing")
       state.inForce = directory.numbers().last { $0 != number && directory.ruleset($0).value != nil }
     }
-    if let pending = state.pending, directory.ruleset(pending.back).value == nil,
+    if let back = state.pending?.back, directory.ruleset(back).value == nil,
       directory.ruleset(.boot).value == nil,
-      let other = directory.numbers().last(where: { $0 < pending.back && directory.ruleset($0).value != nil })
+      let other = directory.numbers().last(where: { $0 < back && directory.ruleset($0).value != nil })
     {
       journal.say(.error, "the ruleset to roll back to is damaged or missing: the one before it is used")
       state.pending?.back = other

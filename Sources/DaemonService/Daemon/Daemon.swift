@@ -184,6 +184,7 @@ package final class Daemon {
   /// Runs until a signal ends it. The rules stay.
   package func run() throws(DaemonError) {
     let now = environment.now()
+    environment.inForce = driver.controller.inForce?.digest
     files.watch([settings.policy])
     noteFiles()
     driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
@@ -275,7 +276,8 @@ package final class Daemon {
     rulesetChanged()
     noteFiles()
     let (loader, path) = (environment.loader, settings.policy)
-    checks.add(.file) { loader.load(path) }
+    let inForce = driver.controller.inForce?.digest
+    checks.add(.file) { loader.load(path, unless: inForce) }
   }
 
   /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.

@@ -15,6 +15,8 @@ final class DaemonEnvironment: ControllerEnvironment {
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
+  /// The digest of the policy that was in force before the daemon started; nil if none was.
+  var inForce: String?
   /// Schedules reading the policy file on another thread. Nil before the loop runs: the file is then read at once.
   var readLater: (() -> Void)?
 
@@ -29,7 +31,7 @@ final class DaemonEnvironment: ControllerEnvironment {
       readLater()
       return nil
     }
-    return take(loader.load(path))
+    return take(loader.load(path, unless: inForce))
   }
 
   /// Records the list files of a loaded policy and logs its gaps. Returns the reading.

@@ -42,6 +42,9 @@ package enum OwnSession {
     return SessionFlow.text(found.session)
   }
 
+  /// The session; nil on a console, on loopback, or if it is not known.
+  package static var session: RemoteSession? { (try? find())?.session }
+
   /// The session as a first policy keeps it; nil on a console, or if it is not known.
   package static var ofFirstPolicy: FirstPolicy.Session? {
     guard let found = try? find() else { return nil }

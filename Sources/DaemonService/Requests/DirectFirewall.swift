@@ -4,6 +4,7 @@ package import Enforcement
 internal import LinuxHost
 package import NetworkModel
 internal import PolicyCompiler
+internal import PolicyFiles
 internal import PolicyLanguage
 package import Ruleset
 
@@ -47,6 +48,8 @@ package struct DirectFirewall: ~Copyable {
     self.lock = lock
     self.caller = caller
     service = FirewallService(directory, in: .verb, sessions: KernelSessions())
+    // After a restart of the machine no process waits for the confirmation any more.
+    if access != .reading { _ = settleTrial() }
   }
 
   private static func driver(
@@ -67,14 +70,33 @@ package struct DirectFirewall: ~Copyable {
 
   /// Carries out a request.
   package mutating func execute(_ request: FirewallRequest) throws(Refusal) -> FirewallResult {
-    try service.execute(request, by: caller, at: Moment.now, on: &driver)
+    if request == .endObservation { readObserved() }
+    return try service.execute(request, by: caller, at: Moment.now, on: &driver)
+  }
+
+  /// Reads the policy that is only observed, to enforce it. If its file has changed meanwhile, it is not known any more.
+  private mutating func readObserved() {
+    guard let inForce = driver.controller.inForce, inForce.kind == .observe else { return }
+    let loaded = PolicyLoader(machine: MachineChoice(given: inForce.machine)).load(inForce.path)
+    if case .success(let candidate) = loaded.result { driver.know(candidate) }
   }
 
   /// Puts in force a policy that was checked.
-  package mutating func apply(_ candidate: Candidate, _ mode: EnforcementMode) throws(Refusal)
-    -> FirewallResult
-  {
-    try service.apply(candidate, mode, trial: nil, by: caller, at: Moment.now, on: &driver)
+  package mutating func apply(
+    _ candidate: Candidate, _ mode: EnforcementMode, trial: TrialTime?
+  ) throws(Refusal) -> FirewallResult {
+    try service.apply(candidate, mode, trial: trial, by: caller, at: Moment.now, on: &driver)
+  }
+
+  /// Goes back if the time for the confirmation is over. Returns the remaining nanoseconds; nil if no trial waits.
+  package mutating func settleTrial() -> Int64? {
+    let now = Moment.now
+    if let pending = driver.controller.state.pending,
+      pending.boot != now.boot || pending.deadline <= now.sinceBoot
+    {
+      driver.perform(driver.controller.endTrial(at: now))
+    }
+    return driver.controller.state.pending.map { max(0, $0.deadline - now.sinceBoot) }
   }
 
   /// What `apply` would change.

@@ -93,7 +93,7 @@ extension Controller {
   }
 
   /// Whether nothing was ever in force on this machine.
-  private var isUnprotected: Bool {
+  var isUnprotected: Bool {
     past == .nothing && state.inForce == nil && inForce == nil && !wasTableThere
   }
 
@@ -138,6 +138,15 @@ extension Controller {
     isReleased ? [] : [.enforce(.same, .repair(by: author))]
   }
 
+  /// The time for the confirmation of a trial is over, or the machine was restarted.
+  public mutating func endTrial(at now: Moment) -> [Action] {
+    guard let pending = state.pending else { return [] }
+    if pending.boot == now.boot { return goBack(pending) }
+    return [
+      .say(.warning, "the machine was restarted before the apply by \(pending.by) was confirmed")
+    ] + settleBack(pending)
+  }
+
   /// A time that `alarm` named has come.
   public mutating func ring(at now: Moment) -> [Action] {
     if let pending = state.pending, pending.deadline <= now.sinceBoot { return goBack(pending) }
@@ -160,7 +169,9 @@ extension Controller {
     guard let confirm else {
       return [.enforce(target, .apply(by: by, confirm: nil))]
     }
-    guard let back = state.inForce else {
+    let back = state.inForce
+    // Before the first apply ever there is nothing to go back to: the table is removed.
+    guard back != nil || isUnprotected else {
       throw Refusal(
         "what is in force is not stored on disk, so a trial could not be undone: "
           + "apply without --confirm first, and see `wgfence status`")
@@ -297,7 +308,22 @@ extension Controller {
   }
 
   private func goBack(_ pending: PersistedState.Pending) -> [Action] {
-    [.enforce(.stored(pending.back), .goBack("the apply by \(pending.by) was not confirmed"))]
+    let reason = "the apply by \(pending.by) was not confirmed"
+    return [pending.back.map { .enforce(.stored($0), .goBack(reason)) } ?? .removeTable(reason)]
+  }
+
+  /// The table of a trial was removed, or could not be: then it is tried again.
+  public mutating func removed(_ reason: String, failure: String?, at now: Moment) -> [Action] {
+    if let failure {
+      state.pending?.deadline = now.sinceBoot + 1_000_000_000
+      return [.say(.error, "\(reason), but the table could not be removed: \(failure)")]
+    }
+    inForce = nil
+    return (state.pending.map { settleBack($0) } ?? [.save]) + [
+      .say(
+        .warning, "\(reason): nothing was in force before it, so the table was removed: NOTHING IS ENFORCED"),
+      .readPolicy,
+    ]
   }
 }
 

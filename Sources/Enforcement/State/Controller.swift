@@ -149,6 +149,8 @@ public struct Controller: Sendable {
   public enum Action: Sendable {
     /// Make the kernel equal to the target, and call `enforced` with the result.
     case enforce(Target, Purpose)
+    /// Remove the table, and call `removed` with the result: before an apply that was not confirmed nothing was in force.
+    case removeTable(String)
     /// Store what is in force now, and call `kept` with its number. If it is settled, store it as the ruleset
     /// for boot, too.
     case store(Settlement)

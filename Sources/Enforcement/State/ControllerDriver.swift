@@ -89,6 +89,14 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
         let outcome = enforce(target, purpose)
         if case .failed(let reason) = outcome { failure = failure ?? reason }
         rest = (controller.enforced(purpose, target, outcome, at: environment.now()) + rest)[...]
+      case .removeTable(let reason):
+        var problem: String?
+        do throws(StoreError) { try store.removeTable() } catch {
+          problem = "\(EnforcementError(error))"
+          failure = failure ?? problem
+        }
+        (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+        rest = (controller.removed(reason, failure: problem, at: environment.now()) + rest)[...]
       case .store(let settlement): store(settlement)
       case .storePanic: storePanic()
       }
@@ -120,6 +128,11 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// Writes to the journal what was done outside the controller's decisions.
   public func say(_ severity: Controller.Severity, _ text: PrintableText) { environment.say(severity, text) }
+
+  /// The policy of what is in force was read by a process that did not put it in force itself.
+  public mutating func know(_ candidate: Candidate) {
+    if candidate.digest == controller.inForce?.digest { self.candidate = candidate.kept }
+  }
 
   /// Discards the last read: the table was changed without a plan, by a temporary grant.
   public mutating func forgetObserved() { observed = nil }

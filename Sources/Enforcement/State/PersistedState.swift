@@ -14,8 +14,8 @@ public struct PersistedState: Sendable, Hashable {
 
   /// An apply that goes back unless it is confirmed.
   public struct Pending: Sendable, Hashable {
-    /// The number of the stored ruleset to go back to.
-    public var back: Int
+    /// The number of the stored ruleset to go back to; nil: nothing was in force, and the table is removed.
+    public var back: Int?
     /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot `boot`.
     public var deadline: Int64
     /// The boot, from `/proc/sys/kernel/random/boot_id`. In any other boot the apply counts as gone back.
@@ -30,7 +30,7 @@ public struct PersistedState: Sendable, Hashable {
 
     /// Creates a pending apply from its parts.
     public init(
-      back: Int, deadline: Int64, boot: String, seconds: Int64, by: String, connections: [String] = []
+      back: Int?, deadline: Int64, boot: String, seconds: Int64, by: String, connections: [String] = []
     ) {
       self.back = back
       self.deadline = deadline
@@ -73,10 +73,9 @@ public struct PersistedState: Sendable, Hashable {
     let lines = LabelledLines(Substring(decoding: rest, as: UTF8.self))
     inForce = lines[number: "in-force"]
     superseded = lines["superseded"]
-    if let back: Int = lines[number: "pending-back"], let deadline: Int64 = lines[number: "pending-deadline"]
-    {
+    if let deadline: Int64 = lines[number: "pending-deadline"] {
       pending = Pending(
-        back: back, deadline: deadline, boot: lines["pending-boot"] ?? "",
+        back: lines[number: "pending-back"], deadline: deadline, boot: lines["pending-boot"] ?? "",
         seconds: lines[number: "pending-seconds"] ?? 0, by: lines["pending-by"] ?? "",
         connections: lines["pending-connections"]?.split(separator: " ").map { String($0) } ?? [])
     }
@@ -93,7 +92,7 @@ public struct PersistedState: Sendable, Hashable {
     lines["in-force"] = inForce.map { String($0) }
     lines["superseded"] = superseded
     if let pending {
-      lines["pending-back"] = String(pending.back)
+      lines["pending-back"] = pending.back.map { String($0) }
       lines["pending-deadline"] = String(pending.deadline)
       lines["pending-boot"] = pending.boot
       lines["pending-seconds"] = String(pending.seconds)

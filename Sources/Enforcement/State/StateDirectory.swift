@@ -48,12 +48,17 @@ public struct StateDirectory: Sendable {
     }
   }
 
-  /// Whether a ruleset was ever stored here, even if it can no longer be read.
+  /// Whether a ruleset was ever in force for longer than a trial, even if it can no longer be read.
   public var past: Controller.Past {
-    if case .absent = state(), numbers().isEmpty, Slot.allCases.allSatisfy({ isAbsent($0) }) {
-      return .nothing
+    switch state() {
+    case .damaged: return .rulesets
+    case .whole(let state):
+      // The first apply is on trial, or was when the machine was restarted: nothing was in force before it.
+      if let pending = state.pending, pending.back == nil { return .nothing }
+      if state.inForce != nil || state.panic != nil { return .rulesets }
+    case .absent: break
     }
-    return .rulesets
+    return numbers().isEmpty && Slot.allCases.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
   }
 
   private func isAbsent(_ slot: Slot) -> Bool { !DurableFile.exists("\(path)/\(slot.rawValue)") }

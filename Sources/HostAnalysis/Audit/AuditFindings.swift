@@ -22,6 +22,14 @@ extension Audit {
           check: .drift, severity: .error, subject: view?.machine.name ?? "",
           found: "the kernel differs from the policy by \(count) operation\(count == 1 ? "" : "s")",
           fix: "run wgfence plan to see the differences, then wgfence apply"))
+    case .observing:
+      findings.append(
+        AuditFinding(
+          check: .drift, severity: .error, subject: view?.machine.name ?? "",
+          found: "observe mode: the ruleset in the kernel drops nothing",
+          fix:
+            "see wgfence log --summary for what would be dropped, then end the observe mode with wgfence enforce"
+        ))
     case .notLoaded:
       findings.append(
         AuditFinding(
@@ -46,11 +54,17 @@ extension Audit {
     case operations(Int)
     /// The kernel does not have the table.
     case notLoaded
+    /// The kernel's table only observes: it drops nothing.
+    case observing
 
     /// Compares the table as it was read (nil: the kernel does not have it) with the desired one.
     public init(from observed: KernelTable?, to desired: KernelTable) {
       guard let observed else {
         self = .notLoaded
+        return
+      }
+      if observed.mode == .observing {
+        self = .observing
         return
       }
       let operations = Plan(desired: desired, observed: observed).operations.count

@@ -40,7 +40,8 @@ public struct AdoptedConnections: Sendable {
       flow.tcpState = key.transport == .tcp ? .established : nil
       let found = known[key] ?? known[Key(transport: key.transport, tuple: flow.reply)]
       let wrong = found.flatMap { found in
-        found.original == flow.reply && found.reply == flow.original && found.zone == 0 && connection.isCertain
+        found.original == flow.reply && found.reply == flow.original && found.zone == 0
+          && connection.isCertain
           ? found : nil
       }
       if found != nil, wrong == nil { continue }

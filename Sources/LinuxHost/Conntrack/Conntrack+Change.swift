@@ -45,7 +45,8 @@ extension Conntrack {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER))
     do throws(HostReadError) {
       try netlink.change(
-        "deleting a connection entry", type: messageType(Int(CSYS_IPCTNL_MSG_CT_DELETE)), flags: 0, body: body)
+        "deleting a connection entry", type: messageType(Int(CSYS_IPCTNL_MSG_CT_DELETE)), flags: 0, body: body
+      )
       return true
     } catch .refused(_, let errno, _) where errno == ENOENT {
       return false

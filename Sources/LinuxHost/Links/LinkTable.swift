@@ -13,6 +13,8 @@ public struct LinkTable: Sendable {
   public let interfaces: [NetworkInterface]
   /// Notes about the interfaces that a policy cannot name.
   public let notes: [HostNote]
+  /// The interfaces with an IPv4 address that expires (`ifa_valid` of `struct ifa_cacheinfo`): a DHCP client renews it.
+  public let leased: Set<InterfaceName>
   /// The values of `IFLA_LINK` and `IFLA_LINK_NETNSID`, for interfaces that have the former and whose kind
   /// means that the far end carries their packets.
   let farEnds: [FarEnd]
@@ -51,7 +53,7 @@ public struct LinkTable: Sendable {
     return LinkTable(links: links, addresses: Dictionary(grouping: addresses) { $0.index })
   }
 
-  private init(links: [Link], addresses: [UInt32: [(index: UInt32, address: InterfaceAddress)]]) {
+  private init(links: [Link], addresses: [UInt32: [Address]]) {
     var interfaces: [NetworkInterface] = []
     var notes: [HostNote] = []
     var farEnds: [FarEnd] = []
@@ -72,6 +74,10 @@ public struct LinkTable: Sendable {
       }
     }
     self.interfaces = interfaces.sorted { $0.index < $1.index }
+    leased = Set(
+      interfaces.filter { interface in
+        addresses[interface.index, default: []].contains { $0.expires && $0.address.address.family == .ipv4 }
+      }.map(\.name))
     self.notes = notes
     self.farEnds = farEnds
   }
@@ -124,22 +130,33 @@ public struct LinkTable: Sendable {
 
   /// Decodes `struct ifaddrmsg` and its attributes. On a point-to-point interface `IFA_ADDRESS` is the far
   /// end and `IFA_LOCAL` the own address; otherwise IPv6 has only `IFA_ADDRESS`. Nil for other families.
-  static func address(_ payload: ArraySlice<UInt8>) -> (index: UInt32, address: InterfaceAddress)? {
+  static func address(_ payload: ArraySlice<UInt8>) -> Address? {
     guard let number = payload.number(UInt8.self, at: 0), let family = AddressFamily(rawValue: number),
       let length = payload.number(UInt8.self, at: 1), let index = payload.number(UInt32.self, at: 4)
     else { return nil }
     var local: IPAddress?
     var other: IPAddress?
+    var valid = UInt32.max
     for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_IFADDRMSG_SIZE))) {
       switch type {
       case Int(CSYS_IFA_LOCAL): local = value.address(family, at: 0)
       case Int(CSYS_IFA_ADDRESS): other = value.address(family, at: 0)
+      case Int(CSYS_IFA_CACHEINFO): valid = value.number(UInt32.self, at: 4) ?? .max
       default: break
       }
     }
     guard let own = local ?? other, let address = InterfaceAddress(own, prefixLength: Int(length)) else {
       return nil
     }
-    return (index, address)
+    return Address(index: index, address: address, expires: valid != .max)
+  }
+
+  /// A decoded `RTM_NEWADDR`.
+  struct Address: Sendable {
+    /// The interface's index.
+    let index: UInt32
+    let address: InterfaceAddress
+    /// Whether it is removed after some time unless it is renewed.
+    let expires: Bool
   }
 }

@@ -37,7 +37,8 @@ public enum ConnectionReader {
   }
 
   /// The connections of this thread's namespace.
-  private static func read(_ place: NamespaceConnections.Place) throws(HostReadError) -> NamespaceConnections {
+  private static func read(_ place: NamespaceConnections.Place) throws(HostReadError) -> NamespaceConnections
+  {
     let sockets = try SocketDiagnostics.connected().filter { !$0.remoteAddress.isLoopback }
     guard !sockets.isEmpty else {
       return NamespaceConnections(place, sockets: [], served: [], chosen: defaultRange)
@@ -53,17 +54,17 @@ public enum ConnectionReader {
             destinationPort: socket.remotePort))
       },
       served: Set(listeners.map { NamespaceConnections.ServedPort($0.protocol, $0.port) }),
-      chosen: range())
+      chosen: ephemeralPorts ?? defaultRange)
   }
 
   /// The kernel's default of `ip_local_port_range`.
   private static let defaultRange: ClosedRange<UInt16> = 32_768...60_999
 
-  /// The ports that the kernel chooses in this thread's namespace.
-  private static func range() -> ClosedRange<UInt16> {
-    guard let text = try? ProcFile.text("/proc/sys/net/ipv4/ip_local_port_range") else { return defaultRange }
+  /// The ports that the kernel chooses in this thread's namespace; nil if that cannot be read.
+  static var ephemeralPorts: ClosedRange<UInt16>? {
+    guard let text = try? ProcFile.text("/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
     let ends = text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.compactMap { UInt16($0) }
-    guard ends.count == 2, ends[0] <= ends[1] else { return defaultRange }
+    guard ends.count == 2, ends[0] <= ends[1] else { return nil }
     return ends[0]...ends[1]
   }
 }

@@ -64,7 +64,9 @@ public struct NamespaceConnections: Sendable {
   /// socket), the side whose port the kernel would not choose received it; this host if both are alike is the opener.
   public func opener(of socket: Socket) -> (side: Opener, isCertain: Bool) {
     if served.contains(ServedPort(socket.transport, socket.sent.sourcePort)) { return (.otherSide, true) }
-    let (own, remote) = (chosen.contains(socket.sent.sourcePort), chosen.contains(socket.sent.destinationPort))
+    let (own, remote) = (
+      chosen.contains(socket.sent.sourcePort), chosen.contains(socket.sent.destinationPort)
+    )
     return (!own && remote ? .otherSide : .thisSide, false)
   }
 }

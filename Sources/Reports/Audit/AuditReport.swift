@@ -71,7 +71,10 @@ package struct AuditReport {
       }
     }
     var text: PrintableText = ""
-    if let policy, drift != .none {
+    if drift == .observing {
+      text +=
+        "OBSERVE MODE: nothing is dropped or rejected. The verdicts are those of the rules that are loaded now.\n\n"
+    } else if let policy, drift != .none {
       text +=
         "NOT ENFORCED: the kernel does not have the ruleset of \(policy.path). The verdicts are those of the "
         + "rules that are loaded now.\n\n"

@@ -25,9 +25,9 @@ struct ConfirmVerb: Verb {
   func run() throws {
     if console {
       Console.warn("confirming from a console does not show that the network works")
-      return try places.ask(.confirm(.console))
+      return try places.settle(.confirm(.console))
     }
-    try places.ask(.confirm(.session(session())))
+    try places.settle(.confirm(.session(session())))
   }
 
   /// The SSH session in which this runs; nil on a console.

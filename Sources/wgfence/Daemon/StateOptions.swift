@@ -71,6 +71,12 @@ struct StateOptions: ParsableArguments {
   func carryOut(_ request: FirewallRequest, _ namespace: NamespaceGuard) throws {
     if let daemon = try daemon() { return try Self.ask(daemon, request) }
     if request.isChange { try namespace.check() }
+    try settle(request)
+  }
+
+  /// The same for a request that does not change the kernel's rules.
+  func settle(_ request: FirewallRequest) throws {
+    if let daemon = try daemon() { return try Self.ask(daemon, request) }
     guard directory != nil || request == .unload else {
       throw Refusal(
         "in a network namespace other than the machine's own this needs --state-dir")

@@ -20,7 +20,7 @@ serve onprem adopted --tcp 18888,19090 --chatter 15433
 
 # In a container without NAT: its packets pass through the host as they are.
 ip netns add guest
-NODE_PID[guest]=${NODE_PID[onprem]}
+NODE_PID["guest"]=${NODE_PID[onprem]}
 ip -n guest link set lo up
 node guest sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
 ip -n onprem link add br-guest type bridge

@@ -33,6 +33,8 @@ table ip foreign {
 }
 NFT
 
+# The machines on the bridge lose the host as their router: that is meant here.
+ACCEPTED=(--accept guests:br0)
 policy bridges <<'YAML'
 allow:
   - { to: onprem, services: [ssh], from: home }

@@ -55,7 +55,7 @@ begin() {
 put() {
   cp "$LAB/$1.yaml" "$live.new"
   mv "$live.new" "$live"
-  sleep 0.4
+  sleep 0.8
 }
 
 # fetch: what laptop-eric gets of the metrics.

@@ -133,7 +133,7 @@ try:
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(5)
     client.connect(path)
-    text = "version=3\nverb=panic\n"
+    text = "version=4\nverb=panic\n"
     deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(seconds * 1e9)
     text += "deadline=soon\n" if how == "none" else f"deadline={deadline}\n"
     client.sendall(struct.pack(">I", len(text)) + b"Q" + text.encode())

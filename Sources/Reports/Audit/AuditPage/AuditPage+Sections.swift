@@ -34,6 +34,10 @@ extension AuditPage {
     guard policy != nil else { return Markup("no policy to enforce") }
     switch drift {
     case .none: return Markup("yes: the kernel has the ruleset of the policy")
+    case .observing:
+      return .element(
+        "strong", ["class": "error"],
+        text: "no, observe mode: nothing is dropped. The verdicts are those of the rules that are loaded now")
     case .notLoaded:
       return .element(
         "strong", ["class": "error"],

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+package import HostAnalysis
+internal import LinuxHost
+internal import Netlink
+package import NetworkModel
+package import PolicyAnalysis
+package import Reports
+package import Ruleset
+
+/// Finds what works on this host now, and will not work after a change.
+package enum ImpactCheck {
+  /// Evaluates the change from what the kernel has loaded to a table, in this thread's network namespace. `view` is the
+  /// machine after the change. Throws `HostReadError` or `NetlinkError`.
+  package static func impact(of view: SiteView, loading desired: KernelTable, caller: RemoteSession?) throws
+    -> Impact
+  {
+    let facts = try ImpactFactsReader.read(caller: caller)
+    var socket = try NFTablesSocket()
+    let tables = try socket.readAll()
+    func isOwn(_ table: KernelTable) -> Bool {
+      table.name == Ruleset.tableName && table.family == NFT.familyInet
+    }
+    return Impact(
+      facts, on: view, others: tables.filter { !isOwn($0) }, from: tables.first(where: isOwn), to: desired,
+      in: try LiveHostEnvironment())
+  }
+
+  /// The objection to putting a policy in force on this host; nil if nothing stops working. `gap` is a sentence if that
+  /// is not known.
+  static func objection(to candidate: Candidate) -> (objection: Objection?, gap: String?) {
+    guard let view = candidate.view else { return (nil, nil) }
+    do {
+      let found = try impact(of: view, loading: candidate.table(.enforcing), caller: nil).objections()
+      guard let first = found.first else { return (nil, nil) }
+      let more = found.count - 1
+      return (
+        Objection(
+          reason: "\(first.name) would stop working\(more > 0 ? ", and \(more) more" : "")",
+          report: ImpactReport.text(of: found)), nil
+      )
+    } catch {
+      return (nil, unknown(error))
+    }
+  }
+
+  /// What a change ends, for a verb of the calling user; `gaps` are sentences about what is not known.
+  package static func report(of view: SiteView, loading desired: KernelTable) -> (
+    report: ImpactReport, gaps: [String]
+  ) {
+    guard Capability.isNetworkAdministrator else {
+      return (ImpactReport(nil), [unknown("that needs root, or CAP_NET_ADMIN")])
+    }
+    do {
+      let found = try impact(of: view, loading: desired, caller: OwnSession.session)
+      return (ImpactReport(found), found.gaps)
+    } catch {
+      return (ImpactReport(nil), [unknown(error)])
+    }
+  }
+
+  private static func unknown(_ why: Any) -> String {
+    "it is not known what stops working on this host: \(why)"
+  }
+}

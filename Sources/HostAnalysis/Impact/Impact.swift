@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import PacketWalk
+public import PolicyAnalysis
+internal import PolicyLanguage
+public import Ruleset
+
+/// What works on a host now, and will not work after a change of the wgfence table.
+///
+/// Every essential flow of the host is walked, packet and reply, through everything that the kernel has loaded: with
+/// the present wgfence table, and with the new one. What works before and not afterwards is a finding. Addresses and
+/// bridges that do not fit the policy are findings too.
+public struct Impact: Sendable {
+  /// Something that will not work any more.
+  public struct Finding: Sendable, Hashable {
+    /// Its name, by which a user accepts it: `tunnel:wg0`, `guests:virbr0`.
+    public let name: String
+    /// What it is for: a kind of essential flow, `addresses` or `zone`.
+    public let kind: String
+    /// Whether a change must not be made without a user's consent.
+    public let weight: Weight
+    /// What stops working, as a clause without a full stop.
+    public let breaks: String
+    /// The line of the policy, or the rule, that decides, with its reason.
+    public let because: String
+    /// What would keep it working, as a clause without a full stop; nil if it is not known.
+    public let fix: String?
+  }
+
+  /// The weight of a finding.
+  public enum Weight: Sendable, Hashable {
+    /// Something works now, and will not work afterwards.
+    case essential
+    /// A user should know it.
+    case notable
+  }
+
+  /// What stops working, in the order of the flows, then what else a user should know.
+  public private(set) var findings: [Finding] = []
+  /// What cannot be determined, as sentences.
+  public private(set) var gaps: [String] = []
+  /// The number of packets that were walked.
+  public private(set) var packets = 0
+
+  /// A change that has no consequences.
+  public init() {}
+
+  /// Evaluates a change. `others` are the tables of other programs; `observed` is the present wgfence table, nil if it is
+  /// not loaded; `desired` is the new one. `view` is the machine after the change.
+  public init(
+    _ facts: ImpactFacts, on view: SiteView, others: [KernelTable], from observed: KernelTable?,
+    to desired: KernelTable, in environment: any HostEnvironment
+  ) {
+    gaps = facts.gaps
+    // What drops nothing ends nothing.
+    if desired.mode == .observing { return }
+    let before = PacketWalk(others + (observed.map { [$0.withOrigins(of: desired)] } ?? []))
+    let after = PacketWalk(others + [desired])
+    let advice = ImpactAdvice(facts, view)
+    for flow in EssentialFlows(facts, in: environment).all {
+      let broken = flow.exchanges.compactMap { exchange in
+        evaluate(exchange, before, after, view, environment).map { (exchange, $0) }
+      }
+      guard let (exchange, because) = broken.first else { continue }
+      let more = broken.count - 1
+      findings.append(
+        Finding(
+          name: flow.name, kind: flow.kind.rawValue, weight: .essential,
+          breaks: "\(flow.loss): \(exchange.words)\(more > 0 ? ", and \(more) more" : "")", because: because,
+          fix: advice.fix(flow, exchange)))
+    }
+    addNotable(advice, facts, view)
+  }
+
+  /// The findings that need a user's consent, without those that were accepted by their names.
+  public func objections(except accepted: Set<String> = []) -> [Finding] {
+    findings.filter { $0.weight == .essential && !accepted.contains($0.name) }
+  }
+
+  private mutating func addNotable(_ advice: ImpactAdvice, _ facts: ImpactFacts, _ view: SiteView) {
+    let known = Set(findings.map(\.name))
+    func add(_ name: String, _ kind: String, _ breaks: String, _ fix: String?) {
+      guard !known.contains(name) else { return }
+      findings.append(
+        Finding(name: name, kind: kind, weight: .notable, breaks: breaks, because: view.policy.path, fix: fix)
+      )
+    }
+    for bridge in advice.bridges {
+      add("guests:\(bridge.bridge)", EssentialFlow.Kind.guests.rawValue, bridge.found, bridge.fix)
+    }
+    for address in advice.addresses {
+      add("addresses:\(address.interface)", "addresses", address.found, address.fix)
+    }
+    let names = facts.host.interfaces.map(\.name)
+    for zone in view.machine.zones where zone.name != Zone.containers {
+      if zone.interfaces.contains(where: { pattern in names.contains { pattern.matches($0) } }) { continue }
+      add(
+        "zone:\(zone.name)", "zone",
+        "no interface of this host is in the zone '\(zone.name)' of \(view.machine.name)",
+        "correct 'interfaces' of the zone, if it should exist now: this host has \(names.filter { $0 != .loopback }.sorted().map(\.description).joined(separator: ", "))"
+      )
+    }
+  }
+
+  /// Why an exchange stops working; nil if it does not.
+  private mutating func evaluate(
+    _ exchange: EssentialFlow.Exchange, _ before: PacketWalk, _ after: PacketWalk, _ view: SiteView,
+    _ environment: any HostEnvironment
+  ) -> String? {
+    for packet in [exchange.packet, exchange.reply].compactMap({ $0 }) {
+      packets += 1
+      let old = Self.walk(packet, before, environment)
+      // What does not work now cannot stop working.
+      guard old.verdict == .accept else { return nil }
+    }
+    for packet in [exchange.packet, exchange.reply].compactMap({ $0 }) {
+      let new = Self.walk(packet, after, environment)
+      switch new.verdict {
+      case .accept: continue
+      case .drop, .reject:
+        let (because, reason) = (view.because(new), view.reason(new))
+        return because.hasSuffix(reason) ? because : "\(because) \(reason)"
+      case .undetermined:
+        gaps.append("it is not known whether this keeps working: \(exchange.words)")
+        return nil
+      }
+    }
+    return nil
+  }
+
+  private static func walk(_ packet: Packet, _ walk: PacketWalk, _ environment: any HostEnvironment) -> Trace
+  {
+    packet.input == nil
+      ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
+  }
+}

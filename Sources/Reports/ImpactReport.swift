@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import HostAnalysis
+package import NetworkModel
+
+/// What works on a host now and will not work after a change, as `plan`, `apply` and `doctor` report it.
+package struct ImpactReport: Sendable {
+  /// Nil if it could not be determined.
+  package let impact: Impact?
+
+  /// A report of an impact.
+  package init(_ impact: Impact?) { self.impact = impact }
+
+  /// A section for people; empty if there is nothing to say.
+  package var text: PrintableText {
+    guard let impact else { return "" }
+    var text: PrintableText = ""
+    let broken = impact.objections()
+    if !broken.isEmpty {
+      text +=
+        broken.count == 1
+        ? "This works now and will stop working:\n" : "These work now and will stop working:\n"
+      text += Self.text(of: broken)
+    }
+    let others = impact.findings.filter { $0.weight == .notable }
+    if !others.isEmpty {
+      if !text.isEmpty { text += "\n" }
+      text += "Look at this:\n" + Self.text(of: others)
+    }
+    return text
+  }
+
+  /// Why a change is refused, with what to do; nil if nothing stops working that was not accepted by its name.
+  package func refusal(accepting names: Set<String>) -> PrintableText? {
+    guard let broken = impact?.objections(except: names), !broken.isEmpty else { return nil }
+    let list = broken.map(\.name).joined(separator: ", ")
+    let options = broken.map { "--accept \($0.name)" }.joined(separator: " ")
+    return
+      "this would stop working: \(list). Nothing was changed. Correct the policy, try it with --observe, or apply "
+      + "with \(options) if that is meant"
+  }
+
+  /// Findings, each with its name, the rule that decides, and what to do.
+  package static func text(of findings: [Impact.Finding]) -> PrintableText {
+    var text: PrintableText = ""
+    for finding in findings {
+      text += "  \(finding.name)  \(finding.breaks)\n"
+      if finding.weight == .essential { text += "    decided by \(finding.because)\n" }
+      if let fix = finding.fix { text += "    to keep it, \(fix)\n" }
+    }
+    return text
+  }
+
+  /// The member `impact`; null if it could not be determined.
+  package func put(in object: inout JSONWriter.Object) {
+    guard let impact else {
+      object.null("impact")
+      return
+    }
+    object.array("impact") { array in
+      for finding in impact.findings {
+        array.object { object in
+          object.put("name", finding.name)
+          object.put("kind", finding.kind)
+          object.put("essential", finding.weight == .essential)
+          object.put("breaks", finding.breaks)
+          object.put("because", finding.because)
+          object.put("fix", finding.fix)
+        }
+      }
+    }
+  }
+}
