@@ -31,7 +31,7 @@ struct LiveNetworks {
         .flatMap(\.value).filter { $0.length > 0 }
       let elsewhere =
         tunnels + machine.zones.filter { $0.prefixOrigin == .written }.flatMap(\.prefixes) + subnets
-      let known = Prefix.subtract(elsewhere + given, from: PrefixSet.merged(own))
+      let known = Prefix.subtract(elsewhere + given, from: Prefix.outermost(own))
       var result = zone
       result.prefixes = known.isEmpty ? placeholders(place, besides: given) : known.sorted()
       given += result.prefixes
@@ -56,15 +56,6 @@ struct LiveNetworks {
       }
       return network(free ?? place + 1)
     }
-  }
-}
-
-/// Sets of prefixes.
-enum PrefixSet {
-  /// The prefixes without those that another one contains, sorted.
-  static func merged(_ prefixes: [Prefix]) -> [Prefix] {
-    let unique = Set(prefixes)
-    return unique.filter { one in !unique.contains { $0 != one && $0.contains(one) } }.sorted()
   }
 }
 

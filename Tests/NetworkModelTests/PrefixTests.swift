@@ -93,3 +93,18 @@ struct PrefixTests {
     #expect(InterfaceAddress(own.address, prefixLength: 33) == nil)
   }
 }
+
+struct PrefixContainmentTests {
+  @Test(
+    "Prefixes inside another one are removed, and each is listed once",
+    arguments: [
+      ([], []), (["10.0.0.0/8", "10.0.0.0/8"], ["10.0.0.0/8"]),
+      (["192.168.1.0/24", "10.1.2.3", "10.1.0.0/16", "10.1.2.0/24"], ["10.1.0.0/16", "192.168.1.0/24"]),
+      (["10.0.0.0/9", "10.128.0.0/9"], ["10.0.0.0/9", "10.128.0.0/9"]),
+      (["::/0", "0.0.0.0/1", "2001:db8::/32", "64.0.0.0/2"], ["0.0.0.0/1", "::/0"]),
+    ] as [([String], [String])])
+  func outermost(_ texts: [String], _ expected: [String]) throws {
+    let prefixes = try texts.map { try #require(Prefix($0)) }
+    #expect(Prefix.outermost(prefixes).map(\.description) == expected)
+  }
+}

@@ -79,23 +79,18 @@ struct TunnelDraft {
   /// The interface's networks. For a single host address (`/32`, `/128`): the AllowedIP of a peer that contains it,
   /// else a network of usual size (`/24`, `/64`).
   static func prefixes(_ own: [InterfaceAddress], _ device: WireGuardDevice) -> [Prefix] {
-    let networks = own.map { address -> Prefix in
-      let family = address.address.family
-      guard address.prefixLength == family.bitWidth else { return address.network }
-      let usual = family == .ipv4 ? 24 : 64
-      // Shorter prefixes than that are no tunnel, but a part of a default route.
-      let routed = device.peers.flatMap(\.allowedIPs).first { prefix in
-        prefix.family == family && prefix.length >= 8 && prefix.length < family.bitWidth
-          && prefix.contains(address.address)
-      }
-      return routed ?? Prefix(containing: address.address, length: usual)
-    }
-    // Networks inside another one are removed.
-    return Set(networks).filter { one in
-      !networks.contains {
-        $0 != one && $0.family == one.family && $0.length < one.length && $0.contains(one.address)
-      }
-    }.sorted()
+    Prefix.outermost(
+      own.map { address -> Prefix in
+        let family = address.address.family
+        guard address.prefixLength == family.bitWidth else { return address.network }
+        let usual = family == .ipv4 ? 24 : 64
+        // Shorter prefixes than that are no tunnel, but a part of a default route.
+        let routed = device.peers.flatMap(\.allowedIPs).first { prefix in
+          prefix.family == family && prefix.length >= 8 && prefix.length < family.bitWidth
+            && prefix.contains(address.address)
+        }
+        return routed ?? Prefix(containing: address.address, length: usual)
+      })
   }
 
   /// A peer's own addresses in a tunnel: host prefixes among its AllowedIPs.
