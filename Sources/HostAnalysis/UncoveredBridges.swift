@@ -19,21 +19,17 @@ public struct UncoveredBridges: Sendable {
   /// The findings, in order of the bridges' names.
   public let findings: [Finding]
 
-  /// Checks the bridges of a host that is this machine of the policy. A bridge with a port that is not a guest's, or
-  /// with the default route (`sharedBridges`), is a network and not a bridge of guests.
+  /// Checks the bridges of a host that is this machine of the policy.
   public init(
     _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy,
     sharedBridges: Set<InterfaceName>
   ) {
     let zones = SiteZone.zones(of: machine, in: policy)
-    let bridges = interfaces.filter { bridge in
-      let hasPort = interfaces.contains { $0.master == bridge.index }
-      return bridge.kind == "bridge" && bridge.master == nil && !sharedBridges.contains(bridge.name)
-        && (hasPort || bridge.addresses.contains { !$0.address.isLinkLocal })
-        && zones.zone(of: bridge.name, sharedBridges: sharedBridges)?.kind == .internet
-    }.map(\.name).sorted()
+    let bridges = Self.bridges(among: interfaces, sharedBridges: sharedBridges) {
+      zones.zone(of: $0, sharedBridges: sharedBridges)?.kind != .internet
+    }
     let covered = machine.zone(named: Zone.containers)?.interfaces ?? DefaultContainers.interfaces
-    let all = (covered.map(\.description) + bridges.map(\.description)).sorted()
+    let all = Self.interfaces(of: covered, with: bridges)
     findings = bridges.map { bridge in
       Finding(
         bridge: bridge,
@@ -42,5 +38,23 @@ public struct UncoveredBridges: Sendable {
         fix: "write in \(machine.name) of the policy: zones: { containers: { interfaces: "
           + "[\(all.joined(separator: ", "))] } }")
     }
+  }
+
+  /// The bridges of guests that are not covered, by name. A bridge of guests has a port or an address; a bridge with a
+  /// port that is not a guest's, or with the default route (`sharedBridges`), is a network.
+  static func bridges(
+    among interfaces: [NetworkInterface], sharedBridges: Set<InterfaceName>,
+    isCovered: (InterfaceName) -> Bool
+  ) -> [InterfaceName] {
+    interfaces.filter { bridge in
+      let hasPort = interfaces.contains { $0.master == bridge.index }
+      return bridge.kind == "bridge" && bridge.master == nil && !sharedBridges.contains(bridge.name)
+        && (hasPort || bridge.addresses.contains { !$0.address.isLinkLocal }) && !isCovered(bridge.name)
+    }.map(\.name).sorted()
+  }
+
+  /// The interfaces of a zone `containers` with more bridges, as a policy lists them.
+  static func interfaces(of zone: [InterfacePattern], with bridges: [InterfaceName]) -> [String] {
+    (zone.map(\.description) + bridges.map(\.description)).sorted()
   }
 }

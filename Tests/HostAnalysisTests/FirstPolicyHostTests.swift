@@ -312,6 +312,27 @@ struct FirstPolicyHostTests {
     #expect(try Self.checked(none).grants.allSatisfy { $0.wordsFrom != ["containers"] })
   }
 
+  @Test("has the bridges of guests that the doctor would report, with a port or an address")
+  func guestBridges() throws {
+    let others = [
+      try Self.interface("guests", 9, ["172.30.0.1/16"], kind: "bridge"),
+      try Self.interface("machines", 10, [], kind: "bridge"),
+      try Self.interface("vnet0", 11, [], kind: "tun", master: 10),
+      try Self.interface("site", 12, ["192.168.60.1/24"], kind: "bridge"),
+      try Self.interface("enp7s0", 13, [], master: 12), try Self.interface("unused", 14, [], kind: "bridge"),
+    ]
+    let basis = try Self.basis(peers: Self.three, others: others)
+    let policy = try Self.checked(FirstPolicy(basis).text)
+    let hub = try #require(policy.machine(named: "hub"))
+    let containers = try #require(hub.zone(named: Zone.containers)).interfaces.map(\.description)
+    #expect(
+      Set(containers).subtracting(DefaultContainers.interfaces.map(\.description)) == ["guests", "machines"])
+    #expect(hub.zones.contains { $0.interfaces.map(\.description).contains("site") })
+    let shared = Set(SharedBridges(basis.interfaces, outward: basis.uplinks).reasons.keys)
+    #expect(
+      UncoveredBridges(basis.interfaces, on: hub, of: policy, sharedBridges: shared).findings.isEmpty)
+  }
+
   @Test("on a host with containers keeps traffic to fixed peers in the tunnel")
   func encryption() throws {
     let docker = try Self.interface("docker0", 9, ["172.17.0.1/16"], kind: "bridge")

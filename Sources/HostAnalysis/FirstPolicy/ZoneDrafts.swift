@@ -20,10 +20,9 @@ struct ZoneDrafts {
 
   init(_ basis: FirstPolicy.Basis, _ tunnels: [TunnelDraft], _ names: inout FirstPolicyNames) {
     let shared = SharedBridges(basis.interfaces, outward: basis.uplinks).reasons
-    let bridges = basis.interfaces.filter { bridge in
-      bridge.kind == "bridge" && shared[bridge.name] == nil && !Self.isDefault(bridge.name)
-        && basis.interfaces.contains { $0.master == bridge.index }
-    }.map(\.name).sorted()
+    let bridges = UncoveredBridges.bridges(among: basis.interfaces, sharedBridges: Set(shared.keys)) {
+      Self.isDefault($0)
+    }
     self.bridges = bridges
     interfaces = basis.interfaces.map(\.name)
     for interface in basis.interfaces
@@ -54,10 +53,8 @@ struct ZoneDrafts {
   ) {
     let place = networks.firstIndex { $0.prefixes.contains { one in prefixes.contains { $0.overlaps(one) } } }
     if let place {
-      let all = Set(networks[place].prefixes + prefixes)
       networks[place].interfaces.append(interface)
-      networks[place].prefixes = all.filter { one in !all.contains { $0 != one && $0.contains(one) } }
-        .sorted()
+      networks[place].prefixes = Prefix.outermost(networks[place].prefixes + prefixes)
       return
     }
     let name = names.take(networks.isEmpty ? "lan" : "lan-\(interface)", or: "lan-\(networks.count + 1)")
@@ -87,10 +84,10 @@ struct ZoneDrafts {
   func lines(_ isEmpty: Bool) -> String {
     var lines: [String] = []
     if !bridges.isEmpty {
-      let all = (DefaultContainers.interfaces.map(\.description) + bridges.map(\.description)).sorted()
+      let all = UncoveredBridges.interfaces(of: DefaultContainers.interfaces, with: bridges)
       lines.append(
         "      containers: { interfaces: \(FirstPolicy.list(all)) }  # guess: "
-          + "\(bridges.map(\.description).joined(separator: ", ")), by the ports of guests\n")
+          + "\(bridges.map(\.description).joined(separator: ", ")), without a port or route of a network\n")
     }
     for network in networks {
       lines.append(
