@@ -136,7 +136,7 @@ package struct PolicyLoader: Sendable {
       return Loaded(result: .failure(.tooMuchWork(limit)), gaps: [], path: path, digest: digest)
     }
     let (name, today) = (machine.name(in: policy), Today.date)
-    let (live, gaps) = LiveEndpoints.read(for: policy, on: name)
+    let (live, gaps) = LiveFacts.read(for: policy, on: name)
     let result: Result<Candidate, PolicyRejection>
     do throws(PolicyRejection) {
       let view = try PolicyAcceptance.check(

@@ -24,7 +24,7 @@ public struct MisplacedAddresses: Sendable {
 
   /// Checks the interfaces of a host that is this machine of the policy. Loopback, the policy's tunnels and
   /// link-local addresses are never misplaced. Bridges in `sharedBridges` are not in the zone `containers`, as in
-  /// the ruleset (`LiveEndpoints.sharedBridges`).
+  /// the ruleset (`LiveFacts.sharedBridges`).
   public init(
     _ interfaces: [NetworkInterface], on machine: Machine, of policy: Policy,
     sharedBridges: Set<InterfaceName>

@@ -20,7 +20,7 @@ extension HostReader {
       throw .file(path: "/proc/thread-self/ns/net", errno: errno)
     }
     let directory = try ProcessDirectory()
-    let members = NamespaceMembers(of: directory, kept: try NamespaceFiles.read(), own: own)
+    let members = NamespaceMembers(of: directory, files: try NamespaceFiles.read(), own: own)
     let readings = try NamespaceReadings(own: own, members: members)
     let owners = ProcessTable.owners(of: readings.inodes, among: directory)
 

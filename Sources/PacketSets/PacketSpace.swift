@@ -73,9 +73,9 @@ public struct PacketSpace: Sendable, Hashable {
   }
 
   /// The packets that agree with a packet of this space in a few fields; the other fields may have any value.
-  public func keeping(_ kept: [Field]) -> PacketSpace {
+  public func keeping(_ retained: [Field]) -> PacketSpace {
     var sets = Field.Sets(repeating: nil)
-    for field in kept { sets[field.rawValue] = fields.sets[field.rawValue] }
+    for field in retained { sets[field.rawValue] = fields.sets[field.rawValue] }
     var space = self
     space.fields = Fields(sets)
     return space

@@ -21,13 +21,13 @@ public struct CompiledSite: Sendable {
   public var bare: Set<String> = []
 
   /// The last known public addresses of machines with `endpoint: live`.
-  public let live: LiveEndpoints
+  public let live: LiveFacts
 
   private let compiler: SiteCompiler
 
   /// The site of a policy on a day.
   public init(
-    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    _ policy: Policy, today: CalendarDate, live: LiveFacts = LiveFacts(),
     replacing replaced: [String: KernelTable] = [:]
   ) {
     let policy = policy.following(live)

@@ -33,7 +33,7 @@ public struct Explanation: Sendable {
   }
 
   /// A packet and its packet path.
-  public struct Way: Sendable {
+  public struct Path: Sendable {
     /// The packet as it is sent.
     public let packet: Packet
     /// The zone of the receiving machine from which the packet arrives.
@@ -50,10 +50,10 @@ public struct Explanation: Sendable {
   }
 
   /// All packets of the question.
-  public let ways: [Way]
+  public let paths: [Path]
 
   /// The packet that decides the answer: the first that is not accepted, else the first of all.
-  public var deciding: Way? { ways.first { $0.verdict != .accept } ?? ways.first }
+  public var deciding: Path? { paths.first { $0.verdict != .accept } ?? paths.first }
   /// The verdict for all packets: accept if all are accepted, else the verdict for the first that is not.
   public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
 
@@ -75,22 +75,22 @@ public struct Explanation: Sendable {
       }
     }
     let paths = PacketPaths(site, judges: judges)
-    var ways: [Way] = []
+    var found: [Path] = []
     for source in question.sources where source != .machine(question.target.machine) {
       let arrivals = paths.arrivals(source, at: question.target, over: question.over)
       for port in question.service.ports {
         for path in paths.paths(arrivals, source, question.target, port) {
-          ways.append(Self.way(path, source, question.target, paths, reach))
+          found.append(Self.path(path, source, question.target, paths, reach))
         }
       }
     }
-    self.ways = ways
+    self.paths = found
   }
 
-  private static func way(
+  private static func path(
     _ path: PacketPath, _ source: GrantSource, _ target: GrantTarget, _ paths: PacketPaths,
     _ reach: Reach
-  ) -> Way {
+  ) -> Path {
     var hops: [Hop] = []
     if reach == .across {
       if case .machine(let name) = source, let sender = paths.views[name] {
@@ -115,7 +115,7 @@ public struct Explanation: Sendable {
     if let refusal = hops.firstIndex(where: { $0.verdict != .accept }) {
       hops.removeSubrange((refusal + 1)...)
     }
-    return Way(
+    return Path(
       packet: path.packet, zone: path.zone.name, source: PolicyWords.text(source), hops: hops)
   }
 
@@ -152,24 +152,24 @@ public struct Explanation: Sendable {
         reason: "WireGuard drops it at the receiving end")
     }
     let relayed = hub.map { $0 != to.name && $0 != from.name } ?? false
-    let way = relayed ? "\(from.name) -> \(hub ?? "") -> \(to.name)" : "\(from.name) -> \(to.name)"
+    let route = relayed ? "\(from.name) -> \(hub ?? "") -> \(to.name)" : "\(from.name) -> \(to.name)"
     return Hop(
-      machine: name, role: .tunnel, trace: Trace(), verdict: .accept, because: way,
+      machine: name, role: .tunnel, trace: Trace(), verdict: .accept, because: route,
       reason:
         "\(packet.destination) is in \(relayed ? hub ?? "" : to.name)'s AllowedIPs, \(packet.source) in "
         + "\(relayed ? hub ?? "" : from.name)'s")
   }
 
   /// The answer for packets that were walked elsewhere: through all rules that are loaded in a kernel.
-  public init(ways: [Way]) { self.ways = ways }
+  public init(paths: [Path]) { self.paths = paths }
 
   /// A packet path of one machine.
-  public static func way(
+  public static func path(
     _ packet: Packet, _ trace: Trace, from source: String, over zone: String, on view: SiteView
   )
-    -> Way
+    -> Path
   {
-    Way(packet: packet, zone: zone, source: source, hops: [hop(.receiver, view, trace)])
+    Path(packet: packet, zone: zone, source: source, hops: [hop(.receiver, view, trace)])
   }
 }
 

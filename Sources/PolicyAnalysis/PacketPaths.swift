@@ -152,12 +152,13 @@ package struct PacketPaths {
     _ arrivals: [Arrival], _ source: GrantSource, _ target: GrantTarget, _ port: ServicePort
   ) -> [PacketPath] {
     guard let receiver = views[target.machine] else { return [] }
-    return arrivals.flatMap { way in
-      way.sources.flatMap { address -> [PacketPath] in
-        guard let destination = destination(target, receiver, way.zone, address.family),
-          let segments = segments(source, target, way.zone, isHub(address, of: way.zone) ? .direct : .relayed)
+    return arrivals.flatMap { arrival in
+      arrival.sources.flatMap { address -> [PacketPath] in
+        guard let destination = destination(target, receiver, arrival.zone, address.family),
+          let segments = segments(
+            source, target, arrival.zone, isHub(address, of: arrival.zone) ? .direct : .relayed)
         else { return [] }
-        return Self.packets(port, address, destination).compactMap { path($0, way.zone, segments) }
+        return Self.packets(port, address, destination).compactMap { path($0, arrival.zone, segments) }
       }
     }
   }

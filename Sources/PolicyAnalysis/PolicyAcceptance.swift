@@ -10,7 +10,7 @@ public enum PolicyAcceptance {
   /// Checks a valid policy on a day, with what is known of live endpoints. The result is the machine's view. At most
   /// `mostFailures` failed tests are kept; the others are counted.
   public static func check(
-    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints,
+    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveFacts,
     keeping mostFailures: Int = .max
   ) throws(PolicyRejection) -> SiteView {
     let policy = policy.following(live)

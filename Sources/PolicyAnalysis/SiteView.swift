@@ -21,13 +21,13 @@ public struct SiteView: Sendable {
   private let counters: [String: NamedCounter]
   /// The homes of source addresses.
   let homes: AddressHomes
-  private let live: LiveEndpoints
+  private let live: LiveFacts
 
   /// Creates a view of a machine. The ruleset must be the one that the policy compiles to for it. If `table`
   /// is given, it replaces the table that the ruleset is lowered to.
   public init(
     policy: Policy, machine: Machine, ruleset: Ruleset, table: KernelTable? = nil,
-    live: LiveEndpoints = LiveEndpoints()
+    live: LiveFacts = LiveFacts()
   ) {
     self.live = live
     self.policy = policy

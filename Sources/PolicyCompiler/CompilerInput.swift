@@ -40,9 +40,9 @@ struct CompilerInput: Hashable {
   private let lists: [String: [Prefix]]
   private let block: [String]
   private let encryptions: [EncryptionInput]
-  private let live: LiveEndpoints
+  private let live: LiveFacts
 
-  init(_ policy: Policy, live: LiveEndpoints) {
+  init(_ policy: Policy, live: LiveFacts) {
     tunnels = policy.tunnels.map {
       TunnelInput(name: $0.name, prefixes: $0.prefixes, listen: $0.listen, hub: $0.hub)
     }

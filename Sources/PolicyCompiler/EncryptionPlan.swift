@@ -17,7 +17,7 @@ struct EncryptionPlan {
 
   let parts: [Part]
 
-  init(site: Site, live: LiveEndpoints) {
+  init(site: Site, live: LiveFacts) {
     parts = site.policy.tunnels.compactMap { tunnel in
       let lines = site.policy.encryptions.filter {
         $0.tunnel == tunnel.name && $0.machines.contains(site.machine.name)

@@ -95,13 +95,13 @@ extension RulesetBuilder {
         reason: "forwarded from \(zone.name)")
       let set = "routes-\(zone.identifier)\(number == 0 ? "" : "-\(number + 1)")"
       for match in memberships(of: prefixes, .destination, set: set) {
-        rules += ways(exit).map { Rule([match] + $0, action: .accept, origin: origin) }
+        rules += outputMatches(exit).map { Rule([match] + $0, action: .accept, origin: origin) }
       }
     }
     return rules
   }
 
-  private func ways(_ exit: TransitDestination.Exit) -> [[Match]] {
+  private func outputMatches(_ exit: TransitDestination.Exit) -> [[Match]] {
     switch exit {
     case .interfaces(let patterns): patterns.map { [.interface(.output, .equal, $0)] }
     case .anyNetwork: [site.policy.tunnels.map { .interface(.output, .notEqual, .exact($0.name)) }]

@@ -156,7 +156,7 @@ extension RulesetBuilder {
       let isNetwork = zone.kind == .network || zone.kind == .internet
       let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
       let groups = zone.kind == .tunnel ? [] : [builder.groupMembershipRule]
-      let rest = builder.openedRules(zone) + groups + shared + [builder.refusal(zone)]
+      let rest = builder.temporaryGrantRules(zone) + groups + shared + [builder.refusal(zone)]
       builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
       return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))
     }
@@ -173,8 +173,8 @@ extension RulesetBuilder {
       case .containers:
         let origin = Origin(reason: "outbound from containers: \(builder.restriction.words)")
         let drop = builder.drop([], DropCause(builder.restriction.outbound), origin)
-        builder.add(RuleChain(name: "kept-in", rules: [drop]))
-        return (.goto(chain: "kept-in"), origin)
+        builder.add(RuleChain(name: "containers-outbound", rules: [drop]))
+        return (.goto(chain: "containers-outbound"), origin)
       case .tunnel, .network, .internet:
         let chain = "transit-\(zone.identifier)"
         let rest = zone.kind == .tunnel ? [notForwarded] : builder.tagging([[]]) + [notForwarded]

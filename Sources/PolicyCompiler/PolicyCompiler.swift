@@ -13,7 +13,7 @@ public enum PolicyCompiler {
   /// The same policy, machine, day and addresses give the same ruleset, to the byte. Throws if the policy has
   /// no machine of this name.
   public static func compile(
-    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    _ policy: Policy, machine name: String, today: CalendarDate, live: LiveFacts = LiveFacts(),
     restriction: Restriction = .none, mode: EnforcementMode = .enforcing
   ) throws(CompileError) -> Ruleset {
     let machine = try policy.enforcingMachine(named: name)

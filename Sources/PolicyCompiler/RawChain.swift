@@ -58,7 +58,7 @@ extension RulesetBuilder {
   /// First packets to ports that no grant opens: what a temporary grant opens continues, the rest is dropped.
   /// Only such packets reach this chain, so that others do not pay for the lookup.
   private mutating func addClosed(_ zone: SiteZone) {
-    var rules = openings(of: zone).map { match in
+    var rules = temporaryGrantMatches(of: zone).map { match in
       Rule([match], action: .accept, origin: Origin(reason: "temporary grant in \(zone.name)"))
     }
     if let came = cameBySameInterface() {

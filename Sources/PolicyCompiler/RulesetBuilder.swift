@@ -8,7 +8,7 @@ internal import Ruleset
 struct RulesetBuilder {
   let site: Site
   let restriction: Restriction
-  let live: LiveEndpoints
+  let live: LiveFacts
   let mode: EnforcementMode
   private(set) var chains: [RuleChain] = []
   private var chainNames: Set<String> = []
@@ -21,7 +21,7 @@ struct RulesetBuilder {
   /// The chain of ports that these grants open, for the same reason.
   var grantChains: [[Int]: String] = [:]
 
-  init(site: Site, restriction: Restriction, live: LiveEndpoints, mode: EnforcementMode) {
+  init(site: Site, restriction: Restriction, live: LiveFacts, mode: EnforcementMode) {
     self.live = live
     self.mode = mode
     self.site = site

@@ -6,7 +6,7 @@ public import Ruleset
 /// Compiles one policy for many machines: what does not depend on the machine is computed once.
 public struct SiteCompiler: Sendable {
   private let policy: Policy
-  private let live: LiveEndpoints
+  private let live: LiveFacts
   private let restriction: Restriction
   private let mode: EnforcementMode
   private let machines: [String: Machine]
@@ -16,7 +16,7 @@ public struct SiteCompiler: Sendable {
   /// last known addresses of machines with `endpoint: live`. `only` names the single machine that will be
   /// compiled; nil for any.
   public init(
-    _ policy: Policy, today: CalendarDate, live: LiveEndpoints = LiveEndpoints(),
+    _ policy: Policy, today: CalendarDate, live: LiveFacts = LiveFacts(),
     restriction: Restriction = .none, mode: EnforcementMode = .enforcing, only name: String? = nil
   ) {
     self.restriction = restriction

@@ -47,19 +47,19 @@ extension RulesetBuilder {
       let chain = "tunnel-only-\(group.identifier)-\(refusal.rawValue)"
       let names = group.tunnels.map(\.name.description).joined(separator: " or ")
       let origin = site.origin(group.line, "only through \(names)")
-      var ways = [
+      var permitted = [
         Rule(
           [.interface(.output, .equal, .exact(.loopback))], action: .return,
           origin: Origin(reason: "this host's own address"))
       ]
-      ways += group.tunnels.map { tunnel in
+      permitted += group.tunnels.map { tunnel in
         Rule(
           [.interface(.output, .equal, .exact(tunnel.name)), .interfaceType(.output, .equal, .linkless)],
           action: .return, origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"))
       }
       // Forwarded packets and packets of this host use the same chain.
       if !hasChain(chain) {
-        let rules = ways + refuse(DropCause(.clearTextOut), origin, refusal)
+        let rules = permitted + refuse(DropCause(.clearTextOut), origin, refusal)
         add(RuleChain(name: chain, rules: rules))
       }
       let set = "home-\(group.identifier)\(group.prefixes == group.tunnels.first?.prefixes ? "" : "-behind")"

@@ -84,7 +84,7 @@ extension Policy {
 
   /// The policy with what is known now of its machines: the networks of zones with `prefixes: live`, and WireGuard's
   /// ports. The result does not depend on what was known before.
-  public func following(_ live: LiveEndpoints) -> Policy {
+  public func following(_ live: LiveFacts) -> Policy {
     let isFollowing = machines.contains { machine in
       !machine.livePorts.isEmpty || machine.zones.contains { $0.prefixOrigin == .live }
     }

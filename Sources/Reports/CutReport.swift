@@ -130,7 +130,7 @@ package struct CutReport: Sendable {
           let hasPorts = flow.transport.hasPorts
           object.put("machine", cut.machine)
           object.put("zone", cut.zone)
-          object.put("direction", cut.way.rawValue)
+          object.put("direction", cut.direction.rawValue)
           object.put("source", flow.original.source.description)
           object.put("source_port", hasPorts ? Int(flow.original.sourcePort) : nil)
           object.put("destination", flow.original.destination.description)

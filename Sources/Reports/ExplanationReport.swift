@@ -28,7 +28,7 @@ package struct ExplanationReport {
   package func text(_ style: DiagnosticText.Style) -> PrintableText {
     var text: PrintableText = ""
     var printed: [(key: [String], packet: String)] = []
-    for path in explanation.ways {
+    for path in explanation.paths {
       let packet = "\(WalkText.text(path.packet)), from \(path.source) over \(path.zone)"
       let key = path.hops.flatMap { hop in
         [hop.machine, hop.because]
@@ -49,12 +49,12 @@ package struct ExplanationReport {
       }
     }
     for note in notes { text += "note: \(note)\n" }
-    if explanation.ways.count > 1 {
-      let all = Set(explanation.ways.map(\.verdict))
+    if explanation.paths.count > 1 {
+      let all = Set(explanation.paths.map(\.verdict))
       text +=
         all.count == 1
-        ? "\(explanation.ways.count) packets with the same verdict: \(verdict(explanation.verdict, style))\n"
-        : "\(explanation.ways.count) packets with different verdicts: \(explanation.ways.count { $0.verdict == .accept }) accepted\n"
+        ? "\(explanation.paths.count) packets with the same verdict: \(verdict(explanation.verdict, style))\n"
+        : "\(explanation.paths.count) packets with different verdicts: \(explanation.paths.count { $0.verdict == .accept }) accepted\n"
     }
     return text
   }
@@ -140,7 +140,7 @@ package struct ExplanationReport {
         }
       }
       object.array("packets") { array in
-        for path in explanation.ways {
+        for path in explanation.paths {
           array.object { object in
             object.put("packet", WalkText.text(path.packet))
             object.put("source", path.packet.source.description)

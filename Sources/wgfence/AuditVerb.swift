@@ -47,13 +47,13 @@ struct AuditVerb: Verb {
 
   func run() throws {
     var notes: [String] = []
-    let known = try baseline.map { try HostLook.baseline($0) }
+    let known = try baseline.map { try HostReading.baseline($0) }
     let role = try options.find(&notes).map { role in
-      let live = LiveEndpoints.heard(by: role.policy, on: role.machine.name)
+      let live = LiveFacts.readPrintingGaps(for: role.policy, on: role.machine.name)
       let site = CompiledSite(role.policy, today: Today.date, live: live)
-      return HostLook.Role(site.view(of: role.machine), path: role.path, digest: role.digest)
+      return HostReading.Role(site.view(of: role.machine), path: role.path, digest: role.digest)
     }
-    let report = try HostLook.take().audit(as: role, notes: notes).leavingOut(known)
+    let report = try HostReading.read().audit(as: role, notes: notes).leavingOut(known)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(document: report.json)

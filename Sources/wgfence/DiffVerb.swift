@@ -83,7 +83,7 @@ struct DiffVerb: Verb {
     guard let own = policy.machine(named: name) else {
       throw Refusal("\(path) has no machine '\(name)': name one of its machines with --machine")
     }
-    let new = CompiledSite(policy, today: Today.date, live: LiveEndpoints.heard(by: policy, on: name))
+    let new = CompiledSite(policy, today: Today.date, live: LiveFacts.readPrintingGaps(for: policy, on: name))
     return try LiveDifference.report(to: new, on: own, path: path)
   }
 }

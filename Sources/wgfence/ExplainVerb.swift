@@ -56,8 +56,8 @@ struct ExplainVerb: Verb {
 
   func run() throws {
     let file = try options.load().validPolicy(options.policy)
-    let heard = LiveEndpoints.heard(by: file, on: live ? try options.own(in: file).name : nil)
-    let policy = file.following(heard)
+    let facts = LiveFacts.readPrintingGaps(for: file, on: live ? try options.own(in: file).name : nil)
+    let policy = file.following(facts)
     let machine = try options.own(in: policy)
     let interface = live ? LiveExplanation.interface(named: over, policy, machine) : nil
     let question = try Question(
@@ -67,7 +67,7 @@ struct ExplainVerb: Verb {
       throw Refusal(
         "packets from \(machine.name) to itself are never filtered: name another machine or zone with --from")
     }
-    let site = CompiledSite(policy, today: Today.date, live: heard)
+    let site = CompiledSite(policy, today: Today.date, live: facts)
     var notes: [String] = []
     let explanation: Explanation
     if live {
@@ -76,7 +76,7 @@ struct ExplainVerb: Verb {
     } else {
       explanation = Explanation(question, of: site, across ? .across : .machine)
     }
-    guard !explanation.ways.isEmpty else {
+    guard !explanation.paths.isEmpty else {
       let why =
         notes.isEmpty
         ? "\(from) and \(machine.name) have no tunnel, zone or address family in common there"

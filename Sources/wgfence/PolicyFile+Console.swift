@@ -23,11 +23,11 @@ extension PolicyFile {
   }
 }
 
-extension LiveEndpoints {
+extension LiveFacts {
   /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
   /// `endpoint: live`, by their keys. Prints to standard error what is not known.
   /// `machine` is this host's machine; without it, this host's own addresses are not checked.
-  static func heard(by policy: Policy, on machine: String? = nil) -> LiveEndpoints {
+  static func readPrintingGaps(for policy: Policy, on machine: String? = nil) -> LiveFacts {
     let (live, gaps) = read(for: policy, on: machine)
     for gap in gaps { Console.warn("\(gap)") }
     return live

@@ -134,7 +134,7 @@ extension AuditedSites {
           found: "jupyter-lab listens on every address for 8888/tcp, but only wg0 may reach it",
           fix: "bind it to 10.13.13.2, fd13:13::2 only: it is then closed even without the firewall"),
       ])
-    page.openings = ["postgres in lan from 192.168.1.40/32 for 12 min more; eric: the migration"]
+    page.temporaryGrants = ["postgres in lan from 192.168.1.40/32 for 12 min more; eric: the migration"]
     page.notes = ["chains that were not evaluated and may drop packets: bridge l2"]
     return page
   }

@@ -18,7 +18,7 @@ package enum AuditedSites {
     AuditPage(
       machine: "onprem",
       policy: AuditPage.PolicyName(path: "/etc/wgfence/policy.yaml", digest: "3f9a1c07d2b84e65"),
-      drift: .none, sides: sides, exposures: exposures, findings: findings, openings: [], notes: [],
+      drift: .none, sides: sides, exposures: exposures, findings: findings, temporaryGrants: [], notes: [],
       time: 1_795_546_601, version: "0.1.0")
   }
 
@@ -115,7 +115,7 @@ package enum AuditedSites {
       })
     page.machine = hostile[0]
     page.policy = AuditPage.PolicyName(path: hostile[1], digest: hostile[2])
-    page.openings = hostile
+    page.temporaryGrants = hostile
     page.notes = hostile
     page.version = hostile[0]
     return page

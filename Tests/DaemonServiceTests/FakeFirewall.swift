@@ -83,7 +83,7 @@ final class FakeFirewall {
   static func candidate(_ digest: String, port: Int = 5432) throws -> Candidate {
     let today = CalendarDate(secondsSince1970: 1_795_500_000)
     return try Candidate(
-      try policy(port), machine: "server", digest: digest, today: today, live: LiveEndpoints())
+      try policy(port), machine: "server", digest: digest, today: today, live: LiveFacts())
   }
 
   static func policy(_ port: Int, tests: String = "") throws -> Policy {

@@ -47,7 +47,7 @@ struct TemporaryGrantTests {
       let order = try TemporaryGrantOrder(
         service: "8080/tcp", from: "laptop", to: to, lasting: "2d", because: "it's a demo")
       do throws(Refusal) {
-        try OpeningAdvice(order, until: 1_795_564_800).check(to, policy, own)
+        try TemporaryGrantAdvice(order, until: 1_795_564_800).check(to, policy, own)
         return nil
       } catch {
         return "\(error.text)"
@@ -65,18 +65,21 @@ struct TemporaryGrantTests {
 
   @Test("the arguments of open and close make one request, or say what is missing")
   func words() throws {
-    let whole = OpeningWords(service: "ssh", from: "laptop", to: "hub", duration: "90s", because: "work")
+    let whole = TemporaryGrantArguments(
+      service: "ssh", from: "laptop", to: "hub", duration: "90s", because: "work")
     guard case .open(let order) = try whole.request(.begin) else { throw Refusal("no order") }
     #expect(order.target == "hub" && order.source == "laptop")
     #expect(try whole.request(.end) == .close(service: "ssh", from: "laptop"))
-    #expect(try OpeningWords(service: "3", from: nil).request(.end) == .closeNumber(3))
-    #expect(try OpeningWords(service: nil, from: nil).request(.list(.json)) == .openings(.json))
+    #expect(try TemporaryGrantArguments(service: "3", from: nil).request(.end) == .closeNumber(3))
+    #expect(
+      try TemporaryGrantArguments(service: nil, from: nil).request(.list(.json)) == .openings(.json))
     for (words, act) in [
-      (OpeningWords(service: nil, from: "laptop"), OpeningWords.Act.begin),
-      (OpeningWords(service: "ssh", from: nil), .end), (OpeningWords(service: "ssh", from: "a"), .begin),
-      (OpeningWords(service: "ssh", from: "a", duration: "90s"), .begin),
-      (OpeningWords(service: "ssh", from: "a", duration: "9 days", because: "b"), .begin),
-      (OpeningWords(service: "ssh", from: nil), .list(.text)),
+      (TemporaryGrantArguments(service: nil, from: "laptop"), TemporaryGrantArguments.Act.begin),
+      (TemporaryGrantArguments(service: "ssh", from: nil), .end),
+      (TemporaryGrantArguments(service: "ssh", from: "a"), .begin),
+      (TemporaryGrantArguments(service: "ssh", from: "a", duration: "90s"), .begin),
+      (TemporaryGrantArguments(service: "ssh", from: "a", duration: "9 days", because: "b"), .begin),
+      (TemporaryGrantArguments(service: "ssh", from: nil), .list(.text)),
     ] {
       #expect(throws: Refusal.self) { try words.request(act) }
     }

@@ -16,7 +16,8 @@ struct ControlRequestTests {
       .status(.text), .status(.json), .log(.text), .log(.json), .confirm(.console), .confirm(.session(nil)),
       .confirm(.session("192.0.2.1,4711>192.0.2.2,22")), .history, .rollback(to: nil), .rollback(to: 3),
       .panic(.begin), .panic(.end), .close(service: "ssh", from: "laptop"), .unload,
-      .closeNumber(2), .openings(.text), .openings(.json), .accept(digest: nil), .accept(digest: "ab12"),
+      .closeNumber(2), .openings(.text), .openings(.json), .accept(digest: nil),
+      .accept(digest: "ab12"),
       .endObservation,
     ]
     if let policy {

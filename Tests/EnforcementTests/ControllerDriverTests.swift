@@ -100,8 +100,8 @@ struct ControllerDriverTests {
       .unreadable(reason: "none")
     }
     let candidate = try Candidate(
-      try #require(decoded.policy), machine: "server", digest: "a", today: before, live: LiveEndpoints())
-    let ended = candidate.again(today: after, live: LiveEndpoints())
+      try #require(decoded.policy), machine: "server", digest: "a", today: before, live: LiveFacts())
+    let ended = candidate.again(today: after, live: LiveFacts())
     #expect(ended.table(.policy) != candidate.table(.policy))
     let inForce = Provenance(
       kind: .policy, path: "p.yaml", digest: "a", machine: "server", by: "eric",
@@ -171,7 +171,7 @@ struct ControllerDriverTests {
       try Self.apply(try ControllerTests.candidate("c", port: 9), &driver, confirm: 60)
     }
     folder.repairState()
-    driver.keepAgain()
+    driver.storeAgain()
     #expect(driver.notPersisted == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
     #expect(driver.controller.state.inForce == 2)
@@ -196,7 +196,7 @@ struct ControllerDriverTests {
     #expect(driver.notPersisted != nil)
     #expect(quiet.said.count { $0.contains("not stored") } == 2)
     folder.repairState()
-    driver.keepAgain()
+    driver.storeAgain()
     #expect(driver.notPersisted == nil)
     #expect(folder.state.state().value?.panic != nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
@@ -215,7 +215,7 @@ struct ControllerDriverTests {
     #expect(folder.state.state().value?.panic != nil)
     #expect(driver.notPersisted != nil)
     rmdir("\(folder.state.path)/boot")
-    driver.keepAgain()
+    driver.storeAgain()
     #expect(driver.notPersisted == nil)
     #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
   }
@@ -233,7 +233,7 @@ struct ControllerDriverTests {
     #expect(driver.notPersisted != nil)
     folder.repairState()
     #expect(folder.state.state().value?.panic != nil)
-    driver.keepAgain()
+    driver.storeAgain()
     #expect(folder.state.state().value?.panic == nil)
   }
 

@@ -31,7 +31,7 @@ struct ControllerTests {
       .unreadable(reason: "none")
     }
     return try Candidate(
-      try #require(decoded.policy), machine: "server", digest: digest, today: today, live: LiveEndpoints())
+      try #require(decoded.policy), machine: "server", digest: digest, today: today, live: LiveFacts())
   }
 
   static func provenance(_ digest: String, _ kind: Provenance.Kind = .policy) -> Provenance {
@@ -104,7 +104,7 @@ struct ControllerTests {
       .policyFile("the policy file"), .candidate(candidate, .policy),
       .equal(changes: 3, Self.provenance("b")), at: Self.now)
     #expect(Self.words(actions) == ["store settled", "save", "say notice"])
-    controller.kept(8)
+    controller.stored(8)
     #expect(controller.state.inForce == 8)
     #expect(controller.tally.applies == 1)
   }
@@ -179,7 +179,7 @@ struct ControllerTests {
       .policyFile("the policy file"), .observed(candidate, observer),
       .equal(changes: 3, candidate.provenance(.observe, observer: observer, by: "the daemon", since: 1)),
       at: Self.now)
-    controller.kept(1)
+    controller.stored(1)
     // A new file is observed too, also without an objection, and after a restart.
     #expect(
       Self.words(controller.read(.accepted(try Self.candidate("b")), at: Self.now)).last
@@ -229,7 +229,7 @@ struct ControllerTests {
     _ = controller.enforced(
       .apply(by: "eric", confirm: nil), .observed(candidate, .user), .equal(changes: 1, provenance),
       at: Self.now)
-    controller.kept(8)
+    controller.stored(8)
     var again = Controller(try #require(PersistedState(controller.state.bytes)), inForce: provenance)
     _ = again.read(.accepted(candidate), at: Self.now)
     #expect(
@@ -257,7 +257,7 @@ struct ControllerTests {
       .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
       .equal(changes: 3, Self.provenance("a")),
       at: Self.now)
-    controller.kept(1)
+    controller.stored(1)
     #expect(PersistedState(controller.state.bytes) == controller.state)
     #expect(controller.ring(at: Self.later(59)).isEmpty)
     #expect(Self.words(controller.ring(at: Self.later(60))) == ["remove table"])
@@ -282,7 +282,7 @@ struct ControllerTests {
     _ = controller.enforced(
       .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy),
       .equal(changes: 3, provenance("b")), at: now)
-    controller.kept(8)
+    controller.stored(8)
     return controller
   }
 
@@ -317,14 +317,14 @@ struct ControllerTests {
   @Test("after a restart of the daemon the countdown continues, after one of the machine it has gone back")
   func survivesRestarts() throws {
     let state = try Self.onTrial().state
-    let kept = try #require(PersistedState(state.bytes))
-    #expect(kept == state)
-    var same = Controller(kept, inForce: Self.provenance("b"))
+    let restored = try #require(PersistedState(state.bytes))
+    #expect(restored == state)
+    var same = Controller(restored, inForce: Self.provenance("b"))
     #expect(Self.words(same.begin(at: Self.later(30), isTableThere: true)) == ["enforce stored 8", "read"])
     #expect(same.alarm == Self.later(60).sinceBoot)
-    var late = Controller(kept, inForce: Self.provenance("b"))
+    var late = Controller(restored, inForce: Self.provenance("b"))
     #expect(Self.words(late.begin(at: Self.later(61), isTableThere: true)) == ["enforce stored 7", "read"])
-    var rebooted = Controller(kept, inForce: Self.provenance("b"))
+    var rebooted = Controller(restored, inForce: Self.provenance("b"))
     let words = Self.words(rebooted.begin(at: Self.later(5, boot: "two"), isTableThere: true))
     #expect(words == ["say warning", "save", "discard 8", "enforce stored 7", "read"])
     #expect(rebooted.state.pending == nil)
@@ -428,7 +428,7 @@ struct ControllerTests {
   @Test("no trial starts while what is in force is not stored, since nothing could be gone back to")
   func noTrialWithoutWayBack() throws {
     var controller = Self.holding("a")
-    controller.kept(nil)
+    controller.stored(nil)
     let confirm = Controller.Confirm(seconds: 60, connections: [])
     #expect(throws: Refusal.self) {
       try controller.apply(try Self.candidate("b"), by: "eric", confirm: confirm, at: Self.now)

@@ -99,10 +99,11 @@ struct CutFlowsTests {
         Self.flow("192.0.2.9", "198.51.100.7", 8080), Self.flow("192.0.2.9", "198.51.100.7", 443),
       ], from: Self.open, to: Self.closed)
     #expect(
-      found.cut.map { "\($0.machine) \($0.zone) \($0.flow.original.source) \($0.service) \($0.way)" } == [
-        "internet internet 192.0.2.9 cadvisor in", "laptop-eric wg0 10.13.13.10 postgres in",
-        "laptop-eric wg0 fd13:13::10 postgres in",
-      ])
+      found.cut.map { "\($0.machine) \($0.zone) \($0.flow.original.source) \($0.service) \($0.direction)" }
+        == [
+          "internet internet 192.0.2.9 cadvisor in", "laptop-eric wg0 10.13.13.10 postgres in",
+          "laptop-eric wg0 fd13:13::10 postgres in",
+        ])
     #expect(found.cut.allSatisfy { $0.because?.hasPrefix("policy.yaml:") == true })
     #expect(found.cut.allSatisfy { $0.interface != nil && $0.unknown == nil && $0.refusal != nil })
     #expect(found.undetermined.isEmpty)
@@ -143,7 +144,7 @@ struct CutFlowsTests {
         Self.flow("203.0.113.10", "198.51.100.7", 443), Self.flow("10.13.13.2", "10.13.13.1", 443),
       ], from: Self.open, to: encrypted)
     #expect(
-      found.cut.map { "\($0.machine) \($0.zone) \($0.way)" } == [
+      found.cut.map { "\($0.machine) \($0.zone) \($0.direction)" } == [
         "internet internet in", "onprem internet out",
       ])
   }

@@ -25,7 +25,7 @@ import Testing
       guard let policy = decoded.policy, let machine = policy.machines.first else { continue }
       // On every other host docker0 has a port that is not a guest's.
       let shared: Set<InterfaceName> = seed % 2 == 0 ? [try #require(InterfaceName("docker0"))] : []
-      let view = CompiledSite(policy, today: today, live: LiveEndpoints(sharedBridges: shared)).view(
+      let view = CompiledSite(policy, today: today, live: LiveFacts(sharedBridges: shared)).view(
         of: machine)
       for _ in 0..<30 {
         let name = try #require(

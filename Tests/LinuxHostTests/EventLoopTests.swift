@@ -112,7 +112,7 @@ struct EventLoopTests {
       let address = try #require(UnixAddress(notification: Array(name.utf8)))
       #expect(address.withPointer { bind(manager, $0, $1) } == 0)
       setenv("NOTIFY_SOCKET", name, 1)
-      ServiceManager.tell("READY=1\nSTATUS=in force…")
+      ServiceManager.notify("READY=1\nSTATUS=in force…")
       var bytes = [UInt8](repeating: 0, count: 100)
       let count = recv(manager, &bytes, bytes.count, Int32(MSG_DONTWAIT))
       #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "READY=1\nSTATUS=in force…")
@@ -121,9 +121,9 @@ struct EventLoopTests {
     // These are not valid names, or nothing listens at them.
     for name in ["", "relative", "/nowhere/socket", String(repeating: "/x", count: 60)] {
       setenv("NOTIFY_SOCKET", name, 1)
-      ServiceManager.tell("READY=1")
+      ServiceManager.notify("READY=1")
     }
     unsetenv("NOTIFY_SOCKET")
-    ServiceManager.tell("READY=1")
+    ServiceManager.notify("READY=1")
   }
 }

@@ -75,16 +75,16 @@ import Testing
 
   @Test("has a packet for each family and port")
   func packets() throws {
-    let ways = try Self.ask("onprem", from: "admins", to: "docker-swarm").ways
+    let paths = try Self.ask("onprem", from: "admins", to: "docker-swarm").paths
     // Two laptops, two families, four ports and ESP.
-    #expect(ways.count == 2 * 2 * 5)
-    #expect(Set(ways.map(\.packet.family)) == [.ipv4, .ipv6])
+    #expect(paths.count == 2 * 2 * 5)
+    #expect(Set(paths.map(\.packet.family)) == [.ipv4, .ipv6])
   }
 
   @Test("covers the sender, the tunnel and the hub, and names the one that refuses")
   func across() throws {
     func roles(_ explanation: Explanation) -> [String] {
-      explanation.ways[0].hops.map { "\($0.role) \($0.machine) \($0.verdict)" }
+      explanation.paths[0].hops.map { "\($0.role) \($0.machine) \($0.verdict)" }
     }
     #expect(
       try roles(Self.ask("onprem", from: "laptop-eric", to: "postgres", .across)) == [

@@ -73,12 +73,12 @@ struct RandomTestedPolicy: CustomStringConvertible {
     // Most tests are about a part of some grant, or about more than it covers: tests without a grant find
     // little.
     let asked = random.one(of: granted)
-    let ways = ["", "", "", "", "", ", over: internet", ", over: wg0", ", over: lan"]
+    let overs = ["", "", "", "", "", ", over: internet", ", over: wg0", ", over: lan"]
     test = Self.line(
       random.oneIn(4) ? random.one(of: Self.targets) : asked.to,
       random.one(of: random.oneIn(6) ? random.one(of: Self.sources) : Self.sources[asked.kind]),
       random.oneIn(2) ? "allow" : "deny",
-      random.oneIn(3) ? random.one(of: Self.services) : asked.services, random.one(of: ways))
+      random.oneIn(3) ? random.one(of: Self.services) : asked.services, random.one(of: overs))
   }
 
   private static func line(

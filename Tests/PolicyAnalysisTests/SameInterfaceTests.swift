@@ -20,7 +20,7 @@ import Testing
     var (stayed, refused, granted) = (0, 0, 0)
     for seed in 0..<80 as Range<UInt64> {
       guard let policy = RandomSite.policy(RandomSite(seed: seed).text, today: today) else { continue }
-      var live = LiveEndpoints()
+      var live = LiveFacts()
       live.bridges = [bridge]
       let site = CompiledSite(policy, today: today, live: live)
       for machine in policy.machines {

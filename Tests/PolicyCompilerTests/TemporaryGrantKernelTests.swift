@@ -78,12 +78,12 @@ import Testing
       #expect(after.ranges.allSatisfy { $0.life.remaining < 3 * 3_600_000 && $0.life.remaining > 3_600_000 })
 
       // It can be ended early.
-      for opening in TemporaryGrant.inForce(
+      for grant in TemporaryGrant.inForce(
         in: try Self.read(&store), policy: policy, machine: machine)
       {
         let read = try store.read()
         try store.commit(
-          opening.endingOperations(on: try #require(read.table)), generation: read.generation)
+          grant.endingOperations(on: try #require(read.table)), generation: read.generation)
       }
       #expect(TemporaryGrantSets.all(in: try Self.read(&store)).allSatisfy { $0.ranges.isEmpty })
     }

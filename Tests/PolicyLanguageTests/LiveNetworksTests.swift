@@ -22,7 +22,7 @@ import Testing
 
   /// The prefixes of the zone while the interfaces have these networks.
   private static func prefixes(_ networks: [String: [String]]) throws -> [String] {
-    var live = LiveEndpoints()
+    var live = LiveFacts()
     for (name, texts) in networks {
       live.networks["home", default: [:]][try #require(InterfaceName(name))] = try texts.map {
         try #require(Prefix($0))
@@ -66,8 +66,8 @@ import Testing
   func forget() throws {
     let network = try #require(Prefix("192.168.1.0/24"))
     let name = try #require(InterfaceName("eth0"))
-    let known = try Self.policy().following(LiveEndpoints(networks: ["home": [name: [network]]]))
-    let lost = known.following(LiveEndpoints())
+    let known = try Self.policy().following(LiveFacts(networks: ["home": [name: [network]]]))
+    let lost = known.following(LiveFacts())
     let zone = try #require(lost.machine(named: "home")?.zone(named: "lan"))
     #expect(!zone.prefixes.contains { $0.overlaps(network) })
     #expect(!zone.prefixes.isEmpty)

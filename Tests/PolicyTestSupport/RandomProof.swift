@@ -39,10 +39,10 @@ public struct RandomProof {
 
   /// Networks for the zones with `prefixes: live` of some machines, and ports that WireGuard chose. Some networks are
   /// also in a tunnel, in another zone, or in another machine's subnets.
-  private static func networks(of policy: Policy, in site: RandomSite) -> LiveEndpoints {
-    guard let interface = InterfaceName("gst0") else { return LiveEndpoints() }
+  private static func networks(of policy: Policy, in site: RandomSite) -> LiveFacts {
+    guard let interface = InterfaceName("gst0") else { return LiveFacts() }
     let choices = ["172.30.1.0/24", "192.168.0.0/16", "10.0.0.0/8", "2001:db8:77::/64", "fd68::/16"]
-    var live = LiveEndpoints()
+    var live = LiveFacts()
     if site.text.utf8.count % 2 == 0 {
       live.bridges = Set(["br0", "vmbr1", "br-lan"].compactMap { InterfaceName($0) })
     }

@@ -151,16 +151,16 @@ public struct RandomSite: Sendable {
   /// Removes all lines that are not needed for `fails` to be true.
   public func shrunk(while fails: (RandomSite) -> Bool) -> RandomSite {
     var site = self
-    var goesOn = true
-    while goesOn {
-      goesOn = false
+    var isGrowing = true
+    while isGrowing {
+      isGrowing = false
       for section in site.sections.indices {
         for line in site.sections[section].lines.indices.reversed() {
           var smaller = site
           smaller.sections[section].lines.remove(at: line)
           if fails(smaller) {
             site = smaller
-            goesOn = true
+            isGrowing = true
           }
         }
       }

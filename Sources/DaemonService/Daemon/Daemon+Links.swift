@@ -47,7 +47,7 @@ extension Daemon {
   func refreshLive() {
     scheduleEndpoints()
     guard let known = policyInForce?.candidate else { return }
-    var (live, gaps) = LiveEndpoints.read(for: known.policy, on: known.machine)
+    var (live, gaps) = LiveFacts.read(for: known.policy, on: known.machine)
     environment.note(gaps)
     // If WireGuard knows no endpoint for a while (its interface was created again), the last known ones stay valid.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
@@ -59,7 +59,7 @@ extension Daemon {
   }
 
   /// The first thing that changed, in words; nil if nothing did.
-  private static func change(from old: LiveEndpoints, to new: LiveEndpoints) -> String? {
+  private static func change(from old: LiveFacts, to new: LiveFacts) -> String? {
     if new.addresses != old.addresses { return "a live endpoint changed" }
     if new.ports != old.ports { return "WireGuard uses another port" }
     if new.networks != old.networks { return "the networks of a zone with 'prefixes: live' changed" }

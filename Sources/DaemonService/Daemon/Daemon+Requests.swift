@@ -71,7 +71,7 @@ extension Daemon {
   private func carryOut(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     switch request.request {
     case .status(let form): status(form, client)
-    case .openings(let form): openings(form, client)
+    case .openings(let form): temporaryGrants(form, client)
     case .log(let form):
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
@@ -191,8 +191,8 @@ extension Daemon {
 
   // MARK: open --list
 
-  private func openings(_ form: FirewallRequest.ReportForm, _ client: ControlClient) {
-    let report = OpeningList(self)
+  private func temporaryGrants(_ form: FirewallRequest.ReportForm, _ client: ControlClient) {
+    let report = TemporaryGrantList(self)
     let frame =
       switch form {
       case .text: ControlFrame(.output, text: report.text)

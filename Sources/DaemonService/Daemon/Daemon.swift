@@ -194,7 +194,7 @@ package final class Daemon {
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
     if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
-    ServiceManager.tell("READY=1\nSTATUS=\(statusLine)")
+    ServiceManager.notify("READY=1\nSTATUS=\(statusLine)")
     journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
     while !isEnding {
       timer.arm(nextMoment)
@@ -211,7 +211,7 @@ package final class Daemon {
       }
       if let settle, settle <= Clock.sinceBoot { readPolicy() }
     }
-    ServiceManager.tell("STOPPING=1")
+    ServiceManager.notify("STOPPING=1")
     journal.say(.info, "ending; the rules stay loaded")
   }
 
@@ -232,7 +232,7 @@ package final class Daemon {
         switch request {
         case .end: isEnding = true
         case .reload:
-          ServiceManager.tell("RELOADING=1\nMONOTONIC_USEC=\(Clock.sinceBoot / 1000)")
+          ServiceManager.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.sinceBoot / 1000)")
           journal.say(.info, "SIGHUP: reading everything again")
           isReloading = true
           readPolicy()
@@ -293,7 +293,7 @@ package final class Daemon {
       if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
       if isReloading {
         isReloading = false
-        ServiceManager.tell("READY=1")
+        ServiceManager.notify("READY=1")
       }
     case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
     }
@@ -315,7 +315,7 @@ package final class Daemon {
     scheduleEndpoints()
     openDropLog()
     openMetrics()
-    ServiceManager.tell("STATUS=\(statusLine)")
+    ServiceManager.notify("STATUS=\(statusLine)")
     isFat = true
   }
 
@@ -374,12 +374,12 @@ package final class Daemon {
     if schedule.metrics.map({ $0 <= now.sinceBoot }) == true { writeMetricsFile() }
     if let watchdog = ServiceManager.watchdog, let moment = schedule.watchdog, moment <= now.sinceBoot {
       schedule.watchdog = now.sinceBoot + watchdog / 2
-      ServiceManager.tell("WATCHDOG=1")
+      ServiceManager.notify("WATCHDOG=1")
     }
     if schedule.fullRead <= now.sinceBoot { lookAtEverything(now) }
     if driver.notPersisted != nil, schedule.storing <= now.sinceBoot {
       schedule.storing = now.sinceBoot + Self.storingInterval
-      driver.keepAgain()
+      driver.storeAgain()
     }
     if schedule.accept.map({ $0 <= now.sinceBoot }) == true { acceptAgain() }
     for (token, client) in clients.all where client.deadline.map({ $0 <= now.sinceBoot }) == true {

@@ -44,7 +44,7 @@ package struct DaemonError: Error, CustomStringConvertible {
       .error,
       "the daemon cannot start: \(description). wgfence.service does not start it again: change this, then run "
         + "systemctl start wgfence")
-    ServiceManager.tell("STATUS=cannot start: \(description.split(separator: "\n").first ?? "")")
+    ServiceManager.notify("STATUS=cannot start: \(description.split(separator: "\n").first ?? "")")
     return Self.permanentStatus
   }
 }

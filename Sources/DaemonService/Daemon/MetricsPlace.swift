@@ -37,7 +37,7 @@ public enum MetricsPlace: Sendable {
     let digest: String
     let machine: String
     let today: CalendarDate
-    let live: LiveEndpoints
+    let live: LiveFacts
     let refusal: String?
 
     func holds(for candidate: Candidate) -> Bool {

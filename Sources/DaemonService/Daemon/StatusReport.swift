@@ -17,7 +17,7 @@ struct StatusReport {
   private let table: KernelTable?
   private let drift: Int
   private let counters: [String: CounterState]
-  private let openings: [TemporaryGrant]
+  private let grants: [TemporaryGrant]
   private let devices: [WireGuardDevice]
   private let isOwner: Bool
 
@@ -30,9 +30,9 @@ struct StatusReport {
     drift = daemon.driver.driftCount(of: table)
     counters = (try? daemon.driver.store.counters()) ?? [:]
     if let table, let (policy, machine, _) = daemon.policyInForce {
-      openings = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
+      grants = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
     } else {
-      openings = []
+      grants = []
     }
     devices = (try? WireGuardDevices.read().devices) ?? []
     isOwner = table.map { $0.flags & NFT.tableOwner != 0 } ?? false
@@ -97,8 +97,8 @@ struct StatusReport {
     if let notPersisted = daemon.driver.notPersisted {
       table.append(["disk", "NOT STORED for the next boot: \(notPersisted)"])
     }
-    for opening in openings {
-      table.append(["open", opening.line])
+    for grant in grants {
+      table.append(["open", grant.line])
     }
     for tunnel in tunnels {
       for peer in tunnel.peers {
@@ -223,7 +223,7 @@ struct StatusReport {
         }
       }
       object.array("openings") { array in
-        for opening in openings { array.object { opening.put(in: &$0) } }
+        for grant in grants { array.object { grant.put(in: &$0) } }
       }
       object.array("tunnels") { array in
         for tunnel in tunnels {

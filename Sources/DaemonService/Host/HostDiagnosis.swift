@@ -45,9 +45,9 @@ package struct HostDiagnosis {
       let tables = try socket.readAll()
       let walk = PacketWalk(tables, order: try HookOrder.read())
       let site = subject.role.map { role in
-        let heard = LiveEndpoints.read(for: role.policy, on: role.machine.name, .left)
-        notes += heard.gaps
-        return CompiledSite(role.policy, today: Today.date, live: heard.live)
+        let (live, gaps) = LiveFacts.read(for: role.policy, on: role.machine.name, .left)
+        notes += gaps
+        return CompiledSite(role.policy, today: Today.date, live: live)
       }
       if !walk.unwalked.isEmpty {
         notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")

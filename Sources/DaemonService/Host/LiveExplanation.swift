@@ -49,8 +49,8 @@ package struct LiveExplanation {
     }
     self.notes = notes
     explanation = Explanation(
-      ways: packets.asked.map { asked in
-        Explanation.way(
+      paths: packets.asked.map { asked in
+        Explanation.path(
           asked.packet, walk.arrival(asked.packet, in: environment), from: asked.source, over: asked.zone,
           on: view)
       })

@@ -16,7 +16,7 @@ extension FirewallService {
   func open<Store: RulesetStore & ~Copyable>(
     _ order: TemporaryGrantOrder, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
-    let advice = OpeningAdvice(order, until: Today.time)
+    let advice = TemporaryGrantAdvice(order, until: Today.time)
     if let target = order.target, let candidate = driver.grantedPolicy {
       try advice.check(target, candidate.policy, candidate.machine)
     }

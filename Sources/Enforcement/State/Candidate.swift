@@ -18,21 +18,21 @@ public struct Candidate: Sendable {
   /// The day for which it is compiled.
   public let today: CalendarDate
   /// The last known addresses of machines with `endpoint: live`.
-  public let live: LiveEndpoints
+  public let live: LiveFacts
   /// The compiled ruleset.
   public let ruleset: Ruleset
   /// The same as expressions; nil where it is lowered again when it is asked for, and takes no memory until then.
   private var lowered: KernelTable?
 
   /// What was accepted, as `PolicyAcceptance` looked at it: nothing is compiled or lowered again.
-  public init(_ view: SiteView, digest: String, today: CalendarDate, live: LiveEndpoints) {
+  public init(_ view: SiteView, digest: String, today: CalendarDate, live: LiveFacts) {
     (policy, machine, ruleset, lowered) = (view.policy, view.machine.name, view.ruleset, view.table)
     (self.digest, self.today, self.live) = (digest, today, live)
   }
 
   /// Compiles a policy for a machine. Throws if the policy has no such machine.
   public init(
-    _ policy: Policy, machine: String, digest: String, today: CalendarDate, live: LiveEndpoints
+    _ policy: Policy, machine: String, digest: String, today: CalendarDate, live: LiveFacts
   ) throws(CompileError) {
     let policy = policy.following(live)
     self.policy = policy
@@ -54,8 +54,8 @@ public struct Candidate: Sendable {
     }
   }
 
-  /// The candidate without its table, as it is kept while it is in force: the kernel has the table.
-  var kept: Candidate {
+  /// The candidate without its table, as it is held while it is in force: the kernel has the table.
+  var withoutTable: Candidate {
     var candidate = self
     candidate.lowered = nil
     return candidate
@@ -88,7 +88,7 @@ public struct Candidate: Sendable {
   }
 
   /// The same policy on another day, or with other live endpoints.
-  public func again(today: CalendarDate, live: LiveEndpoints) -> Candidate {
+  public func again(today: CalendarDate, live: LiveFacts) -> Candidate {
     (try? Candidate(policy, machine: machine, digest: digest, today: today, live: live)) ?? self
   }
 

@@ -33,7 +33,7 @@ extension Controller {
 
   /// What is in force was stored under this number. Nil if it could not be stored: then nothing can go back
   /// to it.
-  public mutating func kept(_ number: Int?) { state.inForce = number }
+  public mutating func stored(_ number: Int?) { state.inForce = number }
 
   private mutating func succeeded(
     _ purpose: Purpose, _ target: Target, _ changes: Int, _ provenance: Provenance
@@ -58,24 +58,24 @@ extension Controller {
           .storePanic, .say(.notice, "the panic stays in force, with the new policy's failsafe grants"),
         ]
       }
-      return Self.keep + [.say(.notice, "\(reason): in force, \(count)")]
+      return Self.store + [.say(.notice, "\(reason): in force, \(count)")]
     case .recompile(let reason):
-      return changes == 0 ? [] : Self.keep + [.say(.notice, "\(reason): in force, \(count)")]
+      return changes == 0 ? [] : Self.store + [.say(.notice, "\(reason): in force, \(count)")]
     case .apply(let by, let confirm):
       supersede(unless: provenance)
-      guard let confirm else { return Self.keep + [.say(.notice, "applied by \(by): \(count)")] }
+      guard let confirm else { return Self.store + [.say(.notice, "applied by \(by): \(count)")] }
       return [
         .store(.pending), .save,
         .say(.notice, "applied by \(by), to be confirmed within \(confirm.seconds) s: \(count)"),
       ]
     case .accept(let by):
       state.superseded = nil
-      return Self.keep + [.say(.notice, "the policy file was accepted by \(by): in force, \(count)")]
+      return Self.store + [.say(.notice, "the policy file was accepted by \(by): in force, \(count)")]
     case .endObservation(let by):
-      return Self.keep + [.say(.notice, "the observe mode was ended by \(by): enforcing, \(count)")]
+      return Self.store + [.say(.notice, "the observe mode was ended by \(by): enforcing, \(count)")]
     case .rollback(let by):
       supersede(unless: provenance)
-      return Self.keep + [.say(.notice, "rolled back by \(by): \(count)")]
+      return Self.store + [.say(.notice, "rolled back by \(by): \(count)")]
     case .goBack(let reason):
       let settled = state.pending.map { settleBack($0) } ?? [.save]
       supersede(unless: provenance)
@@ -89,12 +89,12 @@ extension Controller {
       ]
     case .endPanic(let by):
       state.panic = nil
-      return Self.keep + [.say(.notice, "the panic was ended by \(by)")]
+      return Self.store + [.say(.notice, "the panic was ended by \(by)")]
     }
   }
 
   /// Stores what is in force now, as the ruleset that is loaded at boot.
-  private static let keep: [Action] = [.store(.settled), .save]
+  private static let store: [Action] = [.store(.settled), .save]
 
   /// What a user requested overrides the policy file, unless the file has the same content.
   private mutating func supersede(unless provenance: Provenance) {

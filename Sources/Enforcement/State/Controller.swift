@@ -151,7 +151,7 @@ public struct Controller: Sendable {
     case enforce(Target, Purpose)
     /// Remove the table, and call `removed` with the result: before an apply that was not confirmed nothing was in force.
     case removeTable(String)
-    /// Store what is in force now, and call `kept` with its number. If it is settled, store it as the ruleset
+    /// Store what is in force now, and call `stored` with its number. If it is settled, store it as the ruleset
     /// for boot, too.
     case store(Settlement)
     /// Store what is in force now as the ruleset for a panic and for boot.

@@ -80,7 +80,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       case .discard(let number): discard(number)
       case .save: save()
       case .promise:
-        guard save() == .kept else {
+        guard save() == .stored else {
           controller.abandoned()
           return failure
             ?? "the ruleset to go back to could not be written, so nothing was changed: \(notPersisted ?? "")"
@@ -106,7 +106,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   }
 
   /// Tries again to store what is in force, if that failed before.
-  public mutating func keepAgain() {
+  public mutating func storeAgain() {
     guard notPersisted != nil else { return }
     if desired == nil {
       perform([.save])
@@ -131,7 +131,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// The policy of what is in force was read by a process that did not put it in force itself.
   public mutating func know(_ candidate: Candidate) {
-    if candidate.digest == controller.inForce?.digest { self.candidate = candidate.kept }
+    if candidate.digest == controller.inForce?.digest { self.candidate = candidate.withoutTable }
   }
 
   /// Discards the last read: the table was changed without a plan, by a temporary grant.
@@ -267,12 +267,16 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       return .success(
         (
           candidate.table(.observe),
-          candidate.provenance(.observe, observer: observer, by: purpose.author, since: now), candidate.kept
+          candidate.provenance(.observe, observer: observer, by: purpose.author, since: now),
+          candidate.withoutTable
         ))
     case .candidate(let asked, let kind):
       let candidate = notBefore(asked)
       return .success(
-        (candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now), candidate.kept))
+        (
+          candidate.table(kind), candidate.provenance(kind, by: purpose.author, since: now),
+          candidate.withoutTable
+        ))
     case .same:
       guard let desired, let provenance = controller.inForce else {
         return .failure(Refusal("nothing is in force yet"))
@@ -324,7 +328,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
         $0
       }
     let candidate = candidate
-    let kept = keep(.rulesets) { (directory) throws(StateError) in
+    let result = persist(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
       if known == nil { try directory.write(ruleset, number: number, holding: held) }
       guard settlement == .settled else { return }
@@ -336,13 +340,13 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
         try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
       }
     }
-    storedNumber = kept == .kept ? number : nil
-    controller.kept(storedNumber)
+    storedNumber = result == .stored ? number : nil
+    controller.stored(storedNumber)
   }
 
   private mutating func storePanic() {
     guard let desired, let provenance = controller.inForce else { return }
-    keep(.rulesets) { (directory) throws(StateError) in
+    persist(.rulesets) { (directory) throws(StateError) in
       let ruleset = try Self.stored(desired, provenance)
       try directory.write(ruleset, .panic)
       try directory.write(ruleset, .boot)
@@ -359,15 +363,15 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     }
   }
 
-  private enum Keeping {
-    case kept
+  private enum StoreResult {
+    case stored
     case failed
   }
 
   @discardableResult
-  private mutating func save() -> Keeping {
+  private mutating func save() -> StoreResult {
     let state = controller.state
-    return keep(.state) { (directory) throws(StateError) in try directory.write(state) }
+    return persist(.state) { (directory) throws(StateError) in try directory.write(state) }
   }
 
   /// Deletes the stored ruleset of a trial. If that fails, a rollback could lead to it: this is reported, and
@@ -383,14 +387,16 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// Stores a part. A failure is reported once as long as its reason stays the same.
   @discardableResult
-  private mutating func keep(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void) -> Keeping {
-    guard let directory else { return .kept }
+  private mutating func persist(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void)
+    -> StoreResult
+  {
+    guard let directory else { return .stored }
     do throws(StateError) {
       try body(directory)
       if failures.removeValue(forKey: part) != nil, failures.isEmpty {
         environment.say(.notice, "what is in force is now stored on disk again")
       }
-      return .kept
+      return .stored
     } catch {
       if failures.updateValue(error.description, forKey: part) != error.description {
         environment.say(

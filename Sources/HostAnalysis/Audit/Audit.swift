@@ -11,7 +11,7 @@ public struct Audit: Sendable {
   /// The host's own sockets and published ports, then those of other network namespaces.
   public let exposures: [Exposure]
   /// The sides from which packets come.
-  public let approaches: [Ingress]
+  public let ingresses: [Ingress]
   /// What could not be evaluated, as sentences.
   public let notes: [String]
 
@@ -24,12 +24,12 @@ public struct Audit: Sendable {
     var notes: [String] = []
     if let view {
       let found = Ingress.all(of: host.survey.host.snapshot, by: view, devices: host.devices)
-      approaches = found.approaches
+      ingresses = found.ingresses
       notes += found.absent.map { "no interface of \($0) is up: no packets arrive from that zone" }
     } else {
-      approaches = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels, senders: senders)
+      ingresses = Ingress.all(of: host.survey.host.snapshot, tunnels: host.tunnels, senders: senders)
     }
-    let judge = ReachJudge(host, approaches, view)
+    let judge = ReachJudge(host, ingresses, view)
     let published = PublishedPorts(judge)
     var exposures = host.survey.host.snapshot.listeners.map { listener in
       judge.exposure(of: listener, published: published.target(of: listener))
@@ -55,9 +55,9 @@ public struct Audit: Sendable {
   }
 
   /// Creates an audit from its parts.
-  init(exposures: [Exposure], approaches: [Ingress] = [], notes: [String] = []) {
+  init(exposures: [Exposure], ingresses: [Ingress] = [], notes: [String] = []) {
     self.exposures = exposures
-    self.approaches = approaches
+    self.ingresses = ingresses
     self.notes = notes
   }
 }

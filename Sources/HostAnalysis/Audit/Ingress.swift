@@ -48,9 +48,9 @@ public struct Ingress: Sendable {
   /// in `absent`.
   /// `devices` are the host's WireGuard devices: their peers that the policy does not name are senders, too.
   public static func all(of host: HostSnapshot, by view: SiteView, devices: [WireGuardDevice] = []) -> (
-    approaches: [Ingress], absent: [String]
+    ingresses: [Ingress], absent: [String]
   ) {
-    var approaches: [Ingress] = []
+    var ingresses: [Ingress] = []
     var absent: [String] = []
     for zone in view.zones {
       let own = view.interfaces(of: zone, among: entrances(of: host))
@@ -64,11 +64,11 @@ public struct Ingress: Sendable {
         case .containers: .containers
         case .network, .internet: .network
         }
-      approaches.append(
+      ingresses.append(
         Ingress(
           name: zone.name, kind: kind, interfaces: own, sources: sources(in: zone, own, view, devices)))
     }
-    return (approaches, absent)
+    return (ingresses, absent)
   }
 
   /// The name of sources that the policy does not name.

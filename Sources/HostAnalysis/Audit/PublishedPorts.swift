@@ -50,13 +50,13 @@ struct PublishedPorts {
     var asked: [AddressFamily: Set<IPAddress>] = [:]
     // NAT rules rarely distinguish one bridge from another: a few bridges represent all.
     var bridges = 0
-    for approach in judge.approaches {
-      for interface in approach.interfaces {
+    for ingress in judge.ingresses {
+      for interface in ingress.interfaces {
         if interface.kind == "bridge" {
           bridges += 1
           if bridges > HostSnapshot.mostBridges { continue }
         }
-        for source in Self.senders(approach, interface.name) {
+        for source in Self.senders(ingress, interface.name) {
           for destination in judge.host.survey.host.snapshot.callableAddresses(
             source.family, on: nil)
           {
@@ -111,8 +111,8 @@ struct PublishedPorts {
   }
 
   /// One sender of each address family: NAT rules rarely match more of the sender than its interface.
-  private static func senders(_ approach: Ingress, _ interface: InterfaceName) -> [IPAddress] {
-    let addresses = approach.sources.flatMap { $0.senders(by: interface) }
+  private static func senders(_ ingress: Ingress, _ interface: InterfaceName) -> [IPAddress] {
+    let addresses = ingress.sources.flatMap { $0.senders(by: interface) }
     return AddressFamily.allCases.compactMap { family in addresses.last { $0.family == family } }
   }
 

@@ -12,7 +12,7 @@ internal import Ruleset
 /// A class because of its cache: ports that no rule distinguishes have the same reaches.
 final class ReachJudge {
   let host: AuditedHost
-  let approaches: [Ingress]
+  let ingresses: [Ingress]
   let view: SiteView?
   let outcomes: PacketOutcomes
   private let services: ServiceIndex
@@ -39,9 +39,9 @@ final class ReachJudge {
     let standing: Exposure.Standing
   }
 
-  init(_ host: AuditedHost, _ approaches: [Ingress], _ view: SiteView?) {
+  init(_ host: AuditedHost, _ ingresses: [Ingress], _ view: SiteView?) {
     self.host = host
-    self.approaches = approaches
+    self.ingresses = ingresses
     self.view = view
     outcomes = PacketOutcomes(host.tables, order: host.order, environment: host.environment, view: view)
     services = ServiceIndex((view?.policy.services ?? []) + ServiceCatalogue.services)
@@ -72,11 +72,11 @@ final class ReachJudge {
   }
 
   private func reaches(_ listener: Listener) -> [Exposure.Reach] {
-    reaches(listener, in: host.survey.host) { outcome, question, approach in
+    reaches(listener, in: host.survey.host) { outcome, question, ingress in
       guard outcome.end == .host, outcome.address == question.destination, outcome.port == nil else {
-        return self.arrived(outcome, question, approach)
+        return self.arrived(outcome, question, ingress)
       }
-      guard self.isTunnelPort(question) else { return self.judged(outcome, approach) }
+      guard self.isTunnelPort(question) else { return self.judged(outcome, ingress) }
       self.dependsOnPort = true
       return Judged(
         verdict: .accept, because: outcome.because, reason: "WireGuard's own port", standing: .unjudged)
@@ -84,7 +84,7 @@ final class ReachJudge {
   }
 
   /// The verdict for a packet that was translated: whether a socket listens at its destination.
-  private func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ approach: Ingress)
+  private func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ ingress: Ingress)
     -> Judged
   {
     dependsOnPort = true
@@ -94,25 +94,25 @@ final class ReachJudge {
       guard listens(host.survey.host, outcome.address, port, question.transport) else {
         return silent("translated to \(place), where no socket listens")
       }
-      return judged(outcome, approach)
+      return judged(outcome, ingress)
     }
     guard let other = namespace(with: outcome.address) else {
-      return judged(outcome, approach, reason: "forwarded to \(place), which is not on this host")
+      return judged(outcome, ingress, reason: "forwarded to \(place), which is not on this host")
     }
     guard listens(other, outcome.address, port, question.transport) else {
       return silent("forwarded to \(place) in \(other.kind), where no socket listens")
     }
-    return inside(other, outcome.address, port, question) ?? judged(outcome, approach)
+    return inside(other, outcome.address, port, question) ?? judged(outcome, ingress)
   }
 
   private func silent(_ reason: String) -> Judged {
     Judged(verdict: .reject, because: "no socket listens", reason: reason, standing: .unjudged)
   }
 
-  private func judged(_ outcome: PacketOutcome, _ approach: Ingress, reason: String? = nil) -> Judged {
+  private func judged(_ outcome: PacketOutcome, _ ingress: Ingress, reason: String? = nil) -> Judged {
     let standing: Exposure.Standing =
       outcome.verdict != .accept
-      ? .unjudged : outcome.isGranted ? .granted : approach.kind == .tunnel ? .unjudged : .ungranted
+      ? .unjudged : outcome.isGranted ? .granted : ingress.kind == .tunnel ? .unjudged : .ungranted
     return Judged(
       verdict: outcome.verdict, because: outcome.because, reason: reason ?? outcome.reason,
       standing: standing)
@@ -151,19 +151,19 @@ final class ReachJudge {
   }
 
   private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
-    reaches(listener, in: other) { outcome, question, approach in self.arrived(outcome, question, approach) }
+    reaches(listener, in: other) { outcome, question, ingress in self.arrived(outcome, question, ingress) }
   }
 
   /// The verdict for a packet to another namespace that bypasses the host's rules; nil if it passes them.
   private func passed(
-    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ approach: Ingress
+    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ ingress: Ingress
   ) -> Judged? {
     let open: Judged
-    if let parent = parent(of: question.destination, in: other, on: approach) {
+    if let parent = parent(of: question.destination, in: other, on: ingress) {
       open = Judged(
         verdict: .accept, because: "bypasses the host's rules",
         reason: "through its own macvlan or ipvlan interface on \(parent)",
-        standing: approach.kind == .tunnel ? .unjudged : .ungranted)
+        standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
     } else if outcomes.outcome(question).end == .output(question.input) {
       open = Judged(
         verdict: .accept, because: "same bridge",
@@ -192,13 +192,13 @@ final class ReachJudge {
   }
 
   /// The host's parent interface of the macvlan or ipvlan with this address; nil unless it belongs to this side.
-  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on approach: Ingress)
+  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on ingress: Ingress)
     -> InterfaceName?
   {
     guard let interface = other.snapshot.interface(owning: address),
       let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
       attachment.namespace == host.survey.host.identity, let link = attachment.link,
-      approach.interfaces.contains(where: { $0.name == link })
+      ingress.interfaces.contains(where: { $0.name == link })
     else { return nil }
     return link
   }
@@ -223,12 +223,12 @@ final class ReachJudge {
     if let reaches = known[shape] { return reaches }
     dependsOnPort = false
     let other = place.kind == .host ? nil : place
-    let found = approaches.flatMap { approach in
-      side(approach, listener, of: other) { question in
-        if let passed = other.flatMap({ self.passed(question, to: $0, approach) }) { return passed }
+    let found = ingresses.flatMap { ingress in
+      side(ingress, listener, of: other) { question in
+        if let passed = other.flatMap({ self.passed(question, to: $0, ingress) }) { return passed }
         let outcome = self.outcomes.outcome(question)
         return outcome.verdict == .accept
-          ? arrive(outcome, question, approach) : self.judged(outcome, approach)
+          ? arrive(outcome, question, ingress) : self.judged(outcome, ingress)
       }
     }
     if !dependsOnPort { known[shape] = found }
@@ -237,15 +237,15 @@ final class ReachJudge {
 
   /// The reaches of one side: for each sender the most permissive verdict of all its addresses and interfaces.
   private func side(
-    _ approach: Ingress, _ listener: Listener, of other: NamespaceSnapshot? = nil,
+    _ ingress: Ingress, _ listener: Listener, of other: NamespaceSnapshot? = nil,
     _ judge: (PacketOutcomes.Question) -> Judged
   ) -> [Exposure.Reach] {
     var reaches: [Exposure.Reach] = []
     var senders: [[String]] = []
-    let interfaces = approach.interfaces.filter { interface in
+    let interfaces = ingress.interfaces.filter { interface in
       other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
     }
-    for source in approach.sources {
+    for source in ingress.sources {
       var most: Judged?
       search: for interface in interfaces {
         for address in source.senders(by: interface.name) where listener.serves(address.family) {
@@ -270,7 +270,7 @@ final class ReachJudge {
       }
       // The reason of the last sender is reported for all.
       let reach = Exposure.Reach(
-        zone: approach.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
+        zone: ingress.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
         standing: most.standing)
       if let same { reaches[same] = reach } else { reaches.append(reach) }
     }

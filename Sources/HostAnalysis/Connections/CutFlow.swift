@@ -10,7 +10,7 @@ public struct CutFlow: Sendable, Hashable {
   /// The connection.
   public let flow: LiveFlow
   /// Its direction.
-  public let way: FlowWay
+  public let direction: FlowDirection
   /// The opener: a machine of the policy (this machine for outbound connections), or the zone if no machine is known.
   public let machine: String
   /// The zone or tunnel on which it arrives or leaves; empty if that is not known.
@@ -28,7 +28,7 @@ public struct CutFlow: Sendable, Hashable {
 
   init(_ flow: LiveFlow, _ answer: FlowAnswer) {
     self.flow = flow
-    way = answer.ends.way
+    direction = answer.ends.direction
     machine = answer.ends.machine
     zone = answer.ends.zone
     interface = answer.ends.interface
@@ -52,7 +52,7 @@ extension CutFlow: Comparable {
 }
 
 /// The direction of a connection, seen from this host.
-public enum FlowWay: String, Sendable, Hashable {
+public enum FlowDirection: String, Sendable, Hashable {
   /// To this host, or through it.
   case `in`
   /// From this host.
@@ -60,9 +60,9 @@ public enum FlowWay: String, Sendable, Hashable {
 }
 
 /// What a change does to a connection.
-enum FlowFate {
+enum FlowOutcome {
   /// The connection continues.
-  case goesOn
+  case continues
   /// The connection is cut.
   case ends
   /// The result cannot be determined, for this reason.
@@ -71,7 +71,7 @@ enum FlowFate {
 
 /// The opener of a connection, and the interface on which it arrives or leaves.
 struct FlowEnds {
-  let way: FlowWay
+  let direction: FlowDirection
   let machine: String
   let zone: String
   let interface: InterfaceName?
@@ -79,15 +79,16 @@ struct FlowEnds {
 
 /// The result for a connection, and for all others that no rule distinguishes from it.
 struct FlowAnswer {
-  let outcome: FlowFate
+  let outcome: FlowOutcome
   package let service: String
   let ends: FlowEnds
   let because: String?
   package let refusal: String?
 
   init(
-    _ outcome: FlowFate, service: String = "",
-    _ ends: FlowEnds = FlowEnds(way: .in, machine: "", zone: "", interface: nil), because: String? = nil,
+    _ outcome: FlowOutcome, service: String = "",
+    _ ends: FlowEnds = FlowEnds(direction: .in, machine: "", zone: "", interface: nil),
+    because: String? = nil,
     refusal: String? = nil
   ) {
     self.outcome = outcome
@@ -108,14 +109,14 @@ struct FlowQuestion: Hashable {
     // The opener's port, before and after NAT.
     original = ports.number(of: flow.original.sourcePort)
     reply = ports.number(of: flow.reply.destinationPort)
-    var alike = LiveFlow(
+    var normalized = LiveFlow(
       transport: flow.transport, original: flow.original, reply: flow.reply, query: flow.query,
       status: flow.status.intersection([.seenReply, .confirmed, .sourceNAT, .destinationNAT, .offloaded]))
-    alike.original.sourcePort = 0
-    alike.reply.destinationPort = 0
-    alike.query?.identifier = 0
-    alike.mark = flow.mark
-    self.flow = alike
+    normalized.original.sourcePort = 0
+    normalized.reply.destinationPort = 0
+    normalized.query?.identifier = 0
+    normalized.mark = flow.mark
+    self.flow = normalized
   }
 }
 

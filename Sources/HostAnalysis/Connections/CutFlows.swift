@@ -62,7 +62,7 @@ public struct FlowJudge {
       answers[question] = answer
     }
     switch answer.outcome {
-    case .goesOn: break
+    case .continues: break
     case .ends: found.cut.append(CutFlow(flow, answer))
     case .unknown: found.undetermined.append(CutFlow(flow, answer))
     }
@@ -83,18 +83,18 @@ public struct FlowJudge {
     let (source, destination) = (flow.original.source, flow.original.destination)
     let isOwn = environment.addressType(source, on: nil) == .local
     if source.isLoopback || (isOwn && environment.addressType(destination, on: nil) == .local) {
-      return FlowAnswer(.goesOn)
+      return FlowAnswer(.continues)
     }
     if isOwn {
       let route = environment.route(
         RouteQuestion(destination: flow.reply.source, source: source, input: nil))
-      guard case .interface(let output) = route else { return FlowAnswer(.goesOn) }
+      guard case .interface(let output) = route else { return FlowAnswer(.continues) }
       var packet = flow.nextPacket
       packet.output = nil
       let zone = view.zone(of: output)?.name ?? output.description
       return compare(
         before.departure(packet, in: environment), after.departure(packet, in: environment), flow,
-        FlowEnds(way: .out, machine: view.machine.name, zone: zone, interface: output))
+        FlowEnds(direction: .out, machine: view.machine.name, zone: zone, interface: output))
     }
     // The connection is assumed to arrive on the interface to which its replies are routed.
     let isScoped = source.family == .ipv6 && source.bits >> 118 == 0x3fa
@@ -105,7 +105,7 @@ public struct FlowJudge {
     guard case .interface(let input) = route else {
       return FlowAnswer(
         .unknown("the interface on which it arrives is not known"), service: service(flow),
-        FlowEnds(way: .in, machine: source.description, zone: "", interface: nil))
+        FlowEnds(direction: .in, machine: source.description, zone: "", interface: nil))
     }
     var packet = flow.nextPacket
     packet.input = input
@@ -114,14 +114,14 @@ public struct FlowJudge {
     return compare(
       before.arrival(packet, in: environment), after.arrival(packet, in: environment), flow,
       FlowEnds(
-        way: .in, machine: zone.map { view.sender(source, in: $0) } ?? input.description,
+        direction: .in, machine: zone.map { view.sender(source, in: $0) } ?? input.description,
         zone: zone?.name ?? input.description, interface: input))
   }
 
   private func compare(_ old: Trace, _ new: Trace, _ flow: LiveFlow, _ ends: FlowEnds) -> FlowAnswer {
-    let outcome: FlowFate
+    let outcome: FlowOutcome
     switch (old.verdict, new.verdict) {
-    case (.drop, _), (.reject, _), (_, .accept): return FlowAnswer(.goesOn)
+    case (.drop, _), (.reject, _), (_, .accept): return FlowAnswer(.continues)
     case (.accept, .drop), (.accept, .reject):
       outcome =
         flow.status.contains(.offloaded)

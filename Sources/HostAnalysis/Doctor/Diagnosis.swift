@@ -49,5 +49,5 @@ public struct Diagnosis: Sendable {
   public func count(_ severity: FindingSeverity) -> Int { findings.count { $0.severity == severity } }
 
   /// Whether there is an error or a warning.
-  public var isIll: Bool { findings.contains { $0.severity != .information } }
+  public var hasProblems: Bool { findings.contains { $0.severity != .information } }
 }

@@ -55,7 +55,7 @@ extension DoctorSubject {
   private var sharedBridges: [InterfaceName: SharedBridges.Reason] {
     var outward: Set<InterfaceName> = []
     for address in Self.anyone {
-      if case .leaves(let interface, _) = way(address) { outward.insert(interface) }
+      if case .leaves(let interface, _) = routeFact(to: address) { outward.insert(interface) }
     }
     return SharedBridges(facts.host.interfaces, outward: outward).reasons
   }

@@ -24,7 +24,7 @@ extension DoctorSubject {
       for prefix in prefixes {
         let someone = prefix.isEverything ? Self.anyone.first { $0.family == .ipv4 } : prefix.someone
         guard let someone else { continue }
-        switch way(someone) {
+        switch routeFact(to: someone) {
         case .leaves(tunnel.name, _), .local: break
         case .leaves, .nowhere: misrouted.append(prefix.description)
         case .unknown(let why): result.miss(why)
@@ -54,11 +54,11 @@ extension DoctorSubject {
     for (tunnel, device) in devices(&result) where device.firewallMark != 0 {
       for endpoint in Set(device.peers.compactMap(\.endpoint?.address)).sorted()
       where endpoint.family == .ipv4 {
-        guard case .leaves(let outer, _) = way(endpoint, mark: device.firewallMark) else {
-          if case .unknown(let why) = way(endpoint, mark: device.firewallMark) { result.miss(why) }
+        guard case .leaves(let outer, _) = routeFact(to: endpoint, mark: device.firewallMark) else {
+          if case .unknown(let why) = routeFact(to: endpoint, mark: device.firewallMark) { result.miss(why) }
           continue
         }
-        switch way(endpoint) {
+        switch routeFact(to: endpoint) {
         case .leaves(outer, _), .local: continue
         case .unknown(let why):
           result.miss(why)

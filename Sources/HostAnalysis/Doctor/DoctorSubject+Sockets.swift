@@ -73,7 +73,7 @@ extension DoctorSubject {
     var result = CheckResult(
       .boundAddress, lookedAt: "\(counted(specific.count, "socket")) bound to one address each")
     for listener in oddlyBound {
-      switch way(listener.address) {
+      switch routeFact(to: listener.address) {
       case .local: continue
       case .unknown(let why): result.miss(why)
       case .leaves, .nowhere:

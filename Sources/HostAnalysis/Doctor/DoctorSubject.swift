@@ -85,7 +85,7 @@ public struct DoctorSubject: Sendable {
   }
 
   /// The route that the kernel reported for a destination; `.unknown` if it was not read.
-  func way(_ destination: IPAddress, mark: UInt32 = 0) -> RouteFact {
+  func routeFact(to destination: IPAddress, mark: UInt32 = 0) -> RouteFact {
     facts.routes[RouteAsk(destination, mark: mark)] ?? .unknown("the route to \(destination) was not read")
   }
 

@@ -110,7 +110,7 @@ public struct DoctorWalks: Sendable {
         senders += DoctorSubject.anyone.map { ($0, 51_820, "anyone on the internet (\($0))") }
       }
       for (address, from, sender) in senders {
-        guard case .leaves(let input, _) = subject.way(address, mark: device.firewallMark),
+        guard case .leaves(let input, _) = subject.routeFact(to: address, mark: device.firewallMark),
           input != tunnel.name,
           let own = subject.facts.host.interface(named: input)?.addresses.map(\.address)
             .first(where: { $0.family == address.family && !$0.isLinkLocal })

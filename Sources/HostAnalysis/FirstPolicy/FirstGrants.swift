@@ -271,7 +271,7 @@ struct FirstGrants {
   /// Where the caller's session comes from, as a word of `from`.
   private struct SessionSource {
     let word: String
-    /// `over` of its test; nil for the usual way.
+    /// `over` of its test; nil if the test does not need it.
     let over: String?
     /// Its zone if it is not in a tunnel.
     let zone: String?

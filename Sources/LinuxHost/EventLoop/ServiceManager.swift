@@ -6,7 +6,7 @@ internal import Glibc
 public enum ServiceManager {
   /// Sends a notification: `READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1` or `STATUS=…`, one on each
   /// line.
-  public static func tell(_ state: String) {
+  public static func notify(_ state: String) {
     guard let name = getenv("NOTIFY_SOCKET"),
       let address = UnixAddress(
         notification: Array(UnsafeRawBufferPointer(start: name, count: strlen(name))))

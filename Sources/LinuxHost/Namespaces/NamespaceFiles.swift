@@ -8,7 +8,7 @@ internal import Netlink
 /// of the files is opened. Source: proc_pid_mountinfo(5); `ip netns` of ip-netns(8).
 struct NamespaceFiles: Sendable {
   /// A file that keeps a namespace alive.
-  struct Kept: Sendable, Hashable {
+  struct File: Sendable, Hashable {
     /// The namespace's inode.
     let identity: UInt64
     /// The file's path.
@@ -22,7 +22,7 @@ struct NamespaceFiles: Sendable {
 
   /// The files by the namespace's identity. If several files keep one namespace, the one in `/run/netns`,
   /// else the first.
-  let files: [UInt64: Kept]
+  let files: [UInt64: File]
 
   /// Reads the mount table.
   package static func read() throws(HostReadError) -> NamespaceFiles {
@@ -32,22 +32,22 @@ struct NamespaceFiles: Sendable {
   /// Parses lines of `ID PARENT MAJOR:MINOR ROOT PATH OPTIONS … - TYPE SOURCE …`; the root of a namespace's
   /// file is `net:[INODE]`.
   init(mountinfo text: String) {
-    var files: [UInt64: Kept] = [:]
+    var files: [UInt64: File] = [:]
     for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
       let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
       guard fields.count == 6, fields[3].starts(with: "net:[".utf8), fields[3].last == UInt8(ascii: "]"),
         let inode = UInt64(Substring(fields[3].dropFirst(5).dropLast()))
       else { continue }
-      let kept = Kept(identity: inode, path: Self.unescaped(fields[4]))
-      if files[inode] == nil || (Self.isNamed(kept) && files[inode].map(Self.isNamed) == false) {
-        files[inode] = kept
+      let file = File(identity: inode, path: Self.unescaped(fields[4]))
+      if files[inode] == nil || (Self.isNamed(file) && files[inode].map(Self.isNamed) == false) {
+        files[inode] = file
       }
     }
     self.files = files
   }
 
-  private static func isNamed(_ kept: Kept) -> Bool {
-    kept.path.hasPrefix("/run/netns/") || kept.path.hasPrefix("/var/run/netns/")
+  private static func isNamed(_ file: File) -> Bool {
+    file.path.hasPrefix("/run/netns/") || file.path.hasPrefix("/var/run/netns/")
   }
 
   /// Decodes the kernel's escapes, such as `\040` for a space (`mangle_path` of `fs/seq_file.c`): three octal

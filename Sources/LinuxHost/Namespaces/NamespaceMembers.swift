@@ -15,11 +15,11 @@ struct NamespaceMembers: Sendable {
   let containers: [UInt64: [String]]
 
   private let processes: [UInt64: [UInt32]]
-  private let kept: [UInt64: NamespaceFiles.Kept]
+  private let files: [UInt64: NamespaceFiles.File]
 
   /// Reads the namespace and the container of every process. The container in which the caller itself runs is
   /// left out: it says nothing about what is in the caller's namespace.
-  init(of directory: borrowing ProcessDirectory, kept: NamespaceFiles, own: UInt64) {
+  init(of directory: borrowing ProcessDirectory, files namespaceFiles: NamespaceFiles, own: UInt64) {
     let ownContainer = (try? ProcFile.text("/proc/thread-self/cgroup")).flatMap { ControlGroup($0).container }
     var processes: [UInt64: [UInt32]] = [:]
     var containers: [UInt64: [String]] = [:]
@@ -48,9 +48,9 @@ struct NamespaceMembers: Sendable {
     }
     self.processes = processes
     self.containers = containers
-    self.kept = kept.files
+    files = namespaceFiles.files
     unreadableProcesses = unreadable
-    others = Set(processes.keys).union(kept.files.keys).subtracting([own]).sorted()
+    others = Set(processes.keys).union(files.keys).subtracting([own]).sorted()
   }
 
   /// Opens a namespace by the file that keeps it alive, else by one of its processes. Verifies that the path
@@ -59,7 +59,7 @@ struct NamespaceMembers: Sendable {
   func open(_ identity: UInt64) throws(HostReadError) -> Int32? {
     let processes = processes[identity, default: []].lazy.map { "/proc/\($0)/ns/net" }
     var failure: HostReadError?
-    for path in [kept[identity]?.path].compactMap({ $0 }) + processes {
+    for path in [files[identity]?.path].compactMap({ $0 }) + processes {
       let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
       guard file >= 0 else {
         if errno != ENOENT, errno != ESRCH { failure = .file(path: path, errno: errno) }
@@ -77,7 +77,7 @@ struct NamespaceMembers: Sendable {
   /// more.
   func kind(of identity: UInt64, names: [String: ContainerIdentity]) -> NamespaceSnapshot.Kind? {
     if let id = containers[identity]?.first { return .container(names[id] ?? ContainerIdentity(id: id)) }
-    if let file = kept[identity] { return .named(file.name) }
+    if let file = files[identity] { return .named(file.name) }
     for process in processes[identity, default: []] {
       if let process = ProcessTable.identity(of: process) { return .process(process) }
     }

@@ -20,7 +20,7 @@ public struct NamespaceTables: Sendable {
       throw .file(path: "/proc/thread-self/ns/net", errno: errno)
     }
     let members = NamespaceMembers(
-      of: try ProcessDirectory(), kept: try NamespaceFiles.read(), own: own)
+      of: try ProcessDirectory(), files: try NamespaceFiles.read(), own: own)
     for namespace in namespaces {
       do throws(HostReadError) {
         // A namespace that was deleted has no rules.

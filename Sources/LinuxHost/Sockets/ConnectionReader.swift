@@ -19,7 +19,7 @@ public enum ConnectionReader {
     var gaps: [String] = []
     let members: NamespaceMembers
     do throws(HostReadError) {
-      members = NamespaceMembers(of: try ProcessDirectory(), kept: try NamespaceFiles.read(), own: own)
+      members = NamespaceMembers(of: try ProcessDirectory(), files: try NamespaceFiles.read(), own: own)
     } catch {
       return (namespaces, ["the connections of containers are not known: \(error)"])
     }

@@ -49,8 +49,8 @@ public enum WireGuardNames {
   }
 
   private static func trim(_ text: some StringProtocol) -> String {
-    let kept = text.drop { $0.isWhitespace }
-    return String(kept.reversed().drop { $0.isWhitespace }.reversed())
+    let start = text.drop { $0.isWhitespace }
+    return String(start.reversed().drop { $0.isWhitespace }.reversed())
   }
 
   /// Removes the prefix: `laptop` for `Name = laptop`, `friendly_name=laptop` and `laptop`.

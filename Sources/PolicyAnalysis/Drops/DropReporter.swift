@@ -35,7 +35,7 @@ public struct DropReporter: Sendable {
   private let policy: Policy
   private let machine: Machine
   private let today: CalendarDate
-  private let live: LiveEndpoints
+  private let live: LiveFacts
   private let view: SiteView
   /// The last rule's counter and place in the policy for each chain that drops, by the chain's log prefix.
   private let endings: [String: (counter: NamedCounter, place: String)]
@@ -45,7 +45,7 @@ public struct DropReporter: Sendable {
 
   /// Creates a reporter for the packets that a machine's ruleset drops, as the policy compiles on this day.
   public init(
-    _ policy: Policy, machine: Machine, today: CalendarDate, live: LiveEndpoints = LiveEndpoints()
+    _ policy: Policy, machine: Machine, today: CalendarDate, live: LiveFacts = LiveFacts()
   ) {
     self.policy = policy
     self.machine = machine

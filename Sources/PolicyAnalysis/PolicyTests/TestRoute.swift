@@ -34,16 +34,16 @@ extension PacketPaths {
   ) -> [TestRoute] {
     guard let receiver = views[target.machine] else { return [] }
     var routes: [TestRoute] = []
-    for way in ways(source, target, over) {
+    for arrival in testArrivals(source, target, over) {
       for family in AddressFamily.allCases {
-        routes += self.routes(way, family, source, target, receiver, &zoneSources)
+        routes += self.routes(arrival, family, source, target, receiver, &zoneSources)
       }
     }
     return routes
   }
 
   /// The arrivals of a test. A list can arrive from each zone that is not a tunnel.
-  func ways(_ source: GrantSource, _ target: GrantTarget, _ over: String?) -> [Arrival] {
+  func testArrivals(_ source: GrantSource, _ target: GrantTarget, _ over: String?) -> [Arrival] {
     let usual = arrivals(source, at: target, over: over)
     guard over == nil, let first = usual.first, let receiver = views[target.machine] else { return usual }
     switch source {
@@ -60,38 +60,38 @@ extension PacketPaths {
   }
 
   private func routes(
-    _ way: Arrival, _ family: AddressFamily, _ source: GrantSource, _ target: GrantTarget,
+    _ arrival: Arrival, _ family: AddressFamily, _ source: GrantSource, _ target: GrantTarget,
     _ receiver: SiteView, _ zoneSources: inout ZoneSources
   ) -> [TestRoute] {
-    let destinations = destinations(target, receiver.machine, way.zone, family)
+    let destinations = destinations(target, receiver.machine, arrival.zone, family)
     let own =
-      switch way.addresses {
+      switch arrival.addresses {
       case .any: ZoneSources.all(family)
       case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
       case .zone(let zone): zoneSources.addresses(in: zone, family, on: receiver.machine)
       }
-    let whole = own.union(PacketSpace.addresses(way.spoofed, family))
+    let whole = own.union(PacketSpace.addresses(arrival.spoofed, family))
     if destinations.isEmpty || whole.isEmpty { return [] }
-    let claimed = own.intersection(zoneSources.addresses(in: way.zone, family, on: receiver.machine))
+    let claimed = own.intersection(zoneSources.addresses(in: arrival.zone, family, on: receiver.machine))
     let reachable =
-      way.zone.kind == .tunnel || target != .machine(target.machine)
+      arrival.zone.kind == .tunnel || target != .machine(target.machine)
       ? destinations
       : destinations.subtracting(
         PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes), family).union(
           ZoneSources.neverSources(family)))
-    let hub = IntervalSet(hubAddresses(way.zone).filter { $0.family == family }.map(\.bits))
+    let hub = IntervalSet(hubAddresses(arrival.zone).filter { $0.family == family }.map(\.bits))
     let parts: [(Relay, (IntervalSet) -> IntervalSet)] =
       hub.isEmpty
       ? [(.direct, { $0 })] : [(.relayed, { $0.subtracting(hub) }), (.direct, { $0.intersection(hub) })]
     return parts.compactMap { relay, part in
       let sources = part(whole)
-      guard !sources.isEmpty, let segments = segments(source, target, way.zone, relay) else { return nil }
+      guard !sources.isEmpty, let segments = segments(source, target, arrival.zone, relay) else { return nil }
       return TestRoute(
-        zone: way.zone, segments: segments, family: family,
+        zone: arrival.zone, segments: segments, family: family,
         whole: .init(sources: sources, destinations: destinations),
         claimed: .init(sources: part(claimed), destinations: reachable),
-        typicalSources: way.sources.filter { $0.family == family },
-        typicalDestination: destination(target, receiver, way.zone, family))
+        typicalSources: arrival.sources.filter { $0.family == family },
+        typicalDestination: destination(target, receiver, arrival.zone, family))
     }
   }
 
@@ -115,8 +115,8 @@ extension PacketPaths {
   func absence(_ source: GrantSource, _ target: GrantTarget, over: String?) -> (because: String, fix: String)
   {
     let (from, to) = (PolicyWords.text(source), PolicyWords.sentence(target))
-    let ways = ways(source, target, over)
-    guard let way = ways.first, let receiver = views[target.machine] else {
+    let arrivals = testArrivals(source, target, over)
+    guard let arrival = arrivals.first, let receiver = views[target.machine] else {
       return (
         "\(from) and \(target.machine) share no tunnel, and \(target.machine) has no zone from which \(from) "
           + "arrives",
@@ -131,22 +131,22 @@ extension PacketPaths {
       return families.count > 1 ? "IPv4 and IPv6" : family == .ipv4 ? "IPv4 only" : "IPv6 only"
     }
     let sources = AddressFamily.allCases.filter { family in
-      switch way.addresses {
+      switch arrival.addresses {
       case .any, .zone: true
-      case .prefixes(let prefixes): (prefixes + way.spoofed).contains { $0.family == family }
+      case .prefixes(let prefixes): (prefixes + arrival.spoofed).contains { $0.family == family }
       }
     }
     let destinations = AddressFamily.allCases.filter {
-      !self.destinations(target, receiver.machine, way.zone, $0).isEmpty
+      !self.destinations(target, receiver.machine, arrival.zone, $0).isEmpty
     }
     if sources.contains(where: destinations.contains) {
       return (
-        "\(target.machine) has no interface that leads from \(way.zone.name) to \(to)",
+        "\(target.machine) has no interface that leads from \(arrival.zone.name) to \(to)",
         "add interfaces to the zones, or name another zone with 'over'"
       )
     }
     return (
-      "no common address family over \(way.zone.name): \(from) has \(words(sources)) and \(to) has "
+      "no common address family over \(arrival.zone.name): \(from) has \(words(sources)) and \(to) has "
         + words(destinations),
       "give both an address of one family, or remove the test"
     )

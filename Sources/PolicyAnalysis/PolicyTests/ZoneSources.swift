@@ -10,7 +10,7 @@ internal import PacketSets
 /// source that its zone cannot have must not be accepted either.
 struct ZoneSources: Sendable {
   private let policy: Policy
-  private let live: LiveEndpoints
+  private let live: LiveFacts
   private let machines: [String: Machine]
   /// By family: the addresses that no zone outside tunnels can have, on any machine.
   private let excluded: [AddressFamily: IntervalSet]
@@ -24,7 +24,7 @@ struct ZoneSources: Sendable {
     let family: AddressFamily
   }
 
-  init(_ policy: Policy, live: LiveEndpoints) {
+  init(_ policy: Policy, live: LiveFacts) {
     self.policy = policy
     self.live = live
     let prefixes =

@@ -78,7 +78,7 @@ struct MachineSpecification {
 
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], today: CalendarDate,
-    live: LiveEndpoints, grants: GrantIndex
+    live: LiveFacts, grants: GrantIndex
   ) {
     let traffic = GrantedTraffic(policy, machine, machines, today: today, grants: grants)
     writer = SpecificationWriter(policy, machine, machines, traffic, live)

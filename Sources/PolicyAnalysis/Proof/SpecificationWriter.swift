@@ -8,7 +8,7 @@ internal import PacketSets
 /// Writes a machine's specification, one place at a time.
 struct SpecificationWriter {
   let policy: Policy
-  let live: LiveEndpoints
+  let live: LiveFacts
   let machine: Machine
   let traffic: GrantedTraffic
   let encryptions: [Encrypted]
@@ -46,7 +46,7 @@ struct SpecificationWriter {
 
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic,
-    _ live: LiveEndpoints
+    _ live: LiveFacts
   ) {
     /// The known public addresses of a machine.
     func endpoints(of other: Machine) -> [Prefix] {

@@ -15,7 +15,7 @@ public struct TemporaryGrantRequest: Sendable {
     public let ranges: [TemporaryGrantRange]
   }
 
-  /// A hub that is on the way of the packets, and that drops what its own policy does not grant.
+  /// A hub on the packet path that drops what its own policy does not grant.
   public struct Relay: Sendable, Hashable {
     /// The hub.
     public let hub: String

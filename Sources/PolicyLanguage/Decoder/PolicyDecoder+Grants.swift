@@ -79,7 +79,7 @@ extension PolicyDecoder {
 
   /// The sources and targets of a grant or test, checked against each other. `over` is the path that a test
   /// names.
-  mutating func ends(to: YamlNode?, from: YamlNode?, over: Way?, for purpose: Purpose) -> Ends {
+  mutating func ends(to: YamlNode?, from: YamlNode?, over: ArrivalZone?, for purpose: Purpose) -> Ends {
     var toWords: [YamlText] = []
     if let to { toWords = texts(to, "'to'", of: "a machine or group") }
     var fromWords: [YamlText] = []

@@ -18,13 +18,13 @@ extension PolicyDecoder {
       guard let fields = fields(node, "a test", of: .test) else { continue }
       let to = required(fields, "to")
       let from = required(fields, "from")
-      var way: Way?
-      if let node = fields["over"] { way = self.way(node, to: to) }
+      var arrival: ArrivalZone?
+      if let node = fields["over"] { arrival = arrivalZone(node, to: to) }
       // With an invalid `over`, the ends are not checked: a valid one can make pairs without a common tunnel
       // possible.
       let ends =
-        fields["over"] != nil && way == nil
-        ? Ends() : ends(to: to, from: from, over: way, for: .test)
+        fields["over"] != nil && arrival == nil
+        ? Ends() : ends(to: to, from: from, over: arrival, for: .test)
       if fields["allow"] == nil, fields["deny"] == nil {
         log.error(
           fields.mark, "a test needs 'allow' or 'deny'",
@@ -34,7 +34,7 @@ extension PolicyDecoder {
       let deny = expectation(fields["deny"], "'deny'")
       if let node = fields["deny"] { checkContradiction(allow, deny, node) }
       let over: String? =
-        switch way {
+        switch arrival {
         case .zone(let name): name
         case .tunnel(let index): tunnels[index].name.description
         case nil: nil

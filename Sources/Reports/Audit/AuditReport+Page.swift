@@ -10,10 +10,11 @@ extension AuditReport {
   package func page(at time: Int) -> String {
     AuditPage(
       machine: machine, policy: policy, drift: drift,
-      sides: audit.approaches.map {
+      sides: audit.ingresses.map {
         AuditPage.Side(name: $0.name, kind: $0.kind, origin: policy == nil ? .interface : .zone)
       },
-      exposures: exposures, findings: findings, known: known, openings: openings.map(\.line), notes: notes,
+      exposures: exposures, findings: findings, known: known, temporaryGrants: temporaryGrants.map(\.line),
+      notes: notes,
       time: time, version: Version.text
     ).html
   }

@@ -18,14 +18,14 @@ package struct AuditReport {
   /// The number of findings that are in the baseline and not reported.
   var known = 0
   /// The temporary grants that the kernel has.
-  let openings: [TemporaryGrant]
+  let temporaryGrants: [TemporaryGrant]
   let notes: [String]
 
   /// Creates a report from its parts.
   package init(
     machine: String?, policy: AuditPage.PolicyName?, drift: Audit.Drift, audit: Audit,
     findings: [AuditFinding],
-    known: Int = 0, openings: [TemporaryGrant], notes: [String]
+    known: Int = 0, temporaryGrants: [TemporaryGrant], notes: [String]
   ) {
     self.machine = machine
     self.policy = policy
@@ -33,7 +33,7 @@ package struct AuditReport {
     self.audit = audit
     self.findings = findings
     self.known = known
-    self.openings = openings
+    self.temporaryGrants = temporaryGrants
     self.notes = notes
   }
 
@@ -50,7 +50,7 @@ package struct AuditReport {
     let new = findings.filter { !baseline.fingerprints.contains($0.fingerprint) }
     return AuditReport(
       machine: machine, policy: policy, drift: drift, audit: audit, findings: new,
-      known: findings.count - new.count, openings: openings, notes: notes)
+      known: findings.count - new.count, temporaryGrants: temporaryGrants, notes: notes)
   }
 
   // MARK: Text
@@ -83,7 +83,7 @@ package struct AuditReport {
     let exposed = exposures.count(where: \.isExposed)
     text +=
       "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
-    for opening in openings { text += "temporary grant: \(opening.line)\n" }
+    for grant in temporaryGrants { text += "temporary grant: \(grant.line)\n" }
     if let policy, let machine, isEnforced {
       text += "The kernel enforces \(policy.path) for \(machine).\n"
     }
@@ -143,7 +143,7 @@ package struct AuditReport {
         for finding in findings { array.object { Self.write(finding, to: &$0) } }
       }
       object.array("openings") { array in
-        for opening in openings { array.object { opening.put(in: &$0) } }
+        for grant in temporaryGrants { array.object { grant.put(in: &$0) } }
       }
       object.object("summary") { object in
         object.put("listeners", exposures.count)

@@ -11,7 +11,7 @@ struct OpenVerb: Verb {
     discussion: """
       The kernel ends the temporary grant, even if the daemon is not running then. The journal records who made it and \
       why. It survives a change of the policy, but not a restart of the machine. It holds on this machine only: if a hub \
-      is on the way, the hub's own policy must grant the packets, too.
+      is on the packet path, the hub's own policy must grant the packets, too.
 
       Exit status: 0 done; 1 it could not be done.
       """)
@@ -44,7 +44,7 @@ struct OpenVerb: Verb {
 
   private var request: FirewallRequest {
     get throws {
-      try OpeningWords(service: service, from: from, to: to, duration: duration, because: because)
+      try TemporaryGrantArguments(service: service, from: from, to: to, duration: duration, because: because)
         .request(list ? .list(format) : end ? .end : .begin)
     }
   }
@@ -71,7 +71,7 @@ struct CloseVerb: Verb {
   @OptionGroup var places: StateOptions
 
   private var request: FirewallRequest {
-    get throws { try OpeningWords(service: which, from: from).request(.end) }
+    get throws { try TemporaryGrantArguments(service: which, from: from).request(.end) }
   }
 
   func validate() throws {

@@ -63,7 +63,7 @@ import Testing
         $0.listeners.append(Listener(protocol: .tcp, address: HostFixture.ip("10.13.13.2"), port: 5432))
       },
       DoctorCase("bound to an address that is local by a route", .boundAddress, nil) {
-        $0.ways["10.1.1.1"] = .local
+        $0.routes["10.1.1.1"] = .local
         $0.listeners.append(Listener(protocol: .tcp, address: HostFixture.ip("10.1.1.1"), port: 5432))
       },
       DoctorCase("bound to loopback, multicast, broadcast, link-local or every address", .boundAddress, nil) {

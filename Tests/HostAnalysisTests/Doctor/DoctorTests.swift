@@ -14,7 +14,7 @@ import Testing
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(diagnosis.notMade.isEmpty, "\(diagnosis.notMade)")
     #expect(Set(diagnosis.passed.map(\.check)) == Set(DoctorCheck.allCases))
-    #expect(!diagnosis.isIll)
+    #expect(!diagnosis.hasProblems)
   }
 
   @Test("has no findings for a healthy host without a policy, and skips the checks that need a policy")
@@ -60,7 +60,7 @@ import Testing
     #expect(Set(diagnosis.notMade.map(\.check)) == needed)
     #expect(needed.isDisjoint(with: diagnosis.passed.map(\.check)))
     #expect(diagnosis.notMade.allSatisfy { !$0.why.isEmpty })
-    #expect(!diagnosis.isIll)
+    #expect(!diagnosis.hasProblems)
   }
 
   @Test("reports WireGuard's port as not known if a rule cannot be evaluated")

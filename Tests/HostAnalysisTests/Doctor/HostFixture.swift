@@ -41,7 +41,7 @@ struct HostFixture {
   ]
   /// Routes that differ from the interfaces' networks and the default route, by `ADDRESS` or, with a mark,
   /// `MARK:ADDRESS`.
-  var ways: [String: RouteFact] = [:]
+  var routes: [String: RouteFact] = [:]
   var docker: Reading<DockerFacts> = .known(DockerFacts())
   var unitOrder: [String: Set<String>] = [:]
   /// The tables in the kernel.
@@ -139,13 +139,13 @@ struct HostFixture {
             ] : []),
         unread: unread, orphanSockets: orphans, sentMeanwhile: sentMeanwhile),
       elsewhere: elsewhere, settings: settings, docker: docker, unitOrder: unitOrder)
-    for ask in DoctorSubject(facts, as: role).routeQuestions { facts.routes[ask] = way(ask) }
+    for ask in DoctorSubject(facts, as: role).routeQuestions { facts.routes[ask] = route(ask) }
     return DoctorSubject(facts, as: role)
   }
 
-  private func way(_ ask: RouteAsk) -> RouteFact {
+  private func route(_ ask: RouteAsk) -> RouteFact {
     let text = ask.mark == 0 ? "\(ask.destination)" : "\(ask.mark):\(ask.destination)"
-    if let way = ways[text] { return way }
+    if let route = routes[text] { return route }
     let carriers = interfaces.values.filter { interface in
       interface.state == .up && interface.addresses.contains { $0.network.contains(ask.destination) }
     }

@@ -139,7 +139,7 @@ seen "and back" open to_onprem 8888
 kill $strangers
 wait $strangers 2>/dev/null
 
-ends "an opening is made" 0 open 9100/tcp --from internet --for 4s --because 'the lab'
+ends "a temporary grant is made" 0 open 9100/tcp --from internet --for 4s --because 'the lab'
 seen "and lets packets in" open from_outside 9100
 wgfence_in onprem status >"$LAB/onprem/said"
 verdict "status names who and why" yes "$(said '9100/tcp in internet.*root: the lab\|node-exporter in internet.*root: the lab')"

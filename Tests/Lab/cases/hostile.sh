@@ -122,9 +122,9 @@ until_true 10 answers || die "the daemon did not start: $(cat "$journal")"
 shows "open" open 9100/tcp --from internet --for 60s --because "$hostile"
 shows "status" status
 shows "status as JSON" status --format json
-shows "audit with an opening" audit "$path" --machine onprem
+shows "audit with a temporary grant" audit "$path" --machine onprem
 node onprem nft list table inet wgfence >"$out"
-verdict "nft's listing of the opening is clean" clean "$(unsafe "$out" forged)"
+verdict "nft's listing of the temporary grant is clean" clean "$(unsafe "$out" forged)"
 shows "open of an unknown service" open "$hostile" --from internet --for 60s --because why
 shows "open from an unknown source" open 9100/tcp --from "$hostile" --for 60s --because why
 # A process with such a name changes the table.

@@ -122,9 +122,9 @@ extension AuditPage {
 
   // MARK: Temporary grants and notes
 
-  var openingsSection: Markup {
+  var temporaryGrantsSection: Markup {
     list(
-      id: "openings-heading", title: "Temporary grants", openings,
+      id: "temporary-grants-heading", title: "Temporary grants", temporaryGrants,
       empty: "There are no temporary grants.")
   }
 

@@ -22,7 +22,7 @@ public struct AuditPage: Sendable {
   /// The number of findings that are in the baseline; they are not in `findings`.
   public var known: Int
   /// The temporary grants, a line each.
-  public var openings: [String]
+  public var temporaryGrants: [String]
   /// What could not be determined, as sentences.
   public var notes: [String]
   /// The time of the audit, in seconds since 1970-01-01T00:00:00Z.
@@ -89,7 +89,8 @@ public struct AuditPage: Sendable {
   /// Creates a page from its parts.
   public init(
     machine: String?, policy: PolicyName?, drift: Audit.Drift, sides: [Side], exposures: [Exposure],
-    findings: [AuditFinding], known: Int = 0, openings: [String], notes: [String], time: Int, version: String
+    findings: [AuditFinding], known: Int = 0, temporaryGrants: [String], notes: [String], time: Int,
+    version: String
   ) {
     self.machine = machine
     self.policy = policy
@@ -98,7 +99,7 @@ public struct AuditPage: Sendable {
     self.exposures = exposures
     self.findings = findings
     self.known = known
-    self.openings = openings
+    self.temporaryGrants = temporaryGrants
     self.notes = notes
     self.time = time
     self.version = version
@@ -130,7 +131,7 @@ public struct AuditPage: Sendable {
             head(title),
             .element(
               "main", ["id": "main", "tabindex": "-1"],
-              [findingsSection, mapSection, tableSection, openingsSection, notesSection]),
+              [findingsSection, mapSection, tableSection, temporaryGrantsSection, notesSection]),
             .element(
               "footer", [:],
               [

@@ -8,7 +8,7 @@ internal import Ruleset
 extension RulesetBuilder {
   /// The conditions under which a temporary grant of a zone lets a packet in, one for each family. A
   /// locked-down ruleset has none.
-  mutating func openings(of zone: SiteZone) -> [Match] {
+  mutating func temporaryGrantMatches(of zone: SiteZone) -> [Match] {
     if restriction != .none { return [] }
     return AddressFamily.allCases.map { family in
       let name = TemporaryGrantSets.name(zone: zone.identifier, family)
@@ -23,8 +23,8 @@ extension RulesetBuilder {
 
   /// Lets in what temporary grants of a zone open. Evaluated if no grant let the packet in, directly before
   /// the refusal.
-  mutating func openedRules(_ zone: SiteZone) -> [Rule] {
-    openings(of: zone).map { match in
+  mutating func temporaryGrantRules(_ zone: SiteZone) -> [Rule] {
+    temporaryGrantMatches(of: zone).map { match in
       Rule(
         [match], count: countOpened(), action: .accept,
         origin: Origin(reason: "temporary grant in \(zone.name)"))

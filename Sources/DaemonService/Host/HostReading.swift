@@ -13,7 +13,7 @@ package import Reports
 internal import Ruleset
 
 /// One snapshot of this host: its sockets, containers and interfaces, and everything that its kernel has loaded.
-package struct HostLook {
+package struct HostReading {
   /// The host, as an audit needs it.
   package let host: AuditedHost
   /// The state of WireGuard and the kernel's settings.
@@ -24,7 +24,7 @@ package struct HostLook {
   package let notes: [String]
 
   /// Reads the host. Throws `HostReadError` or `NetlinkError`.
-  package static func take() throws -> HostLook {
+  package static func read() throws -> HostReading {
     let survey = try HostReader.survey(engines: ContainerEngines.paths)
     let facts = HostFactsReader.read(of: survey)
     let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
@@ -38,7 +38,7 @@ package struct HostLook {
       otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
       tunnelPorts: Set(devices.compactMap(\.listenPort)))
     host.devices = devices
-    return HostLook(
+    return HostReading(
       host: host, facts: facts, order: order,
       notes: rules.gaps + unread.map { "the tunnel \($0.key) could not be read: \($0.value)" })
   }
@@ -76,7 +76,7 @@ package struct HostLook {
       findings: audit.findings(
         drift: drift, view: view, blindSpots: BlindSpotReader.read(order: order),
         health: view.map { health(as: DoctorSubject.Role(policy: $0.policy, machine: $0.machine)) }),
-      openings: view.flatMap { view in
+      temporaryGrants: view.flatMap { view in
         own.map { TemporaryGrant.inForce(in: $0, policy: view.policy, machine: view.machine) }
       } ?? [], notes: before + notes + audit.notes)
   }

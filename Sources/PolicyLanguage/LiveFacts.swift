@@ -2,11 +2,11 @@
 
 public import NetworkModel
 
-/// The input of a ruleset from the host, in addition to the policy: the addresses from which WireGuard last
-/// heard the machines with `endpoint: live`, the networks of zones with `prefixes: live`, and bridges that match the zone `containers` by name but do not
-/// only serve guests.
-public struct LiveEndpoints: Sendable, Hashable {
-  /// The live addresses, by machine name.
+/// What a ruleset needs to know of the host beside the policy: the addresses from which WireGuard last received packets
+/// of the machines with `endpoint: live`, the ports that WireGuard uses, the networks of zones with `prefixes: live`,
+/// and the host's bridges.
+public struct LiveFacts: Sendable, Hashable {
+  /// The addresses from which WireGuard last received packets, by machine name.
   public var addresses: [String: [IPAddress]]
 
   /// Bridges that do not only serve guests (containers and virtual machines): they have a physical port, or

@@ -48,7 +48,7 @@ extension DoctorSubject {
   ) {
     var misrouted: [String: [(address: IPAddress, what: String)]] = [:]
     for target in targets {
-      switch way(target.address) {
+      switch routeFact(to: target.address) {
       case .leaves(tunnel.name, _): break
       case .leaves(let other, _): misrouted["through \(other)", default: []].append(target)
       case .local: misrouted["to this host itself", default: []].append(target)
@@ -71,7 +71,7 @@ extension DoctorSubject {
   private func judgeWhole(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     for family in AddressFamily.allCases where isWhole(device, family) && tunnel.carries(family) {
       guard let anyone = Self.anyone.first(where: { $0.family == family }) else { continue }
-      switch way(anyone) {
+      switch routeFact(to: anyone) {
       case .leaves(tunnel.name, _): break
       case .leaves(let other, _):
         result.find(
@@ -93,7 +93,7 @@ extension DoctorSubject {
   /// Adds a finding if the tunnel's own packets are routed into the tunnel, or have no route.
   private func judgeOuter(_ tunnel: DoctorTunnel, _ device: WireGuardDevice, _ result: inout CheckResult) {
     for endpoint in Set(device.peers.compactMap(\.endpoint?.address)).sorted() {
-      switch way(endpoint, mark: device.firewallMark) {
+      switch routeFact(to: endpoint, mark: device.firewallMark) {
       case .leaves(tunnel.name, _):
         result.find(
           .error,
@@ -136,7 +136,7 @@ extension DoctorSubject {
       for endpoint in Set(device.peers.compactMap(\.endpoint?.address)).sorted() {
         // The outer header, UDP's 8 bytes, and WireGuard's 32: 16 of header and 16 of authentication.
         let overhead: UInt32 = endpoint.family == .ipv4 ? 60 : 80
-        switch way(endpoint, mark: device.firewallMark) {
+        switch routeFact(to: endpoint, mark: device.firewallMark) {
         case .leaves(let outer, let known):
           let link = facts.host.interface(named: outer)?.mtu
           guard outer != tunnel.name, let room = [known, link].compactMap({ $0 }).min() else { continue }

@@ -7,7 +7,7 @@ import Testing
 @testable import PolicyAnalysis
 @testable import HostAnalysis
 
-@Suite("The doctor's checks of routes and settings") struct DoctorWayTests {
+@Suite("The doctor's checks of routes and settings") struct DoctorRouteTests {
   @Test(
     "find packets that are routed elsewhere or are too large",
     arguments: [
@@ -15,19 +15,19 @@ import Testing
         "a machine is routed outside the tunnel", .route, .error,
         ["through eth0", "laptop-eric (10.13.13.10)"]
       ) {
-        $0.ways["10.13.13.10"] = .leaves(HostFixture.name("eth0"), mtu: nil)
+        $0.routes["10.13.13.10"] = .leaves(HostFixture.name("eth0"), mtu: nil)
       },
       DoctorCase(
         "a subnet behind a machine of encrypt has no route", .route, .error,
         ["nowhere", "10.50.0.0/16 behind ec2"]
       ) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole)]
-        $0.ways["10.50.0.1"] = .nowhere
+        $0.routes["10.50.0.1"] = .nowhere
       },
       DoctorCase("without a policy, an AllowedIP", .route, .warning, ["through eth0: 10.60.0.0/16"]) {
         $0.machine = nil
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.60.0.0/16"])]
-        $0.ways["10.60.0.1"] = .leaves(HostFixture.name("eth0"), mtu: nil)
+        $0.routes["10.60.0.1"] = .leaves(HostFixture.name("eth0"), mtu: nil)
       },
       DoctorCase("a full tunnel without the default route", .route, .warning, ["0.0.0.0/0", "through eth0"]) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "fd13:13::/64", "10.50.0.0/16"])]
@@ -35,15 +35,15 @@ import Testing
       DoctorCase("a full tunnel with the default route", .route, nil) {
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0", "fd13:13::/64", "10.50.0.0/16"])]
         $0.mark = 51820
-        $0.ways["9.9.9.9"] = .leaves(HostFixture.name("wg0"), mtu: nil)
+        $0.routes["9.9.9.9"] = .leaves(HostFixture.name("wg0"), mtu: nil)
       },
       DoctorCase(
         "a routing loop of the tunnel", .route, .error, ["203.0.113.10 are routed into wg0"], fix: "FwMark"
       ) {
-        $0.ways["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
+        $0.routes["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
       },
       DoctorCase("an endpoint without a route", .route, .error, ["no route to 203.0.113.10"]) {
-        $0.ways["203.0.113.10"] = .nowhere
+        $0.routes["203.0.113.10"] = .nowhere
       },
       DoctorCase(
         "an MTU too large by one byte", .mtu, .warning, ["1441", "eth0 has MTU 1500"],
@@ -66,13 +66,13 @@ import Testing
         "a known path MTU", .mtu, .warning, ["the path to 203.0.113.10 has MTU 1400"],
         fix: "1340"
       ) {
-        $0.ways["203.0.113.10"] = .leaves(HostFixture.name("eth0"), mtu: 1400)
+        $0.routes["203.0.113.10"] = .leaves(HostFixture.name("eth0"), mtu: 1400)
       },
       DoctorCase("containers with a larger MTU", .mtu, .information, ["docker0 1500"], fix: "1420") {
         $0.interfaces["docker0"] = HostFixture.interface("docker0", 5, ["172.17.0.1/16"], kind: "bridge")
       },
     ])
-  func ways(_ one: DoctorCase) throws { try one.judge() }
+  func routes(_ one: DoctorCase) throws { try one.judge() }
 
   @Test(
     "find settings that drop packets",
@@ -83,18 +83,18 @@ import Testing
       ) {
         $0.settings[.reversePathFilter(HostFixture.name("wg0"))] = 1
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.60.0.0/16"])]
-        $0.ways["10.60.0.1"] = .leaves(HostFixture.name("eth0"), mtu: nil)
+        $0.routes["10.60.0.1"] = .leaves(HostFixture.name("eth0"), mtu: nil)
       },
       DoctorCase("strict by the setting of all", .reversePathFilter, .error, ["10.60.0.0/16"]) {
         $0.settings[.reversePathFilter(nil)] = 1
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.60.0.0/16"])]
-        $0.ways["10.60.0.1"] = .nowhere
+        $0.routes["10.60.0.1"] = .nowhere
       },
       DoctorCase("loose by its own setting, strict by that of all", .reversePathFilter, nil) {
         $0.settings[.reversePathFilter(nil)] = 1
         $0.settings[.reversePathFilter(HostFixture.name("wg0"))] = 2
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, HostFixture.whole + ["10.60.0.0/16"])]
-        $0.ways["10.60.0.1"] = .nowhere
+        $0.routes["10.60.0.1"] = .nowhere
       },
       DoctorCase("strict, and every reply leaves through the tunnel", .reversePathFilter, nil) {
         $0.settings[.reversePathFilter(nil)] = 1
@@ -107,14 +107,14 @@ import Testing
         $0.mark = 51820
         $0.settings[.reversePathFilter(nil)] = 1
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0"])]
-        $0.ways["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
+        $0.routes["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
       },
       DoctorCase("a full tunnel by mark, with src_valid_mark", .sourceValidMark, nil) {
         $0.mark = 51820
         $0.settings[.reversePathFilter(nil)] = 1
         $0.settings[.sourceValidMark] = 1
         $0.peers = [HostFixture.peer(HostFixture.ec2Key, ["0.0.0.0/0"])]
-        $0.ways["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
+        $0.routes["203.0.113.10"] = .leaves(HostFixture.name("wg0"), mtu: nil)
       },
       DoctorCase("a mark that changes no route", .sourceValidMark, nil) {
         $0.mark = 51820

@@ -6,7 +6,7 @@ internal import PolicyAnalysis
 internal import PolicyLanguage
 
 /// What else must be opened for a temporary grant, and where: a packet passes machines before it arrives.
-struct OpeningAdvice {
+struct TemporaryGrantAdvice {
   private let order: TemporaryGrantOrder
   /// The last day of the temporary grant.
   private let end: CalendarDate
@@ -17,7 +17,7 @@ struct OpeningAdvice {
     end = CalendarDate(secondsSince1970: now + Int(order.duration.milliseconds / 1_000))
   }
 
-  /// The warning that another machine drops the packets on their way to this one.
+  /// The warning that another machine on the packet path drops the packets.
   func warning(_ relay: TemporaryGrantRequest.Relay, _ machine: String) -> PrintableText {
     "\(relay.hub) relays \(relay.tunnel), and drops these packets unless its policy grants them; a temporary grant "
       + "holds on one machine only. On \(relay.hub), add to 'allow', and apply: \(line(to: machine))"

@@ -3,7 +3,7 @@
 import NetworkModel
 
 /// The path of a test's packet to a machine: the zone or the tunnel over which it arrives.
-enum Way {
+enum ArrivalZone {
   case zone(String)
   case tunnel(Int)
 }
@@ -62,7 +62,8 @@ extension PolicyDecoder {
   /// Whether packets of a source can reach these targets; the first target that they cannot reach is
   /// reported.
   mutating func check(
-    _ word: YamlText, _ meaning: Word, against targets: [GrantTarget], over: Way?, for purpose: Purpose
+    _ word: YamlText, _ meaning: Word, against targets: [GrantTarget], over: ArrivalZone?,
+    for purpose: Purpose
   ) -> Bool {
     for target in targets {
       let name = target.machine
@@ -140,7 +141,9 @@ extension PolicyDecoder {
     return false
   }
 
-  private mutating func checkMeeting(_ word: YamlText, _ members: [String], _ target: Int, _ over: Way?)
+  private mutating func checkMeeting(
+    _ word: YamlText, _ members: [String], _ target: Int, _ over: ArrivalZone?
+  )
     -> Bool
   {
     if case .zone? = over { return true }
@@ -165,7 +168,7 @@ extension PolicyDecoder {
   }
 
   /// The zone or tunnel that `over` names.
-  mutating func way(_ node: YamlNode, to targets: YamlNode?) -> Way? {
+  mutating func arrivalZone(_ node: YamlNode, to targets: YamlNode?) -> ArrivalZone? {
     guard let word = text(node, "'over'", is: "a zone or tunnel") else { return nil }
     switch names[word.text] {
     case .tunnel: return tunnelIndex[word.text].map { .tunnel($0) }

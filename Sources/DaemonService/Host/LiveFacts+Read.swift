@@ -15,7 +15,7 @@ package enum HostChecks {
   case left
 }
 
-extension LiveEndpoints {
+extension LiveFacts {
   /// Warnings about shared bridges that a zone `containers` of the policy names.
   private static func sharedBridges(
     _ shared: [InterfaceName: SharedBridges.Reason], _ policy: Policy
@@ -70,9 +70,9 @@ extension LiveEndpoints {
   /// from the policy on this host.
   package static func read(
     for policy: Policy, on machine: String? = nil, _ checks: HostChecks = .made
-  ) -> (live: LiveEndpoints, gaps: [String]) {
+  ) -> (live: LiveFacts, gaps: [String]) {
     let machines = policy.machines.filter { $0.endpoint == .live }
-    var (live, gaps): (LiveEndpoints, [String]) = (LiveEndpoints(), [])
+    var (live, gaps): (LiveFacts, [String]) = (LiveFacts(), [])
     do throws(HostReadError) {
       let interfaces = try LinkTable.read().interfaces
       let shared = try SharedBridges.read().reasons

@@ -5,7 +5,7 @@ internal import NetworkModel
 internal import PolicyAnalysis
 
 /// The arguments of `open` and `close`, and the request that they make.
-package struct OpeningWords {
+package struct TemporaryGrantArguments {
   let service: String?
   let from: String?
   let to: String?

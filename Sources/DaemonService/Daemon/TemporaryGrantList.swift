@@ -8,30 +8,30 @@ internal import Reports
 internal import Ruleset
 
 /// The temporary grants in force, numbered as `close` takes them.
-struct OpeningList {
-  private let openings: [TemporaryGrant]
+struct TemporaryGrantList {
+  private let grants: [TemporaryGrant]
 
   /// Reads the kernel's sets.
   init(_ daemon: Daemon) {
     guard let table = (try? daemon.driver.store.read())?.table,
       let (policy, machine, _) = daemon.policyInForce
     else {
-      openings = []
+      grants = []
       return
     }
-    openings = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
+    grants = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
   }
 
   /// A table for people.
   var text: PrintableText {
-    if openings.isEmpty { return "No temporary grants.\n" }
+    if grants.isEmpty { return "No temporary grants.\n" }
     var table = AlignedTable([.right(), .left(), .left(), .left(), .left(), .left()])
     table.append(["N", "services", "zone", "from", "remaining", "who and why"])
-    for (number, opening) in openings.enumerated() {
+    for (number, grant) in grants.enumerated() {
       table.append([
-        "\(number + 1)", "\(opening.services.joined(separator: ", "))", "\(opening.zone)",
-        "\(opening.senders)",
-        "\(opening.remaining)", "\(opening.who): \(opening.because)",
+        "\(number + 1)", "\(grant.services.joined(separator: ", "))", "\(grant.zone)",
+        "\(grant.senders)",
+        "\(grant.remaining)", "\(grant.who): \(grant.because)",
       ])
     }
     return table.text()
@@ -42,10 +42,10 @@ struct OpeningList {
     JSONWriter.object { object in
       object.put("schema", "wgfence/open/1")
       object.array("openings") { array in
-        for (number, opening) in openings.enumerated() {
+        for (number, grant) in grants.enumerated() {
           array.object { object in
             object.put("number", number + 1)
-            opening.put(in: &object)
+            grant.put(in: &object)
           }
         }
       }
