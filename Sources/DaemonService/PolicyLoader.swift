@@ -17,6 +17,8 @@ package struct PolicyLoader: Sendable {
   var extent = Extent.any
   /// The most failed tests of a policy that are reported in full; the others are counted.
   var mostFailures = Int.max
+  /// The last known live facts, for what cannot be read now.
+  var lastFacts = LiveFacts()
 
   /// The most failed tests that the daemon reports.
   static let reportedFailures = 100
@@ -136,7 +138,8 @@ package struct PolicyLoader: Sendable {
       return Loaded(result: .failure(.tooMuchWork(limit)), gaps: [], path: path, digest: digest)
     }
     let (name, today) = (machine.name(in: policy), Today.date)
-    let (live, gaps) = LiveFacts.read(for: policy, on: name)
+    let reading = LiveReading(for: policy, on: name)
+    let live = reading.facts.with(lastFacts, for: reading.unread)
     let result: Result<Candidate, PolicyRejection>
     do throws(PolicyRejection) {
       let view = try PolicyAcceptance.check(
@@ -145,6 +148,6 @@ package struct PolicyLoader: Sendable {
     } catch {
       result = .failure(error)
     }
-    return Loaded(result: result, gaps: gaps, path: path, digest: digest)
+    return Loaded(result: result, gaps: reading.gaps, path: path, digest: digest)
   }
 }

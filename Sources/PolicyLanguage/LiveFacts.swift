@@ -36,6 +36,32 @@ public struct LiveFacts: Sendable, Hashable {
   }
 }
 
+extension LiveFacts {
+  /// A source of live facts. The facts of one source are read together.
+  public enum Source: Sendable, Hashable {
+    /// The interfaces and routes: `sharedBridges`, `bridges` and `networks`.
+    case links
+    /// WireGuard: `addresses` and `ports`.
+    case wireGuard
+  }
+
+  /// These facts, with the last known ones of each source that could not be read: that it cannot be read does not mean
+  /// that nothing is there. Without its shared bridges, for example, a ruleset takes a LAN for containers.
+  public func with(_ last: LiveFacts, for unread: Set<Source>) -> LiveFacts {
+    var facts = self
+    if unread.contains(.links) {
+      facts.sharedBridges = last.sharedBridges
+      facts.bridges = last.bridges
+      facts.networks = last.networks
+    }
+    if unread.contains(.wireGuard) {
+      facts.addresses = last.addresses
+      facts.ports = last.ports
+    }
+    return facts
+  }
+}
+
 /// The UDP port that WireGuard currently uses for a tunnel, if that is not the policy's `listen`.
 public struct LivePort: Sendable, Hashable {
   /// The port, in host order; never 0.

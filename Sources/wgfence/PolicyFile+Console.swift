@@ -24,13 +24,12 @@ extension PolicyFile {
 }
 
 extension LiveFacts {
-  /// The addresses from which this host's WireGuard last received packets of the machines whose policy says
-  /// `endpoint: live`, by their keys. Prints to standard error what is not known.
-  /// `machine` is this host's machine; without it, this host's own addresses are not checked.
+  /// Reads the live facts of this host for a policy. Prints to standard error what is not known. `machine` is this
+  /// host's machine; without it, this host's own addresses are not checked.
   static func readPrintingGaps(for policy: Policy, on machine: String? = nil) -> LiveFacts {
-    let (live, gaps) = read(for: policy, on: machine)
-    for gap in gaps { Console.warn("\(gap)") }
-    return live
+    let reading = LiveReading(for: policy, on: machine)
+    for gap in reading.gaps { Console.warn("\(gap)") }
+    return reading.facts
   }
 }
 

@@ -13,8 +13,10 @@ extension Daemon {
 
   func linksChanged() {
     guard let (policy, machine, _) = policyInForce else { return }
-    let there = Set((try? LinkTable.read().interfaces.map(\.name)) ?? [])
+    // If the interfaces cannot be read, nothing is known to be missing; `refreshLive` reports it.
+    let there = (try? LinkTable.read().interfaces.map(\.name)).map { Set($0) }
     for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+      guard let there else { break }
       let state: TunnelState = there.contains(tunnel.name) ? .there : .missing
       if let before = tunnels[tunnel.name], before != state {
         journal.say(
@@ -41,14 +43,18 @@ extension Daemon {
     schedule.endpoints = isFollowing ? Clock.sinceBoot + Self.endpointInterval : nil
   }
 
+  /// The live facts of the policy in force.
+  var lastFacts: LiveFacts { policyInForce?.candidate.live ?? LiveFacts() }
+
   /// Reads what is live on this host, and compiles the policy in force again if it changed: endpoints, WireGuard's ports,
   /// networks of zones with `prefixes: live`, and bridges. A bridge with a new port that is not a guest's leaves the zone
   /// of containers at once.
   func refreshLive() {
     scheduleEndpoints()
     guard let known = policyInForce?.candidate else { return }
-    var (live, gaps) = LiveFacts.read(for: known.policy, on: known.machine)
-    environment.note(gaps)
+    let reading = LiveReading(for: known.policy, on: known.machine)
+    environment.note(reading.gaps)
+    var live = reading.facts.with(known.live, for: reading.unread)
     // If WireGuard knows no endpoint for a while (its interface was created again), the last known ones stay valid.
     for (machine, addresses) in known.live.addresses where live.addresses[machine]?.isEmpty != false {
       live.addresses[machine] = addresses

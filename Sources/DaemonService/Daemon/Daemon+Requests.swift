@@ -119,10 +119,11 @@ extension Daemon {
     }
     var machine = settings.machine
     if let named = policy.machine { machine.given = named }
-    let loader = PolicyLoader(daemon: machine, extent: client.owner == .root ? .any : .bounded)
+    var loader = PolicyLoader(daemon: machine, extent: client.owner == .root ? .any : .bounded)
+    loader.lastFacts = lastFacts
     client.mode = .checking(request, mode, trial)
     client.deadline = nil
-    checks.add(.client(client.token, client.owner)) {
+    checks.add(.client(client.token, client.owner)) { [loader] in
       do throws(SystemError) {
         let parts = try MemoryFile.read(file.descriptor, lengths: policy.lengths)
         let lists = Dictionary(

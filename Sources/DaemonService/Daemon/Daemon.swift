@@ -275,9 +275,10 @@ package final class Daemon {
     // would repair it without a log entry.
     rulesetChanged()
     noteFiles()
-    let (loader, path) = (environment.loader, settings.policy)
-    let inForce = driver.controller.inForce?.digest
-    checks.add(.file) { loader.load(path, unless: inForce) }
+    var loader = environment.loader
+    loader.lastFacts = lastFacts
+    let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
+    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
   }
 
   /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.

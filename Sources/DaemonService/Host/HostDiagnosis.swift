@@ -45,9 +45,9 @@ package struct HostDiagnosis {
       let tables = try socket.readAll()
       let walk = PacketWalk(tables, order: try HookOrder.read())
       let site = subject.role.map { role in
-        let (live, gaps) = LiveFacts.read(for: role.policy, on: role.machine.name, .left)
-        notes += gaps
-        return CompiledSite(role.policy, today: Today.date, live: live)
+        let live = LiveReading(for: role.policy, on: role.machine.name, .left)
+        notes += live.gaps
+        return CompiledSite(role.policy, today: Today.date, live: live.facts)
       }
       if !walk.unwalked.isEmpty {
         notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")

@@ -48,6 +48,18 @@ verdict "audit finds the policy in force" 0 \
   "$(wgfence_in onprem audit "$LAB/live-prefixes.yaml" --machine onprem --format json >"$LAB/said" 2>&1; grep -c '"enforced": false' "$LAB/said")"
 settle
 
+# The daemon has no free descriptor, so it cannot read the interfaces when one changes.
+unknown() { grep -q 'the interfaces and routes of this host are not known' "$journal"; }
+node onprem prlimit --pid "$(cat "$LAB/onprem/daemon.pid")" --nofile=3:1024
+ip -n onprem link add other type veth peer name other2
+until_true 10 unknown
+verdict "the daemon says that it cannot read the interfaces" yes "$(unknown && echo yes)"
+verdict "and takes nothing for missing" 0 "$(grep -c 'is missing' "$journal")"
+try "a neighbour is still in the LAN" open tcp internet 198.51.100.7 5432
+try "and is still not the internet" silent tcp internet 198.51.100.7 9100
+settle
+node onprem prlimit --pid "$(cat "$LAB/onprem/daemon.pid")" --nofile=1024:1024
+
 # A DHCP server that hands out an address in the tunnel, or in nothing at all, gets nothing.
 ip -n internet addr add 10.13.13.99/24 dev onprem
 address onprem eth0 10.13.13.98/24
