@@ -229,7 +229,7 @@ package struct DifferenceReport {
     }
   }
 
-  private static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {
+  static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {
     object.put("machine", reach.machine)
     object.put("to", reach.to)
     object.put("service", reach.service)

@@ -11,10 +11,17 @@ package struct DoctorReport {
   let policy: String?
   let digest: String?
   package let diagnosis: Diagnosis
+  /// What works on this host now and would not work with the policy.
+  let impact: ImpactReport
   let notes: [String]
 
   /// Creates a report from its parts.
-  package init(machine: String?, policy: String?, digest: String?, diagnosis: Diagnosis, notes: [String]) {
+  package init(
+    machine: String?, policy: String?, digest: String?, diagnosis: Diagnosis,
+    impact: ImpactReport = ImpactReport(nil),
+    notes: [String]
+  ) {
+    self.impact = impact
     self.machine = machine
     self.policy = policy
     self.digest = digest
@@ -34,7 +41,7 @@ package struct DoctorReport {
       let name = check?.rawValue ?? ""
       return "\(head)  \(name)\(String(repeating: " ", count: width - name.count))  \(text)\n"
     }
-    var text: PrintableText = ""
+    var text: PrintableText = impact.names == nil ? "" : impact.brokenText + "\n"
     for finding in diagnosis.findings {
       text += line(
         finding.severity.rawValue, finding.check, finding.found, colour: FindingText.colour(finding.severity))
@@ -79,6 +86,7 @@ package struct DoctorReport {
           }
         }
       }
+      impact.put(in: &object)
       object.array("ok") { array in
         for result in diagnosis.passed {
           array.object { object in

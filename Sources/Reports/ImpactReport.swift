@@ -11,23 +11,32 @@ package struct ImpactReport: Sendable {
   /// A report of an impact.
   package init(_ impact: Impact?) { self.impact = impact }
 
+  /// What stops working, as a section for people; empty if nothing does.
+  package var brokenText: PrintableText {
+    let broken = impact?.objections() ?? []
+    if broken.isEmpty { return "" }
+    let head: PrintableText =
+      broken.count == 1
+      ? "This works now and will stop working:\n" : "These work now and will stop working:\n"
+    return head + Self.text(of: broken)
+  }
+
   /// A section for people; empty if there is nothing to say.
   package var text: PrintableText {
     guard let impact else { return "" }
-    var text: PrintableText = ""
-    let broken = impact.objections()
-    if !broken.isEmpty {
-      text +=
-        broken.count == 1
-        ? "This works now and will stop working:\n" : "These work now and will stop working:\n"
-      text += Self.text(of: broken)
-    }
+    var text = brokenText
     let others = impact.findings.filter { $0.weight == .notable }
     if !others.isEmpty {
       if !text.isEmpty { text += "\n" }
       text += "Look at this:\n" + Self.text(of: others)
     }
     return text
+  }
+
+  /// The names of what stops working; nil if nothing does.
+  package var names: String? {
+    guard let broken = impact?.objections(), !broken.isEmpty else { return nil }
+    return broken.map(\.name).joined(separator: ", ")
   }
 
   /// Why a change is refused, with what to do; nil if nothing stops working that was not accepted by its name.
@@ -38,6 +47,12 @@ package struct ImpactReport: Sendable {
     return
       "this would stop working: \(list). Nothing was changed. Correct the policy, try it with --observe, or apply "
       + "with \(options) if that is meant"
+  }
+
+  /// The administrators' sessions and the tunnels that would end, for a change that is meant to end everything else.
+  package var accessLost: PrintableText? {
+    let lost = impact?.objections().filter { ["session", "tunnel"].contains($0.kind) } ?? []
+    return lost.isEmpty ? nil : Self.text(of: lost)
   }
 
   /// Findings, each with its name, the rule that decides, and what to do.

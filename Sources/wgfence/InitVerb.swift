@@ -6,6 +6,7 @@ import Enforcement
 import LinuxHost
 import NetworkModel
 import PolicyFiles
+import Reports
 
 /// `wgfence init`: writes a first policy.
 struct InitVerb: Verb {
@@ -17,7 +18,8 @@ struct InitVerb: Verb {
       is marked with a comment, and comments list what was open and is now closed. Nothing is put in force.
 
       The policy is written to standard output, or to --output, which must not exist yet. It passes wgfence check. Needs \
-      root to read WireGuard's peers and the kernel's rules.
+      root to read WireGuard's peers and the kernel's rules. If something that works now would stop working with the policy, \
+      that is printed to standard error.
 
       Exit status: 0 the policy was written; 1 it could not be written.
       """)
@@ -36,9 +38,14 @@ struct InitVerb: Verb {
   func run() throws {
     let look = try HostLook.take()
     for note in look.notes { Console.warn("\(note)") }
-    let text = try look.firstPolicy(
+    let (text, impact) = try look.firstPolicy(
       named: machine, wireGuardDirectory: wireguardDir, storedIn: places.directory,
       policy: PolicyOptions.defaultPath)
+    if impact.names != nil {
+      Console.warn(
+        "with this policy, something that works now would stop working: correct it before you apply it")
+      Console.note(impact.brokenText)
+    }
     guard let output else {
       Console.print(document: text)
       return

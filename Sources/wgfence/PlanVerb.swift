@@ -15,7 +15,8 @@ struct PlanVerb: Verb {
   static let configuration = verb(
     "plan", "Print what apply would change in this kernel, and which live connections it would end.",
     discussion: """
-      Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
+      Shows first what works on this host now and would stop working, with the line that would keep it, then the live \
+      connections that would end, then who can reach what. Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
 
       Exit status: 0 the kernel equals the policy; 1 the plan could not be made; 2 apply would change something.
       """)
@@ -25,21 +26,28 @@ struct PlanVerb: Verb {
   @Option(help: "text or json.")
   var format: ReportFormat = .text
 
+  @Flag(help: "List the operations that would be sent to the kernel.")
+  var verbose = false
+
   func run() throws {
     let policy = try options.load().validPolicy(options.policy)
-    let live = LiveEndpoints.heard(by: policy, on: options.machine.name(in: policy))
-    let view = CompiledSite(policy, today: Today.date, live: live).view(of: try options.own(in: policy))
+    let live = LiveFacts.heard(by: policy, on: options.machine.name(in: policy))
+    let site = CompiledSite(policy, today: Today.date, live: live)
+    let own = try options.own(in: policy)
+    let view = site.view(of: own)
     var store = try KernelRuleset.own()
     let outcome = try Enforcer.plan(view.table, in: &store)
     let (cut, gap) = LiveCut.report(of: outcome, to: view, loading: view.table)
     if let gap { Console.warn(gap) }
-    let impact = Console.impact(of: view, loading: view.table)
     let report = PlanReport(
-      outcome.plan, before: outcome.before, generation: outcome.generation, cut: cut, impact: impact)
+      outcome.plan, to: view.table, before: outcome.before, generation: outcome.generation, cut: cut,
+      impact: Console.impact(of: view, loading: view.table),
+      difference: LiveDifference.report(from: outcome.before, to: site, on: own, path: options.policy),
+      detail: verbose ? .verbose : .usual)
     switch format {
     case .text: Console.print(report.text)
     case .json: Console.print(document: report.json)
     }
-    if !outcome.plan.isEmpty { throw ExitCode(2) }
+    if !report.isEmpty { throw ExitCode(2) }
   }
 }

@@ -11,6 +11,7 @@ enum Program {
   /// Every verb, in the order of the help.
   static let verbs: [any Verb.Type] = [
     CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
+    EditVerb.self,
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
     DoctorVerb.self, InitVerb.self,
     LogVerb.self,

@@ -184,9 +184,11 @@ enum HostileReports {
     }(),
     "PlanReport": [
       PlanReport(
-        Plan(desired: table, observed: nil), before: nil, generation: 1, cut: cuts, impact: ImpactReport(nil)),
+        Plan(desired: table, observed: nil), to: table, before: nil, generation: 1, cut: cuts,
+        impact: ImpactReport(nil)),
       PlanReport(
-        Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table), before: table,
+        Plan(desired: Lowering.table(PolicyCompiler.lastResort), observed: table),
+        to: Lowering.table(PolicyCompiler.lastResort), before: table,
         generation: 1, cut: cuts, impact: ImpactReport(nil)),
     ].flatMap { [$0.text.description, $0.json] },
     "ApplyReport": {

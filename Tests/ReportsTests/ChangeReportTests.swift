@@ -52,13 +52,14 @@ struct ChangeReportTests {
     let chain = KernelChain(name: "c", base: nil, rules: [])
     let desired = KernelTable(family: NFT.familyInet, name: "wgfence", chains: [chain])
     let report = PlanReport(
-      Plan(desired: desired, observed: nil), before: nil, generation: 3, cut: Self.nothing,
+      Plan(desired: desired, observed: nil), to: desired, before: nil, generation: 3, cut: Self.nothing,
       impact: ImpactReport(nil))
     #expect(
       report.text.description.contains("2 to add, 0 to remove, in one transaction, the table being new."))
     #expect(try Self.object(report.json)["operations"] as? Int == 2)
     let same = PlanReport(
-      Plan(desired: desired, observed: desired), before: desired, generation: 3, cut: Self.nothing,
+      Plan(desired: desired, observed: desired), to: desired, before: desired, generation: 3,
+      cut: Self.nothing,
       impact: ImpactReport(nil))
     #expect(same.text.description == "The kernel equals the policy: nothing to change.\n")
   }

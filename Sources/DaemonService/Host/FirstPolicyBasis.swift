@@ -5,15 +5,16 @@ internal import HostAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
+package import Reports
 internal import PolicyFiles
 internal import PolicyLanguage
 internal import Ruleset
 
 extension HostLook {
-  /// The text of a first policy. Refused if it would not be valid.
+  /// The text of a first policy, and what would stop working with it. Refused if it would not be valid.
   package func firstPolicy(
     named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String
-  ) throws(Refusal) -> String {
+  ) throws(Refusal) -> (text: String, impact: ImpactReport) {
     let basis = basis(
       named: named, wireGuardDirectory: wireGuardDirectory, storedIn: directory, policy: policy)
     let text = FirstPolicy(basis).text
@@ -25,7 +26,10 @@ extension HostLook {
         "this host's facts give no valid policy: write it by hand (docs/policy-language.md)\n"
           + "\(DiagnosticText().render(decoded.diagnostics))")
     }
-    return text
+    guard let policy = decoded.policy, let machine = policy.machine(named: FirstPolicy(basis).machine) else {
+      return (text, ImpactReport(nil))
+    }
+    return (text, ImpactCheck.report(of: policy, as: machine))
   }
 
   /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its

@@ -7,6 +7,8 @@ internal import Netlink
 package import NetworkModel
 package import PolicyAnalysis
 package import Reports
+internal import PolicyFiles
+package import PolicyLanguage
 package import Ruleset
 
 /// Finds what works on this host now, and will not work after a change.
@@ -58,6 +60,13 @@ package enum ImpactCheck {
     } catch {
       return (ImpactReport(nil), [unknown(error)])
     }
+  }
+
+  /// What a policy ends on this host, for doctor and init.
+  package static func report(of policy: Policy, as machine: Machine) -> ImpactReport {
+    let live = LiveFacts.read(for: policy, on: machine.name, .left).live
+    let view = CompiledSite(policy, today: Today.date, live: live).view(of: machine)
+    return report(of: view, loading: view.table).report
   }
 
   private static func unknown(_ why: Any) -> String {

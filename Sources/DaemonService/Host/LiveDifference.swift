@@ -4,6 +4,7 @@ package import Enforcement
 package import PolicyAnalysis
 package import PolicyLanguage
 package import Reports
+package import Ruleset
 
 /// What this kernel enforces, compared with a policy.
 package enum LiveDifference {
@@ -13,15 +14,22 @@ package enum LiveDifference {
     -> DifferenceReport
   {
     var store = try KernelRuleset.own()
-    let stored = try Enforcer.plan(new.table(of: machine), in: &store).before
+    return report(
+      from: try Enforcer.plan(new.table(of: machine), in: &store).before, to: new, on: machine, path: path)
+  }
+
+  /// The same with a table that was read; nil: there is none.
+  package static func report(
+    from observed: KernelTable?, to new: CompiledSite, on machine: Machine, path: String
+  ) -> DifferenceReport {
     var old = new
-    if let table = stored {
-      old.replaced[machine.name] = table
+    if let observed {
+      old.replaced[machine.name] = observed
     } else {
       old.bare.insert(machine.name)
     }
     return DifferenceReport(
-      old: stored == nil ? "this kernel (no ruleset is loaded)" : "this kernel", new: path,
+      old: observed == nil ? "this kernel (no ruleset is loaded)" : "this kernel", new: path,
       difference: SiteDifference(from: old, to: new, only: machine.name))
   }
 }

@@ -74,6 +74,9 @@ package struct DirectFirewall: ~Copyable {
     return try service.execute(request, by: caller, at: Moment.now, on: &driver)
   }
 
+  /// A policy for a panic on a host on which nothing is in force.
+  package mutating func offer(_ candidate: Candidate) { driver.controller.offer(candidate) }
+
   /// Reads the policy that is only observed, to enforce it. If its file has changed meanwhile, it is not known any more.
   private mutating func readObserved() {
     guard let inForce = driver.controller.inForce, inForce.kind == .observe else { return }

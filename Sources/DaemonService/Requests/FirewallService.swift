@@ -112,7 +112,7 @@ package struct FirewallService: Sendable {
   ) throws(Refusal) -> FirewallResult {
     let actions =
       switch change {
-      case .begin: driver.controller.panic(by: caller, at: now)
+      case .begin: driver.controller.panic(driver.candidate, by: caller, at: now)
       case .end: try driver.controller.endPanic(by: caller)
       }
     return try perform(actions, &driver, change.stored) { change.report($0) }

@@ -253,14 +253,25 @@ extension Controller {
   /// A user declares a panic: only the failsafe grants are in force from now on. The state is saved before
   /// the kernel is changed, so that the panic stays in force even if the daemon dies in between. A full disk
   /// does not prevent it.
-  public mutating func panic(by: String, at now: Moment) -> [Action] {
+  ///
+  /// `candidate` is the policy of what is in force, if it is known: its failsafe grants are in force in the panic. If it is
+  /// not, those that were stored with what is in force.
+  public mutating func panic(_ candidate: Candidate? = nil, by: String, at now: Moment) -> [Action] {
     if state.panic == nil {
       state.panic = PersistedState.Panic(
         since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce,
         observer: inForce?.observer)
     }
-    let target: Target = accepted.map { .candidate($0, .panic) } ?? .storedPanic
+    let known = [candidate, accepted].compactMap { $0 }.first { candidate in
+      inForce.map { $0.digest == candidate.digest || $0.kind == .panic } ?? true
+    }
+    let target: Target = known.map { .candidate($0, .panic) } ?? .storedPanic
     return [.save, .enforce(target, .panic(by: by))]
+  }
+
+  /// A policy is known for a panic on a machine on which nothing is in force.
+  public mutating func offer(_ candidate: Candidate) {
+    if accepted == nil, inForce == nil, state.inForce == nil { accepted = candidate }
   }
 
   /// A user ends a panic: the policy file is in force again if it is valid, else what was in force before.

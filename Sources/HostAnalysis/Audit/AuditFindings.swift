@@ -67,7 +67,9 @@ extension Audit {
         self = .observing
         return
       }
-      let operations = Plan(desired: desired, observed: observed).operations.count
+      // Comments name lines of the policy by the path that was given: they change nothing.
+      let operations = Plan(desired: desired.withoutComments, observed: observed.withoutComments).operations
+        .count
       self = operations == 0 ? .none : .operations(operations)
     }
   }

@@ -97,11 +97,14 @@ public struct FirstPolicy: Sendable {
 
   /// The policy's text.
   public let text: String
+  /// The name of the host's machine in it.
+  public let machine: String
 
   /// Writes the policy.
   public init(_ basis: Basis) {
     var shared = TunnelDraft.Shared(names: FirstPolicyNames())
     let own = shared.names.take(basis.name, or: "host")
+    machine = own
     let tunnels = basis.devices.compactMap { TunnelDraft($0, basis, &shared) }
     let zones = ZoneDrafts(basis, tunnels, &shared.names)
     let peers = Self.merged(tunnels.flatMap(\.peers))

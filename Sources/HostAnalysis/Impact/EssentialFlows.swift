@@ -9,9 +9,13 @@ public struct EssentialFlows {
   private let facts: ImpactFacts
   private let environment: any HostEnvironment
 
+  /// The tunnels of the site: their peers may send first, whatever the port.
+  private let siteTunnels: Set<InterfaceName>
+
   /// Creates a finder. `environment` answers for the host's routes and addresses.
-  public init(_ facts: ImpactFacts, in environment: any HostEnvironment) {
+  public init(_ facts: ImpactFacts, tunnels: Set<InterfaceName> = [], in environment: any HostEnvironment) {
     self.facts = facts
+    siteTunnels = tunnels
     self.environment = environment
   }
 
@@ -89,7 +93,7 @@ public struct EssentialFlows {
     facts.devices.compactMap { device in
       guard let port = device.listenPort, port != 0 else { return nil }
       // A port that the kernel did not choose was configured: peers may send first.
-      let isServer = !facts.ephemeralPorts.contains(port)
+      let isServer = siteTunnels.contains(device.name) || !facts.ephemeralPorts.contains(port)
       var exchanges: [EssentialFlow.Exchange] = []
       for endpoint in Set(device.peers.compactMap(\.endpoint)).sorted(by: { $0.description < $1.description })
       {

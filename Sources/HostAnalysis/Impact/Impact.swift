@@ -58,7 +58,7 @@ public struct Impact: Sendable {
     let before = PacketWalk(others + (observed.map { [$0.withOrigins(of: desired)] } ?? []))
     let after = PacketWalk(others + [desired])
     let advice = ImpactAdvice(facts, view)
-    for flow in EssentialFlows(facts, in: environment).all {
+    for flow in EssentialFlows(facts, tunnels: Set(view.policy.tunnels.map(\.name)), in: environment).all {
       let broken = flow.exchanges.compactMap { exchange in
         evaluate(exchange, before, after, view, environment).map { (exchange, $0) }
       }

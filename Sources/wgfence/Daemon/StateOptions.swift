@@ -68,14 +68,17 @@ struct StateOptions: ParsableArguments {
   }
 
   /// Sends a request to the daemon; carries it out in this process if there is no daemon.
-  func carryOut(_ request: FirewallRequest, _ namespace: NamespaceGuard) throws {
+  /// `candidate` is the policy for a panic on a host on which nothing is in force.
+  func carryOut(
+    _ request: FirewallRequest, _ namespace: NamespaceGuard, offering candidate: Candidate? = nil
+  ) throws {
     if let daemon = try daemon() { return try Self.ask(daemon, request) }
     if request.isChange { try namespace.check() }
-    try settle(request)
+    try settle(request, offering: candidate)
   }
 
   /// The same for a request that does not change the kernel's rules.
-  func settle(_ request: FirewallRequest) throws {
+  func settle(_ request: FirewallRequest, offering candidate: Candidate? = nil) throws {
     if let daemon = try daemon() { return try Self.ask(daemon, request) }
     guard directory != nil || request == .unload else {
       throw Refusal(
@@ -83,6 +86,7 @@ struct StateOptions: ParsableArguments {
     }
     var firewall = try DirectFirewall(
       directory, at: DirectFirewall.Access(request), by: Self.caller, say: Console.say)
+    if let candidate { firewall.offer(candidate) }
     try Console.conclude(try firewall.execute(request))
   }
 }

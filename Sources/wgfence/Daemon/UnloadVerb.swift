@@ -3,7 +3,6 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Glibc
 import NetworkModel
 
 /// `wgfence unload`: removes the table from the kernel.
@@ -26,12 +25,13 @@ struct UnloadVerb: Verb {
   func run() throws {
     if try places.daemon() == nil { try namespace.check() }
     if !yes {
-      guard isatty(STDIN_FILENO) == 1 else {
+      guard Console.isInteractive else {
         throw Refusal("standard input is not a terminal: use --yes to remove the rules without a question")
       }
-      Console.note(
-        "Remove the table inet wgfence from the kernel? wgfence then filters nothing on this machine. [y/N] ")
-      guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+      guard
+        Console.asks(
+          "Remove the table inet wgfence from the kernel? wgfence then filters nothing on this machine.")
+      else {
         Console.note("Nothing was changed.\n")
         throw ExitCode(1)
       }

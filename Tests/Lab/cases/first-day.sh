@@ -77,7 +77,8 @@ verdict "what would be dropped is counted" yes \
 verdict "no rule drops or rejects" 0 "$(node onprem nft list table inet wgfence | grep -cE '(^|[[:space:]])(drop|reject)(;|[[:space:]]|$)')"
 ends "audit says first that nothing is enforced" 2 audit "$live" --machine onprem
 verdict "in words" yes "$(says "$said" '^OBSERVE MODE')"
-ends "enforce ends it" 0 enforce
+ends "enforce refuses what apply refuses" 2 enforce
+ends "with the consent it ends it" 0 enforce "${ACCEPT[@]}"
 seen "then a peer without a grant is refused" silent to_onprem 8888
 unload onprem
 rm -r "$state"

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+internal import HostAnalysis
+internal import LinuxHost
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import PolicyFiles
+internal import PolicyLanguage
+package import Reports
+internal import Ruleset
+
+/// What a stored ruleset would end on this host: it is judged as a policy is before `apply`.
+package enum StoredImpact {
+  /// The consequences of putting a stored ruleset in force. The names are those of its policy's file as it is now.
+  /// `gaps` are sentences about what is not known.
+  package static func report(of ruleset: StoredRuleset) -> (report: ImpactReport, gaps: [String]) {
+    guard let table = ruleset.table else { return (ImpactReport(nil), [unknown("it cannot be read")]) }
+    guard let view = view(ruleset.provenance) else {
+      return (ImpactReport(nil), [unknown("its policy \(ruleset.provenance.path) cannot be read any more")])
+    }
+    return ImpactCheck.report(of: view, loading: table)
+  }
+
+  /// The consequences of enforcing a policy that is only observed.
+  package static func report(enforcing from: Provenance) -> (report: ImpactReport, gaps: [String]) {
+    guard let view = view(from) else {
+      return (ImpactReport(nil), [unknown("its policy \(from.path) cannot be read any more")])
+    }
+    return ImpactCheck.report(of: view, loading: view.table)
+  }
+
+  private static func view(_ from: Provenance) -> SiteView? {
+    guard let policy = try? PolicyFile.load(from.path).decoded.policy,
+      let machine = policy.machine(named: from.machine)
+    else { return nil }
+    let live = LiveFacts.read(for: policy, on: machine.name, .left).live
+    return CompiledSite(policy, today: Today.date, live: live).view(of: machine)
+  }
+
+  private static func unknown(_ why: String) -> String {
+    "it is not known what the ruleset would end on this host: \(why)"
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package import Enforcement
+internal import Glibc
+internal import LinuxHost
+internal import Netlink
+internal import NetworkModel
+internal import PolicyFiles
+internal import PolicyLanguage
+
+/// A copy of a policy file that a user edits, to be installed when it has proved itself.
+package struct PolicyEdit {
+  /// The policy file.
+  package let original: String
+  /// The copy, beside the file, so that its lists are found and it can replace the file.
+  package let copy: String
+
+  /// Makes the copy. A copy that an earlier edit left behind is kept and used again.
+  package init(of path: String) throws(Refusal) {
+    original = FilePath.absolute(path)
+    copy = "\(original).edit"
+    if access(copy, F_OK) == 0 { return }
+    let content: [UInt8]
+    switch FileContent.read(original, limit: PolicyFile.policyLimit) {
+    case .bytes(let bytes): content = bytes
+    case .unreadable(let reason): throw Refusal("\(original): \(reason)")
+    }
+    do throws(SystemError) { try DurableFile.replace(copy, content) } catch { throw Refusal("\(error)") }
+  }
+
+  /// Whether the copy differs from the file.
+  package var isChanged: Bool {
+    guard case .bytes(let old) = FileContent.read(original, limit: PolicyFile.policyLimit),
+      case .bytes(let new) = FileContent.read(copy, limit: PolicyFile.policyLimit)
+    else { return true }
+    return old != new
+  }
+
+  /// Opens the copy in the user's editor, and waits for it: `$VISUAL`, else `$EDITOR`, else `editor` (the alternative of
+  /// Debian), else `vi`.
+  package func openEditor() throws(Refusal) {
+    let named = (["VISUAL", "EDITOR"] as [String]).compactMap { name in
+      getenv(name).map { String(cString: $0) }
+    }.first { !$0.isEmpty }
+    let command = named ?? (access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" : "vi")
+    let status: Int32
+    do throws(SystemError) {
+      // The variable may contain options, as in `code --wait`: the shell splits it, and the file is a parameter.
+      status = try ForegroundProcess.run("/bin/sh", ["-c", "\(command) \"$1\"", "sh", copy])
+    } catch {
+      throw Refusal("\(error)")
+    }
+    if status != 0 {
+      throw Refusal("the editor '\(command)' ended with status \(status): nothing was changed")
+    }
+  }
+
+  /// Puts the copy in the place of the file, with the file's owner and mode.
+  package func install() throws(Refusal) {
+    var status = stat()
+    if stat(original, &status) == 0 {
+      _ = chown(copy, status.st_uid, status.st_gid)
+      _ = chmod(copy, status.st_mode & 0o7777)
+    }
+    guard rename(copy, original) == 0 else {
+      throw Refusal("\(copy) could not replace \(original): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// Deletes the copy.
+  package func discard() { unlink(copy) }
+
+  /// Waits until the trial that was begun has ended. True if it was confirmed: the policy with this digest is in force.
+  package static func waitForTrial(_ directory: StateDirectory, digest: String) -> Bool {
+    while case .whole(let state) = directory.state() {
+      guard state.pending == nil else {
+        usleep(300_000)
+        continue
+      }
+      guard let number = state.inForce else { return false }
+      return directory.ruleset(number).value?.provenance.digest == digest
+    }
+    return false
+  }
+}
