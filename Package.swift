@@ -24,7 +24,7 @@ let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
 
 /// Analyses of these values, and their reports.
-let questions = values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis", "Reports"]
+let questions = values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "Reports"]
 
 let package = Package(
   name: "wgfence",
@@ -51,9 +51,12 @@ let package = Package(
     ),
     .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
     .target(
+      name: "DropAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
+    .target(
       name: "HostAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
     .target(
-      name: "Reports", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
+      name: "Reports",
+      dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis"],
       swiftSettings: pure),
     .target(
       name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
@@ -112,6 +115,10 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "PolicyAnalysisTests",
+      dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "DropAnalysisTests",
       dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(

@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis HostAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -23,8 +23,9 @@ declare -A may_import=(
   [PacketSets]="NetworkModel Ruleset PacketWalk"
   [PolicyCompiler]="NetworkModel PolicyLanguage Ruleset"
   [PolicyAnalysis]="$values PolicyCompiler"
+  [DropAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis Netlink"

@@ -38,7 +38,7 @@ package enum PolicyWords {
   }
 
   /// A word in a YAML flow mapping, quoted if it contains a colon.
-  private static func scalar(_ word: String) -> String {
+  static func scalar(_ word: String) -> String {
     word.utf8.contains(UInt8(ascii: ":")) ? "\"\(word)\"" : word
   }
 }

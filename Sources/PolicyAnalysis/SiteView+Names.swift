@@ -26,7 +26,7 @@ extension SiteView {
 
 extension Service {
   /// Whether the service contains this port.
-  func holds(_ asked: ServicePort) -> Bool {
+  package func holds(_ asked: ServicePort) -> Bool {
     ports.contains { port in
       if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
         own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper

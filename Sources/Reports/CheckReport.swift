@@ -24,6 +24,14 @@ package struct CheckReport {
   /// The proofs that were requested, each with its file.
   package var proofs: [(file: String, proof: Proof)] = []
 
+  /// Whether a policy is not valid, a test failed, or a proof found a counter-example.
+  package var hasFinding: Bool {
+    !isValid || !failures.isEmpty || proofs.contains { !$0.proof.counterExamples.isEmpty }
+  }
+
+  /// Whether there was a warning.
+  package var hasWarning: Bool { diagnostics.contains { $0.severity == .warning } }
+
   /// Creates an empty report.
   package init() {}
 

@@ -64,12 +64,5 @@ struct AuditVerb: Verb {
   }
 }
 
-/// The formats of an audit.
-enum AuditFormat: String, ExpressibleByArgument, CaseIterable {
-  case text
-  case json
-  case sarif
-  case html
-}
-
+extension AuditFormat: ExpressibleByArgument {}
 extension FailureThreshold: ExpressibleByArgument {}

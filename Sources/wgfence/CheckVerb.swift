@@ -68,12 +68,7 @@ struct CheckVerb: Verb {
       )
     }
     if format == .json { Console.print(document: report.json) }
-    let isWarned = report.diagnostics.contains { $0.severity == .warning }
-    if !report.isValid || !report.failures.isEmpty || (strict && isWarned)
-      || report.proofs.contains(where: { !$0.proof.counterExamples.isEmpty })
-    {
-      throw ExitCode(2)
-    }
+    if report.hasFinding || (strict && report.hasWarning) { throw ExitCode(2) }
   }
 
   /// Prints text for people; nothing with `--format json`.

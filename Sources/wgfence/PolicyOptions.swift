@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import ArgumentParser
+public import DropAnalysis
 public import Enforcement
 import NetworkModel
 import PolicyCompiler
@@ -48,3 +49,5 @@ struct MachineOptions: ParsableArguments {
 typealias ReportFormat = FirewallRequest.ReportForm
 
 extension FirewallRequest.ReportForm: ExpressibleByArgument {}
+
+extension DropAge: ExpressibleByArgument {}

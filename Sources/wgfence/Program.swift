@@ -14,7 +14,7 @@ enum Program {
     EditVerb.self,
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
     DoctorVerb.self, InitVerb.self,
-    LogVerb.self,
+    LogVerb.self, SuggestVerb.self,
     OpenVerb.self, CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self, GuardTrialVerb.self,
   ]

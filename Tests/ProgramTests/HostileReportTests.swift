@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // swift-format-ignore-file: NeverForceUnwrap
 
+import DropAnalysis
 import Foundation
 import LinuxHost
 import NetworkModel
@@ -103,9 +104,28 @@ enum HostileReports {
       objects: [KernelObject(name: x, type: NFT.objectCounter)])
   }()
 
-  static let drop = DropReport(
-    time: 1_000_000, zone: x, interface: nil, source: address, destination: address, transport: .tcp, port: 1,
-    sender: .machine(x), services: [x], counter: x, reason: x, place: x, remedy: .grant(x))
+  static let drop: DropReport = {
+    var key = DropKey(prefix: x, zone: x, place: x, direction: .through)
+    (key.source, key.destination, key.transport, key.port) = (address, address, .tcp, 1)
+    return DropReport(
+      DropRecord(key, first: 1_000_000, last: 1_000_000, count: 2), sender: .machine(x), services: [x],
+      counter: x, reason: x,
+      remedy: .grant(
+        GrantLine(to: .machine(x), service: Service(name: x, ports: [.echoRequest]), from: .list(x))))
+  }()
+
+  static let summary: DropSummary = {
+    var reporter: DropReporter?
+    return DropSummary([drop.record], &reporter)
+  }()
+
+  static let suggestion = SuggestionReport(
+    [
+      SuggestedLine(
+        line: .init(to: .machine(x), service: Service(name: x, ports: [.echoRequest]), from: .list(x)),
+        evidence: [drop], risks: [.internet])
+    ],
+    since: 0, path: x, notes: [x])
 
   static let cut = CutFlow(
     LiveFlow(
@@ -158,10 +178,21 @@ enum HostileReports {
     }(),
     "DropReport": [DropReportText.json(drop)],
     "DropReportText": [
-      DropReportText.journal(drop).description, DropReportText.aligned([drop]).description,
+      DropReportText.journal(drop).description, DropReportText.lines([drop]).description,
       DropReportText.json(drop),
       Journal.entries(.info, DropReportText.journal(drop), .journal).replacing("<6>", with: ""),
     ],
+    "DropSummaryReport": {
+      let report = DropSummaryReport(summary, since: 0, notes: [x])
+      return [report.text.description, report.json]
+    }(),
+    "SuggestionReport": {
+      let change = PolicyInsertion(Array("allow:\n".utf8), policy, entries: suggestion.entries)
+      return [
+        suggestion.text(change).description, suggestion.text(nil).description, suggestion.json(change),
+        suggestion.json(nil),
+      ]
+    }(),
     "ExplanationReport": {
       let target = Question(
         sources: [.machine(x)], target: .machine(x), service: Service(name: x, ports: []), over: x)
@@ -235,7 +266,7 @@ enum HostileReports {
   /// Types with such a name that print nothing themselves: their texts are values inside other reports.
   static let parts: Set<String> = [
     "ClearText", "ExpressionText", "MapText", "OperationText", "PrefixText", "PrintableText", "RuleText",
-    "SourceText", "WalkText",
+    "SourceText", "TimeText", "WalkText",
     "XtablesText", "YamlText",
     // Needs a running daemon: the lab tests it (`Tests/Lab/cases/hostile.sh`).
     "StatusReport",
@@ -340,6 +371,8 @@ struct SinkTests {
       Set(users) == [
         "Console.swift", "Program.swift", "DaemonConnection.swift", "AlignedTable.swift",
         "FirewallResult.swift",
+        // JSON, and the diff of a policy file.
+        "DropQuestion.swift", "SuggestionReport.swift",
       ])
   }
 

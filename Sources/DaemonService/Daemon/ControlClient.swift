@@ -5,7 +5,7 @@ internal import Glibc
 internal import LinuxHost
 internal import NetworkModel
 internal import Reports
-internal import PolicyAnalysis
+internal import DropAnalysis
 internal import Ruleset
 
 /// The clients that are connected to the control socket.
@@ -147,6 +147,11 @@ extension Daemon {
     acceptAgain()
   }
 
+  /// Whether a client follows the log.
+  var isFollowed: Bool {
+    clients.all.values.contains { if case .following = $0.mode { true } else { false } }
+  }
+
   /// Sends a dropped packet to the clients that follow the log.
   func follow(_ report: DropReport) {
     for (token, client) in clients.all {
@@ -163,7 +168,7 @@ extension Daemon {
       }
       let frame =
         switch format {
-        case .text: ControlFrame(.output, text: "\(DropReportText.journal(report))\n")
+        case .text: ControlFrame(.output, text: "\(DropReportText.line(report))\n")
         case .json: ControlFrame(.output, document: DropReportText.json(report))
         }
       client.outbox += frame.bytes

@@ -28,6 +28,7 @@ extension Daemon {
       tunnels[tunnel.name] = state
     }
     refreshLive()
+    refreshDropHost()
     // WireGuard takes its port after its interface is up.
     let choosesPort = policy.tunnels.contains { machine.choosesPort(of: $0) }
     if choosesPort, schedule.endpoints == nil {

@@ -57,6 +57,7 @@ package final class Daemon {
   /// Policies that are being read and checked.
   let checks: PolicyChecks
   var drops: DropLogReader?
+  var books: DropBooks
   var isEnding = false
   /// Whether the table is read after the events at hand are handled.
   var refresh = Refresh.none
@@ -136,6 +137,7 @@ package final class Daemon {
     service = FirewallService(
       settings.stateDirectory, in: .daemon(retry: Self.storingInterval / 1_000_000_000),
       sessions: KernelSessions())
+    books = DropBooks(stored: StoredDrops(settings.stateDirectory))
     let journal = journal
     environment = DaemonEnvironment(path: settings.policy, machine: settings.machine) { severity, text in
       journal.say(severity, text)
@@ -212,6 +214,7 @@ package final class Daemon {
       if let settle, settle <= Clock.sinceBoot { readPolicy() }
     }
     ServiceManager.notify("STOPPING=1")
+    finishDrops()
     journal.say(.info, "ending; the rules stay loaded")
   }
 
@@ -220,7 +223,7 @@ package final class Daemon {
     let storing = driver.notPersisted == nil ? nil : schedule.storing
     return [
       storing, driver.controller.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
-      schedule.watchdog, schedule.accept, settle,
+      schedule.watchdog, schedule.accept, settle, books.deadline,
       clients,
     ].compactMap { $0 }.min()
   }
@@ -378,6 +381,7 @@ package final class Daemon {
       ServiceManager.notify("WATCHDOG=1")
     }
     if schedule.fullRead <= now.sinceBoot { lookAtEverything(now) }
+    if books.deadline.map({ $0 <= now.sinceBoot }) == true { tickDrops() }
     if driver.notPersisted != nil, schedule.storing <= now.sinceBoot {
       schedule.storing = now.sinceBoot + Self.storingInterval
       driver.storeAgain()

@@ -9,6 +9,7 @@ internal import Netlink
 ///     lock-down      the failsafe grants of the same policy, loaded if `boot` is damaged
 ///     panic          the same, without outbound traffic
 ///     rulesets/N     the ruleset in force and earlier ones; the newest has the highest number
+///     drops, drops.old   the log of dropped packets, which the daemon writes
 ///     lock           held by the process that writes here
 ///
 /// Files are replaced as a whole and durably. A digest detects damage.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import Ruleset
+package import Ruleset
 
 /// The cause of a drop, in words.
-struct DropWords {
+package struct DropWords {
   /// The cause, in one clause.
-  let meaning: String
+  package let meaning: String
   /// Why no line of `allow` can let such a packet in; nil if a grant can.
-  let final: String?
+  package let final: String?
 
   /// The words for a cause.
-  init(_ cause: DropCause) {
+  package init(_ cause: DropCause) {
     guard let reason = cause.reason else {
       (meaning, final) = (cause.subject, "no line of 'allow' changes this")
       return

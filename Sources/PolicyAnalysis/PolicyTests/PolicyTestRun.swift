@@ -49,7 +49,11 @@ public struct PolicyTestRun: Sendable {
   /// The view of a machine on the packet path of some test; nil for other machines.
   func view(of machine: Machine) -> SiteView? { packets.views[machine.name] }
 
+  /// For so many failures a fix is looked for: each line is tried, which compiles the policy.
+  private static let mostFixes = 100
+
   private let policy: Policy
+  private let site: CompiledSite
   private let packets: PacketPaths
   private var record: GrantCoverage.Record
   private let mostFailures: Int
@@ -92,6 +96,7 @@ public struct PolicyTestRun: Sendable {
   public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
     self.mostFailures = mostFailures
     policy = site.policy
+    self.site = site
     packets = PacketPaths(site)
     record = GrantCoverage.Record(GrantMatch(policy))
     var sources = ZoneSources(policy, live: site.live)
@@ -152,11 +157,12 @@ public struct PolicyTestRun: Sendable {
       return
     }
     let sample = RouteSample(route: asked.route, service: service, packets: packets)
-    let path = sample.packet(in: missing.spaces).map { sample.path($0, [missing.segment: missing.spaces]) }
+    let spaces = [missing.segment: missing.spaces]
+    let path = sample.packet(in: missing.spaces).map { sample.path($0, spaces) }
     guard let path, let hop = path.refusal ?? path.hops.last else {
       return failWithoutPacket(pair, pair.words("may", service))
     }
-    let fix = fix(pair, service, path)
+    let fix = fix(pair, path, PathTrial(site: site, sample: sample, packet: path.packet, spaces: spaces))
     fail(pair, pair.words("may", service), path, hop, MissingSources.text(parts, pair.source)) {
       fix.toAllow(stoppedBy: $0)
     }
@@ -178,7 +184,8 @@ public struct PolicyTestRun: Sendable {
         uniqueKeysWithValues: through.segments.enumerated().map { ($0.offset, $0.element) })
       let path = sample.path(packet, segments)
       guard let last = path.hops.last else { return failWithoutPacket(pair, words) }
-      let fix = fix(pair, service, path)
+      let fix = fix(
+        pair, path, PathTrial(site: site, sample: sample, packet: packet, spaces: segments))
       return fail(pair, words, path, last, nil) { fix.toDeny(letInBy: $0) }
     }
     if hasPackets { passed += 1 } else { failWithoutPacket(pair, words) }
@@ -200,10 +207,10 @@ public struct PolicyTestRun: Sendable {
     record.note(decidedBy: decided.lines)
   }
 
-  private func fix(_ pair: Pair, _ service: Service, _ path: PacketPath) -> TestFix {
+  private func fix(_ pair: Pair, _ path: PacketPath, _ trial: PathTrial) -> TestFix {
     TestFix(
-      policy: policy, match: record.match, source: pair.source, target: pair.target, service: service,
-      path: path)
+      policy: policy, match: record.match, source: pair.source, target: pair.target,
+      service: trial.sample.service, path: path, trial: trial)
   }
 
   private mutating func fail(
@@ -219,7 +226,8 @@ public struct PolicyTestRun: Sendable {
         location: pair.test.location, expectation: words, packet: path.packet, over: path.zone.name,
         machine: hop.machine, trace: hop.trace, part: part,
         because: place.hasSuffix(reason) ? place : "\(place) \(reason)",
-        fix: fix(view.decision(hop.trace))))
+        fix: failures.count < Self.mostFixes
+          ? fix(view.decision(hop.trace)) : "fix the failures above first: nothing was looked for here"))
   }
 
   /// Fails a test that matches no packet: it would pass with every policy.

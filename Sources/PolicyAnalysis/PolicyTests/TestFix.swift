@@ -14,6 +14,8 @@ struct TestFix {
   let target: GrantTarget
   package let service: Service
   let path: PacketPath
+  /// Tries lines on every machine of the packet path.
+  let trial: PathTrial
 
   /// The grants that match the packet, with the matching combinations.
   private var granting: [(grant: Int, combinations: [GrantMatch.Combination])] {
@@ -29,10 +31,8 @@ struct TestFix {
   /// The fix for a packet that should be accepted and is not. `decided` is what dropped it.
   func toAllow(stoppedBy decided: SiteView.Decision) -> String {
     let granting = granting.map { match.grants[$0.grant] }
-    let add =
-      "add to 'allow': "
-      + PolicyWords.grant(to: PolicyWords.text(target), services: service.name, from: sourceOfGrant)
     guard let obstacle = Self.obstacle(decided) ?? obstacleBehind else {
+      let add = self.add
       guard let grant = granting.first else { return add }
       return "line \(grant.location.line) grants it, but not on \(path.zone.name): \(add)"
     }
@@ -40,6 +40,27 @@ struct TestFix {
       return "\(obstacle); the grant of line \(grant.location.line) does not override this"
     }
     return "\(obstacle), and no grant matches it"
+  }
+
+  /// The line to add. It was tried: the packet passes with it.
+  private var add: String {
+    var lines = [GrantLine(to: target, service: service, from: sourceOfGrant)]
+    if let view = trial.view(of: target.machine), let input = view.interface(of: path.zone) {
+      let isLocal = if case .machine = target { true } else { false }
+      let candidates = GrantCandidates(
+        view,
+        RefusedPacket(
+          zone: path.zone, input: input, source: path.packet.source, destination: path.packet.destination,
+          transport: path.packet.transport, port: path.packet.destinationPort,
+          way: isLocal ? .local : .through(nil)))
+      lines += candidates.pairs.filter { $0.target == target }.map {
+        GrantLine(to: target, service: service, from: $0.source)
+      }
+    }
+    guard let line = lines.unique.first(where: { trial.passes($0) }) else {
+      return "no single line of 'allow' lets it in: see its walk"
+    }
+    return "add to 'allow': \(line.text)"
   }
 
   /// The fix for a packet that should not be accepted and is. `decided` is what accepted it.
@@ -80,7 +101,7 @@ struct TestFix {
 
   /// The source that a grant must name to accept this packet. Only on tunnels, a machine is identified by its
   /// name.
-  private var sourceOfGrant: String {
+  private var sourceOfGrant: GrantSource {
     let isTunnel = path.zone.kind == .tunnel
     switch source {
     case .machine(let name) where !isTunnel:
@@ -88,18 +109,18 @@ struct TestFix {
       if case .addresses(let own)? = policy.machine(named: name)?.endpoint,
         own.contains(path.packet.source)
       {
-        return path.packet.source.description
+        return .prefix(Prefix(path.packet.source))
       }
-      return path.zone.name
-    case .tunnel where !isTunnel: return path.zone.name
+      return .zone(path.zone.name)
+    case .tunnel where !isTunnel: return .zone(path.zone.name)
     // Inside a tunnel, machines are identified by name.
     case .prefix(let prefix):
       guard let tunnel = policy.tunnels.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) else {
-        return PolicyWords.text(source)
+        return source
       }
       let owner = policy.machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
-      return owner?.name ?? tunnel.name.description
-    case .machine, .machineZone, .tunnel, .zone, .list: return PolicyWords.text(source)
+      return owner.map { .machine($0.name) } ?? .tunnel(tunnel.name)
+    case .machine, .machineZone, .tunnel, .zone, .list: return source
     }
   }
 

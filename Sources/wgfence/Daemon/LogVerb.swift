@@ -2,35 +2,47 @@
 
 import ArgumentParser
 import DaemonService
+import DropAnalysis
 import Enforcement
-import Glibc
+import NetworkModel
 
 /// `wgfence log`: prints dropped packets.
 struct LogVerb: Verb {
   static let configuration = verb(
-    "log", "Print packets as they are dropped: zone, reason, and the grant that would allow each.",
+    "log", "Print dropped packets: time, zone, reason, and the grant that would allow each.",
     discussion: """
-      The kernel logs at most ten packets a second for each reason. Earlier drops are in the journal: \
-      journalctl -u wgfence.
+      Prints what the daemon stored; with --follow, packets as they are dropped. The kernel logs at most ten packets a \
+      second for each reason, so counts are samples. The policy gives the names and the grants.
 
-      Exit status: 0 ended; 1 the daemon is not running.
+      Exit status: 0 ended; 1 the log cannot be read, or with --follow the daemon is not running.
       """)
 
+  @OptionGroup var options: PolicyWhereThere
   @OptionGroup var places: StateOptions
 
-  @Flag(help: "Print until interrupted. Without this flag, print only what is dropped within one second.")
+  @Flag(name: .shortAndLong, help: "Print packets as they are dropped, until interrupted. Needs the daemon.")
   var follow = false
 
-  @Option(help: "text or json (one object per line).")
+  @Option(help: "How far back: 30m, 2h, 7d (default: 1d; with --summary 7d; with --follow nothing).")
+  var since: DropAge?
+
+  @Flag(help: "Group by source, service and reason.")
+  var summary = false
+
+  @Option(help: "text or json (one object per line; with --summary one object).")
   var format: ReportFormat = .text
 
   func run() throws {
-    let daemon = try places.requiredDaemon("log")
-    if !follow {
-      // Ends the process after one second.
-      signal(SIGALRM) { _ in _exit(0) }
-      alarm(1)
+    if summary || since != nil || !follow {
+      var notes: [String] = []
+      let question = try DropQuestion(
+        places.directory, as: try options.find(&notes), since: since ?? (summary ? .week : .day), notes: notes
+      )
+      if !summary { for note in question.notes { Console.warn("\(note)") } }
+      Console.print(summary ? question.summary(format) : question.log(format))
     }
+    guard follow else { return }
+    let daemon = try places.requiredDaemon("log --follow")
     throw ExitCode(try daemon.ask(.log(format), patience: nil, say: Console.say).status)
   }
 }

@@ -8,6 +8,7 @@ import Ruleset
 import PacketWalk
 import Testing
 
+@testable import DropAnalysis
 @testable import PolicyAnalysis
 
 @Suite struct DropReporterTests {
@@ -52,9 +53,10 @@ import Testing
   @Test func `a machine in the tunnel is named, with the grant that lets the packet in`() throws {
     var reporter = try reporter()
     let report = reporter.report(try dropped("drop/not-granted-wg0", "wg0", [10, 13, 0, 2], [10, 13, 0, 1]))
-    #expect(report.sender == .machine("laptop") && report.zone == "wg0" && report.services == ["postgres"])
-    #expect(report.counter == "drop-not-granted-wg0" && report.place == "policy.yaml:3")
-    #expect(report.remedy == .grant("- { to: gateway, services: [postgres], from: laptop }"))
+    #expect(
+      report.sender == .machine("laptop") && report.key.zone == "wg0" && report.services == ["postgres"])
+    #expect(report.counter == "drop-not-granted-wg0" && report.key.place == "policy.yaml:3")
+    #expect(report.remedy.line == "- { to: gateway, services: [postgres], from: laptop }")
     #expect(
       DropReportText.journal(report).description
         == "dropped tcp laptop (10.13.0.2) -> 10.13.0.1 port 5432 [postgres], from wg0: no grant lets it in from "
@@ -72,7 +74,7 @@ import Testing
     ] as [(String, String, [UInt8])] {
       let target: [UInt8] = input == "wg0" ? [10, 13, 0, 1] : [203, 0, 113, 10]
       let report = reporter.report(try dropped(prefix, input, source, target, port: 9443))
-      guard case .grant(let line) = report.remedy else {
+      guard let line = report.remedy.line else {
         Issue.record("\(report.remedy)")
         continue
       }
@@ -89,7 +91,7 @@ import Testing
   @Test func `for a relayed packet, the grant names the destination machine`() throws {
     var reporter = try reporter()
     let report = reporter.report(try dropped("drop/not-forwarded", "wg0", [10, 13, 0, 2], [10, 13, 0, 3]))
-    #expect(report.remedy == .grant("- { to: server, services: [postgres], from: laptop }"))
+    #expect(report.remedy.line == "- { to: server, services: [postgres], from: laptop }")
   }
 
   @Test func `if no grant can let a packet in, the report says why`() throws {
@@ -128,7 +130,7 @@ import Testing
     for last in 1...100 as ClosedRange<UInt8> {
       let report = reporter.report(
         try dropped("drop/not-granted-internet", "eth0", [9, 9, 9, last], [203, 0, 113, 10]))
-      #expect(report.remedy == .grant("- { to: gateway, services: [postgres], from: 9.9.9.\(last) }"))
+      #expect(report.remedy.line == "- { to: gateway, services: [postgres], from: 9.9.9.\(last) }")
     }
     #expect(reporter.compilations == 1)
   }
@@ -151,13 +153,18 @@ import Testing
     let report = reporter.report(try dropped("drop/not-granted-wg0", "wg0", [10, 13, 0, 2], [10, 13, 0, 1]))
     #expect(
       DropReportText.json(report) == """
-        {"schema": "wgfence/log/1", "time": "2026-11-24T14:20:00.123Z", "zone": "wg0", "interface": "wg0", \
+        {"schema": "wgfence/log/1", "time": "2026-11-24T14:20:00.123Z", "first": "2026-11-24T14:20:00.123Z", \
+        "count": 1, "observed": false, "direction": "in", "zone": "wg0", "interface": "wg0", \
         "source": "10.13.0.2", "machine": "laptop", "known_by": "tunnel-address", "destination": "10.13.0.1", \
-        "protocol": "tcp", "port": 5432, "services": ["postgres"], "counter": "drop-not-granted-wg0", \
+        "protocol": "tcp", "port": 5432, "services": ["postgres"], "scope": "flow", "counter": "drop-not-granted-wg0", \
         "reason": "no grant lets it in from zone wg0", "place": "policy.yaml:3", \
         "allow": "- { to: gateway, services: [postgres], from: laptop }", "no_allow": null}
 
         """)
-    #expect(DropReportText.aligned([report]).lines.count == 2)
   }
+}
+
+extension DropReport.Remedy {
+  /// The line, as text.
+  var line: String? { if case .grant(let line) = self { line.text } else { nil } }
 }
