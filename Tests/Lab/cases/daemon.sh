@@ -182,11 +182,9 @@ hang_up new
 ends "rollback" 0 rollback
 seen "rollback puts the previous ruleset in force" open to_onprem 8888
 
-wgfence_in onprem log >"$LAB/onprem/said" 2>&1 &
-following=$!
-sleep 0.3
 PROBE_TIMEOUT=0.3 tcp laptop-ryan 10.13.13.2 5432 >/dev/null
-wait $following
+sleep 1.3
+wgfence_in onprem log "$live" --machine onprem >"$LAB/onprem/said" 2>&1
 verdict "the log names the machine, the service and the line that would allow it" yes \
   "$(said 'laptop-ryan.*postgres.*to: onprem, services: \[postgres\], from: laptop-ryan')"
 

@@ -93,6 +93,21 @@ settle
 cmp -s "$LAB/log.yaml" "$LAB/changed.yaml"
 verdict "the policy itself was not changed" 1 $?
 
+# A machine that only observes: the same lines, and nothing is dropped.
+sed 's/^allow:/observe: [onprem]\nallow:/' "$LAB/log.yaml" >"$LAB/observed.yaml"
+cp "$LAB/observed.yaml" "$LAB/log.yaml"
+begin
+try "observing, onprem lets everything in" open tcp laptop-ryan 10.13.13.2 9999
+settle
+sleep 1.3
+log log --since 1m
+verdict "and says what it would drop, with the line" yes \
+  "$(has 'would drop tcp laptop-ryan .* port 9999 .*to allow: - \{ to: onprem, services: \[9999/tcp\]')"
+log log --summary --format json
+verdict "also as JSON" yes "$(has '"observed": true')"
+verdict "the journal, too" yes "$(journal_has 'would drop tcp laptop-ryan')"
+end_task onprem daemon
+
 # A damaged log, and one on a full disk.
 printf 'rubbish\n\377\0\n' >>"$LAB/onprem/state/drops"
 log log --summary
