@@ -6,7 +6,7 @@ package import PolicyLanguage
 extension SiteView {
   /// The narrowest service of the policy and the catalogue that a port belongs to.
   package func service(_ transport: IPProtocol, _ port: UInt16) -> String? {
-    ServiceIndex(policy.services + ServiceCatalogue.services).name(transport, port)
+    ServiceIndex(policy).name(transport, port)
   }
 
   /// The name of the sender of an address in a zone: in a tunnel, the machine that has the address or that

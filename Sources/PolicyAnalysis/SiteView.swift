@@ -21,7 +21,7 @@ public struct SiteView: Sendable {
   private let counters: [String: NamedCounter]
   /// The homes of source addresses.
   let homes: AddressHomes
-  private let live: LiveFacts
+  package let live: LiveFacts
 
   /// Creates a view of a machine. The ruleset must be the one that the policy compiles to for it. If `table`
   /// is given, it replaces the table that the ruleset is lowered to.

@@ -143,9 +143,11 @@ extension Audit {
       return "bind it to the tunnel's address, or write a policy (wgfence init) and apply it"
     }
     if drift != .none { return "run wgfence apply to close it" }
-    let zones = open.map(\.zone).unique.joined(separator: ", ")
-    return "bind it to another address, stop it, or grant it: - { to: \(view.machine.name), services: "
-      + "[\(exposure.listener.port)/\(exposure.listener.protocol)], from: [\(zones)] }"
+    let zones = open.map(\.zone).unique
+    guard
+      let line = view.line(opening: exposure.listener.port, exposure.listener.protocol, to: zones)
+    else { return "bind it to another address, or stop it" }
+    return "bind it to another address, stop it, or grant it: \(line)"
   }
 
   /// The finding of a socket that listens on every address of the host although only tunnels may reach it.

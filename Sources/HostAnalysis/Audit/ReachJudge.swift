@@ -44,7 +44,7 @@ final class ReachJudge {
     self.ingresses = ingresses
     self.view = view
     outcomes = PacketOutcomes(host.tables, order: host.order, environment: host.environment, view: view)
-    services = ServiceIndex((view?.policy.services ?? []) + ServiceCatalogue.services)
+    services = ServiceIndex(view?.policy)
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
   }
 
