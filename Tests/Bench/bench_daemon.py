@@ -82,7 +82,7 @@ class Daemon:
 
     def open(self, port):
         """Opens a port by the control socket; milliseconds from the request to the commit."""
-        text = f"version=3\nverb=open\nservice={port}/tcp\nfrom=laptop-1\nfor=60s\nbecause=bench\n".encode()
+        text = f"version=4\nverb=open\nservice={port}/tcp\nfrom=laptop-1\nfor=60s\nbecause=bench\n".encode()
         generations = Generations()
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(f"{self.folder}/socket")

@@ -299,23 +299,25 @@ wireguard_down() { end_task "$1" wireguard; }
 
 # A container as Docker makes one, without Docker: a bridge, a namespace behind it, forwarding and masquerading.
 # The namespace's processes are processes of onprem. The table is written like Docker's: same hooks and priorities.
+# CONTAINER_BRIDGE is the name of the bridge (docker0).
 container_up() {
+  local bridge=${CONTAINER_BRIDGE:-docker0}
   ip netns add container
   NODE_PID[container]=${NODE_PID[onprem]}
   ip -n container link set lo up
-  node onprem ip link add docker0 type bridge
+  node onprem ip link add "$bridge" type bridge
   node container sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
   ip link add veth0 netns onprem type veth peer name eth0 netns container
-  ip -n onprem link set veth0 master docker0 up
-  ip -n onprem link set docker0 up
-  address onprem docker0 172.17.0.1/16 fd17::1/64
+  ip -n onprem link set veth0 master "$bridge" up
+  ip -n onprem link set "$bridge" up
+  address onprem "$bridge" 172.17.0.1/16 fd17::1/64
   ip -n container link set eth0 up
   address container eth0 172.17.0.2/16 fd17::2/64
   default_route container 172.17.0.1 fd17::1
   # The attacker is next door and can route a packet to a container's own address by itself.
   ip -n internet route add 172.17.0.0/16 via 198.51.100.7
   ip -n internet -6 route add fd17::/64 via 2001:db8:198::7
-  node onprem nft -f - <<'NFT'
+  node onprem nft -f - <<NFT
 table inet docker-like {
 	set published {
 		type inet_service
@@ -330,13 +332,13 @@ table inet docker-like {
 	}
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr 172.17.0.0/16 oifname != "docker0" masquerade
-		ip6 saddr fd17::/64 oifname != "docker0" masquerade
+		ip saddr 172.17.0.0/16 oifname != "$bridge" masquerade
+		ip6 saddr fd17::/64 oifname != "$bridge" masquerade
 	}
 	chain forward {
 		type filter hook forward priority filter; policy accept;
-		iifname "docker0" counter accept
-		oifname "docker0" ct state established,related accept
+		iifname "$bridge" counter accept
+		oifname "$bridge" ct state established,related accept
 	}
 }
 NFT

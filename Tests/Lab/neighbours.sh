@@ -12,7 +12,9 @@ docker_libraries=$neighbours/lib/$(uname -m)-linux-gnu:$neighbours/usr/lib/$(una
 # docker ARGUMENT…: Docker's command line, asking the one on onprem.
 docker() { "$neighbours/usr/bin/docker" -H "unix://$docker_at/socket" "$@"; }
 
-# dockerd of onprem's network, with processes, mounts and state below the lab, its cgroups below $LAB_CGROUP.
+# dockerd_up [OPTION…]: dockerd of onprem's network, with processes, mounts and state below the lab, its cgroups below
+# $LAB_CGROUP.
+DOCKERD=
 dockerd_up() {
   local tool
   mkdir -p "$docker_at" "$LAB/programs" "$LAB/cgroup"
@@ -30,12 +32,13 @@ dockerd_up() {
     env PATH="$docker_path" LD_LIBRARY_PATH="$docker_libraries" HOME="$docker_at" \
     dockerd --data-root "$docker_at/data" --exec-root "$docker_at/exec" --pidfile "$docker_at/pid" \
     -H "unix://$docker_at/socket" --storage-driver vfs --cgroup-parent "/$LAB_CGROUP" --exec-opt native.cgroupdriver=cgroupfs \
-    --userland-proxy-path "$neighbours/usr/sbin/docker-proxy" </dev/null >"$docker_at/log" 2>&1 &
+    --userland-proxy-path "$neighbours/usr/sbin/docker-proxy" "$@" </dev/null >"$docker_at/log" 2>&1 &
+  DOCKERD=$!
   until_true 20 docker version
 }
 dockerd_down() {
   node onprem kill "$(cat "$docker_at/lab.pid")" 2>/dev/null
-  wait "$!" 2>/dev/null
+  wait "$DOCKERD" 2>/dev/null
 }
 
 # One megabyte, from no registry: busybox as httpd. The trap ends it at once.

@@ -3,6 +3,7 @@
 """Small packets for a purpose: the probes, servers and forgeries of the lab. Each probe prints one word."""
 
 import argparse
+import collections
 import errno
 import os
 import selectors
@@ -218,6 +219,28 @@ def serve(options):
                     pass
 
 
+def flood(options):
+    """UDP packets and TCP connections to every port of every address, until it is killed."""
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    calls = collections.deque()
+    ports = [int(port) for port in options.ports.split(",")]
+    while True:
+        for address in options.addresses.split(","):
+            for port in ports:
+                for _ in range(10):
+                    try:
+                        datagrams.sendto(b"x", (address, port))
+                    except OSError:
+                        pass
+                call = socket.socket()
+                call.setblocking(False)
+                call.connect_ex((address, port))
+                calls.append(call)
+                if len(calls) > 200:
+                    calls.popleft().close()
+            time.sleep(options.pause)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(required=True)
@@ -246,6 +269,11 @@ def main():
     sub.set_defaults(run=router_advertisement)
     sub.add_argument("device")
     sub.add_argument("prefix")
+    sub = verbs.add_parser("flood")
+    sub.set_defaults(run=flood)
+    sub.add_argument("addresses")
+    sub.add_argument("ports")
+    sub.add_argument("--pause", type=float, default=0.05, help="seconds after the ports of one address")
     sub = verbs.add_parser("serve")
     sub.set_defaults(run=serve)
     sub.add_argument("--tcp", default="")

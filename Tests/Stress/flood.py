@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """flood.py CHANGES KILLS [SEED]: policy changes under a flood, and a daemon or an apply killed at random moments.
 
-Started by Tests/Stress/flood.sh in namespaces of its own. Prints `ok …` or `not ok …` for each claim, and ends with status 1
+Started by Tests/Stress/flood.sh in the node onprem of a lab. Prints `ok …` or `not ok …` for each claim, and ends with status 1
 when one does not hold.
 """
 
@@ -15,17 +15,17 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../Bench"))
 
 from bench_daemon import Generations
-from trial import CLOSED, INSIDE, OPEN, Receivers, Site, Verdicts, attack, inside, put, side
+from lab import CLOSED, OPEN, SIDES, Lab, Receivers, Site, Verdicts, put
 
-PROGRAM, STATE, CHANGES, KILLS = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-SEED = int(sys.argv[5]) if len(sys.argv) > 5 else random.randrange(1 << 31)
+CHANGES, KILLS = int(sys.argv[1]), int(sys.argv[2])
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 31)
 RANDOM = random.Random(SEED)
 VERDICTS = Verdicts()
-SITE = Site(PROGRAM, STATE)
+LAB = Lab()
+SITE = Site(LAB)
+TRIAL = f"{SITE.state}/trial.yaml"
 # Ports that only some policies open.
 SOME = (7001, 7002)
-SIDES = (("internet", "eth0", "203.0.113.1", "203.0.113.66"), ("lan", "lan0", "192.168.7.1", "192.168.7.2"),
-         ("peer", "wg0", "10.66.0.1", "10.66.0.2"))
 # A table after ours that counts packets that passed it to ports that no policy opens. It also counts packets that no
 # socket reports, such as one SYN whose handshake was dropped.
 WITNESS = """table inet witness {
@@ -43,18 +43,18 @@ def policy(number):
     some = SOME[number % 2]
     return f"""version: 1
 tunnels:
-  wg0: {{ prefixes: [10.66.0.0/24], listen: 51820 }}
+  wg0: {{ prefixes: [10.13.13.0/24], listen: 51820 }}
 machines:
-  host:
-    addresses: {{ wg0: 10.66.0.1 }}
+  onprem:
+    addresses: {{ wg0: 10.13.13.2 }}
     zones:
-      lan: {{ interfaces: [lan0] }}
+      lan: {{ interfaces: [enp5s0] }}
       containers: {{ interfaces: [inside0], prefixes: [172.17.0.0/16] }}
-  peer: {{ addresses: {{ wg0: 10.66.0.2 }} }}
+  ec2: {{ addresses: {{ wg0: 10.13.13.1 }} }}
 allow:
-  - {{ to: host, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
-  - {{ to: host.containers, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
-  - {{ to: host, services: [{8000 + number}/tcp], from: peer }}
+  - {{ to: onprem, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
+  - {{ to: onprem.containers, services: [{OPEN}/udp, {OPEN}/tcp, {some}/udp], from: [internet, lan, wg0] }}
+  - {{ to: onprem, services: [{8000 + number}/tcp], from: ec2 }}
 """
 
 
@@ -67,13 +67,11 @@ def witnessed():
 def flood():
     put(SITE.policy, policy(0))
     daemon = SITE.start()
-    inside(SITE)
-    for one in SIDES:
-        side(SITE, *one)
     SITE.run("nft", "-f", "-", text=WITNESS)
     receivers = Receivers((OPEN, *SOME, *CLOSED))
     receivers.start()
-    attackers = [attack(name, (ours, INSIDE), 0.005) for name, _, ours, _ in SIDES]
+    for side in SIDES:
+        LAB.attack(side, 0.005)
     time.sleep(1)
     commits = []
     for number in range(1, CHANGES + 1):
@@ -85,19 +83,18 @@ def flood():
                  receivers.total(CLOSED) == 0, receivers.total(CLOSED))
     VERDICTS.say("and no packet to one of them passed the table", witnessed() == 0, witnessed())
     reached = receivers.by_kind([OPEN])
-    VERDICTS.say("meanwhile the ports that every policy opens were reached, here and on the host behind", min(reached.values()) >= CHANGES,
+    VERDICTS.say("meanwhile the ports that every policy opens were reached, here and in the container", min(reached.values()) >= CHANGES,
                  reached)
     VERDICTS.say("each change was one generation", commits == [1] * CHANGES,
                  {n: commits.count(n) for n in sorted(set(commits))})
     # The test can fail: without the table the same flood gets through.
-    SITE.run(PROGRAM, "unload", "--yes")
+    SITE.run(SITE.program, "unload", "--yes")
     time.sleep(0.5)
     through = receivers.by_kind(CLOSED)
     VERDICTS.say("without the table the flood gets through everywhere", min(through.values()) > 0, through)
     VERDICTS.say("and the table after ours would have counted it", witnessed() > 0, witnessed())
-    for attacker in attackers:
-        attacker.kill()
-        attacker.wait()
+    for side in SIDES:
+        LAB.end_attack(side)
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(10)
 
@@ -105,23 +102,23 @@ def flood():
 def holding(candidates):
     """The policy of the table in the kernel, found by a grant's name, because rules name their file and line."""
     table = SITE.table()
-    return [number for number in candidates if f" allow-host-{8000 + number}-tcp-" in table]
+    return [number for number in candidates if f" allow-onprem-{8000 + number}-tcp-" in table]
 
 
 def applied(*options):
     """An apply of the trial policy, in the background."""
-    return subprocess.Popen([PROGRAM, "apply", f"{STATE}/trial.yaml", "--machine", "host", "--host", "--force", *options],
+    return subprocess.Popen([SITE.program, "apply", TRIAL, "--machine", "onprem", "--force", *options],
                             env=SITE.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
 
 
 def kills():
     put(SITE.policy, policy(0))
-    SITE.run(PROGRAM, "apply", SITE.policy, "--machine", "host", "--host", "--force")
+    SITE.run(SITE.program, "apply", SITE.policy, "--machine", "onprem", "--force")
     daemon = SITE.start()
     bad, was = [], 0
     for turn in range(1, KILLS + 1):
-        put(f"{STATE}/trial.yaml", policy(turn))
+        put(TRIAL, policy(turn))
         if turn % 3 == 0:
             asked = applied(*(["--confirm", "60s"] if turn % 2 else []))
         else:
@@ -160,12 +157,12 @@ def kills():
 def kills_without_daemon():
     """Kills an `apply` without a daemon. The next apply completes its change."""
     bad, outcomes, was = [], {"old": 0, "new": 0}, 0
-    put(f"{STATE}/trial.yaml", policy(was))
+    put(TRIAL, policy(was))
     began = time.monotonic()
-    SITE.run(PROGRAM, "apply", f"{STATE}/trial.yaml", "--machine", "host", "--host", "--force")
+    SITE.run(SITE.program, "apply", TRIAL, "--machine", "onprem", "--force")
     takes = time.monotonic() - began
     for turn in range(1, KILLS + 1):
-        put(f"{STATE}/trial.yaml", policy(turn))
+        put(TRIAL, policy(turn))
         asked = applied()
         time.sleep(RANDOM.uniform(0, 1.5 * takes))
         asked.kill()
@@ -175,8 +172,8 @@ def kills_without_daemon():
             bad.append((turn, found))
             continue
         outcomes["new" if found == [turn] else "old"] += 1
-        put(f"{STATE}/trial.yaml", policy(found[0]))
-        plan = SITE.wgfence("plan", f"{STATE}/trial.yaml", "--machine", "host")
+        put(TRIAL, policy(found[0]))
+        plan = SITE.wgfence("plan", TRIAL, "--machine", "onprem")
         if plan.returncode != 0:
             bad.append((turn, plan.stdout[-300:]))
         was = found[0]

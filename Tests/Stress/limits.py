@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attacks a daemon from its group, its metrics and its policy file. Started by limits.sh in namespaces of its own."""
+"""Attacks a daemon from its group, its metrics and its policy file. Started by limits.sh in the node onprem of a lab."""
 
 import array
 import fcntl
@@ -12,13 +12,13 @@ import subprocess
 import sys
 import time
 
-from trial import Site, Verdicts, put
+from lab import Lab, Site, Verdicts, put
 
 GROUP, MEMBER = 65000, 65534
 SMALL = """version: 1
-machines: { host: {} }
+machines: { onprem: {} }
 allow:
-  - { to: host, services: [ssh], from: internet }
+  - { to: onprem, services: [ssh], from: internet }
 """
 # Grants from all to all of this many machines take seconds to check.
 MACHINES = int(os.environ.get("WGFENCE_LIMITS_MACHINES", "300"))
@@ -29,7 +29,7 @@ def large(machines):
     """A small policy whose tests send a packet between every two machines."""
     names = [f"m{number}" for number in range(machines)]
     text = "version: 1\ntunnels: { wg0: { prefixes: [10.0.0.0/16], listen: 51820 } }\nmachines:\n"
-    text += "  host: { addresses: { wg0: [10.0.255.1] } }\n"
+    text += "  onprem: { addresses: { wg0: [10.0.255.1] } }\n"
     for number, name in enumerate(names):
         text += f"  {name}: {{ addresses: {{ wg0: [10.0.{number // 250}.{number % 250 + 1}] }} }}\n"
     text += f"groups: {{ everyone: [{', '.join(names)}] }}\n"
@@ -88,17 +88,16 @@ class Member:
         os.waitpid(self.pid, 0)
 
 
-class Trial:
+class Limits:
     """A daemon, and the checks of its limits."""
 
-    def __init__(self, program, state):
-        self.verdicts, self.site = Verdicts(), Site(program, state)
+    def __init__(self, lab):
+        self.verdicts, self.site = Verdicts(), Site(lab)
         put(self.site.policy, SMALL)
-        os.chmod(state, 0o711)
 
     def start(self, *options):
         self.daemon = self.site.start("--metrics", "127.0.0.1:9586", "--ownership", "off", *options)
-        os.chown(f"{self.site.state}/socket", 0, GROUP)
+        os.chown(self.site.socket, 0, GROUP)
 
     def stop(self):
         self.daemon.terminate()
@@ -107,7 +106,7 @@ class Trial:
     def connect(self):
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(120)
-        client.connect(f"{self.site.state}/socket")
+        client.connect(self.site.socket)
         return client
 
     def ask(self, text, parts=()):
@@ -125,7 +124,7 @@ class Trial:
 
     def apply(self, *parts, lists=()):
         names = "\\n".join(lists)
-        return self.ask(f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlists={names}\n", parts)
+        return self.ask(f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=onprem\nlists={names}\n", parts)
 
     def status(self):
         """How long root waits for `wgfence status`."""
@@ -147,7 +146,7 @@ class Trial:
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def log(self):
-        with open(f"{self.site.state}/log") as file:
+        with open(self.site.log) as file:
             return file.read()
 
     # The checks.
@@ -226,7 +225,7 @@ class Trial:
     def clients_that_leave(self):
         """A policy whose client closes, stops sending, or no longer waits while it is checked."""
         policy = (large(MACHINES) + "# a digest of its own\n").encode()
-        text = f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=host\nlengths={len(policy)}\n"
+        text = f"version=4\nverb=apply\npath=/etc/policy.yaml\nmachine=onprem\nlengths={len(policy)}\n"
 
         def begin(more=""):
             client = self.connect()
@@ -293,7 +292,7 @@ class Trial:
         # Files whose lengths are too large are not read.
         claimed = " ".join([str(len(text))] + [str(60 << 20)] * 12)
         names = "\\n".join(names)
-        member = Member(lambda: self.ask(f"version=4\nverb=apply\npath=/p\nmachine=host\nlists={names}\n"
+        member = Member(lambda: self.ask(f"version=4\nverb=apply\npath=/p\nmachine=onprem\nlists={names}\n"
                                          f"lengths={claimed}\n"))
         member.text()
         grown = self.peak() - before
@@ -305,8 +304,9 @@ class Trial:
         self.verdicts.say("root of another network namespace is refused", said.returncode == 1
                           and "another network namespace" in said.stdout, said.stdout.strip())
         own = os.stat("/proc/self/ns/net").st_ino
-        code = ("import sys; sys.path.insert(0, 'Tests/Stress'); from limits import Trial; "
-                f"t = Trial.__new__(Trial); t.site = type('S', (), dict(state={self.site.state!r})); "
+        folder = os.path.dirname(os.path.abspath(__file__))
+        code = (f"import sys; sys.path.insert(0, {folder!r}); from limits import Limits; "
+                f"t = Limits.__new__(Limits); t.site = type('S', (), dict(socket={self.site.socket!r})); "
                 f"print(t.ask('version=4\\nverb=status\\nnamespace={own}\\n'))")
         said = subprocess.run(["unshare", "-n", sys.executable, "-c", code], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
@@ -391,4 +391,4 @@ class Trial:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if Trial(sys.argv[1], sys.argv[2]).run() else 0)
+    sys.exit(1 if Limits(Lab()).run() else 0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """random-events.py SECONDS [SEED]: random events around a daemon, a second apart or less, while attackers try closed ports.
 
-Started by Tests/Stress/random-events.sh in namespaces of its own. The first fifth of the time the daemon does not own its table, is
+Started by Tests/Stress/random-events.sh in the node onprem of a lab. The first fifth of the time the daemon does not own its table, is
 killed, stopped and started; then one daemon lives to the end, and must not grow. Prints `ok …` or `not ok …` for each
 claim, and ends with status 1 when one does not hold.
 """
@@ -12,142 +12,83 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 
-from trial import CLOSED, INSIDE, OPEN, Receivers, Site, Verdicts, attack, inside, put, side
+from lab import CLOSED, INSIDE, OPEN, Lab, Receivers, Site, Verdicts, put
 
-PROGRAM, STATE, SECONDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
-SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(1 << 31)
-NEIGHBOURS = os.environ["RANDOM_EVENTS_NEIGHBOURS"]
+SECONDS = int(sys.argv[1])
+SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 31)
+NEIGHBOURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.build/neighbours")
 RANDOM = random.Random(SEED)
 VERDICTS = Verdicts()
-SITE = Site(PROGRAM, STATE)
-KEY = "4LBXxKvKwPUDUEAZrZFDfhqxHaFmhCNIx2hNT2WJHHM="
-PRIVATE = "sBZVHe4gyHxqq9VfdJz2XsuJwlYMcqGsxG5OQrTfOEM="
+LAB = Lab()
+SITE = Site(LAB)
+# WireGuard's key of the peer ec2.
+KEY = open(f"{LAB.folder}/ec2/public").read().strip()
 
 
 def policy(number):
     """Opens OPEN to everyone and one port that identifies the policy; a list in a file, a live endpoint, an own test."""
     return f"""version: 1
 tunnels:
-  wg0: {{ prefixes: [10.66.0.0/24], listen: 51820 }}
+  wg0: {{ prefixes: [10.13.13.0/24], listen: 51820 }}
 machines:
-  host:
-    addresses: {{ wg0: 10.66.0.1 }}
+  onprem:
+    addresses: {{ wg0: 10.13.13.2 }}
     zones:
-      lan: {{ interfaces: [lan0] }}
+      lan: {{ interfaces: [enp5s0] }}
       containers: {{ interfaces: [inside0, docker0, "br-*"], prefixes: [172.16.0.0/12] }}
-  peer: {{ addresses: {{ wg0: 10.66.0.2 }}, endpoint: live, key: "{KEY}" }}
+  ec2: {{ addresses: {{ wg0: 10.13.13.1 }}, endpoint: live, key: "{KEY}" }}
 lists:
   unwanted: {{ file: unwanted.txt }}
 block: [unwanted]
 allow:
-  - {{ to: host, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
-  - {{ to: host.containers, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
-  - {{ to: host, services: [{8000 + number % 1000}/tcp], from: peer }}
+  - {{ to: onprem, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
+  - {{ to: onprem.containers, services: [{OPEN}/udp, {OPEN}/tcp], from: [internet, lan, wg0] }}
+  - {{ to: onprem, services: [{8000 + number % 1000}/tcp], from: ec2 }}
 encrypt:
-  - {{ between: [host, peer], tunnel: wg0 }}
+  - {{ between: [onprem, ec2], tunnel: wg0 }}
 failsafe:
-  - {{ to: host, services: [ssh], from: lan }}
+  - {{ to: onprem, services: [ssh], from: lan }}
 tests:
-  - {{ from: internet, to: host, deny: [5432/tcp] }}
-  - {{ from: peer, to: host, allow: [{8000 + number % 1000}/tcp] }}
+  - {{ from: internet, to: onprem, deny: [5432/tcp] }}
+  - {{ from: ec2, to: onprem, allow: [{8000 + number % 1000}/tcp] }}
 """
 
 
 class Docker:
-    """A real dockerd in this network namespace, where it was unpacked: its rules come with its start."""
+    """A real dockerd in this network namespace: its rules come with its start."""
 
     def __init__(self):
-        self.process, self.starts, self.folder = None, 0, f"{STATE}/docker"
+        self.is_running, self.starts = False, 0
 
     @property
     def is_there(self):
         return os.path.exists(f"{NEIGHBOURS}/usr/sbin/dockerd") and shutil.which("xtables-nft-multi") is not None
 
     def toggle(self):
-        if self.process:
+        if self.is_running:
             self.stop()
             return "dockerd stops"
-        os.makedirs(f"{self.folder}/programs", exist_ok=True)
-        for tool in ("iptables", "ip6tables"):
-            if not os.path.lexists(link := f"{self.folder}/programs/{tool}"):
-                os.symlink(shutil.which("xtables-nft-multi"), link)
-        machine = os.uname().machine
-        environment = dict(
-            os.environ, HOME=self.folder,
-            PATH=f"{self.folder}/programs:{NEIGHBOURS}/usr/sbin:{NEIGHBOURS}/usr/bin:{os.environ['PATH']}",
-            LD_LIBRARY_PATH=f"{NEIGHBOURS}/lib/{machine}-linux-gnu:{NEIGHBOURS}/usr/lib/{machine}-linux-gnu")
-        with open(f"{self.folder}/log", "w") as log:
-            self.process = subprocess.Popen(
-                ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile",
-                 f"{self.folder}/pid", "-H", f"unix://{self.folder}/socket", "--storage-driver", "vfs", "--bip",
-                 "172.30.0.1/16"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        for _ in range(300):
-            if "API listen on" in open(f"{self.folder}/log").read():
-                self.starts += 1
-                # The policy alone must close what Docker would refuse by itself.
-                SITE.run(f"{self.folder}/programs/iptables", "-P", "FORWARD", "ACCEPT")
-                return "dockerd starts"
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        sys.exit("dockerd did not start: " + open(f"{self.folder}/log").read()[-1000:])
+        LAB.must("dockerd_up", "--bip", "172.30.0.1/16")
+        self.is_running = True
+        self.starts += 1
+        # The policy alone must close what Docker would refuse by itself.
+        SITE.run(f"{LAB.folder}/programs/iptables", "-P", "FORWARD", "ACCEPT")
+        return "dockerd starts"
 
     def stop(self):
-        if self.process:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-
-
-class WireGuard:
-    """A real tunnel interface, whose peer roams."""
-
-    def __init__(self):
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(["wireguard-go", "-f", "wg0"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            if os.path.exists("/run/wireguard/wg0.sock"):
-                break
-            time.sleep(0.02)
-        put(f"{STATE}/wg0.conf", f"[Interface]\nPrivateKey = {PRIVATE}\nListenPort = 51820\n"
-            f"[Peer]\nPublicKey = {KEY}\nAllowedIPs = 10.66.0.2/32\n")
-        SITE.run("wg", "setconf", "wg0", f"{STATE}/wg0.conf")
-        SITE.run("ip", "address", "add", "10.66.0.1/24", "dev", "wg0")
-        SITE.run("ip", "link", "set", "wg0", "up")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        for _ in range(100):
-            if not os.path.exists("/sys/class/net/wg0"):
-                break
-            time.sleep(0.02)
-        if os.path.exists("/run/wireguard/wg0.sock"):
-            os.unlink("/run/wireguard/wg0.sock")
-
-    def roam(self):
-        """Moves the peer to a new address, and returns it."""
-        address = f"192.0.2.{RANDOM.randrange(1, 250)}"
-        SITE.run("wg", "set", "wg0", "peer", KEY, "endpoint", f"{address}:51820")
-        return address
+        if self.is_running:
+            LAB.call("dockerd_down")
+            self.is_running = False
 
 
 class RandomEvents:
     """All events; each method returns what it did."""
 
     def __init__(self):
-        self.number, self.daemon, self.docker, self.wireguard = 0, None, Docker(), WireGuard()
+        self.number, self.daemon, self.docker = 0, None, Docker()
         self.strangers = []
         self.said = {}
         self.counts = {}
@@ -183,17 +124,17 @@ class RandomEvents:
 
     def by_link(self):
         self.number += 1
-        put(f"{STATE}/real-{self.number % 5}.yaml", policy(self.number))
-        if os.path.lexists(f"{STATE}/link"):
-            os.unlink(f"{STATE}/link")
-        os.symlink(f"real-{self.number % 5}.yaml", f"{STATE}/link")
-        os.rename(f"{STATE}/link", SITE.policy)
+        put(f"{SITE.state}/real-{self.number % 5}.yaml", policy(self.number))
+        if os.path.lexists(f"{SITE.state}/link"):
+            os.unlink(f"{SITE.state}/link")
+        os.symlink(f"real-{self.number % 5}.yaml", f"{SITE.state}/link")
+        os.rename(f"{SITE.state}/link", SITE.policy)
 
     def list_file(self):
-        put(f"{STATE}/unwanted.txt", "".join(f"198.18.{RANDOM.randrange(256)}.0/24\n" for _ in range(RANDOM.randrange(40))))
+        put(f"{SITE.state}/unwanted.txt", "".join(f"198.18.{RANDOM.randrange(256)}.0/24\n" for _ in range(RANDOM.randrange(40))))
 
     def full_disk(self):
-        with open(f"{STATE}/state/filler", "wb") as file:
+        with open(f"{SITE.state}/state/filler", "wb") as file:
             try:
                 for _ in range(64):
                     file.write(b"\0" * (1 << 20))
@@ -202,7 +143,7 @@ class RandomEvents:
                 pass
         self.edit()
         time.sleep(0.2)
-        os.unlink(f"{STATE}/state/filler")
+        os.unlink(f"{SITE.state}/state/filler")
 
     # The kernel's tables.
     def flush(self):
@@ -219,17 +160,19 @@ class RandomEvents:
                  "type filter hook input priority -400;\naccept\n}\n}\n")
 
     def translation(self):
-        """Publishes a closed port of the host inside, as Docker does."""
+        """Publishes a closed port of the container, as Docker does."""
         SITE.run("nft", "-f", "-", check=False, text="table ip shop { chain prerouting {\n"
                  f"type nat hook prerouting priority dstnat;\ntcp dport 7105 dnat to {INSIDE}:7105\n"
                  f"udp dport 7105 dnat to {INSIDE}:7105\n}} }}\n")
 
     # Links.
     def flap(self):
-        link = RANDOM.choice(["eth0", "lan0", "wg0", "inside0"])
+        link = RANDOM.choice(["eth0", "enp5s0", "wg0", "inside0"])
         SITE.run("ip", "link", "set", link, "down")
         time.sleep(RANDOM.uniform(0, 0.2))
         SITE.run("ip", "link", "set", link, "up")
+        # The kernel forgets the default route of a link that was down.
+        SITE.run("ip", "route", "replace", "default", "via", "198.51.100.1")
 
     def links_come_and_go(self):
         for number in range(RANDOM.randrange(1, 20)):
@@ -237,11 +180,14 @@ class RandomEvents:
             SITE.run("ip", "link", "del", f"br-{number}")
 
     def tunnel_anew(self):
-        self.wireguard.stop()
-        self.wireguard.start()
+        LAB.call("wireguard_down", "onprem")
+        LAB.must("wireguard_up", "onprem")
 
     def roam(self):
-        self.wireguard.roam()
+        """Moves the peer to a new address, and returns it."""
+        address = f"192.0.2.{RANDOM.randrange(1, 250)}"
+        SITE.run("wg", "set", "wg0", "peer", KEY, "endpoint", f"{address}:51820")
+        return address
 
     def docker_restarts(self):
         return self.docker.toggle()
@@ -250,10 +196,10 @@ class RandomEvents:
     def verbs(self):
         words = RANDOM.choice([
             ["status"], ["open", "9100/tcp", "--from", "lan", "--for", "1s", "--because", "a random event"], ["rollback"],
-            ["log"], ["plan", f"{STATE}/asked.yaml", "--machine", "host"], ["audit", SITE.policy, "--machine", "host"],
-            ["apply", f"{STATE}/asked.yaml", "--machine", "host", "--host", "--force", "--confirm", "5s"],
-            ["apply", f"{STATE}/asked.yaml", "--machine", "host", "--host", "--force"], ["confirm", "--console"]])
-        put(f"{STATE}/asked.yaml", policy(self.number + RANDOM.randrange(3)))
+            ["log"], ["plan", f"{SITE.state}/asked.yaml", "--machine", "onprem"], ["audit", SITE.policy, "--machine", "onprem"],
+            ["apply", f"{SITE.state}/asked.yaml", "--machine", "onprem", "--force", "--confirm", "5s"],
+            ["apply", f"{SITE.state}/asked.yaml", "--machine", "onprem", "--force"], ["confirm", "--console"]])
+        put(f"{SITE.state}/asked.yaml", policy(self.number + RANDOM.randrange(3)))
         return f"{words[0]}: {SITE.wgfence(*words).returncode}"
 
     def panic(self):
@@ -277,7 +223,7 @@ class RandomEvents:
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)
             try:
-                client.connect(f"{STATE}/socket")
+                client.connect(SITE.socket)
                 client.send(RANDOM.choice([b"", RANDOM.randbytes(200), struct.pack(">I", 1 << 31) + b"Q",
                                            struct.pack(">I", 100) + b"Qversion=1", struct.pack(">I", 8) + b"Qversion=9",
                                            struct.pack(">I", 12) + b"Qverb=status"]) or b"\0")
@@ -322,15 +268,15 @@ class RandomEvents:
                 SITE.wgfence("confirm", "--console")
                 self.edit()
                 port = 8000 + self.number % 1000
-            if f" allow-host-{port}-tcp-" in SITE.table():
-                plan = SITE.wgfence("plan", SITE.policy, "--machine", "host")
+            if f" allow-onprem-{port}-tcp-" in SITE.table():
+                plan = SITE.wgfence("plan", SITE.policy, "--machine", "onprem")
                 if plan.returncode == 0:
                     return None
                 seen = plan.stdout[-300:]
             else:
                 seen = f"policy {self.number} is not in force"
             time.sleep(0.1)
-        return f"{seen}; the journal: {open(f'{STATE}/log').read()[-600:]}"
+        return f"{seen}; the journal: {open(SITE.log).read()[-600:]}"
 
     def size(self):
         """KiB of the daemon's own memory, and its descriptors."""
@@ -343,7 +289,7 @@ def repaired(seconds=3):
     """Whether a table without an owner is complete again within this time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if SITE.wgfence("plan", SITE.policy, "--machine", "host").returncode == 0:
+        if SITE.wgfence("plan", SITE.policy, "--machine", "onprem").returncode == 0:
             return True
         time.sleep(0.05)
     return False
@@ -373,11 +319,7 @@ def part(events_run, seconds, extra, every, sizes):
 def main():
     events_run = RandomEvents()
     put(SITE.policy, policy(0))
-    put(f"{STATE}/unwanted.txt", "198.18.0.0/24\n")
-    side(SITE, "internet", "eth0", "203.0.113.1", "203.0.113.66")
-    side(SITE, "lan", "lan0", "192.168.7.1", "192.168.7.2")
-    inside(SITE)
-    events_run.wireguard.start()
+    put(f"{SITE.state}/unwanted.txt", "198.18.0.0/24\n")
     docker = {"docker_restarts": 1 if SECONDS > 300 else 4}
     if not events_run.docker.is_there:
         print("skip Docker's restarts: Debian's docker.io is not there: scripts/setup.sh test", flush=True)
@@ -398,7 +340,8 @@ def main():
     events_run.settle()
     receivers = Receivers((OPEN, *CLOSED))
     receivers.start()
-    attackers = [attack("internet", ("203.0.113.1", INSIDE), 0.05), attack("lan", ("192.168.7.1", INSIDE), 0.05)]
+    for side in ("internet", "lan"):
+        LAB.attack(side, 0.05)
     sizes = []
     bad = part(events_run, SECONDS * 4 / 5, docker, every, sizes)
     VERDICTS.say("a daemon that owns its table always ends with an empty plan", not bad, bad[:3] or len(sizes))
@@ -414,22 +357,20 @@ def main():
                  max(after)[0] <= max(before)[0] + allowed, f"{max(before)[0]} {max(after)[0]}, {allowed} allowed")
     VERDICTS.say("nor did its descriptors", max(d for _, d in after) <= max(d for _, d in before),
                  f"{max(d for _, d in before)} {max(d for _, d in after)}")
-    address = events_run.wireguard.roam()
+    address = events_run.roam()
     for _ in range(80):
         if address in SITE.table():
             break
         time.sleep(0.1)
     VERDICTS.say("the peer's last live endpoint is in force", address in SITE.table(), address)
-    SITE.run(PROGRAM, "unload", "--yes")
+    SITE.run(SITE.program, "unload", "--yes")
     time.sleep(0.5)
     VERDICTS.say("without the table the attackers get in", receivers.total(CLOSED) > 0, receivers.total(CLOSED))
-    for attacker in attackers:
-        attacker.kill()
-        attacker.wait()
+    for side in ("internet", "lan"):
+        LAB.end_attack(side)
     events_run.docker.stop()
     events_run.daemon.send_signal(signal.SIGTERM)
     events_run.daemon.wait(10)
-    events_run.wireguard.stop()
     events = ", ".join(f"{name} {count}" for name, count in sorted(events_run.counts.items()))
     print(f"{sum(events_run.counts.values())} events: {events}; dockerd started {events_run.docker.starts} times", flush=True)
 
