@@ -404,6 +404,21 @@ apply_policy() {
   return $status
 }
 
+# replace_policy NODE FILE LIVE: replaces the policy file of a node's daemon as an editor does, and waits until it was read.
+replace_policy() {
+  local before
+  before=$(policy_digest "$1")
+  cp "$2" "$3.new"
+  mv "$3.new" "$3"
+  until_true 10 is_policy_read "$1" "$before" || true
+}
+
+policy_digest() {
+  wgfence_in "$1" status --format json 2>/dev/null | sed -n 's/.*"digest": "\([^"]*\)".*/\1/p' | head -1
+}
+
+is_policy_read() { [ "$(policy_digest "$1")" != "$2" ]; }
+
 # unload NODE…: removes our table and flushes connection tracking, in any state of the node.
 unload() {
   local n

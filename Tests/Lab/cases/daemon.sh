@@ -52,11 +52,7 @@ begin() {
 }
 
 # put NAME: replaces the policy file as an editor does.
-put() {
-  cp "$LAB/$1.yaml" "$live.new"
-  mv "$live.new" "$live"
-  sleep 0.8
-}
+put() { replace_policy onprem "$LAB/$1.yaml" "$live"; }
 
 # fetch: what laptop-eric gets of the metrics.
 fetch() {

@@ -135,18 +135,15 @@ status_is_observing() { [ "$(status_says 'OBSERVE MODE')" = yes ]; }
 until_true 10 status_is_observing
 verdict "a policy that would end something is only observed" yes "$(status_says 'OBSERVE MODE.*guests:')"
 seen "the guest reaches the internet" open tcp machine 198.51.100.66 443
-covered "$live" >"$live.new"
-mv "$live.new" "$live"
-sleep 1
+covered "$live" >"$LAB/covered.yaml"
+replace_policy onprem "$LAB/covered.yaml" "$live"
 verdict "a file without such a line is observed too, until somebody accepts" yes "$(status_says 'OBSERVE MODE')"
 ends "accept enforces it" 0 accept
 seen "a peer without a grant is refused" silent to_onprem 8888
 seen "the guest reaches the internet still" open tcp machine 198.51.100.66 443
 
 # A file that would end something is held back.
-cp "$LAB/first-day-closed.yaml" "$live.new"
-mv "$live.new" "$live"
-sleep 1
+replace_policy onprem "$LAB/first-day-closed.yaml" "$live"
 verdict "a changed file that would end something is held back" yes "$(status_says 'HELD BACK.*guests:')"
 verdict "which the journal says" yes "$(says "$journal" 'the policy file is held back')"
 seen "the guest reaches the internet" open tcp machine 198.51.100.66 443

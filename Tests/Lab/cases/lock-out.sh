@@ -41,8 +41,8 @@ back_to_good() { verb apply "$LAB/good.yaml" --machine onprem --force; }
 
 session admin laptop-eric 10.13.13.2 22
 for name in $wrong; do
-  wgfence_in onprem check "$LAB/$name.yaml" >"$said" 2>&1
-  verdict "the policy $name is valid" yes "$([ $? = 0 ] && echo yes || head -3 "$said")"
+  verdict "the policy $name is valid" yes \
+    "$(if wgfence_in onprem check "$LAB/$name.yaml" >"$said" 2>&1; then echo yes; else head -3 "$said"; fi)"
 done
 
 # apply, on a host without rules: from the session, through sudo (which removes SSH_CONNECTION), and in a terminal multiplexer
@@ -87,9 +87,7 @@ cp "$LAB/good.yaml" "$live"
 begin --machine onprem
 reachable "the good policy in force"
 for name in $wrong; do
-  cp "$LAB/$name.yaml" "$live.new"
-  mv "$live.new" "$live"
-  sleep 1
+  replace_policy onprem "$LAB/$name.yaml" "$live"
   reachable "the file saved as $name"
 done
 for text in '' 'version: [' 'version: 1'; do
