@@ -164,7 +164,7 @@ public struct DropReporter: Sendable {
     guard let service else { return .none("no service can name this protocol or ICMP type") }
     let packet = RefusedPacket(
       zone: zone, input: input, source: source, destination: destination, transport: transport,
-      port: key.port ?? 0, way: key.direction == .through ? .through(key.output) : .local)
+      port: key.port ?? 0, route: key.direction == .through ? .through(key.output) : .local)
     switch advice.answer(packet, service) {
     case .line(let line): return .grant(line)
     case .none(let why): return .none(why)

@@ -42,6 +42,6 @@ struct DoctorVerb: Verb {
     case .json: Console.print(document: report.json)
     }
     if impact.names != nil { throw ExitCode(2) }
-    if report.diagnosis.isIll { throw ExitCode(2) }
+    if report.diagnosis.hasProblems { throw ExitCode(2) }
   }
 }

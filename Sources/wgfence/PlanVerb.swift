@@ -31,7 +31,7 @@ struct PlanVerb: Verb {
 
   func run() throws {
     let policy = try options.load().validPolicy(options.policy)
-    let live = LiveFacts.heard(by: policy, on: options.machine.name(in: policy))
+    let live = LiveFacts.readPrintingGaps(for: policy, on: options.machine.name(in: policy))
     let site = CompiledSite(policy, today: Today.date, live: live)
     let own = try options.own(in: policy)
     let view = site.view(of: own)

@@ -72,7 +72,7 @@ struct TemporaryGrantTests {
     #expect(try whole.request(.end) == .close(service: "ssh", from: "laptop"))
     #expect(try TemporaryGrantArguments(service: "3", from: nil).request(.end) == .closeNumber(3))
     #expect(
-      try TemporaryGrantArguments(service: nil, from: nil).request(.list(.json)) == .openings(.json))
+      try TemporaryGrantArguments(service: nil, from: nil).request(.list(.json)) == .temporaryGrants(.json))
     for (words, act) in [
       (TemporaryGrantArguments(service: nil, from: "laptop"), TemporaryGrantArguments.Act.begin),
       (TemporaryGrantArguments(service: "ssh", from: nil), .end),

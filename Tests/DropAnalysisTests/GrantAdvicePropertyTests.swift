@@ -118,7 +118,7 @@ import Testing
     var packet = Packet(
       source: one.source, destination: one.destination, transport: one.transport, destinationPort: one.port,
       input: one.input)
-    switch one.way {
+    switch one.route {
     case .local: return view.arrival(packet).verdict
     case .through(let output):
       packet.destinationType = .unicast
@@ -154,7 +154,7 @@ import Testing
     else { return nil }
     let isOwn = view.machine.addresses.contains { $0.addresses.contains(destination) }
     let outputs = view.zones.compactMap { view.interface(of: $0) }
-    let way: RefusedPacket.Way =
+    let route: RefusedPacket.Route =
       isOwn || (Bool.random(using: &random) && !machines.contains(destination))
       ? .local : .through(outputs.randomElement(using: &random))
     let transports: [IPProtocol] = [.tcp, .tcp, .udp, family == .ipv4 ? .icmp : .icmpv6, .esp]
@@ -164,7 +164,7 @@ import Testing
     let packet = RefusedPacket(
       zone: view.zone(of: input, from: source) ?? zone, input: input, source: source,
       destination: destination,
-      transport: transport, port: port, way: way)
+      transport: transport, port: port, route: route)
     guard verdict(packet, view, to: nil) != .accept else { return nil }
     let service = AdvisedService(
       policy, transport, port: transport.hasPorts ? port : nil,

@@ -16,7 +16,7 @@ struct ControlRequestTests {
       .status(.text), .status(.json), .log(.text), .log(.json), .confirm(.console), .confirm(.session(nil)),
       .confirm(.session("192.0.2.1,4711>192.0.2.2,22")), .history, .rollback(to: nil), .rollback(to: 3),
       .panic(.begin), .panic(.end), .close(service: "ssh", from: "laptop"), .unload,
-      .closeNumber(2), .openings(.text), .openings(.json), .accept(digest: nil),
+      .closeNumber(2), .temporaryGrants(.text), .temporaryGrants(.json), .accept(digest: nil),
       .accept(digest: "ab12"),
       .endObservation,
     ]
@@ -59,7 +59,7 @@ struct ControlRequestTests {
       #expect(ControlRequest(request, deadline: 5).expiry(at: 5) == nil)
       let late = ControlRequest(request, deadline: 5).expiry(at: 6)
       switch request {
-      case .status, .log, .history, .openings: #expect(late == nil)
+      case .status, .log, .history, .temporaryGrants: #expect(late == nil)
       default: #expect(late?.description.contains("nothing was changed") == true)
       }
     }

@@ -71,7 +71,7 @@ enum HostileReports {
 
   static let audit = AuditReport(
     machine: x, policy: AuditPage.PolicyName(path: x, digest: x), drift: .operations(3),
-    audit: Audit(exposures: [exposure], notes: [x]), findings: [finding], openings: [], notes: [x])
+    audit: Audit(exposures: [exposure], notes: [x]), findings: [finding], temporaryGrants: [], notes: [x])
 
   static let differences: [SiteDifference] = {
     let (one, other) = (CompiledSite(policy, today: Today.date), CompiledSite(closed, today: Today.date))
@@ -87,8 +87,8 @@ enum HostileReports {
     location: diagnostic.location, expectation: x, packet: packet, over: x, machine: x, trace: trace, part: x,
     because: x, fix: x)
 
-  static let explanation = Explanation(ways: [
-    Explanation.Way(
+  static let explanation = Explanation(paths: [
+    Explanation.Path(
       packet: packet, zone: x, source: x,
       hops: [
         Explanation.Hop(machine: x, role: .sender, trace: trace, verdict: .accept, because: x, reason: x),
@@ -133,7 +133,8 @@ enum HostileReports {
       original: FlowTuple(source: address, destination: address, sourcePort: 1, destinationPort: 2),
       reply: FlowTuple(source: address, destination: address, sourcePort: 2, destinationPort: 1)),
     FlowAnswer(
-      .unknown(x), service: x, FlowEnds(way: .in, machine: x, zone: x, interface: nil), because: x, refusal: x
+      .unknown(x), service: x, FlowEnds(direction: .in, machine: x, zone: x, interface: nil), because: x,
+      refusal: x
     ))
 
   static let cuts: CutReport = {

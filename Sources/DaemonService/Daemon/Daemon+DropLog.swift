@@ -92,7 +92,7 @@ extension Daemon {
 
   private func keep(_ records: [DropRecord], _ now: Int64) {
     for record in records {
-      if let kept = books.retention.add(record, at: now) { books.stored.add(kept, at: now) }
+      if let retained = books.retention.add(record, at: now) { books.stored.add(retained, at: now) }
       // A line costs a look for what would let the packets in: only for those that are written.
       guard books.journal.allows(record.count, at: now), let report = drops?.reporter.report(record) else {
         continue

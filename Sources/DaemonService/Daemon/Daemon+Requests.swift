@@ -71,7 +71,7 @@ extension Daemon {
   private func carryOut(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     switch request.request {
     case .status(let form): status(form, client)
-    case .openings(let form): temporaryGrants(form, client)
+    case .temporaryGrants(let form): temporaryGrants(form, client)
     case .log(let form):
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
@@ -88,7 +88,7 @@ extension Daemon {
   /// What the daemon does after a request was carried out.
   private func changed(by request: FirewallRequest, _ client: ControlClient) {
     switch request {
-    case .status, .log, .history, .openings: break
+    case .status, .log, .history, .temporaryGrants: break
     case .apply, .accept, .endObservation, .confirm, .rollback, .panic: policyWasRead()
     case .open, .close, .closeNumber: refresh = .wanted
     case .unload:

@@ -29,7 +29,7 @@ package struct DirectFirewall: ~Copyable {
     /// What another request needs.
     package init(_ request: FirewallRequest) {
       switch request {
-      case .status, .log, .history, .openings: self = .reading
+      case .status, .log, .history, .temporaryGrants: self = .reading
       case .apply, .accept, .endObservation, .confirm, .rollback, .open, .close, .closeNumber, .panic(.end):
         self = .writing
       case .panic(.begin), .unload: self = .attempting

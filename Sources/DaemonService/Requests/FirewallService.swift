@@ -34,7 +34,7 @@ package struct FirewallService: Sendable {
     _ request: FirewallRequest, by caller: String, at now: Moment, on driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     switch request {
-    case .status, .log, .openings: throw Refusal("only the daemon can answer \(request.verb)")
+    case .status, .log, .temporaryGrants: throw Refusal("only the daemon can answer \(request.verb)")
     case .apply: throw Refusal("the policy was not checked")
     case .accept(let digest):
       return try perform(try driver.controller.accept(digest, by: caller), &driver, .apply) {

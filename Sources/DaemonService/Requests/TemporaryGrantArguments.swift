@@ -34,7 +34,7 @@ package struct TemporaryGrantArguments {
   package func request(_ act: Act) throws(Refusal) -> FirewallRequest {
     if case .list(let form) = act {
       guard service == nil, from == nil else { throw Refusal("--list takes no service and no source") }
-      return .openings(form)
+      return .temporaryGrants(form)
     }
     guard let service else { throw Refusal("the service is missing: write, for example, 8080/tcp") }
     if case .end = act, from == nil, let number = Int(service) { return .closeNumber(number) }

@@ -82,7 +82,7 @@ public struct ControlRequest: Sendable, Hashable {
     case "close":
       if let number: Int = try fields.number("number") { return .closeNumber(number) }
       return .close(service: try fields.require("service"), from: try fields.require("from"))
-    case "openings": return .openings(try form(&fields))
+    case "openings": return .temporaryGrants(try form(&fields))
     case "unload": return .unload
     default: throw ControlFormatError("the daemon knows no verb '\(verb)'")
     }
@@ -166,7 +166,7 @@ public struct ControlRequest: Sendable, Hashable {
     case .closeNumber(let number):
       lines["verb"] = "close"
       lines["number"] = String(number)
-    case .openings(let form):
+    case .temporaryGrants(let form):
       lines["verb"] = "openings"
       lines["format"] = form.rawValue
     case .unload: lines["verb"] = "unload"

@@ -30,7 +30,7 @@ public enum FirewallRequest: Sendable, Hashable {
   /// Remove the temporary grant with this number in the list of those in force.
   case closeNumber(Int)
   /// List the temporary grants in force.
-  case openings(ReportForm)
+  case temporaryGrants(ReportForm)
   /// Take the table out of the kernel.
   case unload
 
@@ -57,7 +57,7 @@ public enum FirewallRequest: Sendable, Hashable {
   /// Whether it can change what is in force.
   public var isChange: Bool {
     switch self {
-    case .status, .log, .history, .openings: false
+    case .status, .log, .history, .temporaryGrants: false
     case .apply, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close, .closeNumber, .unload:
       true
     }
@@ -74,7 +74,7 @@ public enum FirewallRequest: Sendable, Hashable {
     case .confirm: "confirm"
     case .history, .rollback: "rollback"
     case .panic: "panic"
-    case .open, .openings: "open"
+    case .open, .temporaryGrants: "open"
     case .close, .closeNumber: "close"
     case .unload: "unload"
     }

@@ -62,7 +62,7 @@ extension Controller {
         if case .held(let known, let before) = file {
           known.digest != candidate.digest || before != objection
         } else { true }
-      file = .held(candidate.kept, objection)
+      file = .held(candidate.withoutTable, objection)
       guard isNews else { return [] }
       return [
         .say(
@@ -72,7 +72,7 @@ extension Controller {
       ]
     case .accepted(let candidate, let objection):
       file = .accepted(digest: candidate.digest)
-      accepted = candidate.kept
+      accepted = candidate.withoutTable
       if isReleased { return [] }
       if candidate.digest == state.superseded, candidate.digest != inForce?.digest { return [] }
       // A trial is not interrupted: the file is read again when the trial has ended.
@@ -121,7 +121,7 @@ extension Controller {
   /// during a panic its panic ruleset is.
   public mutating func recompiled(_ candidate: Candidate, because reason: String) -> [Action] {
     if candidate.digest == accepted?.digest {
-      accepted = candidate.kept
+      accepted = candidate.withoutTable
       // The tunnel must work in a panic too, whatever port WireGuard chooses.
       if state.panic != nil, !isReleased {
         return [.enforce(.candidate(candidate, .panic), .recompile(reason))]

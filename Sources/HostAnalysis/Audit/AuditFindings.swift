@@ -156,7 +156,7 @@ extension Audit {
       exposure.published == nil, exposure.place == .host, !exposure.isExposed
     else { return nil }
     let reached = exposure.reachable.filter { $0.verdict == .accept }.map(\.zone).unique
-    let tunnels = approaches.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
+    let tunnels = ingresses.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
     guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
     let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
       .flatMap { view.machine.addresses(in: $0.name) }

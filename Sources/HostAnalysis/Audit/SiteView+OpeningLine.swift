@@ -20,7 +20,7 @@ extension SiteView {
       return ends(in: zone).contains { from, to in
         let packet = RefusedPacket(
           zone: zone, input: input, source: from, destination: to, transport: transport, port: port,
-          way: .local)
+          route: .local)
         return trial.result(of: line, for: packet).verdict == .accept
       }
     }

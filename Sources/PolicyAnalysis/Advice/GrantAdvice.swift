@@ -64,7 +64,7 @@ package struct GrantAdvice: Sendable {
 private struct PacketClass: Hashable {
   let zone: String
   let input: InterfaceName
-  let way: RefusedPacket.Way
+  let route: RefusedPacket.Route
   let service: Service
   let port: UInt16
   let family: AddressFamily
@@ -92,7 +92,7 @@ private struct PacketClass: Hashable {
     let policy = view.policy
     zone = packet.zone.name
     input = packet.input
-    way = packet.way
+    route = packet.route
     self.service = service
     port = packet.port
     family = packet.source.family
@@ -110,6 +110,6 @@ private struct PacketClass: Hashable {
       return live.addresses[machine.name]?.contains(packet.source) == true
     }.map(\.name)
     let isOwn = view.machine.addresses.contains { $0.addresses.contains(packet.destination) }
-    destination = packet.way != .local || isOwn ? packet.destination : nil
+    destination = packet.route != .local || isOwn ? packet.destination : nil
   }
 }

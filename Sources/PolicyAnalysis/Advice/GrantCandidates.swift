@@ -28,7 +28,7 @@ struct GrantCandidates {
   /// The targets that contain the destination.
   private static func targets(_ view: SiteView, _ packet: RefusedPacket) -> [GrantTarget] {
     let (own, address) = (view.machine, packet.destination)
-    if packet.way == .local { return [.machine(own.name)] }
+    if packet.route == .local { return [.machine(own.name)] }
     let others = view.policy.machines.filter { $0.name != own.name }
     var targets: [GrantTarget] = others.filter { other in
       other.addresses.contains { $0.addresses.contains(address) }

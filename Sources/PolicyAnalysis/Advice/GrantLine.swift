@@ -43,10 +43,10 @@ public struct GrantLine: Sendable, Hashable {
   }
 }
 
-/// A packet that a machine refuses, and its way through the machine.
+/// A packet that a machine refuses, and its route through the machine.
 package struct RefusedPacket: Sendable, Hashable {
   /// Where the machine would send it.
-  package enum Way: Sendable, Hashable {
+  package enum Route: Sendable, Hashable {
     /// It is for the machine itself.
     case local
     /// It is for another host: the interface by which it would leave; nil if that was not decided yet.
@@ -65,13 +65,13 @@ package struct RefusedPacket: Sendable, Hashable {
   package let transport: IPProtocol
   /// Its destination port, in host order; 0 if the protocol has none.
   package let port: UInt16
-  /// Its way.
-  package let way: Way
+  /// Its route.
+  package let route: Route
 
   /// A packet of these parts.
   package init(
     zone: SiteZone, input: InterfaceName, source: IPAddress, destination: IPAddress, transport: IPProtocol,
-    port: UInt16, way: Way
+    port: UInt16, route: Route
   ) {
     self.zone = zone
     self.input = input
@@ -79,6 +79,6 @@ package struct RefusedPacket: Sendable, Hashable {
     self.destination = destination
     self.transport = transport
     self.port = port
-    self.way = way
+    self.route = route
   }
 }

@@ -34,7 +34,7 @@ package struct GrantTrial: Sendable {
       source: refused.source, destination: refused.destination, transport: refused.transport,
       destinationPort: refused.port, input: refused.input)
     let trace: Trace
-    switch refused.way {
+    switch refused.route {
     case .local: trace = view.arrival(packet)
     case .through(let output):
       packet.destinationType = .unicast
