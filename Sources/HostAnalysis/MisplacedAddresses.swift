@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
+internal import PacketSets
 internal import PolicyAnalysis
 public import PolicyLanguage
 

@@ -36,7 +36,7 @@ struct InitVerb: Verb {
   @OptionGroup var places: StateOptions
 
   func run() throws {
-    let look = try HostLook.take()
+    let look = try HostReading.read()
     for note in look.notes { Console.warn("\(note)") }
     let (text, impact) = try look.firstPolicy(
       named: machine, wireGuardDirectory: wireguardDir, storedIn: places.directory,

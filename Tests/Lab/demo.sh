@@ -69,6 +69,7 @@ blocked_network() {
 
 # A psql that stays connected, asked through one pipe and answering through another.
 psql_open() {
+  rm -f "$LAB/psql.in" "$LAB/psql.out"
   mkfifo "$LAB/psql.in" "$LAB/psql.out"
   node laptop-eric "$PSQL" "host=10.13.13.2 user=postgres connect_timeout=3" -XAt \
     <"$LAB/psql.in" >"$LAB/psql.out" 2>&1 &
@@ -217,6 +218,78 @@ try "lan|192.168.1.1:5432        PostgreSQL, from the LAN" silent tcp internet 1
 try "internet|198.51.100.7:2049       NFS, by the same card" silent tcp internet 198.51.100.7 2049
 try "laptop-eric|10.13.13.2:5432         select 6 * 7, through the tunnel" 42 query laptop-eric 10.13.13.2 'select 6 * 7'
 settle
+
+# The first day: a host that never had a ruleset, with everything that must not notice.
+first_day() {
+  local name status
+  unload onprem
+  rm -rf "$LAB/onprem/state"
+  ip netns add vm
+  NODE_PID["vm"]=${NODE_PID[onprem]}
+  ip -n vm link set lo up
+  node onprem ip link add virbr0 type bridge
+  ip link add vnet0 netns onprem type veth peer name eth0 netns vm
+  node onprem ip link set vnet0 master virbr0
+  node onprem ip link set vnet0 up
+  node onprem ip link set virbr0 up
+  address onprem virbr0 192.168.122.1/24
+  ip -n vm link set eth0 up
+  address vm eth0 192.168.122.50/24
+  ip -n vm route add default via 192.168.122.1
+  ip -n internet route add 192.168.122.0/24 via 198.51.100.7
+  serve onprem admin --tcp 22 --udp 53
+  serve internet stream --chatter 8883
+  say "onprem has no rules; a virtual machine on virbr0, a container on docker0, one network card, and these live sessions:"
+  session ssh laptop-eric 10.13.13.2 22
+  session outbound onprem 198.51.100.66 8883
+  session machine vm 198.51.100.66 8883
+  session container container 198.51.100.66 8883
+  for name in ssh outbound machine container; do say "  $name: $(answer_of $name)"; done
+  psql_open
+
+  say "# wgfence init --output first.yaml; wgfence plan first.yaml; wgfence apply first.yaml --observe"
+  node onprem env SSH_CONNECTION='10.13.13.10 40000 10.13.13.2 22' "$WGFENCE" init --machine onprem \
+    --output "$LAB/policy/first.yaml" >"$LAB/said" 2>&1
+  wgfence_in onprem plan "$LAB/policy/first.yaml" --machine onprem --format json >"$LAB/plan" 2>/dev/null
+  columns
+  verdict "plan|what works now and would stop working" nothing \
+    "$("$PYTHON" -c 'import json, sys
+print(*[f["name"] for f in json.load(open(sys.argv[1]))["impact"] if f["essential"]] or ["nothing"])' "$LAB/plan")"
+  wgfence_in onprem apply "$LAB/policy/first.yaml" --machine onprem --observe >"$LAB/said" 2>&1
+  task onprem daemon env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+    "$WGFENCE" daemon "$LAB/policy/first.yaml" --machine onprem
+  until_true 10 node onprem test -S "$LAB/onprem/control.sock"
+  sleep 1
+  try "internet|198.51.100.7:8888       Jupyter, observed: nothing is dropped" open tcp internet 198.51.100.7 8888
+  settle
+  sleep 2
+  say "# wgfence log --summary"
+  wgfence_in onprem log --summary "$LAB/policy/first.yaml" --machine onprem 2>/dev/null | head -8 | sed "s|$LAB/policy/||; s/^/     /"
+  say "# wgfence suggest"
+  wgfence_in onprem suggest "$LAB/policy/first.yaml" --machine onprem 2>/dev/null | head -12 | sed "s|$LAB/policy/||; s/^/     /"
+  say "# wgfence enforce"
+  wgfence_in onprem enforce </dev/null >"$LAB/said" 2>&1
+  status=$?
+  columns
+  verdict "enforce|exit status" 0 "$status"
+  for name in ssh outbound machine container; do
+    ask $name $([ $name = ssh ] && echo say || echo hear)
+    verdict "$name|the session that began before" alive "$(answer_of $name)"
+    hang_up $name
+  done
+  verdict "laptop-eric|psql, the session that began before" "row 3" "$(PROBE_TIMEOUT=3 psql_ask 'row 3')"
+  try "laptop-eric|10.13.13.2:22           a new SSH connection" open tcp laptop-eric 10.13.13.2 22
+  try "vm|198.51.100.66:8883      the virtual machine, a new connection" open tcp vm 198.51.100.66 8883
+  try "internet|198.51.100.7:8888       Jupyter: closed, as plan said" silent tcp internet 198.51.100.7 8888
+  settle
+  end_task onprem daemon
+}
+heading "9. The first day on a host with live sessions: init, observe, suggest, enforce"
+if [ -n "${WGFENCE_LAB_APPLY:-}" ]; then
+  say "left out: WGFENCE_LAB_APPLY replaces the program"
+else
+  first_day
+fi
 
 printf '\n%s%d of %d as expected, in %s s%s\n' "$BOLD" $((TOTAL - FAILED)) "$TOTAL" "$(seconds_since "$began")" "$PLAIN"
 [ "$FAILED" -eq 0 ]

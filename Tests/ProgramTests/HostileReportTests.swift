@@ -137,6 +137,13 @@ enum HostileReports {
       refusal: x
     ))
 
+  static let impact = Impact(
+    findings: [
+      Impact.Finding(name: x, kind: x, weight: .essential, breaks: x, because: x, fix: x),
+      Impact.Finding(name: x, kind: "session", weight: .essential, breaks: x, because: x, fix: nil),
+      Impact.Finding(name: x, kind: x, weight: .notable, breaks: x, because: x, fix: x),
+    ], gaps: [x])
+
   static let cuts: CutReport = {
     var flows = CutFlows()
     flows.cut = [cut, cut]
@@ -151,6 +158,13 @@ enum HostileReports {
       audit.page(at: 0),
     ],
     "AuditPage": [audit.page(at: 0)],
+    "ImpactReport": {
+      let report = ImpactReport(impact)
+      return [
+        report.text.description, report.brokenText.description, "\(report.refusal(accepting: []) ?? "")",
+        report.accessLost?.description ?? "", JSONWriter.object { report.put(in: &$0) },
+      ]
+    }(),
     "CheckReport": [
       {
         var report = CheckReport()

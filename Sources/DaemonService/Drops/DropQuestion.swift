@@ -30,7 +30,7 @@ package struct DropQuestion {
     records = stored.records.since(since)
     self.role = role
     reporter = role.map { role in
-      let live = LiveFacts.read(for: role.policy, on: role.machine.name).live
+      let live = LiveReading(for: role.policy, on: role.machine.name).facts
       return DropReporter(
         role.policy, machine: role.machine, today: Today.date, live: live,
         host: .read(for: role.policy, on: role.machine, live: live))

@@ -10,7 +10,7 @@ internal import PolicyFiles
 internal import PolicyLanguage
 internal import Ruleset
 
-extension HostLook {
+extension HostReading {
   /// The text of a first policy, and what would stop working with it. Refused if it would not be valid.
   package func firstPolicy(
     named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String

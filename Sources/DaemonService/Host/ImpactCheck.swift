@@ -64,7 +64,7 @@ package enum ImpactCheck {
 
   /// What a policy ends on this host, for doctor and init.
   package static func report(of policy: Policy, as machine: Machine) -> ImpactReport {
-    let live = LiveFacts.read(for: policy, on: machine.name, .left).live
+    let live = LiveReading(for: policy, on: machine.name, .left).facts
     let view = CompiledSite(policy, today: Today.date, live: live).view(of: machine)
     return report(of: view, loading: view.table).report
   }

@@ -34,7 +34,7 @@ package enum StoredImpact {
     guard let policy = try? PolicyFile.load(from.path).decoded.policy,
       let machine = policy.machine(named: from.machine)
     else { return nil }
-    let live = LiveFacts.read(for: policy, on: machine.name, .left).live
+    let live = LiveReading(for: policy, on: machine.name, .left).facts
     return CompiledSite(policy, today: Today.date, live: live).view(of: machine)
   }
 

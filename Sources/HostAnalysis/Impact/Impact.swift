@@ -26,6 +26,16 @@ public struct Impact: Sendable {
     public let because: String
     /// What would keep it working, as a clause without a full stop; nil if it is not known.
     public let fix: String?
+
+    /// Creates a finding from its parts.
+    package init(name: String, kind: String, weight: Weight, breaks: String, because: String, fix: String?) {
+      self.name = name
+      self.kind = kind
+      self.weight = weight
+      self.breaks = breaks
+      self.because = because
+      self.fix = fix
+    }
   }
 
   /// The weight of a finding.
@@ -43,8 +53,11 @@ public struct Impact: Sendable {
   /// The number of packets that were walked.
   public private(set) var packets = 0
 
-  /// A change that has no consequences.
-  public init() {}
+  /// The consequences that are known already; none for a change that has none.
+  package init(findings: [Finding] = [], gaps: [String] = []) {
+    self.findings = findings
+    self.gaps = gaps
+  }
 
   /// Evaluates a change. `others` are the tables of other programs; `observed` is the present wgfence table, nil if it is
   /// not loaded; `desired` is the new one. `view` is the machine after the change.

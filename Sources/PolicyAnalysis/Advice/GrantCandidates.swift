@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+internal import PacketSets
 internal import PolicyLanguage
 
 /// The targets and sources with which a line of `allow` can name a packet. Only those that the policy language accepts

@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import DaemonService
+import DropAnalysis
 import Enforcement
 import NetworkModel
+import PolicyFiles
 import Reports
 
 /// `wgfence enforce`: ends the observe mode.
@@ -14,7 +16,7 @@ struct EnforceVerb: Verb {
       Puts the policy in force that is only observed, after apply --observe or because the daemon found that it would \
       end what works. Where 'observe' of the policy names this machine, remove it there instead.
 
-      Refuses if something would stop working that works now, as apply does.
+      Prints first what the policy would have dropped in the last days. Refuses if something would stop working that works now, as apply does.
 
       Exit status: 0 the policy is enforced; 1 it is not, or is enforced but not stored for a restart; 2 something would \
       stop working, and nothing was changed.
@@ -22,6 +24,9 @@ struct EnforceVerb: Verb {
 
   @OptionGroup var places: StateOptions
   @OptionGroup var namespace: NamespaceGuard
+
+  @Option(help: "How far back it shows what would have been dropped: 2h, 7d.")
+  var since: DropAge = .week
 
   @Option(help: "Accept that this stops working, by the name that is printed: tunnel:wg0. Can be repeated.")
   var accept: [String] = []
@@ -31,15 +36,41 @@ struct EnforceVerb: Verb {
   var force = false
 
   func run() throws {
-    if !force { try refuseImpact() }
+    if let from = observed {
+      showDrops(from)
+      if !force { try refuseImpact(from) }
+    }
+    if Console.isInteractive, !Console.asks("Enforce the policy?") {
+      Console.note("Nothing was changed.\n")
+      throw ExitCode(1)
+    }
     try places.carryOut(.endObservation, namespace)
   }
 
-  /// Ends the verb with status 2 if the policy would end what works on this host.
-  private func refuseImpact() throws {
+  /// The origin of the ruleset that is only observed; nil if it cannot be read.
+  private var observed: Provenance? {
     guard let directory = places.directory, case .whole(let state) = directory.state(),
       let from = state.inForce.flatMap({ directory.ruleset($0).value?.provenance }), from.kind == .observe
-    else { return }
+    else { return nil }
+    return from
+  }
+
+  /// Prints what the policy would have dropped in the last days.
+  private func showDrops(_ from: Provenance) {
+    var notes: [String] = []
+    do {
+      let role = try PolicyRole.find(
+        from.path, default: from.path, MachineChoice(given: from.machine), &notes)
+      Console.print(try DropQuestion(places.directory, as: role, since: since, notes: notes).summary(.text))
+    } catch {
+      Console.warn(
+        "it is not known what would have been dropped: \(VerbFailure.sentence(error) ?? "\(from.path) is not valid")"
+      )
+    }
+  }
+
+  /// Ends the verb with status 2 if the policy would end what works on this host.
+  private func refuseImpact(_ from: Provenance) throws {
     let (report, gaps) = StoredImpact.report(enforcing: from)
     for gap in gaps { Console.warn("\(gap)") }
     Console.print(report.text)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import NetworkModel
-internal import PacketSets
 
 /// Source addresses that belong to the zone of the interface on which they arrive, independent of its
 /// prefixes.
 package enum LinkAddress {
   /// 169.254.0.0/16 (RFC 3927 section 2.1), fe80::/10 (RFC 4291 section 2.5.6), and the unspecified addresses.
-  static func all(_ family: AddressFamily) -> IntervalSet {
+  package static func all(_ family: AddressFamily) -> IntervalSet {
     let unspecified = IntervalSet(0)
     return family == .ipv4
       ? IntervalSet(0xa9fe_0000, 0xa9fe_ffff).union(unspecified)
