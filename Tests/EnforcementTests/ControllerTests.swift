@@ -396,9 +396,12 @@ struct ControllerTests {
   func refusedPanic() throws {
     var controller = try Self.onTrial()
     let deadline = controller.alarm
-    #expect(Self.words(controller.panic(by: "ryan", at: Self.now)) == ["save", "enforce a panic"])
+    // The failsafe grants of what is in force, which is the trial.
+    #expect(
+      Self.words(controller.panic(try Self.candidate("b"), by: "ryan", at: Self.now))
+        == ["save", "enforce b panic"])
     let actions = controller.enforced(
-      .panic(by: "ryan"), .candidate(try Self.candidate("a"), .panic), .failed("no memory"), at: Self.now)
+      .panic(by: "ryan"), .candidate(try Self.candidate("b"), .panic), .failed("no memory"), at: Self.now)
     #expect(Self.words(actions) == ["say error", "save"])
     #expect(controller.state.panic == nil)
     #expect(controller.alarm == deadline)

@@ -63,9 +63,8 @@ struct EnforceVerb: Verb {
         from.path, default: from.path, MachineChoice(given: from.machine), &notes)
       Console.print(try DropQuestion(places.directory, as: role, since: since, notes: notes).summary(.text))
     } catch {
-      Console.warn(
-        "it is not known what would have been dropped: \(VerbFailure.sentence(error) ?? "\(from.path) is not valid")"
-      )
+      let why = VerbFailure.sentence(error) ?? "\(from.path) is not valid"
+      Console.warn("it is not known what would have been dropped: \(why)")
     }
   }
 
