@@ -273,7 +273,7 @@ print(*[f["name"] for f in json.load(open(sys.argv[1]))["impact"] if f["essentia
   columns
   verdict "enforce|exit status" 0 "$status"
   for name in ssh outbound machine container; do
-    ask $name $([ $name = ssh ] && echo say || echo hear)
+    ask $name "$(if [ $name = ssh ]; then echo say; else echo hear; fi)"
     verdict "$name|the session that began before" alive "$(answer_of $name)"
     hang_up $name
   done

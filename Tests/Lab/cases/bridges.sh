@@ -34,6 +34,7 @@ table ip foreign {
 NFT
 
 # The machines on the bridge lose the host as their router: that is meant here.
+# shellcheck disable=SC2034  # used by apply_policy
 ACCEPTED=(--accept guests:br0)
 policy bridges <<'YAML'
 allow:
