@@ -2,25 +2,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, random inputs for each parser, then the
-# tests of the review snippets and of the audit's page, the daemon under a flood, among random events and under attack from its group, and the lab's tests with
-# real packets. Fails when any fails; the last line sums up the lab.
+# tests of the review snippets and of the audit's page, the daemon under a flood, among random events and under attack from
+# its group, and the lab's tests with real packets.
+#
+# Every step runs, also after a failure. The last lines say which steps failed, each with the lines of its output that say
+# what failed; the exit status is 1 then.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 swift=${SWIFT:-swift}
-status=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+failed=() passed=()
 
-# Built here, where packages can be downloaded; run in namespaces where no rule affects this host.
-if [ -d Tests ]; then
-  "$swift" build --build-tests || exit 1
-  user=()
+# Runs a step and keeps what it prints, for the summary.
+step() { # NAME COMMAND...
+  local name=$1 start=$SECONDS
+  shift
+  if "$@" 2>&1 | tee "$logs/$name"; then
+    passed+=("$name: $((SECONDS - start)) s")
+  else
+    failed+=("$name")
+  fi
+}
+
+# Built before the namespace is made: packages can be downloaded here, and no rule affects this host there.
+swift_tests() {
+  "$swift" build --build-tests || return 1
+  local user=()
   [ "$(id -u)" = 0 ] || user=(--map-root-user)
-  unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build' _ "$swift" || status=1
-fi
+  unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build' _ "$swift"
+}
 
 # Random policies with every key of the language, proved, and for five eighths of them the walk of all packets through
 # their rulesets compared with walks of single packets: optimized, since there are so many of them.
-prove_random() {
+random_policies() {
   local count=${WGFENCE_PROOFS:-2000} program=.build/release/random-proofs
   "$swift" build -c release --static-swift-stdlib --disable-local-rpath -Xlinker -s -Xlinker -z -Xlinker now \
     -Xlinker -z -Xlinker relro --product random-proofs || return 1
@@ -32,27 +48,38 @@ prove_random() {
     wait $! || return 1
   done
 }
-prove_random || status=1
 
-# Random inputs for each parser, a minute each, only in CI: the program for them takes minutes to build.
+step swift-tests swift_tests
+step random-policies random_policies
+
+# A minute each, only in CI: the program for them takes minutes to build.
 if [ -n "${CI:-}" ]; then
-  SWIFT="$swift" Tests/Proof/fuzz.sh 60 || status=1
+  step random-inputs env SWIFT="$swift" Tests/Proof/fuzz.sh 60
 else
   echo "skip random inputs for each parser: outside CI, make fuzz gives them"
 fi
 
-Tests/Review/review.sh || status=1
-Tests/Review/page.sh || status=1
+step review Tests/Review/review.sh
+step audit-page Tests/Review/page.sh
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
 # it: make flood, make random-events.
 if [ "$(id -u)" = 0 ]; then
-  Tests/Stress/flood.sh 60 10 || status=1
-  Tests/Stress/random-events.sh 60 || status=1
-  Tests/Stress/limits.sh || status=1
+  step flood Tests/Stress/flood.sh 60 10
+  step random-events Tests/Stress/random-events.sh 60
+  step limits Tests/Stress/limits.sh
 else
   echo "skip the flood, the random events and the limits: they need root"
 fi
 
-Tests/Lab/run-tests.sh || status=1
-exit $status
+step lab Tests/Lab/run-tests.sh
+
+echo
+for name in ${passed[@]+"${passed[@]}"}; do echo "passed: $name"; done
+for name in ${failed[@]+"${failed[@]}"}; do
+  echo "failed: $name"
+  # A failed expectation of the Swift tests, a claim of a shell test, an error of a build or of a script; else its last lines.
+  grep -aE '^✘|^not ok|^FAIL|error:|Fatal error|differ' "$logs/$name" | head -n 40 | sed 's/^/  /' | grep . ||
+    tail -n 15 "$logs/$name" | sed 's/^/  /'
+done
+[ ${#failed[@]} = 0 ]
