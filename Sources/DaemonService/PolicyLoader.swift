@@ -57,10 +57,10 @@ package struct PolicyLoader: Sendable {
     /// The signatures of the files right before they were read, by path.
     var signatures: [String: FileSignature] = [:]
 
-    /// Adds what would stop working, or why that is not known.
-    mutating func find(_ found: (objection: Objection?, gap: String?)) {
+    /// Adds what would stop working, and what of that is not known.
+    mutating func find(_ found: (objection: Objection?, gaps: [String])) {
       objection = found.objection
-      if let gap = found.gap { gaps.append(gap) }
+      gaps += found.gaps
     }
 
     /// The result as a controller needs it.

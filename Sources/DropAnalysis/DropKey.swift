@@ -102,6 +102,14 @@ public struct DropRecord: Sendable, Hashable {
   mutating func add(_ other: DropRecord) {
     first = min(first, other.first)
     last = max(last, other.last)
-    count = count.addingReportingOverflow(other.count).overflow ? .max : count + other.count
+    count = count.addingOrMost(other.count)
+  }
+}
+
+extension UInt64 {
+  /// The sum, or the largest number if the sum is larger: counts come from files that are not trusted.
+  func addingOrMost(_ other: UInt64) -> UInt64 {
+    let (sum, isTooMuch) = addingReportingOverflow(other)
+    return isTooMuch ? .max : sum
   }
 }

@@ -17,6 +17,9 @@ public struct DropReporter: Sendable {
   /// The host whose packets are reported.
   public var host: DropHost
 
+  /// The place of a rule that every ruleset has.
+  private static let builtIn = "built in"
+
   /// How many times a policy was compiled to find a line.
   var compilations: Int { advice.compilations }
 
@@ -36,7 +39,7 @@ public struct DropReporter: Sendable {
       guard let name = chain.rules.first?.log.flatMap({ DropChainName($0.prefix) }),
         let counter = chain.rules.reversed().lazy.compactMap({ rule -> (NamedCounter, String)? in
           guard case .named(let name)? = rule.count, let counter = counters[name] else { return nil }
-          return (counter, rule.origin.place)
+          return (counter, rule.origin.lines.isEmpty ? Self.builtIn : rule.origin.place)
         }).first
       else { continue }
       endings[name.enforced] = counter
@@ -61,10 +64,9 @@ public struct DropReporter: Sendable {
       isOwn || dropped.headers == nil
         ? view.zone(of: interface) : dropped.headers.flatMap { view.zone(of: interface, from: $0.source) }
     }
-    let place = ending(dropped.prefix)?.place ?? ""
     var key = DropKey(
       prefix: dropped.prefix, zone: zone?.name ?? "unknown",
-      place: place.isEmpty || place.hasSuffix(":") ? "built in" : place,
+      place: ending(dropped.prefix)?.place ?? Self.builtIn,
       direction: isOwn ? .outgoing : direction(dropped))
     key.input = dropped.input
     key.output = dropped.output

@@ -34,10 +34,7 @@ public struct DropSummary: Sendable {
         ? one.count > two.count
         : (one.first, one.last, Self.name(one)) < (two.first, two.last, Self.name(two))
     }
-    packets = sorted.reduce(0) { sum, one in
-      let (next, isTooMuch) = sum.addingReportingOverflow(one.count)
-      return isTooMuch ? .max : next
-    }
+    packets = sorted.reduce(0) { $0.addingOrMost($1.count) }
     var groups: [Group] = []
     for (index, record) in sorted.enumerated() {
       let advice = index < Self.mostAdvised ? DropReporter.Advice.wanted : .leftOut

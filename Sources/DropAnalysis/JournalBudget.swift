@@ -30,8 +30,7 @@ public struct JournalBudget: Sendable {
       lines += 1
       return true
     }
-    let (sum, isTooMuch) = leftOut.packets.addingReportingOverflow(packets)
-    leftOut = LeftOut(lines: leftOut.lines + 1, packets: isTooMuch ? .max : sum)
+    leftOut = LeftOut(lines: leftOut.lines + 1, packets: leftOut.packets.addingOrMost(packets))
     return false
   }
 

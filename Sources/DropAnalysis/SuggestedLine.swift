@@ -57,10 +57,7 @@ public struct SuggestedLine: Sendable {
 
   /// The number of packets; the sum of the log's samples.
   public var packets: UInt64 {
-    evidence.reduce(0) { sum, one in
-      let (next, isTooMuch) = sum.addingReportingOverflow(one.record.count)
-      return isTooMuch ? .max : next
-    }
+    evidence.reduce(0) { $0.addingOrMost($1.record.count) }
   }
 
   /// The lines that a summary suggests, those without risk first, then by packets.

@@ -83,12 +83,12 @@ public enum ImpactFactsReader {
 
   // MARK: Multicast
 
-  /// The groups of `/proc/net/igmp` and `/proc/net/igmp6`. Source: `igmp_mc_seq_show` of `net/ipv4/igmp.c`,
+  /// The groups of `igmp` and `igmp6` in this thread's `/proc/…/net`. Source: `igmp_mc_seq_show` of `net/ipv4/igmp.c`,
   /// `igmp6_mc_seq_show` of `net/ipv6/mcast.c`.
   private static func groups() -> [InterfaceName: Set<IPAddress>] {
     var groups: [InterfaceName: Set<IPAddress>] = [:]
-    if let text = try? ProcFile.text("/proc/self/net/igmp") { groups = IGMPTable.groups(igmp: text) }
-    if let text = try? ProcFile.text("/proc/self/net/igmp6") {
+    if let text = try? ProcFile.text("/proc/thread-self/net/igmp") { groups = IGMPTable.groups(igmp: text) }
+    if let text = try? ProcFile.text("/proc/thread-self/net/igmp6") {
       groups.merge(IGMPTable.groups(igmp6: text)) { $0.union($1) }
     }
     return groups

@@ -27,3 +27,12 @@ public struct FlowTuple: Sendable, Hashable {
       source: destination, destination: source, sourcePort: destinationPort, destinationPort: sourcePort)
   }
 }
+
+extension FlowTuple: Comparable {
+  /// By source, destination and ports.
+  public static func < (left: Self, right: Self) -> Bool {
+    if left.source != right.source { return left.source < right.source }
+    if left.destination != right.destination { return left.destination < right.destination }
+    return (left.sourcePort, left.destinationPort) < (right.sourcePort, right.destinationPort)
+  }
+}

@@ -17,14 +17,15 @@ struct ApplyVerb: Verb {
     discussion: """
       Checks the policy and runs its tests. Refuses if something would stop working that works now: your own SSH \
       session, a tunnel, the way to the internet, a name server, the guests on a bridge. wgfence plan shows what, and \
-      what would keep it. Then sends the difference as one transaction, and reads the table back to verify it. A packet is judged \
-      by the old ruleset or by the new one, never by a mix. Connections whose grant was removed end at their next \
-      packet.
+      what would keep it. Then sends the difference as one transaction, and reads the table back to verify it. A packet \
+      is judged by the old ruleset or by the new one, never by a mix. Connections whose grant was removed end at their \
+      next packet.
 
       Needs root, or CAP_NET_ADMIN in its network namespace. In the machine's own network namespace it also needs --host.
 
       Exit status: 0 the kernel equals the policy; 1 it does not and nothing was changed, or it does but the ruleset \
-      could not be stored for a restart; 2 the policy is not valid, one of its tests failed, or something would stop working, and nothing was changed.
+      could not be stored for a restart; 2 the policy is not valid, one of its tests failed, or something would stop \
+      working, and nothing was changed.
       """)
 
   @OptionGroup var options: PolicyOptions

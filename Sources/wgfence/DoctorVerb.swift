@@ -33,10 +33,11 @@ struct DoctorVerb: Verb {
     var notes: [String] = []
     let role = try options.find(&notes)
     let found = try HostDiagnosis(as: role.map { DoctorSubject.Role(policy: $0.policy, machine: $0.machine) })
-    let impact = role.map { ImpactCheck.report(of: $0.policy, as: $0.machine) } ?? ImpactReport(nil)
+    let (impact, gaps) =
+      role.map { ImpactCheck.report(of: $0.policy, as: $0.machine) } ?? (ImpactReport(nil), [])
     let report = DoctorReport(
       machine: role?.machine.name, policy: role?.path, digest: role?.digest,
-      diagnosis: found.diagnosis, impact: impact, notes: notes + found.notes)
+      diagnosis: found.diagnosis, impact: impact, notes: notes + found.notes + gaps)
     switch format {
     case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
     case .json: Console.print(document: report.json)

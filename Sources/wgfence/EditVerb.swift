@@ -14,12 +14,12 @@ struct EditVerb: Verb {
   static let configuration = verb(
     "edit", "Edit the policy file: nothing is in force or saved before it is checked and confirmed.",
     discussion: """
-      Opens a copy of the file in $VISUAL or $EDITOR. Then it checks the copy, shows who can newly reach what and what would \
-      stop working, applies it on trial, and puts it in the place of the file when you have confirmed it over a new \
+      Opens a copy of the file in $VISUAL or $EDITOR. Then it checks the copy, shows who can newly reach what and what \
+      would stop working, applies it on trial, and puts it in the place of the file when you have confirmed it over a new \
       connection. If it is not valid, it can be edited again. The copy (FILE.edit) stays if it was not confirmed.
 
-      Exit status: 0 the file was changed and is in force, or nothing was changed; 1 it could not be done; 2 the copy is not \
-      valid, or something would stop working, or it was not confirmed.
+      Exit status: 0 the file was changed and is in force, or nothing was changed; 1 it could not be done; 2 the copy is \
+      not valid, or something would stop working, or it was not confirmed.
       """)
 
   @OptionGroup var options: PolicyOptions
@@ -34,7 +34,7 @@ struct EditVerb: Verb {
       throw Refusal("in a network namespace other than the machine's own, edit needs --state-dir")
     }
     let edit = try PolicyEdit(of: options.policy)
-    var candidate: Candidate
+    let candidate: Candidate
     repeat {
       try edit.openEditor()
       guard edit.isChanged else {
@@ -42,9 +42,11 @@ struct EditVerb: Verb {
         Console.note("Nothing was changed.\n")
         return
       }
-      if let accepted = try? accepted(edit) {
-        candidate = accepted
+      do {
+        candidate = try accepted(edit)
         break
+      } catch {
+        if let sentence = VerbFailure.sentence(error) { Console.error(sentence) }
       }
       guard Console.isInteractive, Console.asks("Edit it again? If not, it is kept as \(edit.copy).") else {
         throw ExitCode(2)

@@ -16,7 +16,8 @@ struct PlanVerb: Verb {
     "plan", "Print what apply would change in this kernel, and which live connections it would end.",
     discussion: """
       Shows first what works on this host now and would stop working, with the line that would keep it, then the live \
-      connections that would end, then who can reach what. Reads the kernel and changes nothing. Needs root, or CAP_NET_ADMIN in its network namespace.
+      connections that would end, then who can reach what. Reads the kernel and changes nothing. Needs root, or \
+      CAP_NET_ADMIN in its network namespace.
 
       Exit status: 0 the kernel equals the policy; 1 the plan could not be made; 2 apply would change something.
       """)

@@ -81,6 +81,28 @@ struct ControllerDriverTests {
     #expect(Plan(desired: candidate.table(.policy), observed: boot).isEmpty)
   }
 
+  @Test("what only observes drops nothing after a restart or in a lock-down either, but a panic is enforced")
+  func storesObservation() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    let candidate = try ControllerTests.candidate("a")
+    let actions = try driver.controller.apply(
+      candidate, .observing, by: "eric", confirm: nil, at: ControllerTests.now)
+    #expect(driver.perform(actions) == nil)
+    let observer = folder.state.ruleset(.boot).value?.provenance.observer
+    #expect(observer == .user)
+    for (slot, mode) in [
+      (StateDirectory.Slot.boot, EnforcementMode.observing), (.lockDown, .observing), (.panic, .enforcing),
+    ] {
+      #expect(folder.state.ruleset(slot).value?.table?.mode == mode, "\(slot)")
+    }
+    // Connection tracking is prepared once: before the first ruleset.
+    #expect(quiet.adoptions.count == 1)
+    #expect(try Self.apply(candidate, &driver) == nil)
+    #expect(quiet.adoptions.count == 1)
+    #expect(folder.state.ruleset(.lockDown).value?.table?.mode == .enforcing)
+  }
+
   @Test("a grant that has ended stays closed if the clock is set back")
   func clockSetBack() throws {
     let (folder, quiet) = (try Folder(), Quiet())

@@ -43,6 +43,12 @@ struct MetricsTests {
     #expect(types.allSatisfy { ($0.value == "counter") == $0.key.hasSuffix("_total") })
     #expect(text.contains("wgfence_drift_repairs_total 4\n"))
     #expect(text.contains("wgfence_policy_accepted 0\n"))
+    #expect(text.contains("wgfence_observing 0\n"))
+    var observing = Self.metrics
+    observing.mode = .observing
+    observing.policy = .held
+    #expect(observing.text.contains("wgfence_observing 1\n"))
+    #expect(observing.text.contains("wgfence_policy_accepted 0\n"))
   }
 
   @Test("metrics distinguish drops from grants, and escape text from the policy")

@@ -170,7 +170,7 @@ extension Daemon {
       return "policy not accepted, the last accepted one is in force: \(refusal.reason)"
     }
     guard let inForce = controller.inForce else { return "NOTHING IS ENFORCED" }
-    if inForce.kind == .observe {
+    if controller.isObserving {
       return "OBSERVE MODE: nothing is dropped; observing \(inForce.path) as \(inForce.machine)"
     }
     if case .held(_, let objection) = controller.file {

@@ -71,7 +71,7 @@ package final class Daemon {
   private let lock: StateLock
   private let signals: SignalReader
   private let timer: AlarmClock
-  private var files: FileEvents
+  var files: FileEvents
   private var rulesetEvents: RulesetEvents
   private var linkEvents: LinkEvents
   let control: ListeningSocket
@@ -90,14 +90,14 @@ package final class Daemon {
   var dropLogRefusal: String?
   var schedule = Schedule()
   /// When the policy file is read next, in nanoseconds since boot; nil: nothing changed.
-  private var settle: Int64?
-  private var lastPolicyRead: Int64 = 0
+  var settle: Int64?
+  var lastPolicyRead: Int64 = 0
   /// The signatures of the policy's files right before they were last read, so that a later change is not missed.
-  private var signatures: [String: FileSignature] = [:]
+  var signatures: [String: FileSignature] = [:]
   /// Whether the service manager waits for the policy file to be read.
-  private var isReloading = false
+  var isReloading = false
   /// Whether to release memory before the next sleep.
-  private var isFat = false
+  var isFat = false
   var tunnels: [InterfaceName: TunnelState] = [:]
 
   /// Times of recurring work, in nanoseconds since boot.
@@ -261,79 +261,9 @@ package final class Daemon {
     }
   }
 
-  // MARK: The policy file
-
-  /// A policy of one file is read at once. If it has list files, or soon after another change, the daemon waits 20 ms
-  /// for further changes, so that a burst of changes is one apply.
-  private func policyMayHaveChanged() {
-    let now = Clock.sinceBoot
-    let isAlone = environment.lists.isEmpty && now - lastPolicyRead > 100_000_000
-    settle = max(settle ?? 0, now + (isAlone ? 0 : 20_000_000))
-  }
-
-  private func readPolicy() {
-    settle = nil
-    lastPolicyRead = Clock.sinceBoot
-    // A change of the ruleset by another process is repaired and logged with its name first. Otherwise the new policy
-    // would repair it without a log entry.
-    rulesetChanged()
-    noteFiles()
-    var loader = environment.loader
-    loader.lastFacts = lastFacts
-    let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
-    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
-  }
-
-  /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
-  private func policyWasChecked() {
-    guard let (asker, loaded) = checks.take() else { return }
-    isFat = true
-    switch asker {
-    case .file:
-      driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
-      signatures.merge(loaded.signatures) { _, read in read }
-      policyWasRead()
-      // A list that the policy did not name before was not watched while it was checked.
-      if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
-      if isReloading {
-        isReloading = false
-        ServiceManager.notify("READY=1")
-      }
-    case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
-    }
-  }
-
-  private func noteFiles() {
-    signatures = [:]
-    for path in [settings.policy] + environment.lists { signatures[path] = FileSignature(path) }
-  }
-
-  private var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
-
-  /// Updates what depends on the policy in force: watched files, live endpoints, drop log, metrics.
-  func policyWasRead() {
-    files.watch([settings.policy] + environment.lists)
-    for path in [settings.policy] + environment.lists where signatures[path] == nil {
-      signatures[path] = FileSignature(path)
-    }
-    scheduleEndpoints()
-    openDropLog()
-    openMetrics()
-    ServiceManager.notify("STATUS=\(statusLine)")
-    isFat = true
-  }
-
-  /// The policy in force, with its machine and candidate; nil if there is none.
-  var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
-    guard let candidate = driver.candidate ?? driver.controller.accepted,
-      let machine = candidate.policy.machine(named: candidate.machine)
-    else { return nil }
-    return (candidate.policy, machine, candidate)
-  }
-
   // MARK: The kernel
 
-  private func rulesetChanged() {
+  func rulesetChanged() {
     let news: RulesetEvents.News
     do throws(SystemError) {
       news = try rulesetEvents.read()

@@ -50,10 +50,6 @@ final class DaemonEnvironment: ControllerEnvironment {
 
   package func now() -> Moment { Moment.now }
 
-  func adoptConnections(before desired: KernelTable) {
-    for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
-  }
-
   package func say(_ severity: Controller.Severity, _ text: PrintableText) { journal(severity, text) }
 }
 

@@ -42,13 +42,10 @@ struct StatusReport {
 
   /// Whether nothing needs attention.
   var isFine: Bool {
-    guard case .accepted = controller.file, !isObserving else { return false }
+    guard case .accepted = controller.file, !controller.isObserving else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
       && daemon.driver.notPersisted == nil && !controller.isReleased && controller.state.superseded == nil
   }
-
-  /// Whether nothing is dropped, by a ruleset that only observes.
-  private var isObserving: Bool { controller.inForce?.kind == .observe && !controller.isReleased }
 
   /// The objection because of which the policy file is held back, with the file's digest.
   private var held: (digest: String, objection: Objection)? {
@@ -67,7 +64,9 @@ struct StatusReport {
 
   package var text: PrintableText {
     var table = AlignedTable([.left(), .left()])
-    if isObserving { table.append(["mode", "OBSERVE MODE: nothing is dropped or rejected\(observerWords)"]) }
+    if controller.isObserving {
+      table.append(["mode", "OBSERVE MODE: nothing is dropped or rejected\(observerWords)"])
+    }
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
     table.append(["policy", policyLine])
     if let refusal {
@@ -197,7 +196,7 @@ struct StatusReport {
       object.object("ruleset") { object in
         object.put("digest", controller.inForce?.digest)
         object.put("kind", controller.inForce?.kind.rawValue)
-        object.put("observing", isObserving)
+        object.put("observing", controller.isObserving)
         object.put("path", controller.inForce?.path)
         object.put("by", controller.inForce?.by)
         object.put("since", controller.inForce.map { Timestamp.text($0.since) })
@@ -281,7 +280,7 @@ extension Daemon {
     case .held: metrics.policy = .held
     case .unread, .accepted: break
     }
-    if controller.inForce?.kind == .observe { metrics.mode = .observing }
+    if controller.isObserving { metrics.mode = .observing }
     metrics.rules = UInt64(driver.observed?.table?.chains.reduce(0) { $0 + $1.rules.count } ?? 0)
     metrics.listeners = UInt64((try? SocketDiagnostics.listeners().listeners.count) ?? 0)
     metrics.lostLogLines = drops?.lost ?? 0

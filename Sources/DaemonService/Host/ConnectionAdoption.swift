@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Enforcement
 internal import HostAnalysis
 internal import LinuxHost
 internal import Netlink
@@ -40,5 +41,12 @@ enum ConnectionAdoption {
     } catch {
       return ["connections that began before the ruleset may end: they could not be adopted: \(error)"]
     }
+  }
+}
+
+extension ControllerEnvironment {
+  /// Adopts the connections of this thread's network namespace.
+  func adoptConnections(before desired: KernelTable) {
+    for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
   }
 }

@@ -17,7 +17,8 @@ extension HostReading {
   ) throws(Refusal) -> (text: String, impact: ImpactReport) {
     let basis = basis(
       named: named, wireGuardDirectory: wireGuardDirectory, storedIn: directory, policy: policy)
-    let text = FirstPolicy(basis).text
+    let first = FirstPolicy(basis)
+    let text = first.text
     let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "policy.yaml", today: Today.date) { _ in
       .unreadable(reason: "no lists here")
     }
@@ -26,10 +27,10 @@ extension HostReading {
         "this host's facts give no valid policy: write it by hand (docs/policy-language.md)\n"
           + "\(DiagnosticText().render(decoded.diagnostics))")
     }
-    guard let policy = decoded.policy, let machine = policy.machine(named: FirstPolicy(basis).machine) else {
+    guard let policy = decoded.policy, let machine = policy.machine(named: first.machine) else {
       return (text, ImpactReport(nil))
     }
-    return (text, ImpactCheck.report(of: policy, as: machine))
+    return (text, ImpactCheck.report(of: policy, as: machine).report)
   }
 
   /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its
@@ -57,7 +58,7 @@ extension HostReading {
     basis.known = known
     basis.fixedEndpoints = files.endpoints
     basis.writtenPorts = files.listenPorts.mapValues { $0 ? .fixed : .absent }
-    if let range = Self.ephemeralPorts { basis.ephemeralPorts = range }
+    if let range = ConnectionReader.ephemeralPorts { basis.ephemeralPorts = range }
     return basis
   }
 
@@ -71,12 +72,5 @@ extension HostReading {
         name: machine.name, addresses: machine.addresses.flatMap(\.addresses),
         key: machine.key.flatMap { WireGuardKey(base64: $0) })
     }
-  }
-
-  /// The ports from which the kernel chooses one for a socket; nil if they cannot be read.
-  private static var ephemeralPorts: ClosedRange<UInt16>? {
-    guard let text = try? ProcFile.text("/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
-    let ports = text.split(whereSeparator: \.isWhitespace).compactMap { UInt16($0) }
-    return ports.count == 2 && ports[0] <= ports[1] ? ports[0]...ports[1] : nil
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import Enforcement
-package import HostAnalysis
+internal import HostAnalysis
 internal import LinuxHost
 internal import Netlink
-package import NetworkModel
+internal import NetworkModel
 package import PolicyAnalysis
 package import Reports
 internal import PolicyFiles
@@ -15,9 +15,9 @@ package import Ruleset
 package enum ImpactCheck {
   /// Evaluates the change from what the kernel has loaded to a table, in this thread's network namespace. `view` is the
   /// machine after the change. Throws `HostReadError` or `NetlinkError`.
-  package static func impact(of view: SiteView, loading desired: KernelTable, caller: RemoteSession?) throws
-    -> Impact
-  {
+  private static func impact(
+    of view: SiteView, loading desired: KernelTable, caller: RemoteSession?
+  ) throws -> Impact {
     let facts = try ImpactFactsReader.read(caller: caller)
     var socket = try NFTablesSocket()
     let tables = try socket.readAll()
@@ -29,44 +29,55 @@ package enum ImpactCheck {
       in: try LiveHostEnvironment())
   }
 
-  /// The objection to putting a policy in force on this host; nil if nothing stops working. `gap` is a sentence if that
-  /// is not known.
-  static func objection(to candidate: Candidate) -> (objection: Objection?, gap: String?) {
-    guard let view = candidate.view else { return (nil, nil) }
-    do {
-      let found = try impact(of: view, loading: candidate.table(.enforcing), caller: nil).objections()
-      guard let first = found.first else { return (nil, nil) }
-      let more = found.count - 1
-      return (
-        Objection(
-          reason: "\(first.name) would stop working\(more > 0 ? ", and \(more) more" : "")",
-          report: ImpactReport.text(of: found)), nil
-      )
-    } catch {
-      return (nil, unknown(error))
+  /// What a change ends, and sentences about what is not known. Nil if nothing is known.
+  private static func known(
+    of view: SiteView, loading desired: KernelTable, caller: RemoteSession?
+  ) -> (impact: Impact?, gaps: [String]) {
+    guard Capability.isNetworkAdministrator else {
+      return (nil, [unknown("that needs root, or CAP_NET_ADMIN")])
     }
+    do {
+      let found = try impact(of: view, loading: desired, caller: caller)
+      return (found, found.gaps)
+    } catch {
+      return (nil, [unknown(error)])
+    }
+  }
+
+  /// The objection to putting a policy in force on this host; nil if nothing stops working. `gaps` are sentences about
+  /// what is not known.
+  static func objection(to candidate: Candidate) -> (objection: Objection?, gaps: [String]) {
+    guard let view = candidate.view else { return (nil, []) }
+    let (impact, gaps) = known(of: view, loading: candidate.table(.enforcing), caller: nil)
+    let found = impact?.objections() ?? []
+    guard let first = found.first else { return (nil, gaps) }
+    let more = found.count - 1
+    return (
+      Objection(
+        reason: "\(first.name) would stop working\(more > 0 ? ", and \(more) more" : "")",
+        report: ImpactReport.text(of: found)), gaps
+    )
   }
 
   /// What a change ends, for a verb of the calling user; `gaps` are sentences about what is not known.
   package static func report(of view: SiteView, loading desired: KernelTable) -> (
     report: ImpactReport, gaps: [String]
   ) {
-    guard Capability.isNetworkAdministrator else {
-      return (ImpactReport(nil), [unknown("that needs root, or CAP_NET_ADMIN")])
-    }
-    do {
-      let found = try impact(of: view, loading: desired, caller: OwnSession.session)
-      return (ImpactReport(found), found.gaps)
-    } catch {
-      return (ImpactReport(nil), [unknown(error)])
-    }
+    let (impact, gaps) = known(of: view, loading: desired, caller: OwnSession.session)
+    return (ImpactReport(impact), gaps)
   }
 
-  /// What a policy ends on this host, for doctor and init.
-  package static func report(of policy: Policy, as machine: Machine) -> ImpactReport {
+  /// What a policy ends on this host if it is enforced.
+  package static func report(of policy: Policy, as machine: Machine) -> (report: ImpactReport, gaps: [String])
+  {
+    let view = view(of: policy, as: machine)
+    return report(of: view, loading: view.table)
+  }
+
+  /// A machine of a policy, with the live facts of this host.
+  static func view(of policy: Policy, as machine: Machine) -> SiteView {
     let live = LiveReading(for: policy, on: machine.name, .left).facts
-    let view = CompiledSite(policy, today: Today.date, live: live).view(of: machine)
-    return report(of: view, loading: view.table).report
+    return CompiledSite(policy, today: Today.date, live: live).view(of: machine)
   }
 
   private static func unknown(_ why: Any) -> String {

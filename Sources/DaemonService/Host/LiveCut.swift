@@ -32,8 +32,8 @@ public enum LiveCut {
     return (judge.result(), 0, [])
   }
 
-  /// The connections that a plan ends. `view` is the machine's view after the plan, `desired` the table that is loaded. A plan that changes nothing ends
-  /// nothing. If the connections cannot be read, `gap` is the reason.
+  /// The connections that a plan ends. `view` is the machine's view after the plan, `desired` the table that is loaded. A
+  /// plan that changes nothing ends nothing. If the connections cannot be read, `gap` is the reason.
   package static func report(of outcome: Enforcer.Outcome, to view: SiteView, loading desired: KernelTable)
     -> (
       report: CutReport, gap: PrintableText?

@@ -16,26 +16,25 @@ package enum StoredImpact {
   /// `gaps` are sentences about what is not known.
   package static func report(of ruleset: StoredRuleset) -> (report: ImpactReport, gaps: [String]) {
     guard let table = ruleset.table else { return (ImpactReport(nil), [unknown("it cannot be read")]) }
-    guard let view = view(ruleset.provenance) else {
-      return (ImpactReport(nil), [unknown("its policy \(ruleset.provenance.path) cannot be read any more")])
-    }
-    return ImpactCheck.report(of: view, loading: table)
+    guard let (policy, machine) = role(ruleset.provenance) else { return unreadable(ruleset.provenance) }
+    return ImpactCheck.report(of: ImpactCheck.view(of: policy, as: machine), loading: table)
   }
 
   /// The consequences of enforcing a policy that is only observed.
   package static func report(enforcing from: Provenance) -> (report: ImpactReport, gaps: [String]) {
-    guard let view = view(from) else {
-      return (ImpactReport(nil), [unknown("its policy \(from.path) cannot be read any more")])
-    }
-    return ImpactCheck.report(of: view, loading: view.table)
+    guard let (policy, machine) = role(from) else { return unreadable(from) }
+    return ImpactCheck.report(of: policy, as: machine)
   }
 
-  private static func view(_ from: Provenance) -> SiteView? {
+  private static func role(_ from: Provenance) -> (Policy, Machine)? {
     guard let policy = try? PolicyFile.load(from.path).decoded.policy,
       let machine = policy.machine(named: from.machine)
     else { return nil }
-    let live = LiveReading(for: policy, on: machine.name, .left).facts
-    return CompiledSite(policy, today: Today.date, live: live).view(of: machine)
+    return (policy, machine)
+  }
+
+  private static func unreadable(_ from: Provenance) -> (report: ImpactReport, gaps: [String]) {
+    (ImpactReport(nil), [unknown("its policy \(from.path) cannot be read any more")])
   }
 
   private static func unknown(_ why: String) -> String {

@@ -48,8 +48,8 @@ package struct DirectFirewall: ~Copyable {
     self.lock = lock
     self.caller = caller
     service = FirewallService(directory, in: .verb, sessions: KernelSessions())
-    // After a restart of the machine no process waits for the confirmation any more.
-    if access != .reading { _ = settleTrial() }
+    // Whichever process comes first after the end of a trial goes back.
+    if access != .reading { driver.perform(driver.controller.endTrial(at: Moment.now)) }
   }
 
   private static func driver(
@@ -75,7 +75,7 @@ package struct DirectFirewall: ~Copyable {
   }
 
   /// A policy for a panic on a host on which nothing is in force.
-  package mutating func offer(_ candidate: Candidate) { driver.controller.offer(candidate) }
+  package mutating func offer(_ candidate: Candidate) { driver.know(candidate) }
 
   /// Reads the policy that is only observed, to enforce it. If its file has changed meanwhile, it is not known any more.
   private mutating func readObserved() {
@@ -89,17 +89,6 @@ package struct DirectFirewall: ~Copyable {
     _ candidate: Candidate, _ mode: EnforcementMode, trial: TrialTime?
   ) throws(Refusal) -> FirewallResult {
     try service.apply(candidate, mode, trial: trial, by: caller, at: Moment.now, on: &driver)
-  }
-
-  /// Goes back if the time for the confirmation is over. Returns the remaining nanoseconds; nil if no trial waits.
-  package mutating func settleTrial() -> Int64? {
-    let now = Moment.now
-    if let pending = driver.controller.state.pending,
-      pending.boot != now.boot || pending.deadline <= now.sinceBoot
-    {
-      driver.perform(driver.controller.endTrial(at: now))
-    }
-    return driver.controller.state.pending.map { max(0, $0.deadline - now.sinceBoot) }
   }
 
   /// What `apply` would change.
@@ -148,10 +137,6 @@ private struct VerbEnvironment: ControllerEnvironment {
   }
 
   func now() -> Moment { Moment.now }
-
-  func adoptConnections(before desired: KernelTable) {
-    for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
-  }
 
   func say(_ severity: Controller.Severity, _ text: PrintableText) {
     switch severity {

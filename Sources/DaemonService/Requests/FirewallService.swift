@@ -99,9 +99,13 @@ package struct FirewallService: Sendable {
     to asked: Int?, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     guard let directory else { throw Refusal("there is no state directory, so no ruleset is stored") }
-    let number = try directory.number(asked: asked, driver.controller.state)
+    // A trial goes back to the ruleset before it, whichever is named.
+    let state = driver.controller.state
+    let number = state.pending == nil ? try directory.number(asked: asked, state) : state.pending?.back
     let actions = try driver.controller.rollback(to: number, by: caller)
-    return try perform(actions, &driver, .rollback, again: "run wgfence rollback --to \(number)") {
+    let again: PrintableText =
+      number.map { "run wgfence rollback --to \($0)" } ?? "run wgfence rollback again"
+    return try perform(actions, &driver, .rollback, again: again) {
       HistoryReport.rolledBack(to: $0)
     }
   }

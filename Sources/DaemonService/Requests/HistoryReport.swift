@@ -47,8 +47,6 @@ extension StateDirectory {
   /// The number of the ruleset to roll back to: the one that was given, else the newest before the one in force.
   package func number(asked: Int?, _ state: PersistedState) throws(Refusal) -> Int {
     let known = numbers()
-    // A trial goes back to the ruleset before it, whichever is named.
-    if let pending = state.pending { return asked ?? pending.back ?? 0 }
     guard let number = asked ?? known.last(where: { number in state.inForce.map { number < $0 } ?? true })
     else { throw Refusal("there is no stored ruleset before this one") }
     guard known.contains(number) else {

@@ -15,26 +15,41 @@ package struct PolicyEdit {
   /// The copy, beside the file, so that its lists are found and it can replace the file.
   package let copy: String
 
-  /// Makes the copy. A copy that an earlier edit left behind is kept and used again.
+  /// The file's content when the edit began.
+  private let before: [UInt8]
+
+  /// Makes the copy. A copy that an earlier edit left behind is used again, unless the file was changed since then.
   package init(of path: String) throws(Refusal) {
     original = FilePath.absolute(path)
     copy = "\(original).edit"
-    if access(copy, F_OK) == 0 { return }
-    let content: [UInt8]
-    switch FileContent.read(original, limit: PolicyFile.policyLimit) {
-    case .bytes(let bytes): content = bytes
-    case .unreadable(let reason): throw Refusal("\(original): \(reason)")
+    before = try Self.content(original)
+    if let age = Self.modified(copy) {
+      guard let other = Self.modified(original), other <= age else {
+        throw Refusal(
+          "\(original) was changed after an earlier edit left \(copy) behind: move what you need from it, and delete it"
+        )
+      }
+      return
     }
-    do throws(SystemError) { try DurableFile.replace(copy, content) } catch { throw Refusal("\(error)") }
+    do throws(SystemError) { try DurableFile.replace(copy, before) } catch { throw Refusal("\(error)") }
+  }
+
+  private static func content(_ path: String) throws(Refusal) -> [UInt8] {
+    switch FileContent.read(path, limit: PolicyFile.policyLimit) {
+    case .bytes(let bytes): return bytes
+    case .unreadable(let reason): throw Refusal("\(path): \(reason)")
+    }
+  }
+
+  /// When a file was changed last, in nanoseconds since 1970; nil if it does not exist.
+  private static func modified(_ path: String) -> Int64? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
   /// Whether the copy differs from the file.
-  package var isChanged: Bool {
-    guard case .bytes(let old) = FileContent.read(original, limit: PolicyFile.policyLimit),
-      case .bytes(let new) = FileContent.read(copy, limit: PolicyFile.policyLimit)
-    else { return true }
-    return old != new
-  }
+  package var isChanged: Bool { (try? Self.content(copy)).map { $0 != before } ?? true }
 
   /// Opens the copy in the user's editor, and waits for it: `$VISUAL`, else `$EDITOR`, else `editor` (the alternative of
   /// Debian), else `vi`.
@@ -55,8 +70,12 @@ package struct PolicyEdit {
     }
   }
 
-  /// Puts the copy in the place of the file, with the file's owner and mode.
+  /// Puts the copy in the place of the file, with the file's owner and mode. Refuses if the file was changed meanwhile.
   package func install() throws(Refusal) {
+    guard try Self.content(original) == before else {
+      throw Refusal(
+        "\(original) was changed during the edit: your text is in force, and in \(copy); merge the two")
+    }
     var status = stat()
     if stat(original, &status) == 0 {
       _ = chown(copy, status.st_uid, status.st_gid)

@@ -29,13 +29,11 @@ package enum TrialGuard {
   /// How long it waits for the trial to begin, in seconds.
   private static let patience: Int64 = 120
 
-  /// Waits for the trial to begin, then for its end, and goes back unless it was confirmed. While another process has locked the
-  /// directory it waits: a daemon that was started meanwhile goes back itself.
+  /// Waits for the trial to begin, then for its end, and goes back unless it was confirmed. While another process has
+  /// locked the directory it waits: a daemon that was started meanwhile goes back itself.
   package static func run(
     _ directory: StateDirectory, say: @escaping (Controller.Severity, PrintableText) -> Void
-  )
-    throws(Refusal)
-  {
+  ) {
     // The directory in which it was started can be unmounted meanwhile.
     _ = chdir("/")
     let latest = Clock.sinceBoot + patience * 1_000_000_000
@@ -48,10 +46,8 @@ package enum TrialGuard {
         usleep(UInt32(min(left / 1000 + 1, 1_000_000)))
         continue
       }
-      // The lock is released when this value ends.
-      if var firewall = try? DirectFirewall(directory, at: .writing, by: "the end of the trial", say: say) {
-        _ = firewall.settleTrial()
-      }
+      // It goes back when it is made; the lock is released at once.
+      _ = try? DirectFirewall(directory, at: .writing, by: "the end of the trial", say: say)
       usleep(pause)
     }
   }

@@ -43,13 +43,13 @@ public struct Candidate: Sendable {
     ruleset = try PolicyCompiler.compile(policy, machine: machine, today: today, live: live)
   }
 
-  /// The table of this policy: the complete one, the one that drops nothing, or the one for a lock-down or a panic.
-  public func table(_ kind: Provenance.Kind) -> KernelTable {
+  /// The table of this policy: the complete one, the one that drops nothing, or the one for a lock-down or a panic. `mode` is
+  /// that of a lock-down.
+  public func table(_ kind: Provenance.Kind, _ mode: EnforcementMode = .enforcing) -> KernelTable {
     switch kind {
     case .policy, .found: lowered ?? Lowering.table(ruleset)
     case .observe: compiled(.none, .observing)
-    // A machine on which nothing was dropped before drops nothing if the daemon fails.
-    case .lockDown: compiled(.lockDown, isObserved ? .observing : .enforcing)
+    case .lockDown: compiled(.lockDown, mode)
     case .panic: compiled(.panic, .enforcing)
     }
   }

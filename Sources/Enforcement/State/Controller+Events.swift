@@ -11,20 +11,11 @@ extension Controller {
     wasTableThere = isTableThere
     var actions: [Action] = []
     if let pending = state.pending {
-      if state.panic != nil {
-        actions += settleBack(pending)
-      } else if pending.boot != now.boot {
-        actions.append(
-          .say(
-            .warning,
-            "the machine was restarted before the apply by \(pending.by) was confirmed: "
-              + "the ruleset before it is in force again"))
-        actions += settleBack(pending)
-      } else if pending.deadline <= now.sinceBoot {
-        return goBack(pending) + [.readPolicy]
-      }
+      let isSameBoot = pending.boot == now.boot
+      actions = state.panic != nil ? settleBack(pending) : endTrial(at: now)
+      if state.panic == nil, isSameBoot, !actions.isEmpty { return actions + [.readPolicy] }
     }
-    if state.panic == nil, state.inForce == nil, !isTableThere, past == .nothing {
+    if state.panic == nil, isUnprotected {
       return actions + [
         .say(
           .notice, "nothing was ever in force on this machine: nothing is enforced until a policy is accepted"
@@ -138,18 +129,25 @@ extension Controller {
     isReleased ? [] : [.enforce(.same, .repair(by: author))]
   }
 
-  /// The time for the confirmation of a trial is over, or the machine was restarted.
+  /// Ends a trial if the time for its confirmation is over, or if the machine was restarted: then the ruleset before it
+  /// was loaded at boot.
   public mutating func endTrial(at now: Moment) -> [Action] {
     guard let pending = state.pending else { return [] }
-    if pending.boot == now.boot { return goBack(pending) }
-    return [
-      .say(.warning, "the machine was restarted before the apply by \(pending.by) was confirmed")
-    ] + settleBack(pending)
+    if pending.boot != now.boot {
+      return [
+        .say(
+          .warning,
+          "the machine was restarted before the apply by \(pending.by) was confirmed: "
+            + "the ruleset before it is in force again")
+      ] + settleBack(pending)
+    }
+    return pending.deadline <= now.sinceBoot ? goBack(pending) : []
   }
 
   /// A time that `alarm` named has come.
   public mutating func ring(at now: Moment) -> [Action] {
-    if let pending = state.pending, pending.deadline <= now.sinceBoot { return goBack(pending) }
+    let end = endTrial(at: now)
+    if !end.isEmpty { return end }
     guard let retry, retry.moment <= now.sinceBoot else { return [] }
     if isStandIn || !isHeld { return [.enforce(beginning, .begin), .readPolicy] }
     return [.enforce(.same, .repair(by: nil)), .readPolicy]
@@ -244,9 +242,10 @@ extension Controller {
 
   /// A user requests a stored ruleset. During a trial it goes back to the ruleset before the trial, whichever
   /// was named.
-  public mutating func rollback(to number: Int, by: String) throws(Refusal) -> [Action] {
+  public mutating func rollback(to number: Int?, by: String) throws(Refusal) -> [Action] {
     try refusePanic()
     if let pending = state.pending { return goBack(pending) }
+    guard let number else { throw Refusal("there is no stored ruleset before this one") }
     return [.enforce(.stored(number), .rollback(by: by))]
   }
 
@@ -267,11 +266,6 @@ extension Controller {
     }
     let target: Target = known.map { .candidate($0, .panic) } ?? .storedPanic
     return [.save, .enforce(target, .panic(by: by))]
-  }
-
-  /// A policy is known for a panic on a machine on which nothing is in force.
-  public mutating func offer(_ candidate: Candidate) {
-    if accepted == nil, inForce == nil, state.inForce == nil { accepted = candidate }
   }
 
   /// A user ends a panic: the policy file is in force again if it is valid, else what was in force before.

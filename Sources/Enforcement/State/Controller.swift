@@ -35,6 +35,9 @@ public struct Controller: Sendable {
   /// Whether a ruleset was ever in force on this machine.
   let past: Past
 
+  /// Whether what is in force drops nothing.
+  public var isObserving: Bool { inForce?.kind == .observe && !isReleased }
+
   /// What is known of the rulesets before this process.
   public enum Past: Sendable, Hashable {
     /// Nothing was ever in force: there is nothing that protects the machine, and nothing that could be lost.

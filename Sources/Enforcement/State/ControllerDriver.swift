@@ -24,14 +24,14 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// does not survive a restart.
   public var notPersisted: String? { failures[.state] ?? failures[.rulesets] }
   /// The reason why each part is not stored. One part that is stored does not hide that another is not.
-  private var failures: [Part: String] = [:]
+  var failures: [Part: String] = [:]
   /// The result of the last `plan`.
   private var planned: Enforcer.Planned?
   /// The number under which what is in force is stored; nil if it is not stored.
-  private var storedNumber: Int?
+  var storedNumber: Int?
 
-  private let directory: StateDirectory?
-  private let environment: any ControllerEnvironment
+  let directory: StateDirectory?
+  let environment: any ControllerEnvironment
   private let resort: KernelTable
 
   /// Whether the table has an owner.
@@ -43,7 +43,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   }
 
   /// A part of what is stored.
-  private enum Part {
+  enum Part {
     /// The state.
     case state
     /// The rulesets: those with a number, and those for boot, lock-down and panic.
@@ -95,7 +95,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
           problem = "\(EnforcementError(error))"
           failure = failure ?? problem
         }
-        (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+        forgetRuleset()
         rest = (controller.removed(reason, failure: problem, at: environment.now()) + rest)[...]
       case .store(let settlement): store(settlement)
       case .storePanic: storePanic()
@@ -121,17 +121,25 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// is stored.
   public mutating func release() throws(StoreError) {
     try store.removeTable()
-    (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+    forgetRuleset()
     failures[.rulesets] = nil
     perform(controller.released())
+  }
+
+  /// Nothing must be in the store any more.
+  private mutating func forgetRuleset() {
+    (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
   }
 
   /// Writes to the journal what was done outside the controller's decisions.
   public func say(_ severity: Controller.Severity, _ text: PrintableText) { environment.say(severity, text) }
 
-  /// The policy of what is in force was read by a process that did not put it in force itself.
+  /// The policy of what is in force was read by a process that did not put it in force itself. Where nothing is in force,
+  /// it is the policy for a panic.
   public mutating func know(_ candidate: Candidate) {
-    if candidate.digest == controller.inForce?.digest { self.candidate = candidate.withoutTable }
+    if controller.inForce.map({ $0.digest == candidate.digest }) ?? true {
+      self.candidate = candidate.withoutTable
+    }
   }
 
   /// Discards the last read: the table was changed without a plan, by a temporary grant.
@@ -314,96 +322,6 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     case .whole(let ruleset):
       guard let table = ruleset.table else { return .failure(Refusal("\(what) cannot be read")) }
       return .success((table, ruleset.provenance, nil))
-    }
-  }
-
-  /// Stores what is in force under a number of its own. If it is settled, stores it also for the next boot,
-  /// with its rulesets for a lock-down and a panic.
-  private mutating func store(_ settlement: Controller.Settlement) {
-    guard let directory, let desired, let provenance = controller.inForce else { return }
-    let known = storedNumber
-    let number = known ?? (directory.numbers().last ?? 0) + 1
-    let held = [controller.state.inForce, controller.state.pending?.back, controller.state.panic?.behind]
-      .compactMap {
-        $0
-      }
-    let candidate = candidate
-    let result = persist(.rulesets) { (directory) throws(StateError) in
-      let ruleset = try Self.stored(desired, provenance)
-      if known == nil { try directory.write(ruleset, number: number, holding: held) }
-      guard settlement == .settled else { return }
-      try directory.write(ruleset, .boot)
-      guard let candidate else { return }
-      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
-        var provenance = provenance
-        (provenance.kind, provenance.observer) = (kind, nil)
-        try directory.write(try Self.stored(candidate.table(kind), provenance), slot)
-      }
-    }
-    storedNumber = result == .stored ? number : nil
-    controller.stored(storedNumber)
-  }
-
-  private mutating func storePanic() {
-    guard let desired, let provenance = controller.inForce else { return }
-    persist(.rulesets) { (directory) throws(StateError) in
-      let ruleset = try Self.stored(desired, provenance)
-      try directory.write(ruleset, .panic)
-      try directory.write(ruleset, .boot)
-    }
-  }
-
-  private static func stored(_ table: KernelTable, _ provenance: Provenance) throws(StateError)
-    -> StoredRuleset
-  {
-    do throws(StoreError) {
-      return try StoredRuleset(table, provenance)
-    } catch {
-      throw StateError("\(EnforcementError(error))")
-    }
-  }
-
-  private enum StoreResult {
-    case stored
-    case failed
-  }
-
-  @discardableResult
-  private mutating func save() -> StoreResult {
-    let state = controller.state
-    return persist(.state) { (directory) throws(StateError) in try directory.write(state) }
-  }
-
-  /// Deletes the stored ruleset of a trial. If that fails, a rollback could lead to it: this is reported, and
-  /// changes nothing else.
-  private func discard(_ number: Int) {
-    do throws(StateError) {
-      try directory?.remove(number: number)
-    } catch {
-      environment.say(
-        .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")
-    }
-  }
-
-  /// Stores a part. A failure is reported once as long as its reason stays the same.
-  @discardableResult
-  private mutating func persist(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void)
-    -> StoreResult
-  {
-    guard let directory else { return .stored }
-    do throws(StateError) {
-      try body(directory)
-      if failures.removeValue(forKey: part) != nil, failures.isEmpty {
-        environment.say(.notice, "what is in force is now stored on disk again")
-      }
-      return .stored
-    } catch {
-      if failures.updateValue(error.description, forKey: part) != error.description {
-        environment.say(
-          .error,
-          "what is in force is not stored for the next restart: \(error); it stays in force in the kernel")
-      }
-      return .failed
     }
   }
 }

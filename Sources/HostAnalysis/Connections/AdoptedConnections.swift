@@ -52,8 +52,8 @@ public struct AdoptedConnections: Sendable {
       }
       created.append(flow)
     }
-    created.sort { Self.isOrdered($0, $1) }
-    reversed.sort { Self.isOrdered($0, $1) }
+    created.sort { ($0.transport, $0.original) < ($1.transport, $1.original) }
+    reversed.sort { ($0.transport, $0.original) < ($1.transport, $1.original) }
   }
 
   /// The connections as they are after the adoption, from those that are tracked now.
@@ -138,13 +138,5 @@ public struct AdoptedConnections: Sendable {
     packet.input = input
     packet.destinationType = environment.addressType(flow.original.destination, on: nil) ?? .unicast
     return walk.arrival(packet, in: environment).verdict == .accept
-  }
-
-  private static func isOrdered(_ left: LiveFlow, _ right: LiveFlow) -> Bool {
-    let (one, two) = (left.original, right.original)
-    if left.transport != right.transport { return left.transport < right.transport }
-    if one.source != two.source { return one.source < two.source }
-    if one.destination != two.destination { return one.destination < two.destination }
-    return (one.sourcePort, one.destinationPort) < (two.sourcePort, two.destinationPort)
   }
 }

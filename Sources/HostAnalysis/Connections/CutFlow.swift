@@ -42,12 +42,7 @@ public struct CutFlow: Sendable, Hashable {
 extension CutFlow: Comparable {
   /// By machine, service and source.
   public static func < (left: Self, right: Self) -> Bool {
-    let (one, two) = (left.flow.original, right.flow.original)
-    if left.machine != right.machine { return left.machine < right.machine }
-    if left.service != right.service { return left.service < right.service }
-    if one.source != two.source { return one.source < two.source }
-    if one.destination != two.destination { return one.destination < two.destination }
-    return (one.sourcePort, one.destinationPort) < (two.sourcePort, two.destinationPort)
+    (left.machine, left.service, left.flow.original) < (right.machine, right.service, right.flow.original)
   }
 }
 

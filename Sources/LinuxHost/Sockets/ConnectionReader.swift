@@ -61,7 +61,7 @@ public enum ConnectionReader {
   private static let defaultRange: ClosedRange<UInt16> = 32_768...60_999
 
   /// The ports that the kernel chooses in this thread's namespace; nil if that cannot be read.
-  static var ephemeralPorts: ClosedRange<UInt16>? {
+  public static var ephemeralPorts: ClosedRange<UInt16>? {
     guard let text = try? ProcFile.text("/proc/sys/net/ipv4/ip_local_port_range") else { return nil }
     let ends = text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.compactMap { UInt16($0) }
     guard ends.count == 2, ends[0] <= ends[1] else { return nil }

@@ -172,19 +172,23 @@ extension PolicyDecoder {
     return result
   }
 
+  /// The machines that a word of a section names, itself or as a group; nil, and reported, if it names something else.
+  mutating func members(_ word: YamlText, of section: String) -> [String]? {
+    switch resolve(word, .between) {
+    case .machine(let name): return [name]
+    case .group(let names): return names
+    case .tunnel, .zone, .machineZone, .list, .prefix:
+      log.error(
+        word.mark, "'\(word.text)' is not a machine or group", help: "'\(section)' is for machines only")
+      return nil
+    case nil: return nil
+    }
+  }
+
   private mutating func encrypted(_ node: YamlNode, _ tunnel: Int?) -> [String] {
     var result: Set<String> = []
     for word in texts(node, "'between'", of: "a machine or group") {
-      guard let meaning = resolve(word, .between) else { continue }
-      let members: [String]
-      switch meaning {
-      case .machine(let name): members = [name]
-      case .group(let names): members = names
-      case .tunnel, .zone, .machineZone, .list, .prefix:
-        log.error(
-          word.mark, "'\(word.text)' is not a machine or group", help: "'encrypt' is for machines only")
-        continue
-      }
+      guard let members = members(word, of: "encrypt") else { continue }
       result.formUnion(members)
       guard let tunnel else { continue }
       if let outsider = members.first(where: { name in

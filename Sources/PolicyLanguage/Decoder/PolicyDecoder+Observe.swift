@@ -7,16 +7,7 @@ extension PolicyDecoder {
     guard let node = top["observe"] else { return [] }
     var found: [String: ObservedMachine] = [:]
     for word in texts(node, "'observe'", of: "a machine or group") {
-      guard let meaning = resolve(word, .between) else { continue }
-      let members: [String]
-      switch meaning {
-      case .machine(let name): members = [name]
-      case .group(let names): members = names
-      case .tunnel, .zone, .machineZone, .list, .prefix:
-        log.error(
-          word.mark, "'\(word.text)' is not a machine or group", help: "'observe' is for machines only")
-        continue
-      }
+      guard let members = members(word, of: "observe") else { continue }
       for name in members where found[name] == nil {
         found[name] = ObservedMachine(name: name, location: location(word.mark))
       }

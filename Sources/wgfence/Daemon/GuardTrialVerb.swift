@@ -27,6 +27,6 @@ struct GuardTrialVerb: Verb {
   func run() throws {
     try namespace.check()
     guard let directory = places.directory else { throw Refusal("\(TrialGuard.verb) needs --state-dir") }
-    try TrialGuard.run(directory, say: Console.say)
+    TrialGuard.run(directory, say: Console.say)
   }
 }

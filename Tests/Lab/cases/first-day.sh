@@ -68,6 +68,13 @@ verdict "and has changed nothing" 0 "$(tables)"
 ends "a name that does not break is no consent" 2 apply "$live" --machine onprem --accept tunnel:wg0
 seen "the guest still reaches the internet" open tcp machine 198.51.100.66 443
 
+wgfence_in onprem doctor "$live" --machine onprem >"$said" 2>&1
+verdict "doctor shows it" yes "$(says "$said" '^  guests:traefik ')"
+node onprem env SSH_CONNECTION='10.13.13.11 40000 10.13.13.2 22' "$WGFENCE" init --machine onprem >"$LAB/first.yaml" 2>"$said"
+verdict "the policy that init writes ends nothing" no "$(says "$said" 'would stop working')"
+wgfence_in onprem plan "$LAB/first.yaml" --machine onprem --format json >"$LAB/plan" 2>/dev/null
+verdict "which plan confirms" nothing "$(named "$LAB/plan")"
+
 # Observed.
 ends "apply --observe asks nothing" 0 apply "$live" --machine onprem --observe
 seen "and drops nothing, from the guest" open tcp machine 198.51.100.66 443
@@ -111,6 +118,42 @@ boots
 verdict "nor after a restart in that trial" 0 "$(tables)"
 ends "and the next apply is possible" 0 apply "$live" --machine onprem "${ACCEPT[@]}"
 node onprem umount /proc/sys/kernel/random/boot_id
+unload onprem
+rm -r "$state"
+
+# edit, as an administrator uses it: the editor is a script.
+cp "$live" "$LAB/edited.yaml"
+edit() {
+  local script=$1
+  printf '#!/bin/sh\n%s\n' "$script" >"$LAB/editor"
+  chmod +x "$LAB/editor"
+  node onprem env EDITOR="$LAB/editor" WGFENCE_STATE_DIR="$state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+    "$WGFENCE" edit "$LAB/edited.yaml" --machine onprem --confirm 5s </dev/null >"$said" 2>&1
+}
+exit_of() { "$@"; echo $?; }
+ends "a ruleset to begin with" 0 apply "$LAB/edited.yaml" --machine onprem "${ACCEPT[@]}"
+verdict "an edit that changes nothing ends at once" 0 "$(exit_of edit 'exit 0')"
+verdict "and leaves no copy" no "$([ -e "$LAB/edited.yaml.edit" ] && echo yes || echo no)"
+verdict "an edit that is not valid" 2 "$(exit_of edit 'echo "nonsense: 1" >>"$1"')"
+verdict "leaves the file as it is" 0 "$(grep -c nonsense "$LAB/edited.yaml")"
+rm "$LAB/edited.yaml.edit"
+verdict "an edit that nobody confirms" 2 "$(exit_of edit 'sed -i "s/postgres/postgres, 8888\/tcp/" "$1"')"
+verdict "is undone, and the file is as it was" 0 "$(grep -c 8888 "$LAB/edited.yaml")"
+seen "and so is the ruleset" silent to_onprem 8888
+: >"$said"
+(until_true 20 grep -q 'wgfence confirm there' "$said" && wgfence_in onprem confirm --console) >/dev/null 2>&1 &
+confirming=$!
+verdict "the copy is used again, and confirmed" 0 "$(exit_of edit 'exit 0')"
+wait $confirming
+verdict "then it is the file" 1 "$(grep -c 8888 "$LAB/edited.yaml")"
+seen "and in force" open to_onprem 8888
+edit 'echo "# mine" >>"$1"; exit 1'
+touch "$LAB/edited.yaml"
+verdict "a copy that is older than the file is not used" 1 "$(exit_of edit 'exit 0')"
+rm "$LAB/edited.yaml.edit"
+sed '1i # A comment moves every line.' "$LAB/edited.yaml" >"$LAB/commented.yaml"
+ends "a comment in the policy is no change for plan" 0 plan "$LAB/commented.yaml" --machine onprem
+ends "nor for audit" 0 audit "$LAB/commented.yaml" --machine onprem --fail-on error
 unload onprem
 rm -r "$state"
 

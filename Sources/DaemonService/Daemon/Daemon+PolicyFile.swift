@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import Enforcement
+internal import LinuxHost
+internal import Netlink
+internal import NetworkModel
+internal import PolicyAnalysis
+internal import PolicyFiles
+internal import PolicyLanguage
+
+/// The policy file of the daemon: when it is read, and what follows.
+extension Daemon {
+  /// A policy of one file is read at once. If it has list files, or soon after another change, the daemon waits 20 ms
+  /// for further changes, so that a burst of changes is one apply.
+  func policyMayHaveChanged() {
+    let now = Clock.sinceBoot
+    let isAlone = environment.lists.isEmpty && now - lastPolicyRead > 100_000_000
+    settle = max(settle ?? 0, now + (isAlone ? 0 : 20_000_000))
+  }
+
+  func readPolicy() {
+    settle = nil
+    lastPolicyRead = Clock.sinceBoot
+    // A change of the ruleset by another process is repaired and logged with its name first. Otherwise the new policy
+    // would repair it without a log entry.
+    rulesetChanged()
+    noteFiles()
+    var loader = environment.loader
+    loader.lastFacts = lastFacts
+    let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
+    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
+  }
+
+  /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
+  func policyWasChecked() {
+    guard let (asker, loaded) = checks.take() else { return }
+    isFat = true
+    switch asker {
+    case .file:
+      driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
+      signatures.merge(loaded.signatures) { _, read in read }
+      policyWasRead()
+      // A list that the policy did not name before was not watched while it was checked.
+      if isAnyFileChanged { settle = settle ?? Clock.sinceBoot }
+      if isReloading {
+        isReloading = false
+        ServiceManager.notify("READY=1")
+      }
+    case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
+    }
+  }
+
+  func noteFiles() {
+    signatures = [:]
+    for path in [settings.policy] + environment.lists { signatures[path] = FileSignature(path) }
+  }
+
+  var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
+
+  /// Updates what depends on the policy in force: watched files, live endpoints, drop log, metrics.
+  func policyWasRead() {
+    files.watch([settings.policy] + environment.lists)
+    for path in [settings.policy] + environment.lists where signatures[path] == nil {
+      signatures[path] = FileSignature(path)
+    }
+    scheduleEndpoints()
+    openDropLog()
+    openMetrics()
+    ServiceManager.notify("STATUS=\(statusLine)")
+    isFat = true
+  }
+
+  /// The policy in force, with its machine and candidate; nil if there is none.
+  var policyInForce: (policy: Policy, machine: Machine, candidate: Candidate)? {
+    guard let candidate = driver.candidate ?? driver.controller.accepted,
+      let machine = candidate.policy.machine(named: candidate.machine)
+    else { return nil }
+    return (candidate.policy, machine, candidate)
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PolicyLanguage
+internal import Ruleset
+
+/// What survives a restart: the rulesets and the state, in the state directory.
+extension ControllerDriver where Store: ~Copyable {
+  /// Stores what is in force under a number of its own. If it is settled, stores it also for the next boot,
+  /// with its rulesets for a lock-down and a panic.
+  mutating func store(_ settlement: Controller.Settlement) {
+    guard let directory, let desired, let provenance = controller.inForce else { return }
+    let known = storedNumber
+    let number = known ?? (directory.numbers().last ?? 0) + 1
+    let held = [controller.state.inForce, controller.state.pending?.back, controller.state.panic?.behind]
+      .compactMap { $0 }
+    let candidate = candidate
+    let result = persist(.rulesets) { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      if known == nil { try directory.write(ruleset, number: number, holding: held) }
+      guard settlement == .settled else { return }
+      try directory.write(ruleset, .boot)
+      guard let candidate else { return }
+      // A machine on which nothing was dropped drops nothing in a lock-down either.
+      let mode: EnforcementMode = provenance.kind == .observe ? .observing : .enforcing
+      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
+        var provenance = provenance
+        (provenance.kind, provenance.observer) = (kind, nil)
+        try directory.write(try Self.stored(candidate.table(kind, mode), provenance), slot)
+      }
+    }
+    storedNumber = result == .stored ? number : nil
+    controller.stored(storedNumber)
+  }
+
+  mutating func storePanic() {
+    guard let desired, let provenance = controller.inForce else { return }
+    persist(.rulesets) { (directory) throws(StateError) in
+      let ruleset = try Self.stored(desired, provenance)
+      try directory.write(ruleset, .panic)
+      try directory.write(ruleset, .boot)
+    }
+  }
+
+  private static func stored(_ table: KernelTable, _ provenance: Provenance) throws(StateError)
+    -> StoredRuleset
+  {
+    do throws(StoreError) {
+      return try StoredRuleset(table, provenance)
+    } catch {
+      throw StateError("\(EnforcementError(error))")
+    }
+  }
+
+  enum StoreResult {
+    case stored
+    case failed
+  }
+
+  @discardableResult
+  mutating func save() -> StoreResult {
+    let state = controller.state
+    return persist(.state) { (directory) throws(StateError) in try directory.write(state) }
+  }
+
+  /// Deletes the stored ruleset of a trial. If that fails, a rollback could lead to it: this is reported, and
+  /// changes nothing else.
+  func discard(_ number: Int) {
+    do throws(StateError) {
+      try directory?.remove(number: number)
+    } catch {
+      environment.say(
+        .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")
+    }
+  }
+
+  /// Stores a part. A failure is reported once as long as its reason stays the same.
+  @discardableResult
+  private mutating func persist(_ part: Part, _ body: (StateDirectory) throws(StateError) -> Void)
+    -> StoreResult
+  {
+    guard let directory else { return .stored }
+    do throws(StateError) {
+      try body(directory)
+      if failures.removeValue(forKey: part) != nil, failures.isEmpty {
+        environment.say(.notice, "what is in force is now stored on disk again")
+      }
+      return .stored
+    } catch {
+      if failures.updateValue(error.description, forKey: part) != error.description {
+        environment.say(
+          .error,
+          "what is in force is not stored for the next restart: \(error); it stays in force in the kernel")
+      }
+      return .failed
+    }
+  }
+}
