@@ -15,6 +15,8 @@ public final class LiveHostEnvironment: HostEnvironment {
   private let links: LinkTable
   private var netlink: NetlinkDump
   private var routes: [RouteQuestion: RouteAnswer] = [:]
+  private var sources: [RouteQuestion: IPAddress] = [:]
+  private var forwarding: [InterfaceName: Bool] = [:]
   private var types: [TypeQuestion: AddressType] = [:]
 
   private struct TypeQuestion: Hashable {
@@ -56,7 +58,7 @@ public final class LiveHostEnvironment: HostEnvironment {
       return isBroadcast ? .broadcast : .unicast
     }
     switch lookUp(RouteQuestion(destination: address, source: nil, input: nil)) {
-    case .found(let type, _):
+    case .found(let type, _, _):
       return address.family == .ipv4 && type != .local && type != .broadcast ? .unicast : type
     case .nowhere: return address.family == .ipv4 ? .unicast : .unreachable
     case .failed: return nil
@@ -74,10 +76,18 @@ public final class LiveHostEnvironment: HostEnvironment {
       open.source = nil
       found = lookUp(open)
     }
+    // IPv4 answers for the host's forwarding, IPv6 only for its routes.
+    if case .found(.unicast, _, _) = found, let input = question.input, question.destination.family == .ipv6,
+      !forwards(from: input)
+    {
+      found = .nowhere
+    }
     let answer: RouteAnswer =
       switch found {
-      case .found(.local, _), .found(.broadcast, _), .found(.multicast, _), .found(.anycast, _): .local
-      case .found(_, let index): links.interface(index: index).map { .interface($0.name) } ?? .unknown
+      case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _),
+        .found(.anycast, _, _):
+        .local
+      case .found(_, let index, _): links.interface(index: index).map { .interface($0.name) } ?? .unknown
       case .nowhere: .nowhere
       case .failed: .unknown
       }
@@ -101,8 +111,28 @@ public final class LiveHostEnvironment: HostEnvironment {
     return own?.count == 1 ? own?.first : nil
   }
 
+  /// Whether this host forwards IPv6 packets that arrive on an interface. Source: `ip6_forward` of
+  /// `net/ipv6/ip6_output.c`; `force_forwarding` exists since Linux 6.17.
+  private func forwards(from input: InterfaceName) -> Bool {
+    if let known = forwarding[input] { return known }
+    let isForwarding = ["all/forwarding", "\(input)/force_forwarding"].contains { name in
+      (try? ProcFile.text("/proc/sys/net/ipv6/conf/\(name)"))?.hasPrefix("0") == false
+    }
+    forwarding[input] = isForwarding
+    return isForwarding
+  }
+
+  /// The source address that the kernel takes (`RTA_PREFSRC`): that of the route, or of the interface's addresses the
+  /// one that its rules prefer.
+  public func sourceAddress(_ question: RouteQuestion) -> IPAddress? {
+    if let known = sources[question] { return known }
+    guard case .found(_, _, let source?) = lookUp(question) else { return nil }
+    sources[question] = source
+    return source
+  }
+
   private enum Found {
-    case found(AddressType, output: UInt32)
+    case found(AddressType, output: UInt32, source: IPAddress?)
     case nowhere
     case failed
   }
@@ -126,12 +156,17 @@ public final class LiveHostEnvironment: HostEnvironment {
         guard type == Int(CSYS_RTM_NEWROUTE), let kind = payload.number(UInt8.self, at: 7),
           let known = AddressType(rawValue: UInt32(kind))
         else { return nil }
-        let output = AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))).first {
-          $0.type == Int(CSYS_RTA_OIF)
+        var (output, source): (UInt32, IPAddress?) = (0, nil)
+        for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))) {
+          switch type {
+          case Int(CSYS_RTA_OIF): output = value.number(UInt32.self, at: 0) ?? 0
+          case Int(CSYS_RTA_PREFSRC): source = value.address(family, at: 0)
+          default: break
+          }
         }
         switch known {
         case .blackhole, .unreachable, .prohibit: return .nowhere
-        default: return .found(known, output: output?.value.number(UInt32.self, at: 0) ?? 0)
+        default: return .found(known, output: output, source: source)
         }
       }
       return found.first ?? .failed

@@ -17,6 +17,13 @@ public protocol HostEnvironment {
   /// The address that `redirect` and `masquerade` take from an interface; nil if it is not known, or if there
   /// are several.
   func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress?
+  /// The source address that this host takes for a packet whose sender did not choose one; nil if it is not known.
+  func sourceAddress(_ question: RouteQuestion) -> IPAddress?
+}
+
+extension HostEnvironment {
+  /// Always nil: for implementations that do not know it.
+  public func sourceAddress(_ question: RouteQuestion) -> IPAddress? { nil }
 }
 
 /// A query to the routing table.
