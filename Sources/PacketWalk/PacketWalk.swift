@@ -66,6 +66,14 @@ public struct PacketWalk: Sendable {
     return run.finished()
   }
 
+  /// The whole trace of a packet that the bridge of its `input` forwards to another port and shows to the rules
+  /// (br_netfilter): prerouting, forward and postrouting, without a routing decision.
+  public func bridging(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
+    var run = WalkRun(packet, self, environment)
+    run.bridge()
+    return run.finished()
+  }
+
   /// The whole trace of a packet that this host sends: output, routing again if the destination or the mark
   /// changed, postrouting; then prerouting and input if it is for this host. Its `output` is the interface
   /// that the host chose first; if it is nil, the environment chooses it.

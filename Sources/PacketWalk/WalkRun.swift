@@ -78,7 +78,23 @@ struct WalkRun {
     guard pass(NFT.hookPrerouting) else { return }
     // A packet that came back over the loopback interface keeps the route that it was sent with.
     let isLooped = trace.steps.contains { $0.outcome == .routed(.local) } && packet.input == .loopback
-    switch isLooped && packet.destination == destination ? .local : ask() {
+    proceed(by: isLooped && packet.destination == destination ? .local : ask())
+  }
+
+  /// Prerouting, forward and postrouting of a frame that a bridge forwards. Only a translated destination is routed.
+  /// Source: `br_nf_pre_routing_finish` of `net/bridge/br_netfilter_hooks.c`.
+  mutating func bridge() {
+    packet.output = nil
+    let destination = packet.destination
+    guard pass(NFT.hookPrerouting) else { return }
+    guard packet.destination == destination, let bridge = packet.input else { return proceed(by: ask()) }
+    packet.output = bridge
+    updateHeaders()
+    if pass(NFT.hookForward) { _ = pass(NFT.hookPostrouting) }
+  }
+
+  private mutating func proceed(by answer: RouteAnswer) {
+    switch answer {
     case .local: _ = pass(NFT.hookInput)
     case .interface(let output):
       guard packet.hopLimit > 1 else {

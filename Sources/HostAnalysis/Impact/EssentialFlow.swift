@@ -40,42 +40,66 @@ public struct EssentialFlow: Sendable {
   /// The name by which a user accepts that it stops: `tunnel:wg0`.
   public var name: String { "\(kind.rawValue):\(subject)" }
 
-  /// A packet that opens a connection, and its reply.
-  public struct Exchange: Sendable {
+  /// A packet that opens a connection, and whether it needs a reply.
+  public struct Exchange: Sendable, Hashable {
     /// The packet that opens it. Without an input interface, this host sends it.
     public let packet: Packet
-    /// The reply; nil if none is needed. Without an input interface, this host sends it.
-    public let reply: Packet?
-    /// The packet in words: `to 203.0.113.10:51820/udp`.
+    /// What must come back.
+    public let answer: Answer
+    /// How this host handles both.
+    public var path = Path.routed
+    /// The packet in words: `to 203.0.113.10:51820/udp`. No other exchange of the flow has the same words.
     public let words: String
+  }
 
-    /// A packet that this host sends, and the reply to it on the interface by which it leaves.
-    static func own(_ packet: Packet, by output: InterfaceName, _ words: String) -> Exchange {
-      Exchange(packet: packet, reply: packet.reply(on: output), words: words)
-    }
+  /// How this host handles packets.
+  public enum Path: Sendable, Hashable {
+    /// It sends them, delivers them, or routes them.
+    case routed
+    /// A bridge forwards them and shows them to the rules.
+    case bridged
+  }
 
-    /// A packet that arrives, and this host's reply, or the reply that arrives on another interface.
-    static func arriving(_ packet: Packet, answeredOn other: InterfaceName? = nil, _ words: String)
-      -> Exchange
-    {
-      Exchange(packet: packet, reply: packet.reply(on: other), words: words)
+  /// What must come back.
+  public enum Answer: Sendable, Hashable {
+    /// A reply, from where the packet went.
+    case reply
+    /// Nothing.
+    case none
+  }
+}
+
+extension Trace {
+  /// The reply to the packet that this is the walk of, as it is when it enters the hooks of this host: with the
+  /// translations of its connection, and on the interface by which the packet left. Without an input interface this
+  /// host sends it. Nil if the walk says nothing of the packet.
+  var reply: Packet? {
+    guard let last = packet else { return nil }
+    let flow = last.flow ?? Flow(last.tuple)
+    var reply = Packet(
+      source: flow.reply.source, destination: flow.reply.destination, transport: last.transport,
+      sourcePort: flow.reply.sourcePort, destinationPort: flow.reply.destinationPort, input: last.output,
+      destinationType: last.output == nil ? .unicast : .local)
+    if last.transport == .tcp { reply.tcpFlags = [.syn, .ack] }
+    if last.transport == .icmp { reply.icmpType = 0 }
+    if last.transport == .icmpv6 { reply.icmpType = 129 }
+    // Conntrack knows nothing of a connection whose first packet it did not see. A SYN with ACK does not open one.
+    if last.state.contains(.untracked) {
+      reply.state = last.transport == .tcp ? .invalid : .new
+      return reply
     }
+    reply.flow = flow
+    reply.state = .established
+    reply.direction = .reply
+    reply.status = flow.status.union([.confirmed, .seenReply])
+    reply.connectionMark = last.connectionMark
+    return reply
   }
 }
 
 extension Packet {
-  /// The reply to the first packet of a connection, as it arrives on an interface; nil: this host sends it.
-  func reply(on input: InterfaceName?) -> Packet {
-    var reply = Packet(
-      source: destination, destination: source, transport: transport, sourcePort: destinationPort,
-      destinationPort: sourcePort, input: input, destinationType: input == nil ? .unicast : .local)
-    if transport == .tcp { reply.tcpFlags = [.syn, .ack] }
-    if transport == .icmp { reply.icmpType = 0 }
-    if transport == .icmpv6 { reply.icmpType = 129 }
-    reply.state = .established
-    reply.direction = .reply
-    reply.status = [.confirmed, .seenReply]
-    reply.mark = 0
-    return reply
+  fileprivate var tuple: FlowTuple {
+    FlowTuple(
+      source: source, destination: destination, sourcePort: sourcePort, destinationPort: destinationPort)
   }
 }

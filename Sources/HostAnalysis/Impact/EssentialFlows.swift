@@ -6,8 +6,8 @@ internal import Ruleset
 
 /// Finds what must keep working on a host, from facts about the host alone: no policy is asked.
 public struct EssentialFlows {
-  private let facts: ImpactFacts
-  private let environment: any HostEnvironment
+  let facts: ImpactFacts
+  let environment: any HostEnvironment
 
   /// The tunnels of the site: their peers may send first, whatever the port.
   private let siteTunnels: Set<InterfaceName>
@@ -32,21 +32,31 @@ public struct EssentialFlows {
 
   // MARK: Packets
 
-  /// A packet of this host to a destination, with the reply; nil without a route to another host.
+  /// A packet of this host to a destination, which is answered; nil without a route to another host.
   private func own(
     to destination: IPAddress, _ transport: IPProtocol, from port: UInt16 = 40_000, _ destinationPort: UInt16,
     mark: UInt32 = 0, _ words: String
   ) -> EssentialFlow.Exchange? {
-    let route = environment.route(
-      RouteQuestion(destination: destination, source: nil, input: nil, mark: mark))
-    guard case .interface(let output) = route, output != .loopback,
-      let source = address(on: output, towards: destination)
+    let question = RouteQuestion(destination: destination, source: nil, input: nil, mark: mark)
+    guard case .interface(let output) = environment.route(question), output != .loopback, carries(output),
+      let source = environment.sourceAddress(question) ?? address(on: output, towards: destination)
     else { return nil }
     var packet = Packet(
       source: source, destination: destination, transport: transport, sourcePort: port,
       destinationPort: destinationPort, input: nil, output: output, destinationType: .unicast)
     packet.mark = mark
-    return .own(packet, by: output, words)
+    return EssentialFlow.Exchange(packet: packet, answer: .reply, words: words)
+  }
+
+  /// Whether an interface can carry packets: a bridge without ports cannot.
+  private func carries(_ name: InterfaceName) -> Bool {
+    guard let interface = facts.host.interface(named: name), interface.kind == "bridge" else { return true }
+    return ports(of: interface) > 0
+  }
+
+  /// The number of ports of a bridge.
+  func ports(of bridge: NetworkInterface) -> Int {
+    facts.host.interfaces.count { $0.master == bridge.index }
   }
 
   /// The address that this host uses on an interface: in the network of the destination, else the first global one of
@@ -72,7 +82,7 @@ public struct EssentialFlows {
       let route = environment.route(
         RouteQuestion(destination: session.client, source: session.server, input: nil))
       let towards: InterfaceName? = if case .interface(let name) = route { name } else { nil }
-      guard let input = session.clientScope ?? towards, input != .loopback else { return nil }
+      guard let input = session.clientScope ?? towards, input != .loopback, carries(input) else { return nil }
       let packet = Packet(
         source: session.client, destination: session.server, transport: .tcp,
         sourcePort: session.clientPort, destinationPort: session.serverPort, input: input)
@@ -82,7 +92,9 @@ public struct EssentialFlows {
           ? "your own session from \(session.client) over \(input) would end, and a new one would be refused"
           : "an administrator's session from \(session.client) over \(input) would end",
         exchanges: [
-          .arriving(packet, "from \(session.client) to port \(session.serverPort)/tcp over \(input)")
+          EssentialFlow.Exchange(
+            packet: packet, answer: .reply,
+            words: "from \(session.client) to port \(session.serverPort)/tcp over \(input)")
         ])
     }
   }
@@ -102,13 +114,13 @@ public struct EssentialFlows {
           "to the peer at \(endpoint)")
         guard let out else { continue }
         exchanges.append(out)
-        guard isServer, let input = out.reply?.input else { continue }
+        guard isServer, let input = out.packet.output else { continue }
         exchanges.append(
-          .arriving(
-            Packet(
+          EssentialFlow.Exchange(
+            packet: Packet(
               source: endpoint.address, destination: out.packet.source, transport: .udp,
-              sourcePort: endpoint.port, destinationPort: port, input: input),
-            "from the peer at \(endpoint) to port \(port)/udp"))
+              sourcePort: endpoint.port, destinationPort: port, input: input), answer: .reply,
+            words: "from the peer at \(endpoint) to port \(port)/udp"))
       }
       return EssentialFlow(
         kind: .tunnel, subject: device.name.description,
@@ -171,8 +183,8 @@ public struct EssentialFlows {
         kind: .dhcp, subject: name.description,
         loss: "the address \(address) of \(name) would not be renewed by DHCP",
         exchanges: [
-          EssentialFlow.Exchange(packet: broadcast, reply: nil, words: "to DHCP servers on \(name)"),
-          EssentialFlow.Exchange(packet: answer, reply: nil, words: "from a DHCP server on \(name)"),
+          EssentialFlow.Exchange(packet: broadcast, answer: .none, words: "to DHCP servers on \(name)"),
+          EssentialFlow.Exchange(packet: answer, answer: .none, words: "from a DHCP server on \(name)"),
         ])
     }
   }
@@ -210,7 +222,7 @@ public struct EssentialFlows {
                 destinationType: .multicast)
               packet.hopLimit = word == "VRRP" ? 255 : 1
               return EssentialFlow.Exchange(
-                packet: packet, reply: nil, words: "\(word) from neighbours on \(name) to \(group)")
+                packet: packet, answer: .none, words: "\(word) from neighbours on \(name) to \(group)")
             }
         }
         if exchanges.isEmpty { return nil }
@@ -219,82 +231,6 @@ public struct EssentialFlows {
           loss: "\(word) with the neighbours on \(name) would stop", exchanges: exchanges)
       }
     }
-  }
-
-  // MARK: Guests
-
-  private var guests: [EssentialFlow] {
-    facts.host.interfaces.filter { bridge in
-      bridge.kind == "bridge" && bridge.state == .up && !facts.sharedBridges.contains(bridge.name)
-        && facts.host.interfaces.contains { $0.master == bridge.index }
-    }.sorted { $0.name < $1.name }.compactMap { bridge in
-      let exchanges = bridge.addresses.filter { !$0.address.isLinkLocal }.flatMap {
-        self.exchanges(of: $0, on: bridge)
-      }
-      if exchanges.isEmpty { return nil }
-      return EssentialFlow(
-        kind: .guests, subject: bridge.name.description,
-        loss:
-          "the guests (containers or virtual machines) on \(bridge.name) would lose part of their network",
-        exchanges: exchanges)
-    }
-  }
-
-  private func exchanges(of own: InterfaceAddress, on bridge: NetworkInterface) -> [EssentialFlow.Exchange] {
-    let guests = own.network.hosts(except: [own.address])
-    guard let guest = guests.first else { return [] }
-    var found: [EssentialFlow.Exchange] = []
-    for far in Self.farAway where far.family == guest.family {
-      let route = environment.route(RouteQuestion(destination: far, source: guest, input: bridge.name))
-      guard case .interface(let output) = route, output != bridge.name else { continue }
-      let packet = Packet(
-        source: guest, destination: far, transport: .tcp, destinationPort: 443, input: bridge.name,
-        destinationType: .unicast)
-      var exchange = EssentialFlow.Exchange.arriving(
-        packet, answeredOn: output, "guests to 443/tcp in the internet (\(far))")
-      exchange = EssentialFlow.Exchange(
-        packet: packet, reply: exchange.reply.map { $0.forwarded }, words: exchange.words)
-      found.append(exchange)
-    }
-    if facts.bridgedFrames == .meetRules, guests.count > 1 {
-      let packet = Packet(
-        source: guest, destination: guests[1], transport: .tcp, destinationPort: 443, input: bridge.name,
-        destinationType: .unicast)
-      found.append(.arriving(packet, answeredOn: bridge.name, "guests to each other"))
-    }
-    for (port, word) in [(UInt16(53), "DNS"), (67, "DHCP")] where own.address.family == .ipv4 || port == 53 {
-      guard let listener = facts.host.listeners.first(where: { serves($0, port, own.address, bridge.name) })
-      else {
-        continue
-      }
-      let what =
-        "guests to the \(word) server here (\(port)/udp\(listener.process.map { ", \($0.name)" } ?? ""))"
-      let source = port == 67 ? IPAddress(family: .ipv4, bits: 0) : guest
-      let destination = port == 67 ? IPAddress(family: .ipv4, bits: 0xffff_ffff) : own.address
-      let packet = Packet(
-        source: source, destination: destination, transport: .udp, sourcePort: port == 67 ? 68 : 40_000,
-        destinationPort: port, input: bridge.name, destinationType: port == 67 ? .broadcast : .local)
-      found.append(
-        EssentialFlow.Exchange(packet: packet, reply: port == 67 ? nil : packet.reply(on: nil), words: what))
-    }
-    return found
-  }
-
-  private func serves(_ listener: Listener, _ port: UInt16, _ address: IPAddress, _ bridge: InterfaceName)
-    -> Bool
-  {
-    listener.protocol == .udp && listener.port == port && !listener.isLoopbackOnly
-      && (listener.boundInterface.map { $0 == bridge } ?? true)
-      && (listener.address == address || (listener.isWildcard && listener.serves(address.family)))
-  }
-}
-
-extension Packet {
-  /// The same packet, to be forwarded by this host.
-  fileprivate var forwarded: Packet {
-    var packet = self
-    packet.destinationType = .unicast
-    return packet
   }
 }
 

@@ -26,15 +26,22 @@ public struct Impact: Sendable {
     public let because: String
     /// What would keep it working, as a clause without a full stop; nil if it is not known.
     public let fix: String?
+    /// The packets of the flow that do not get through any more, in words; empty for a finding that is not about
+    /// packets.
+    public let packets: [String]
 
     /// Creates a finding from its parts.
-    package init(name: String, kind: String, weight: Weight, breaks: String, because: String, fix: String?) {
+    package init(
+      name: String, kind: String, weight: Weight, breaks: String, because: String, fix: String?,
+      packets: [String] = []
+    ) {
       self.name = name
       self.kind = kind
       self.weight = weight
       self.breaks = breaks
       self.because = because
       self.fix = fix
+      self.packets = packets
     }
   }
 
@@ -50,6 +57,8 @@ public struct Impact: Sendable {
   public private(set) var findings: [Finding] = []
   /// What cannot be determined, as sentences.
   public private(set) var gaps: [String] = []
+  /// The exchanges that the walk cannot evaluate: names of flows with packets in words, `tunnel:wg0 to the peer at …`.
+  public private(set) var undetermined: Set<String> = []
   /// The number of packets that were walked.
   public private(set) var packets = 0
 
@@ -73,7 +82,7 @@ public struct Impact: Sendable {
     let advice = ImpactAdvice(facts, view)
     for flow in EssentialFlows(facts, tunnels: Set(view.policy.tunnels.map(\.name)), in: environment).all {
       let broken = flow.exchanges.compactMap { exchange in
-        evaluate(exchange, before, after, view, environment).map { (exchange, $0) }
+        evaluate(exchange, of: flow, before, after, view, environment).map { (exchange, $0) }
       }
       guard let (exchange, because) = broken.first else { continue }
       let more = broken.count - 1
@@ -81,7 +90,7 @@ public struct Impact: Sendable {
         Finding(
           name: flow.name, kind: flow.kind.rawValue, weight: .essential,
           breaks: "\(flow.loss): \(exchange.words)\(more > 0 ? ", and \(more) more" : "")", because: because,
-          fix: advice.fix(flow, exchange)))
+          fix: advice.fix(flow, exchange), packets: broken.map(\.0.words)))
     }
     addNotable(advice, facts, view)
   }
@@ -96,8 +105,9 @@ public struct Impact: Sendable {
     func add(_ name: String, _ kind: String, _ breaks: String, _ fix: String?) {
       guard !known.contains(name) else { return }
       findings.append(
-        Finding(name: name, kind: kind, weight: .notable, breaks: breaks, because: view.policy.path, fix: fix)
-      )
+        Finding(
+          name: name, kind: kind, weight: .notable, breaks: breaks, because: view.policy.path, fix: fix,
+          packets: []))
     }
     for bridge in advice.bridges {
       add("guests:\(bridge.bridge)", EssentialFlow.Kind.guests.rawValue, bridge.found, bridge.fix)
@@ -118,33 +128,41 @@ public struct Impact: Sendable {
 
   /// Why an exchange stops working; nil if it does not.
   private mutating func evaluate(
-    _ exchange: EssentialFlow.Exchange, _ before: PacketWalk, _ after: PacketWalk, _ view: SiteView,
-    _ environment: any HostEnvironment
+    _ exchange: EssentialFlow.Exchange, of flow: EssentialFlow, _ before: PacketWalk, _ after: PacketWalk,
+    _ view: SiteView, _ environment: any HostEnvironment
   ) -> String? {
-    for packet in [exchange.packet, exchange.reply].compactMap({ $0 }) {
-      packets += 1
-      let old = Self.walk(packet, before, environment)
-      // What does not work now cannot stop working.
-      guard old.verdict == .accept else { return nil }
+    let old = last(of: exchange, before, environment)
+    // What does not work now cannot stop working.
+    if old.verdict == .drop || old.verdict == .reject { return nil }
+    let new = last(of: exchange, after, environment)
+    switch (old.verdict, new.verdict) {
+    case (_, .accept): return nil
+    case (.accept, .drop), (.accept, .reject):
+      let (because, reason) = (view.because(new), view.reason(new))
+      return because.hasSuffix(reason) ? because : "\(because) \(reason)"
+    default:
+      undetermined.insert("\(flow.name) \(exchange.words)")
+      gaps.append("it is not known whether this keeps working: \(exchange.words)")
+      return nil
     }
-    for packet in [exchange.packet, exchange.reply].compactMap({ $0 }) {
-      let new = Self.walk(packet, after, environment)
-      switch new.verdict {
-      case .accept: continue
-      case .drop, .reject:
-        let (because, reason) = (view.because(new), view.reason(new))
-        return because.hasSuffix(reason) ? because : "\(because) \(reason)"
-      case .undetermined:
-        gaps.append("it is not known whether this keeps working: \(exchange.words)")
-        return nil
-      }
-    }
-    return nil
   }
 
-  private static func walk(_ packet: Packet, _ walk: PacketWalk, _ environment: any HostEnvironment) -> Trace
-  {
-    packet.input == nil
-      ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
+  /// The walk of the reply to an exchange's packet; that of the packet if it does not get through or is not answered.
+  private mutating func last(
+    of exchange: EssentialFlow.Exchange, _ walk: PacketWalk, _ environment: any HostEnvironment
+  ) -> Trace {
+    let trace = Self.walk(exchange.packet, exchange.path, walk, environment)
+    packets += 1
+    guard trace.verdict == .accept, exchange.answer == .reply, let reply = trace.reply else { return trace }
+    packets += 1
+    return Self.walk(reply, exchange.path, walk, environment)
+  }
+
+  private static func walk(
+    _ packet: Packet, _ path: EssentialFlow.Path, _ walk: PacketWalk, _ environment: any HostEnvironment
+  ) -> Trace {
+    if packet.input == nil { return walk.departure(packet, in: environment) }
+    return path == .bridged
+      ? walk.bridging(packet, in: environment) : walk.arrival(packet, in: environment)
   }
 }
