@@ -9,20 +9,28 @@ public enum ImpactFactsReader {
   /// Reads this thread's network namespace. `caller` is the session of the user who runs this program. What could not be
   /// read is in the gaps of the facts; throws if the interfaces or sockets cannot be read.
   public static func read(caller: RemoteSession?) throws(HostReadError) -> ImpactFacts {
-    let links = try LinkTable.read()
-    var facts = ImpactFacts(host: try HostReader.snapshot())
-    facts.leased = links.leased
+    let reading = try NamespaceReading.read()
+    let servers = reading.sockets.listeners.filter { $0.protocol == .tcp }
+    // Of the owners only those matter that are SSH servers on an unusual port.
+    let owners = try ProcessTable.owners(of: Set(servers.map(\.inode)), named: sessionServers)
+    var facts = ImpactFacts(host: reading.snapshot(owners))
+    facts.leased = reading.links.leased
     facts.nameServers = nameServers()
-    do throws(HostReadError) { facts.sharedBridges = Set(try SharedBridges.read().reasons.keys) } catch {
+    do throws(HostReadError) {
+      facts.sharedBridges = Set(try SharedBridges.read(reading.links).reasons.keys)
+    } catch {
       facts.gaps.append("it is not known which bridges have only guests: \(error)")
     }
-    do throws(HostReadError) { facts.devices = try WireGuardDevices.read().devices } catch {
-      facts.gaps.append("it is not known whether the tunnels keep working: \(error)")
+    let tunnels = WireGuardDevices.read(interfaces: reading.links.interfaces)
+    facts.devices = tunnels.devices
+    for case (let name, .unreadable(let error)) in tunnels.failures.map({ ($0.name, $0.reason) }) {
+      facts.gaps.append("it is not known whether the tunnel \(name) keeps working: \(error)")
     }
-    let sockets = try SocketDiagnostics.connected()
-    facts.timeServers = sockets.filter { $0.protocol == .udp && $0.remotePort == 123 }.map(\.remoteAddress)
+    let ports = Set(servers.filter { $0.port == 22 || owners.owner(of: $0.inode) != nil }.map(\.port))
+    let sockets = try SocketDiagnostics.connected(tcp: ports, udpTo: [123])
+    facts.timeServers = sockets.filter { $0.protocol == .udp }.map(\.remoteAddress)
       .filter { !$0.isLoopback }.unique.sorted()
-    facts.sessions = sessions(sockets, facts.host.listeners, caller)
+    facts.sessions = sessions(sockets.filter { $0.protocol == .tcp }, caller)
     facts.groups = groups()
     if let range = ConnectionReader.ephemeralPorts { facts.ephemeralPorts = range }
     for name in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
@@ -50,30 +58,26 @@ public enum ImpactFactsReader {
     return nameServers(resolvConf: text)
   }
 
-  /// The addresses of the lines `nameserver ADDRESS`; an IPv6 address may have a scope.
+  /// The addresses of the lines `nameserver ADDRESS`; an IPv6 address may have a scope, and a comment may follow.
   static func nameServers(resolvConf text: String) -> [IPAddress] {
     text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in
       let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
       guard words.count >= 2, words[0].elementsEqual("nameserver".utf8) else { return nil }
-      return IPAddress(String(Substring(words[1].prefix { $0 != UInt8(ascii: "%") })))
+      let end = [UInt8(ascii: "%"), UInt8(ascii: ";"), UInt8(ascii: "#")]
+      return IPAddress(String(Substring(words[1].prefix { !end.contains($0) })))
     }.unique
   }
 
   // MARK: Sessions
 
+  /// The names of the processes that listen for SSH.
+  private static let sessionServers: Set<String> = ["sshd", "dropbear"]
+
   /// The established connections to SSH servers, the caller's first.
   private static func sessions(
-    _ sockets: [SocketDiagnostics.Socket], _ listeners: [Listener], _ caller: RemoteSession?
+    _ sockets: [SocketDiagnostics.Socket], _ caller: RemoteSession?
   ) -> [ImpactFacts.AdministratorSession] {
-    let servers = Set(
-      listeners.filter { listener in
-        listener.protocol == .tcp
-          && (listener.port == 22 || ["sshd", "dropbear"].contains(listener.process?.name ?? ""))
-      }.map(\.port))
-    let others = sockets.filter {
-      $0.protocol == .tcp && servers.contains($0.port) && !$0.remoteAddress.isLoopback
-    }
-    .map {
+    let others = sockets.filter { !$0.remoteAddress.isLoopback }.map {
       RemoteSession(
         client: $0.remoteAddress, clientPort: $0.remotePort, server: $0.address, serverPort: $0.port)
     }

@@ -8,8 +8,10 @@ extension SharedBridges {
   private static let farAway = ["9.9.9.9", "2620:fe::9"].compactMap { IPAddress($0) }
 
   /// Reads the bridges of this thread's network namespace.
-  public static func read() throws(HostReadError) -> SharedBridges {
-    let links = try LinkTable.read()
+  public static func read() throws(HostReadError) -> SharedBridges { try read(try LinkTable.read()) }
+
+  /// The same with interfaces that were read before.
+  static func read(_ links: LinkTable) throws(HostReadError) -> SharedBridges {
     let routes = Routes(links: links)
     var outward: Set<InterfaceName> = []
     for address in farAway {

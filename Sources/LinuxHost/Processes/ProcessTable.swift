@@ -24,14 +24,32 @@ public struct ProcessTable: Sendable {
     owners(of: inodes, among: try ProcessDirectory())
   }
 
+  /// The same for processes with one of these names only (`/proc/PID/comm`), which costs one file for every other
+  /// process.
+  static func owners(of inodes: Set<UInt32>, named names: Set<String>) throws(HostReadError) -> ProcessTable {
+    let directory = try ProcessDirectory()
+    return owners(
+      of: inodes,
+      among: directory.processes.filter { process in
+        guard let name = try? ProcFile.text("/proc/\(process)/comm") else { return false }
+        return names.contains(String(name.hasSuffix("\n") ? name.dropLast() : name[...]))
+      }, in: directory)
+  }
+
   /// The same for processes that are already listed.
   static func owners(of inodes: Set<UInt32>, among directory: borrowing ProcessDirectory) -> ProcessTable {
+    owners(of: inodes, among: directory.processes, in: directory)
+  }
+
+  private static func owners(
+    of inodes: Set<UInt32>, among processes: [UInt32], in directory: borrowing ProcessDirectory
+  ) -> ProcessTable {
     var holders: [UInt32: UInt32] = [:]
     var unreadable = 0
     var missing = inodes
     missing.remove(0)
     holders.reserveCapacity(missing.count)
-    for process in directory.processes {
+    for process in processes {
       if missing.isEmpty { break }
       let failure = directory.sockets(of: process) { inode in
         if missing.remove(inode) != nil { holders[inode] = process }

@@ -82,13 +82,36 @@ public struct SocketDiagnostics: Sendable {
     return found
   }
 
+  /// Reads the established TCP connections of these own ports, and the connected UDP sockets of these remote ports. The
+  /// kernel leaves out the others.
+  static func connected(tcp ports: Set<UInt16>, udpTo remotePorts: Set<UInt16>) throws(HostReadError)
+    -> [Socket]
+  {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
+    var found: [Socket] = []
+    let states = [Int(TCP_ESTABLISHED)]
+    for family in AddressFamily.allCases {
+      for port in ports.sorted() {
+        try list(.tcp, family, states: states, port: port, &netlink, into: &found)
+      }
+      for port in remotePorts.sorted() {
+        try list(.udp, family, states: states, remotePort: port, &netlink, into: &found)
+      }
+    }
+    return found
+  }
+
+  /// Lists sockets; a port other than 0 selects those that have it (`idiag_sport`, `idiag_dport` of
+  /// `struct inet_diag_sockid`).
   private static func list(
-    _ proto: IPProtocol, _ family: AddressFamily, states: [Int], _ netlink: inout NetlinkDump,
-    into sockets: inout [Socket]
+    _ proto: IPProtocol, _ family: AddressFamily, states: [Int], port: UInt16 = 0, remotePort: UInt16 = 0,
+    _ netlink: inout NetlinkDump, into sockets: inout [Socket]
   ) throws(HostReadError) {
     // NFPROTO_IPV4 and NFPROTO_IPV6 equal AF_INET and AF_INET6.
     var body: [UInt8] = [family.rawValue, proto.number, 0, 0]
     body.append(number: states.reduce(UInt32(0)) { $0 | 1 << UInt32($1) })
+    // `struct inet_diag_sockid` begins with both ports, in network order.
+    for number in [port, remotePort] { body += [UInt8(number >> 8), UInt8(number & 0xff)] }
     body += [UInt8](repeating: 0, count: Int(CSYS_INET_DIAG_REQ_SIZE) - body.count)
     let what = "listing \(proto) sockets"
     let found = try netlink.dump(what, type: Int(CSYS_SOCK_DIAG_BY_FAMILY), body: body) {
