@@ -26,7 +26,7 @@ package enum ImpactCheck {
     }
     return Impact(
       facts, on: view, others: tables.filter { !isOwn($0) }, from: tables.first(where: isOwn), to: desired,
-      in: try LiveHostEnvironment())
+      on: Today.date, in: try LiveHostEnvironment())
   }
 
   /// What a change ends, and sentences about what is not known. Nil if nothing is known.

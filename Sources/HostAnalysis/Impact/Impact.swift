@@ -3,7 +3,7 @@
 public import NetworkModel
 public import PacketWalk
 public import PolicyAnalysis
-internal import PolicyLanguage
+public import PolicyLanguage
 public import Ruleset
 
 /// What works on a host now, and will not work after a change of the wgfence table.
@@ -72,25 +72,33 @@ public struct Impact: Sendable {
   /// not loaded; `desired` is the new one. `view` is the machine after the change.
   public init(
     _ facts: ImpactFacts, on view: SiteView, others: [KernelTable], from observed: KernelTable?,
-    to desired: KernelTable, in environment: any HostEnvironment
+    to desired: KernelTable, on today: CalendarDate, in environment: any HostEnvironment
   ) {
     gaps = facts.gaps
     // What drops nothing ends nothing.
     if desired.mode == .observing { return }
     let before = PacketWalk(others + (observed.map { [$0.withOrigins(of: desired)] } ?? []))
     let after = PacketWalk(others + [desired])
-    let advice = ImpactAdvice(facts, view)
+    var advice = ImpactAdvice(facts, view, today)
+    // A line is advice for the policy: it does not help a lock-down, a panic or a stored ruleset.
+    let isPolicy = desired == view.table
     for flow in EssentialFlows(facts, tunnels: Set(view.policy.tunnels.map(\.name)), in: environment).all {
       let broken = flow.exchanges.compactMap { exchange in
         evaluate(exchange, of: flow, before, after, view, environment).map { (exchange, $0) }
       }
       guard let (exchange, because) = broken.first else { continue }
       let more = broken.count - 1
+      // Every exchange that worked must work again.
+      let working = flow.exchanges.filter { last(of: $0, before, environment).verdict == .accept }
+      let fix = advice.fix(flow, broken.map(\.0), isPolicy ? .lines : .hosts) { table in
+        let trial = PacketWalk(others + [table])
+        return working.allSatisfy { last(of: $0, trial, environment).verdict == .accept }
+      }
       findings.append(
         Finding(
           name: flow.name, kind: flow.kind.rawValue, weight: .essential,
           breaks: "\(flow.loss): \(exchange.words)\(more > 0 ? ", and \(more) more" : "")", because: because,
-          fix: advice.fix(flow, exchange), packets: broken.map(\.0.words)))
+          fix: fix, packets: broken.map(\.0.words)))
     }
     addNotable(advice, facts, view)
   }

@@ -21,8 +21,12 @@ package struct GrantTrial: Sendable {
   }
 
   /// The machine as it would be with this line.
-  package func view(with line: GrantLine) -> SiteView {
-    CompiledSite(policy.granting(line.grant(in: policy.path)), today: today, live: live).view(of: machine)
+  package func view(with line: GrantLine) -> SiteView { view(with: [line]) }
+
+  /// The machine as it would be with these lines.
+  package func view(with lines: [GrantLine]) -> SiteView {
+    let granting = lines.reduce(policy) { $0.granting($1.grant(in: policy.path)) }
+    return CompiledSite(granting, today: today, live: live).view(of: machine)
   }
 
   /// What happens to a packet if the policy has this line, and why.
