@@ -95,8 +95,12 @@ let package = Package(
     .target(
       name: "AnalysisTestSupport", dependencies: questions, path: "Tests/AnalysisTestSupport",
       swiftSettings: house),
+    .target(
+      name: "HostTestSupport",
+      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "CTestSupport", "TestSupport"],
+      path: "Tests/HostTestSupport", swiftSettings: house),
     .executableTarget(
-      name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport"],
+      name: "random-proofs", dependencies: ["PolicyLanguage", "PolicyTestSupport", "HostTestSupport"],
       path: "Tests/RandomProofs",
       swiftSettings: house),
 
@@ -132,6 +136,7 @@ let package = Package(
       name: "WalkTests",
       dependencies: values + [
         "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "CTestSupport", "TestSupport",
+        "HostTestSupport",
       ],
       swiftSettings: house),
     .testTarget(

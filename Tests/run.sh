@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, random inputs for each parser, then the
-# tests of the review snippets and of the audit's page, the daemon under a flood, among random events and under attack from
-# its group, and the lab's tests with real packets.
+# All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, the impact of a change on 2,000 random
+# hosts compared with their packets, random inputs for each parser, then the tests of the review snippets and of the audit's
+# page, the daemon under a flood, among random events and under attack from its group, and the lab's tests with real packets.
 #
 # Every step runs, also after a failure. The last lines say which steps failed, each with the lines of its output that say
 # what failed; the exit status is 1 then.
@@ -49,8 +49,19 @@ random_policies() {
   done
 }
 
+# What the impact analysis predicts for random hosts, compared with their packets. The program is that of the proofs. Each
+# host is in a network namespace of its own; the one around them all is a second guard.
+random_hosts() {
+  local count=${WGFENCE_IMPACTS:-2000} program=.build/release/random-proofs user=()
+  [ "$(id -u)" = 0 ] || user=(--map-root-user)
+  unshare "${user[@]}" -n "$program" impacts $((count / 2)) 1 &
+  unshare "${user[@]}" -n "$program" impacts $((count - count / 2)) 1000000000 || { kill $! 2>/dev/null; wait; return 1; }
+  wait $!
+}
+
 step swift-tests swift_tests
 step random-policies random_policies
+step random-hosts random_hosts
 
 # A minute each, only in CI: the program for them takes minutes to build.
 if [ -n "${CI:-}" ]; then

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import HostTestSupport
 import PolicyLanguage
 import PolicyTestSupport
 
@@ -8,6 +9,9 @@ import PolicyTestSupport
 ///
 /// `random-proofs walks COUNT SEED`: compares the walk of all packets with the walk of single packets, for the rulesets
 /// of COUNT valid random policies and for COUNT random tables.
+///
+/// `random-proofs impacts COUNT SEED`: compares what the impact analysis predicts for COUNT random hosts with what happens
+/// to their packets, each in a network namespace of its own. Needs root there.
 ///
 /// COUNT may be 0: then there is nothing to do. Prints the first failure, reduced to what is needed for it, and then ends with status 1.
 @main
@@ -20,12 +24,13 @@ enum RandomProofs {
     switch mode {
     case "proofs": prove(count, seed: words[1], today)
     case "walks": walk(count, seed: words[1], today)
+    case "impacts": impact(count, seed: words[1], today)
     default: usage()
     }
   }
 
   private static func usage() -> Never {
-    note("usage: random-proofs proofs|walks COUNT SEED\n")
+    note("usage: random-proofs proofs|walks|impacts COUNT SEED\n")
     exit(64)
   }
 
@@ -43,6 +48,18 @@ enum RandomProofs {
       "walked \(walks.packets) packets through the rulesets of \(walks.policies) random policies and through "
         + "\(walks.tables) random tables from seed \(seed) on; of the \(walks.tablePackets) packets of tables "
         + "\(walks.undetermined) are undetermined")
+  }
+
+  private static func impact(_ count: Int, seed: UInt64, _ today: CalendarDate) {
+    let impacts = RandomImpacts(count: count, seed: seed, today: today) {
+      progress("compared", $0, of: count)
+    }
+    end(impacts.failure)
+    print(
+      "compared the impact of a change on \(impacts.hosts) random hosts from seed \(seed) on: of \(impacts.exchanges) "
+        + "exchanges \(impacts.working) worked before, and \(impacts.broken) of these stopped, as predicted "
+        + "(\(impacts.kinds.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))); "
+        + "\(impacts.undetermined) are undetermined; \(impacts.rejected) policies were not valid")
   }
 
   private static func progress(_ verb: String, _ done: Int, of count: Int) {

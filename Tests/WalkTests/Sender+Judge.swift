@@ -2,6 +2,7 @@
 
 import NetworkModel
 import PacketWalk
+import TestSupport
 import Ruleset
 
 /// Compares what the kernel did with the walk's result.

@@ -1,32 +1,41 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import NetworkModel
-import Ruleset
-import PacketWalk
+public import NetworkModel
+public import PacketWalk
+public import Ruleset
 
 /// Packets as bytes: made from their description, and read back when they are seen. Every packet carries a
 /// number that identifies it: TCP in its sequence number, all others in their payload.
-enum Wire {
+public enum Wire {
   /// The fields of a packet that was seen.
-  struct Seen: Hashable, CustomStringConvertible {
-    var source: IPAddress?
-    var destination: IPAddress?
-    var transport: IPProtocol
-    var sourcePort: UInt16 = 0
-    var destinationPort: UInt16 = 0
-    var flags: TCPFlags = []
-    var acknowledged: UInt32 = 0
-    var id: UInt32 = 0
+  public struct Seen: Hashable, CustomStringConvertible {
+    /// The source; nil if it was not seen with its header.
+    public var source: IPAddress?
+    /// The destination; nil if it was not seen with its header.
+    public var destination: IPAddress?
+    /// The transport protocol.
+    public var transport: IPProtocol
+    /// The source port.
+    public var sourcePort: UInt16 = 0
+    /// The destination port.
+    public var destinationPort: UInt16 = 0
+    /// The flags of TCP.
+    public var flags: TCPFlags = []
+    /// The acknowledged number of TCP.
+    public var acknowledged: UInt32 = 0
+    /// The number that identifies it.
+    public var id: UInt32 = 0
     /// For an ICMP error: the number of the packet that it is about.
-    var about: UInt32?
+    public var about: UInt32?
 
-    var description: String {
+    /// Protocol, source and destination.
+    public var description: String {
       "\(transport) \(source.map(\.description) ?? "?"):\(sourcePort) -> \(destination.map(\.description) ?? "?"):\(destinationPort)"
     }
   }
 
   /// The packet's bytes, from the network header on. `ident` is the identifier of an ICMP echo.
-  static func bytes(_ packet: Packet, id: UInt32, ident: UInt16) -> [UInt8] {
+  public static func bytes(_ packet: Packet, id: UInt32, ident: UInt16) -> [UInt8] {
     let transport = transportBytes(packet, id: id, ident: ident)
     switch packet.family {
     case .ipv4:
@@ -89,7 +98,7 @@ enum Wire {
   }
 
   /// Reads a packet from its network header on; nil if it is not IP.
-  static func read(_ bytes: ArraySlice<UInt8>) -> Seen? {
+  public static func read(_ bytes: ArraySlice<UInt8>) -> Seen? {
     let start = bytes.startIndex
     guard let first = bytes.first else { return nil }
     if first >> 4 == 4, bytes.count >= 20 {
@@ -108,7 +117,7 @@ enum Wire {
   }
 
   /// Reads from the transport header on.
-  static func readTransport(_ bytes: ArraySlice<UInt8>, _ transport: IPProtocol) -> Seen {
+  public static func readTransport(_ bytes: ArraySlice<UInt8>, _ transport: IPProtocol) -> Seen {
     var seen = Seen(transport: transport)
     let start = bytes.startIndex
     func number(_ offset: Int, _ width: Int) -> UInt32 {
