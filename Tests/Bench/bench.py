@@ -12,6 +12,7 @@ import time
 
 from bench_audit import Sockets
 from bench_daemon import Daemon
+from bench_impact import Guests
 from bench_others import Firewalld, Ufw
 
 WGFENCE, STATE = sys.argv[1:3]
@@ -287,6 +288,25 @@ def audit(small):
             f"ss -tulnp, which lists them, {took['ss'][0]:.0f} ms, {took['ss'][1]:.0f} MiB")
 
 
+def impact(small):
+    """A changed policy on a host with much that must keep working: what it ends is found before the commit."""
+    text = open(small).read() + "  - { to: gateway, services: [dns, dhcp], from: containers }\n"
+    path = write("guests.yaml", text)
+    more = text + "  - { to: gateway, services: [9999/tcp], from: laptop-1 }\n"
+    took = []
+    for bridges, connections in ((0, 0), (20, 10_000)):
+        fresh_namespace()
+        with Guests(bridges, connections, 200 if bridges else 0):
+            with Daemon(WGFENCE, STATE, path) as ours:
+                changes = [ours.change(more if turn % 2 == 0 else text) for turn in range(4 * RUNS + 1)]
+            if any(commits != 1 for _, commits in changes):
+                sys.exit(f"bench: {[commits for _, commits in changes]} commits for a change each")
+            took.append(MEDIAN(taken for taken, _ in changes))
+    row("impact", "file changed to committed, 20 bridges with guests, 10,000 connections : 50 ms", took[1], 50, 1.0, "ms")
+    return (f"file changed to committed on a host without guests and connections {took[0]:.2f} ms, with 20 bridges of guests "
+            f"and 10,000 connections {took[1]:.2f} ms")
+
+
 def reloads():
     """Milliseconds of a reload with 50 rules of ufw and of firewalld, by name; only of the programs that are unpacked."""
     found = {}
@@ -424,9 +444,10 @@ def main():
     small, large, note = processes()
     guarded = daemon(small, large)
     listed = audit(small)
+    hosted = impact(small)
     other = packets(small, large)
     print_table()
-    print(f"\n{note}\n{guarded}\n{listed}\n{other}")
+    print(f"\n{note}\n{guarded}\n{listed}\n{hosted}\n{other}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 
