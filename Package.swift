@@ -24,7 +24,7 @@ let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
 
 /// Analyses of these values, and their reports.
-let questions = values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "Reports"]
+let questions = values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis", "Reports"]
 
 let package = Package(
   name: "wgfence",
@@ -55,8 +55,11 @@ let package = Package(
     .target(
       name: "HostAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
     .target(
+      name: "ImpactAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
+      swiftSettings: pure),
+    .target(
       name: "Reports",
-      dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis"],
+      dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis"],
       swiftSettings: pure),
     .target(
       name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
@@ -127,6 +130,10 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "HostAnalysisTests",
+      dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "ImpactAnalysisTests",
       dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(

@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis ImpactAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -25,7 +25,8 @@ declare -A may_import=(
   [PolicyAnalysis]="$values PolicyCompiler"
   [DropAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis"
+  [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis ImpactAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis Netlink"

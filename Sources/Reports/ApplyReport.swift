@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import HostAnalysis
+internal import ImpactAnalysis
 package import NetworkModel
 
 /// What an apply did.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package import HostAnalysis
+package import ImpactAnalysis
 package import NetworkModel
 
 /// The live connections that a change ends, as `plan` and `apply` report them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package import HostAnalysis
+package import ImpactAnalysis
 package import NetworkModel
 
 /// What works on a host now and will not work after a change, as `plan`, `apply` and `doctor` report it.

@@ -17,7 +17,9 @@ public struct HostPolicyDraft: Sendable, Hashable {
 
   /// A line of a section.
   public struct Line: Sendable, Hashable {
+    /// The name of the section.
     public var section: String
+    /// The line, without indentation.
     public var text: String
 
     /// A line of a section.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CTestSupport
-internal import HostAnalysis
+internal import ImpactAnalysis
 internal import NetworkModel
 internal import PacketWalk
 internal import Ruleset

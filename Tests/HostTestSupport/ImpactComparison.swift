@@ -2,7 +2,7 @@
 
 internal import CTestSupport
 internal import Enforcement
-internal import HostAnalysis
+internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel

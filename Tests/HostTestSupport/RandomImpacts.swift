@@ -9,14 +9,16 @@ public struct RandomImpacts: Sendable {
   public private(set) var hosts = 0
   /// Drafts whose policy was not valid.
   public private(set) var rejected = 0
-  /// Exchanges that worked before a change, and of these those that stopped.
+  /// Exchanges that worked before a change.
   public private(set) var working = 0
+  /// Of these, those that stopped.
   public private(set) var broken = 0
   /// Those that stopped, by kind of flow.
   public private(set) var kinds: [String: Int] = [:]
-  /// Exchanges that the walk could not evaluate, of all.
-  public private(set) var undetermined = 0
+  /// All exchanges.
   public private(set) var exchanges = 0
+  /// Of these, those that the walk could not evaluate.
+  public private(set) var undetermined = 0
   /// The first difference, reduced to what is needed for it; nil if there is none.
   public private(set) var failure: String?
 

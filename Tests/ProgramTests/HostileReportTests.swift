@@ -12,6 +12,7 @@ import Testing
 @testable import Enforcement
 @testable import PolicyAnalysis
 @testable import HostAnalysis
+@testable import ImpactAnalysis
 @testable import Ruleset
 @testable import PacketWalk
 @testable import wgfence

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Foundation
-import HostAnalysis
+import ImpactAnalysis
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage

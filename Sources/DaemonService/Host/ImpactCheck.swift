@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import Enforcement
-internal import HostAnalysis
+internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel

@@ -2,7 +2,7 @@
 
 package import Enforcement
 internal import Glibc
-public import HostAnalysis
+public import ImpactAnalysis
 internal import LinuxHost
 public import Netlink
 package import NetworkModel

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import Enforcement
-internal import HostAnalysis
+internal import ImpactAnalysis
 internal import LinuxHost
 internal import NetworkModel
 internal import PolicyAnalysis

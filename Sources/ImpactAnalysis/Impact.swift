@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import HostAnalysis
 public import NetworkModel
 public import PacketWalk
 public import PolicyAnalysis

@@ -8,7 +8,7 @@ import Ruleset
 import TestSupport
 import Testing
 
-@testable import HostAnalysis
+@testable import ImpactAnalysis
 
 /// A host with eth0 (198.51.100.7, 2001:db8::7) and docker0 (172.17.0.0/16, fd17::/64).
 private struct Host: HostEnvironment {

@@ -8,7 +8,7 @@ import PacketWalk
 import Testing
 
 @testable import PolicyAnalysis
-@testable import HostAnalysis
+@testable import ImpactAnalysis
 
 /// A host with wg0 (10.13.13.2 and fd13:13::2), eth0 (198.51.100.7) and docker0 (172.17.0.1).
 private struct Host: HostEnvironment {

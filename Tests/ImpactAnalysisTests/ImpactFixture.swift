@@ -10,6 +10,7 @@ import Ruleset
 import Testing
 
 @testable import HostAnalysis
+@testable import ImpactAnalysis
 
 /// A host for tests of the impact analysis: the machine `host` of a policy.
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import HostAnalysis
 internal import NetworkModel
 internal import PacketWalk
 internal import PolicyAnalysis

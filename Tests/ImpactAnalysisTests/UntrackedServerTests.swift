@@ -3,7 +3,7 @@
 import AnalysisTestSupport
 import NetworkModel
 import PolicyAnalysis
-import HostAnalysis
+import ImpactAnalysis
 import Testing
 
 @Suite("UDP servers whose sessions may continue after the first apply") struct UntrackedServerTests {

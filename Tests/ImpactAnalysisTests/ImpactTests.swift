@@ -5,7 +5,7 @@ import PolicyLanguage
 import Ruleset
 import Testing
 
-@testable import HostAnalysis
+@testable import ImpactAnalysis
 
 @Suite("What a change ends on a host")
 struct ImpactTests {
