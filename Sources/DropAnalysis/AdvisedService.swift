@@ -44,7 +44,7 @@ package struct AdvisedService: Sendable {
     let known = isOwn ? own : others
     // The policy's word; of the catalogue only a name that no other service has for this port.
     let exact = known.filter { $0.ports == [asked] }
-    let small = known.filter { $0.isAtMost(Self.mostPorts) }
+    let small = known.filter { $0.portCount <= Self.mostPorts }
     let named =
       isOwn
       ? exact.first ?? small.first
@@ -60,14 +60,5 @@ package struct AdvisedService: Sendable {
       (service.ports.count, Service(written: service.name) == nil ? 0 : 1, service.name)
     }
     return services.sorted { order($0) < order($1) }
-  }
-}
-
-extension Service {
-  /// Whether it has no more ports and protocols than this.
-  fileprivate func isAtMost(_ most: Int) -> Bool {
-    ports.reduce(0) { sum, port in
-      if case .ports(_, let range) = port { sum + range.count } else { sum + 1 }
-    } <= most
   }
 }

@@ -23,16 +23,3 @@ extension SiteView {
     return router?.name ?? zone.name
   }
 }
-
-extension Service {
-  /// Whether the service contains this port.
-  package func holds(_ asked: ServicePort) -> Bool {
-    ports.contains { port in
-      if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
-        own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper
-      } else {
-        port == asked
-      }
-    }
-  }
-}

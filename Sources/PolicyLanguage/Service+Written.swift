@@ -9,6 +9,24 @@ extension Service {
     guard let port = ServicePort(written: text) else { return nil }
     self.init(name: text, ports: [port])
   }
+
+  /// Whether the service contains this port.
+  package func holds(_ asked: ServicePort) -> Bool {
+    ports.contains { port in
+      if case .ports(let own, let range) = port, case .ports(let transport, let wanted) = asked {
+        own == transport && range.lower <= wanted.lower && wanted.upper <= range.upper
+      } else {
+        port == asked
+      }
+    }
+  }
+
+  /// The number of its ports, each protocol without ports counted as one.
+  package var portCount: Int {
+    ports.reduce(0) { sum, port in
+      if case .ports(_, let range) = port { sum + range.count } else { sum + 1 }
+    }
+  }
 }
 
 extension ServicePort {
@@ -32,6 +50,17 @@ extension ServicePort {
       else { return nil }
       self = .ports(transport, range)
     default: return nil
+    }
+  }
+}
+
+extension ServicePort: CustomStringConvertible {
+  /// As a policy writes it in place: `5432/tcp`, `6000-6010/udp`, `ip/89`, `icmp` for an echo request.
+  public var description: String {
+    switch self {
+    case .ports(let transport, let range): "\(range)/\(transport)"
+    case .protocol(let transport): "ip/\(transport.number)"
+    case .echoRequest: "icmp"
     }
   }
 }

@@ -16,7 +16,8 @@ enum Program {
     DoctorVerb.self, InitVerb.self,
     LogVerb.self, SuggestVerb.self,
     OpenVerb.self, CloseVerb.self,
-    PanicVerb.self, UnloadVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self, GuardTrialVerb.self,
+    PanicVerb.self, UnloadVerb.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
+    GuardTrialVerb.self,
   ]
 
   static func main() {

@@ -202,6 +202,11 @@ enum HostileReports {
       let report = DropSummaryReport(summary, since: 0, notes: [x])
       return [report.text.description, report.json]
     }(),
+    "ServicesReport": {
+      let own = HostileReports.policy("services: { own: 7/tcp }\n")
+      let report = ServicesReport(ServiceDirectory(own).entries, policy: x)
+      return [report.text.description, report.json]
+    }(),
     "SuggestionReport": {
       let change = PolicyInsertion(Array("allow:\n".utf8), policy, entries: suggestion.entries)
       return [
@@ -411,7 +416,8 @@ struct SinkTests {
         "FirewallResult.swift lines.text",
         "DiffVerb.swift report.json", "DiffVerb.swift report.markdown", "DoctorVerb.swift report.json",
         "ExplainVerb.swift report.json", "InitVerb.swift text", "PlanVerb.swift report.json",
-        "SchemaVerb.swift PolicySchema.text", "ShowVerb.swift ExpressionText.text",
+        "SchemaVerb.swift PolicySchema.text", "ServicesVerb.swift report.json",
+        "ShowVerb.swift ExpressionText.text",
         "ShowVerb.swift RulesetText.text", "ShowVerb.swift RulesetReport.json",
       ])
   }
