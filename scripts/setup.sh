@@ -6,8 +6,8 @@
 #
 # `setup.sh build` installs only what building needs, which is enough for tests without a network namespace.
 #
-# `setup.sh test` also unpacks programs that only the tests run: Docker, ufw, firewalld, busybox and nmap, below .build. They are
-# not installed: none of them starts at boot, and a Docker of this host is not changed.
+# `setup.sh test` also unpacks programs that only the tests run: Docker, podman, libvirt, ufw, firewalld, busybox and nmap, below
+# .build. They are not installed: none of them starts at boot, and a Docker of this host is not changed.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -54,12 +54,15 @@ neighbours() {
   local folder=.build/neighbours packages="docker.io containerd runc libdevmapper1.02.1 libseccomp2 ufw busybox-static
     nmap nmap-common liblua5.3-0 libpcap0.8 libssh2-1 liblinear4 libblas3 libpcre3 lua-lpeg
     firewalld python3-firewall python3-gi gir1.2-glib-2.0 libgirepository-1.0-1 python3-nftables libnftables1
-    python3-cap-ng libcap-ng0 python3-dbus dbus-daemon"
+    python3-cap-ng libcap-ng0 python3-dbus dbus-daemon
+    podman conmon crun netavark aardvark-dns golang-github-containers-common libgpgme11 libassuan0 libsubid4 libyajl2
+    libvirt-daemon libvirt-clients libvirt0 dnsmasq-base libidn2-0 libnettle8 libssh-4 libapparmor1 libaudit1
+    libcurl3-gnutls libdbus-1-3 libglib2.0-0 libnl-3-200 libnuma1 libparted2 libpciaccess0 libsasl2-2 libtirpc3 libxml2"
   # The stored list shows whether the unpacked files are current.
   # shellcheck disable=SC2086,SC2116 # one line of words
   packages=$(echo $packages)
   [ "$(cat $folder/packages 2>/dev/null)" != "$packages" ] || return 0
-  say "unpacking Docker, ufw, firewalld, busybox and nmap below $folder, for the tests (about 80 MB, not installed)"
+  say "unpacking Docker, podman, libvirt, ufw, firewalld, busybox and nmap below $folder, for the tests (about 110 MB, not installed)"
   mkdir -p .build
   rm -rf $folder
   # shellcheck disable=SC2086 # a list of words
@@ -67,7 +70,7 @@ neighbours() {
     echo "$packages" >$folder/packages
     return
   fi
-  say "not to be had: the tests beside Docker and ufw, and by nmap, will be skipped" >&2
+  say "not available: the tests beside Docker, podman, libvirt and ufw, and by nmap, will be skipped" >&2
 }
 
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; }

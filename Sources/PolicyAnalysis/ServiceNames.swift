@@ -23,9 +23,9 @@ struct ServiceNames {
     let services =
       policy.services.map { (0, $0) }
       + ServiceCatalogue.services.filter { !own.contains($0.name) }.map { (1, $0) }
-    // The narrowest name is the most specific one. Names of the policy come first: its users know them.
+    // Names of the policy come first: its readers know them. Of these, the narrowest is the most specific.
     known = services.sorted { one, two in
-      (one.1.ports.count, one.0, one.1.name) < (two.1.ports.count, two.0, two.1.name)
+      (one.0, one.1.ports.count, one.1.name) < (two.0, two.1.ports.count, two.1.name)
     }.flatMap { _, service in
       service.ports.map { (service.name, $0, SpecificationWriter.services($0)) }
     }

@@ -90,7 +90,7 @@ import Testing
           - { to: gate, services: [ssh], from: server.lan }
         """,
       gained: [
-        "server>lan printing/631 bob wg0", "server>lan node-exporter/9100 bob wg0",
+        "server>lan printing/631 bob wg0", "server>lan printing/9100 bob wg0",
         "gate ssh/22 server.lan wg0",
       ]),
     Case(
@@ -99,7 +99,7 @@ import Testing
         "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }\nencrypt:\n  - { between: [server, gate], tunnel: wg0 }",
       new: "allow:\n\(ssh)\n  - { to: gate, services: [web], from: internet }",
       gained: [
-        "gate http/80 server internet", "gate https/443 server internet",
+        "gate web/443 server internet", "gate web/80 server internet",
       ],
       clear: ["gate>server", "server>gate"]),
     Case(
