@@ -24,7 +24,8 @@ let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
 
 /// Analyses of these values, and their reports.
-let questions = values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis", "Reports"]
+let questions =
+  values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis", "Reports"]
 
 let package = Package(
   name: "wgfence",
@@ -59,7 +60,9 @@ let package = Package(
       swiftSettings: pure),
     .target(
       name: "Reports",
-      dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis"],
+      dependencies: values + [
+        "PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis",
+      ],
       swiftSettings: pure),
     .target(
       name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
@@ -154,7 +157,9 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "LinuxHostTests",
-      dependencies: ["NetworkModel", "Netlink", "LinuxHost", "CSys", "CTestSupport", "TestSupport"],
+      dependencies: [
+        "NetworkModel", "PacketWalk", "Netlink", "LinuxHost", "CSys", "CTestSupport", "TestSupport",
+      ],
       swiftSettings: house),
     .testTarget(
       name: "EnforcementTests",

@@ -18,6 +18,10 @@ public final class LiveHostEnvironment: HostEnvironment {
   private var sources: [RouteQuestion: IPAddress] = [:]
   private var forwarding: [InterfaceName: Bool] = [:]
   private var types: [TypeQuestion: AddressType] = [:]
+  /// The IPv6 groups that this host receives, by interface; nil if they cannot be read.
+  private lazy var groups = (try? ProcFile.text("/proc/thread-self/net/igmp6")).map {
+    IGMPTable.groups(igmp6: $0)
+  }
 
   private struct TypeQuestion: Hashable {
     let address: IPAddress
@@ -69,6 +73,7 @@ public final class LiveHostEnvironment: HostEnvironment {
   /// for a packet of this host, its output route.
   public func route(_ question: RouteQuestion) -> RouteAnswer {
     if let known = routes[question] { return known }
+    if let answer = groupRoute(question) { return answer }
     var found = lookUp(question)
     // For output, a source that is not this host's address is ignored.
     if case .nowhere = found, question.input == nil, question.source != nil {
@@ -93,6 +98,16 @@ public final class LiveHostEnvironment: HostEnvironment {
       }
     routes[question] = answer
     return answer
+  }
+
+  /// The route of a packet that arrived for an IPv6 group: the kernel delivers it if the interface joined the group, and
+  /// does not answer the query (EMSGSIZE). Source: `ip6_mc_input` of `net/ipv6/ip6_input.c`, `ipv6_chk_mcast_addr`.
+  private func groupRoute(_ question: RouteQuestion) -> RouteAnswer? {
+    guard let input = question.input, question.destination.family == .ipv6,
+      question.destination.bits >> 120 == 0xff
+    else { return nil }
+    guard let groups else { return .unknown }
+    return groups[input]?.contains(question.destination) == true ? .local : .nowhere
   }
 
   /// The interface's index and link type.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import CTestSupport
 import Glibc
 import NetworkModel
+import PacketWalk
+import Ruleset
 import Testing
 
 @testable import LinuxHost
@@ -44,6 +47,27 @@ struct LinkAndRouteTests {
       #expect(tunnel.addresses.map(\.address) == [try Self.address("10.13.13.2")])
       #expect(loopback.addresses.map(\.description) == ["127.0.0.1/8", "::1/128"])
       #expect(snapshot.interface(owning: try Self.address("10.13.13.2"))?.name == tunnel.name)
+    }
+  }
+
+  @Test("A packet for an IPv6 group is delivered where the interface joined the group, and only there")
+  func groups() throws {
+    try OwnNamespace.run {
+      try Self.ip("link add one type veth peer name two && ip link set one up && ip link set two up")
+      let joined = try Self.address("ff02::12")
+      let (one, two) = (try Self.name("one"), try Self.name("two"))
+      #expect(ctest_join_group("one", AF_INET6, joined.bytes) >= 0)
+      let environment = try LiveHostEnvironment()
+      func route(_ group: String, _ input: InterfaceName) throws -> RouteAnswer {
+        environment.route(
+          RouteQuestion(
+            destination: try Self.address(group), source: try Self.address("fe80::9"), input: input))
+      }
+      #expect(try route("ff02::12", one) == .local)
+      #expect(try route("ff02::12", two) == .nowhere)
+      #expect(try route("ff02::13", one) == .nowhere)
+      #expect(try route("ff02::1", one) == .local)
+      #expect(environment.addressType(joined, on: one) == .multicast)
     }
   }
 

@@ -36,6 +36,11 @@ struct ImpactAgreesWithKernelTests {
     return .route(prefix, by: IPAddress(gateway), name)
   }
 
+  private static func group(_ interface: String, _ text: String) -> HostPart? {
+    guard let name = name(interface), let group = IPAddress(text) else { return nil }
+    return .group(name, group)
+  }
+
   private static func policy(zones: [String] = [], others: [String] = [], lines: [HostPolicyDraft.Line] = [])
     -> HostPolicyDraft
   {
@@ -86,6 +91,10 @@ struct ImpactAgreesWithKernelTests {
         "internet:eth0 to 443/tcp in the internet (9.9.9.9)",
         "guests:docker0 guests (172.17.0.2) to 443/tcp in the internet (9.9.9.9)",
       ]),
+    Case(
+      testDescription: "a group of IPv6 that the host joined is received, although no route says so",
+      parts: [card("enp5s0"), address("enp5s0", "2001:db8:5::5", 64), group("enp5s0", "ff02::12")],
+      policy: policy(), broken: ["multicast:vrrp-enp5s0 VRRP from neighbours on enp5s0 to ff02::12"]),
   ]
 
   @Test("agree on hosts on which they once differed", arguments: cases)
