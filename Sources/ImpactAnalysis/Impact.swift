@@ -70,16 +70,18 @@ public struct Impact: Sendable {
   }
 
   /// Evaluates a change. `others` are the tables of other programs; `observed` is the present wgfence table, nil if it is
-  /// not loaded; `desired` is the new one. `view` is the machine after the change.
+  /// not loaded; `desired` is the new one. `order` is the order of base chains with equal priorities. `view` is the
+  /// machine after the change.
   public init(
     _ facts: ImpactFacts, on view: SiteView, others: [KernelTable], from observed: KernelTable?,
-    to desired: KernelTable, on today: CalendarDate, in environment: any HostEnvironment
+    to desired: KernelTable, order: HookOrder? = nil, on today: CalendarDate,
+    in environment: any HostEnvironment
   ) {
     gaps = facts.gaps
     // What drops nothing ends nothing.
     if desired.mode == .observing { return }
-    let before = PacketWalk(others + (observed.map { [$0.withOrigins(of: desired)] } ?? []))
-    let after = PacketWalk(others + [desired])
+    let before = PacketWalk(others + (observed.map { [$0.withOrigins(of: desired)] } ?? []), order: order)
+    let after = PacketWalk(others + [desired], order: order)
     var advice = ImpactAdvice(facts, view, today)
     // A line is advice for the policy: it does not help a lock-down, a panic or a stored ruleset.
     let isPolicy = desired == view.table
@@ -92,7 +94,7 @@ public struct Impact: Sendable {
       // Every exchange that worked must work again.
       let working = flow.exchanges.filter { last(of: $0, before, environment).verdict == .accept }
       let fix = advice.fix(flow, broken.map(\.0), isPolicy ? .lines : .hosts) { table in
-        let trial = PacketWalk(others + [table])
+        let trial = PacketWalk(others + [table], order: order)
         return working.allSatisfy { last(of: $0, trial, environment).verdict == .accept }
       }
       findings.append(

@@ -61,7 +61,7 @@ public struct ImpactComparison: Sendable {
     let environment = try LiveHostEnvironment()
     let impact = Impact(
       facts, on: view, others: tables.filter { !isOwn($0) }, from: tables.first(where: isOwn), to: view.table,
-      on: today, in: environment)
+      order: try HookOrder.read(), on: today, in: environment)
     let tunnels = Set(view.policy.tunnels.map(\.name))
     let exchanges = EssentialFlows(facts, tunnels: tunnels, in: environment).all.flatMap { flow in
       flow.exchanges.map { (name: "\(flow.name) \($0.words)", exchange: $0) }

@@ -19,6 +19,7 @@ struct ImpactAgreesWithKernelTests {
   private static func name(_ text: String) -> InterfaceName? { InterfaceName(text) }
 
   private static func card(_ text: String) -> HostPart? { name(text).map { .card($0) } }
+  private static func tunnel(_ text: String) -> HostPart? { name(text).map { .tunnel($0) } }
   private static func bridge(_ text: String, _ ports: String...) -> [HostPart?] {
     [name(text).map { .bridge($0) }]
       + ports.map { port in
@@ -31,9 +32,9 @@ struct ImpactAgreesWithKernelTests {
     else { return nil }
     return .address(name, address)
   }
-  private static func route(_ prefix: String, _ gateway: String, _ interface: String) -> HostPart? {
+  private static func route(_ prefix: String, _ gateway: String?, _ interface: String) -> HostPart? {
     guard let name = name(interface), let prefix = Prefix(prefix) else { return nil }
-    return .route(prefix, by: IPAddress(gateway), name)
+    return .route(prefix, by: gateway.flatMap { IPAddress($0) }, name)
   }
 
   private static func group(_ interface: String, _ text: String) -> HostPart? {
@@ -95,6 +96,19 @@ struct ImpactAgreesWithKernelTests {
       testDescription: "a group of IPv6 that the host joined is received, although no route says so",
       parts: [card("enp5s0"), address("enp5s0", "2001:db8:5::5", 64), group("enp5s0", "ff02::12")],
       policy: policy(), broken: ["multicast:vrrp-enp5s0 VRRP from neighbours on enp5s0 to ff02::12"]),
+    Case(
+      testDescription: "of two nat chains with one priority the kernel calls the later one first",
+      parts: [
+        card("enp5s0"), tunnel("wg0"), address("enp5s0", "192.168.1.10", 24),
+        address("wg0", "10.13.13.2", 24),
+        route("0.0.0.0/1", nil, "wg0"), IPAddress("10.50.0.3").map { .nameServer($0) },
+        .table(
+          "table ip own {\nchain out { type nat hook output priority -100;\nudp dport 53 redirect to :5353\n}\n}"
+        ),
+        .table(
+          "table ip other {\nchain out { type nat hook output priority -100;\nudp dport 53 dnat to 192.168.1.1\n}\n}"
+        ),
+      ], policy: policy(), broken: ["dns:10.50.0.3 to 10.50.0.3 port 53/udp"]),
   ]
 
   @Test("agree on hosts on which they once differed", arguments: cases)

@@ -5,6 +5,7 @@ internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
+internal import PacketWalk
 package import PolicyAnalysis
 package import Reports
 internal import PolicyFiles
@@ -26,7 +27,7 @@ package enum ImpactCheck {
     }
     return Impact(
       facts, on: view, others: tables.filter { !isOwn($0) }, from: tables.first(where: isOwn), to: desired,
-      on: Today.date, in: try LiveHostEnvironment())
+      order: try HookOrder.read(), on: Today.date, in: try LiveHostEnvironment())
   }
 
   /// What a change ends, and sentences about what is not known. Nil if nothing is known.
