@@ -25,7 +25,10 @@ let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", 
 
 /// Analyses of these values, and their reports.
 let questions =
-  values + ["PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis", "Reports"]
+  values + [
+    "PolicyCompiler", "PolicyAnalysis", "TemporaryGrants", "DropAnalysis", "HostAnalysis", "ImpactAnalysis",
+    "Reports",
+  ]
 
 let package = Package(
   name: "wgfence",
@@ -52,6 +55,9 @@ let package = Package(
     ),
     .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
     .target(
+      name: "TemporaryGrants", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "PolicyCompiler"],
+      swiftSettings: pure),
+    .target(
       name: "DropAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
     .target(
       name: "HostAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
@@ -61,7 +67,8 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: values + [
-        "PolicyCompiler", "PolicyAnalysis", "DropAnalysis", "HostAnalysis", "ImpactAnalysis",
+        "PolicyCompiler", "PolicyAnalysis", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
+        "ImpactAnalysis",
       ],
       swiftSettings: pure),
     .target(
@@ -71,7 +78,8 @@ let package = Package(
       name: "LinuxHost", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "Netlink", "CSys"],
       swiftSettings: house),
     .target(
-      name: "Enforcement", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "Netlink"],
+      name: "Enforcement",
+      dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "TemporaryGrants", "Netlink"],
       swiftSettings: house),
     .target(
       name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],

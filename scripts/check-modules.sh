@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis ImpactAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis TemporaryGrants DropAnalysis HostAnalysis ImpactAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -23,13 +23,14 @@ declare -A may_import=(
   [PacketSets]="NetworkModel Ruleset PacketWalk"
   [PolicyCompiler]="NetworkModel PolicyLanguage Ruleset"
   [PolicyAnalysis]="$values PolicyCompiler"
+  [TemporaryGrants]="NetworkModel PolicyLanguage Ruleset PolicyCompiler"
   [DropAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis DropAnalysis HostAnalysis ImpactAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis TemporaryGrants DropAnalysis HostAnalysis ImpactAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
-  [Enforcement]="$values PolicyCompiler PolicyAnalysis Netlink"
+  [Enforcement]="$values PolicyCompiler PolicyAnalysis TemporaryGrants Netlink"
   [PolicyFiles]="NetworkModel PolicyLanguage Enforcement"
   [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles"
   [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService ArgumentParser"

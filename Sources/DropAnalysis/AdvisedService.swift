@@ -34,7 +34,9 @@ package struct AdvisedService: Sendable {
       (asked, written) = (.ports(transport, range), "\(port)/\(transport)")
     case _: (asked, written) = (.protocol(transport), "ip/\(transport.number)")
     }
-    let own = Self.narrowest(policy.services.filter { $0.holds(asked) })
+    // `any` says nothing about a packet, and is no advice.
+    let own = Self.narrowest(
+      policy.services.filter { $0.holds(asked) && !$0.ports.contains(.everything) })
     let others = Self.narrowest(
       ServiceCatalogue.services.filter { service in
         service.holds(asked) && !policy.services.contains { $0.name == service.name }

@@ -87,9 +87,9 @@ public struct LivePackets: Sendable {
   ) -> IPAddress? {
     switch target {
     case .zone(_, let name):
-      return view.machine.zone(named: name)?.prefixes.first { $0.family == family }.map {
-        IPAddress(family: family, bits: $0.last.bits - 2)
-      }
+      return PacketPaths.hosts(
+        in: view.policy.hosts(of: name, on: view.machine).filter { $0.family == family }, from: 2
+      ).first
     case .subnet(_, let prefix): return prefix.family == family ? prefix.last : nil
     case .machine: break
     }

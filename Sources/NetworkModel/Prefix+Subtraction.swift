@@ -16,4 +16,15 @@ extension Prefix {
   public static func subtract(_ others: [Prefix], from prefixes: [Prefix]) -> [Prefix] {
     others.reduce(prefixes) { rest, other in rest.flatMap { $0.subtracting(other) } }
   }
+
+  /// The length of the prefix that begins and ends with these addresses; nil if there is none.
+  package static func length(from first: IPAddress, to last: IPAddress) -> Int? {
+    let different = first.bits ^ last.bits
+    let host = UInt128.bitWidth - different.leadingZeroBitCount
+    let length = first.family.bitWidth - host
+    guard first.family == last.family, length >= 0, different & (different &+ 1) == 0,
+      first.bits & different == 0
+    else { return nil }
+    return length
+  }
 }

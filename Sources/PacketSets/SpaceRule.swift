@@ -20,6 +20,8 @@ struct SpaceRule: Sendable {
     /// The packet gets or loses the tag; only an acceptance may follow.
     case tag(PacketTag.Change)
     case verdict(VerdictCode)
+    /// The connection's addresses are translated, which ends the chain.
+    case translate(AddressTranslation)
     /// `nft_reject_types`
     case reject(UInt32)
     /// The verdict cannot be determined for any packet that gets here.
@@ -48,6 +50,11 @@ struct SpaceRule: Sendable {
       return
     }
     var reader = SpaceRuleReader(family: family, sets: sets)
+    if let (conditions, translation) = AddressTranslation.ending(rule.expressions) {
+      for expression in conditions where !reader.isOver { reader.read(expression) }
+      steps = reader.steps + (reader.isOver ? [] : [.translate(translation)])
+      return
+    }
     for expression in rule.expressions where !reader.isOver { reader.read(expression) }
     steps = reader.steps
   }

@@ -7,12 +7,15 @@ public import Ruleset
 /// Walks whole packet spaces through a table and splits them where a rule distinguishes their packets. The
 /// result is exact, and no single packet is evaluated.
 ///
-/// It supports the expressions that `Lowering` writes. What depends on any other expression is undetermined.
+/// It supports the expressions that `Lowering` writes. What depends on any other expression is undetermined. Chains of
+/// type `nat` that drop nothing are left out: they translate addresses, and the walk is about packets as they were sent.
 public struct SpaceWalk: Sendable {
   private struct Chain: Sendable {
     let name: String
     let base: BaseChain?
     let rules: [[SpaceRule]]  // by index, then by family
+    /// Whether it is a chain of type `nat` that no packet ends in.
+    var translatesOnly = false
     /// By index: whether a packet may be accepted at this rule or after it, in this chain or in one that it
     /// leads to. Empty if this was not computed.
     var accepting: [Bool] = []
@@ -45,7 +48,7 @@ public struct SpaceWalk: Sendable {
 
   private init(prepared chains: [String: Chain]) {
     self.chains = chains
-    bases = chains.values.filter { $0.base != nil }.sorted {
+    bases = chains.values.filter { $0.base != nil && !$0.translatesOnly }.sorted {
       ($0.base?.priority ?? 0, $0.name) < ($1.base?.priority ?? 0, $1.name)
     }
   }
@@ -59,7 +62,14 @@ public struct SpaceWalk: Sendable {
           AddressFamily.allCases.map { SpaceRule(rule, family: $0, sets: sets) }
         })
     }
-    return Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var prepared = Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for chain in table.chains where chain.base?.type == "nat" && chain.base?.policy == .accept {
+      let reached = table.reachable(from: chain.name).names
+      prepared[chain.name]?.translatesOnly = !table.chains.contains { other in
+        reached.contains(other.name) && other.rules.contains { $0.mayDrop }
+      }
+    }
+    return prepared
   }
 
   /// For each chain, finds the rule after which no rule can accept.
@@ -120,6 +130,8 @@ public struct SpaceWalk: Sendable {
     /// Whether the packet goes on with the tag: no grant accepts it, and it may only stay on its interface. Its verdict
     /// is then a drop, since that is what it is for the policy.
     public var isTagged = false
+    /// The translation of the packet's connection; nil if there is none.
+    public var translation: AddressTranslation?
 
     /// The verdict that the kernel gives: it accepts a packet that goes on with the tag.
     public var kernelVerdict: TraceVerdict { isTagged ? .accept : verdict }
@@ -187,13 +199,13 @@ public struct SpaceWalk: Sendable {
 
     private mutating func end(
       _ space: PacketSpace, _ verdict: TraceVerdict, _ counter: String?, unknown: String? = nil,
-      isReset: Bool = false, isTagged: Bool = false
+      isReset: Bool = false, isTagged: Bool = false, translation: AddressTranslation? = nil
     ) {
       if interest == .accepted, verdict != .accept { return }
       ends.append(
         End(
           space: space, verdict: verdict, counter: counter, chain: chain, unknown: unknown, isReset: isReset,
-          isTagged: isTagged))
+          isTagged: isTagged, translation: translation))
     }
 
     /// The packets that reach the end of the chain or return from it.
@@ -279,6 +291,7 @@ public struct SpaceWalk: Sendable {
           return change == .set
             ? end(space, .drop, counter, isTagged: true) : end(space, .accept, counter)
         case .verdict(let verdict): return decide(verdict, space, counter, context, &next, &returned)
+        case .translate(let translation): return end(space, .accept, counter, translation: translation)
         case .reject(let type): return end(space, .reject, counter, isReset: type == NFT.rejectReset)
         case .undetermined(let why): return end(space, .undetermined, counter, unknown: why)
         }
@@ -307,6 +320,19 @@ public struct SpaceWalk: Sendable {
         let back = traverse([space], chain, depth: context.depth + 1, returnMatters: matters)
         if isJump { next += back } else { returned += back }
       case .other(let number): end(space, .undetermined, counter, unknown: "verdict \(number)")
+      }
+    }
+  }
+}
+
+extension KernelRule {
+  /// Whether a packet may end in the rule.
+  fileprivate var mayDrop: Bool {
+    expressions.contains { expression in
+      switch expression {
+      case .verdict(.drop), .verdict(.other), .reject: true
+      case .opaque(let name, _): !["nat", "masq", "redir", "limit", "log"].contains(name)
+      default: false
       }
     }
   }

@@ -19,6 +19,8 @@ struct TranslationOrder: Sendable, Hashable {
     case range(first: [UInt8], last: [UInt8])
     /// In registers.
     case registers(first: UInt32, last: UInt32?)
+    /// The network part of the old address is replaced by that of a range in registers (`NF_NAT_RANGE_NETMAP`).
+    case prefixInRegisters(first: UInt32, last: UInt32)
     /// The address of the output interface (`masquerade`).
     case ofOutput
     /// This host's own address on the input interface (`redirect`).
@@ -44,10 +46,14 @@ struct TranslationOrder: Sendable, Hashable {
     case "nat":
       guard (attributes.u32(NFT.Attribute.natFlags) ?? 0) & NFT.natComputed == 0 else { return nil }
       side = attributes.u32(NFT.Attribute.natType) == 0 ? .source : .destination
-      address =
-        attributes.u32(NFT.Attribute.natAddressFirst).map {
-          .registers(first: $0, last: attributes.u32(NFT.Attribute.natAddressLast))
-        } ?? .same
+      let first = attributes.u32(NFT.Attribute.natAddressFirst)
+      let last = attributes.u32(NFT.Attribute.natAddressLast)
+      if (attributes.u32(NFT.Attribute.natFlags) ?? 0) & NFT.natMapsPrefix != 0 {
+        guard let first, let last else { return nil }
+        address = .prefixInRegisters(first: first, last: last)
+      } else {
+        address = first.map { .registers(first: $0, last: last) } ?? .same
+      }
       port = Self.port(attributes, NFT.Attribute.natPortFirst, NFT.Attribute.natPortLast)
       family = attributes.u32(NFT.Attribute.natFamily).flatMap { UInt8(exactly: $0) }
       if family == NFT.familyInet { family = nil }
@@ -85,6 +91,7 @@ struct TranslationOrder: Sendable, Hashable {
     case "REDIRECT": side = .destination
     default: return nil
     }
+    if flags & NFT.natMapsPrefix != 0 { return nil }
     address =
       name == "MASQUERADE"
       ? .ofOutput

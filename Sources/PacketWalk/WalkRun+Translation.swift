@@ -72,6 +72,13 @@ extension WalkRun {
     case .same: address = oldAddress
     case .range(let first, let last): address = first == last ? IPAddress(bytes: first) : nil
     case .registers(let first, let last): address = registerAddress(first, last)
+    case .prefixInRegisters(let first, let last):
+      guard let first = registerAddress(first, nil), let last = registerAddress(last, nil) else {
+        return .undetermined("NAT to an unknown network")
+      }
+      // `nft_nat_setup_netmap`: the bits that differ between the ends of the range stay.
+      let host = first.bits ^ last.bits
+      address = IPAddress(family: packet.family, bits: first.bits & ~host | oldAddress.bits & host)
     case .ofOutput:
       address = packet.output.flatMap { environment.translationAddress(on: $0, packet.family) }
     case .ofHost:

@@ -71,7 +71,7 @@ public struct Explanation: Sendable {
     for source in question.sources {
       switch source {
       case .machine(let name), .machineZone(let name, _): judges.insert(name)
-      case .tunnel, .zone, .prefix, .list: break
+      case .tunnel, .zone, .prefix, .list, .anywhere: break
       }
     }
     let paths = PacketPaths(site, judges: judges)
@@ -178,7 +178,7 @@ extension GrantSource {
   package var machine: String? {
     switch self {
     case .machine(let name), .machineZone(let name, _): name
-    case .tunnel, .zone, .prefix, .list: nil
+    case .tunnel, .zone, .prefix, .list, .anywhere: nil
     }
   }
 }

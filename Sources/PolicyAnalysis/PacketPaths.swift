@@ -71,7 +71,7 @@ package struct PacketPaths {
         case .prefix(let prefix):
           names.formUnion(
             policy.machines.filter { $0.subnets.contains { $0.contains(prefix) } }.map(\.name))
-        case .machine, .tunnel, .zone, .list: break
+        case .machine, .tunnel, .zone, .list, .anywhere: break
         }
       }
     }
@@ -125,10 +125,25 @@ package struct PacketPaths {
       }
     case .machineZone(let name, let zoneName):
       if name == receiver.machine.name { return own(zoneName) }
-      guard let machine = machines[name], let home = machine.zone(named: zoneName) else { return [] }
-      let hosts = home.prefixes.map { IPAddress(family: $0.family, bits: $0.last.bits - 1) }
+      guard let machine = machines[name] else { return [] }
+      // What has its home elsewhere on the receiver cannot come from there.
+      let ways = Set((forced.map { [$0] } ?? shared(machine)).map(\.name))
+      let elsewhere = AddressHomes(on: receiver.machine, tunnels: policy.tunnels, machines: policy.machines)
+        .homes.filter { ways.isDisjoint(with: $0.zones) }.flatMap(\.prefixes)
+      let own = machine.zone(named: zoneName)?.prefixes ?? []
+      let prefixes =
+        own.isEmpty ? Prefix.subtract(elsewhere, from: policy.hosts(of: zoneName, on: machine)) : own
+      let hosts = AddressFamily.allCases.flatMap { family in
+        Self.hosts(in: prefixes.filter { $0.family == family }, from: 1)
+      }
       return (forced.map { [$0] } ?? shared(machine)).map {
-        Arrival(zone: $0, sources: hosts, addresses: .prefixes(home.prefixes))
+        Arrival(zone: $0, sources: hosts, addresses: .prefixes(prefixes))
+      }
+    case .anywhere:
+      return (forced.map { [$0] } ?? receiver.zones).map { zone in
+        Arrival(
+          zone: zone, sources: receiver.anyone(in: zone),
+          addresses: zone.kind == .network && !zone.prefixes.isEmpty ? .zone(zone) : .any)
       }
     case .tunnel(let name):
       guard let zone = forced ?? receiver.zone(named: name.description) else { return [] }
@@ -180,10 +195,23 @@ package struct PacketPaths {
       // An example for all of its addresses outside tunnels.
       return family == .ipv4 ? IPAddress("192.0.2.77") : IPAddress("2001:db8::77")
     case .zone(_, let name):
-      return receiver.machine.zone(named: name)?.prefixes.first { $0.family == family }.map {
-        IPAddress(family: family, bits: $0.last.bits - 2)
-      }
+      return Self.hosts(
+        in: policy.hosts(of: name, on: receiver.machine).filter { $0.family == family }, from: 2
+      )
+      .first
     case .subnet(_, let prefix): return prefix.family == family ? prefix.last : nil
+    }
+  }
+
+  /// Example hosts: one of each prefix, so many addresses before its last; of the internet a public one, if it is in it.
+  package static func hosts(in prefixes: [Prefix], from end: UInt128) -> [IPAddress] {
+    let isInternet = prefixes.contains { $0.length < 8 }
+    let wellKnown = ["9.9.9.9", "2620:fe::9"].compactMap { IPAddress($0) }.filter { address in
+      prefixes.contains { $0.contains(Prefix(address)) }
+    }
+    if isInternet, !wellKnown.isEmpty { return wellKnown }
+    return prefixes.prefix(isInternet ? 1 : prefixes.count).map {
+      IPAddress(family: $0.family, bits: $0.last.bits - end)
     }
   }
 
@@ -198,6 +226,7 @@ package struct PacketPaths {
       return Set([range.lower, range.upper]).sorted().map { packet(transport, $0) }
     case .protocol(let transport): return [packet(transport)]
     case .echoRequest: return [packet(source.family == .ipv4 ? .icmp : .icmpv6)]
+    case .everything: return [packet(.tcp, 443), packet(.udp, 443)]
     }
   }
 

@@ -11,6 +11,7 @@ package enum PolicyWords {
     case .tunnel(let name): name.description
     case .machineZone(let machine, let zone): "\(machine).\(zone)"
     case .prefix(let prefix): prefix.description
+    case .anywhere: "anywhere"
     }
   }
 
@@ -19,6 +20,18 @@ package enum PolicyWords {
     case .machine(let name): name
     case .zone(let machine, let zone): "\(machine).\(zone)"
     case .subnet(_, let prefix): prefix.description
+    }
+  }
+
+  /// A translation, as a clause about its machine.
+  package static func text(_ translation: Translation) -> String {
+    switch translation.kind {
+    case .masquerade(let sources):
+      "masquerades \(sources.joined(separator: ", ")) over \(translation.over)"
+    case .forward(let services, let to, let port):
+      "forwards \(services.map(\.name).joined(separator: ", ")) from \(translation.over) to \(to)"
+        + (port.map { " port \($0)" } ?? "")
+    case .map(let inside, let outside): "shows \(inside) as \(outside) over \(translation.over)"
     }
   }
 

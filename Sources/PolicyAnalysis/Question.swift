@@ -31,14 +31,14 @@ public struct Question: Sendable {
     sources = try Self.sources(from, policy, machine)
     service = try Self.service(to, policy)
     if let destination {
-      if machine.zone(named: destination) != nil {
+      if destination == Zone.internet || machine.zone(named: destination) != nil {
         target = .zone(machine: machine.name, zone: destination)
       } else if let prefix = Prefix(destination) {
         target = .subnet(machine: machine.name, prefix: prefix)
       } else {
         throw QuestionError(
           destination, "is neither a zone of \(machine.name) nor an address",
-          known: machine.zones.map(\.name))
+          known: machine.zones.map(\.name) + [Zone.internet])
       }
     } else {
       target = .machine(machine.name)
@@ -61,10 +61,12 @@ public struct Question: Sendable {
     if let tunnel = policy.tunnel(named: word) { return [.tunnel(tunnel.name)] }
     if word == Zone.internet || machine.zone(named: word) != nil { return [.zone(word)] }
     if policy.list(named: word) != nil { return [.list(word)] }
-    if let dot = word.firstIndex(of: "."), let router = policy.machine(named: String(word[..<dot])),
-      let zone = router.zone(named: String(word[word.index(after: dot)...]))
-    {
-      return [.machineZone(machine: router.name, zone: zone.name)]
+    if word == "anywhere" { return [.anywhere] }
+    if let dot = word.firstIndex(of: "."), let router = policy.machine(named: String(word[..<dot])) {
+      let zone = String(word[word.index(after: dot)...])
+      if zone == Zone.internet || router.zone(named: zone) != nil {
+        return [.machineZone(machine: router.name, zone: zone)]
+      }
     }
     if let prefix = Prefix(word) {
       // A tunnel address in the policy stands for the machine that owns it.

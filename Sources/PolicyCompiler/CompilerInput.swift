@@ -39,7 +39,14 @@ struct CompilerInput: Hashable {
   private let machines: [MachineInput]
   private let lists: [String: [Prefix]]
   private let block: [String]
+  private struct TranslationInput: Hashable {
+    let machine: String
+    let over: String
+    let kind: Translation.Kind
+  }
+
   private let encryptions: [EncryptionInput]
+  private let translations: [TranslationInput]
   private let live: LiveFacts
 
   init(_ policy: Policy, live: LiveFacts) {
@@ -58,6 +65,9 @@ struct CompilerInput: Hashable {
       policy.lists.map { ($0.name, $0.prefixes) }, uniquingKeysWith: { first, _ in first })
     block = policy.block.map(\.name)
     encryptions = policy.encryptions.map { EncryptionInput(machines: $0.machines, tunnel: $0.tunnel) }
+    translations = policy.translations.map {
+      TranslationInput(machine: $0.machine, over: $0.over, kind: $0.kind)
+    }
     self.live = live
   }
 

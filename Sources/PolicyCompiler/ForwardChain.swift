@@ -83,7 +83,12 @@ extension RulesetBuilder {
     }
     var order: [TransitDestination.Exit] = []
     var byExit: [TransitDestination.Exit: (prefixes: [Prefix], lines: [Int])] = [:]
+    var outside: [Rule] = []
     for (destination, entries) in entries.transit[zone.name] ?? [] {
+      if destination.isOutside {
+        outside += outsideRoutes(zone, destination, entries.flatMap(\.origin.lines))
+        continue
+      }
       if byExit[destination.exit] == nil { order.append(destination.exit) }
       byExit[destination.exit, default: ([], [])].prefixes += destination.prefixes
       byExit[destination.exit]?.lines += entries.flatMap(\.origin.lines)
@@ -98,14 +103,61 @@ extension RulesetBuilder {
         rules += outputMatches(exit).map { Rule([match] + $0, action: .accept, origin: origin) }
       }
     }
-    return rules
+    return rules + outside
+  }
+
+  /// Accepts packets to every address but some, on their way out.
+  private mutating func outsideRoutes(
+    _ zone: SiteZone, _ destination: TransitDestination, _ lines: [Int]
+  ) -> [Rule] {
+    let origin = Origin(file: site.policy.path, lines: lines, reason: "forwarded from \(zone.name)")
+    let name = "routes-\(zone.identifier)/\(destination.label)"
+    if !hasChain(name) {
+      let inside = memberships(
+        of: destination.prefixes, .destination, set: "elsewhere-\(destination.label)")
+      add(
+        RuleChain(
+          name: name,
+          rules: inside.map {
+            Rule([$0], action: .return, origin: Origin(reason: "not behind \(destination.label)"))
+          } + [Rule([], action: .accept, origin: origin)]))
+    }
+    let families: [[Match]] =
+      destination.families.count > 1 ? [[]] : destination.families.flatMap(Self.every).map { [$0] }
+    return outputMatches(destination.exit).flatMap { output in
+      families.map { Rule($0 + output, action: .jump(name), origin: origin) }
+    }
+  }
+
+  /// Conditions that hold for every packet of a family and no other, each for a rule of its own.
+  private static func every(_ family: AddressFamily) -> [Match] {
+    [0, UInt128(1) << UInt128(family.bitWidth - 1)].map { bits in
+      .address(
+        .destination, .equal, Prefix(containing: IPAddress(family: family, bits: bits), length: 1))
+    }
   }
 
   private func outputMatches(_ exit: TransitDestination.Exit) -> [[Match]] {
     switch exit {
     case .interfaces(let patterns): patterns.map { [.interface(.output, .equal, $0)] }
     case .anyNetwork: [site.policy.tunnels.map { .interface(.output, .notEqual, .exact($0.name)) }]
+    case .internet: internetMatches(.output)
     }
+  }
+
+  /// The conditions, each for a rule of its own, that an interface is one of `internet`, or one that it shares with a zone
+  /// with prefixes.
+  func internetMatches(_ side: InterfaceSide) -> [[Match]] {
+    let others = site.zones.filter { $0.kind == .tunnel || $0.kind == .containers || $0.prefixes.isEmpty }
+    return [
+      ([.exact(.loopback)] + others.flatMap(\.interfaces)).map { .interface(side, .notEqual, $0) }
+    ] + unclaimedBridges.map { [.interface(side, .equal, .exact($0))] }
+  }
+
+  /// Bridges that only the zone of containers names, and that are not of it: they belong to `internet`.
+  private var unclaimedBridges: [InterfaceName] {
+    let networks = site.zones.filter { $0.kind == .network }.flatMap(\.interfaces)
+    return sharedBridges.filter { bridge in !networks.contains { $0.matches(bridge) } }
   }
 
   /// Docker's overlay accepts every packet to its port from another host of the Swarm, and a container whose
@@ -126,7 +178,7 @@ extension RulesetBuilder {
             by: transport == .tcp ? .reset : .reject))
       case .protocol(let number):
         rules.append(drop([.transport(.equal, number)], DropCause(.hostService), origin, by: .reject))
-      case .echoRequest: break
+      case .echoRequest, .everything: break
       }
     }
     let chain = "host-services"

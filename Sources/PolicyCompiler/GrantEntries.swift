@@ -4,53 +4,6 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// A grant in one zone of the machine: the ports that it opens there, and the sources that it lets in.
-struct GrantEntry: Hashable {
-  /// The counter and origin that all entries of a grant share.
-  let counter: String
-  let origin: Origin
-  package let services: [Service]
-  package var sources: Sources
-  /// Identifies the entry: entries with the same number are the same.
-  package var number = 0
-  /// What a packet must match in addition to the port.
-  var condition: Condition = .none
-  /// Whether it is built in, the same for every zone.
-  var isEverywhere = false
-
-  /// The sources that it lets in.
-  enum Sources: Hashable {
-    case anyone
-    case addresses([IPAddress])
-    case prefixes([Prefix])
-    case list(String)
-  }
-
-  /// Conditions of built-in entries beyond a port.
-  enum Condition: Hashable {
-    case none
-    /// From UDP port 67.
-    case dhcp
-    /// From UDP port 547 of a link-local address.
-    case dhcpv6
-  }
-}
-
-/// A destination beyond this machine that a grant opens.
-struct TransitDestination: Hashable {
-  /// As part of a chain's name.
-  let label: String
-  let prefixes: [Prefix]
-  /// Through which interfaces its packets must leave.
-  let exit: Exit
-
-  enum Exit: Hashable {
-    case interfaces([InterfacePattern])
-    /// Any interface that is not a tunnel: the policy does not say which.
-    case anyNetwork
-  }
-}
-
 /// All grants, sorted by the zone where their packets arrive on this machine, and by their destination.
 struct GrantEntries {
   /// Grants to this machine itself, by zone name.
@@ -191,13 +144,21 @@ struct GrantEntries {
       return site.zone(named: name).map { [($0, .anyone)] } ?? []
     case .machineZone(let name, let zoneName):
       if name == site.machine.name { return site.zone(named: zoneName).map { [($0, .anyone)] } ?? [] }
-      guard let other = site.machine(named: name), let zone = other.zone(named: zoneName) else { return [] }
+      guard let other = site.machine(named: name) else { return [] }
+      let hosts = hosts(of: zoneName, on: other)
       return site.tunnels(shared: site.machine, other).compactMap { tunnel in
-        site.zone(named: tunnel.name.description).map { ($0, .prefixes(zone.prefixes)) }
+        site.zone(named: tunnel.name.description).map { ($0, hosts) }
       }
+    case .anywhere: return site.zones.map { ($0, .anyone) }
     case .prefix(let prefix): return zones(of: prefix).map { ($0, .prefixes([prefix])) }
     case .list(let name): return site.networks.filter { $0.kind != .containers }.map { ($0, .list(name)) }
     }
+  }
+
+  /// The hosts that another machine routes from one of its zones, as sources.
+  private func hosts(of zone: String, on other: Machine) -> GrantEntry.Sources {
+    let own = other.zone(named: zone)?.prefixes ?? []
+    return own.isEmpty ? .outside(site.homes(of: other).elsewhere(other)) : .prefixes(own)
   }
 
   /// The zones where the addresses of a prefix belong. Containers may send from any address: no prefix is
@@ -229,11 +190,12 @@ struct GrantEntries {
         sources.append((zone, [zone.prefixes.isEmpty ? .anyone : .prefixes(zone.prefixes)]))
       }
       for case .prefix(let prefix) in grant.from {
+        let inside = site.policy.inside(prefix, on: site.machine.name)
         guard site.machine.subnets.contains(where: { $0.contains(prefix) }),
-          let home = site.homes.home(of: prefix), home.kind == .zone
+          let home = site.homes.home(of: inside), home.kind == .zone
         else { continue }
         for zone in site.zones where zone.kind == .network && home.zones.contains(zone.name) {
-          sources.append((zone, [.prefixes([prefix])]))
+          sources.append((zone, [.prefixes([inside])]))
         }
       }
     }
@@ -241,12 +203,9 @@ struct GrantEntries {
       let entries = entries(template, sources)
       for target in grant.to where target.machine != site.machine.name {
         guard let receiver = site.machine(named: target.machine),
-          !receiver.addresses(in: tunnel.name).isEmpty,
-          let prefixes = prefixes(of: target, receiver, tunnel)
+          !receiver.addresses(in: tunnel.name).isEmpty
         else { continue }
-        let destination = TransitDestination(
-          label: label(of: target), prefixes: prefixes, exit: .interfaces([.exact(tunnel.name)]))
-        append(entries, from: zone, through: destination)
+        append(entries, from: zone, through: destination(of: target, behind: receiver, tunnel))
       }
     }
   }
@@ -261,9 +220,10 @@ struct GrantEntries {
     case .tunnel(tunnel.name): return .prefixes(tunnel.prefixes)
     case .machineZone(let name, let zoneName):
       guard name != site.machine.name, let other = site.machine(named: name),
-        !other.addresses(in: tunnel.name).isEmpty, let zone = other.zone(named: zoneName)
+        !other.addresses(in: tunnel.name).isEmpty
       else { return nil }
-      return .prefixes(zone.prefixes)
+      return hosts(of: zoneName, on: other)
+    case .anywhere: return .anyone
     case .prefix(let prefix):
       guard let home = site.homes.home(of: prefix), home.kind == .remoteSubnets,
         home.zones.contains(tunnel.name.description)
@@ -273,12 +233,23 @@ struct GrantEntries {
     }
   }
 
-  private func prefixes(of target: GrantTarget, _ receiver: Machine, _ tunnel: Tunnel) -> [Prefix]? {
+  /// The destination of packets to a target of another machine, which leave through a tunnel.
+  private func destination(
+    of target: GrantTarget, behind receiver: Machine, _ tunnel: Tunnel
+  ) -> TransitDestination {
+    let prefixes: [Prefix]
+    var isOutside = false
     switch target {
-    case .machine: receiver.addresses(in: tunnel.name).map { Prefix($0) }
-    case .zone(_, let name): receiver.zone(named: name)?.prefixes
-    case .subnet(_, let prefix): [prefix]
+    case .machine: prefixes = receiver.addresses(in: tunnel.name).map { Prefix($0) }
+    case .subnet(_, let prefix): prefixes = [prefix]
+    case .zone(_, let name):
+      let own = receiver.zone(named: name)?.prefixes ?? []
+      isOutside = own.isEmpty
+      prefixes = own.isEmpty ? site.homes(of: receiver).elsewhere(receiver) : own
     }
+    return TransitDestination(
+      label: label(of: target), prefixes: prefixes, isOutside: isOutside,
+      exit: .interfaces([.exact(tunnel.name)]))
   }
 
   private func label(of target: GrantTarget) -> String {
@@ -294,9 +265,12 @@ struct GrantEntries {
     switch target {
     case .machine: return nil
     case .zone(_, let name):
-      guard let zone = site.machine.zone(named: name) else { return nil }
-      return TransitDestination(
-        label: label(of: target), prefixes: zone.prefixes, exit: .interfaces(zone.interfaces))
+      guard let zone = site.zone(named: name) else { return nil }
+      let exit = zone.kind == .internet ? TransitDestination.Exit.internet : .interfaces(zone.interfaces)
+      return zone.prefixes.isEmpty
+        ? TransitDestination(
+          label: label(of: target), prefixes: site.homes.elsewhere(site.machine), isOutside: true, exit: exit)
+        : TransitDestination(label: label(of: target), prefixes: zone.prefixes, exit: exit)
     case .subnet(_, let prefix):
       let zone = site.machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
       return TransitDestination(
@@ -308,7 +282,8 @@ struct GrantEntries {
   private mutating func append(
     _ all: [GrantEntry], from zone: SiteZone, through destination: TransitDestination
   ) {
-    let entries = all.compactMap { narrowed($0, to: Set(destination.prefixes.map(\.family))) }
+    let families = Set(destination.prefixes.map(\.family))
+    let entries = destination.isOutside ? all : all.compactMap { narrowed($0, to: families) }
     if entries.isEmpty { return }
     let key = PlaceKey(zone: zone.name, destination: destination)
     if let index = places[key] {
@@ -325,6 +300,11 @@ struct GrantEntries {
     for (zone, places) in transit {
       transit[zone] = places.map { destination, entries in
         let families = entries.reduce(into: Set<AddressFamily>()) { $0.formUnion($1.sources.families) }
+        if destination.isOutside {
+          var narrowed = destination
+          narrowed.families = families
+          return (narrowed, entries)
+        }
         let prefixes = destination.prefixes.filter { families.contains($0.family) }
         return (
           TransitDestination(label: destination.label, prefixes: prefixes, exit: destination.exit), entries
@@ -340,7 +320,7 @@ struct GrantEntries {
     guard let family = both.intersection(families).first else { return nil }
     var narrowed = entry
     switch entry.sources {
-    case .anyone, .list: return entry
+    case .anyone, .list, .outside: return entry
     case .addresses(let addresses): narrowed.sources = .addresses(addresses.filter { $0.family == family })
     case .prefixes(let prefixes): narrowed.sources = .prefixes(prefixes.filter { $0.family == family })
     }
@@ -353,16 +333,5 @@ struct GrantEntries {
       nextNumber += 1
     }
     return narrowed
-  }
-}
-
-extension GrantEntry.Sources {
-  /// The families that a source may have.
-  var families: Set<AddressFamily> {
-    switch self {
-    case .anyone, .list: Set(AddressFamily.allCases)
-    case .addresses(let addresses): Set(addresses.map(\.family))
-    case .prefixes(let prefixes): Set(prefixes.map(\.family))
-    }
   }
 }

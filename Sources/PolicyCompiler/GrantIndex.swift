@@ -33,7 +33,7 @@ struct GrantIndex {
         // A prefix in a machine's subnets is routed into the tunnel by that machine.
         case .prefix(let prefix):
           for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
-        case .machine, .tunnel, .zone, .list: break
+        case .machine, .tunnel, .zone, .list, .anywhere: break
         }
       }
       if let only, !hubs.contains(only), !names.contains(only) { continue }
@@ -83,6 +83,7 @@ struct GrantIndex {
     case .machineZone(let machine, let zone): "\(machine).\(zone)"
     case .prefix(let prefix): prefix.description
     case .list(let name): "list \(name)"
+    case .anywhere: "anywhere"
     }
   }
 
@@ -91,6 +92,7 @@ struct GrantIndex {
     case .ports(let number, let range): "\(number.number)/\(range.lower)-\(range.upper)"
     case .protocol(let number): "\(number.number)"
     case .echoRequest: "echo"
+    case .everything: "any"
     }
   }
 }

@@ -190,12 +190,29 @@ extension RulesetBuilder {
     add(RuleChain(name: "transit", rules: rules))
   }
 
+  /// The rules that send packets to every address but some to a chain, which returns if no grant accepts them.
+  private mutating func outsideRules(
+    _ chain: String, _ destination: TransitDestination, _ verdict: VerdictCode, _ origin: Origin
+  ) -> [Rule] {
+    let name = "\(chain)/outside"
+    let inside = memberships(
+      of: destination.prefixes, .destination, set: "elsewhere-\(destination.label)")
+    add(
+      RuleChain(
+        name: name,
+        rules: inside.map {
+          Rule([$0], action: .return, origin: Origin(reason: "not behind \(destination.label)"))
+        } + [Rule([], action: Action(verdict), origin: origin)]))
+    return [Rule([], action: .jump(name), origin: origin)]
+  }
+
   private mutating func addTransit(
     _ name: String, _ zone: SiteZone,
     _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: [Rule]
   ) {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []
+    var outside: [Rule] = []
     for (destination, entries) in Self.merged(destinations) {
       // A machine that is reachable through two tunnels has two destinations with the same name.
       var (chain, number) = ("\(name)/\(destination.label)", 1)
@@ -210,6 +227,13 @@ extension RulesetBuilder {
         judgements[grants] = chain
       }
       let verdict = VerdictCode.jump(chain: judgements[grants] ?? chain)
+      if destination.isOutside {
+        let lines = entries.flatMap(\.origin.lines)
+        outside += outsideRules(
+          chain, destination, verdict,
+          Origin(file: site.policy.path, lines: lines, reason: "to \(destination.label)"))
+        continue
+      }
       for prefix in destination.prefixes {
         if prefix.length == prefix.family.bitWidth {
           byFamily[prefix.family, default: ([], [])].records += prefix.address.bytes + [0]
@@ -232,7 +256,7 @@ extension RulesetBuilder {
         Rule([], action: .byDestination(family, map: map), origin: Origin(reason: "by destination machine"))
       )
     }
-    add(RuleChain(name: name, rules: rules + blocks + rest))
+    add(RuleChain(name: name, rules: rules + blocks + outside + rest))
   }
 }
 
@@ -242,8 +266,10 @@ extension RulesetBuilder {
   private static func merged(
     _ destinations: [(destination: TransitDestination, entries: [GrantEntry])]
   ) -> [(destination: TransitDestination, entries: [GrantEntry])] {
+    let outside = destinations.filter(\.destination.isOutside)
+    let destinations = destinations.filter { !$0.destination.isOutside }
     let all = destinations.flatMap(\.destination.prefixes)
-    if Set(all).count == all.count { return destinations }
+    if Set(all).count == all.count { return destinations + outside }
     var order: [Prefix] = []
     var byPrefix: [Prefix: (label: String, exit: TransitDestination.Exit, entries: [GrantEntry])] = [:]
     for (destination, entries) in destinations {
@@ -266,7 +292,7 @@ extension RulesetBuilder {
               ? label : Identifier.clean("\(label)-\(prefix)"), prefixes: [prefix], exit: exit), entries
         )
       }
-    }
+    } + outside
   }
 }
 

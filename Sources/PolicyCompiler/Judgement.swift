@@ -30,6 +30,7 @@ extension RulesetBuilder {
     var values: [ElementValue] = []
     var ranges: [Rule] = []
     var others: [Rule] = []
+    var everything: [Rule] = []
     for portClass in PortClasses(entries).classes {
       let members = portClass.entries.map { entries[$0] }
       let chain = grantChain(name, portClass.label, members)
@@ -54,6 +55,7 @@ extension RulesetBuilder {
         others.append(Rule([.icmpType(.ipv4, 8...8)], action: .jump(chain), origin: origin))
         others.append(Rule([.icmpType(.ipv6, 128...128)], action: .jump(chain), origin: origin))
       }
+      if portClass.hasEverything { everything.append(Rule([], action: .jump(chain), origin: origin)) }
     }
     if !values.isEmpty {
       let map = "\(name)/ports"
@@ -62,7 +64,7 @@ extension RulesetBuilder {
       add(NamedSet(name: map, key: .transportAndPort, kind: .verdicts, elements: elements))
       rules.append(Rule([], action: .byPort(map: map), origin: Origin(reason: "by protocol and port")))
     }
-    add(RuleChain(name: name, rules: rules + ranges + others + rest))
+    add(RuleChain(name: name, rules: rules + ranges + others + everything + rest))
   }
 
   /// The chain of ports that the same grants open: lets in the sources of these grants. Added once for the
@@ -106,6 +108,9 @@ extension RulesetBuilder {
       case .prefixes(let prefixes):
         matches = memberships(of: prefixes, .source, set: "\(name)-\(entry.counter)")
       case .list(let list): matches = memberships(ofList: list, .source)
+      case .outside(let prefixes):
+        rules.append(outsideRule(name, entry, prefixes))
+        continue
       }
       let count = count(entry)
       for match in matches ?? [] {
@@ -119,6 +124,18 @@ extension RulesetBuilder {
     }
     add(RuleChain(name: name, rules: rules))
     return name
+  }
+
+  /// Sends every source that is not in these prefixes to a chain that counts and accepts it.
+  private mutating func outsideRule(_ chain: String, _ entry: GrantEntry, _ prefixes: [Prefix]) -> Rule {
+    let name = "\(chain)/outside-\(entry.number)"
+    let inside = memberships(of: prefixes, .source, set: "\(name)-except")
+    add(
+      RuleChain(
+        name: name,
+        rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
+          + [Rule([], count: count(entry), action: .accept, origin: entry.origin)]))
+    return Rule([], action: .jump(name), origin: entry.origin)
   }
 
   private func conditions(_ entry: GrantEntry) -> [Match] {

@@ -22,7 +22,7 @@ extension PolicyCompiler {
       wordsFrom: ["anywhere"])
     let policy = Policy(
       path: "", tunnels: [], machines: [machine], groups: [], services: services, lists: [], block: [],
-      grants: [], encryptions: [], failsafe: [handshakes], tests: [])
+      grants: [], encryptions: [], translations: [], failsafe: [handshakes], tests: [])
     return SiteCompiler(policy, today: CalendarDate(secondsSince1970: 0), restriction: .lockDown).ruleset(
       of: machine)
   }

@@ -12,6 +12,8 @@ struct PortClasses {
     var ports: [(IPProtocol, PortRange)] = []
     var protocols: [IPProtocol] = []
     var hasEcho = false
+    /// Whether every protocol and port is in it.
+    var hasEverything = false
     /// The names of the services that its ports belong to, or the first port itself. Part of a chain's name.
     var label = ""
   }
@@ -43,12 +45,14 @@ struct PortClasses {
     }
     var portless: [IPProtocol: [Int]] = [:]
     var echo: [Int] = []
+    var everything: [Int] = []
     for (number, entry) in entries.enumerated() {
       for port in Set(entry.services.flatMap(\.ports)).sorted() {
         switch port {
         case .ports: break
         case .protocol(let transport): portless[transport, default: []].append(number)
         case .echoRequest: echo.append(number)
+        case .everything: everything.append(number)
         }
       }
     }
@@ -56,12 +60,17 @@ struct PortClasses {
       classes[place(members, &classes)].protocols.append(transport)
     }
     if !echo.isEmpty { classes[place(echo, &classes)].hasEcho = true }
+    if !everything.isEmpty { classes[place(everything, &classes)].hasEverything = true }
 
     var taken: Set<String> = []
     for position in classes.indices {
       let label = Self.label(classes[position], entries)
-      classes[position].label = taken.insert(label).inserted ? label : Self.portLabel(classes[position])
-      taken.insert(classes[position].label)
+      var (unique, number) = (taken.contains(label) ? Self.portLabel(classes[position]) : label, 1)
+      while !taken.insert(unique).inserted {
+        number += 1
+        unique = "\(label)-\(number)"
+      }
+      classes[position].label = unique
     }
     self.classes = classes
   }
@@ -110,11 +119,15 @@ struct PortClasses {
   private static func label(_ portClass: Class, _ entries: [GrantEntry]) -> String {
     let ports =
       portClass.ports.lazy.map { ServicePort.ports($0.0, $0.1) } + portClass.protocols.map { .protocol($0) }
-      + (portClass.hasEcho ? [.echoRequest] : [])
+      + (portClass.hasEcho ? [.echoRequest] : []) + (portClass.hasEverything ? [.everything] : [])
     let services = portClass.entries.flatMap { entries[$0].services }
     var names: [String] = []
     for port in ports {
-      guard let service = services.first(where: { $0.ports.contains { covers($0, port) } }) else { continue }
+      // Every port is one of `any`, whose name says nothing of it.
+      let service = services.first { service in
+        service.ports.contains { $0.covers(port) && ($0 != .everything || port == .everything) }
+      }
+      guard let service else { continue }
       let name = Identifier.clean(service.name)
       if !names.contains(name) { names.append(name) }
       if names.count > 2 { return "\(names[0])-and-others" }
@@ -122,19 +135,9 @@ struct PortClasses {
     return names.isEmpty ? portLabel(portClass) : names.joined(separator: "-and-")
   }
 
-  private static func covers(_ port: ServicePort, _ other: ServicePort) -> Bool {
-    switch (port, other) {
-    case (.ports(let one, let outer), .ports(let two, let inner)):
-      one == two && outer.lower <= inner.lower && inner.upper <= outer.upper
-    case (.protocol(let one), .protocol(let two)): one == two
-    case (.echoRequest, .echoRequest): true
-    case (.ports, _), (.protocol, _), (.echoRequest, _): false
-    }
-  }
-
   private static func portLabel(_ portClass: Class) -> String {
     if let port = portClass.ports.first { return Identifier.clean("\(port.0)-\(port.1)") }
     if let number = portClass.protocols.first { return "protocol-\(number.number)" }
-    return "echo"
+    return portClass.hasEcho ? "echo" : "any"
   }
 }

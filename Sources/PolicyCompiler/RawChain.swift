@@ -34,6 +34,11 @@ extension RulesetBuilder {
     let ranges = entries.flatMap(\.services).flatMap(\.ports).compactMap { port -> PortRange? in
       if case .ports(.tcp, let range) = port { range } else { nil }
     }
+    if entries.contains(where: { $0.services.contains { $0.ports.contains(.everything) } }) {
+      return [
+        Rule([], action: .return, origin: Origin(reason: "a grant opens every port in zone \(zone.name)"))
+      ]
+    }
     for range in Set(ranges).sorted() {
       if range.count <= Self.longestExpansion {
         for port in range.lower...range.upper { records += SetKey.port(.tcp, port) + [0] }

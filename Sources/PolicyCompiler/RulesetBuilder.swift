@@ -305,7 +305,7 @@ extension Action {
     case .return: .return
     case .jump(let chain): .jump(chain: chain)
     case .goto(let chain): .goto(chain: chain)
-    case .reject, .reset, .byInputInterface, .byPort, .byDestination: nil
+    case .reject, .reset, .byInputInterface, .byPort, .byDestination, .translate: nil
     }
   }
 

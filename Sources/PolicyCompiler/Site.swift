@@ -28,6 +28,11 @@ struct Site {
 
   func machine(named name: String) -> Machine? { machines[name] }
 
+  /// The homes of addresses on another machine.
+  func homes(of machine: Machine) -> AddressHomes {
+    AddressHomes(on: machine, tunnels: policy.tunnels, machines: policy.machines)
+  }
+
   package func zone(named name: String) -> SiteZone? { zones.first { $0.name == name } }
 
   /// The tunnels in which both machines have an address.

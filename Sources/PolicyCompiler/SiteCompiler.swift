@@ -45,6 +45,7 @@ public struct SiteCompiler: Sendable {
     builder.addForward(entries, encryption)
     builder.addOutput(encryption)
     builder.addPostrouting(encryption)
+    builder.addTranslations()
     return builder.ruleset
   }
 

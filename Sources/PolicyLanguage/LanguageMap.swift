@@ -19,6 +19,8 @@ package enum LanguageMap: String, CaseIterable, Sendable {
   case failsafe
   /// A line of `encrypt`.
   case encryption
+  /// A line of `translate`.
+  case translation
   /// A line of `tests`.
   case test
 
@@ -28,7 +30,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .policy:
       [
         "version", "tunnels", "machines", "groups", "services", "lists", "block", "allow", "encrypt",
-        "failsafe", "observe", "tests",
+        "translate", "failsafe", "observe", "tests",
       ]
     case .tunnel: ["prefixes", "listen", "hub"]
     case .machine: ["addresses", "endpoint", "key", "subnets", "zones"]
@@ -37,6 +39,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .grant: ["to", "services", "from", "because", "until"]
     case .failsafe: ["to", "services", "from", "because"]
     case .encryption: ["between", "tunnel"]
+    case .translation: ["at", "masquerade", "forward", "to", "port", "map", "as", "over"]
     case .test: ["from", "to", "over", "allow", "deny"]
     }
   }
@@ -51,6 +54,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .listFile: ["file"]
     case .grant, .failsafe: ["to", "services", "from"]
     case .encryption: ["between", "tunnel"]
+    case .translation: ["at", "over"]
     case .test: ["from", "to"]
     }
   }

@@ -97,7 +97,7 @@ extension Policy {
     return Policy(
       path: path, tunnels: tunnels, machines: now, groups: groups, services: services, lists: lists,
       block: block, grants: grants,
-      encryptions: encryptions,
+      encryptions: encryptions, translations: translations,
       failsafe: failsafe, tests: tests, observed: observed)
   }
 }

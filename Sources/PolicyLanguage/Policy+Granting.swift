@@ -5,7 +5,8 @@ extension Policy {
   package func granting(_ grant: Grant) -> Policy {
     Policy(
       path: path, tunnels: tunnels, machines: machines, groups: groups, services: services, lists: lists,
-      block: block, grants: grants + [grant], encryptions: encryptions, failsafe: failsafe, tests: [],
+      block: block, grants: grants + [grant], encryptions: encryptions, translations: translations,
+      failsafe: failsafe, tests: [],
       observed: observed)
   }
 }

@@ -26,6 +26,8 @@ public struct Policy: Sendable {
   public let grants: [Grant]
   /// The lines of `encrypt`, as written.
   public let encryptions: [Encryption]
+  /// The lines of `translate`, as written.
+  public let translations: [Translation]
   /// The lines of `failsafe`, as written.
   public let failsafe: [Grant]
   /// The lines of `tests`, as written.
@@ -33,13 +35,17 @@ public struct Policy: Sendable {
   /// The machines of `observe`, by name: on them nothing is dropped.
   public let observed: [ObservedMachine]
 
+  /// The addresses without a home on machines of which a line names a zone without prefixes, by machine name.
+  let outsideHosts: [String: [Prefix]]
+
   /// The index of each machine in `machines`, by name: a site can have thousands of machines.
   private let machineIndices: [String: Int]
 
   package init(
     path: String, tunnels: [Tunnel], machines: [Machine], groups: [Group], services: [Service],
     lists: [PrefixList],
-    block: [ListReference], grants: [Grant], encryptions: [Encryption], failsafe: [Grant],
+    block: [ListReference], grants: [Grant], encryptions: [Encryption], translations: [Translation],
+    failsafe: [Grant],
     tests: [PolicyTest],
     observed: [ObservedMachine] = []
   ) {
@@ -54,9 +60,23 @@ public struct Policy: Sendable {
     self.block = block
     self.grants = grants
     self.encryptions = encryptions
+    self.translations = translations
     self.failsafe = failsafe
     self.tests = tests
     self.observed = observed
+    var named: Set<String> = []
+    for grant in grants + failsafe {
+      for case .zone(let machine, _) in grant.to { named.insert(machine) }
+      for case .machineZone(let machine, _) in grant.from { named.insert(machine) }
+    }
+    for test in tests {
+      for case .zone(let machine, _) in test.to { named.insert(machine) }
+      for case .machineZone(let machine, _) in test.from { named.insert(machine) }
+    }
+    outsideHosts = Dictionary(
+      uniqueKeysWithValues: machines.filter { named.contains($0.name) }.map { machine in
+        (machine.name, AddressHomes(on: machine, tunnels: tunnels, machines: machines).outside(machine))
+      })
   }
 
   /// The machine of this name, if the policy has it.
@@ -220,12 +240,15 @@ public enum ServicePort: Sendable, Hashable, Comparable {
   case `protocol`(IPProtocol)
   /// ICMP and ICMPv6 echo requests: the service `ping`.
   case echoRequest
+  /// Every protocol and port: the service `any`.
+  case everything
 
   private var order: (Int, UInt8, UInt16, UInt16) {
     switch self {
     case .ports(let number, let range): (0, number.number, range.lower, range.upper)
     case .protocol(let number): (1, number.number, 0, 0)
     case .echoRequest: (2, 0, 0, 0)
+    case .everything: (3, 0, 0, 0)
     }
   }
 
@@ -277,73 +300,6 @@ public struct ListReference: Sendable {
     self.name = name
     self.location = location
   }
-}
-
-/// A line of `allow` or `failsafe`.
-public struct Grant: Sendable {
-  /// The targets as written, groups expanded, without repetition; at least one.
-  public let to: [GrantTarget]
-  /// The services that the line names. A composite service is one entry with all its ports.
-  public let services: [Service]
-  /// The sources as written, groups expanded, without repetition; at least one.
-  public let from: [GrantSource]
-  /// The reason that the policy gives: one line.
-  public let because: String?
-  /// The last day of the grant.
-  public let until: CalendarDate?
-  /// Where the line is.
-  public let location: SourceLocation
-  /// The words of `to` as written (`admins`), for reports.
-  public let wordsTo: [String]
-  /// The words of `from` as written, for reports.
-  public let wordsFrom: [String]
-
-  package init(
-    to: [GrantTarget], services: [Service], from: [GrantSource], because: String?, until: CalendarDate?,
-    location: SourceLocation, wordsTo: [String], wordsFrom: [String]
-  ) {
-    self.to = to
-    self.services = services
-    self.from = from
-    self.because = because
-    self.until = until
-    self.location = location
-    self.wordsTo = wordsTo
-    self.wordsFrom = wordsFrom
-  }
-}
-
-/// A target of a grant.
-public enum GrantTarget: Sendable, Hashable {
-  /// A machine itself, by name.
-  case machine(String)
-  /// Hosts of a zone of a machine, to which that machine routes.
-  case zone(machine: String, zone: String)
-  /// A prefix inside a machine's subnets, reached through it.
-  case subnet(machine: String, prefix: Prefix)
-
-  /// The machine itself, or the machine that routes.
-  public var machine: String {
-    switch self {
-    case .machine(let name), .zone(let name, _), .subnet(let name, _): name
-    }
-  }
-}
-
-/// A source that a grant lets in.
-public enum GrantSource: Sendable, Hashable {
-  /// A machine's tunnel addresses, on the tunnel only.
-  case machine(String)
-  /// Any address in a tunnel's prefixes, on the tunnel.
-  case tunnel(InterfaceName)
-  /// Any source that arrives on the interfaces of a zone of the target machine.
-  case zone(String)
-  /// Hosts of a machine's zone, routed by that machine into its tunnel.
-  case machineZone(machine: String, zone: String)
-  /// The sources of a prefix, on zones that are not tunnels.
-  case prefix(Prefix)
-  /// The sources of a list, on zones that are not tunnels.
-  case list(String)
 }
 
 /// Machines whose traffic with each other is allowed only inside a tunnel.

@@ -99,6 +99,8 @@ package struct DifferenceReport {
     text += Self.clear("May now leave in the clear", difference.clearTextGained, mark: "!")
     text += Self.section("Lost", Self.lines(difference.lost), mark: " ")
     text += Self.clear("No longer leaves in the clear", difference.clearTextLost, mark: " ")
+    text += Self.translations("Translated from now on", difference.translationsGained)
+    text += Self.translations("No longer translated", difference.translationsLost)
     text += "\(summary).\n"
     if hasDanger { text += "! comes from outside every tunnel, or leaves in the clear.\n" }
     return text
@@ -140,6 +142,15 @@ package struct DifferenceReport {
     return "\(title)\n\(table.text())\n"
   }
 
+  private static func translations(
+    _ title: String, _ lines: [SiteDifference.TranslatedAddresses]
+  ) -> PrintableText {
+    if lines.isEmpty { return "" }
+    var table = AlignedTable([.left(), .left("MACHINE"), .left("ADDRESSES")])
+    for line in lines { table.append(["", line.machine, line.what]) }
+    return "\(title)\n\(table.text())\n"
+  }
+
   // MARK: Markdown
 
   package var markdown: String {
@@ -159,6 +170,8 @@ package struct DifferenceReport {
       "May now leave in the clear: no longer covered by `encrypt`", difference.clearTextGained, mark: "⚠️")
     text += Self.markdown("Lost", Self.lines(difference.lost), mark: "")
     text += Self.markdown("No longer leaves in the clear", difference.clearTextLost, mark: "")
+    text += Self.markdown("Translated from now on", difference.translationsGained)
+    text += Self.markdown("No longer translated", difference.translationsLost)
     return text
   }
 
@@ -187,6 +200,14 @@ package struct DifferenceReport {
       text += "| \(cells.joined(separator: " | ")) |\n"
     }
     return text
+  }
+
+  private static func markdown(
+    _ title: String, _ lines: [SiteDifference.TranslatedAddresses]
+  ) -> String {
+    if lines.isEmpty { return "" }
+    let rows = lines.map { "| \(cell($0.machine)) | \(cell($0.what)) |\n" }
+    return "\n#### \(title)\n\n| machine | addresses |\n|---|---|\n\(rows.joined())"
   }
 
   /// A name in a table, with all markup escaped (CommonMark 0.31, sections 2.4 and 2.5).
@@ -226,7 +247,22 @@ package struct DifferenceReport {
           for line in difference.clearTextLost { array.object { Self.write(line, to: &$0) } }
         }
       }
+      object.object("translations") { translations in
+        translations.array("gained") { array in
+          for line in difference.translationsGained { array.object { Self.write(line, to: &$0) } }
+        }
+        translations.array("lost") { array in
+          for line in difference.translationsLost { array.object { Self.write(line, to: &$0) } }
+        }
+      }
     }
+  }
+
+  private static func write(
+    _ line: SiteDifference.TranslatedAddresses, to object: inout JSONWriter.Object
+  ) {
+    object.put("machine", line.machine)
+    object.put("what", line.what)
   }
 
   static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {

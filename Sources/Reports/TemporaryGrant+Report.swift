@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import TemporaryGrants
 
 /// Temporary grants in reports.
 extension TemporaryGrant {

@@ -25,7 +25,8 @@ public struct DropChainName: Sendable, Hashable {
       case .drop: self = .drop
       case .reject: self = .reject
       case .reset: self = .reset
-      case .accept, .return, .jump, .goto, .byInputInterface, .byPort, .byDestination: return nil
+      case .accept, .return, .jump, .goto, .byInputInterface, .byPort, .byDestination, .translate:
+        return nil
       }
     }
   }

@@ -195,6 +195,9 @@ private struct RuleLowering {
     case .byDestination(let family, let map):
       loadAddress(family, .destination)
       verdict(from: map)
+    case .translate(let translation):
+      if let family = translation.family { require(family) }
+      expressions += translation.expressions
     }
   }
 

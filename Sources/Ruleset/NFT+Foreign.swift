@@ -147,8 +147,10 @@ extension NFT {
   public static let natMapsAddresses: UInt32 = 1
   /// `NF_NAT_RANGE_PROTO_SPECIFIED`
   public static let natMapsPorts: UInt32 = 2
-  /// `NF_NAT_RANGE_PROTO_OFFSET` and `NF_NAT_RANGE_NETMAP`: the walk does not compute their result.
-  public static let natComputed: UInt32 = 32 | 64
+  /// `NF_NAT_RANGE_PROTO_OFFSET`: the walk does not compute its result.
+  public static let natComputed: UInt32 = 32
+  /// `NF_NAT_RANGE_NETMAP`: the network part of an address is replaced.
+  public static let natMapsPrefix: UInt32 = 64
 
   // nf_ip_hook_priorities
   /// `NF_IP_PRI_CONNTRACK`: connections are known from here on.

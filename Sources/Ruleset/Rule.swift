@@ -59,6 +59,8 @@ public enum Action: Sendable, Hashable {
   case byPort(map: String)
   /// The verdict that a map holds for the destination address: `ip daddr vmap @relay-v4`.
   case byDestination(AddressFamily, map: String)
+  /// A translation of addresses, for the whole connection.
+  case translate(AddressTranslation)
 }
 
 /// Where a rule comes from: lines of the policy, and the reason.

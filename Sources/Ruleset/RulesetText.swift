@@ -168,10 +168,26 @@ public struct RulesetText {
     case .byInputInterface(let map): words.append("iifname vmap @\(map)")
     case .byPort(let map): words.append("meta l4proto . th dport vmap @\(map)")
     case .byDestination(let family, let map): words.append("\(word(family)) daddr vmap @\(map)")
+    case .translate(let translation):
+      // The kernel needs to know the family; nft would test it at another place.
+      if let family = translation.family, !rule.matches.contains(where: { isOf(family, $0) }) {
+        words.append("meta nfproto \(family == .ipv4 ? "ipv4" : "ipv6")")
+      }
+      words.append(translation.text)
     case nil: break
     }
     words.append("comment \"\(rule.origin.comment)\"")
     return words.joined(separator: " ")
+  }
+
+  /// Whether only packets of a family meet the condition, so that the family is known behind it.
+  private static func isOf(_ family: AddressFamily, _ match: Match) -> Bool {
+    switch match {
+    case .address(_, _, let prefix): prefix.family == family
+    case .addressSet(let own, _, _, _), .sourceAndPortSet(let own, _), .icmpType(let own, _): own == family
+    case .hopLimit: family == .ipv6
+    default: false
+    }
   }
 
   private static func hexadecimal(_ number: UInt32) -> String { "0x" + String(number, radix: 16) }

@@ -130,6 +130,9 @@ public struct TemporaryGrantRequest: Sendable {
         throw TemporaryGrantError(
           "'\(word)' uses the protocol \(transport), which has no ports: a temporary grant takes only TCP, "
             + "UDP and SCTP ports; add a grant with 'until' to the policy")
+      case .everything:
+        throw TemporaryGrantError(
+          "'\(word)' is every protocol and port: a temporary grant takes only TCP, UDP and SCTP ports")
       case .echoRequest:
         throw TemporaryGrantError(
           "'\(word)' has no port: a temporary grant takes only TCP, UDP and SCTP ports; add a grant with "

@@ -6,6 +6,7 @@ import Enforcement
 import LinuxHost
 import NetworkModel
 import PolicyAnalysis
+import TemporaryGrants
 import PolicyFiles
 import Reports
 import Ruleset

@@ -4,6 +4,7 @@ import Enforcement
 import KernelTestSupport
 import NetworkModel
 import PolicyAnalysis
+import TemporaryGrants
 import PolicyLanguage
 import Ruleset
 import Testing

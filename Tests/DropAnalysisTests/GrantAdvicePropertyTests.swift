@@ -84,6 +84,7 @@ import Testing
       case .protocol(let transport):
         return gained.transport == transport.description || gained.transport == "\(transport.number)"
       case .echoRequest: return gained.transport.hasPrefix("icmp")
+      case .everything: return false
       }
     }
     // The receiver, or a machine that relays: a hub, or the one that routes the source.
@@ -106,7 +107,7 @@ import Testing
     case .machineZone(let name, let zone):
       isSource = inside(policy.machine(named: name)?.zone(named: zone)?.prefixes ?? [])
     case .zone(let name): isSource = gained.over == name
-    case .list: isSource = false
+    case .list, .anywhere: isSource = false
     }
     return isService && isPlace && isSource
   }

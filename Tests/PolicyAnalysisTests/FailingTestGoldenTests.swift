@@ -6,6 +6,7 @@ import NetworkModel
 import Reports
 import PolicyAnalysis
 import PolicyLanguage
+import TestSupport
 import Testing
 
 /// A valid policy that fails its own tests or has untested grants, with the recorded report:
@@ -98,7 +99,7 @@ struct FailingTestGoldenTests {
     }
   }
 
-  @Test("the shipped policies have no warnings", arguments: ["rootski", "starter", "two-tunnels"])
+  @Test("the shipped policies have no warnings", arguments: ShippedPolicies.names)
   func shipped(name: String) throws {
     let site = CompiledSite(try shippedPolicy(name), today: try #require(CalendarDate("2026-11-24")))
     let run = PolicyTestRun(site)

@@ -7,10 +7,11 @@ import PacketWalk
 import PolicyAnalysis
 import PolicyLanguage
 import Ruleset
+import TestSupport
 import Testing
 
 @Suite("Proof") struct ProofTests {
-  @Test("holds for every shipped policy", arguments: ["rootski", "two-tunnels", "starter"])
+  @Test("holds for every shipped policy", arguments: ShippedPolicies.names)
   func shipped(_ name: String) throws {
     let policy = try shippedPolicy(name)
     let proof = Proof.prove(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))

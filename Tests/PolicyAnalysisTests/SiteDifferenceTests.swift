@@ -103,6 +103,13 @@ import Testing
       ],
       clear: ["gate>server", "server>gate"]),
     Case(
+      testDescription: "an exit node: a grant to the internet behind a machine",
+      old: "allow:\n\(ssh)",
+      new: "allow:\n\(ssh)\n  - { to: gate.internet, services: [https], from: bob }",
+      gained: [
+        "gate>anywhere else https/443 bob wg0"
+      ]),
+    Case(
       testDescription: "a service name that gets other ports",
       old: "services: { db: 5432/tcp }\nallow:\n  - { to: server, services: [db], from: ada }",
       new: "services: { db: [5432/tcp, 5433/tcp] }\nallow:\n  - { to: server, services: [db], from: ada }",

@@ -28,7 +28,7 @@ import Testing
 
   @Test(
     "gives the same verdict as the walk of a packet, and exactly one for each packet",
-    arguments: ["rootski", "two-tunnels", "starter"])
+    arguments: ShippedPolicies.names)
   func agrees(_ name: String) throws {
     let policy = try shippedPolicy(name)
     let site = CompiledSite(policy, today: try #require(CalendarDate("2026-11-24")))

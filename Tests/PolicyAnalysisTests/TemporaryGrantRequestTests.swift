@@ -5,6 +5,7 @@ import NetworkModel
 import PacketSets
 import PacketWalk
 import PolicyAnalysis
+import TemporaryGrants
 import PolicyCompiler
 import PolicyLanguage
 import Ruleset

@@ -56,6 +56,7 @@ struct TestedPackets {
     case .prefix(let prefix):
       zoneName = over ?? random.one(of: homes(prefix, view))
       own = [prefix]
+    case .anywhere: zoneName = over ?? random.one(of: view.zones).name
     case .list(let name):
       zoneName = over ?? random.one(of: networks.filter { $0 != Zone.containers })
       own = site.policy.list(named: name)?.prefixes
@@ -84,6 +85,10 @@ struct TestedPackets {
     case .echoRequest:
       packet = Packet(
         source: from, destination: to, transport: family == .ipv4 ? .icmp : .icmpv6, input: nil)
+    case .everything:
+      packet = Packet(
+        source: from, destination: to, transport: random.one(of: [.tcp, .udp, .esp]),
+        destinationPort: UInt16(random.number(1...65535)), input: nil)
     }
     return Tested(packet: packet, zone: zone, isClaimed: isClaimed(packet, zone, target))
   }

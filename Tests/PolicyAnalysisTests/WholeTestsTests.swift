@@ -80,6 +80,7 @@ import Testing
     case .tunnel(let name): name.description
     case .machineZone(let machine, let zone): "\(machine).\(zone)"
     case .prefix(let prefix): prefix.description
+    case .anywhere: "anywhere"
     }
   }
 

@@ -6,6 +6,7 @@ import Netlink
 import NetworkModel
 import PacketWalk
 import PolicyAnalysis
+import TemporaryGrants
 import PolicyCompiler
 import PolicyLanguage
 import Ruleset

@@ -61,7 +61,7 @@ struct AcceptedPolicyTests {
       ("8080/tcp", "8080/tcp"), ("6000-6010/udp", "6000-6010/udp"), ("[22/sctp, 22/tcp]", "22/tcp 22/sctp"),
       ("esp", "esp"), ("gre", "gre"), ("ip/89", "89"), ("ip/50", "esp"), ("ping", "echo"),
       ("[80/tcp, 80/tcp]", "80/tcp"), ("[postgres, redis]", "5432/tcp 6379/tcp"), ("inner", "1/tcp"),
-      ("[web]", "80/tcp 443/tcp 443/udp"),
+      ("[web]", "80/tcp 443/tcp 443/udp"), ("any", "any"), ("[any, ssh]", "22/tcp any"),
     ])
   func services(written: String, meant: String) throws {
     let policy = try valid(
@@ -77,6 +77,7 @@ struct AcceptedPolicyTests {
       case .ports(let number, let range): "\(range)/\(number)"
       case .protocol(let number): "\(number)"
       case .echoRequest: "echo"
+      case .everything: "any"
       }
     }
     #expect(text.joined(separator: " ") == meant)
@@ -97,7 +98,9 @@ struct AcceptedPolicyTests {
       ("laptop", [GrantSource.machine("laptop")]), ("[laptop, hub]", [.machine("laptop"), .machine("hub")]),
       ("others", [.machine("box"), .machine("laptop")]),
       ("[laptop, others]", [.machine("laptop"), .machine("box")]),
-      ("lan", [.zone("lan")]), ("internet", [.zone("internet")]), ("containers", [.zone("containers")]),
+      ("lan", [.zone("lan")]), ("internet", [.zone("internet")]), ("anywhere", [.anywhere]),
+      ("hub.internet", [.machineZone(machine: "hub", zone: "internet")]),
+      ("containers", [.zone("containers")]),
       ("box.lan", [.machineZone(machine: "box", zone: "lan")]),
       ("box.wifi", [.machineZone(machine: "box", zone: "wifi")]), ("hooks", [.list("hooks")]),
       ("\"2001:db8::/32\"", Prefix("2001:db8::/32").map { [.prefix($0)] } ?? []),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import PolicyLanguage
@@ -50,6 +51,7 @@ struct PolicySchemaTests {
     case .grant: lines("allow")
     case .failsafe: lines("failsafe")
     case .encryption: lines("encrypt")
+    case .translation: lines("translate")
     case .test: lines("tests")
     }
   }
@@ -72,11 +74,11 @@ struct PolicySchemaTests {
   func services() throws {
     let service = try schema().root["definitions", "service", "anyOf"].elements.first ?? .null
     let names = service["enum"].elements.compactMap(\.string)
-    #expect(Set(names) == Set(ServiceCatalogue.services.map(\.name) + ["esp", "gre"]))
+    #expect(Set(names) == Set(ServiceCatalogue.services.map(\.name) + ["esp", "gre", "any"]))
     #expect(service["enumDescriptions"].elements.count == names.count)
   }
 
-  @Test("accepts the policies that come with the program", arguments: ["rootski", "starter", "two-tunnels"])
+  @Test("accepts the policies that come with the program", arguments: ShippedPolicies.names)
   func shipped(name: String) throws {
     let bytes = try #require(contents("\(repository)/policies/\(name).yaml"))
     let value = try #require(parsed(bytes))

@@ -20,7 +20,7 @@ public struct RandomSite: Sendable {
 
   private static let services = [
     "ssh", "web", "postgres", "ping", "8080/tcp", "9000-9200/tcp", "53/udp", "docker-swarm", "own", "esp",
-    "ip/89", "5000-5010/sctp", "both", "dns",
+    "ip/89", "5000-5010/sctp", "both", "dns", "any",
   ]
 
   /// Generates the policy of a seed. Not every policy is valid.
@@ -101,9 +101,13 @@ public struct RandomSite: Sendable {
     }
     let machines = (0..<count).map { "m\($0)" }
     let routed = zones.filter(\.hasPrefixes).map { "\($0.machine).\($0.zone)" }
-    let targets = machines + machines + ["all", "pair"] + routed + subnets.map(\.prefix)
+    let outer = machines.flatMap { ["\($0).internet", "\($0).containers"] }
+    let targets =
+      machines + machines + machines + ["all", "pair"] + routed + subnets.map(\.prefix)
+      + outer.filter { _ in random.oneIn(3) }
     let sources =
-      machines + ["all", "pair", "wg0", "internet", "internet", "containers", "hooks"] + routed
+      machines + ["all", "pair", "wg0", "internet", "internet", "containers", "hooks", "anywhere"] + routed
+      + outer.filter { _ in random.oneIn(3) }
       + (hasSecond ? ["wg1"] : []) + zones.map(\.zone) + subnets.map(\.prefix)
       + [
         "198.51.100.7", "198.51.100.0/24", "\"2001:db8:5::1\"", "192.168.0.80", "172.20.3.0/24",
@@ -114,7 +118,7 @@ public struct RandomSite: Sendable {
         "to: \(words(targets, 2))", "services: [\(words(Self.services, 3).filter { !"[]".contains($0) })]",
         "from: \(words(sources, 2))",
       ]
-      if random.oneIn(6) { parts.append("because: \"some reason\"") }
+      if random.oneIn(6) || parts[1].contains("any") { parts.append("because: \"some reason\"") }
       return "{ \(parts.joined(separator: ", ")) }"
     }
     var allow: [String] = []
@@ -130,6 +134,26 @@ public struct RandomSite: Sendable {
     }
     if random.oneIn(3) { sections.append(("block", ["bad"])) }
     if random.oneIn(3) { sections.append(("failsafe", [grant()])) }
+    if random.oneIn(3) {
+      var lines: [String] = []
+      for _ in 0..<random.number(1...3) {
+        let at = random.one(of: machines)
+        let ways = ["internet", "wg0", "containers"] + zones.filter { $0.machine == at }.map(\.zone)
+        let over = random.one(of: ways)
+        switch random.number(0...2) {
+        case 0: lines.append("{ at: \(at), masquerade: \(words(ways, 2)), over: \(over) }")
+        case 1:
+          let port = random.oneIn(2) ? ", port: 8443" : ""
+          lines.append(
+            "{ at: \(at), forward: \(random.one(of: ["web", "8080/tcp", "9000-9200/tcp"])), over: \(over), to: \(random.one(of: machines))\(port) }"
+          )
+        default:
+          let number = at.dropFirst()
+          lines.append("{ at: \(at), map: 10.77.0.0/24, as: 192.168.\(number).0/24, over: \(over) }")
+        }
+      }
+      sections.append(("translate", lines))
+    }
     self.head = head
   }
 

@@ -7,6 +7,7 @@ internal import LinuxHost
 internal import NetworkModel
 internal import Reports
 internal import PolicyAnalysis
+internal import TemporaryGrants
 internal import PolicyLanguage
 internal import Ruleset
 

@@ -3,6 +3,7 @@
 internal import Enforcement
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import TemporaryGrants
 internal import PolicyLanguage
 internal import Reports
 internal import Ruleset

@@ -7,6 +7,7 @@ internal import Netlink
 package import NetworkModel
 internal import PacketWalk
 package import PolicyAnalysis
+internal import TemporaryGrants
 internal import PolicyFiles
 internal import PolicyLanguage
 package import Reports

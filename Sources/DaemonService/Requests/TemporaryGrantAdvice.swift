@@ -3,6 +3,7 @@
 internal import Enforcement
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import TemporaryGrants
 internal import PolicyLanguage
 
 /// What else must be opened for a temporary grant, and where: a packet passes machines before it arrives.

@@ -3,6 +3,7 @@
 package import Enforcement
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import TemporaryGrants
 
 /// The arguments of `open` and `close`, and the request that they make.
 package struct TemporaryGrantArguments {

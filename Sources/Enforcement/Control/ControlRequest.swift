@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyAnalysis
+internal import TemporaryGrants
 internal import Ruleset
 
 /// A request as it goes over the daemon's socket: what is asked, and until when it may be carried out.

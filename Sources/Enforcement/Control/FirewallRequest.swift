@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import PolicyAnalysis
+public import TemporaryGrants
 public import Ruleset
 
 /// A request to the firewall. The daemon carries it out; without a daemon, the verb's own process does.

@@ -145,7 +145,7 @@ public struct Ingress: Sendable {
             addresses: AddressFamily.allCases.compactMap { family in
               prefixes.first { $0.family == family }?.address
             }))
-      case .machine, .tunnel, .zone, .machineZone: break
+      case .machine, .tunnel, .zone, .machineZone, .anywhere: break
       }
     }
     // If a zone has `prefixes`, the policy drops all other sources: they are not evaluated.
@@ -170,11 +170,14 @@ public struct Ingress: Sendable {
     }
     for case .machineZone(let name, let zoneName) in Set(view.policy.grants.flatMap(\.from))
     where name != view.machine.name {
-      guard let prefixes = view.policy.machine(named: name)?.zone(named: zoneName)?.prefixes else { continue }
+      guard let router = view.policy.machine(named: name) else { continue }
+      let prefixes = view.policy.hosts(of: zoneName, on: router)
       sources.append(
         Source(
           name: "\(name).\(zoneName)",
-          addresses: prefixes.map(\.last).map { IPAddress(family: $0.family, bits: $0.bits - 1) }))
+          addresses: AddressFamily.allCases.flatMap { family in
+            PacketPaths.hosts(in: prefixes.filter { $0.family == family }, from: 1)
+          }))
     }
     let unnamed = unnamedPeers(of: tunnel, view, devices)
     return [anyone(in: tunnel, except: unnamed, view)].compactMap { $0 }
@@ -187,7 +190,8 @@ public struct Ingress: Sendable {
     let grants = view.policy.grants + view.policy.failsafe
     guard
       grants.contains(where: { grant in
-        grant.from.contains(.tunnel(tunnel.name)) && grant.to.contains { $0.machine == view.machine.name }
+        (grant.from.contains(.tunnel(tunnel.name)) || grant.from.contains(.anywhere))
+          && grant.to.contains { $0.machine == view.machine.name }
       })
     else { return nil }
     let taken = Set(

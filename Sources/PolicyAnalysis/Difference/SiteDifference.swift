@@ -41,6 +41,14 @@ public struct SiteDifference: Sendable {
     public let services: [String]
   }
 
+  /// An address translation in only one of the two policies.
+  public struct TranslatedAddresses: Sendable, Hashable {
+    /// The machine that translates.
+    public let machine: String
+    /// What it does, as a clause: `masquerades wg0 over internet`.
+    public let what: String
+  }
+
   /// What is reachable only in the new site; access from outside first.
   public let gained: [Reach]
   /// What is reachable only in the old site.
@@ -49,12 +57,17 @@ public struct SiteDifference: Sendable {
   public let clearTextGained: [ClearText]
   /// What may leave in the clear only in the old site.
   public let clearTextLost: [ClearText]
+  /// Address translations that only the new policy has. They let nothing pass that the old one refuses.
+  public let translationsGained: [TranslatedAddresses]
+  /// Address translations that only the old policy has.
+  public let translationsLost: [TranslatedAddresses]
   /// The number of machines with a changed ruleset.
   public let changedMachines: Int
 
-  /// Whether both sites accept the same packets.
+  /// Whether both sites accept the same packets, and translate them alike.
   public var isEmpty: Bool {
     gained.isEmpty && lost.isEmpty && clearTextGained.isEmpty && clearTextLost.isEmpty
+      && translationsGained.isEmpty && translationsLost.isEmpty
   }
 
   /// Computes the difference between two sites. `only` limits it to one machine; nil means all. `progress` is
@@ -70,6 +83,15 @@ public struct SiteDifference: Sendable {
     clearTextGained = comparison.clearTextGained
     clearTextLost = comparison.clearTextLost
     changedMachines = comparison.changed.count
+    let (before, after) = (Self.translations(old.policy, only), Self.translations(new.policy, only))
+    translationsGained = after.filter { !before.contains($0) }
+    translationsLost = before.filter { !after.contains($0) }
+  }
+
+  private static func translations(_ policy: Policy, _ only: String?) -> [TranslatedAddresses] {
+    policy.translations.filter { only == nil || $0.machine == only }.map {
+      TranslatedAddresses(machine: $0.machine, what: PolicyWords.text($0))
+    }
   }
 
   private static func precedes(_ one: Reach, _ two: Reach) -> Bool {

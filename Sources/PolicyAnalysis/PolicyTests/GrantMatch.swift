@@ -43,7 +43,7 @@ struct GrantMatch {
       }
     }
     numbers =
-      policy.tests.isEmpty ? [] : grants.map { $0.services.map { RouteWalks.numbers([$0]) } }
+      policy.tests.isEmpty ? [] : grants.map { $0.services.map { RouteWalks.numbers([$0], of: policy) } }
     self.byTarget = byTarget
     self.byLine = byLine
     self.lists = lists
@@ -92,7 +92,8 @@ struct GrantMatch {
       }
     case .machineZone(receiver, let name), .zone(let name): return !isTunnel && zone.name == name
     case .machineZone(let name, let home):
-      return isTunnel && has(machines[name]?.zone(named: home)?.prefixes ?? [])
+      return isTunnel && has(machines[name].map { policy.hosts(of: home, on: $0) } ?? [])
+    case .anywhere: return true
     case .tunnel(let name):
       return isTunnel && zone.name == name.description
         && has(policy.tunnel(named: zone.name)?.prefixes ?? [])
@@ -111,16 +112,6 @@ struct GrantMatch {
   }
 
   private static func overlaps(_ one: Service, _ two: Service) -> Bool {
-    one.ports.contains { port in two.ports.contains { overlaps(port, $0) } }
-  }
-
-  private static func overlaps(_ one: ServicePort, _ two: ServicePort) -> Bool {
-    switch (one, two) {
-    case (.ports(let one, let range), .ports(let two, let other)):
-      one == two && range.lower <= other.upper && other.lower <= range.upper
-    case (.protocol(let one), .protocol(let two)): one == two
-    case (.echoRequest, .echoRequest): true
-    case (.ports, _), (.protocol, _), (.echoRequest, _): false
-    }
+    one.ports.contains { port in two.ports.contains { port.overlaps($0) } }
   }
 }

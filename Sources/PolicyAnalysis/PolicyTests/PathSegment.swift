@@ -37,6 +37,11 @@ struct PathSegment: Hashable {
   func outputs(_ names: ReachNames) -> IntervalSet? {
     switch exit {
     case nil: nil
+    case .zone(let zone) where zone.kind == .internet:
+      // On a card that a zone with prefixes names, other destinations are in the internet.
+      IntervalSet.union(
+        names.zones.filter { $0.kind == .internet || ($0.kind == .network && !$0.prefixes.isEmpty) }
+          .map { names.inputs($0) })
     case .zone(let zone): names.inputs(zone)
     case .anyNetwork:
       IntervalSet(0, .max).subtracting(
@@ -141,7 +146,7 @@ extension PacketPaths {
         let zone = views[owner.name]?.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } })
       else { return nil }
       return (owner.name, zone)
-    case .machineZone, .machine, .tunnel, .zone, .list: return nil
+    case .machineZone, .machine, .tunnel, .zone, .list, .anywhere: return nil
     }
   }
 

@@ -85,9 +85,9 @@ public struct PolicyTestRun: Sendable {
     package let service: Service
     let numbers: IntervalSet
 
-    init(_ service: Service) {
+    init(_ service: Service, _ policy: Policy) {
       self.service = service
-      numbers = RouteWalks.numbers([service])
+      numbers = RouteWalks.numbers([service], of: policy)
     }
   }
 
@@ -112,7 +112,9 @@ public struct PolicyTestRun: Sendable {
         }
       }
       walks.walk(pairs.flatMap(\.routes), test.allow + test.deny)
-      let (allowed, denied) = (test.allow.map { Expected($0) }, test.deny.map { Expected($0) })
+      let (allowed, denied) = (
+        test.allow.map { Expected($0, policy) }, test.deny.map { Expected($0, policy) }
+      )
       for pair in pairs {
         if !allowed.isEmpty {
           let asked = pair.claims.compactMap { walks.ask($0.route, $0.ends) }

@@ -53,6 +53,7 @@ struct RouteSample {
         [range.lower, range.upper].map { PacketSpace.Service.number(transport, port: $0) }
       case .protocol(let transport): [PacketSpace.Service.number(transport, port: 0)]
       case .echoRequest: [PacketSpace.Service.echoRequest(route.family)]
+      case .everything: [PacketSpace.Service.number(.tcp, port: 443)]
       }
     }
   }

@@ -48,7 +48,7 @@ struct RouteWalks {
         asked[place, default: ([], [])].destinations.append(route.whole.destinations)
       }
     }
-    let numbers = Self.numbers(services)
+    let numbers = Self.numbers(services, of: packets.policy)
     for (place, ends) in asked {
       let ends = TestRoute.Ends(
         sources: IntervalSet.union(Set(ends.sources)),
@@ -62,9 +62,23 @@ struct RouteWalks {
     }
   }
 
-  /// The packets of these services.
-  static func numbers(_ services: [Service]) -> IntervalSet {
-    IntervalSet.union(services.flatMap(\.ports).map(SpecificationWriter.services))
+  /// The packets of these services, of those that grants of the policy decide about.
+  static func numbers(_ services: [Service], of policy: Policy) -> IntervalSet {
+    IntervalSet.union(
+      services.flatMap(\.ports).map {
+        $0 == .everything ? decided(policy) : SpecificationWriter.services($0)
+      })
+  }
+
+  /// What `any` means in a test: everything but what always passes: ICMP errors, discovery, IGMP, and WireGuard's own
+  /// ports.
+  private static func decided(_ policy: Policy) -> IntervalSet {
+    let protocols = [IPProtocol.icmp, .icmpv6, .igmp].map { PacketSpace.Service.all($0) }
+    let ports =
+      policy.tunnels.compactMap(\.listen) + policy.machines.flatMap { $0.livePorts.values.map(\.port) }
+    let builtIn = protocols + ports.map { PacketSpace.Service.ports(.udp, $0...$0) }
+    return SpecificationWriter.services(.everything).subtracting(IntervalSet.union(builtIn))
+      .union(SpecificationWriter.services(.echoRequest))
   }
 
   /// The first packets of flows between any ends, as they arrive at one machine; nil if there are none.

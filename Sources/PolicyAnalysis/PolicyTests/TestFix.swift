@@ -120,7 +120,7 @@ struct TestFix {
       }
       let owner = policy.machines.first { $0.addresses(in: tunnel.name).contains { Prefix($0) == prefix } }
       return owner.map { .machine($0.name) } ?? .tunnel(tunnel.name)
-    case .machine, .machineZone, .tunnel, .zone, .list: return source
+    case .machine, .machineZone, .tunnel, .zone, .list, .anywhere: return source
     }
   }
 

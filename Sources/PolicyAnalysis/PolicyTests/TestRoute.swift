@@ -48,7 +48,7 @@ extension PacketPaths {
     guard over == nil, let first = usual.first, let receiver = views[target.machine] else { return usual }
     switch source {
     case .list: break
-    case .machine, .machineZone, .tunnel, .zone, .prefix: return usual
+    case .machine, .machineZone, .tunnel, .zone, .prefix, .anywhere: return usual
     }
     let others = receiver.zones.filter { zone in
       // Hosts of the target zone reach each other without passing the machine.
@@ -106,7 +106,7 @@ extension PacketPaths {
       }
       return ZoneSources.all(family)
     case .zone(_, let name):
-      return PacketSpace.addresses(receiver.zone(named: name)?.prefixes ?? [], family)
+      return PacketSpace.addresses(policy.hosts(of: name, on: receiver), family)
     case .subnet(_, let prefix): return PacketSpace.addresses([prefix], family)
     }
   }

@@ -40,6 +40,8 @@ struct GrantedTraffic {
     case interfaces([InterfacePattern])
     /// Any interface that is not a tunnel.
     case anyNetwork
+    /// Any interface that is not a tunnel, not of containers, and not of a network without prefixes.
+    case internet
   }
 
   let zones: [SiteZone]
@@ -81,7 +83,7 @@ struct GrantedTraffic {
           guard target.machine != machine.name, let receiver = machines[target.machine],
             !receiver.addresses(in: tunnel.name).isEmpty
           else { return [] }
-          return Self.destinations(target, receiver, tunnel)
+          return Self.destinations(target, receiver, tunnel, policy)
         }
         if destinations.isEmpty { continue }
         for (zone, sources) in outward {
@@ -145,11 +147,12 @@ struct GrantedTraffic {
     case .machine: arrivals.append(Arrival(zone: zone, ports: ports, sources: sources))
     case .zone(_, let name):
       // Hosts of one zone reach each other without passing this machine.
-      guard name != zone.name, let home = machine.zone(named: name) else { return }
+      guard name != zone.name else { return }
+      let home = machine.zone(named: name)
       passages.append(
         Passage(
-          zone: zone, ports: ports, sources: sources, destinations: home.prefixes,
-          exit: .interfaces(home.interfaces)))
+          zone: zone, ports: ports, sources: sources, destinations: Self.hosts(of: name, on: machine, policy),
+          exit: home.map { .interfaces($0.interfaces) } ?? .internet))
     case .subnet(_, let prefix):
       let home = machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
       passages.append(
@@ -186,10 +189,13 @@ struct GrantedTraffic {
     case .zone(let name): return zone(named: name).map { [($0, .anyone)] } ?? []
     case .machineZone(machine.name, let name): return zone(named: name).map { [($0, .anyone)] } ?? []
     case .machineZone(let name, let zoneName):
-      guard let other = machines[name], let home = other.zone(named: zoneName) else { return [] }
+      guard let other = machines[name] else { return [] }
       return tunnels(with: other).compactMap { tunnel in
-        zone(named: tunnel.name.description).map { ($0, .prefixes(home.prefixes)) }
+        zone(named: tunnel.name.description).map {
+          ($0, .prefixes(Self.hosts(of: zoneName, on: other, policy)))
+        }
       }
+    case .anywhere: return zones.map { ($0, .anyone) }
     case .prefix(let prefix): return homes(of: prefix).map { ($0, .prefixes([prefix])) }
     case .list(let name):
       let prefixes = policy.list(named: name)?.prefixes ?? []
@@ -234,8 +240,19 @@ struct GrantedTraffic {
     if case .prefix(let prefix) = source, !machine.addresses(in: tunnel.name).isEmpty,
       machine.subnets.contains(where: { $0.contains(prefix) })
     {
-      result += homes(of: prefix).filter { $0.prefixes.contains { $0.contains(prefix) } }
-        .map { ($0, .prefixes([prefix])) }
+      // Behind a `map` this machine sees the hosts by their own addresses.
+      let maps = policy.translations.filter { $0.machine == machine.name }.compactMap { translation in
+        if case .map(let inside, let outside) = translation.kind { (inside, outside) } else { nil }
+      }
+      let own =
+        maps.first { $0.1.contains(prefix) }.map { inside, outside in
+          Prefix(
+            containing: IPAddress(
+              family: prefix.family, bits: inside.address.bits + (prefix.address.bits - outside.address.bits)),
+            length: prefix.length)
+        } ?? prefix
+      result += homes(of: own).filter { $0.prefixes.contains { $0.contains(own) } }
+        .map { ($0, .prefixes([own])) }
     }
     guard tunnel.hub == machine.name, let inside = zone(named: tunnel.name.description) else { return result }
     switch source {
@@ -244,11 +261,10 @@ struct GrantedTraffic {
       if !addresses.isEmpty { result.append((inside, .prefixes(addresses.map { Prefix($0) }))) }
     case .tunnel(tunnel.name): result.append((inside, .prefixes(tunnel.prefixes)))
     case .machineZone(let name, let zoneName) where name != machine.name:
-      if let other = machines[name], !other.addresses(in: tunnel.name).isEmpty,
-        let home = other.zone(named: zoneName)
-      {
-        result.append((inside, .prefixes(home.prefixes)))
+      if let other = machines[name], !other.addresses(in: tunnel.name).isEmpty {
+        result.append((inside, .prefixes(Self.hosts(of: zoneName, on: other, policy))))
       }
+    case .anywhere: result.append((inside, .anyone))
     case .prefix(let prefix):
       if homes(of: prefix).contains(where: { $0.name == inside.name }),
         !tunnel.prefixes.contains(where: { $0.contains(prefix) })
@@ -260,11 +276,34 @@ struct GrantedTraffic {
     return result
   }
 
-  private static func destinations(_ target: GrantTarget, _ receiver: Machine, _ tunnel: Tunnel) -> [Prefix] {
+  private static func destinations(
+    _ target: GrantTarget, _ receiver: Machine, _ tunnel: Tunnel, _ policy: Policy
+  ) -> [Prefix] {
     switch target {
     case .machine: receiver.addresses(in: tunnel.name).map { Prefix($0) }
-    case .zone(_, let name): receiver.zone(named: name)?.prefixes ?? []
+    case .zone(_, let name): hosts(of: name, on: receiver, policy)
     case .subnet(_, let prefix): [prefix]
+    }
+  }
+
+  /// The hosts of a zone: its prefixes; without prefixes, everything that has no other place on the machine: no tunnel, no
+  /// zone, no subnet of a machine that shares a tunnel with it (without the machines' own public addresses), no subnet of
+  /// its own, and no address that is valid on its link alone.
+  private static func hosts(of zone: String, on machine: Machine, _ policy: Policy) -> [Prefix] {
+    if let own = machine.zone(named: zone)?.prefixes, !own.isEmpty { return own }
+    let never = ["169.254.0.0/16", "fe80::/10"].compactMap { Prefix($0) }
+    let remote = policy.machines.filter { other in
+      other.name != machine.name
+        && policy.tunnels.contains {
+          !machine.addresses(in: $0.name).isEmpty && !other.addresses(in: $0.name).isEmpty
+        }
+    }.flatMap(\.subnets)
+    let own = machine.zones.flatMap(\.prefixes)
+    let behind = Prefix.subtract(policy.machines.flatMap(\.endpoint.prefixes) + own, from: remote)
+    let taken = policy.tunnels.flatMap(\.prefixes) + own + behind + machine.subnets + never
+    return AddressFamily.allCases.flatMap { family -> [Prefix] in
+      let all = Prefix(containing: IPAddress(family: family, bits: 0), length: 0)
+      return Prefix.subtract(taken.filter { $0.family == family }, from: [all])
     }
   }
 }
@@ -289,7 +328,7 @@ struct GrantIndex {
         case .machineZone(let name, _): names.insert(name)
         case .prefix(let prefix):
           for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
-        case .machine, .tunnel, .zone, .list: break
+        case .machine, .tunnel, .zone, .list, .anywhere: break
         }
       }
       for name in names { byMachine[name, default: []].append(place) }

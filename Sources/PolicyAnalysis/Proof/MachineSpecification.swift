@@ -11,7 +11,7 @@ internal import PacketSets
 /// Each place is specified independently, because another table may change a packet between two of them.
 struct MachineSpecification {
   /// The required result for a packet space at a place.
-  enum Outcome: CaseIterable {
+  enum Outcome: Hashable {
     /// Accepted at this place.
     case accept
     /// Accepted at this place, and counted for a grant.
@@ -24,6 +24,8 @@ struct MachineSpecification {
     case reset
     /// Let pass with the tag: it may only stay on its interface.
     case tagged
+    /// Translated like this.
+    case translated(AddressTranslation)
   }
 
   /// Packets that have the same required outcome for one reason.
@@ -60,7 +62,13 @@ struct MachineSpecification {
     "output": (NFT.hookOutput, .min ... .max),
     // After NF_IP_PRI_NAT_SRC (100): the source is already the translated one.
     "postrouting": (NFT.hookPostrouting, 101 ... .max),
+    // After those of other programs, at NF_IP_PRI_NAT_DST (-100) and NF_IP_PRI_NAT_SRC (100).
+    "translate-destinations": (NFT.hookPrerouting, -99 ... -1),
+    "translate-sources": (NFT.hookPostrouting, 101...149),
   ]
+
+  /// The base chains of type `nat`; the others are of type `filter`.
+  private static let translating: Set<String> = ["translate-destinations", "translate-sources"]
 
   /// The base chains of a table with a wrong hook, priority or type. The proof treats them as if they saw no
   /// packet.
@@ -69,7 +77,8 @@ struct MachineSpecification {
       table.chains.compactMap { chain in
         guard let base = chain.base, let place = hooks[chain.name] else { return nil }
         let isRight =
-          base.hook == place.hook && place.priorities.contains(base.priority) && base.type == "filter"
+          base.hook == place.hook && place.priorities.contains(base.priority)
+          && base.type == (translating.contains(chain.name) ? "nat" : "filter")
         return isRight ? nil : chain.name
       })
   }
@@ -93,7 +102,8 @@ struct MachineSpecification {
   var chainsBehind: [(chain: String, place: () -> Place)] {
     [
       ("input", writer.input), ("forward", writer.forward), ("output", writer.output),
-      ("postrouting", writer.postrouting),
+      ("postrouting", writer.postrouting), ("translate-destinations", writer.destinations),
+      ("translate-sources", writer.leavingSources),
     ]
   }
 
@@ -135,6 +145,8 @@ public enum ProofClaim: String, Sendable, CaseIterable {
   case sameInterface = "traffic that stays on an interface of a network passes"
   /// Packets that belong to no connection are refused, and conntrack does not pick up a connection midstream.
   case midstream = "no connection is picked up midstream"
+  /// Addresses and ports are translated as `translate` says.
+  case translated = "addresses are translated as 'translate' says, and no others"
   /// Loopback, replies, ICMP errors, neighbour discovery and outbound traffic of hosts and containers pass.
   case works = "replies, errors, discovery and outbound traffic pass"
 }

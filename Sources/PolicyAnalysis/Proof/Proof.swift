@@ -161,7 +161,7 @@ public struct Proof: Sendable {
       if !found.contains(where: { $0.0 == claim }) { found.append((claim, outcome, space)) }
     }
     let wrong = Dictionary(
-      uniqueKeysWithValues: MachineSpecification.Outcome.allCases.map { outcome in
+      uniqueKeysWithValues: Set(place.clauses.map(\.outcome)).map { outcome in
         (outcome, ends.filter { !outcome.isMet(by: $0) }.map(\.space))
       })
     for clause in place.clauses {
@@ -224,12 +224,13 @@ extension MachineSpecification.Outcome {
   /// Whether packets with this end have the required outcome.
   func isMet(by end: SpaceWalk.End) -> Bool {
     switch self {
-    case .accept: end.verdict == .accept
+    case .accept: end.verdict == .accept && end.translation == nil
     case .granted: end.verdict == .accept && end.counter != nil
     case .drop: end.verdict == .drop && end.counter != nil
     case .reject: end.verdict == .reject && end.counter != nil && !end.isReset
     case .reset: end.verdict == .reject && end.counter != nil && end.isReset
     case .tagged: end.isTagged
+    case .translated(let translation): end.translation == translation
     }
   }
 
@@ -242,6 +243,7 @@ extension MachineSpecification.Outcome {
     case .reject: "reject with an ICMP error, counted"
     case .reset: "reject with a TCP reset, counted"
     case .tagged: "accept with the tag"
+    case .translated(let translation): translation.text
     }
   }
 }

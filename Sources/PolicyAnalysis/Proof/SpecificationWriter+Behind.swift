@@ -71,6 +71,11 @@ extension SpecificationWriter {
           switch passage.exit {
           case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
           case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
+          case .internet:
+            IntervalSet.union(
+              traffic.zones.filter {
+                $0.kind == .internet || ($0.kind == .network && !$0.prefixes.isEmpty)
+              }.map { self.input($0) })
           }
         let path: Conditions = [
           (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit),

@@ -84,10 +84,10 @@ extension SpecificationWriter {
       + traffic.passages.filter { $0.zone.name == zone.name }.flatMap(\.ports)
     return IntervalSet.union(
       ports.map { port in
-        if case .ports(.tcp, let range) = port {
-          PacketSpace.Service.ports(.tcp, range.lower...range.upper)
-        } else {
-          .empty
+        switch port {
+        case .ports(.tcp, let range): PacketSpace.Service.ports(.tcp, range.lower...range.upper)
+        case .everything: PacketSpace.Service.all(.tcp)
+        case .ports, .protocol, .echoRequest: .empty
         }
       })
   }
@@ -217,6 +217,7 @@ extension SpecificationWriter {
     case .echoRequest:
       // RFC 792 type 8, RFC 4443 type 128.
       PacketSpace.Service.types(.icmp, 8...8).union(PacketSpace.Service.types(.icmpv6, 128...128))
+    case .everything: Self.everyService
     }
   }
 }

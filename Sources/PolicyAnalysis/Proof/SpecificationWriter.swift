@@ -16,6 +16,7 @@ struct SpecificationWriter {
   let homes: [Home]
   /// Public addresses of the policy's machines.
   let endpoints: [Prefix]
+  let translations: [Translated]
 
   /// The public addresses of machines that `encrypt` allows this machine to reach only through a tunnel.
   struct Encrypted: Hashable {
@@ -60,6 +61,7 @@ struct SpecificationWriter {
     self.live = live
     self.machine = machine
     self.traffic = traffic
+    translations = Self.translated(policy, machine, machines, traffic.zones)
     var inputs: [String: IntervalSet] = [:]
     var claimed = Self.loopback
     for zone in traffic.zones where zone.kind != .internet {
@@ -120,6 +122,7 @@ struct SpecificationWriter {
     fileprivate let encryptions: [Encrypted]
     fileprivate let homes: [Home]
     fileprivate let subnets: [Prefix]
+    fileprivate let translations: [Translated]
     fileprivate let passages: Set<PassageKey>
     fileprivate let redirected: [GrantedTraffic.Arrival]
 
@@ -133,6 +136,7 @@ struct SpecificationWriter {
   var signature: Signature {
     Signature(
       zones: traffic.zones, encryptions: encryptions, homes: homes, subnets: machine.subnets,
+      translations: translations,
       passages: Set(
         traffic.passages.map {
           Signature.PassageKey(zone: $0.zone.name, destinations: $0.destinations, exit: $0.exit)

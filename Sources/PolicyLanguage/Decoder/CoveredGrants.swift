@@ -92,8 +92,12 @@ struct CoveredGrants {
     var wide = 0
     for index in entries.indices {
       let entry = entries[index]
-      let ranges = entry.ports.contains {
-        if case .ports(_, let range) = $0 { range.count > 1 } else { false }
+      let ranges = entry.ports.contains { port in
+        switch port {
+        case .ports(_, let range): range.count > 1
+        case .everything: true
+        case .protocol, .echoRequest: false
+        }
       }
       let ports = ranges ? 1 : entry.ports.count
       if entry.to.count * entry.reached.count * ports > Self.combinationLimit {
@@ -140,7 +144,7 @@ struct CoveredGrants {
       guard let other = narrow.until, other <= end else { return false }
     }
     return Self.isSubset(narrow.to, of: wide.to) && Self.isSubset(narrow.from, of: wide.reached)
-      && narrow.ports.allSatisfy { port in wide.ports.contains { Self.covers($0, port) } }
+      && narrow.ports.allSatisfy { port in wide.ports.contains { $0.covers(port) } }
   }
 
   /// Whether every number of `few` is in `many`; both are sorted.
@@ -151,15 +155,5 @@ struct CoveredGrants {
       guard place < many.count, many[place] == number else { return false }
     }
     return true
-  }
-
-  private static func covers(_ wide: ServicePort, _ narrow: ServicePort) -> Bool {
-    switch (wide, narrow) {
-    case (.ports(let one, let range), .ports(let two, let inner)):
-      one == two && range.lower <= inner.lower && inner.upper <= range.upper
-    case (.protocol(let one), .protocol(let two)): one == two
-    case (.echoRequest, .echoRequest): true
-    case (.ports, _), (.protocol, _), (.echoRequest, _): false
-    }
   }
 }

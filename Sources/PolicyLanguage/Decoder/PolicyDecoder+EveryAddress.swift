@@ -47,7 +47,7 @@ extension PolicyDecoder {
         prefixes = lists[name]?.prefixes ?? []
         count = listCounts[name] ?? AddressCount(prefixes)
         listCounts[name] = count
-      case .machine, .group, .tunnel, .zone, .machineZone: continue
+      case .machine, .group, .tunnel, .zone, .machineZone, .anywhere: continue
       }
       before.add(count)
       gathered += prefixes

@@ -34,6 +34,7 @@ extension PolicyDecoder {
       if let services { named = lineServices(services, "'services'") }
       var because: String?
       if let node = fields["because"] { because = reason(node) }
+      if let services, fields["because"] == nil { requireReason(services.mark, named, ends) }
       var until: CalendarDate?
       if key == "allow", let node = fields["until"] { until = end(node) }
       lineMarks[key, default: []].append(node.mark)
@@ -44,6 +45,19 @@ extension PolicyDecoder {
           wordsTo: ends.wordsTo, wordsFrom: ends.wordsFrom))
     }
     return result
+  }
+
+  /// Everything from the internet to a machine itself is hardly ever intended: such a line must say why.
+  private mutating func requireReason(_ mark: Mark, _ services: [Service], _ ends: Ends) {
+    guard services.contains(where: { $0.ports.contains(.everything) }),
+      let machine = ends.to.compactMap({ if case .machine(let name) = $0 { name } else { nil } }).first,
+      let source = ends.from.first(where: { $0 == .zone(Zone.internet) || $0 == .anywhere })
+    else { return }
+    log.error(
+      mark,
+      "this line opens every port of '\(machine)' to "
+        + (source == .anywhere ? "every network" : "the internet") + " without a reason",
+      help: "name the services, or say why with 'because'")
   }
 
   /// Free text on one line.
@@ -177,7 +191,7 @@ extension PolicyDecoder {
     switch resolve(word, .between) {
     case .machine(let name): return [name]
     case .group(let names): return names
-    case .tunnel, .zone, .machineZone, .list, .prefix:
+    case .tunnel, .zone, .machineZone, .list, .prefix, .anywhere:
       log.error(
         word.mark, "'\(word.text)' is not a machine or group", help: "'\(section)' is for machines only")
       return nil

@@ -8,7 +8,7 @@ extension PolicyDecoder {
   mutating func decodeServices(_ entries: [YamlEntry]) {
     for entry in entries {
       guard checkName(entry.key, "a service") else { continue }
-      if entry.key.text == "all" || IPProtocol(name: entry.key.text) != nil {
+      if entry.key.text == "all" || entry.key.text == "any" || IPProtocol(name: entry.key.text) != nil {
         log.error(
           entry.key.mark, "'\(entry.key.text)' is not a valid name for a service",
           help: "the word is reserved")
@@ -84,6 +84,11 @@ extension PolicyDecoder {
       services.updateValue(builtIn, forKey: text)
       return builtIn
     }
+    if text == "any" {
+      let service = Service(name: text, ports: [.everything])
+      if servicesInProgress.isEmpty { services.updateValue(service, forKey: text) }
+      return service
+    }
     if let number = IPProtocol(name: text), number == .esp || number == .gre {
       let service = Service(name: text, ports: [.protocol(number)])
       services.updateValue(service, forKey: text)
@@ -94,14 +99,15 @@ extension PolicyDecoder {
       switch text {
       case "tcp", "udp", "sctp": "add the port: 8080/\(text)"
       case "icmp", "icmpv6": "echo requests are the service 'ping'; necessary ICMP is always allowed"
-      case "all", "any", "*": "name each service: a grant has no word for all services"
+      case "all", "*": "write 'any' for every protocol and port"
       default: isNumber ? "add the protocol: \(text.shortened)/tcp or \(text.shortened)/udp" : nil
       }
     if let help {
       log.error(word.mark, "'\(text.shortened)' is not a service", help: help)
       return nil
     }
-    let known = Array(serviceDefinitions.keys) + ServiceCatalogue.services.map(\.name) + ["esp", "gre"]
+    let known =
+      Array(serviceDefinitions.keys) + ServiceCatalogue.services.map(\.name) + ["esp", "gre", "any"]
     log.error(
       word.mark, "unknown service '\(text.shortened)'",
       help: suggestion(for: text, among: known)

@@ -27,6 +27,7 @@ extension PolicyDecoder {
     case .zone(let name): return [.zone(name)]
     case .machineZone(let machine, let zone): return [.machineZone(machine: machine, zone: zone)]
     case .list(let name): return [.list(name)]
+    case .anywhere: return [.anywhere]
     case .prefix(let prefix):
       // A test can use such a prefix: it asks what happens to packets of this source that arrive outside the
       // tunnel.
@@ -69,7 +70,7 @@ extension PolicyDecoder {
       let name = target.machine
       guard let index = machineIndex[name], !broken.contains(name) else { continue }
       switch meaning {
-      case .list: continue
+      case .list, .anywhere: continue
       case .prefix(let prefix):
         guard purpose == .test || checkHome(of: prefix, word, on: index) else { return false }
       case .zone(let zone): guard checkZone(word, zone, of: index) else { return false }

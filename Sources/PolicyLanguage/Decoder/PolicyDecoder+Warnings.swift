@@ -9,6 +9,7 @@ extension PolicyDecoder {
     warnOfUnused(policy)
     warnOfClosedTwins(policy)
     warnOfBlockedEndpoints(policy)
+    warnOfClosedTranslations(policy)
     warnOfEndpointsOfOneFamily(policy)
     for (key, grants) in [("allow", policy.grants), ("failsafe", policy.failsafe)] {
       let marks = lineMarks[key] ?? []

@@ -80,6 +80,7 @@ public struct PolicyDecoder {
     let block = decodeBlock(top["block"])
     let grants = decodeGrants(top, "allow")
     let encryptions = decodeEncryptions(top)
+    let translations = decodeTranslations(top)
     let failsafe = decodeGrants(top, "failsafe")
     let tests = decodeTests(top)
     let observed = decodeObserved(top)
@@ -91,7 +92,7 @@ public struct PolicyDecoder {
       groups: groups.values.sorted { $0.name < $1.name },
       services: services.values.compactMap { $0 }.sorted { $0.name < $1.name },
       lists: lists.values.sorted { $0.name < $1.name }, block: block, grants: grants,
-      encryptions: encryptions,
+      encryptions: encryptions, translations: translations,
       failsafe: failsafe, tests: tests, observed: observed)
     warn(about: policy)
     return policy

@@ -12,6 +12,7 @@ enum Word {
   case machineZone(machine: String, zone: String)
   case list(String)
   case prefix(Prefix)
+  case anywhere
 }
 
 /// A word of `from` and a word of `to` that have been checked against each other.
@@ -34,6 +35,9 @@ extension PolicyDecoder {
     }
   }
 
+  /// The word for every source.
+  static let anywhere = "anywhere"
+
   /// The meaning of a word; reported if it has none here.
   mutating func resolve(_ word: YamlText, _ role: Role) -> Word? {
     if let known = words[word.text] { return known }
@@ -53,6 +57,11 @@ extension PolicyDecoder {
     case .list: return .list(text)
     case .zone: return .zone(text)
     case nil: break
+    }
+    if text == Self.anywhere {
+      if role == .from { return .anywhere }
+      log.error(word.mark, "'anywhere' is a source: it is not allowed here", help: "name a \(role.kind)")
+      return nil
     }
     let isNameLike =
       text.utf8.first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) } ?? false
@@ -91,7 +100,7 @@ extension PolicyDecoder {
   private mutating func markUsed(_ text: String, _ word: Word) {
     used.insert(text)
     switch word {
-    case .machine, .list, .zone: break
+    case .machine, .list, .zone, .anywhere: break
     case .group(let members): used.formUnion(members)
     case .machineZone(let machine, _): used.insert(machine)
     case .tunnel(let name):
@@ -119,7 +128,7 @@ extension PolicyDecoder {
       }
       if broken.isEmpty { reportStrayTarget(word, prefix) }
       return []
-    case .tunnel, .zone, .list:
+    case .tunnel, .zone, .list, .anywhere:
       log.error(
         word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"): it is not allowed in 'to'",
         help: zoneHelp(word.text) ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
@@ -148,6 +157,8 @@ extension PolicyDecoder {
   /// them. Reported if not.
   mutating func checkPrefixes(_ word: YamlText, _ index: Int, _ name: String) -> Bool {
     let (machine, zone) = (machines[index].name, machines[index].zone(named: name))
+    // Every address that the machine does not have elsewhere.
+    if name == Zone.internet || name == Zone.containers { return true }
     if zone?.prefixOrigin == .live {
       log.error(
         word.mark, "the zone '\(name)' of '\(machine)' has 'prefixes: live', which only \(machine) knows",
@@ -162,8 +173,6 @@ extension PolicyDecoder {
   private mutating func reportZoneWithoutPrefixes(_ word: YamlText, _ machine: String, _ zone: String) {
     log.error(
       word.mark, "the zone '\(zone)' of '\(machine)' has no 'prefixes'",
-      help: zone == Zone.internet
-        ? "hosts behind a machine are identified by prefixes: use a zone that has 'prefixes'"
-        : "add 'prefixes': they identify the hosts that \(machine) routes to and from")
+      help: "add 'prefixes': they identify the hosts that \(machine) routes to and from")
   }
 }

@@ -3,7 +3,8 @@
 package import HostAnalysis
 package import NetworkModel
 internal import PacketWalk
-package import PolicyAnalysis
+internal import PolicyAnalysis
+package import TemporaryGrants
 internal import Ruleset
 
 /// An audit as a report. Text and JSON are written here; the other formats have their own files.

@@ -16,6 +16,7 @@ extension PolicySchema {
     case .grant: "A grant: these sources may reach these services on these targets."
     case .failsafe: "A grant that holds in every state: no policy, an invalid policy, panic."
     case .encryption: "Traffic between these machines is allowed only inside the tunnel."
+    case .translation: "Address translation on a machine. It opens nothing: grants are judged before it."
     case .test:
       "What must, or must not, be reachable. 'wgfence check' tests it with the compiled rules of every machine on the path."
     }
@@ -51,7 +52,41 @@ extension PolicySchema {
       case "tunnel": ("The tunnel that they must use; it needs 'listen'.", tunnelName)
       default: nil
       }
+    case .translation: translation(key)
     case .test: test(key)
+    }
+  }
+
+  private static func translation(_ key: String) -> (String, JSONTree)? {
+    switch key {
+    case "at": ("The machine that translates.", machineName)
+    case "masquerade":
+      (
+        "Zones and tunnels of the machine: what comes from them and leaves over 'over' gets the machine's own address.",
+        oneOrMore(zoneOrTunnel)
+      )
+    case "forward":
+      (
+        "Services: what arrives for them over 'over' is forwarded to 'to'. The sender's address stays.",
+        oneOrMore(aService)
+      )
+    case "to": ("With 'forward': the machine that gets the packets, through a tunnel.", machineName)
+    case "port":
+      (
+        "With 'forward': another port there.",
+        [
+          "type": ["integer", "string"], "minimum": 1, "maximum": 65535,
+          "pattern": .text("^(?:\(Pattern.port))$"),
+        ]
+      )
+    case "map":
+      (
+        "A network as it is. Over 'over', its hosts appear as those of 'as', and are reached as these.",
+        prefix
+      )
+    case "as": ("With 'map': the network by which others know it. It is in the machine's 'subnets'.", prefix)
+    case "over": ("The zone or tunnel over which the packets leave, or arrive.", zoneOrTunnel)
+    default: nil
     }
   }
 
@@ -92,6 +127,11 @@ extension PolicySchema {
       (
         "Machines whose traffic with each other is allowed only inside a tunnel, in both directions.",
         list(of: Self.map(.encryption))
+      )
+    case "translate":
+      (
+        "Address translation: masquerading, forwarded ports, and networks with the same numbers.",
+        list(of: Self.map(.translation))
       )
     case "failsafe":
       (
@@ -176,15 +216,18 @@ extension PolicySchema {
     switch key {
     case "to":
       (
-        "A machine or group; or hosts behind a machine: MACHINE.ZONE, or a prefix of its subnets. Or a list of these.",
+        "A machine or group; or hosts behind a machine: MACHINE.ZONE (MACHINE.internet too), or a prefix of its subnets. Or a list of these.",
         oneOrMore(target)
       )
     case "services":
-      ("The services that may be reached, by name, or written as 8080/tcp.", oneOrMore(aService))
+      (
+        "The services that may be reached, by name, or written as 8080/tcp; 'any' is every protocol and port.",
+        oneOrMore(aService)
+      )
     case "from":
       (
         "The sources: a machine or group (by tunnel address, on the tunnel only), a tunnel, a zone of the target, "
-          + "MACHINE.ZONE, a list, a prefix (not on tunnels). Or a list of these.",
+          + "MACHINE.ZONE, a list, a prefix (not on tunnels), or 'anywhere'. Or a list of these.",
         oneOrMore(source)
       )
     case "because":
@@ -209,7 +252,7 @@ extension PolicySchema {
     case "over":
       (
         "The zone or tunnel over which the packet arrives. Default: for a machine its tunnel, for a zone the zone itself.",
-        text(Pattern.name, Pattern.tunnel, expected: "the name of a zone or tunnel")
+        zoneOrTunnel
       )
     case "allow":
       ("The services that must be let in; 'all' means every service that any line names.", expectation)
@@ -225,6 +268,8 @@ extension PolicySchema {
   private static let machineName = text(Pattern.name, expected: "the name of a machine")
   private static let listName = text(Pattern.name, expected: "the name of a list")
   private static let tunnelName = text(Pattern.tunnel, expected: "the name of a tunnel")
+  private static let zoneOrTunnel = text(
+    Pattern.name, Pattern.tunnel, expected: "the name of a zone or tunnel")
   private static let members = oneOrMore(text(Pattern.name, expected: "the name of a machine or group"))
   private static let aService: JSONTree = ["$ref": "#/definitions/service"]
   private static let orAll: JSONTree = ["anyOf": [["const": "all"], aService]]
@@ -236,9 +281,10 @@ extension PolicySchema {
   private static let source: JSONTree = [
     "anyOf": [
       [
-        "enum": .texts(builtInZones),
+        "enum": .texts(builtInZones + ["anywhere"]),
         "enumDescriptions": [
           "packets on interfaces that no zone or tunnel claims", "Docker's bridges on the machine",
+          "every zone and tunnel",
         ],
       ],
       text(

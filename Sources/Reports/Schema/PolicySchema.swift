@@ -38,6 +38,8 @@ public enum PolicySchema {
     case .machine:
       members.append(("if", ["required": ["endpoint"], "properties": ["endpoint": ["const": "live"]]]))
       members.append(("then", ["required": ["key"]]))
+    case .translation:
+      members.append(("anyOf", .list(["masquerade", "forward", "map"].map { ["required": [.text($0)]] })))
     case .policy, .tunnel, .zone, .listFile, .grant, .failsafe, .encryption: break
     }
     let properties = map.keys.compactMap { key in property(key, of: map).map { (key, $0) } }
@@ -73,6 +75,7 @@ public enum PolicySchema {
     let known =
       ServiceCatalogue.services.map { ($0.name, $0.ports.map(Self.text).joined(separator: ", ")) }
       + [IPProtocol.esp, .gre].map { ("\($0)", "IP protocol \($0.number)") }
+      + [("any", "every protocol and port")]
     return [
       "description":
         "A service: a name of the catalogue or of 'services', or written in place: 8080/tcp, 6000-6010/udp, ip/89.",
@@ -82,20 +85,21 @@ public enum PolicySchema {
           "\(Pattern.port)(?:-\(Pattern.port))?/(?:tcp|udp|sctp)", "ip/[0-9]{1,3}",
           expected: "a port like 8080/tcp"),
         text(Pattern.name, expected: "the name of a service").with([
-          ("not", ["enum": .texts(reservedServices.filter { $0 != "esp" && $0 != "gre" })])
+          ("not", ["enum": .texts(reservedServices.filter { !["esp", "gre", "any"].contains($0) })])
         ]),
       ],
     ]
   }
 
   /// Words that cannot name a service of the policy's own.
-  static let reservedServices = ["all"] + IPProtocol.allNames
+  static let reservedServices = ["all", "any"] + IPProtocol.allNames
 
   private static func text(_ port: ServicePort) -> String {
     switch port {
     case .ports(let transport, let range): "\(range)/\(transport)"
     case .protocol(let number): "IP protocol \(number.number)"
     case .echoRequest: "ICMP and ICMPv6 echo requests"
+    case .everything: "every protocol and port"
     }
   }
 
