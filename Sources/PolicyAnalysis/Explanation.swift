@@ -138,14 +138,29 @@ public struct Explanation: Sendable {
           + machine.subnets + machine.zones.flatMap(\.prefixes)).contains { $0.contains(address) }
       }
     }
+    /// The machine behind whose zone without prefixes, such as `internet`, an address is.
+    func router(_ end: (machine: String, zone: String)?, _ address: IPAddress) -> Machine? {
+      end.flatMap { end in
+        policy.machine(named: end.machine).flatMap { machine in
+          policy.hosts(of: end.zone, on: machine).contains { $0.contains(address) } ? machine : nil
+        }
+      }
+    }
+    let (targetZone, sourceZone): ((machine: String, zone: String)?, (machine: String, zone: String)?)
+    if case .zone(let machine, let zone) = target { targetZone = (machine, zone) } else { targetZone = nil }
+    if case .machineZone(let machine, let zone) = source {
+      sourceZone = (machine, zone)
+    } else {
+      sourceZone = nil
+    }
     let hub = policy.tunnel(named: name)?.hub
-    guard let to = owner(of: packet.destination) else {
+    guard let to = owner(of: packet.destination) ?? router(targetZone, packet.destination) else {
       return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
         because: "no peer of \(name) has \(packet.destination) in its AllowedIPs, according to the policy",
         reason: "WireGuard does not send it")
     }
-    guard let from = owner(of: packet.source) else {
+    guard let from = owner(of: packet.source) ?? router(sourceZone, packet.source) else {
       return Hop(
         machine: name, role: .tunnel, trace: Trace(), verdict: .drop,
         because: "no peer of \(name) has \(packet.source) in its AllowedIPs, according to the policy",

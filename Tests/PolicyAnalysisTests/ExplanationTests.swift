@@ -23,6 +23,28 @@ import Testing
       of: site, reach)
   }
 
+  @Test("follows a packet through an exit node, and a forwarded one to its receiver")
+  func beyondTheMachine() throws {
+    func ask(_ policy: String, _ machine: String, _ from: String, _ to: String, _ destination: String?) throws
+      -> Set<TraceVerdict>
+    {
+      let site = CompiledSite(
+        try shippedPolicy(policy), today: try #require(CalendarDate("2026-11-24")))
+      let asked = try #require(site.policy.machine(named: machine))
+      let question = try Question(
+        site.policy, machine: asked, from: from, to: to, destination: destination, over: nil)
+      return Set(Explanation(question, of: site, .across).paths.map(\.verdict))
+    }
+    #expect(try ask("exit-node", "vps", "laptop", "https", "internet") == [.accept])
+    #expect(try ask("exit-node", "vps", "guest", "https", "internet") == [.accept])
+    #expect(try ask("exit-node", "vps", "guest", "ssh", "internet") == [.drop])
+    #expect(try ask("exit-node", "vps", "internet", "https", "internet") == [.drop])
+    #expect(try ask("port-forward", "vps", "internet", "443/tcp", nil) == [.accept])
+    #expect(try ask("port-forward", "home", "vps.internet", "8443/tcp", nil) == [.accept])
+    #expect(try ask("port-forward", "home", "vps.internet", "443/tcp", nil) == [.drop])
+    #expect(try ask("two-sites-same-numbers", "south", "10.50.1.0/24", "postgres", "10.50.2.20") == [.accept])
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let machine: String
     let from: String

@@ -83,15 +83,41 @@ public struct SiteDifference: Sendable {
     clearTextGained = comparison.clearTextGained
     clearTextLost = comparison.clearTextLost
     changedMachines = comparison.changed.count
-    let (before, after) = (Self.translations(old.policy, only), Self.translations(new.policy, only))
-    translationsGained = after.filter { !before.contains($0) }
-    translationsLost = before.filter { !after.contains($0) }
+    if let only, old.replaced[only] != nil || old.bare.contains(only) {
+      (translationsGained, translationsLost) = Self.translations(in: old.replaced[only], new, only)
+    } else {
+      let (before, after) = (Self.translations(old.policy, only), Self.translations(new.policy, only))
+      translationsGained = after.filter { !before.contains($0) }
+      translationsLost = before.filter { !after.contains($0) }
+    }
   }
 
   private static func translations(_ policy: Policy, _ only: String?) -> [TranslatedAddresses] {
     policy.translations.filter { only == nil || $0.machine == only }.map {
       TranslatedAddresses(machine: $0.machine, what: PolicyWords.text($0))
     }
+  }
+
+  /// The translations that a policy has on a machine and that a table has not, and those that only the table has.
+  private static func translations(
+    in table: KernelTable?, _ new: CompiledSite, _ name: String
+  ) -> (gained: [TranslatedAddresses], lost: [TranslatedAddresses]) {
+    func rules(_ table: KernelTable?) -> [KernelRule] {
+      (table?.chains ?? []).flatMap(\.rules).filter { AddressTranslation.ending($0.expressions) != nil }
+    }
+    let (before, after) = (
+      rules(table), new.policy.machine(named: name).map { rules(new.table(of: $0)) } ?? []
+    )
+    let (known, wanted) = (Set(before.map(\.expressions)), Set(after.map(\.expressions)))
+    let lines = Set(after.filter { !known.contains($0.expressions) }.flatMap { $0.origin?.lines ?? [] })
+    let gained = new.policy.translations.filter { $0.machine == name && lines.contains($0.location.line) }
+    let lost = before.filter { !wanted.contains($0.expressions) }.compactMap {
+      AddressTranslation.ending($0.expressions)?.1.text
+    }
+    return (
+      gained.map { TranslatedAddresses(machine: name, what: PolicyWords.text($0)) },
+      lost.unique.map { TranslatedAddresses(machine: name, what: $0) }
+    )
   }
 
   private static func precedes(_ one: Reach, _ two: Reach) -> Bool {

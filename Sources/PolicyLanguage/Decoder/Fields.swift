@@ -20,10 +20,11 @@ extension PolicyDecoder {
     let keys = map.keys
     switch node.content {
     case .map(let entries):
-      for entry in entries where !keys.contains(entry.key.text) {
+      for (place, entry) in entries.enumerated() where !keys.contains(entry.key.text) {
         log.error(
           entry.key.mark, "\(what) has no key '\(entry.key.text.shortened)'",
-          help: suggestion(for: entry.key.text, among: keys) ?? "its keys: \(keys.joined(separator: ", "))")
+          help: suggestion(for: entry.key.text, among: keys) ?? Self.cut(entries, at: place)
+            ?? "its keys: \(keys.joined(separator: ", "))")
       }
       return Fields(what: what, mark: node.mark, entries: entries)
     case .refused: return nil
@@ -34,6 +35,16 @@ extension PolicyDecoder {
         help: what == "a machine" ? "write {} for a machine without keys; \(known)" : known)
       return nil
     }
+  }
+
+  /// The advice for an entry that is the rest of a text: in `{ because: backups, and more }` the comma ends the text.
+  private static func cut(_ entries: [YamlEntry], at place: Int) -> String? {
+    guard place > 0, entries[place - 1].key.text == "because",
+      case .text(let start) = entries[place - 1].value.content,
+      case .text("") = entries[place].value.content
+    else { return nil }
+    return
+      "a comma ends the text before it; quote the text: because: \"\(start.shortened), \(entries[place].key.text.shortened)\""
   }
 
   /// The value of a required key; reported if it is missing.

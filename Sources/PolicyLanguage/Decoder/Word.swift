@@ -65,6 +65,10 @@ extension PolicyDecoder {
     }
     let isNameLike =
       text.utf8.first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) } ?? false
+    if text == "*" {
+      log.error(word.mark, "'*' is not a \(role.kind)", help: Self.everything(role))
+      return nil
+    }
     if !isNameLike || text.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") }) {
       return prefix(word).map { .prefix($0) }
     }
@@ -73,17 +77,38 @@ extension PolicyDecoder {
     }
     let candidates =
       role == .from
-      ? Array(names.kinds.keys) : names.names(.machine, .group)
+      ? names.kinds.keys + [Self.anywhere] : names.names(.machine, .group)
     log.error(
-      word.mark, "unknown \(role.kind) '\(text.shortened)'", help: suggestion(for: text, among: candidates))
+      word.mark, "unknown \(role.kind) '\(text.shortened)'",
+      help: Self.wordsForEverything.contains(text)
+        ? Self.everything(role) : suggestion(for: text, among: candidates))
     return nil
+  }
+
+  /// Words of other programs for every source or target.
+  private static let wordsForEverything: Set<String> = [
+    "any", "all", "everyone", "everybody", "everything", "world",
+  ]
+
+  private static func everything(_ role: Role) -> String {
+    switch role {
+    case .from: "write 'anywhere' for every source, or 'internet' for those outside tunnels and zones"
+    case .to, .between: "name the machines, or define a group of them under 'groups'"
+    }
   }
 
   private mutating func machineZone(_ word: YamlText, _ machine: String, _ zone: String) -> Word? {
     guard let index = machineIndex[machine] else {
+      if zone.utf8.contains(UInt8(ascii: ".")) {
+        log.error(
+          word.mark, "'\(word.text.shortened)' looks like a host name, which is never resolved",
+          help: "write its addresses, or put them into a list under 'lists'")
+        return nil
+      }
       log.error(
         word.mark, "unknown machine '\(machine.shortened)' in '\(word.text.shortened)'",
-        help: suggestion(for: machine, among: machineIndex.keys))
+        help: suggestion(for: machine, among: machineIndex.keys)
+          ?? "write MACHINE.ZONE; host names are never resolved")
       return nil
     }
     if zone == Zone.internet || machines[index].zone(named: zone) != nil {
@@ -131,7 +156,9 @@ extension PolicyDecoder {
     case .tunnel, .zone, .list, .anywhere:
       log.error(
         word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"): it is not allowed in 'to'",
-        help: zoneHelp(word.text) ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+        help: word.text == Zone.internet
+          ? "for what a machine forwards to the internet, write 'MACHINE.internet'"
+          : zoneHelp(word.text) ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
       return []
     }
   }
