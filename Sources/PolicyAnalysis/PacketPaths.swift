@@ -126,13 +126,8 @@ package struct PacketPaths {
     case .machineZone(let name, let zoneName):
       if name == receiver.machine.name { return own(zoneName) }
       guard let machine = machines[name] else { return [] }
-      // What has its home elsewhere on the receiver cannot come from there.
-      let ways = Set((forced.map { [$0] } ?? shared(machine)).map(\.name))
-      let elsewhere = AddressHomes(on: receiver.machine, tunnels: policy.tunnels, machines: policy.machines)
-        .homes.filter { ways.isDisjoint(with: $0.zones) }.flatMap(\.prefixes)
       let own = machine.zone(named: zoneName)?.prefixes ?? []
-      let prefixes =
-        own.isEmpty ? Prefix.subtract(elsewhere, from: policy.hosts(of: zoneName, on: machine)) : own
+      let prefixes = own.isEmpty ? outsideHosts(of: zoneName, on: machine, at: receiver, forced) : own
       let hosts = AddressFamily.allCases.flatMap { family in
         Self.hosts(in: prefixes.filter { $0.family == family }, from: 1)
       }
@@ -160,6 +155,20 @@ package struct PacketPaths {
         AddressFamily.allCases.compactMap { family in prefixes.first { $0.family == family }?.address },
         prefixes)
     }
+  }
+
+  /// The hosts of a zone without prefixes, without those that have their home elsewhere on the receiver: they cannot come
+  /// from there.
+  private func outsideHosts(
+    of zone: String, on machine: Machine, at receiver: SiteView, _ forced: SiteZone?
+  ) -> [Prefix] {
+    let shared = policy.tunnels.filter {
+      !machine.addresses(in: $0.name).isEmpty && !receiver.machine.addresses(in: $0.name).isEmpty
+    }
+    let ways = Set(forced.map { [$0.name] } ?? shared.map(\.name.description))
+    let homes = AddressHomes(on: receiver.machine, tunnels: policy.tunnels, machines: policy.machines).homes
+    let elsewhere = homes.filter { ways.isDisjoint(with: $0.zones) }.flatMap(\.prefixes)
+    return Prefix.subtract(elsewhere, from: policy.hosts(of: zone, on: machine))
   }
 
   /// Every packet path from a source to a target for one port, over these arrivals.

@@ -64,14 +64,17 @@ public struct Policy: Sendable {
     self.failsafe = failsafe
     self.tests = tests
     self.observed = observed
+    let indices = machineIndices
     var named: Set<String> = []
-    for grant in grants + failsafe {
-      for case .zone(let machine, _) in grant.to { named.insert(machine) }
-      for case .machineZone(let machine, _) in grant.from { named.insert(machine) }
+    func note(_ name: String, _ zone: String) {
+      guard let index = indices[name], machines[index].zone(named: zone)?.prefixes.isEmpty ?? true else {
+        return
+      }
+      named.insert(name)
     }
-    for test in tests {
-      for case .zone(let machine, _) in test.to { named.insert(machine) }
-      for case .machineZone(let machine, _) in test.from { named.insert(machine) }
+    for (to, from) in (grants + failsafe).map({ ($0.to, $0.from) }) + tests.map({ ($0.to, $0.from) }) {
+      for case .zone(let machine, let zone) in to { note(machine, zone) }
+      for case .machineZone(let machine, let zone) in from { note(machine, zone) }
     }
     outsideHosts = Dictionary(
       uniqueKeysWithValues: machines.filter { named.contains($0.name) }.map { machine in
