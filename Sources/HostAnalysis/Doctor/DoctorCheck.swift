@@ -32,6 +32,8 @@ public enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
   case swarmAddress = "swarm-address"
   /// Another table drops what the policy grants.
   case otherFirewall = "other-firewall"
+  /// Another table translates first what a line of `translate` is about.
+  case otherTranslation = "other-translation"
   /// A socket is bound to an address that does not exist, or may not exist at boot.
   case boundAddress = "bound-address"
   /// This host has a public address that its `endpoint` lacks: `encrypt` does not refuse packets to it in the clear.

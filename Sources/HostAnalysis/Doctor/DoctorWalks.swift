@@ -26,6 +26,8 @@ public struct DoctorWalks: Sendable {
     public let what: String
     /// The line of the policy, as `file:line`.
     public let line: String
+    /// The zone or tunnel from which it arrives.
+    public let zone: String
     /// Its walk.
     public let trace: Trace
   }
@@ -87,7 +89,7 @@ public struct DoctorWalks: Sendable {
             granted.packets.append(
               GrantedPacket(
                 what: "\(PolicyWords.of(service, asked.packet)) from \(asked.source) over \(asked.zone)",
-                line: "\(grant.location.file):\(grant.location.line)",
+                line: "\(grant.location.file):\(grant.location.line)", zone: "\(asked.zone)",
                 trace: walk.arrival(asked.packet, in: environment)))
           }
         }

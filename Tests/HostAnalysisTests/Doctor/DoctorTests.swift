@@ -25,7 +25,8 @@ import Testing
     #expect(diagnosis.findings.isEmpty, "\(diagnosis.findings)")
     #expect(
       Set(diagnosis.notMade.map(\.check)) == [
-        .allowedIPsPolicy, .otherFirewall, .endpointLeftOut, .misplacedAddress, .uncoveredBridge,
+        .allowedIPsPolicy, .otherFirewall, .otherTranslation, .endpointLeftOut, .misplacedAddress,
+        .uncoveredBridge,
       ])
   }
 
