@@ -2,6 +2,13 @@
 
 public import NetworkModel
 
+extension KernelTable {
+  /// The chains of type `nat`, each with all that it leads to: equal if two tables translate the same packets alike.
+  package var translations: [Reachable] {
+    chains.filter { $0.base?.type == "nat" }.map { reachable(from: $0.name) }
+  }
+}
+
 /// An address translation that a rule asks for; only in chains of type `nat`.
 public enum AddressTranslation: Sendable, Hashable {
   /// The source becomes the address of the output interface: `masquerade`.

@@ -25,7 +25,9 @@ final class FakeEnvironment: ControllerEnvironment {
   }
   func now() -> Moment { FakeFirewall.now }
   var adoptions: [KernelTable] = []
+  var retranslations = 0
   func adoptConnections(before desired: KernelTable) { adoptions.append(desired) }
+  func endTranslatedConnections(from old: KernelTable, to new: KernelTable) { retranslations += 1 }
   func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
 }
 

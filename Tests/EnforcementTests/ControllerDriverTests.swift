@@ -17,7 +17,9 @@ struct ControllerDriverTests {
     func readPolicy() -> PolicyReading? { reading }
     func now() -> Moment { ControllerTests.now }
     var adoptions: [KernelTable] = []
+    var retranslations = 0
     func adoptConnections(before desired: KernelTable) { adoptions.append(desired) }
+    func endTranslatedConnections(from old: KernelTable, to new: KernelTable) { retranslations += 1 }
     func say(_ severity: Controller.Severity, _ text: PrintableText) { said.append(text.description) }
   }
 

@@ -5,6 +5,7 @@ internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
+internal import PacketWalk
 internal import Ruleset
 
 /// Makes conntrack know this host's live connections before the first ruleset is loaded.
@@ -48,5 +49,27 @@ extension ControllerEnvironment {
   /// Adopts the connections of this thread's network namespace.
   func adoptConnections(before desired: KernelTable) {
     for gap in ConnectionAdoption.adopt(before: desired) { say(.warning, "\(gap)") }
+  }
+
+  /// Ends the connections of this thread's network namespace whose translation changed.
+  func endTranslatedConnections(from old: KernelTable, to new: KernelTable) {
+    do {
+      var tracked: [LiveFlow] = []
+      if !Conntrack.isEmpty { _ = try Conntrack.list { tracked.append($0) } }
+      var socket = try NFTablesSocket()
+      let others = try socket.readAll().filter {
+        $0.name != Ruleset.tableName || $0.family != NFT.familyInet
+      }
+      let ended = ChangedTranslations.find(
+        among: tracked, others: others, from: old, to: new, order: try HookOrder.read(),
+        in: try LiveHostEnvironment())
+      for flow in ended { _ = try Conntrack.delete(flow) }
+      if !ended.isEmpty {
+        let connections = ended.count == 1 ? "1 connection was" : "\(ended.count) connections were"
+        say(.warning, "\(connections) ended: their addresses are translated differently now")
+      }
+    } catch {
+      say(.warning, "connections may keep an address translation that the policy no longer has: \(error)")
+    }
   }
 }

@@ -237,7 +237,16 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   private mutating func apply(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
     // If this fails, the enforcement reports it.
-    if let now = try? current(), now.table == nil { environment.adoptConnections(before: table) }
+    let before = try? current()
+    if let before, before.table == nil { environment.adoptConnections(before: table) }
+    let outcome = try load(table)
+    if let old = before?.table, old.translations != table.translations {
+      environment.endTranslatedConnections(from: old, to: table)
+    }
+    return outcome
+  }
+
+  private mutating func load(_ table: KernelTable) throws(EnforcementError) -> Enforcer.Outcome {
     do throws(EnforcementError) {
       let known = planned
       planned = nil

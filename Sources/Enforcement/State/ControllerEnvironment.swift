@@ -12,6 +12,9 @@ public protocol ControllerEnvironment {
   /// The first ruleset is going to be loaded into a kernel that has none: connection tracking must know the host's
   /// live connections before. A failure is written to the journal.
   func adoptConnections(before desired: KernelTable)
+  /// A table is loaded that translates other addresses than the one before: connections that keep a translation that it
+  /// does not have must end. A failure is written to the journal.
+  func endTranslatedConnections(from old: KernelTable, to new: KernelTable)
   /// Writes a line to the journal.
   func say(_ severity: Controller.Severity, _ text: PrintableText)
 }

@@ -93,3 +93,21 @@ verdict "explain --live follows a packet to the forwarded port" accept \
   "$(explained ec2 4 verdict "$LAB/translate.yaml" --live --from internet --to 8443/tcp)"
 verdict "plan has nothing to change" 0 \
   "$(wgfence_in ec2 plan "$LAB/translate.yaml" --machine ec2 >"$LAB/said" 2>&1; echo $?)"
+
+# A connection keeps its translation; when the line goes, such connections end, and others do not.
+session exit laptop-eric 198.51.100.66 7 >/dev/null
+session mapped laptop-eric 10.50.1.20 8080 >/dev/null
+ask exit
+ask mapped
+verdict "a session through the exit node, and one to the LAN" "alive alive" "$(answer_of exit) $(answer_of mapped)"
+sed 's/^translate:/# The same lines.\n&/' "$LAB/translate.yaml" >"$LAB/same.yaml"
+enforce same ec2
+ask exit
+verdict "the session lives on when nothing changes but a comment" alive "$(answer_of exit)"
+sed '/masquerade/d' "$LAB/translate.yaml" >"$LAB/unmasked.yaml"
+enforce unmasked ec2
+ask exit
+ask mapped
+verdict "without the line the session ends, and the other one does not" "dead alive" "$(answer_of exit) $(answer_of mapped)"
+verdict "apply says so" yes \
+  "$(grep -q 'their addresses are translated differently now' "$LAB/ec2/apply.log" && echo yes)"
