@@ -112,16 +112,7 @@ extension RulesetBuilder {
   ) -> [Rule] {
     let origin = Origin(file: site.policy.path, lines: lines, reason: "forwarded from \(zone.name)")
     let name = "routes-\(zone.identifier)/\(destination.label)"
-    if !hasChain(name) {
-      let inside = memberships(
-        of: destination.prefixes, .destination, set: "elsewhere-\(destination.label)")
-      add(
-        RuleChain(
-          name: name,
-          rules: inside.map {
-            Rule([$0], action: .return, origin: Origin(reason: "not behind \(destination.label)"))
-          } + [Rule([], action: .accept, origin: origin)]))
-    }
+    if !hasChain(name) { addOutside(name, destination, .accept, origin) }
     let families: [[Match]] =
       destination.families.count > 1 ? [[]] : destination.families.flatMap(Self.every).map { [$0] }
     return outputMatches(destination.exit).flatMap { output in

@@ -190,19 +190,24 @@ extension RulesetBuilder {
     add(RuleChain(name: "transit", rules: rules))
   }
 
+  /// Adds a chain that returns for the addresses that are not behind a destination, and acts on packets to all others.
+  mutating func addOutside(
+    _ name: String, _ destination: TransitDestination, _ action: Action, _ origin: Origin
+  ) {
+    let inside = memberships(
+      of: destination.prefixes, .destination, set: "elsewhere-\(destination.label)")
+    let returning = inside.map {
+      Rule([$0], action: .return, origin: Origin(reason: "not behind \(destination.label)"))
+    }
+    add(RuleChain(name: name, rules: returning + [Rule([], action: action, origin: origin)]))
+  }
+
   /// The rules that send packets to every address but some to a chain, which returns if no grant accepts them.
   private mutating func outsideRules(
     _ chain: String, _ destination: TransitDestination, _ verdict: VerdictCode, _ origin: Origin
   ) -> [Rule] {
     let name = "\(chain)/outside"
-    let inside = memberships(
-      of: destination.prefixes, .destination, set: "elsewhere-\(destination.label)")
-    add(
-      RuleChain(
-        name: name,
-        rules: inside.map {
-          Rule([$0], action: .return, origin: Origin(reason: "not behind \(destination.label)"))
-        } + [Rule([], action: Action(verdict), origin: origin)]))
+    addOutside(name, destination, Action(verdict), origin)
     return [Rule([], action: .jump(name), origin: origin)]
   }
 
