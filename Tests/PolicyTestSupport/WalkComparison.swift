@@ -72,6 +72,7 @@ package struct WalkComparison {
     _ random: inout SeededGenerator
   ) {
     self.init(table, expectation)
+    let table = self.table
     let boundaries = BoundaryPackets(table)
     var points = Self.points(of: table)
     if case .some(let number) = choice { points = Array(points.shuffled(using: &random).prefix(number)) }
@@ -98,10 +99,14 @@ package struct WalkComparison {
   /// Compares one packet.
   package init(_ table: KernelTable, _ expectation: Expectation, _ packet: Packet, at point: Point) {
     self.init(table, expectation)
+    let table = self.table
     if Self.points(of: table).contains(point) { compare(packet, Answers(table, space, point)) }
   }
 
+  /// Without the chains that translate addresses, which the walk of all packets leaves out: the proof says what they do.
   private init(_ table: KernelTable, _ expectation: Expectation) {
+    var table = table
+    table.chains.removeAll { $0.base?.type == "nat" }
     self.table = table
     self.expectation = expectation
     space = SpaceWalk(table)
