@@ -326,6 +326,8 @@ def main():
         docker = {}
     every = min(30, SECONDS / 12)
 
+    # As an administrator does it: a daemon that starts where nothing was ever in force only observes what would break.
+    SITE.run(SITE.program, "apply", SITE.policy, "--machine", "onprem", "--force")
     events_run.begin("--ownership", "off")
     bad = part(events_run, SECONDS / 5, {**docker, "killed": 6}, every, [])
     for tamper in (events_run.delete, events_run.foreign_rule, events_run.flush):
