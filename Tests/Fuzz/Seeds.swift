@@ -143,7 +143,9 @@ enum Seeds {
   private static var request: [UInt8] {
     let policy = PolicyHandover(
       path: "/etc/wgfence/policy.yaml", machine: "host", lists: ["a", "b"], lengths: [100, 10, 0])
-    let apply = policy.map { ControlRequest(.apply($0, TrialTime(seconds: 60)), deadline: 1).frame.bytes }
+    let apply = policy.map {
+      ControlRequest(.apply($0, .enforcing, TrialTime(seconds: 60)), deadline: 1).frame.bytes
+    }
     return (apply ?? []) + ControlRequest(.status(.json)).frame.bytes
       + FirewallResult(text: "Done.\n", warnings: ["a"], operations: 1, generation: 2).frame.bytes
   }
