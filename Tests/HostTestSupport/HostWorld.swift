@@ -160,18 +160,23 @@ final class HostWorld {
     // Where a table translates packets to.
     if let other = IPAddress("192.168.1.1") { named.insert(other) }
     for part in parts {
-      let name: InterfaceName
-      let own: InterfaceAddress
       switch part {
-      case .address(let on, let address), .lease(let on, let address): (name, own) = (on, address)
-      default: continue
-      }
-      guard parts.contains(.bridge(name)) else { continue }
-      let hosts = (1...6).map { IPAddress(family: own.address.family, bits: own.network.address.bits + $0) }
-      for host in named.filter({ own.network.contains($0) }).union(hosts) where host != own.address {
-        _ = ctest_add_neighbour(name.description, host.number, host.bytes, Self.outside)
+      case .address(let name, let own), .lease(let name, let own):
+        let network = own.network.address
+        let hosts = (1...6).map { IPAddress(family: network.family, bits: network.bits + $0) }
+        let present = named.filter { own.network.contains($0) }.union(hosts).subtracting([own.address])
+        add(present, behind: name, of: parts)
+      // A network whose hosts are on the link, though this host has no address in it.
+      case .route(let prefix, nil, let name):
+        add(named.filter { prefix.contains($0) }, behind: name, of: parts)
+      default: break
       }
     }
+  }
+
+  private func add(_ hosts: Set<IPAddress>, behind bridge: InterfaceName, of parts: [HostPart]) {
+    guard parts.contains(.bridge(bridge)) else { return }
+    for host in hosts { _ = ctest_add_neighbour(bridge.description, host.number, host.bytes, Self.outside) }
   }
 
   // MARK: Packets
