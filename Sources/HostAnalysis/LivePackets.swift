@@ -9,11 +9,11 @@ internal import PolicyLanguage
 public struct LivePackets: Sendable {
   /// A packet, and the policy's names for its source.
   public struct Asked: Sendable {
-    /// The packet as it arrives.
+    /// The packet as it arrives; without an input interface if the host itself sends it.
     public let packet: Packet
     /// The sender.
     public let source: String
-    /// The zone on which it arrives.
+    /// The zone on which it arrives, or the target to which the host sends it.
     public let zone: String
   }
 
@@ -41,7 +41,20 @@ public struct LivePackets: Sendable {
       (self.asked, self.notes) = ([], [])
       return
     }
-    for source in question.sources where source != .machine(question.target.machine) {
+    let itself = GrantSource.machine(question.target.machine)
+    if question.sources.contains(itself), paths.isOutbound(itself, question.target) {
+      for family in AddressFamily.allCases {
+        guard let address = Self.ownAddress(family, host.interfaces, view),
+          let destination = Self.destination(question.target, family, [], host, view, nil)
+        else { continue }
+        for port in question.service.ports {
+          asked += PacketPaths.packets(port, address, destination).map {
+            Asked(packet: $0, source: view.machine.name, zone: PolicyWords.text(question.target))
+          }
+        }
+      }
+    }
+    for source in question.sources where source != itself {
       for arrival in paths.arrivals(source, at: question.target, over: question.over) {
         let own = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
         guard let input = interface ?? own.first?.name ?? view.interface(of: arrival.zone) else { continue }
@@ -83,7 +96,7 @@ public struct LivePackets: Sendable {
 
   private static func destination(
     _ target: GrantTarget, _ family: AddressFamily, _ own: [NetworkInterface], _ host: HostSnapshot,
-    _ view: SiteView, _ zone: SiteZone
+    _ view: SiteView, _ zone: SiteZone?
   ) -> IPAddress? {
     switch target {
     case .zone(_, let name):
@@ -93,12 +106,20 @@ public struct LivePackets: Sendable {
     case .subnet(_, let prefix): return prefix.family == family ? prefix.last : nil
     case .machine: break
     }
-    let inTunnels = Set(view.machine.addresses.flatMap(\.addresses))
-    if zone.kind == .tunnel {
+    if let zone, zone.kind == .tunnel {
       return addresses(in: zone, view).first { $0.family == family && host.interface(owning: $0) != nil }
     }
     let others = host.interfaces.filter { $0.name != .loopback }
-    return (own + others).flatMap(\.addresses).map(\.address).first { address in
+    return ownAddress(family, own + others, view)
+  }
+
+  /// The first address of these interfaces that is neither a tunnel's nor link-local.
+  private static func ownAddress(
+    _ family: AddressFamily, _ interfaces: [NetworkInterface], _ view: SiteView
+  ) -> IPAddress? {
+    let inTunnels = Set(view.machine.addresses.flatMap(\.addresses))
+    let others = interfaces.filter { $0.name != .loopback }
+    return others.flatMap(\.addresses).map(\.address).first { address in
       address.family == family && !inTunnels.contains(address)
         && !(family == .ipv6 && address.bits >> 118 == 0x3fa)
     }

@@ -90,7 +90,7 @@ public struct SourcePortClasses: Sendable {
         .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
         return true
       }
-    case .opaque: return expression.sourceRouteLoad != nil
+    case .opaque: return expression.sourceRouteLoad != nil || expression.connectionLimit != nil
     case .meta, .metaSet, .fib, .compare, .range, .bitwise, .lookup, .immediate, .verdict, .counter, .object,
       .objectMap, .reject, .notrack, .limit, .log:
       return true

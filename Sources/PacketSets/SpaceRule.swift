@@ -16,6 +16,8 @@ struct SpaceRule: Sendable {
     case branch(PacketSpace.Field, [Branch], misses: IntervalSet)
     /// Continues if source and service together are in one of the boxes, which do not overlap.
     case requireAny([Box])
+    /// Continues if the rate is below its limit, or with `inverted` if it is above.
+    case rate(RateCondition, Inversion)
     case count(String)
     /// The packet gets or loses the tag; only an acceptance may follow.
     case tag(PacketTag.Change)

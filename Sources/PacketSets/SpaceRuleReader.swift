@@ -64,7 +64,10 @@ struct SpaceRuleReader {
     case .reject(let type, _):
       add(.reject(type))
       isOver = true
+    case .limit(let rate, 1, let burst) where UInt64(burst) == rate:
+      add(.rate(.packets(PacketRate(perSecond: burst)), .plain))
     case .opaque:
+      if let (source, limit) = expression.connectionLimit { return connections(source, limit) }
       if let route = expression.sourceRouteLoad { return load(expression, route.destination) }
       stop(ExpressionText.text(expression))
     case .counter, .log: break
@@ -105,6 +108,14 @@ struct SpaceRuleReader {
     case 0: add(.tag(.clear))
     default: stop("meta mark set")
     }
+  }
+
+  /// The limit of a source's connections: the key must be the source's address, as far as sources share a budget.
+  private mutating func connections(_ source: UInt32, _ limit: ConnectionLimit) {
+    guard let load = loaded(source), case .whole(.source) = load.part else { return stop("dynset") }
+    let length = load.mask.map { mask in mask.reduce(0) { $0 + $1.nonzeroBitCount } } ?? load.length * 8
+    guard length == ConnectionLimit.prefixLength(family) else { return stop("dynset") }
+    add(.rate(.connections(limit), .inverted))
   }
 
   private func loaded(_ register: UInt32) -> Load? { flow.piece(at: register).flatMap { Load($0) } }

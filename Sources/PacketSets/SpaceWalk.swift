@@ -32,6 +32,15 @@ public struct SpaceWalk: Sendable {
 
   private let chains: [String: Chain]
   private let bases: [Chain]
+  /// The rates that are above their limits.
+  private var exceeded: Set<RateCondition> = []
+
+  /// The same walk with these rates above their limits.
+  package func exceeding(_ rates: Set<RateCondition>) -> SpaceWalk {
+    var walk = self
+    walk.exceeded = rates
+    return walk
+  }
 
   /// A walk through a table.
   public init(_ table: KernelTable) {
@@ -142,7 +151,7 @@ public struct SpaceWalk: Sendable {
     guard let chain = chains[name], let base = chain.base else {
       return spaces.map { End(space: $0, verdict: .accept, counter: nil, chain: name, unknown: nil) }
     }
-    var run = Run(chains: chains, chain: name, .all)
+    var run = Run(chains: chains, chain: name, .all, exceeded)
     run.traverse(spaces, base: chain, base)
     return run.ends
   }
@@ -156,7 +165,7 @@ public struct SpaceWalk: Sendable {
     for chain in bases where chain.base?.hook == hook && !rest.isEmpty {
       guard let base = chain.base else { continue }
       last = chain.name
-      var run = Run(chains: chains, chain: chain.name, interest)
+      var run = Run(chains: chains, chain: chain.name, interest, exceeded)
       run.traverse(rest, base: chain, base)
       rest = PacketSpace.coalesced(run.ends.filter { $0.verdict == .accept }.map(\.space))
       ends += run.ends.filter { $0.verdict != .accept }
@@ -172,9 +181,11 @@ public struct SpaceWalk: Sendable {
     let chains: [String: Chain]
     let chain: String
     let interest: Interest
+    let exceeded: Set<RateCondition>
     var ends: [End] = []
 
-    init(chains: [String: Chain], chain: String, _ interest: Interest) {
+    init(chains: [String: Chain], chain: String, _ interest: Interest, _ exceeded: Set<RateCondition>) {
+      self.exceeded = exceeded
       self.chains = chains
       self.chain = chain
       self.interest = interest
@@ -283,6 +294,11 @@ public struct SpaceWalk: Sendable {
             }
           }
           return
+        case .rate(let rate, let inversion):
+          guard exceeded.contains(rate) == (inversion == .inverted) else {
+            if context.missMatters { next.append(space) }
+            return
+          }
         case .count(let name): counter = name
         case .tag(let change):
           guard case .verdict(.accept)? = steps[(place + 1)...].first else {

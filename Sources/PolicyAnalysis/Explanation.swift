@@ -76,7 +76,8 @@ public struct Explanation: Sendable {
     }
     let paths = PacketPaths(site, judges: judges)
     var found: [Path] = []
-    for source in question.sources where source != .machine(question.target.machine) {
+    let itself = GrantSource.machine(question.target.machine)
+    for source in question.sources where source != itself || paths.isOutbound(source, question.target) {
       let arrivals = paths.arrivals(source, at: question.target, over: question.over)
       for port in question.service.ports {
         for path in paths.paths(arrivals, source, question.target, port) {
@@ -93,13 +94,16 @@ public struct Explanation: Sendable {
   ) -> Path {
     var hops: [Hop] = []
     if reach == .across {
-      if case .machine(let name) = source, let sender = paths.views[name] {
+      let isFirst = path.hops.count > 1 && path.hops.first?.machine == source.machine
+      if case .machine(let name) = source, name != target.machine, !isFirst, let sender = paths.views[name] {
         let output = sender.interface(towards: path.zone)
         hops.append(hop(.sender, sender, sender.departure(path.packet, by: output)))
       }
       hops += path.hops.dropLast().compactMap { segment in
         paths.views[segment.machine].map { view in
-          hop(view.machine.name == source.machine ? .router : .hub, view, segment.trace)
+          let isSender = source == .machine(view.machine.name)
+          return hop(
+            isSender ? .sender : view.machine.name == source.machine ? .router : .hub, view, segment.trace)
         }
       }
       if path.zone.kind == .tunnel {
@@ -110,7 +114,7 @@ public struct Explanation: Sendable {
       }
     }
     if let last = path.hops.last, let view = paths.views[last.machine] {
-      hops.append(hop(.receiver, view, last.trace))
+      hops.append(hop(path.isOutbound ? .sender : .receiver, view, last.trace))
     }
     if let refusal = hops.firstIndex(where: { $0.verdict != .accept }) {
       hops.removeSubrange((refusal + 1)...)

@@ -16,6 +16,8 @@ struct PacketPath {
   /// The zone of the receiving machine from which the packet arrives.
   package let zone: SiteZone
   let hops: [Hop]
+  /// Whether the target's machine itself sends the packet.
+  var isOutbound = false
 
   /// The first machine that does not accept the packet.
   package var refusal: Hop? { hops.first { $0.trace.verdict != .accept } }
@@ -32,6 +34,8 @@ package struct PacketPaths {
     let addresses: Addresses
     /// Addresses that the source has on other interfaces. It can send from them here too, as spoofed packets.
     var spoofed: [Prefix] = []
+    /// Whether the target's machine itself sends the packets: then the zone is where they leave.
+    package var isOutbound = false
   }
 
   /// The source addresses of an arrival.
@@ -46,12 +50,16 @@ package struct PacketPaths {
   /// The views of the machines that packets may pass.
   package let views: [String: SiteView]
   let machines: [String: Machine]
+  /// Whether machines that nothing confines send packets to what is beyond them only if a test says over what: then a
+  /// group may be both the source of a test and the owner of its target.
+  private let onlyConfinedSend: Bool
 
   /// Creates the paths with the machines that the policy's tests need.
-  init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy)) }
+  init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy), onlyConfinedSend: true) }
 
   /// Creates the paths with these machines.
-  package init(_ site: CompiledSite, judges: Set<String>) {
+  package init(_ site: CompiledSite, judges: Set<String>, onlyConfinedSend: Bool = false) {
+    self.onlyConfinedSend = onlyConfinedSend
     policy = site.policy
     views = Dictionary(
       site.policy.machines.filter { judges.contains($0.name) }.map { ($0.name, site.view(of: $0)) },
@@ -71,7 +79,8 @@ package struct PacketPaths {
         case .prefix(let prefix):
           names.formUnion(
             policy.machines.filter { $0.subnets.contains { $0.contains(prefix) } }.map(\.name))
-        case .machine, .tunnel, .zone, .list, .anywhere: break
+        case .machine(let name): if !policy.confinements(of: name, .host).isEmpty { names.insert(name) }
+        case .tunnel, .zone, .list, .anywhere: break
         }
       }
     }
@@ -105,6 +114,12 @@ package struct PacketPaths {
           // interfaces.
           addresses: zone == home && (home.kind != .network || home.prefixes.isEmpty) ? .any : .zone(home))
       ]
+    }
+    if over == nil, isOutbound(source, target) {
+      let own = AddressFamily.allCases.compactMap { Self.address(of: receiver.machine, $0) }
+      return exitZone(target, receiver).map {
+        [Arrival(zone: $0, sources: own, addresses: .any, isOutbound: true)]
+      } ?? []
     }
     switch source {
     case .machine(let name):
@@ -157,6 +172,13 @@ package struct PacketPaths {
     }
   }
 
+  /// Whether the machine of a target itself sends to what is beyond it.
+  package func isOutbound(_ source: GrantSource, _ target: GrantTarget) -> Bool {
+    if case .machine = target { return false }
+    return source == .machine(target.machine)
+      && (!onlyConfinedSend || !policy.confinements(of: target.machine, .host).isEmpty)
+  }
+
   /// The hosts of a zone without prefixes, without those that have their home elsewhere on the receiver: they cannot come
   /// from there.
   private func outsideHosts(
@@ -180,9 +202,9 @@ package struct PacketPaths {
       arrival.sources.flatMap { address -> [PacketPath] in
         guard let destination = destination(target, receiver, arrival.zone, address.family),
           let segments = segments(
-            source, target, arrival.zone, isHub(address, of: arrival.zone) ? .direct : .relayed)
+            source, target, arrival, isHub(address, of: arrival.zone) ? .direct : .relayed)
         else { return [] }
-        return Self.packets(port, address, destination).compactMap { path($0, arrival.zone, segments) }
+        return Self.packets(port, address, destination).compactMap { path($0, arrival, segments) }
       }
     }
   }
@@ -196,13 +218,7 @@ package struct PacketPaths {
       if zone.kind == .tunnel, let tunnel = policy.tunnel(named: zone.name) {
         return receiver.machine.addresses(in: tunnel.name).first { $0.family == family }
       }
-      if case .addresses(let own) = receiver.machine.endpoint,
-        let address = own.first(where: { $0.family == family })
-      {
-        return address
-      }
-      // An example for all of its addresses outside tunnels.
-      return family == .ipv4 ? IPAddress("192.0.2.77") : IPAddress("2001:db8::77")
+      return Self.address(of: receiver.machine, family)
     case .zone(_, let name):
       return Self.hosts(
         in: policy.hosts(of: name, on: receiver.machine).filter { $0.family == family }, from: 2
@@ -210,6 +226,14 @@ package struct PacketPaths {
       .first
     case .subnet(_, let prefix): return prefix.family == family ? prefix.last : nil
     }
+  }
+
+  /// An address of a machine outside its tunnels: the first of its endpoint, else an example.
+  private static func address(of machine: Machine, _ family: AddressFamily) -> IPAddress? {
+    if case .addresses(let own) = machine.endpoint, let address = own.first(where: { $0.family == family }) {
+      return address
+    }
+    return family == .ipv4 ? IPAddress("192.0.2.77") : IPAddress("2001:db8::77")
   }
 
   /// Example hosts: one of each prefix, so many addresses before its last; of the internet a public one, if it is in it.
@@ -240,12 +264,12 @@ package struct PacketPaths {
   }
 
   /// Walks a packet along its path, with one interface of each zone.
-  private func path(_ packet: Packet, _ zone: SiteZone, _ segments: [PathSegment]) -> PacketPath? {
+  private func path(_ packet: Packet, _ arrival: Arrival, _ segments: [PathSegment]) -> PacketPath? {
     var hops: [PacketPath.Hop] = []
     for segment in segments {
       guard let view = views[segment.machine], let names = segment.names(view) else { return nil }
       hops.append(.init(machine: segment.machine, trace: segment.trace(packet, names, view)))
     }
-    return PacketPath(packet: packet, zone: zone, hops: hops)
+    return PacketPath(packet: packet, zone: arrival.zone, hops: hops, isOutbound: arrival.isOutbound)
   }
 }

@@ -35,6 +35,26 @@ package enum PolicyWords {
     }
   }
 
+  /// An entry of `confine`, as the traffic of its machine.
+  package static func text(_ confinement: Confinement) -> String {
+    let sender =
+      switch confinement.sender {
+      case .host: "what it sends itself"
+      case .containers: "what its containers send"
+      }
+    return sender
+      + (confinement.destinations.map { " to \($0.map(\.description).joined(separator: ", "))" } ?? "")
+  }
+
+  /// A limit, as the connections that are limited.
+  static func text(_ limit: ConnectionLimit, of grant: Grant) -> String {
+    "\(grant.services.map(\.name).joined(separator: ", ")) from \(grant.wordsFrom.joined(separator: ", ")): "
+      + "\(limit.text) of each source"
+  }
+
+  /// An entry of `refuse`, as the traffic that is answered.
+  package static func refusal(of zone: String) -> String { "what no grant allows from \(zone)" }
+
   /// A target as part of a sentence: a prefix with the machine that it is behind.
   package static func sentence(_ target: GrantTarget) -> String {
     if case .subnet(let machine, let prefix) = target { "\(prefix) behind \(machine)" } else { text(target) }

@@ -15,6 +15,9 @@ public struct Question: Sendable {
   /// The zone or tunnel from which the packets arrive; nil for the default of each source.
   public let over: String?
 
+  /// Whether a machine itself is both source and target: such packets are never filtered.
+  public var isToItself: Bool { target == .machine(target.machine) && sources == [.machine(target.machine)] }
+
   /// Creates a question from its parts.
   package init(sources: [GrantSource], target: GrantTarget, service: Service, over: String? = nil) {
     self.sources = sources

@@ -45,7 +45,15 @@ struct CompilerInput: Hashable {
     let kind: Translation.Kind
   }
 
+  private struct ConfinementInput: Hashable {
+    let machine: String
+    let sender: Confinement.Sender
+    let destinations: [Prefix]?
+  }
+
   private let encryptions: [EncryptionInput]
+  private let confinements: [ConfinementInput]
+  private let refused: Set<String>
   private let translations: [TranslationInput]
   private let live: LiveFacts
 
@@ -68,6 +76,10 @@ struct CompilerInput: Hashable {
     translations = policy.translations.map {
       TranslationInput(machine: $0.machine, over: $0.over, kind: $0.kind)
     }
+    confinements = policy.confinements.map {
+      ConfinementInput(machine: $0.machine, sender: $0.sender, destinations: $0.destinations)
+    }
+    refused = Set(policy.refused.map(\.name))
     self.live = live
   }
 
@@ -76,11 +88,13 @@ struct CompilerInput: Hashable {
     let to: [GrantTarget]
     let services: [Service]
     let from: [GrantSource]
+    let limit: ConnectionLimit?
 
     init(_ grant: Grant) {
       to = grant.to
       services = grant.services
       from = grant.from
+      limit = grant.limit
     }
   }
 }

@@ -20,15 +20,16 @@ extension RulesetBuilder {
         origin: Origin(reason: "loopback is not forwarded")))
     addSameInterface()
     let own = dispatch(map: "routes") { builder, zone in
+      let notForwarded = builder.notForwarded(zone)
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       let isOutward = zone.kind == .containers && builder.restriction == .none
       // Zones from which nothing is forwarded share a chain.
       let isRouted = isOutward || entries.transit[zone.name] != nil
       let none = zone.kind == .network || zone.kind == .internet ? "routes-none" : "routes-none-inside"
-      let chain = isRouted ? "routes-\(zone.identifier)" : none
+      let chain = isRouted || builder.isRefused(zone) ? "routes-\(zone.identifier)" : none
       if builder.hasChain(chain) { return (.goto(chain: chain), origin) }
-      let rules = isOutward ? builder.outwardRules() : builder.routeRules(zone, entries)
-      builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + [notForwarded]))
+      let rules = isOutward ? builder.outwardRules(entries) : builder.routeRules(zone, entries)
+      builder.add(RuleChain(name: chain, rules: isOutward ? rules : rules + notForwarded))
       return (.goto(chain: chain), origin)
     }
     // Directly before NF_IP_PRI_FILTER, where Docker's chain is.
@@ -55,10 +56,17 @@ extension RulesetBuilder {
 
   /// What containers may send outbound: everything except mid-connection packets of unknown connections and
   /// services that only hosts use.
-  private mutating func outwardRules() -> [Rule] {
-    [midstream] + hostServiceRules() + [
+  private mutating func outwardRules(_ entries: GrantEntries) -> [Rule] {
+    [midstream] + hostServiceRules() + confinementRules(.containers, entries) + [
       Rule([], action: .accept, origin: Origin(reason: "outbound from containers"))
     ]
+  }
+
+  /// The chain that refuses packets of a zone that ingress let pass for their interface alone.
+  private mutating func taggedChain(_ zone: SiteZone) -> String {
+    let name = "not-forwarded-\(zone.identifier)"
+    if !hasChain(name) { add(RuleChain(name: name, rules: notForwarded(zone))) }
+    return name
   }
 
   /// The interfaces through which packets of a zone may leave. A packet that ingress accepted as a packet for
@@ -69,13 +77,18 @@ extension RulesetBuilder {
       rules.append(
         Rule([], action: .jump("same-interface"), origin: Origin(reason: "what stays on its interface")))
       // The rules below assume that ingress accepted the packet by a grant.
-      rules.append(drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
+      if isRefused(zone) {
+        rules.append(
+          Rule([.tagged(.equal)], action: .goto(taggedChain(zone)), origin: Origin(reason: "no grant forwards it")))
+      } else {
+        rules.append(drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
+      }
     }
     rules.append(
       Rule(
         [.ctStatus(.destinationNAT)], action: .accept,
         origin: Origin(reason: "DNAT; granted by its original port")))
-    if entries.transit[zone.name] != nil {
+    if entries.transit[zone.name] != nil || isRefused(zone) {
       rules.append(
         drop(
           [.destinationTypeSet(.equal, set: localTypes())], DropCause(.unjudged),
@@ -128,7 +141,7 @@ extension RulesetBuilder {
     }
   }
 
-  private func outputMatches(_ exit: TransitDestination.Exit) -> [[Match]] {
+  func outputMatches(_ exit: TransitDestination.Exit) -> [[Match]] {
     switch exit {
     case .interfaces(let patterns): patterns.map { [.interface(.output, .equal, $0)] }
     case .anyNetwork: [site.policy.tunnels.map { .interface(.output, .notEqual, .exact($0.name)) }]

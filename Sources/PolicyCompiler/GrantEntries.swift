@@ -11,6 +11,9 @@ struct GrantEntries {
   /// Grants through this machine, by zone name, in policy order.
   private(set) var transit: [String: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
 
+  /// What confined senders on this machine may send, in policy order.
+  private(set) var outbound: [Confinement.Sender: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
+
   private let site: Site
   private let restriction: Restriction
   private var nextNumber = 0
@@ -30,12 +33,21 @@ struct GrantEntries {
     let family: AddressFamily
   }
 
-  init(site: Site, grants: GrantIndex, restriction: Restriction) {
+  /// `outbound` are the grants for what confined senders send: a restriction closes this machine, but what its own programs
+  /// may do stays as it is.
+  init(site: Site, grants: GrantIndex, outbound: GrantIndex, restriction: Restriction) {
     self.restriction = restriction
     self.site = site
     addHandshakes()
     addDHCP()
+    let senders = Set(site.policy.confinements.filter { $0.machine == site.machine.name }.map(\.sender))
+    if !senders.isEmpty {
+      for indexed in outbound.concerning(site.machine) {
+        addOutbound(indexed.grant, indexed.template, senders)
+      }
+    }
     for indexed in grants.concerning(site.machine) {
+      if indexed.grant.isOutboundOnly { continue }
       addArrivals(indexed.grant, indexed.template)
       for tunnel in site.policy.tunnels { addPassage(indexed.grant, indexed.template, tunnel) }
     }
@@ -173,6 +185,35 @@ struct GrantEntries {
       names = { $0.kind == .internet || ($0.kind == .network && $0.prefixes.isEmpty) }
     }
     return site.zones.filter { $0.kind != .containers && names($0) }
+  }
+
+  /// What a grant lets confined senders on this machine send.
+  private mutating func addOutbound(_ grant: Grant, _ template: GrantEntry, _ senders: Set<Confinement.Sender>) {
+    for target in grant.to {
+      let own = grant.senders(to: target, on: site.machine).intersection(senders)
+      if own.isEmpty { continue }
+      var destinations: [TransitDestination] = []
+      if target.machine == site.machine.name {
+        destinations = destination(of: target).map { [$0] } ?? []
+      } else if let receiver = site.machine(named: target.machine) {
+        destinations = site.tunnels(shared: site.machine, receiver).map {
+          destination(of: target, behind: receiver, $0)
+        }
+      }
+      for sender in own {
+        // A host's packets all have one source for the limit of a grant, which is about the sources of a service.
+        var unlimited = template
+        unlimited.limit = nil
+        let entries = entries(unlimited, [.anyone])
+        for destination in destinations where destination.isOutside || !destination.prefixes.isEmpty {
+          if let place = outbound[sender]?.firstIndex(where: { $0.destination == destination }) {
+            outbound[sender]?[place].entries += entries
+          } else {
+            outbound[sender, default: []].append((destination, entries))
+          }
+        }
+      }
+    }
   }
 
   /// A grant between others: packets that this machine routes from its zone into the tunnel, or relays as its

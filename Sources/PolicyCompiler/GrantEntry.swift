@@ -15,6 +15,8 @@ struct GrantEntry: Hashable {
   package var number = 0
   /// What a packet must match in addition to the port.
   var condition: Condition = .none
+  /// How many new connections a source may open by the grant.
+  var limit: ConnectionLimit?
   /// Whether it is built in, the same for every zone.
   var isEverywhere = false
 

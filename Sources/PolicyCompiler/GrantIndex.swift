@@ -24,6 +24,9 @@ struct GrantIndex {
     var all: [Indexed] = []
     var byMachine: [String: [Int]] = [:]
     let subnets = policy.machines.flatMap { machine in machine.subnets.map { ($0, machine.name) } }
+    let confined = policy.machines.filter { machine in
+      policy.confinements.contains { $0.machine == machine.name } && (only.map { $0 == machine.name } ?? true)
+    }
     let lines = restriction == .none ? policy.grants + policy.failsafe : policy.failsafe
     for grant in lines where grant.until.map({ $0 >= today }) ?? true {
       var names = Set(grant.to.map(\.machine))
@@ -35,6 +38,9 @@ struct GrantIndex {
           for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
         case .machine, .tunnel, .zone, .list, .anywhere: break
         }
+      }
+      for machine in confined where grant.to.contains(where: { !grant.senders(to: $0, on: machine).isEmpty }) {
+        names.insert(machine.name)
       }
       if let only, !hubs.contains(only), !names.contains(only) { continue }
       for name in names { byMachine[name, default: []].append(all.count) }
@@ -52,10 +58,13 @@ struct GrantIndex {
 
   private static func template(_ grant: Grant, _ policy: Policy) -> GrantEntry {
     // What the grant means, independent of the order in which it is written.
-    let canonical =
-      grant.to.map(canonical).sorted().joined(separator: " ") + "|"
-      + Set(grant.services.flatMap(\.ports)).sorted().map(canonical).joined(separator: " ") + "|"
-      + grant.from.map(canonical).sorted().joined(separator: " ")
+    var parts = [
+      grant.to.map(canonical).sorted().joined(separator: " "),
+      Set(grant.services.flatMap(\.ports)).sorted().map(canonical).joined(separator: " "),
+      grant.from.map(canonical).sorted().joined(separator: " "),
+    ]
+    if let limit = grant.limit { parts.append(limit.text) }
+    let canonical = parts.joined(separator: "|")
     let words = [grant.wordsTo.first ?? "", grant.services.first?.name ?? ""].map(Identifier.clean)
     let reason =
       "\(grant.services.map(\.name).joined(separator: " ")) from \(grant.wordsFrom.joined(separator: " "))"
@@ -64,7 +73,7 @@ struct GrantIndex {
       origin: Origin(
         file: policy.path, lines: [grant.location.line],
         reason: grant.because.map { "\(reason): \($0)" } ?? reason),
-      services: grant.services, sources: .anyone)
+      services: grant.services, sources: .anyone, limit: grant.limit)
   }
 
   private static func canonical(_ target: GrantTarget) -> String {

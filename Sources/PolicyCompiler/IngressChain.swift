@@ -156,7 +156,9 @@ extension RulesetBuilder {
       let isNetwork = zone.kind == .network || zone.kind == .internet
       let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
       let groups = zone.kind == .tunnel ? [] : [builder.groupMembershipRule]
-      let rest = builder.temporaryGrantRules(zone) + groups + shared + [builder.refusal(zone)]
+      let rest =
+        builder.temporaryGrantRules(zone) + groups + shared + builder.excessRules(entries.local[zone.name] ?? [])
+        + builder.refusal(zone)
       builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
       return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))
     }
@@ -164,8 +166,8 @@ extension RulesetBuilder {
 
   /// Packets to others: outbound packets of containers, and what a grant sends through this machine.
   private mutating func addTransit(_ entries: GrantEntries) {
-    let notForwarded = drop([], DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
     let rules = dispatch(map: "transit") { builder, zone in
+      let notForwarded = builder.notForwarded(zone)
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       switch zone.kind {
       case .containers where builder.restriction == .none:
@@ -177,13 +179,18 @@ extension RulesetBuilder {
         return (.goto(chain: "containers-outbound"), origin)
       case .tunnel, .network, .internet:
         let chain = "transit-\(zone.identifier)"
-        let rest = zone.kind == .tunnel ? [notForwarded] : builder.tagging([[]]) + [notForwarded]
+        let tagged = zone.kind == .tunnel ? [] : builder.tagging([[]])
+        let rest = tagged + notForwarded
         guard let destinations = entries.transit[zone.name] else {
-          if rest.count == 1 { return (notForwarded.action?.verdict ?? .drop, origin) }
-          if !builder.hasChain("transit-none") { builder.add(RuleChain(name: "transit-none", rules: rest)) }
-          return (.goto(chain: "transit-none"), origin)
+          if rest.count == 1 { return (rest[0].action?.verdict ?? .drop, origin) }
+          let none = builder.isRefused(zone) ? "transit-none-\(zone.identifier)" : "transit-none"
+          if !builder.hasChain(none) { builder.add(RuleChain(name: none, rules: rest)) }
+          return (.goto(chain: none), origin)
         }
-        builder.addTransit(chain, zone, destinations, rest: rest)
+        let excess = destinations.flatMap { destination, entries in
+          builder.excessRules(entries, to: destination, in: chain)
+        }
+        builder.addDestinations(chain, destinations, rest: tagged + excess + notForwarded)
         return (.goto(chain: chain), origin)
       }
     }
@@ -211,9 +218,9 @@ extension RulesetBuilder {
     return [Rule([], action: .jump(name), origin: origin)]
   }
 
-  private mutating func addTransit(
-    _ name: String, _ zone: SiteZone,
-    _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: [Rule]
+  /// Adds a chain that sends packets to the grants of their destination, and does `rest` with what none accepts.
+  mutating func addDestinations(
+    _ name: String, _ destinations: [(destination: TransitDestination, entries: [GrantEntry])], rest: [Rule]
   ) {
     var byFamily: [AddressFamily: (records: [UInt8], values: [ElementValue])] = [:]
     var blocks: [Rule] = []

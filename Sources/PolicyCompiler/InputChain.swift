@@ -35,7 +35,11 @@ extension RulesetBuilder {
       // Packets of tunnels and containers have no tag.
       let isNetwork = zone.kind == .network || zone.kind == .internet
       let refused = isNetwork ? zone : internet ?? zone
-      return (builder.refusal(refused).action?.verdict ?? .drop, origin)
+      let rules = isNetwork ? builder.refusal(refused) : [builder.unanswered(refused)]
+      if rules.count == 1 { return (rules[0].action?.verdict ?? .drop, origin) }
+      let chain = "refused-\(refused.identifier)"
+      if !builder.hasChain(chain) { builder.add(RuleChain(name: chain, rules: rules)) }
+      return (.goto(chain: chain), origin)
     }
     add(RuleChain(name: "refused", rules: rules))
     return [

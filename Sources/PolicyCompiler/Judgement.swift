@@ -76,6 +76,9 @@ extension RulesetBuilder {
     let name = "\(entries.allSatisfy(\.isEverywhere) ? "any" : judge)/\(label)"
     grantChains[numbers] = name
     var rules: [Rule] = []
+    // Grants without a limit come first: what they accept does not count for a limit.
+    let limited = entries.filter { $0.limit != nil }
+    let entries = entries.filter { $0.limit == nil }
     let exact = entries.filter { if case .addresses = $0.sources { true } else { false } }
     for family in AddressFamily.allCases {
       var records: [UInt8] = []
@@ -122,8 +125,33 @@ extension RulesetBuilder {
         if entry.condition == .none { break }
       }
     }
+    if rules.last?.isUnconditional != true { rules += limited.flatMap { limitedRules(name, $0) } }
     add(RuleChain(name: name, rules: rules))
     return name
+  }
+
+  /// Sends the sources of a grant with a limit to the chain that counts their connections.
+  private mutating func limitedRules(_ chain: String, _ entry: GrantEntry) -> [Rule] {
+    guard let limit = entry.limit else { return [] }
+    let target = limitedChain(entry, limit)
+    let matches: [Match]
+    switch entry.sources {
+    case .anyone: return [Rule([], action: .jump(target), origin: entry.origin)]
+    case .addresses(let addresses):
+      matches = memberships(of: addresses.map { Prefix($0) }, .source, set: "\(chain)-\(entry.counter)")
+    case .prefixes(let prefixes): matches = memberships(of: prefixes, .source, set: "\(chain)-\(entry.counter)")
+    case .list(let list): matches = memberships(ofList: list, .source)
+    case .outside(let prefixes):
+      let name = "\(chain)/outside-\(entry.number)"
+      let inside = memberships(of: prefixes, .source, set: "\(name)-except")
+      add(
+        RuleChain(
+          name: name,
+          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
+            + [Rule([], action: .goto(target), origin: entry.origin)]))
+      return [Rule([], action: .jump(name), origin: entry.origin)]
+    }
+    return matches.map { Rule([$0], action: .jump(target), origin: entry.origin) }
   }
 
   /// Sends every source that is not in these prefixes to a chain that counts and accepts it.
@@ -171,4 +199,14 @@ enum LinkLocal {
   static let unspecified = [
     Prefix(IPAddress(family: .ipv4, bits: 0)), Prefix(IPAddress(family: .ipv6, bits: 0)),
   ]
+}
+
+extension Rule {
+  /// Whether it accepts every packet.
+  fileprivate var isUnconditional: Bool { matches.isEmpty && action == .accept && count?.isNamed == true }
+}
+
+extension Count {
+  /// Whether it counts every packet.
+  fileprivate var isNamed: Bool { if case .named = self { true } else { false } }
 }

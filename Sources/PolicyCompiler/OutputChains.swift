@@ -6,9 +6,9 @@ internal import Ruleset
 
 /// The chains for what this host sends, and for everything that leaves it.
 extension RulesetBuilder {
-  /// Packets of this host. Refuses clear text to `encrypt` destinations, and mid-connection packets of
-  /// unknown connections.
-  mutating func addOutput(_ encryption: EncryptionPlan) {
+  /// Packets of this host. Refuses clear text to `encrypt` destinations, mid-connection packets of unknown connections,
+  /// and what `confine` does not let out.
+  mutating func addOutput(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = [
       Rule(
         [.interface(.output, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
@@ -16,7 +16,7 @@ extension RulesetBuilder {
     rules += tunnelOnlyRules(.rejected)
     rules += clearTextOut(encryption, .output)
     rules.append(midstream)
-    if restriction == .panic { rules += panicRules() }
+    rules += restriction == .panic ? panicRules() : confinementRules(.host, entries)
     add(
       RuleChain(
         name: "output", base: BaseChain(hook: NFT.hookOutput, priority: 0, policy: .accept), rules: rules))

@@ -48,7 +48,7 @@ extension RulesetBuilder {
     }
     var closed = Rule(
       [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], action: .goto("closed-\(zone.identifier)"),
-      origin: refusal(zone).origin)
+      origin: site.origin(zone.line, "no grant for zone \(zone.name)"))
     if !records.isEmpty {
       let set = NamedSet(
         name: "open-\(zone.identifier)", key: .transportAndPort, kind: .set,
@@ -72,12 +72,35 @@ extension RulesetBuilder {
           [came, .destinationTypeSet(.notEqual, set: localTypes())], action: .accept,
           origin: Origin(reason: "not for this host: may stay on its interface")))
     }
-    add(RuleChain(name: "closed-\(zone.identifier)", rules: rules + [refusal(zone)]))
+    add(RuleChain(name: "closed-\(zone.identifier)", rules: rules + refusal(zone)))
   }
 
-  /// The rule for packets that no grant lets in from this zone.
-  package mutating func refusal(_ zone: SiteZone) -> Rule {
+  /// The rules for packets that no grant lets in from this zone.
+  mutating func refusal(_ zone: SiteZone) -> [Rule] {
+    let lines = [zone.line] + site.policy.refused.filter { $0.name == zone.name }.map { $0.location.line as Int? }
+    let reason = "no grant for zone \(zone.name)"
+    let known = lines.compactMap { $0 }
+    let origin =
+      known.isEmpty ? Origin(reason: reason) : Origin(file: site.policy.path, lines: known, reason: reason)
+    return refusal(zone, DropCause(.notGranted, zone.identifier), origin)
+  }
+
+  /// The rule for such packets that get no answer whatever `refuse` says.
+  mutating func unanswered(_ zone: SiteZone) -> Rule {
     drop(
       [], DropCause(.notGranted, zone.identifier), site.origin(zone.line, "no grant for zone \(zone.name)"))
   }
+
+  /// The rules for packets from this zone that no grant forwards.
+  mutating func notForwarded(_ zone: SiteZone) -> [Rule] {
+    refusal(zone, DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
+  }
+
+  /// Without `refuse` no answer tells the sender that there is a host.
+  private mutating func refusal(_ zone: SiteZone, _ cause: DropCause, _ origin: Origin) -> [Rule] {
+    isRefused(zone) ? refuse(cause, origin, .answered) : [drop([], cause, origin)]
+  }
+
+  /// Whether `refuse` names a zone.
+  func isRefused(_ zone: SiteZone) -> Bool { site.policy.refused.contains { $0.name == zone.name } }
 }

@@ -69,9 +69,11 @@ struct RulesetBuilder {
   var usualPolicy: BasePolicy { mode == .enforcing ? .drop : .accept }
 
   /// A rule for packets that are logged, counted and then stopped by this ending, in a chain to which all rules with
-  /// this cause and origin lead: the log needs no condition of its own. In observe mode they are accepted instead.
+  /// this cause and origin lead: the log needs no condition of its own. Above `rate` they get no answer. In observe mode
+  /// they are accepted instead.
   mutating func drop(
-    _ matches: [Match] = [], _ cause: DropCause, _ origin: Origin, by ending: DropChainName.Ending = .drop
+    _ matches: [Match] = [], _ cause: DropCause, _ origin: Origin, by ending: DropChainName.Ending = .drop,
+    at rate: PacketRate? = nil
   ) -> Rule {
     let counter = NamedCounter(cause, origin: origin)
     if counters[counter.name] == nil { counters[counter.name] = counter }
@@ -84,19 +86,23 @@ struct RulesetBuilder {
       case (.enforcing, .reject): .reject
       case (.enforcing, .reset): .reset
       }
-    let last = Rule(needed, count: .named(counter.name), action: action, origin: origin)
+    var ends = [Rule(needed, count: .named(counter.name), action: action, origin: origin)]
+    if let rate, mode == .enforcing {
+      ends[0].matches.append(.belowRate(rate))
+      ends.append(Rule([], count: .named(counter.name), action: .drop, origin: origin))
+    }
     var (name, number) = (DropChainName(ending, mode, cause: cause.name).text, 1)
     // The same reason may have several lines of the policy: each has its own chain, so that a drop names its
     // line.
     while let known = chains.first(where: { $0.name == name }) {
-      if known.rules.last == last {
+      if Array(known.rules.dropFirst()) == ends {
         return Rule(matches, action: .goto(name), origin: origin)
       }
       number += 1
       name = DropChainName(ending, mode, cause: "\(cause.name)/\(number)").text
     }
     let log = Rule([], log: DropLog(prefix: name), action: nil, origin: Origin(reason: "log dropped packets"))
-    add(RuleChain(name: name, rules: [log, last]))
+    add(RuleChain(name: name, rules: [log] + ends))
     return Rule(matches, action: .goto(name), origin: origin)
   }
 

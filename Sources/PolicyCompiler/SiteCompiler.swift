@@ -11,6 +11,7 @@ public struct SiteCompiler: Sendable {
   private let mode: EnforcementMode
   private let machines: [String: Machine]
   private let grants: GrantIndex
+  private let outbound: GrantIndex
 
   /// A compiler of a policy on a day: grants that ended before that day are left out. `live` contains the
   /// last known addresses of machines with `endpoint: live`. `only` names the single machine that will be
@@ -26,6 +27,9 @@ public struct SiteCompiler: Sendable {
     self.live = live
     machines = Dictionary(policy.machines.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     grants = GrantIndex(policy, today: today, restriction: restriction, only: name)
+    outbound =
+      restriction == .none || policy.confinements.isEmpty
+      ? grants : GrantIndex(policy, today: today, restriction: .none, only: name)
   }
 
   /// The ruleset of a machine, which must be one of the policy's.
@@ -36,14 +40,14 @@ public struct SiteCompiler: Sendable {
     let machine = machines[machine.name] ?? machine
     let site = Site(policy: policy, machine: machine, machines: machines)
     var builder = RulesetBuilder(site: site, restriction: restriction, live: live, mode: mode)
-    let entries = GrantEntries(site: site, grants: grants, restriction: restriction)
+    let entries = GrantEntries(site: site, grants: grants, outbound: outbound, restriction: restriction)
     let encryption = EncryptionPlan(site: site, live: live)
     builder.addSources()
     builder.addRaw(entries)
     builder.addIngress(entries, encryption)
     builder.addInput(entries)
     builder.addForward(entries, encryption)
-    builder.addOutput(encryption)
+    builder.addOutput(entries, encryption)
     builder.addPostrouting(encryption)
     builder.addTranslations()
     return builder.ruleset

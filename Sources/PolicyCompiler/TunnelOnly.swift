@@ -36,6 +36,8 @@ enum Refusal: String {
   case rejected
   /// Without an answer: after routing the kernel cannot send one.
   case dropped
+  /// As `rejected`, at a limited rate; without an answer above it.
+  case answered
 }
 
 extension RulesetBuilder {
@@ -70,15 +72,19 @@ extension RulesetBuilder {
     return rules
   }
 
+  /// How many packets of one cause are answered with `refuse`.
+  static let answerRate = PacketRate(perSecond: 100)
+
   /// The rules that refuse every packet.
   mutating func refuse(_ cause: DropCause, _ origin: Origin, _ refusal: Refusal) -> [Rule] {
     switch refusal {
     case .dropped: [drop([], cause, origin)]
-    case .rejected:
+    case .rejected, .answered:
       [
         drop(
-          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], cause, origin, by: .reset),
-        drop([], cause, origin, by: .reject),
+          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], cause, origin, by: .reset,
+          at: refusal == .answered ? Self.answerRate : nil),
+        drop([], cause, origin, by: .reject, at: refusal == .answered ? Self.answerRate : nil),
       ]
     }
   }

@@ -14,6 +14,8 @@ public struct Grant: Sendable {
   public let because: String?
   /// The last day of the grant.
   public let until: CalendarDate?
+  /// How many new connections a source may open by this grant; nil for any number.
+  public let limit: ConnectionLimit?
   /// Where the line is.
   public let location: SourceLocation
   /// The words of `to` as written (`admins`), for reports.
@@ -23,13 +25,14 @@ public struct Grant: Sendable {
 
   package init(
     to: [GrantTarget], services: [Service], from: [GrantSource], because: String?, until: CalendarDate?,
-    location: SourceLocation, wordsTo: [String], wordsFrom: [String]
+    limit: ConnectionLimit? = nil, location: SourceLocation, wordsTo: [String], wordsFrom: [String]
   ) {
     self.to = to
     self.services = services
     self.from = from
     self.because = because
     self.until = until
+    self.limit = limit
     self.location = location
     self.wordsTo = wordsTo
     self.wordsFrom = wordsFrom

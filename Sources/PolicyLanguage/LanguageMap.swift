@@ -21,6 +21,8 @@ package enum LanguageMap: String, CaseIterable, Sendable {
   case encryption
   /// A line of `translate`.
   case translation
+  /// An entry of `confine` with keys.
+  case confinement
   /// A line of `tests`.
   case test
 
@@ -30,16 +32,17 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .policy:
       [
         "version", "tunnels", "machines", "groups", "services", "lists", "block", "allow", "encrypt",
-        "translate", "failsafe", "observe", "tests",
+        "confine", "translate", "refuse", "failsafe", "observe", "tests",
       ]
     case .tunnel: ["prefixes", "listen", "hub"]
     case .machine: ["addresses", "endpoint", "key", "subnets", "zones"]
     case .zone: ["interfaces", "prefixes"]
     case .listFile: ["file"]
-    case .grant: ["to", "services", "from", "because", "until"]
-    case .failsafe: ["to", "services", "from", "because"]
+    case .grant: ["to", "services", "from", "limit", "burst", "because", "until"]
+    case .failsafe: ["to", "services", "from", "limit", "burst", "because"]
     case .encryption: ["between", "tunnel"]
     case .translation: ["at", "masquerade", "forward", "to", "port", "map", "as", "over"]
+    case .confinement: ["from", "to"]
     case .test: ["from", "to", "over", "allow", "deny"]
     }
   }
@@ -55,7 +58,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .grant, .failsafe: ["to", "services", "from"]
     case .encryption: ["between", "tunnel"]
     case .translation: ["at", "over"]
-    case .test: ["from", "to"]
+    case .confinement, .test: ["from", "to"]
     }
   }
 }

@@ -98,6 +98,7 @@ extension Policy {
       path: path, tunnels: tunnels, machines: now, groups: groups, services: services, lists: lists,
       block: block, grants: grants,
       encryptions: encryptions, translations: translations,
-      failsafe: failsafe, tests: tests, observed: observed)
+      failsafe: failsafe, tests: tests, observed: observed,
+      confinements: confinements, refused: refused)
   }
 }

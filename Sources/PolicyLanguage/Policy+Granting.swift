@@ -7,6 +7,6 @@ extension Policy {
       path: path, tunnels: tunnels, machines: machines, groups: groups, services: services, lists: lists,
       block: block, grants: grants + [grant], encryptions: encryptions, translations: translations,
       failsafe: failsafe, tests: [],
-      observed: observed)
+      observed: observed, confinements: confinements, refused: refused)
   }
 }

@@ -28,6 +28,10 @@ public struct Policy: Sendable {
   public let encryptions: [Encryption]
   /// The lines of `translate`, as written.
   public let translations: [Translation]
+  /// The entries of `confine`, groups expanded, as written.
+  public let confinements: [Confinement]
+  /// The entries of `refuse`, as written.
+  public let refused: [RefusedZone]
   /// The lines of `failsafe`, as written.
   public let failsafe: [Grant]
   /// The lines of `tests`, as written.
@@ -47,7 +51,7 @@ public struct Policy: Sendable {
     block: [ListReference], grants: [Grant], encryptions: [Encryption], translations: [Translation],
     failsafe: [Grant],
     tests: [PolicyTest],
-    observed: [ObservedMachine] = []
+    observed: [ObservedMachine] = [], confinements: [Confinement] = [], refused: [RefusedZone] = []
   ) {
     self.path = path
     self.tunnels = tunnels
@@ -61,6 +65,8 @@ public struct Policy: Sendable {
     self.grants = grants
     self.encryptions = encryptions
     self.translations = translations
+    self.confinements = confinements
+    self.refused = refused
     self.failsafe = failsafe
     self.tests = tests
     self.observed = observed
@@ -84,6 +90,11 @@ public struct Policy: Sendable {
 
   /// The machine of this name, if the policy has it.
   public func machine(named name: String) -> Machine? { machineIndices[name].map { machines[$0] } }
+
+  /// The entries of `confine` for a sender on a machine.
+  package func confinements(of machine: String, _ sender: Confinement.Sender) -> [Confinement] {
+    confinements.filter { $0.machine == machine && $0.sender == sender }
+  }
 
   /// Whether `observe` names a machine.
   public func observes(_ machine: String) -> Bool { observed.contains { $0.name == machine } }

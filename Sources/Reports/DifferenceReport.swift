@@ -99,8 +99,13 @@ package struct DifferenceReport {
     text += Self.clear("May now leave in the clear", difference.clearTextGained, mark: "!")
     text += Self.section("Lost", Self.lines(difference.lost), mark: " ")
     text += Self.clear("No longer leaves in the clear", difference.clearTextLost, mark: " ")
-    text += Self.translations("Translated from now on", difference.translationsGained)
-    text += Self.translations("No longer translated", difference.translationsLost)
+    text += Self.outbound("May now be sent", difference.outboundGained)
+    text += Self.outbound("May no longer be sent", difference.outboundLost)
+    for kind in PolicyStatement.Kind.allCases {
+      let (gained, lost) = Self.titles(kind)
+      text += Self.statements(gained, difference.statementsGained.filter { $0.kind == kind })
+      text += Self.statements(lost, difference.statementsLost.filter { $0.kind == kind })
+    }
     text += "\(summary).\n"
     if hasDanger { text += "! comes from outside every tunnel, or leaves in the clear.\n" }
     return text
@@ -142,13 +147,34 @@ package struct DifferenceReport {
     return "\(title)\n\(table.text())\n"
   }
 
-  private static func translations(
-    _ title: String, _ lines: [SiteDifference.TranslatedAddresses]
-  ) -> PrintableText {
+  /// The titles for statements that are new, and for those that are gone.
+  private static func titles(_ kind: PolicyStatement.Kind) -> (gained: String, lost: String) {
+    switch kind {
+    case .translation: ("Translated from now on", "No longer translated")
+    case .confinement: ("Confined from now on: sent only by a grant", "No longer confined")
+    case .limit: ("Limited from now on", "No longer limited")
+    case .refusal: ("Answered with a reset or an ICMP error from now on", "No longer answered")
+    }
+  }
+
+  private static func statements(_ title: String, _ lines: [PolicyStatement]) -> PrintableText {
     if lines.isEmpty { return "" }
-    var table = AlignedTable([.left(), .left("MACHINE"), .left("ADDRESSES")])
+    var table = AlignedTable([.left(), .left("MACHINE"), .left("WHAT")])
     for line in lines { table.append(["", line.machine, line.what]) }
     return "\(title)\n\(table.text())\n"
+  }
+
+  private static func outbound(_ title: String, _ lines: [SiteDifference.Outbound]) -> PrintableText {
+    if lines.isEmpty { return "" }
+    var table = AlignedTable([.left(), .left("FROM"), .left("TO"), .left("SERVICE"), .left("OVER")])
+    for line in lines {
+      table.append(["", sender(line), line.to, names(line.services, ", "), line.over.joined(separator: " ")])
+    }
+    return "\(title)\n\(table.text())\n"
+  }
+
+  private static func sender(_ line: SiteDifference.Outbound) -> String {
+    line.isOfContainers ? "\(line.machine).containers" : line.machine
   }
 
   // MARK: Markdown
@@ -170,8 +196,13 @@ package struct DifferenceReport {
       "May now leave in the clear: no longer covered by `encrypt`", difference.clearTextGained, mark: "⚠️")
     text += Self.markdown("Lost", Self.lines(difference.lost), mark: "")
     text += Self.markdown("No longer leaves in the clear", difference.clearTextLost, mark: "")
-    text += Self.markdown("Translated from now on", difference.translationsGained)
-    text += Self.markdown("No longer translated", difference.translationsLost)
+    text += Self.markdown("May now be sent", difference.outboundGained)
+    text += Self.markdown("May no longer be sent", difference.outboundLost)
+    for kind in PolicyStatement.Kind.allCases {
+      let (gained, lost) = Self.titles(kind)
+      text += Self.markdown(gained, difference.statementsGained.filter { $0.kind == kind })
+      text += Self.markdown(lost, difference.statementsLost.filter { $0.kind == kind })
+    }
     return text
   }
 
@@ -202,12 +233,19 @@ package struct DifferenceReport {
     return text
   }
 
-  private static func markdown(
-    _ title: String, _ lines: [SiteDifference.TranslatedAddresses]
-  ) -> String {
+  private static func markdown(_ title: String, _ lines: [SiteDifference.Outbound]) -> String {
+    if lines.isEmpty { return "" }
+    let rows = lines.map { line in
+      let cells = [sender(line), line.to, names(line.services, ", "), line.over.joined(separator: " ")]
+      return "| \(cells.map(cell).joined(separator: " | ")) |\n"
+    }
+    return "\n#### \(title)\n\n| from | to | service | over |\n|---|---|---|---|\n\(rows.joined())"
+  }
+
+  private static func markdown(_ title: String, _ lines: [PolicyStatement]) -> String {
     if lines.isEmpty { return "" }
     let rows = lines.map { "| \(cell($0.machine)) | \(cell($0.what)) |\n" }
-    return "\n#### \(title)\n\n| machine | addresses |\n|---|---|\n\(rows.joined())"
+    return "\n#### \(title)\n\n| machine | what |\n|---|---|\n\(rows.joined())"
   }
 
   /// A name in a table, with all markup escaped (CommonMark 0.31, sections 2.4 and 2.5).
@@ -247,22 +285,36 @@ package struct DifferenceReport {
           for line in difference.clearTextLost { array.object { Self.write(line, to: &$0) } }
         }
       }
-      object.object("translations") { translations in
-        translations.array("gained") { array in
-          for line in difference.translationsGained { array.object { Self.write(line, to: &$0) } }
+      object.object("outbound") { object in
+        object.array("gained") { array in
+          for line in difference.outboundGained { array.object { Self.write(line, to: &$0) } }
         }
-        translations.array("lost") { array in
-          for line in difference.translationsLost { array.object { Self.write(line, to: &$0) } }
+        object.array("lost") { array in
+          for line in difference.outboundLost { array.object { Self.write(line, to: &$0) } }
+        }
+      }
+      for kind in PolicyStatement.Kind.allCases {
+        object.object(kind.rawValue) { object in
+          for (key, lines) in [("gained", difference.statementsGained), ("lost", difference.statementsLost)] {
+            object.array(key) { array in
+              for line in lines where line.kind == kind { array.object { Self.write(line, to: &$0) } }
+            }
+          }
         }
       }
     }
   }
 
-  private static func write(
-    _ line: SiteDifference.TranslatedAddresses, to object: inout JSONWriter.Object
-  ) {
+  private static func write(_ line: PolicyStatement, to object: inout JSONWriter.Object) {
     object.put("machine", line.machine)
     object.put("what", line.what)
+  }
+
+  private static func write(_ line: SiteDifference.Outbound, to object: inout JSONWriter.Object) {
+    object.put("from", sender(line))
+    object.put("to", line.to)
+    object.put("services", each: line.services)
+    object.put("over", each: line.over)
   }
 
   static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {

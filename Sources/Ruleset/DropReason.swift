@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// The reasons for which wgfence's rulesets drop or refuse packets. Raw values are parts of the names of counters and
-/// of chains, which users see; one that ends in `-` is followed by the name of a zone or list.
+/// of chains, which users see; one that ends in `-` is followed by the name of a zone, list, service or sender.
 public enum DropReason: String, Sendable, Hashable, CaseIterable {
   /// No grant lets it in from the zone.
   case notGranted = "not-granted-"
   /// No grant forwards it.
   case notForwarded = "not-forwarded"
+  /// Its source opened more connections than the grant allows.
+  case aboveLimit = "above-limit-"
+  /// No grant lets this machine, or its containers, send it: `confine`.
+  case confined = "confined-"
   /// Its source belongs to another zone.
   case spoofedSource = "spoofed-source-"
   /// No packet on a network has such a source.
@@ -44,15 +48,15 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
   /// Outbound traffic during a panic.
   case panicOut = "panic-out"
 
-  /// Whether the name of a zone or list follows.
+  /// Whether a name follows.
   var hasSubject: Bool { rawValue.utf8.last == UInt8(ascii: "-") }
 }
 
-/// Why a counter of drops counts a packet: the reason, and the zone or list that it is about.
+/// Why a counter of drops counts a packet: the reason, and the zone, list, service or sender that it is about.
 public struct DropCause: Sendable, Hashable {
   /// The reason; nil if a ruleset that another version compiled has a reason that this one does not know.
   public let reason: DropReason?
-  /// The name of the zone or list, as in the names of chains; empty if the reason has none. Without a reason the
+  /// The name of the zone, list, service or sender, as in the names of chains; empty if the reason has none. Without a reason the
   /// whole name.
   public let subject: String
 

@@ -22,6 +22,7 @@ public enum Lowering {
     case .exact: break
     case .interval: flags |= NFT.setInterval
     case .timedRanges: flags |= NFT.setInterval | NFT.setTimeout | NFT.setConcatenation
+    case .budgets: flags |= NFT.setTimeout | NFT.setEvaluated
     }
     switch set.kind {
     case .set: break
@@ -145,6 +146,15 @@ private struct RuleLowering {
       load(.meta(.mark))
       mask(HostOrder.bytes(PacketTag.bit))
       compare(comparison, HostOrder.bytes(PacketTag.bit))
+    case .aboveLimit(let family, let set, let limit):
+      loadAddress(family, .source)
+      let length = ConnectionLimit.prefixLength(family)
+      if length < family.bitWidth {
+        mask(Prefix(containing: IPAddress(family: family, bits: 0), length: length).maskBytes)
+      }
+      append(ConnectionLimitExpression.expression(set: set, source: Self.register, limit))
+    case .belowRate(let rate):
+      append(.limit(rate: UInt64(rate.perSecond), unit: 1, burst: rate.perSecond))
     case .sourceRoute(let route):
       require(route.family)
       load(.sourceRoute(route))

@@ -43,6 +43,12 @@ public enum Match: Sendable, Hashable {
   case originalPort(IPProtocol, PortRange)
   /// `meta mark & 0x40000000 == 0x40000000`: whether the packet has the tag.
   case tagged(Comparison)
+  /// `update @limit-ssh-v4 { ip saddr limit rate over 6/minute burst 6 packets }`: the source is above its limit. The last
+  /// condition of a rule, since it counts the packet.
+  case aboveLimit(AddressFamily, set: String, ConnectionLimit)
+  /// `limit rate 100/second burst 100 packets`: below this rate of packets of all sources together. The last condition
+  /// of a rule, since it counts the packet.
+  case belowRate(PacketRate)
   /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the route into the packet.
   case sourceRoute(SourceRoute)
 }
@@ -82,4 +88,13 @@ public enum AddressSide: Sendable, Hashable {
 public enum PortSide: Sendable, Hashable {
   case source
   case destination
+}
+
+/// A rate of packets: this many per second, and as many at once after an idle time.
+public struct PacketRate: Sendable, Hashable {
+  /// Packets per second (`NFTA_LIMIT_RATE`), and the burst (`NFTA_LIMIT_BURST`).
+  public let perSecond: UInt32
+
+  /// A rate.
+  public init(perSecond: UInt32) { self.perSecond = perSecond }
 }

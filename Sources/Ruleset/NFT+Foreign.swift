@@ -26,6 +26,8 @@ extension NFT {
   public static let limitInverted: UInt32 = 1
   /// `NFT_DYNSET_F_INV`
   public static let dynamicSetInverted: UInt32 = 1
+  /// `NFT_DYNSET_OP_UPDATE`
+  public static let dynamicSetUpdate: UInt32 = 1
   /// `NFT_DYNSET_OP_DELETE`
   public static let dynamicSetDelete: UInt32 = 2
 
@@ -42,6 +44,10 @@ extension NFT {
     public static let limitRate: UInt16 = 1
     /// `NFTA_LIMIT_UNIT`: seconds.
     public static let limitUnit: UInt16 = 2
+    /// `NFTA_LIMIT_BURST`
+    public static let limitBurst: UInt16 = 3
+    /// `NFTA_LIMIT_TYPE`
+    public static let limitType: UInt16 = 4
     /// `NFTA_LIMIT_FLAGS`
     public static let limitFlags: UInt16 = 5
     /// `NFTA_QUOTA_BYTES`
@@ -94,6 +100,8 @@ extension NFT {
     public static let dynamicSetKey: UInt16 = 4
     /// `NFTA_DYNSET_SREG_DATA`
     public static let dynamicSetValue: UInt16 = 5
+    /// `NFTA_DYNSET_TIMEOUT`: milliseconds.
+    public static let dynamicSetTimeout: UInt16 = 6
     /// `NFTA_DYNSET_EXPR`
     public static let dynamicSetExpression: UInt16 = 7
     /// `NFTA_DYNSET_FLAGS`

@@ -62,6 +62,8 @@ public enum NFT {
   public static let setMap: UInt32 = 0x8
   /// `NFT_SET_TIMEOUT`
   public static let setTimeout: UInt32 = 0x10
+  /// `NFT_SET_EVAL`: rules add elements.
+  public static let setEvaluated: UInt32 = 0x20
   /// `NFT_SET_OBJECT`
   public static let setObject: UInt32 = 0x40
   /// `NFT_SET_CONCAT`

@@ -38,6 +38,8 @@ public struct NamedSet: Sendable, Hashable {
     case interval
     /// Ranges in every field of the key, each with a timeout.
     case timedRanges
+    /// Single keys that a rule adds, each with a budget of connections and a timeout in milliseconds.
+    case budgets(timeout: UInt64)
   }
 
   /// Its name in the table.
@@ -67,8 +69,10 @@ extension NamedSet {
 
   /// The maximum number of elements, declared to the kernel. The kernel then uses a hash of fixed size, which
   /// is faster to fill and to search than one that grows. A power of two, so that a set can change within it.
-  /// 0 (no limit) for small sets, which are often replaced, and for intervals.
+  /// 0 (no limit) for small sets, which are often replaced, and for intervals. Budgets have a limit always: whoever sends
+  /// packets adds elements.
   public var size: Int {
+    if case .budgets = layout { return Int(ConnectionLimitExpression.size) }
     guard layout == .exact, elements.count >= Self.leastSized else { return 0 }
     var size = Self.leastSized
     while size < elements.count { size *= 2 }

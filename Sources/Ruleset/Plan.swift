@@ -73,7 +73,8 @@ public struct Plan: Sendable, Hashable {
   /// Copies elements with a timeout into a table that is created again.
   private mutating func carry(from observed: KernelTable, to desired: KernelTable) {
     let sets = Dictionary(desired.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for old in observed.sets where old.flags & NFT.setTimeout != 0 {
+    // An element of a rule has a budget, which cannot be written: without one it would be above every limit.
+    for old in observed.sets where old.flags & (NFT.setTimeout | NFT.setEvaluated) == NFT.setTimeout {
       guard let new = sets[old.name], new.declaresSame(as: old) else { continue }
       let timed = old.elements.carried
       if !timed.isEmpty { operations.append(.addElements(set: new, timed)) }

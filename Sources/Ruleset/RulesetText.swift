@@ -45,6 +45,7 @@ public struct RulesetText {
     case .exact: break
     case .interval: body.append("flags interval")
     case .timedRanges: body.append("flags interval,timeout")
+    case .budgets: body.append("flags dynamic,timeout")
     }
     if set.size > 0 { body.append("size \(set.size)") }
     let elements = Self.elements(of: set)
@@ -184,7 +185,9 @@ public struct RulesetText {
   private static func isOf(_ family: AddressFamily, _ match: Match) -> Bool {
     switch match {
     case .address(_, _, let prefix): prefix.family == family
-    case .addressSet(let own, _, _, _), .sourceAndPortSet(let own, _), .icmpType(let own, _): own == family
+    case .addressSet(let own, _, _, _), .sourceAndPortSet(let own, _), .icmpType(let own, _),
+      .aboveLimit(let own, _, _):
+      own == family
     case .hopLimit: family == .ipv6
     default: false
     }
@@ -241,6 +244,14 @@ public struct RulesetText {
     case .tagged(let comparison):
       let bit = hexadecimal(PacketTag.bit)
       return "meta mark & \(bit) \(comparison == .equal ? "==" : "!=") \(bit)"
+    case .aboveLimit(let family, let set, let limit):
+      let length = ConnectionLimit.prefixLength(family)
+      let mask = IPAddress(family: family, bits: Prefix.mask(family: family, length: length))
+      let source = "\(word(family)) saddr\(length < family.bitWidth ? " & \(mask)" : "")"
+      let timeout = ConnectionLimitExpression.timeout(limit) / 1000
+      return
+        "update @\(set) { \(source) timeout \(timeout)s limit rate over \(limit.rate) burst \(limit.burst) packets }"
+    case .belowRate(let rate): return "limit rate \(rate.perSecond)/second burst \(rate.perSecond) packets"
     case .sourceRoute(.loose): return "ip option lsrr exists"
     case .sourceRoute(.strict): return "ip option ssrr exists"
     case .sourceRoute(.routingHeader): return "exthdr rt exists"

@@ -63,7 +63,7 @@ struct ExplainVerb: Verb {
     let question = try Question(
       policy, machine: machine, from: from, to: to, destination: destination,
       over: interface == nil ? over : nil)
-    if question.sources == [.machine(machine.name)] {
+    if question.isToItself {
       throw Refusal(
         "packets from \(machine.name) to itself are never filtered: name another machine or zone with --from")
     }

@@ -52,6 +52,7 @@ struct PolicySchemaTests {
     case .failsafe: lines("failsafe")
     case .encryption: lines("encrypt")
     case .translation: lines("translate")
+    case .confinement: lines("confine")["anyOf"].elements.last ?? .null
     case .test: lines("tests")
     }
   }

@@ -119,7 +119,18 @@ public struct RandomSite: Sendable {
         "from: \(words(sources, 2))",
       ]
       if random.oneIn(6) || parts[1].contains("any") { parts.append("because: \"some reason\"") }
+      if random.oneIn(6) {
+        parts.append("limit: \(random.one(of: ["6/minute", "10/second", "1/hour"]))")
+        if random.oneIn(2) { parts.append("burst: 12") }
+      }
       return "{ \(parts.joined(separator: ", ")) }"
+    }
+    /// A grant of what a confined sender sends.
+    func outbound(_ senders: [String]) -> String {
+      let to = words(["internet", "198.51.100.0/24", "\"2001:db8:5::/48\"", "192.0.2.7"] + machines + routed, 2)
+      let services = words(Self.services, 3).filter { !"[]".contains($0) }
+      return
+        "{ to: \(to), services: [\(services)], from: \(words(senders, 2))\(services.contains("any") ? ", because: why" : "") }"
     }
     var allow: [String] = []
     for _ in 0..<random.number(1...7) {
@@ -134,6 +145,26 @@ public struct RandomSite: Sendable {
     }
     if random.oneIn(3) { sections.append(("block", ["bad"])) }
     if random.oneIn(3) { sections.append(("failsafe", [grant()])) }
+    if random.oneIn(3) {
+      let senders = machines + machines.map { "\($0).containers" } + ["pair"]
+      var lines: [String] = []
+      var confined: [String] = []
+      for _ in 0..<random.number(1...3) {
+        let sender = random.one(of: senders)
+        if confined.contains(sender) { continue }
+        confined.append(sender)
+        lines.append(
+          random.oneIn(3)
+            ? "{ from: \(sender), to: \(words(["169.254.169.254", "198.51.100.0/24", "\"fd00:ec2::254\"", "0.0.0.0/0"], 2)) }"
+            : sender)
+      }
+      sections.append(("confine", lines))
+      for _ in 0..<random.number(0...3) { sections[0].lines.append(outbound(confined)) }
+    }
+    if random.oneIn(4) {
+      let names = Set((0..<2).map { _ in random.one(of: ["wg0", "internet", "containers"] + zones.map(\.zone)) })
+      sections.append(("refuse", names.sorted()))
+    }
     if random.oneIn(3) {
       var lines: [String] = []
       for _ in 0..<random.number(1...3) {

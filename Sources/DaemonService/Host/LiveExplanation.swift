@@ -51,8 +51,10 @@ package struct LiveExplanation {
     explanation = Explanation(
       paths: packets.asked.map { asked in
         Explanation.path(
-          asked.packet, walk.arrival(asked.packet, in: environment), from: asked.source, over: asked.zone,
-          on: view)
+          asked.packet,
+          asked.packet.input == nil
+            ? walk.departure(asked.packet, in: environment) : walk.arrival(asked.packet, in: environment),
+          from: asked.source, over: asked.zone, on: view)
       })
   }
 }

@@ -21,6 +21,13 @@ struct ComparedSite {
     services = ServiceNames(site.policy)
   }
 
+  /// The ports of WireGuard on all machines.
+  var tunnelPorts: IntervalSet {
+    let ports =
+      site.policy.tunnels.compactMap(\.listen) + site.policy.machines.flatMap { $0.livePorts.values.map(\.port) }
+    return IntervalSet(Set(ports).sorted().map { UInt128($0) })
+  }
+
   /// The table that a machine enforces; nil if it enforces nothing or the machine does not exist.
   mutating func table(of name: String) -> KernelTable? {
     if let known = tables[name] { return known }
@@ -45,7 +52,7 @@ struct ComparedSite {
   mutating func reach(of name: String) -> MachineReach {
     if let known = reaches[name] { return known }
     if machines[name] == nil { return .nothing }
-    let reach = MachineReach(table(of: name))
+    let reach = MachineReach(table(of: name), tunnelPorts: tunnelPorts)
     note(reach, name)
     return reach
   }

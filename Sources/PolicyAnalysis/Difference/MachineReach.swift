@@ -24,8 +24,9 @@ struct MachineReach: Sendable {
     self.departures = departures
   }
 
-  /// What a table accepts; without a table, everything.
-  init(_ table: KernelTable?) {
+  /// What a table accepts; without a table, everything. `tunnelPorts` are the ports of WireGuard, from which other programs
+  /// do not send.
+  init(_ table: KernelTable?, tunnelPorts: IntervalSet = .empty) {
     let walk = SpaceWalk(table ?? KernelTable(family: NFT.familyInet, name: ""))
     let notLoopback = IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(.loopback)))
     func accepted(_ spaces: [PacketSpace], _ hook: UInt32) -> [PacketSpace] {
@@ -56,8 +57,11 @@ struct MachineReach: Sendable {
     let routed = accepted(first(.present, .absent, .unicast), NFT.hookPrerouting).map { $0.keeping(arriving) }
     passages = Self.projected(
       Self.crossed(routed, through), [.input, .output, .source, .destination, .service])
+    // DHCP clients always send: RFC 2131 section 4.1, RFC 8415 section 7.2.
+    let own = tunnelPorts.union(IntervalSet([68, 546] as [UInt128]))
+    let sent = first(.absent, .present, .unicast).compactMap { $0.narrowed(.sourcePort, outside: own) }
     departures = Self.projected(
-      accepted(accepted(first(.absent, .present, .unicast), NFT.hookOutput), NFT.hookPostrouting),
+      accepted(accepted(sent, NFT.hookOutput), NFT.hookPostrouting),
       [.output, .destination, .service])
   }
 

@@ -73,22 +73,28 @@ extension SiteComparison {
     return result.map { ($0.key, IntervalSet(ranges: $0.value)) }
   }
 
-  /// What leaves outside a tunnel, by destination machine.
-  static func clearText(
-    _ parts: [[PacketSpace]], _ machine: Machine, _ side: ComparedSite
-  ) -> [SiteDifference.ClearText] {
-    if parts.allSatisfy(\.isEmpty) { return [] }
+  /// A destination of outbound packets, and where they leave.
+  private struct Departure: Hashable {
+    let to: String
+    let over: [String]
+  }
+
+  /// The services of packets by destination and by where they leave. `rest` are the names of addresses of no machine.
+  private static func departures(
+    _ spaces: [PacketSpace], _ machine: Machine, _ side: ComparedSite, over kinds: Set<SiteZone.Kind>,
+    rest named: (IntervalSet, AddressFamily) -> [String]
+  ) -> [(Departure, services: [String])] {
     let names = ReachNames(side.site.policy, machine)
-    struct Row: Hashable {
-      let to: String
-      let over: [String]
-    }
-    var rows: [Row: IntervalSet] = [:]
-    for (part, space) in parts.enumerated().flatMap({ part, spaces in spaces.map { (part, $0) } }) {
+    var rows: [Departure: IntervalSet] = [:]
+    for space in spaces {
       let over = names.zones.filter {
-        $0.kind != .tunnel && !names.inputs($0).isDisjoint(with: space[.output])
+        kinds.contains($0.kind) && !names.inputs($0).isDisjoint(with: space[.output])
       }.map(\.name)
       if over.isEmpty { continue }
+      func add(_ to: String) {
+        let row = Departure(to: to, over: over)
+        rows[row] = (rows[row] ?? .empty).union(space[.service])
+      }
       var rest = space[.destination]
       for other in side.site.policy.machines where other.name != machine.name {
         var own = other.addresses.flatMap(\.addresses).map { Prefix($0) } + other.subnets
@@ -96,21 +102,66 @@ extension SiteComparison {
         let theirs = rest.intersection(PacketSpace.addresses(own, space.family))
         if theirs.isEmpty { continue }
         rest = rest.subtracting(theirs)
-        let row = Row(to: other.name, over: over)
-        rows[row] = (rows[row] ?? .empty).union(space[.service])
+        add(other.name)
       }
-      // To other destinations, containers may always send.
-      if part > 0 { continue }
-      for prefix in ReachNames.prefixes(rest, space.family).prefix(ReachNames.mostMachines) {
-        let row = Row(to: prefix.description, over: over)
-        rows[row] = (rows[row] ?? .empty).union(space[.service])
-      }
+      for name in named(rest, space.family) { add(name) }
     }
     return rows.map { row, services in
       let all = side.services.names(services)
-      return SiteDifference.ClearText(
-        machine: machine.name, to: row.to, over: row.over,
-        services: all.count > 8 ? ["any except WireGuard's own"] : all.map(\.name))
-    }.sorted { ($0.machine, $0.to) < ($1.machine, $1.to) }
+      return (row, all.count > 8 ? ["any except WireGuard's own"] : all.map(\.name))
+    }.sorted { ($0.0.to, $0.0.over.joined()) < ($1.0.to, $1.0.over.joined()) }
   }
+
+  /// What leaves outside a tunnel, by destination machine: of the machine itself, and of its containers, which may always
+  /// send to other destinations.
+  static func clearText(
+    _ parts: [[PacketSpace]], _ machine: Machine, _ side: ComparedSite
+  ) -> [SiteDifference.ClearText] {
+    let rows = parts.enumerated().flatMap { part, spaces in
+      departures(spaces, machine, side, over: [.network, .internet, .containers]) { rest, family in
+        part > 0
+          ? [] : ReachNames.prefixes(rest, family).prefix(ReachNames.mostMachines).map(\.description)
+      }
+    }
+    return rows.map { row, services in
+      SiteDifference.ClearText(machine: machine.name, to: row.to, over: row.over, services: services)
+    }.unique.sorted { ($0.machine, $0.to) < ($1.machine, $1.to) }
+  }
+
+  /// What a machine that is confined and its containers send, by destination.
+  static func outbound(
+    _ parts: [[PacketSpace]], _ machine: Machine, _ side: ComparedSite
+  ) -> [SiteDifference.Outbound] {
+    struct Row: Hashable {
+      let to: String
+      let services: [String]
+    }
+    return parts.enumerated().flatMap { part, spaces in
+      let spaces = spaces.compactMap { $0.narrowed(.service, outside: side.services.wireGuard) }
+      let rows = departures(spaces, machine, side, over: [.tunnel, .network, .internet]) { rest, family in
+        var names: [String] = []
+        var rest = rest
+        for tunnel in side.site.policy.tunnels {
+          let inside = PacketSpace.addresses(tunnel.prefixes, family)
+          if !rest.isDisjoint(with: inside) { names.append("\(tunnel.name)") }
+          rest = rest.subtracting(inside)
+        }
+        let prefixes = ReachNames.prefixes(rest, family)
+        // Everything but some addresses is very many prefixes.
+        return names
+          + (prefixes.count > mostDestinations || prefixes.contains { $0.length == 0 }
+            ? [anywhereElse] : prefixes.map(\.description))
+      }
+      var over: [Row: Set<String>] = [:]
+      for (row, services) in rows { over[Row(to: row.to, services: services.unique), default: []].formUnion(row.over) }
+      return over.map { row, zones in
+        SiteDifference.Outbound(
+          machine: machine.name, isOfContainers: part > 0, to: row.to, over: zones.sorted(), services: row.services)
+      }.sorted { ($0.to, $0.over.joined(separator: " ")) < ($1.to, $1.over.joined(separator: " ")) }
+    }
+  }
+
+  /// The maximum number of prefixes that are listed as destinations.
+  private static let mostDestinations = 6
+  private static let anywhereElse = "anywhere else"
 }

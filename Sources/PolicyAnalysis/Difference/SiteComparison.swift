@@ -15,6 +15,8 @@ struct SiteComparison {
   private(set) var lost: [SiteDifference.Reach] = []
   private(set) var clearTextGained: [SiteDifference.ClearText] = []
   private(set) var clearTextLost: [SiteDifference.ClearText] = []
+  private(set) var outboundGained: [SiteDifference.Outbound] = []
+  private(set) var outboundLost: [SiteDifference.Outbound] = []
 
   private let workers: any Workers
 
@@ -83,7 +85,8 @@ struct SiteComparison {
         wanted.append((false, name, new.table(of: name)))
       }
     }
-    let reaches = workers.map(wanted) { MachineReach($0.table) }
+    let ports = old.tunnelPorts.union(new.tunnelPorts)
+    let reaches = workers.map(wanted) { MachineReach($0.table, tunnelPorts: ports) }
     for (want, reach) in zip(wanted, reaches) {
       if want.isOld { old.note(reach, want.name) } else { new.note(reach, want.name) }
     }
@@ -201,10 +204,23 @@ struct SiteComparison {
     }
     guard let before, let after else { return }
     let (one, two) = (Self.departures(before, &old), Self.departures(after, &new))
-    clearTextGained += Self.clearText(
-      zip(one, two).map { PacketSpaceIndex.remainder(of: $1, without: $0) }, after, new)
-    clearTextLost += Self.clearText(
-      zip(one, two).map { PacketSpaceIndex.remainder(of: $0, without: $1) }, before, old)
+    let moreSent = zip(one, two).map { PacketSpaceIndex.remainder(of: $1, without: $0) }
+    let lessSent = zip(one, two).map { PacketSpaceIndex.remainder(of: $0, without: $1) }
+    if isConfined(name) {
+      outboundGained += Self.outbound(moreSent, after, new)
+      outboundLost += Self.outbound(lessSent, before, old)
+    } else {
+      clearTextGained += Self.clearText(moreSent, after, new)
+      clearTextLost += Self.clearText(lessSent, before, old)
+    }
+  }
+
+  /// Whether one of the sites confines what a machine or its containers send.
+  private func isConfined(_ name: String) -> Bool {
+    [old, new].contains { side in
+      side.site.policy.confinements.contains { $0.machine == name }
+        || side.site.replaced[name]?.chains.contains { $0.name.hasPrefix("confined-") } == true
+    }
   }
 
   /// Neighbour and multicast listener discovery. It is not a service, no grant can name it, and it is the

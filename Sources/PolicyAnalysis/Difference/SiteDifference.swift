@@ -2,7 +2,6 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import Ruleset
 
 /// Who gains and who loses access when one site replaces another. The result is exact over every possible
 /// first packet and does not depend on how the policies are written.
@@ -41,12 +40,18 @@ public struct SiteDifference: Sendable {
     public let services: [String]
   }
 
-  /// An address translation in only one of the two policies.
-  public struct TranslatedAddresses: Sendable, Hashable {
-    /// The machine that translates.
+  /// Traffic that a machine with `confine` in one of the sites may send in only one of them.
+  public struct Outbound: Sendable, Hashable {
+    /// The machine that sends, or whose containers send.
     public let machine: String
-    /// What it does, as a clause: `masquerades wg0 over internet`.
-    public let what: String
+    /// Whether its containers send it, and not the machine itself.
+    public let isOfContainers: Bool
+    /// The destination machine, a prefix, or `anywhere else`.
+    public let to: String
+    /// The zones and tunnels to which it leaves.
+    public let over: [String]
+    /// The services; `any` for all.
+    public let services: [String]
   }
 
   /// What is reachable only in the new site; access from outside first.
@@ -57,17 +62,21 @@ public struct SiteDifference: Sendable {
   public let clearTextGained: [ClearText]
   /// What may leave in the clear only in the old site.
   public let clearTextLost: [ClearText]
-  /// Address translations that only the new policy has. They let nothing pass that the old one refuses.
-  public let translationsGained: [TranslatedAddresses]
-  /// Address translations that only the old policy has.
-  public let translationsLost: [TranslatedAddresses]
+  /// What confined machines, and their containers, may send only in the new site.
+  public let outboundGained: [Outbound]
+  /// What they may send only in the old site.
+  public let outboundLost: [Outbound]
+  /// What only the new policy says about translation, confinement, limits and answers.
+  public let statementsGained: [PolicyStatement]
+  /// What only the old policy says about them.
+  public let statementsLost: [PolicyStatement]
   /// The number of machines with a changed ruleset.
   public let changedMachines: Int
 
-  /// Whether both sites accept the same packets, and translate them alike.
+  /// Whether both sites accept the same packets, and translate, limit and answer them alike.
   public var isEmpty: Bool {
     gained.isEmpty && lost.isEmpty && clearTextGained.isEmpty && clearTextLost.isEmpty
-      && translationsGained.isEmpty && translationsLost.isEmpty
+      && outboundGained.isEmpty && outboundLost.isEmpty && statementsGained.isEmpty && statementsLost.isEmpty
   }
 
   /// Computes the difference between two sites. `only` limits it to one machine; nil means all. `progress` is
@@ -83,41 +92,18 @@ public struct SiteDifference: Sendable {
     clearTextGained = comparison.clearTextGained
     clearTextLost = comparison.clearTextLost
     changedMachines = comparison.changed.count
+    outboundGained = comparison.outboundGained
+    outboundLost = comparison.outboundLost
     if let only, old.replaced[only] != nil || old.bare.contains(only) {
-      (translationsGained, translationsLost) = Self.translations(in: old.replaced[only], new, only)
+      (statementsGained, statementsLost) = PolicyStatement.differences(from: old.replaced[only], to: new, on: only)
     } else {
-      let (before, after) = (Self.translations(old.policy, only), Self.translations(new.policy, only))
-      translationsGained = after.filter { !before.contains($0) }
-      translationsLost = before.filter { !after.contains($0) }
+      let (before, after) = (
+        PolicyStatement.statements(of: old.policy, only), PolicyStatement.statements(of: new.policy, only)
+      )
+      let (known, wanted) = (Set(before), Set(after))
+      statementsGained = after.filter { !known.contains($0) }
+      statementsLost = before.filter { !wanted.contains($0) }
     }
-  }
-
-  private static func translations(_ policy: Policy, _ only: String?) -> [TranslatedAddresses] {
-    policy.translations.filter { only == nil || $0.machine == only }.map {
-      TranslatedAddresses(machine: $0.machine, what: PolicyWords.text($0))
-    }
-  }
-
-  /// The translations that a policy has on a machine and that a table has not, and those that only the table has.
-  private static func translations(
-    in table: KernelTable?, _ new: CompiledSite, _ name: String
-  ) -> (gained: [TranslatedAddresses], lost: [TranslatedAddresses]) {
-    func rules(_ table: KernelTable?) -> [KernelRule] {
-      (table?.chains ?? []).flatMap(\.rules).filter { AddressTranslation.ending($0.expressions) != nil }
-    }
-    let (before, after) = (
-      rules(table), new.policy.machine(named: name).map { rules(new.table(of: $0)) } ?? []
-    )
-    let (known, wanted) = (Set(before.map(\.expressions)), Set(after.map(\.expressions)))
-    let lines = Set(after.filter { !known.contains($0.expressions) }.flatMap { $0.origin?.lines ?? [] })
-    let gained = new.policy.translations.filter { $0.machine == name && lines.contains($0.location.line) }
-    let lost = before.filter { !wanted.contains($0.expressions) }.compactMap {
-      AddressTranslation.ending($0.expressions)?.1.text
-    }
-    return (
-      gained.map { TranslatedAddresses(machine: name, what: PolicyWords.text($0)) },
-      lost.unique.map { TranslatedAddresses(machine: name, what: $0) }
-    )
   }
 
   private static func precedes(_ one: Reach, _ two: Reach) -> Bool {

@@ -24,6 +24,12 @@ package struct DropWords {
   private static func words(_ reason: DropReason) -> (meaning: String, final: String?) {
     switch reason {
     case .notGranted: ("no grant lets it in from zone", nil)
+    case .aboveLimit:
+      (
+        "its source opened more connections than the 'limit' of the grant allows:",
+        "the grant lets the source in again when its budget is refilled; raise 'limit' or 'burst' if it is too low"
+      )
+    case .confined: ("'confine' lets out only what a grant allows, and no grant allows it for the", nil)
     case .notForwarded: ("no grant forwards it through this machine", nil)
     case .spoofedSource:
       (

@@ -84,9 +84,9 @@ public struct GrantCoverage: Sendable {
     }
 
     /// Records packets that every machine on the packet path accepts; they arrive at the target's machine
-    /// from a zone.
+    /// from a zone, or, without one, the machine itself sends them.
     mutating func note(
-      _ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone
+      _ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone?
     ) {
       for (grant, combinations) in match.combinations(spaces, to: target, of: service, by: zone) {
         touched[grant].formUnion(combinations)

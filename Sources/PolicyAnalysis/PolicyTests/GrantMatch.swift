@@ -53,8 +53,8 @@ struct GrantMatch {
   func grants(onLines lines: [Int]) -> [Int] { lines.flatMap { byLine[$0] ?? [] } }
 
   /// The combinations of each grant that accept some of these packets to a target. The packets arrive at the
-  /// target's machine from a zone.
-  func combinations(_ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone)
+  /// target's machine from a zone, or, without one, the machine itself sends them.
+  func combinations(_ spaces: [PacketSpace], to target: GrantTarget, of service: Service, by zone: SiteZone?)
     -> [(grant: Int, combinations: [Combination])]
   {
     (byTarget[target] ?? []).compactMap { index in
@@ -75,8 +75,9 @@ struct GrantMatch {
 
   /// Whether the source of a grant contains the source of some packet that arrives at a machine from a zone.
   private func letsIn(
-    _ granted: GrantSource, _ spaces: [PacketSpace], _ receiver: String, _ zone: SiteZone
+    _ granted: GrantSource, _ spaces: [PacketSpace], _ receiver: String, _ zone: SiteZone?
   ) -> Bool {
+    guard let zone else { return granted == .machine(receiver) }
     let isTunnel = zone.kind == .tunnel
     func has(_ prefixes: [Prefix]) -> Bool {
       spaces.contains { $0.mayHave(.source, PacketSpace.addresses(prefixes, $0.family)) }

@@ -198,7 +198,7 @@ public struct PolicyTestRun: Sendable {
     _ passing: [PacketSpace], _ route: TestRoute, _ pair: Pair, _ service: Service
   ) {
     if passing.isEmpty { return }
-    record.note(passing, to: pair.target, of: service, by: route.zone)
+    record.note(passing, to: pair.target, of: service, by: route.isOutbound ? nil : route.zone)
     // A target behind a machine can be granted as part of a zone or subnet: the deciding counter names the
     // line.
     if case .machine = pair.target { return }

@@ -81,13 +81,13 @@ struct RouteSample {
       (.service, IntervalSet(PacketSpace.Service.number(packet))),
     ]
     let own = spaces.compactMap { $0.narrowed(headers) }
-    let input = IntervalSet(PacketSpace.number(usual.input))
+    let input = usual.input.map { IntervalSet(PacketSpace.number($0)) }
     let output = usual.output.map { IntervalSet(PacketSpace.number($0)) }
     let plain = own.contains { space in
-      space.mayHave(.input, input) && (output.map { space.mayHave(.output, $0) } ?? true)
+      (input.map { space.mayHave(.input, $0) } ?? true) && (output.map { space.mayHave(.output, $0) } ?? true)
     }
     guard !plain, let sample = own.first?.sample() else { return usual }
     return PathSegment.Names(
-      input: sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
+      input: usual.input == nil ? nil : sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
   }
 }

@@ -87,22 +87,36 @@ struct RouteWalks {
     guard let own = names(place.segment.machine) else { return nil }
     let type = IntervalSet(UInt128(place.segment.destinationType.rawValue))
     var conditions = [
-      (PacketSpace.Field.destinationType, type), (.input, place.segment.inputs(own)),
-      (.service, MachineReach.services(place.family)),
+      (PacketSpace.Field.destinationType, type), (.service, MachineReach.services(place.family)),
     ]
+    let inputs = place.segment.inputs(own)
+    if let inputs { conditions.append((.input, inputs)) } else { conditions.append(programs) }
     // Tunnel interfaces have a tunnel's link type, and tests send no source routes.
     let linkless = IntervalSet(UInt128(LinkType.linkless.rawValue))
     conditions.append((.sourceRoute, IntervalSet(0)))
-    if place.segment.entry.kind == .tunnel { conditions.append((.inputType, linkless)) }
+    if place.segment.entry?.kind == .tunnel { conditions.append((.inputType, linkless)) }
     if case .zone(let zone)? = place.segment.exit, zone.kind == .tunnel {
       conditions.append((.outputType, linkless))
     }
     let outputs = place.segment.outputs(own)
     if let outputs { conditions.append((.output, outputs)) }
-    let space = PacketSpace(place.family, input: .present, output: outputs == nil ? .absent : .present)
+    let space = PacketSpace(
+      place.family, input: inputs == nil ? .absent : .present, output: outputs == nil ? .absent : .present
+    )
       .narrowed(MachineReach.firstPacket + conditions)
     firstPackets[place] = space
     return space
+  }
+
+  /// The source ports of the programs of a host, without those of WireGuard and of DHCP clients, which always pass.
+  private var programs: (PacketSpace.Field, IntervalSet) {
+    let own =
+      packets.policy.tunnels.compactMap(\.listen)
+      + packets.policy.machines.flatMap { $0.livePorts.values.map(\.port) }
+    return (
+      .sourcePort,
+      IntervalSet(0, 0xffff).subtracting(IntervalSet(Set(own + [68, 546]).map { UInt128($0) }))
+    )
   }
 
   private mutating func names(_ machine: String) -> ReachNames? {
@@ -114,7 +128,7 @@ struct RouteWalks {
   }
 
   /// The packets that a machine accepts: evaluated at prerouting, then at input, or at forward and
-  /// postrouting.
+  /// postrouting; of those that it sends itself, at output and postrouting.
   private mutating func walk(_ view: SiteView, _ segment: PathSegment, _ asked: PacketSpace?) -> [PacketSpace]
   {
     guard let asked else { return [] }
@@ -127,6 +141,9 @@ struct RouteWalks {
       var space = space
       space[.output] = outputs
       return space
+    }
+    if segment.entry == nil {
+      return accepted(accepted([asked], NFT.hookOutput), NFT.hookPostrouting)
     }
     // A packet has no output interface before routing.
     let arriving = accepted([leaving(asked, IntervalSet(0))], NFT.hookPrerouting)

@@ -12,7 +12,8 @@ struct TestRoute {
     let destinations: IntervalSet
   }
 
-  /// The zone of the receiving machine from which the packets arrive.
+  /// The zone of the receiving machine from which the packets arrive; of packets that it sends itself, the zone to which
+  /// they leave.
   package let zone: SiteZone
   let segments: [PathSegment]
   let family: AddressFamily
@@ -24,6 +25,9 @@ struct TestRoute {
   let typicalSources: [IPAddress]
   /// An example destination address, likewise.
   let typicalDestination: IPAddress?
+
+  /// Whether the target's machine itself sends the packets.
+  var isOutbound: Bool { segments.last?.entry == nil }
 }
 
 extension PacketPaths {
@@ -72,7 +76,9 @@ extension PacketPaths {
       }
     let whole = own.union(PacketSpace.addresses(arrival.spoofed, family))
     if destinations.isEmpty || whole.isEmpty { return [] }
-    let claimed = own.intersection(zoneSources.addresses(in: arrival.zone, family, on: receiver.machine))
+    let claimed =
+      arrival.isOutbound
+      ? own : own.intersection(zoneSources.addresses(in: arrival.zone, family, on: receiver.machine))
     let reachable =
       arrival.zone.kind == .tunnel || target != .machine(target.machine)
       ? destinations
@@ -85,7 +91,7 @@ extension PacketPaths {
       ? [(.direct, { $0 })] : [(.relayed, { $0.subtracting(hub) }), (.direct, { $0.intersection(hub) })]
     return parts.compactMap { relay, part in
       let sources = part(whole)
-      guard !sources.isEmpty, let segments = segments(source, target, arrival.zone, relay) else { return nil }
+      guard !sources.isEmpty, let segments = segments(source, target, arrival, relay) else { return nil }
       return TestRoute(
         zone: arrival.zone, segments: segments, family: family,
         whole: .init(sources: sources, destinations: destinations),

@@ -13,6 +13,7 @@ struct GrantedTraffic {
     let ports: [ServicePort]
     let sources: Sources
     var condition: Condition = .none
+    var limit: ConnectionLimit?
   }
 
   /// Packets that the machine forwards because of a grant.
@@ -20,6 +21,15 @@ struct GrantedTraffic {
     let zone: SiteZone
     let ports: [ServicePort]
     let sources: Sources
+    let destinations: [Prefix]
+    let exit: Exit
+    var limit: ConnectionLimit?
+  }
+
+  /// Packets that the machine itself, or its containers, may send although they are confined.
+  struct Departure: Hashable {
+    let sender: Confinement.Sender
+    let ports: [ServicePort]
     let destinations: [Prefix]
     let exit: Exit
   }
@@ -47,6 +57,11 @@ struct GrantedTraffic {
   let zones: [SiteZone]
   private(set) var arrivals: [Arrival] = []
   private(set) var passages: [Passage] = []
+  private(set) var departures: [Departure] = []
+  /// The limits of grants for these packets.
+  var limits: Set<ConnectionLimit> {
+    Set(arrivals.compactMap(\.limit)).union(passages.compactMap(\.limit))
+  }
 
   private let policy: Policy
   private let machine: Machine
@@ -70,10 +85,12 @@ struct GrantedTraffic {
     addBuiltIn()
     for grant in grants.concerning(machine) where grant.until.map({ $0 >= today }) ?? true {
       let ports = Set(grant.services.flatMap(\.ports)).sorted()
+      addDepartures(grant, ports, machines)
+      if isOnlyOutbound(grant) { continue }
       let own = grant.to.filter { $0.machine == machine.name }
       if !own.isEmpty {
         for (zone, sources) in byZone(grant.from.flatMap { self.arrivals(of: $0, machines) }) {
-          for target in own { add(target, zone, ports, sources) }
+          for target in own { add(target, zone, ports, sources, grant.limit) }
         }
       }
       for tunnel in policy.tunnels {
@@ -90,7 +107,7 @@ struct GrantedTraffic {
           passages.append(
             Passage(
               zone: zone, ports: ports, sources: sources, destinations: destinations,
-              exit: .interfaces([.exact(tunnel.name)])))
+              exit: .interfaces([.exact(tunnel.name)]), limit: grant.limit))
         }
       }
     }
@@ -141,10 +158,11 @@ struct GrantedTraffic {
   }
 
   private mutating func add(
-    _ target: GrantTarget, _ zone: SiteZone, _ ports: [ServicePort], _ sources: Sources
+    _ target: GrantTarget, _ zone: SiteZone, _ ports: [ServicePort], _ sources: Sources,
+    _ limit: ConnectionLimit?
   ) {
     switch target {
-    case .machine: arrivals.append(Arrival(zone: zone, ports: ports, sources: sources))
+    case .machine: arrivals.append(Arrival(zone: zone, ports: ports, sources: sources, limit: limit))
     case .zone(_, let name):
       // Hosts of one zone reach each other without passing this machine.
       guard name != zone.name else { return }
@@ -152,13 +170,72 @@ struct GrantedTraffic {
       passages.append(
         Passage(
           zone: zone, ports: ports, sources: sources, destinations: Self.hosts(of: name, on: machine, policy),
-          exit: home.map { .interfaces($0.interfaces) } ?? .internet))
+          exit: home.map { .interfaces($0.interfaces) } ?? .internet, limit: limit))
     case .subnet(_, let prefix):
       let home = machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
       passages.append(
         Passage(
           zone: zone, ports: ports, sources: sources, destinations: [prefix],
-          exit: home.map { .interfaces($0.interfaces) } ?? .anyNetwork))
+          exit: home.map { .interfaces($0.interfaces) } ?? .anyNetwork, limit: limit))
+    }
+  }
+
+  /// Whether a grant is only about what one machine and its containers send to places outside: nobody forwards that.
+  private func isOnlyOutbound(_ grant: Grant) -> Bool {
+    var machines: Set<String> = []
+    for target in grant.to {
+      if case .machine = target { return false }
+      machines.insert(target.machine)
+    }
+    for source in grant.from {
+      switch source {
+      case .machine(let name), .machineZone(let name, Zone.containers): machines.insert(name)
+      case .tunnel, .zone, .machineZone, .prefix, .list, .anywhere: return false
+      }
+    }
+    return machines.count == 1
+  }
+
+  /// What a grant lets this machine and its containers send.
+  private mutating func addDepartures(_ grant: Grant, _ ports: [ServicePort], _ machines: [String: Machine]) {
+    func add(_ sender: Confinement.Sender, _ destinations: [Prefix], _ exit: Exit) {
+      if destinations.isEmpty { return }
+      departures.append(Departure(sender: sender, ports: ports, destinations: destinations, exit: exit))
+    }
+    for target in grant.to {
+      var senders: Set<Confinement.Sender> = []
+      let isOwn = target.machine == machine.name
+      for source in grant.from {
+        switch source {
+        case .machine(let name): if name == machine.name { senders.insert(.host) }
+        case .tunnel(let name): if !isOwn, !machine.addresses(in: name).isEmpty { senders.insert(.host) }
+        case .machineZone(let name, let zone):
+          if name == machine.name, zone == Zone.containers { senders.insert(.containers) }
+        case .zone(let zone): if isOwn, zone == Zone.containers { senders.insert(.containers) }
+        case .anywhere: senders.formUnion(isOwn ? [.containers] : [.containers, .host])
+        case .prefix, .list: break
+        }
+      }
+      for sender in senders {
+        if !isOwn {
+          guard let receiver = machines[target.machine] else { continue }
+          for tunnel in tunnels(with: receiver) {
+            add(
+              sender, Self.destinations(target, receiver, tunnel, policy), .interfaces([.exact(tunnel.name)]))
+          }
+          continue
+        }
+        switch target {
+        case .machine: break
+        case .zone(_, let name):
+          add(
+            sender, Self.hosts(of: name, on: machine, policy),
+            machine.zone(named: name).map { .interfaces($0.interfaces) } ?? .internet)
+        case .subnet(_, let prefix):
+          let home = machine.zones.first { $0.prefixes.contains { $0.contains(prefix) } }
+          add(sender, [prefix], home.map { .interfaces($0.interfaces) } ?? .anyNetwork)
+        }
+      }
     }
   }
 
@@ -330,6 +407,17 @@ struct GrantIndex {
           for (subnet, name) in subnets where subnet.contains(prefix) { names.insert(name) }
         case .machine, .tunnel, .zone, .list, .anywhere: break
         }
+      }
+      for confinement in policy.confinements where !names.contains(confinement.machine) {
+        let sends = grant.from.contains { source in
+          switch source {
+          case .machine(confinement.machine), .anywhere: true
+          case .tunnel(let name):
+            policy.machine(named: confinement.machine)?.addresses(in: name).isEmpty == false
+          default: false
+          }
+        }
+        if sends { names.insert(confinement.machine) }
       }
       for name in names { byMachine[name, default: []].append(place) }
     }

@@ -48,6 +48,9 @@ struct MachineSpecification {
     let granted: (claim: ProofClaim, spaces: [PacketSpace])?
     /// The packets that are tagged instead of dropped if no grant accepts them.
     var tagged: [PacketSpace] = []
+    /// The packets that get an answer if no grant accepts them, except those that may be stopped in silence.
+    var answered: [PacketSpace] = []
+    var silent: [PacketSpace] = []
     /// The packets that no clause covers.
     let rest: [PacketSpace]
   }
@@ -91,6 +94,21 @@ struct MachineSpecification {
   ) {
     let traffic = GrantedTraffic(policy, machine, machines, today: today, grants: grants)
     writer = SpecificationWriter(policy, machine, machines, traffic, live)
+  }
+
+  /// The same with rates above their limits.
+  private init(_ writer: SpecificationWriter) { self.writer = writer }
+
+  /// The specifications for packets whose rates are above limits: one for each limit of a grant, and one for the answers
+  /// of `refuse`. Empty if the policy has neither.
+  var aboveLimits: [(rates: Set<RateCondition>, specification: MachineSpecification)] {
+    var rates = writer.traffic.limits.sorted().map { Set([RateCondition.connections($0)]) }
+    if !writer.answered.isEmpty { rates.append([.packets(PacketRate(perSecond: 100))]) }
+    return rates.map { rates in
+      var exceeding = writer
+      exceeding.exceeded = rates
+      return (rates, MachineSpecification(exceeding))
+    }
   }
 
   /// The places where grants and addresses decide. They differ from machine to machine.
@@ -147,6 +165,10 @@ public enum ProofClaim: String, Sendable, CaseIterable {
   case midstream = "no connection is picked up midstream"
   /// Addresses and ports are translated as `translate` says.
   case translated = "addresses are translated as 'translate' says, and no others"
+  /// What `confine` names leaves only if a grant allows it.
+  case confined = "what 'confine' names leaves only by a grant"
+  /// Senders in zones of `refuse` get an answer to what no grant accepts.
+  case answered = "what no grant accepts from a zone of 'refuse' is answered"
   /// Loopback, replies, ICMP errors, neighbour discovery and outbound traffic of hosts and containers pass.
   case works = "replies, errors, discovery and outbound traffic pass"
 }

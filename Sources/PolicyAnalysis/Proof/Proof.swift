@@ -112,6 +112,9 @@ public struct Proof: Sendable {
       let specification = MachineSpecification(
         proof.site.policy, machine, proof.byName, today: proof.site.today, live: proof.site.live,
         grants: proof.grants)
+      for (rates, specification) in specification.aboveLimits {
+        proveAbove(rates, specification, machine.name, table, misplaced)
+      }
       func prove(
         _ place: MachineSpecification.Place, _ walk: SpaceWalk
       ) -> (classes: Int, found: [CounterExample]) {
@@ -149,6 +152,21 @@ public struct Proof: Sendable {
         if found.isEmpty { proved[alike] = count }
       }
     }
+
+    /// Checks the places of a table for packets whose rates are above their limits.
+    private mutating func proveAbove(
+      _ rates: Set<RateCondition>, _ specification: MachineSpecification, _ machine: String, _ table: KernelTable,
+      _ misplaced: Set<String>
+    ) {
+      for (chain, place) in specification.ingressPlaces + specification.chainsBehind {
+        let place = place()
+        let ends = SpaceWalk(table, only: [chain]).exceeding(rates).ends(of: place.everything, chain: chain)
+        classes += ends.count
+        counterExamples += Proof.differences(place, ends).map { claim, outcome, space in
+          Proof.counterExample(claim, machine, table, chain, misplaced, space, "\(outcome.words), above a limit")
+        }
+      }
+    }
   }
 
   /// For each claim that does not hold at a place, packets for which it does not hold, and their required
@@ -179,6 +197,15 @@ public struct Proof: Sendable {
       ends.filter { MachineSpecification.Outcome.granted.isMet(by: $0) }.map(\.space))
     let grants = PacketSpaceIndex(granted)
     let tagged = PacketSpaceIndex(place.tagged)
+    let (answered, silent) = (PacketSpaceIndex(place.answered), PacketSpaceIndex(place.silent))
+    /// Whether all packets of a space get the answer that they must get: a reset for the first packet of a connection.
+    func isAnswered(_ end: SpaceWalk.End, _ space: PacketSpace) -> Bool {
+      guard end.verdict == .reject, end.counter != nil, answered.remainder(of: space).isEmpty else {
+        return false
+      }
+      let first = space.narrowed(SpecificationWriter.firstOfConnection)
+      return end.isReset ? first == space : first == nil
+    }
     for rest in place.rest {
       for space in granted {
         guard let asked = space.intersection(rest) else { continue }
@@ -186,7 +213,16 @@ public struct Proof: Sendable {
       }
       for end in ends where !MachineSpecification.Outcome.drop.isMet(by: end) && !end.isTagged {
         guard let asked = end.space.intersection(rest) else { continue }
-        if let bad = grants.remainder(of: asked).first { note(.ungranted, .drop, bad) }
+        if let bad = grants.remainder(of: asked).first(where: { !isAnswered(end, $0) }) {
+          note(.ungranted, .drop, bad)
+        }
+      }
+      // What must be answered, and is not.
+      for end in ends where MachineSpecification.Outcome.drop.isMet(by: end) && !end.isTagged {
+        for space in place.answered {
+          guard let asked = end.space.intersection(rest)?.intersection(space) else { continue }
+          if let bad = silent.remainder(of: asked).first { note(.answered, .reject, bad) }
+        }
       }
       for end in ends where end.isTagged {
         guard let asked = end.space.intersection(rest) else { continue }

@@ -13,7 +13,10 @@ extension SpecificationWriter {
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
-    if !staying.isEmpty { draft.say(.sameInterface, .drop, [(.tag, Self.tag)]) }
+    if !staying.isEmpty {
+      // Packets of tunnels and containers have no tag: those that have one are treated as packets of networks.
+      stop(&draft, .sameInterface, [(.tag, Self.tag)], answering: [.network, .internet])
+    }
     // Redirected from the address of another host to one of this host: evaluated by the original port.
     for zone in traffic.zones where mayPassThrough(zone) {
       let redirected: Conditions = [(.connection, Self.translated)]
@@ -51,7 +54,7 @@ extension SpecificationWriter {
       draft.say(.hostServices, .reset, toHosts + [(.service, PacketSpace.Service.all(.tcp))], family)
       draft.say(.hostServices, .reject, toHosts, family)
     }
-    draft.say(.works, .accept, [containers])
+    confined(&draft, .containers, [containers])
     let networks = input(.network, .internet)
     for interval in staying.intervals {
       for name in interval.lower...interval.upper {
@@ -60,30 +63,21 @@ extension SpecificationWriter {
     }
     // No grant accepted these at ingress: they go nowhere else.
     if !staying.isEmpty {
-      draft.say(.sameInterface, .drop, [(.input, networks), (.tag, Self.tag)])
+      stop(&draft, .sameInterface, [(.input, networks), (.tag, Self.tag)])
     }
     draft.say(.granted, .accept, [(.connection, Self.translated)])
     draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
     for family in AddressFamily.allCases {
       var groups: [Conditions] = []
       for passage in traffic.passages where !Self.sources(passage.sources, family).isEmpty {
-        let exit =
-          switch passage.exit {
-          case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
-          case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
-          case .internet:
-            IntervalSet.union(
-              traffic.zones.filter {
-                $0.kind == .internet || ($0.kind == .network && !$0.prefixes.isEmpty)
-              }.map { self.input($0) })
-          }
         let path: Conditions = [
-          (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit),
+          (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit(passage.exit)),
         ]
         groups += packets(of: passage.zone, family).map { $0 + path }
       }
       draft.say(.granted, .accept, any: groups, family)
     }
+    stop(&draft, .forwarded, [])
     return draft.finished(.forwarded, .drop)
   }
 
@@ -115,6 +109,7 @@ extension SpecificationWriter {
       clearText(&draft, part, .reject, others)
     }
     draft.say(.midstream, .reset, Self.midstream)
+    confined(&draft, .host, [])
     return draft.finished(.works, .accept)
   }
 

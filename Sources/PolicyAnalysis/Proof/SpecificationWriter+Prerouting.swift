@@ -69,8 +69,9 @@ extension SpecificationWriter {
         let subject: [Conditions] = [
           [(.destinationType, Self.localTypes)], [(.input, IntervalSet(0, .max).subtracting(staying))],
         ]
+        let isAnswered = !isAboveAnswers && answered.contains { $0.name == zone.name }
         draft.say(
-          .closedPorts, .drop,
+          .closedPorts, isAnswered ? .reset : .drop,
           any: packets(of: zone, family).flatMap { own in subject.map { own + closed + $0 } }, family)
       }
     }
@@ -148,7 +149,23 @@ extension SpecificationWriter {
       granted: (.granted, granted(draft)),
       tagged: draft.everything.compactMap {
         $0.narrowed([(.input, staying), (.destinationType, Self.otherTypes.union(Self.sharedTypes))])
-      }, rest: draft.rest)
+      }, answered: answeredPackets(draft), silent: aboveLimits(draft), rest: draft.rest)
+  }
+
+  /// The packets of zones of `refuse`, below the rate of answers.
+  private func answeredPackets(_ draft: SpecificationDraft) -> [PacketSpace] {
+    if isAboveAnswers { return [] }
+    return draft.everything.flatMap { space in
+      answered.flatMap { packets(of: $0, space.family) }.compactMap { space.narrowed($0) }
+    }
+  }
+
+  /// The new connections above the limits of their grants.
+  private func aboveLimits(_ draft: SpecificationDraft) -> [PacketSpace] {
+    if exceeded.isEmpty { return [] }
+    var unlimited = self
+    unlimited.exceeded = []
+    return unlimited.granted(draft).compactMap { $0.narrowed([(.connection, Self.fresh)]) }
   }
 
   /// The packets that grants accept at ingress, without regard to the clauses.
@@ -161,7 +178,7 @@ extension SpecificationWriter {
         }
       }
       for passage in traffic.passages {
-        let conditions: Conditions = [
+        let conditions: Conditions = within(passage.limit) + [
           (.destinationType, Self.otherTypes),
           (.destination, PacketSpace.addresses(passage.destinations, space.family)),
           (.source, Self.sources(passage.sources, space.family)),
@@ -182,7 +199,7 @@ extension SpecificationWriter {
   func conditions(
     of arrival: GrantedTraffic.Arrival, _ ports: PacketSpace.Field, _ family: AddressFamily
   ) -> [Conditions] {
-    var conditions: Conditions = [(.source, Self.sources(arrival.sources, family))]
+    var conditions: Conditions = [(.source, Self.sources(arrival.sources, family))] + within(arrival.limit)
     switch arrival.condition {
     case .none: break
     case .dhcp: conditions.append((.sourcePort, IntervalSet(67)))

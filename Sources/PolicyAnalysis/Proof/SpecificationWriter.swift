@@ -17,6 +17,8 @@ struct SpecificationWriter {
   /// Public addresses of the policy's machines.
   let endpoints: [Prefix]
   let translations: [Translated]
+  /// The rates that are above their limits.
+  var exceeded: Set<RateCondition>
 
   /// The public addresses of machines that `encrypt` allows this machine to reach only through a tunnel.
   struct Encrypted: Hashable {
@@ -47,8 +49,9 @@ struct SpecificationWriter {
 
   init(
     _ policy: Policy, _ machine: Machine, _ machines: [String: Machine], _ traffic: GrantedTraffic,
-    _ live: LiveFacts
+    _ live: LiveFacts, exceeded: Set<RateCondition> = []
   ) {
+    self.exceeded = exceeded
     /// The known public addresses of a machine.
     func endpoints(of other: Machine) -> [Prefix] {
       switch other.endpoint {
@@ -124,6 +127,11 @@ struct SpecificationWriter {
     fileprivate let subnets: [Prefix]
     fileprivate let translations: [Translated]
     fileprivate let passages: Set<PassageKey>
+    fileprivate let departures: Set<GrantedTraffic.Departure>
+    fileprivate let confinements: [Confinement]
+    fileprivate let answered: [String]
+    fileprivate let exceeded: Set<RateCondition>
+    fileprivate let tunnelPorts: [InterfaceName: LivePort]
     fileprivate let redirected: [GrantedTraffic.Arrival]
 
     fileprivate struct PassageKey: Hashable {
@@ -140,7 +148,10 @@ struct SpecificationWriter {
       passages: Set(
         traffic.passages.map {
           Signature.PassageKey(zone: $0.zone.name, destinations: $0.destinations, exit: $0.exit)
-        }), redirected: traffic.arrivals.filter { mayPassThrough($0.zone) })
+        }), departures: Set(traffic.departures),
+      confinements: policy.confinements.filter { $0.machine == machine.name },
+      answered: answered.map(\.name), exceeded: exceeded, tunnelPorts: machine.livePorts,
+      redirected: traffic.arrivals.filter { mayPassThrough($0.zone) })
   }
 
   // MARK: Clauses
@@ -232,4 +243,17 @@ struct SpecificationWriter {
   static let fresh = PacketSpace.Connection.set { $0.state == .new }
   static let invalid = PacketSpace.Connection.set { $0.state == .invalid }
   static let notReplies = PacketSpace.Connection.set { $0.direction != .reply }
+}
+
+extension SpecificationWriter {
+  /// Whether the answers of `refuse` are above their rate.
+  var isAboveAnswers: Bool {
+    exceeded.contains { if case .packets = $0 { true } else { false } }
+  }
+
+  /// The packets that a grant with this limit accepts, of all: without the new connections above it.
+  func within(_ limit: ConnectionLimit?) -> Conditions {
+    guard let limit, exceeded.contains(.connections(limit)) else { return [] }
+    return [(.connection, PacketSpace.Connection.set { $0.state != .new })]
+  }
 }

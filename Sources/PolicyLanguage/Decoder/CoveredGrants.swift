@@ -13,6 +13,7 @@ struct CoveredGrants {
     let reached: [Int32]
     let ports: [ServicePort]
     let until: CalendarDate?
+    let limit: ConnectionLimit?
   }
 
   /// The key for looking up grants: the first target, the first source and the rarest port. A covering grant
@@ -62,7 +63,7 @@ struct CoveredGrants {
           to: grant.to.map { Self.number($0, &targets) }.sorted(), from: from.sorted(),
           reached: reached.sorted(),
           ports: grant.services.count == 1 ? grant.services[0].ports : grant.services.flatMap(\.ports),
-          until: grant.until))
+          until: grant.until, limit: grant.limit))
     }
   }
 
@@ -140,6 +141,7 @@ struct CoveredGrants {
 
   private func covers(_ one: Int, _ two: Int) -> Bool {
     let (wide, narrow) = (entries[one], entries[two])
+    if let limit = wide.limit, limit != narrow.limit { return false }
     if let end = wide.until {
       guard let other = narrow.until, other <= end else { return false }
     }

@@ -13,6 +13,13 @@ extension PolicyDecoder {
     var from: [GrantSource] = []
     var wordsTo: [String] = []
     var wordsFrom: [String] = []
+    /// The targets outside, for the sources of each machine that sends to them.
+    var outbound: [(to: [GrantTarget], from: [GrantSource])] = []
+
+    /// The targets with their sources. Without errors there is at least one part.
+    var parts: [(to: [GrantTarget], from: [GrantSource])] {
+      (to.isEmpty && !outbound.isEmpty ? [] : [(to, from)]) + outbound
+    }
   }
 
   /// Reads the lines of `allow` or `failsafe`.
@@ -37,12 +44,19 @@ extension PolicyDecoder {
       if let services, fields["because"] == nil { requireReason(services.mark, named, ends) }
       var until: CalendarDate?
       if key == "allow", let node = fields["until"] { until = end(node) }
-      lineMarks[key, default: []].append(node.mark)
-      result.append(
-        Grant(
-          to: ends.to, services: named, from: ends.from, because: because, until: until,
-          location: location(node.mark),
-          wordsTo: ends.wordsTo, wordsFrom: ends.wordsFrom))
+      let limit = limit(fields)
+      if limit != nil, !ends.outbound.isEmpty {
+        log.error(
+          fields.key("limit")?.mark ?? node.mark, "'limit' is for what a machine receives, not for what it sends",
+          help: "remove 'limit', or write the targets outside in a line of their own")
+      }
+      for (to, from) in ends.parts {
+        lineMarks[key, default: []].append(node.mark)
+        result.append(
+          Grant(
+            to: to, services: named, from: from, because: because, until: until, limit: limit,
+            location: location(node.mark), wordsTo: ends.wordsTo, wordsFrom: ends.wordsFrom))
+      }
     }
     return result
   }
@@ -58,6 +72,38 @@ extension PolicyDecoder {
       "this line opens every port of '\(machine)' to "
         + (source == .anywhere ? "every network" : "the internet") + " without a reason",
       help: "name the services, or say why with 'because'")
+  }
+
+  /// The limit of a grant's new connections.
+  private mutating func limit(_ fields: Fields) -> ConnectionLimit? {
+    var burst: UInt32?
+    if let node = fields["burst"] {
+      guard let word = text(node, "'burst'", is: "a number") else { return nil }
+      guard let number = UInt32(word.text), ConnectionLimit.range.contains(number) else {
+        log.error(
+          word.mark, "'\(word.text.shortened)' is not a valid burst",
+          help: "write a number from 1 to \(ConnectionLimit.range.upperBound)")
+        return nil
+      }
+      burst = number
+      if fields["limit"] == nil {
+        log.error(
+          fields.key("burst")?.mark ?? node.mark, "'burst' belongs to 'limit', which this line does not have",
+          help: "add for example: limit: 6/minute")
+      }
+    }
+    guard let node = fields["limit"], let word = text(node, "'limit'", is: "a rate like 6/minute") else {
+      return nil
+    }
+    guard let limit = ConnectionLimit(word.text, burst: burst) else {
+      log.error(
+        word.mark, "'\(word.text.shortened)' is not a valid limit",
+        help:
+          "write new connections of each source in a second, minute or hour, like 6/minute (at most \(ConnectionLimit.range.upperBound))"
+      )
+      return nil
+    }
+    return limit
   }
 
   /// Free text on one line.
@@ -100,9 +146,15 @@ extension PolicyDecoder {
     if let from { fromWords = texts(from, "'from'", of: "a source") }
     var result = Ends()
     var parts: [(word: YamlText, targets: [GrantTarget])] = []
+    var outbound: [(word: YamlText, target: OutboundTarget)] = []
     for word in toWords {
       if result.wordsTo.contains(word.text) {
         warnTwice(word)
+        continue
+      }
+      if let target = outboundTarget(word) {
+        result.wordsTo.append(word.text)
+        outbound.append((word, target))
         continue
       }
       let targets = targets(word)
@@ -122,6 +174,7 @@ extension PolicyDecoder {
       }
       meanings.append((word, meaning))
       Self.merge(sources, into: &result.from)
+      if let (target, _) = outbound.first { _ = checkSender(word, sources, towards: target) }
       for (target, targets) in parts {
         let pair = WordPair(from: word.text, to: target.text)
         if over == nil, checkedPairs.contains(pair) { continue }
@@ -129,15 +182,23 @@ extension PolicyDecoder {
         if over == nil { checkedPairs.insert(pair) }
       }
     }
+    result.addOutbound(outbound.map(\.target))
     if purpose == .grant { warnOfEveryAddress(meanings) }
     if case .machine(let name)? = result.from.first, result.from.count == 1, fromWords.count == 1,
       let word = fromWords.first,
-      purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ $0.machine == name })
+      purpose == .grant, !result.to.isEmpty, result.to.allSatisfy({ isWithoutGrant($0, from: name) })
     {
       log.error(
         word.mark, "'\(name)' reaches itself without a grant", help: "name the machines that may reach it")
     }
     return result
+  }
+
+  /// Whether a machine reaches a target of its own without a grant: itself, and its zones if nothing confines it.
+  private func isWithoutGrant(_ target: GrantTarget, from name: String) -> Bool {
+    guard target.machine == name else { return false }
+    if case .machine = target { return true }
+    return !confinements.contains { $0.machine == name && $0.sender == .host }
   }
 
   private static func merge<Element: Hashable>(_ new: [Element], into all: inout [Element]) {

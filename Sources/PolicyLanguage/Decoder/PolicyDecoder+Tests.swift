@@ -39,8 +39,10 @@ extension PolicyDecoder {
         case .tunnel(let index): tunnels[index].name.description
         case nil: nil
         }
-      lineMarks["tests", default: []].append(node.mark)
-      drafts.append((ends, over, allow, deny, node.mark))
+      for (to, from) in ends.parts {
+        lineMarks["tests", default: []].append(node.mark)
+        drafts.append((Ends(to: to, from: from), over, allow, deny, node.mark))
+      }
     }
     let all = lineServices.values.sorted { $0.name < $1.name }
     return drafts.map { draft in

@@ -10,6 +10,7 @@ extension PolicyDecoder {
     warnOfClosedTwins(policy)
     warnOfBlockedEndpoints(policy)
     warnOfClosedTranslations(policy)
+    warnOfConfinedWithoutNames(policy)
     warnOfEndpointsOfOneFamily(policy)
     for (key, grants) in [("allow", policy.grants), ("failsafe", policy.failsafe)] {
       let marks = lineMarks[key] ?? []

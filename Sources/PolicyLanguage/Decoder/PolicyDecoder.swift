@@ -51,6 +51,9 @@ public struct PolicyDecoder {
   var checkedPairs: Set<WordPair> = []
   /// The homes of addresses on machines for which prefixes have been looked up, by index.
   var homesOfMachines: [Int: AddressHomes] = [:]
+  /// Whether the policy has `confine`, and its entries.
+  var confinesSomething = false
+  var confinements: [Confinement] = []
   /// The marks of the lines of `allow`, `failsafe` and `tests`, by section.
   var lineMarks: [String: [Mark]] = [:]
 
@@ -77,10 +80,13 @@ public struct PolicyDecoder {
     decodeServices(section(top, "services"))
     decodeLists(sections.lists, readList)
 
+    confinesSomething = top["confine"] != nil
+    confinements = decodeConfinements(top)
     let block = decodeBlock(top["block"])
     let grants = decodeGrants(top, "allow")
     let encryptions = decodeEncryptions(top)
     let translations = decodeTranslations(top)
+    let refused = decodeRefused(top)
     let failsafe = decodeGrants(top, "failsafe")
     let tests = decodeTests(top)
     let observed = decodeObserved(top)
@@ -93,7 +99,8 @@ public struct PolicyDecoder {
       services: services.values.compactMap { $0 }.sorted { $0.name < $1.name },
       lists: lists.values.sorted { $0.name < $1.name }, block: block, grants: grants,
       encryptions: encryptions, translations: translations,
-      failsafe: failsafe, tests: tests, observed: observed)
+      failsafe: failsafe, tests: tests, observed: observed,
+      confinements: confinements, refused: refused)
     warn(about: policy)
     return policy
   }

@@ -157,7 +157,8 @@ extension PolicyDecoder {
       log.error(
         word.mark, "'\(word.text)' is a \(names[word.text]?.rawValue ?? "zone"): it is not allowed in 'to'",
         help: word.text == Zone.internet
-          ? "for what a machine forwards to the internet, write 'MACHINE.internet'"
+          ? "for what a machine forwards to the internet, write 'MACHINE.internet'; what it sends itself needs a grant only "
+            + "with 'confine'"
           : zoneHelp(word.text) ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
       return []
     }
@@ -177,7 +178,7 @@ extension PolicyDecoder {
     log.error(
       word.mark, "\(prefix) is not in the 'subnets' of any machine",
       help: inside.map { "it contains an address of \($0.name): write '\($0.name)'" }
-        ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'")
+        ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'; other prefixes are for what 'confine' names")
   }
 
   /// Whether the hosts of a zone that is used as `MACHINE.ZONE` are known: it has prefixes, and every machine knows

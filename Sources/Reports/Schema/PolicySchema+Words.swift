@@ -17,6 +17,7 @@ extension PolicySchema {
     case .failsafe: "A grant that holds in every state: no policy, an invalid policy, panic."
     case .encryption: "Traffic between these machines is allowed only inside the tunnel."
     case .translation: "Address translation on a machine. It opens nothing: grants are judged before it."
+    case .confinement: "Outbound traffic that needs a grant only towards some destinations."
     case .test:
       "What must, or must not, be reachable. 'wgfence check' tests it with the compiled rules of every machine on the path."
     }
@@ -53,6 +54,12 @@ extension PolicySchema {
       default: nil
       }
     case .translation: translation(key)
+    case .confinement:
+      switch key {
+      case "from": ("Machines, groups or MACHINE.containers.", oneOrMore(confinedSender))
+      case "to": ("The destinations that need a grant; all others stay allowed.", oneOrMore(prefix))
+      default: nil
+      }
     case .test: test(key)
     }
   }
@@ -132,6 +139,16 @@ extension PolicySchema {
       (
         "Address translation: masquerading, forwarded ports, and networks with the same numbers.",
         list(of: Self.map(.translation))
+      )
+    case "confine":
+      (
+        "Machines, or MACHINE.containers, whose outbound traffic needs a grant. Without it, outbound traffic is allowed.",
+        list(of: ["anyOf": [confinedSender, Self.map(.confinement)]])
+      )
+    case "refuse":
+      (
+        "Zones and tunnels that get a TCP reset or an ICMP error for what no grant allows, instead of no answer.",
+        oneOrMore(zoneOrTunnel)
       )
     case "failsafe":
       (
@@ -216,7 +233,8 @@ extension PolicySchema {
     switch key {
     case "to":
       (
-        "A machine or group; or hosts behind a machine: MACHINE.ZONE (MACHINE.internet too), or a prefix of its subnets. Or a list of these.",
+        "A machine or group; or hosts behind a machine: MACHINE.ZONE (MACHINE.internet too), or a prefix of its subnets. "
+          + "With 'confine', 'internet' or any prefix: where the machines in 'from' may send. Or a list of these.",
         oneOrMore(target)
       )
     case "services":
@@ -234,6 +252,19 @@ extension PolicySchema {
       (
         "The reason, in one line. It is shown in nft comments and reports.",
         ["type": ["string", "number", "boolean"], "pattern": .text("^(?:\(Pattern.oneLine))$")]
+      )
+    case "limit":
+      (
+        "New connections of each source address (IPv6: each /64) in a second, minute or hour. More are dropped.",
+        text(Pattern.rate, expected: "a rate like 6/minute")
+      )
+    case "burst":
+      (
+        "With 'limit': new connections at once after an idle time. Default: the number in 'limit'.",
+        [
+          "type": ["integer", "string"], "minimum": 1, "maximum": 100_000,
+          "pattern": .text("^(?:\(Pattern.burst))$"),
+        ]
       )
     case "until":
       (
@@ -271,6 +302,8 @@ extension PolicySchema {
   private static let zoneOrTunnel = text(
     Pattern.name, Pattern.tunnel, expected: "the name of a zone or tunnel")
   private static let members = oneOrMore(text(Pattern.name, expected: "the name of a machine or group"))
+  private static let confinedSender = text(
+    Pattern.name, #"\#(Pattern.name)\.\#(Zone.containers)"#, expected: "a machine, a group or MACHINE.containers")
   private static let aService: JSONTree = ["$ref": "#/definitions/service"]
   private static let orAll: JSONTree = ["anyOf": [["const": "all"], aService]]
 

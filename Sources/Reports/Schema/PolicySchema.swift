@@ -40,7 +40,10 @@ public enum PolicySchema {
       members.append(("then", ["required": ["key"]]))
     case .translation:
       members.append(("anyOf", .list(["masquerade", "forward", "map"].map { ["required": [.text($0)]] })))
-    case .policy, .tunnel, .zone, .listFile, .grant, .failsafe, .encryption: break
+    case .grant, .failsafe:
+      members.append(("if", ["required": ["burst"]]))
+      members.append(("then", ["required": ["limit"]]))
+    case .policy, .tunnel, .zone, .listFile, .encryption, .confinement: break
     }
     let properties = map.keys.compactMap { key in property(key, of: map).map { (key, $0) } }
     return members + [("properties", .object(properties))]
@@ -118,6 +121,9 @@ public enum PolicySchema {
     static let address = "\(ipv4)|\(ipv6)"
     static let prefix =
       "\(ipv4)(?:/(?:3[0-2]|[12]?[0-9]))?|\(ipv6)(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+    /// Up to `ConnectionLimit.range`.
+    static let burst = "0*(?:100000|[1-9][0-9]{0,4})"
+    static let rate = "\(burst)/(?:second|minute|hour)"
     static let date = "(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     static let key = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
     /// Inside the policy's folder: a relative path without `..`.

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import NetworkModel
+internal import PacketSets
+internal import PolicyLanguage
+
+/// What `confine` lets out.
+extension SpecificationWriter {
+  /// Says of all packets of a sender that no clause covers yet what becomes of them. `sending` are the conditions that a
+  /// packet is the sender's.
+  func confined(_ draft: inout SpecificationDraft, _ sender: Confinement.Sender, _ sending: Conditions) {
+    let own = policy.confinements.filter { $0.machine == machine.name && $0.sender == sender }
+    guard !own.isEmpty else { return draft.say(.works, .accept, sending) }
+    for family in AddressFamily.allCases {
+      let every = IntervalSet(0, family == .ipv4 ? 0xffff_ffff : .max)
+      let towards = own.map { $0.destinations.map { PacketSpace.addresses($0, family) } ?? every }
+      let free = every.subtracting(IntervalSet.union(towards))
+      if !free.isEmpty { draft.say(.works, .accept, sending + [(.destination, free)], family) }
+    }
+    if sender == .host { alwaysSent(&draft) }
+    draft.say(.works, .accept, sending + [(.output, input(.containers))])
+    for family in AddressFamily.allCases {
+      let groups = traffic.departures.filter { $0.sender == sender }.map { departure -> Conditions in
+        sending + [
+          (.output, exit(departure.exit)),
+          (.destination, PacketSpace.addresses(departure.destinations, family)),
+          (.service, IntervalSet.union(departure.ports.map(Self.services))),
+        ]
+      }
+      draft.say(.granted, .granted, any: groups, family)
+    }
+    draft.say(.confined, .reset, sending + Self.firstOfConnection)
+    draft.say(.confined, .reject, sending)
+  }
+
+  /// Replies, errors, and what keeps the network and the tunnels of a host working.
+  private func alwaysSent(_ draft: inout SpecificationDraft) {
+    draft.say(.works, .accept, [(.connection, Self.replies)])
+    draft.say(.works, .accept, Self.errors)
+    for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
+      let udp = (PacketSpace.Field.service, PacketSpace.Service.all(.udp))
+      let ports = [tunnel.listen, machine.livePorts[tunnel.name]?.port].compactMap { $0 }.map { UInt128($0) }
+      draft.say(.works, .accept, any: ports.sorted().map { [udp, (.sourcePort, IntervalSet($0))] })
+      guard machine.endpoint == .roaming || tunnel.listen == nil else { continue }
+      // A port that WireGuard chooses is not known: what it sends is known by its receivers.
+      let others = policy.machines.filter { $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty }
+      let receivers = others.flatMap { other -> [Prefix] in
+        switch other.endpoint {
+        case .roaming: []
+        case .addresses(let addresses): addresses.map { Prefix($0) }
+        case .live: (live.addresses[other.name] ?? []).map { Prefix($0) }
+        }
+      }
+      let to = tunnel.listen.map { PacketSpace.Service.ports(.udp, $0...$0) } ?? PacketSpace.Service.all(.udp)
+      for family in AddressFamily.allCases {
+        let there = PacketSpace.addresses(receivers, family)
+        if !there.isEmpty { draft.say(.works, .accept, [(.service, to), (.destination, there)], family) }
+      }
+    }
+    // RFC 2131 section 4.1, RFC 8415 section 7.2.
+    for (client, server) in [(68, 67), (546, 547)] as [(UInt128, UInt16)] {
+      draft.say(
+        .works, .accept,
+        [(.service, PacketSpace.Service.ports(.udp, server...server)), (.sourcePort, IntervalSet(client))])
+    }
+    let listeners = PacketSpace.Service.types(.icmpv6, 131...132)
+      .union(PacketSpace.Service.types(.icmpv6, 143...143))
+    draft.say(
+      .works, .accept,
+      any: [
+        [(.service, PacketSpace.Service.types(.icmpv6, 133...136)), (.hopLimit, IntervalSet(255))],
+        [(.service, listeners), (.hopLimit, IntervalSet(1))],
+      ], .ipv6)
+    draft.say(
+      .works, .accept, [(.service, PacketSpace.Service.all(.igmp)), (.destinationType, Self.groups)])
+  }
+
+  /// The interfaces of an exit.
+  func exit(_ exit: GrantedTraffic.Exit) -> IntervalSet {
+    switch exit {
+    case .interfaces(let patterns): IntervalSet.union(patterns.map { PacketSpace.names($0) })
+    case .anyNetwork: IntervalSet(0, .max).subtracting(input(.tunnel))
+    case .internet:
+      IntervalSet.union(
+        traffic.zones.filter { $0.kind == .internet || ($0.kind == .network && !$0.prefixes.isEmpty) }
+          .map { input($0) })
+    }
+  }
+
+  // MARK: refuse
+
+  /// The first packet of a TCP connection.
+  static let firstOfConnection: Conditions = [
+    (.service, PacketSpace.Service.all(.tcp)), (.tcpFlags, firstFlags),
+  ]
+
+  /// The zones that `refuse` names.
+  var answered: [SiteZone] {
+    traffic.zones.filter { zone in policy.refused.contains { $0.name == zone.name } }
+  }
+
+  /// Says that packets which no grant accepts are stopped: those of a zone of `refuse` with an answer, if it is of these
+  /// kinds.
+  func stop(
+    _ draft: inout SpecificationDraft, _ claim: ProofClaim, _ conditions: Conditions,
+    answering kinds: Set<SiteZone.Kind> = [.tunnel, .network, .internet, .containers]
+  ) {
+    for zone in answered where !isAboveAnswers && kinds.contains(zone.kind) {
+      for family in AddressFamily.allCases {
+        for own in packets(of: zone, family) {
+          draft.say(.answered, .reset, own + conditions + Self.firstOfConnection, family)
+          draft.say(.answered, .reject, own + conditions, family)
+        }
+      }
+    }
+    draft.say(claim, .drop, conditions)
+  }
+}
