@@ -158,7 +158,7 @@ public struct DropReporter: Sendable {
     case .reason: return .none("there were more sources than are listed one by one")
     }
     guard let source = key.source, let destination = key.destination, let transport = key.transport,
-      let input = key.input, let zone = view.zone(named: key.zone)
+      let input = key.direction == .outgoing ? key.output : key.input, let zone = view.zone(named: key.zone)
     else { return .none("its headers or its interface are unknown") }
     if let change = host.uncovered[input], zone.kind == .internet {
       return .none("\(input) is a bridge of guests that no zone covers: \(change)")
@@ -166,10 +166,18 @@ public struct DropReporter: Sendable {
     guard let service else { return .none("no service can name this protocol or ICMP type") }
     let packet = RefusedPacket(
       zone: zone, input: input, source: source, destination: destination, transport: transport,
-      port: key.port ?? 0, route: key.direction == .through ? .through(key.output) : .local)
+      port: key.port ?? 0, route: route(key))
     switch advice.answer(packet, service) {
     case .line(let line): return .grant(line)
     case .none(let why): return .none(why)
+    }
+  }
+
+  private func route(_ key: DropKey) -> RefusedPacket.Route {
+    switch key.direction {
+    case .local: .local
+    case .through: .through(key.output)
+    case .outgoing: .sent
     }
   }
 }

@@ -58,15 +58,17 @@ struct ImpactAdvice {
     return addresses.first { interfaces.contains($0.interface) }?.fix
   }
 
-  /// The line that lets in a packet for this host; nil for other packets, and if there is none.
+  /// The line that lets in a packet for this host, or lets out one that it sends; nil for other packets, and if there is
+  /// none.
   private mutating func line(_ packet: Packet) -> GrantLine? {
-    guard let input = packet.input, packet.destinationType != .unicast,
-      let zone = view.zone(of: input, from: packet.source),
+    let isSent = packet.input == nil
+    guard let interface = isSent ? packet.output : packet.input, isSent || packet.destinationType != .unicast,
+      let zone = isSent ? view.zone(of: interface) : view.zone(of: interface, from: packet.source),
       let service = service(packet.transport, packet.destinationPort)
     else { return nil }
     let refused = RefusedPacket(
-      zone: zone, input: input, source: packet.source, destination: packet.destination,
-      transport: packet.transport, port: packet.destinationPort, route: .local)
+      zone: zone, input: interface, source: packet.source, destination: packet.destination,
+      transport: packet.transport, port: packet.destinationPort, route: isSent ? .sent : .local)
     guard case .line(let line) = grants.answer(refused, service) else { return nil }
     return line
   }

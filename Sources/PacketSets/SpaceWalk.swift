@@ -35,6 +35,15 @@ public struct SpaceWalk: Sendable {
   /// The rates that are above their limits.
   private var exceeded: Set<RateCondition> = []
 
+  /// The rates that rules of the table test.
+  package var rates: Set<RateCondition> {
+    var rates: Set<RateCondition> = []
+    for rule in chains.values.flatMap(\.rules).joined() {
+      for case .rate(let rate, _) in rule.steps { rates.insert(rate) }
+    }
+    return rates
+  }
+
   /// The same walk with these rates above their limits.
   package func exceeding(_ rates: Set<RateCondition>) -> SpaceWalk {
     var walk = self

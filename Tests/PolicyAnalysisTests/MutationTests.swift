@@ -24,11 +24,16 @@ import Testing
     return words == "all" ? ShippedPolicies.names : words.split(separator: ",").map(String.init)
   }()
 
-  /// Whether two tables give the same verdict for every possible packet at every base chain: such a mutation
-  /// is not a mistake. The rule may be needed only with other policies.
+  /// Whether two tables give the same verdict for every possible packet at every base chain, below each limit and above
+  /// it: such a mutation is not a mistake. The rule may be needed only with other policies.
   private static func behaveAlike(_ one: KernelTable, _ other: KernelTable) -> Bool {
     let (first, second) = (SpaceWalk(one), SpaceWalk(other))
-    return one.chains.filter { $0.base != nil }.allSatisfy { chain in
+    let rates = first.rates.union(second.rates).map { Set([$0]) }
+    return ([[]] + rates).allSatisfy { behaveAlike(one, first.exceeding($0), second.exceeding($0)) }
+  }
+
+  private static func behaveAlike(_ one: KernelTable, _ first: SpaceWalk, _ second: SpaceWalk) -> Bool {
+    one.chains.filter { $0.base != nil }.allSatisfy { chain in
       let hook = chain.base?.hook ?? 0
       let input: PacketSpace.Presence =
         hook == NFT.hookOutput || (hook == NFT.hookPostrouting && chain.base?.type != "nat")

@@ -46,7 +46,22 @@ struct GrantCandidates {
         }.map { .zone(machine: machine.name, zone: $0.name) }
       }
     }
+    // What no machine has behind it is only for what a confined sender sends.
+    if targets.isEmpty, isConfined(view, packet) {
+      targets = [.subnet(machine: own.name, prefix: Prefix(address)), .zone(machine: own.name, zone: Zone.internet)]
+    }
     return targets
+  }
+
+  /// Whether `confine` names the sender of a packet.
+  private static func isConfined(_ view: SiteView, _ packet: RefusedPacket) -> Bool {
+    let sender: Confinement.Sender
+    switch (packet.route, packet.zone.kind) {
+    case (.sent, _): sender = .host
+    case (.through, .containers): sender = .containers
+    case (.local, _), (.through, _): return false
+    }
+    return !view.policy.confinements(of: view.machine.name, sender).isEmpty
   }
 
   /// The sources that name the packet's, at the machine of a target.
@@ -55,6 +70,10 @@ struct GrantCandidates {
   {
     let (own, policy, address) = (view.machine, view.policy, packet.source)
     let isHere = target.machine == own.name
+    if isConfined(view, packet) {
+      return [packet.route == .sent ? .machine(own.name) : .machineZone(machine: own.name, zone: Zone.containers)]
+    }
+    if packet.route == .sent { return [] }
     switch packet.zone.kind {
     case .containers: return isHere ? [.zone(packet.zone.name)] : []
     case .tunnel:

@@ -51,11 +51,13 @@ package struct RefusedPacket: Sendable, Hashable {
     case local
     /// It is for another host: the interface by which it would leave; nil if that was not decided yet.
     case through(InterfaceName?)
+    /// The machine itself sends it.
+    case sent
   }
 
-  /// The zone from which it comes.
+  /// The zone from which it comes; if the machine itself sends it, the zone to which it leaves.
   package let zone: SiteZone
-  /// The interface on which it comes.
+  /// The interface on which it comes, or on which it leaves if the machine itself sends it.
   package let input: InterfaceName
   /// Its source.
   package let source: IPAddress

@@ -43,6 +43,7 @@ package struct GrantTrial: Sendable {
     case .through(let output):
       packet.destinationType = .unicast
       trace = view.passage(packet, to: output ?? exit(line.to, refused.input, view))
+    case .sent: trace = view.departure(packet, by: refused.input)
     }
     let decision = view.decision(trace)
     // In observe mode, a packet that no grant lets in is counted as refused, and accepted.

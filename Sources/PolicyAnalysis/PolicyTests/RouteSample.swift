@@ -69,7 +69,7 @@ struct RouteSample {
       hops.append(.init(machine: segment.machine, trace: segment.trace(packet, names, view)))
       if hops.last?.trace.verdict != .accept { break }
     }
-    return PacketPath(packet: packet, zone: route.zone, hops: hops)
+    return PacketPath(packet: packet, zone: route.zone, hops: hops, isOutbound: route.isOutbound)
   }
 
   /// Interfaces with which a packet is in one of the classes: the usual ones if it is with these.

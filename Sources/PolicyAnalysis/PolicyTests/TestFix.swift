@@ -52,7 +52,7 @@ struct TestFix {
         RefusedPacket(
           zone: path.zone, input: input, source: path.packet.source, destination: path.packet.destination,
           transport: path.packet.transport, port: path.packet.destinationPort,
-          route: isLocal ? .local : .through(nil)))
+          route: path.isOutbound ? .sent : isLocal ? .local : .through(nil)))
       lines += candidates.pairs.filter { $0.target == target }.map {
         GrantLine(to: target, service: service, from: $0.source)
       }

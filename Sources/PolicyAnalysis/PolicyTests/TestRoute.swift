@@ -80,11 +80,14 @@ extension PacketPaths {
       arrival.isOutbound
       ? own : own.intersection(zoneSources.addresses(in: arrival.zone, family, on: receiver.machine))
     let reachable =
-      arrival.zone.kind == .tunnel || target != .machine(target.machine)
-      ? destinations
-      : destinations.subtracting(
-        PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes), family).union(
-          ZoneSources.neverSources(family)))
+      switch target {
+      case .machine where arrival.zone.kind != .tunnel:
+        destinations.subtracting(
+          PacketSpace.addresses(policy.tunnels.flatMap(\.prefixes), family).union(
+            ZoneSources.neverSources(family)))
+      case .machine: destinations
+      case .zone, .subnet: destinations.subtracting(onlyByTunnel(receiver.machine, family))
+      }
     let hub = IntervalSet(hubAddresses(arrival.zone).filter { $0.family == family }.map(\.bits))
     let parts: [(Relay, (IntervalSet) -> IntervalSet)] =
       hub.isEmpty
@@ -99,6 +102,16 @@ extension PacketPaths {
         typicalSources: arrival.sources.filter { $0.family == family },
         typicalDestination: destination(target, receiver, arrival.zone, family))
     }
+  }
+
+  /// The public addresses that `encrypt` lets a machine reach through a tunnel only.
+  private func onlyByTunnel(_ machine: Machine, _ family: AddressFamily) -> IntervalSet {
+    let others = policy.encryptions.filter { $0.machines.contains(machine.name) }.flatMap(\.machines)
+    return PacketSpace.addresses(
+      Set(others).subtracting([machine.name]).sorted().flatMap { name -> [Prefix] in
+        guard case .addresses(let addresses)? = machines[name]?.endpoint else { return [] }
+        return addresses.map { Prefix($0) }
+      }, family)
   }
 
   /// All addresses of a target to which packets from a zone can be sent.
