@@ -26,8 +26,8 @@ let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", 
 /// Analyses of these values, and their reports.
 let questions =
   values + [
-    "PolicyCompiler", "PolicyAnalysis", "TemporaryGrants", "DropAnalysis", "HostAnalysis", "ImpactAnalysis",
-    "Reports",
+    "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
+    "ImpactAnalysis", "Reports",
   ]
 
 let package = Package(
@@ -54,6 +54,7 @@ let package = Package(
       name: "PolicyCompiler", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset"], swiftSettings: pure
     ),
     .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
+    .target(name: "PolicyDifference", dependencies: values + ["PolicyAnalysis"], swiftSettings: pure),
     .target(
       name: "TemporaryGrants", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "PolicyCompiler"],
       swiftSettings: pure),
@@ -67,8 +68,8 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: values + [
-        "PolicyCompiler", "PolicyAnalysis", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
-        "ImpactAnalysis",
+        "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis",
+        "HostAnalysis", "ImpactAnalysis",
       ],
       swiftSettings: pure),
     .target(

@@ -47,14 +47,14 @@ public struct CompiledSite: Sendable {
   }
 
   /// Machines that are known to behave the same in both sites, without compiling them.
-  func machinesAlike(in other: CompiledSite) -> Set<String> {
+  package func machinesAlike(in other: CompiledSite) -> Set<String> {
     guard today == other.today else { return [] }
     return compiler.machinesAlike(in: other.compiler)
       .subtracting(replaced.keys).subtracting(other.replaced.keys).subtracting(bare).subtracting(other.bare)
   }
 
   /// Whether a machine enforces no ruleset.
-  func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
+  package func isBare(_ machine: Machine) -> Bool { bare.contains(machine.name) }
 
   /// The view of a machine, which evaluates packets.
   public func view(of machine: Machine) -> SiteView {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+package import NetworkModel
 package import PolicyLanguage
 
 /// Parts of a policy, in the syntax of the policy language.
@@ -47,7 +47,7 @@ package enum PolicyWords {
   }
 
   /// A limit, as the connections that are limited.
-  static func text(_ limit: ConnectionLimit, of grant: Grant) -> String {
+  package static func text(_ limit: ConnectionLimit, of grant: Grant) -> String {
     "\(grant.services.map(\.name).joined(separator: ", ")) from \(grant.wordsFrom.joined(separator: ", ")): "
       + "\(limit.text) of each source"
   }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PolicyLanguage
-internal import PacketSets
+package import NetworkModel
+package import PolicyLanguage
+package import PacketSets
 
 /// A policy's names for addresses, as seen from one of its machines.
-struct ReachNames {
+package struct ReachNames {
   /// A name, and the addresses that it stands for on this machine.
-  struct Named {
-    let name: String
-    let prefixes: [Prefix]
+  package struct Named {
+    package let name: String
+    package let prefixes: [Prefix]
   }
 
   private let policy: Policy
   private let machine: Machine
-  let zones: [SiteZone]
+  package let zones: [SiteZone]
   private let homes: [AddressHomes.Home]
 
   /// More prefixes than these are not listed: 'anyone' says more.
   private static let mostPrefixes = 32
 
   /// Groups of more machines than these are named as groups.
-  static let mostMachines = 64
+  package static let mostMachines = 64
 
-  init(_ policy: Policy, _ machine: Machine) {
+  package init(_ policy: Policy, _ machine: Machine) {
     self.policy = policy
     self.machine = machine
     zones = SiteZone.zones(of: machine, in: policy)
@@ -31,7 +31,7 @@ struct ReachNames {
   }
 
   /// The interface names of a zone.
-  func inputs(_ zone: SiteZone) -> IntervalSet {
+  package func inputs(_ zone: SiteZone) -> IntervalSet {
     guard zone.kind == .internet else {
       return IntervalSet.union(zone.interfaces.map { PacketSpace.names($0) })
     }
@@ -124,7 +124,7 @@ struct ReachNames {
   }
 
   /// The fewest prefixes that cover exactly these addresses.
-  static func prefixes(_ addresses: IntervalSet, _ family: AddressFamily) -> [Prefix] {
+  package static func prefixes(_ addresses: IntervalSet, _ family: AddressFamily) -> [Prefix] {
     var result: [Prefix] = []
     for interval in addresses.intervals {
       var lower = interval.lower
@@ -148,7 +148,7 @@ struct ReachNames {
   // MARK: Destinations
 
   /// Names for destinations to which the machine forwards packets.
-  func destinations(_ addresses: IntervalSet, _ family: AddressFamily) -> [String] {
+  package func destinations(_ addresses: IntervalSet, _ family: AddressFamily) -> [String] {
     var rest = addresses
     var result: [String] = []
     for (name, prefixes) in machine.zones.map({ ($0.name, $0.prefixes) })

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PacketSets
+package import NetworkModel
+package import PacketSets
 
 /// An index of the packet spaces that a hub forwards, by destination address: a hub of a thousand machines
 /// forwards much that is not for the machine of the question.
-struct RelayIndex {
+package struct RelayIndex {
   /// A class with at most so many destination addresses is indexed by each of them; a larger class is in
   /// every result.
   private static let mostAddresses: UInt128 = 256
@@ -13,7 +13,7 @@ struct RelayIndex {
   private var byAddress: [IPAddress: [Int]] = [:]
   private var wide: [Int] = []
 
-  init(_ passages: [PacketSpace]) {
+  package init(_ passages: [PacketSpace]) {
     for (place, passage) in passages.enumerated() {
       let intervals = passage[.destination].intervals
       let isWide = intervals.contains { $0.upper - $0.lower >= Self.mostAddresses }
@@ -31,7 +31,7 @@ struct RelayIndex {
   }
 
   /// The indices of the classes that may be for some of these addresses.
-  func places(towards prefixes: [Prefix]) -> [Int] {
+  package func places(towards prefixes: [Prefix]) -> [Int] {
     var places = Set(wide)
     for prefix in prefixes {
       if prefix.length == prefix.family.bitWidth {

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PolicyLanguage
-internal import PacketSets
+package import PolicyLanguage
+package import PacketSets
 
 /// Names for sets of services: of the policy, else of the catalogue, else the ports as text.
-struct ServiceNames {
+package struct ServiceNames {
   /// A service, or the part of a service with one range of ports.
-  struct Named: Hashable {
-    let name: String
+  package struct Named: Hashable {
+    package let name: String
     /// `tcp`, `icmp`, …; `any` for all.
-    let transport: String
+    package let transport: String
     /// Nil if the protocol has no ports, or for all ports.
-    let ports: ClosedRange<UInt16>?
+    package let ports: ClosedRange<UInt16>?
   }
 
   private let known: [(name: String, port: ServicePort, numbers: IntervalSet)]
   private let builtIn: [(name: String, numbers: IntervalSet)]
 
-  init(_ policy: Policy) {
+  package init(_ policy: Policy) {
     let own = Set(policy.services.map(\.name))
     let services =
       policy.services.map { (0, $0) }
@@ -40,10 +40,10 @@ struct ServiceNames {
   private static let everything = IntervalSet(0, 0xff_ffff)
 
   /// WireGuard's own ports.
-  var wireGuard: IntervalSet { IntervalSet.union(builtIn.map(\.numbers)) }
+  package var wireGuard: IntervalSet { IntervalSet.union(builtIn.map(\.numbers)) }
 
   /// The names of a set of services, together exactly the set.
-  func names(_ numbers: IntervalSet) -> [Named] {
+  package func names(_ numbers: IntervalSet) -> [Named] {
     let anyICMP = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
     if numbers.union(anyICMP) == Self.everything, !numbers.isDisjoint(with: anyICMP) {
       return [Named(name: "any", transport: "any", ports: nil)]

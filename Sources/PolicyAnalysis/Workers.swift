@@ -12,7 +12,7 @@ public protocol Workers: Sendable {
 
 extension Workers {
   /// Runs a piece of work for each item and returns the results in the items' order.
-  func map<Item: Sendable, Result: Sendable>(
+  package func map<Item: Sendable, Result: Sendable>(
     _ items: [Item], _ work: @escaping @Sendable (Item) -> Result
   ) -> [Result] { map(items, progress: { _ in }, work) }
 }

@@ -46,7 +46,9 @@ extension RulesetBuilder {
       return portMatches(entry).flatMap { ports in
         sourceMatches(entry).flatMap { source in
           (destinations.isEmpty ? [[]] : destinations.map { [$0] }).map { destination in
-            Rule([.ctState(.new)] + destination + source + ports + end.matches, action: end.action, origin: origin)
+            Rule(
+              [.ctState(.new)] + destination + source + ports + end.matches, action: end.action,
+              origin: origin)
           }
         }
       }
@@ -81,7 +83,8 @@ extension RulesetBuilder {
       add(
         RuleChain(
           name: name,
-          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) } + [end]))
+          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
+            + [end]))
     }
     return Rule([], action: .jump(name), origin: origin)
   }
@@ -103,7 +106,8 @@ extension RulesetBuilder {
     case .anyone, .outside: [[]]
     case .addresses(let addresses):
       memberships(of: addresses.map { Prefix($0) }, .source, set: "limited-\(entry.number)").map { [$0] }
-    case .prefixes(let prefixes): memberships(of: prefixes, .source, set: "limited-\(entry.number)").map { [$0] }
+    case .prefixes(let prefixes):
+      memberships(of: prefixes, .source, set: "limited-\(entry.number)").map { [$0] }
     case .list(let list): memberships(ofList: list, .source).map { [$0] }
     }
   }

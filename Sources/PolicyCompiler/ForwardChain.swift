@@ -79,9 +79,12 @@ extension RulesetBuilder {
       // The rules below assume that ingress accepted the packet by a grant.
       if isRefused(zone) {
         rules.append(
-          Rule([.tagged(.equal)], action: .goto(taggedChain(zone)), origin: Origin(reason: "no grant forwards it")))
+          Rule(
+            [.tagged(.equal)], action: .goto(taggedChain(zone)),
+            origin: Origin(reason: "no grant forwards it")))
       } else {
-        rules.append(drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
+        rules.append(
+          drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
       }
     }
     rules.append(

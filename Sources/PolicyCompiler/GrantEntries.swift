@@ -12,7 +12,8 @@ struct GrantEntries {
   private(set) var transit: [String: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
 
   /// What confined senders on this machine may send, in policy order.
-  private(set) var outbound: [Confinement.Sender: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
+  private(set) var outbound:
+    [Confinement.Sender: [(destination: TransitDestination, entries: [GrantEntry])]] = [:]
 
   private let site: Site
   private let restriction: Restriction
@@ -188,7 +189,9 @@ struct GrantEntries {
   }
 
   /// What a grant lets confined senders on this machine send.
-  private mutating func addOutbound(_ grant: Grant, _ template: GrantEntry, _ senders: Set<Confinement.Sender>) {
+  private mutating func addOutbound(
+    _ grant: Grant, _ template: GrantEntry, _ senders: Set<Confinement.Sender>
+  ) {
     for target in grant.to {
       let own = grant.senders(to: target, on: site.machine).intersection(senders)
       if own.isEmpty { continue }

@@ -39,7 +39,8 @@ struct GrantIndex {
         case .machine, .tunnel, .zone, .list, .anywhere: break
         }
       }
-      for machine in confined where grant.to.contains(where: { !grant.senders(to: $0, on: machine).isEmpty }) {
+      for machine in confined where grant.to.contains(where: { !grant.senders(to: $0, on: machine).isEmpty })
+      {
         names.insert(machine.name)
       }
       if let only, !hubs.contains(only), !names.contains(only) { continue }

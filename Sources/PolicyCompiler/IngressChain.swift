@@ -157,7 +157,8 @@ extension RulesetBuilder {
       let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
       let groups = zone.kind == .tunnel ? [] : [builder.groupMembershipRule]
       let rest =
-        builder.temporaryGrantRules(zone) + groups + shared + builder.excessRules(entries.local[zone.name] ?? [])
+        builder.temporaryGrantRules(zone) + groups + shared
+        + builder.excessRules(entries.local[zone.name] ?? [])
         + builder.refusal(zone)
       builder.judge(chain, entries.local[zone.name] ?? [], rest: rest)
       return (.goto(chain: chain), builder.site.origin(zone.line, "zone \(zone.name)"))

@@ -139,7 +139,8 @@ extension RulesetBuilder {
     case .anyone: return [Rule([], action: .jump(target), origin: entry.origin)]
     case .addresses(let addresses):
       matches = memberships(of: addresses.map { Prefix($0) }, .source, set: "\(chain)-\(entry.counter)")
-    case .prefixes(let prefixes): matches = memberships(of: prefixes, .source, set: "\(chain)-\(entry.counter)")
+    case .prefixes(let prefixes):
+      matches = memberships(of: prefixes, .source, set: "\(chain)-\(entry.counter)")
     case .list(let list): matches = memberships(ofList: list, .source)
     case .outside(let prefixes):
       let name = "\(chain)/outside-\(entry.number)"

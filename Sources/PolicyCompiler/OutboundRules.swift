@@ -13,7 +13,8 @@ extension RulesetBuilder {
     let chain = "confined-\(sender.word)"
     let lines = own.map(\.location.line)
     let origin = Origin(
-      file: site.policy.path, lines: lines, reason: "confine: no grant lets \(sender.words(site.machine)) send it")
+      file: site.policy.path, lines: lines,
+      reason: "confine: no grant lets \(sender.words(site.machine)) send it")
     var rules = sender == .host ? alwaysSent() : []
     // What goes to guests stays on this machine.
     for pattern in site.zones.filter({ $0.kind == .containers }).flatMap(\.interfaces) {
@@ -56,7 +57,8 @@ extension RulesetBuilder {
       let name = "\(chain)-\(number + 1)"
       addDestinations(name, parts, rest: [])
       let origin = Origin(
-        file: site.policy.path, lines: parts.flatMap(\.entries).flatMap(\.origin.lines), reason: "outbound grants")
+        file: site.policy.path, lines: parts.flatMap(\.entries).flatMap(\.origin.lines),
+        reason: "outbound grants")
       return outputMatches(exit).map { Rule($0, action: .jump(name), origin: origin) }
     }
   }

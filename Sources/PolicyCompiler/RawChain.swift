@@ -77,7 +77,8 @@ extension RulesetBuilder {
 
   /// The rules for packets that no grant lets in from this zone.
   mutating func refusal(_ zone: SiteZone) -> [Rule] {
-    let lines = [zone.line] + site.policy.refused.filter { $0.name == zone.name }.map { $0.location.line as Int? }
+    let lines =
+      [zone.line] + site.policy.refused.filter { $0.name == zone.name }.map { $0.location.line as Int? }
     let reason = "no grant for zone \(zone.name)"
     let known = lines.compactMap { $0 }
     let origin =

@@ -68,6 +68,8 @@ extension Grant {
       if case .machine = target { false } else { target.machine == machine }
     }
     return isBeyond
-      && from.allSatisfy { $0 == .machine(machine) || $0 == .machineZone(machine: machine, zone: Zone.containers) }
+      && from.allSatisfy {
+        $0 == .machine(machine) || $0 == .machineZone(machine: machine, zone: Zone.containers)
+      }
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import NetworkModel
-package import PolicyAnalysis
+internal import PolicyAnalysis
+package import PolicyDifference
 
 /// The difference between two policies, as text, as JSON, and as Markdown for a pull request.
 package struct DifferenceReport {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import NetworkModel
+internal import PolicyDifference
 internal import PolicyAnalysis
 package import Ruleset
 

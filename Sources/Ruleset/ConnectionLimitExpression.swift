@@ -26,7 +26,8 @@ enum ConnectionLimitExpression {
 
   /// The expression, as the kernel returns it: `nft_dynset_dump` and `nft_limit_dump`. The source is in a register.
   static func expression(set name: String, source register: UInt32, _ limit: ConnectionLimit) -> Expression {
-    let rate = attribute(NFT.Attribute.limitRate, big64(UInt64(limit.count)))
+    let rate =
+      attribute(NFT.Attribute.limitRate, big64(UInt64(limit.count)))
       + attribute(NFT.Attribute.limitUnit, big64(limit.unit.seconds))
       + attribute(NFT.Attribute.limitBurst, big32(limit.burst)) + attribute(NFT.Attribute.limitType, big32(0))
       + attribute(NFT.Attribute.limitFlags, big32(NFT.limitInverted))

@@ -5,6 +5,7 @@ import DaemonService
 import Enforcement
 import NetworkModel
 import PolicyAnalysis
+import PolicyDifference
 import PolicyFiles
 import PolicyLanguage
 import Reports

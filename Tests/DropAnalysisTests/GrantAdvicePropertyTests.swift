@@ -2,6 +2,7 @@
 
 @testable import DropAnalysis
 import NetworkModel
+import PolicyDifference
 import PacketWalk
 import PolicyLanguage
 import PolicyTestSupport
@@ -124,6 +125,7 @@ import Testing
     case .through(let output):
       packet.destinationType = .unicast
       return view.passage(packet, to: output ?? one.input).verdict
+    case .sent: return view.departure(packet, by: one.input).verdict
     }
   }
 

@@ -2,6 +2,7 @@
 
 import AnalysisTestSupport
 import NetworkModel
+import PolicyDifference
 import PolicyAnalysis
 import PolicyLanguage
 import Ruleset

@@ -112,9 +112,12 @@ struct GoldenRulesetTests {
           // An answer with a rate is followed by a drop for what is above it.
           let rates = rule.matches.filter { if case .belowRate = $0 { true } else { false } }
           let isAbove = place == 2 && rule.action == .drop && rule.matches.isEmpty
-          #expect((place == 1 || isAbove) && chain.rules.count == (rates.isEmpty && !isAbove ? 2 : 3), "\(chain.name)")
           #expect(
-            rule.matches == (rule.action == .reset ? [.transport(.equal, .tcp)] : []) + rates, "\(chain.name)")
+            (place == 1 || isAbove) && chain.rules.count == (rates.isEmpty && !isAbove ? 2 : 3),
+            "\(chain.name)")
+          #expect(
+            rule.matches == (rule.action == .reset ? [.transport(.equal, .tcp)] : []) + rates, "\(chain.name)"
+          )
           #expect(chain.rules.first?.log == DropLog(prefix: chain.name))
         }
       }

@@ -127,7 +127,8 @@ public struct RandomSite: Sendable {
     }
     /// A grant of what a confined sender sends.
     func outbound(_ senders: [String]) -> String {
-      let to = words(["internet", "198.51.100.0/24", "\"2001:db8:5::/48\"", "192.0.2.7"] + machines + routed, 2)
+      let to = words(
+        ["internet", "198.51.100.0/24", "\"2001:db8:5::/48\"", "192.0.2.7"] + machines + routed, 2)
       let services = words(Self.services, 3).filter { !"[]".contains($0) }
       return
         "{ to: \(to), services: [\(services)], from: \(words(senders, 2))\(services.contains("any") ? ", because: why" : "") }"
@@ -162,7 +163,8 @@ public struct RandomSite: Sendable {
       for _ in 0..<random.number(0...3) { sections[0].lines.append(outbound(confined)) }
     }
     if random.oneIn(4) {
-      let names = Set((0..<2).map { _ in random.one(of: ["wg0", "internet", "containers"] + zones.map(\.zone)) })
+      let names = Set(
+        (0..<2).map { _ in random.one(of: ["wg0", "internet", "containers"] + zones.map(\.zone)) })
       sections.append(("refuse", names.sorted()))
     }
     if random.oneIn(3) {

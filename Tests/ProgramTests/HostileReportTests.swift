@@ -5,6 +5,7 @@ import DropAnalysis
 import Foundation
 import LinuxHost
 import NetworkModel
+import PolicyDifference
 @testable import Reports
 import PolicyLanguage
 import Testing

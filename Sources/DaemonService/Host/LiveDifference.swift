@@ -2,6 +2,7 @@
 
 package import Enforcement
 package import PolicyAnalysis
+internal import PolicyDifference
 package import PolicyLanguage
 package import Reports
 package import Ruleset

@@ -48,7 +48,9 @@ struct GrantCandidates {
     }
     // What no machine has behind it is only for what a confined sender sends.
     if targets.isEmpty, isConfined(view, packet) {
-      targets = [.subnet(machine: own.name, prefix: Prefix(address)), .zone(machine: own.name, zone: Zone.internet)]
+      targets = [
+        .subnet(machine: own.name, prefix: Prefix(address)), .zone(machine: own.name, zone: Zone.internet),
+      ]
     }
     return targets
   }
@@ -71,7 +73,9 @@ struct GrantCandidates {
     let (own, policy, address) = (view.machine, view.policy, packet.source)
     let isHere = target.machine == own.name
     if isConfined(view, packet) {
-      return [packet.route == .sent ? .machine(own.name) : .machineZone(machine: own.name, zone: Zone.containers)]
+      return [
+        packet.route == .sent ? .machine(own.name) : .machineZone(machine: own.name, zone: Zone.containers)
+      ]
     }
     if packet.route == .sent { return [] }
     switch packet.zone.kind {

@@ -88,6 +88,7 @@ struct RouteSample {
     }
     guard !plain, let sample = own.first?.sample() else { return usual }
     return PathSegment.Names(
-      input: usual.input == nil ? nil : sample.input ?? usual.input, output: usual.output == nil ? nil : sample.output)
+      input: usual.input == nil ? nil : sample.input ?? usual.input,
+      output: usual.output == nil ? nil : sample.output)
   }
 }

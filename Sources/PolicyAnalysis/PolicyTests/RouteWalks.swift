@@ -103,7 +103,7 @@ struct RouteWalks {
     let space = PacketSpace(
       place.family, input: inputs == nil ? .absent : .present, output: outputs == nil ? .absent : .present
     )
-      .narrowed(MachineReach.firstPacket + conditions)
+    .narrowed(MachineReach.firstPacket + conditions)
     firstPackets[place] = space
     return space
   }

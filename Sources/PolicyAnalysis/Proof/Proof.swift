@@ -155,7 +155,8 @@ public struct Proof: Sendable {
 
     /// Checks the places of a table for packets whose rates are above their limits.
     private mutating func proveAbove(
-      _ rates: Set<RateCondition>, _ specification: MachineSpecification, _ machine: String, _ table: KernelTable,
+      _ rates: Set<RateCondition>, _ specification: MachineSpecification, _ machine: String,
+      _ table: KernelTable,
       _ misplaced: Set<String>
     ) {
       for (chain, place) in specification.ingressPlaces + specification.chainsBehind {
@@ -163,7 +164,8 @@ public struct Proof: Sendable {
         let ends = SpaceWalk(table, only: [chain]).exceeding(rates).ends(of: place.everything, chain: chain)
         classes += ends.count
         counterExamples += Proof.differences(place, ends).map { claim, outcome, space in
-          Proof.counterExample(claim, machine, table, chain, misplaced, space, "\(outcome.words), above a limit")
+          Proof.counterExample(
+            claim, machine, table, chain, misplaced, space, "\(outcome.words), above a limit")
         }
       }
     }

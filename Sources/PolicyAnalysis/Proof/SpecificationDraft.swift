@@ -2,7 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-internal import PacketSets
+package import PacketSets
 
 /// An unfinished specification of a place, with the packets that no clause covers yet.
 struct SpecificationDraft {
@@ -76,7 +76,7 @@ struct SpecificationDraft {
 
 extension PacketSpace {
   /// The packets that meet all of these conditions; nil if none does.
-  func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
+  package func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
     var space = self
     for (field, values) in conditions {
       guard let inside = space.narrowed(field, to: values) else { return nil }

@@ -43,7 +43,9 @@ extension SpecificationWriter {
       draft.say(.works, .accept, any: ports.sorted().map { [udp, (.sourcePort, IntervalSet($0))] })
       guard machine.endpoint == .roaming || tunnel.listen == nil else { continue }
       // A port that WireGuard chooses is not known: what it sends is known by its receivers.
-      let others = policy.machines.filter { $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty }
+      let others = policy.machines.filter {
+        $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty
+      }
       let receivers = others.flatMap { other -> [Prefix] in
         switch other.endpoint {
         case .roaming: []

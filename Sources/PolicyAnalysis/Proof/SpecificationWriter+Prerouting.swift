@@ -178,12 +178,13 @@ extension SpecificationWriter {
         }
       }
       for passage in traffic.passages {
-        let conditions: Conditions = within(passage.limit) + [
-          (.destinationType, Self.otherTypes),
-          (.destination, PacketSpace.addresses(passage.destinations, space.family)),
-          (.source, Self.sources(passage.sources, space.family)),
-          (.service, IntervalSet.union(passage.ports.map(Self.services))),
-        ]
+        let conditions: Conditions =
+          within(passage.limit) + [
+            (.destinationType, Self.otherTypes),
+            (.destination, PacketSpace.addresses(passage.destinations, space.family)),
+            (.source, Self.sources(passage.sources, space.family)),
+            (.service, IntervalSet.union(passage.ports.map(Self.services))),
+          ]
         for own in packets(of: passage.zone, space.family) { add(space, own + conditions, to: &result) }
       }
     }

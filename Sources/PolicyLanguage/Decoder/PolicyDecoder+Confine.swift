@@ -48,7 +48,8 @@ extension PolicyDecoder {
     case .machineZone(let machine, Zone.containers): return [(machine, .containers)]
     case .machineZone(let machine, let zone):
       log.error(
-        word.mark, "'\(word.text)' needs no 'confine': \(machine) forwards nothing from '\(zone)' without a grant",
+        word.mark,
+        "'\(word.text)' needs no 'confine': \(machine) forwards nothing from '\(zone)' without a grant",
         help: "'confine' is for what a machine itself sends, and for MACHINE.containers")
       return []
     case .tunnel, .zone, .list, .prefix, .anywhere:
@@ -119,7 +120,8 @@ extension PolicyDecoder {
     for source in sources {
       switch source {
       case .machine(let name):
-        if broken.contains(name) || confinements.contains(where: { $0.machine == name && $0.sender == .host }) {
+        if broken.contains(name) || confinements.contains(where: { $0.machine == name && $0.sender == .host })
+        {
           continue
         }
         reportFree(word, name, name)

@@ -47,7 +47,8 @@ extension PolicyDecoder {
       let limit = limit(fields)
       if limit != nil, !ends.outbound.isEmpty {
         log.error(
-          fields.key("limit")?.mark ?? node.mark, "'limit' is for what a machine receives, not for what it sends",
+          fields.key("limit")?.mark ?? node.mark,
+          "'limit' is for what a machine receives, not for what it sends",
           help: "remove 'limit', or write the targets outside in a line of their own")
       }
       for (to, from) in ends.parts {

@@ -178,7 +178,8 @@ extension PolicyDecoder {
     log.error(
       word.mark, "\(prefix) is not in the 'subnets' of any machine",
       help: inside.map { "it contains an address of \($0.name): write '\($0.name)'" }
-        ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'; other prefixes are for what 'confine' names")
+        ?? "name a machine, a group, MACHINE.ZONE, or a prefix of 'subnets'; other prefixes are for what 'confine' names"
+    )
   }
 
   /// Whether the hosts of a zone that is used as `MACHINE.ZONE` are known: it has prefixes, and every machine knows

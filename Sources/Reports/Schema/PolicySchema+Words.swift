@@ -303,7 +303,8 @@ extension PolicySchema {
     Pattern.name, Pattern.tunnel, expected: "the name of a zone or tunnel")
   private static let members = oneOrMore(text(Pattern.name, expected: "the name of a machine or group"))
   private static let confinedSender = text(
-    Pattern.name, #"\#(Pattern.name)\.\#(Zone.containers)"#, expected: "a machine, a group or MACHINE.containers")
+    Pattern.name, #"\#(Pattern.name)\.\#(Zone.containers)"#,
+    expected: "a machine, a group or MACHINE.containers")
   private static let aService: JSONTree = ["$ref": "#/definitions/service"]
   private static let orAll: JSONTree = ["anyOf": [["const": "all"], aService]]
 

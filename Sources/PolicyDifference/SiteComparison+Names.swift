@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import PacketSets
 
@@ -153,10 +154,13 @@ extension SiteComparison {
             ? [anywhereElse] : prefixes.map(\.description))
       }
       var over: [Row: Set<String>] = [:]
-      for (row, services) in rows { over[Row(to: row.to, services: services.unique), default: []].formUnion(row.over) }
+      for (row, services) in rows {
+        over[Row(to: row.to, services: services.unique), default: []].formUnion(row.over)
+      }
       return over.map { row, zones in
         SiteDifference.Outbound(
-          machine: machine.name, isOfContainers: part > 0, to: row.to, over: zones.sorted(), services: row.services)
+          machine: machine.name, isOfContainers: part > 0, to: row.to, over: zones.sorted(),
+          services: row.services)
       }.sorted { ($0.to, $0.over.joined(separator: " ")) < ($1.to, $1.over.joined(separator: " ")) }
     }
   }

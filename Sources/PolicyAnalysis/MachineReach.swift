@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
-internal import PacketSets
+package import NetworkModel
+package import PacketSets
 internal import PolicyLanguage
-internal import Ruleset
+package import Ruleset
 
 /// Who reaches what through one machine's table: all first packets of flows that the table accepts, as packet
 /// spaces.
-struct MachineReach: Sendable {
+package struct MachineReach: Sendable {
   /// To the machine itself, by input, source and service.
   package let arrivals: [PacketSpace]
   /// Through the machine, by input, output, source, destination and service.
-  let passages: [PacketSpace]
+  package let passages: [PacketSpace]
   /// From the machine, by output, destination and service.
-  let departures: [PacketSpace]
+  package let departures: [PacketSpace]
 
   /// Nothing is reachable.
-  static let nothing = MachineReach(arrivals: [], passages: [], departures: [])
+  package static let nothing = MachineReach(arrivals: [], passages: [], departures: [])
 
   private init(arrivals: [PacketSpace], passages: [PacketSpace], departures: [PacketSpace]) {
     self.arrivals = arrivals
@@ -26,7 +26,7 @@ struct MachineReach: Sendable {
 
   /// What a table accepts; without a table, everything. `tunnelPorts` are the ports of WireGuard, from which other programs
   /// do not send.
-  init(_ table: KernelTable?, tunnelPorts: IntervalSet = .empty) {
+  package init(_ table: KernelTable?, tunnelPorts: IntervalSet = .empty) {
     let walk = SpaceWalk(table ?? KernelTable(family: NFT.familyInet, name: ""))
     let notLoopback = IntervalSet(0, .max).subtracting(IntervalSet(PacketSpace.number(.loopback)))
     func accepted(_ spaces: [PacketSpace], _ hook: UInt32) -> [PacketSpace] {
@@ -101,7 +101,7 @@ struct MachineReach: Sendable {
 extension KernelTable {
   /// Whether both have the same rules and sets, compared literally. Comments, handles and the table's name
   /// are ignored.
-  func behaves(like other: KernelTable) -> Bool {
+  package func behaves(like other: KernelTable) -> Bool {
     guard chains.count == other.chains.count, sets.count == other.sets.count, flags == other.flags else {
       return false
     }

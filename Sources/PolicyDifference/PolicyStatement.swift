@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 
@@ -33,14 +34,19 @@ public struct PolicyStatement: Sendable, Hashable {
   }
 
   /// The statements with the lines of the policy where they are.
-  private static func stated(in policy: Policy, _ only: String?) -> [(statement: PolicyStatement, line: Int)] {
+  private static func stated(in policy: Policy, _ only: String?) -> [(statement: PolicyStatement, line: Int)]
+  {
     var result: [(statement: PolicyStatement, line: Int)] = []
     func add(_ kind: Kind, _ machine: String, _ what: String, _ line: Int) {
       if let only, machine != only { return }
       result.append((PolicyStatement(kind: kind, machine: machine, what: what), line))
     }
-    for one in policy.translations { add(.translation, one.machine, PolicyWords.text(one), one.location.line) }
-    for one in policy.confinements { add(.confinement, one.machine, PolicyWords.text(one), one.location.line) }
+    for one in policy.translations {
+      add(.translation, one.machine, PolicyWords.text(one), one.location.line)
+    }
+    for one in policy.confinements {
+      add(.confinement, one.machine, PolicyWords.text(one), one.location.line)
+    }
     for grant in policy.grants + policy.failsafe {
       guard let limit = grant.limit else { continue }
       for machine in Set(grant.to.map(\.machine)).sorted() {
@@ -49,7 +55,9 @@ public struct PolicyStatement: Sendable, Hashable {
     }
     for refused in policy.refused {
       for machine in policy.machines where only == nil || machine.name == only {
-        guard SiteZone.zones(of: machine, in: policy).contains(where: { $0.name == refused.name }) else { continue }
+        guard SiteZone.zones(of: machine, in: policy).contains(where: { $0.name == refused.name }) else {
+          continue
+        }
         add(.refusal, machine.name, PolicyWords.refusal(of: refused.name), refused.location.line)
       }
     }
@@ -71,8 +79,10 @@ public struct PolicyStatement: Sendable, Hashable {
       lines[one.kind, default: []].formUnion(one.rule.origin?.lines ?? [])
     }
     return (
-      stated(in: new.policy, name).filter { lines[$0.statement.kind]?.contains($0.line) == true }.map(\.statement)
-        .unique,
+      stated(in: new.policy, name).filter { lines[$0.statement.kind]?.contains($0.line) == true }.map(
+        \.statement
+      )
+      .unique,
       before.filter { !wanted.contains($0.rule.expressions) }.map {
         PolicyStatement(kind: $0.kind, machine: name, what: $0.words)
       }.unique

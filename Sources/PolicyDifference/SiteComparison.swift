@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets

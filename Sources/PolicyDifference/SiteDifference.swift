@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+public import PolicyAnalysis
 internal import PolicyLanguage
 
 /// Who gains and who loses access when one site replaces another. The result is exact over every possible
@@ -95,7 +96,8 @@ public struct SiteDifference: Sendable {
     outboundGained = comparison.outboundGained
     outboundLost = comparison.outboundLost
     if let only, old.replaced[only] != nil || old.bare.contains(only) {
-      (statementsGained, statementsLost) = PolicyStatement.differences(from: old.replaced[only], to: new, on: only)
+      (statementsGained, statementsLost) = PolicyStatement.differences(
+        from: old.replaced[only], to: new, on: only)
     } else {
       let (before, after) = (
         PolicyStatement.statements(of: old.policy, only), PolicyStatement.statements(of: new.policy, only)

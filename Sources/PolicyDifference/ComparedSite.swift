@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
+internal import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 internal import PacketSets
@@ -24,7 +25,8 @@ struct ComparedSite {
   /// The ports of WireGuard on all machines.
   var tunnelPorts: IntervalSet {
     let ports =
-      site.policy.tunnels.compactMap(\.listen) + site.policy.machines.flatMap { $0.livePorts.values.map(\.port) }
+      site.policy.tunnels.compactMap(\.listen)
+      + site.policy.machines.flatMap { $0.livePorts.values.map(\.port) }
     return IntervalSet(Set(ports).sorted().map { UInt128($0) })
   }
 
