@@ -102,29 +102,14 @@ public struct FirstPolicy: Sendable {
 
   /// Writes the policy.
   public init(_ basis: Basis) {
-    var shared = TunnelDraft.Shared(names: FirstPolicyNames())
-    let own = shared.names.take(basis.name, or: "host")
-    machine = own
-    let tunnels = basis.devices.compactMap { TunnelDraft($0, basis, &shared) }
-    let zones = ZoneDrafts(basis, tunnels, &shared.names)
-    let peers = Self.merged(tunnels.flatMap(\.peers))
-    var grants = FirstGrants(basis, own, tunnels, zones, &shared.names)
-    let encryption = EncryptionDraft(basis, own, tunnels, zones)
-    var text = Self.head(own, basis, tunnels)
-    if !tunnels.isEmpty {
-      text += "tunnels:\n" + tunnels.map { $0.tunnelLines(own) }.joined() + "\n"
-    }
-    text += "machines:\n  \(own):\n"
-    if !tunnels.isEmpty {
-      text +=
-        "    addresses: { \(tunnels.map { "\($0.name): \(Self.list($0.addresses))" }.joined(separator: ", ")) }\n"
-    }
-    text += encryption.endpointLine
-    text += zones.lines(tunnels.isEmpty && encryption.endpointLine.isEmpty)
-    text += peers.map(\.lines).joined() + "\n"
-    text += grants.groups
+    var skeleton = PolicySkeleton(basis)
+    machine = skeleton.machine
+    let tunnels = skeleton.tunnels
+    var grants = FirstGrants(basis, machine, tunnels, skeleton.zones, &skeleton.names)
+    let groups = grants.groups
     let lines = grants.text()
-    self.text = text + encryption.lines + lines
+    text =
+      Self.head(machine, basis, tunnels) + skeleton.sections + groups + skeleton.encryption.lines + lines
   }
 
   /// The addresses by which machines in tunnels send, by interface: each peer's own, and the networks behind it. Each
@@ -151,30 +136,6 @@ public struct FirstPolicy: Sendable {
       senders[device.name] = addresses
     }
     return senders
-  }
-
-  /// The machines of all tunnels: a peer of two tunnels is one machine with addresses in both.
-  private static func merged(_ peers: [PeerDraft]) -> [PeerDraft] {
-    var merged: [PeerDraft] = []
-    var places: [String: Int] = [:]
-    for peer in peers {
-      guard let place = places[peer.name] else {
-        places[peer.name] = merged.count
-        merged.append(peer)
-        continue
-      }
-      // A comment adds nothing to a machine that is written.
-      if merged[place].isWritten, !peer.isWritten { continue }
-      if !merged[place].isWritten, peer.isWritten {
-        merged[place] = peer
-        continue
-      }
-      merged[place].addresses += peer.addresses
-      merged[place].subnets += peer.subnets
-      merged[place].notes += peer.notes
-      merged[place].endpoint = (merged[place].endpoint + peer.endpoint).unique
-    }
-    return merged
   }
 
   private static func head(_ own: String, _ basis: Basis, _ tunnels: [TunnelDraft]) -> String {
