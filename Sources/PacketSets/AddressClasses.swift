@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+public import NetworkModel
+public import Ruleset
+
+/// Addresses of one end of a packet that the tables do not distinguish: packets that differ only in such addresses match
+/// the same rules.
+///
+/// The addresses of a family are cut at every address, prefix or range with which a rule or a set of the tables compares
+/// this end. A cut too many costs time. Where a rule uses the address in another way, `unread` says so: then the classes
+/// may be too wide.
+public struct AddressClasses: Sendable {
+  /// The end of a packet.
+  public enum Side: Sendable {
+    case source
+    case destination
+  }
+
+  /// Addresses in one class: the first and the last one, as numbers.
+  public typealias Range = IntervalSet.Interval
+
+  /// The first addresses of the classes after 0, ascending, by family.
+  private let cuts: [AddressFamily: [UInt128]]
+  /// The rules that use an address in a way that is not understood, each as "family table chain rule N".
+  public let unread: [String]
+
+  /// The common classes of these tables. If a rule asks for the type or the route of the address (`fib`, `addrtype`), the
+  /// answer depends on the host: cuts are then made around `places`, its addresses and networks.
+  public init(_ tables: [KernelTable], _ side: Side, places: [Prefix] = []) {
+    var reader = AddressCutReader(side)
+    for table in tables { reader.read(table) }
+    if reader.asksHost {
+      for place in places { reader.cut(place.family, place.address.bits, place.last.bits) }
+    }
+    cuts = reader.cuts.mapValues { $0.sorted() }
+    unread = reader.unread.unique
+  }
+
+  /// The classes of a family inside a set of addresses, in order. A class is cut by the gaps of the set too.
+  public func ranges(of family: AddressFamily, in addresses: IntervalSet) -> [Range] {
+    let cuts = cuts[family] ?? []
+    var ranges: [Range] = []
+    for interval in addresses.intervals {
+      var lower = interval.lower
+      var place = Self.place(of: lower, in: cuts)
+      while place < cuts.count, cuts[place] <= interval.upper {
+        ranges.append(Range(lower: lower, upper: cuts[place] - 1))
+        lower = cuts[place]
+        place += 1
+      }
+      ranges.append(Range(lower: lower, upper: interval.upper))
+    }
+    return ranges
+  }
+
+  /// The number of an address's class: equal for addresses of the same class.
+  public func number(of address: IPAddress) -> Int {
+    Self.place(of: address.bits, in: cuts[address.family] ?? [])
+  }
+
+  /// The index of the first cut after an address.
+  private static func place(of address: UInt128, in cuts: [UInt128]) -> Int {
+    var (low, high) = (0, cuts.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if cuts[middle] <= address { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
+/// Collects the addresses at which the effect of rules may change.
+private struct AddressCutReader {
+  private let side: AddressClasses.Side
+  private(set) var cuts: [AddressFamily: Set<UInt128>] = [:]
+  private(set) var unread: [String] = []
+  /// Whether a rule asks for the type or the route of the address.
+  private(set) var asksHost = false
+
+  init(_ side: AddressClasses.Side) { self.side = side }
+
+  /// Cuts before the first and after the last address of a range.
+  mutating func cut(_ family: AddressFamily, _ first: UInt128, _ last: UInt128) {
+    let end: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
+    if first > 0 { cuts[family, default: []].insert(first) }
+    if last < end { cuts[family, default: []].insert(last + 1) }
+  }
+
+  mutating func read(_ table: KernelTable) {
+    let sets = Dictionary(table.sets.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for chain in table.chains {
+      for (number, rule) in chain.rules.enumerated() where !read(rule, table.family, sets) {
+        let family = AddressFamily(rawValue: table.family).map { $0 == .ipv4 ? "ip" : "ip6" } ?? "inet"
+        unread.append("\(family) \(table.name) \(chain.name) rule \(number + 1)")
+      }
+    }
+  }
+
+  /// False if the rule uses an address in a way that is not understood.
+  private mutating func read(_ rule: KernelRule, _ family: UInt8, _ sets: [String: KernelSet]) -> Bool {
+    var flow = RegisterFlow(family: AddressFamily(rawValue: family))
+    for expression in rule.expressions {
+      let pieces = flow.operands(of: expression) { sets[$0] }
+      let start = pieces.first?.start ?? 0
+      for piece in pieces {
+        guard let use = use(of: piece, flow.family) else { continue }
+        guard case .address(let family) = use, piece.place == 0,
+          piece.change?.xor.allSatisfy({ $0 == 0 }) ?? true
+        else { return false }
+        let place = (piece.start - start)..<(piece.end - start)
+        guard read(expression, piece, place, family, sets) else { return false }
+      }
+      if case .fib(_, let flags, _) = expression {
+        if flags & (side == .source ? NFT.fibSource : NFT.fibDestination) != 0 { asksHost = true }
+      }
+      if case .opaque(let name, let data) = expression {
+        guard readExtension(name, data, family) else { return false }
+      }
+      flow.execute(expression) { sets[$0] }
+    }
+    return true
+  }
+
+  private enum Use {
+    case address(AddressFamily)
+    /// Bytes that may be a part of the address.
+    case unclear
+  }
+
+  /// How a piece depends on the address of this side; nil if it does not.
+  private func use(of piece: RegisterPiece, _ family: AddressFamily?) -> Use? {
+    switch piece.origin {
+    case .field(.header(let field)):
+      switch (field, side) {
+      case (.ipv4Source, .source), (.ipv4Destination, .destination):
+        return family == .ipv4 ? .address(.ipv4) : .unclear
+      case (.ipv6Source, .source), (.ipv6Destination, .destination):
+        return family == .ipv6 ? .address(.ipv6) : .unclear
+      default: return nil
+      }
+    case .field(.connection(let key, let direction)):
+      guard isAddress(key, direction) else { return nil }
+      let width = piece.length
+      return width == 4 ? .address(.ipv4) : width == 16 ? .address(.ipv6) : .unclear
+    case .header(let base):
+      let own: [HeaderField] =
+        side == .source ? [.ipv4Source, .ipv6Source] : [.ipv4Destination, .ipv6Destination]
+      let bytes = HeaderBytes(base: base, offset: piece.place, length: piece.length)
+      return base == NFT.payloadNetwork && own.contains { bytes.mayReach($0, family) } ? .unclear : nil
+    case .swapped(let pieces): return pieces.contains { use(of: $0, family) != nil } ? .unclear : nil
+    // What is not evaluated is undetermined for every packet.
+    case .field, .unwritten, .property, .padding, .data, .value, .unknown: return nil
+    }
+  }
+
+  private func isAddress(_ key: ConnectionKey, _ direction: ConnectionDirection?) -> Bool {
+    switch key {
+    case .source, .ipv4Source, .ipv6Source: (side == .source) == (direction != .reply)
+    case .destination, .ipv4Destination, .ipv6Destination: (side == .destination) == (direction != .reply)
+    default: false
+    }
+  }
+
+  /// Cuts where an expression compares a piece; `place` is where the piece is in what it compares. False if it does
+  /// anything else with it.
+  private mutating func read(
+    _ expression: Expression, _ piece: RegisterPiece, _ place: Range<Int>, _ family: AddressFamily,
+    _ sets: [String: KernelSet]
+  ) -> Bool {
+    switch expression {
+    case .compare(let operation, _, let data):
+      guard place.upperBound <= data.count else { return false }
+      // A mask that is not that of a prefix leaves no ranges of addresses.
+      return cut(data[place], data[place], piece, family)
+        || (operation > NFT.notEqual && piece.change == nil)
+    case .range(_, _, let from, let to):
+      guard place.upperBound <= min(from.count, to.count), piece.change == nil else { return false }
+      return cut(from[place], to[place], piece, family)
+    case .lookup(let name, _, _, _), .objectMap(let name, _):
+      guard let elements = sets[name]?.elements, place.upperBound <= elements.keyLength else { return false }
+      for index in 0..<elements.count {
+        let key = Array(elements.key(index))
+        let end = elements.keyEnd(index).map(Array.init) ?? key
+        guard cut(key[place], end[place], piece, family) else { return false }
+      }
+      return true
+    // A mask or a copy: what is compared later is read there. Sets to which a rule adds are not part of its conditions.
+    case .bitwise: return true
+    case .opaque(let name, let data):
+      switch OpaqueExpression(name, data) {
+      case .dynamicSet, .loads, .translation, .passing, .headerWrite: return true
+      case .match, .target, .limit, .byteOrder, .connectionSet, .headerLoad, .unknown: return false
+      }
+    case .metaSet: return false
+    case .meta, .payload, .ct, .fib, .immediate, .verdict, .counter, .object, .reject, .notrack, .limit, .log:
+      return true
+    }
+  }
+
+  /// Cuts at values of the first bytes of an address. False if their mask is not that of a prefix.
+  private mutating func cut(
+    _ first: some Collection<UInt8>, _ last: some Collection<UInt8>, _ piece: RegisterPiece,
+    _ family: AddressFamily
+  ) -> Bool {
+    let free = UInt128((family.byteWidth - piece.length) * 8)
+    func number(_ bytes: some Collection<UInt8>) -> UInt128 { bytes.reduce(0) { $0 << 8 | UInt128($1) } }
+    let all: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
+    let mask = number(piece.change?.mask ?? [UInt8](repeating: 0xff, count: piece.length)) << free
+    let host = all & ~mask
+    guard host & (host &+ 1) == 0 else { return false }
+    cut(family, number(first) << free & mask, number(last) << free & mask | host)
+    return true
+  }
+
+  /// The addresses in matches of iptables. Source: `struct xt_iprange_mtinfo` of `linux/netfilter/xt_iprange.h`,
+  /// `struct xt_conntrack_mtinfo3` of `linux/netfilter/xt_conntrack.h`: addresses of 16 bytes, in network order.
+  private mutating func readExtension(_ name: String, _ data: [UInt8], _ family: UInt8) -> Bool {
+    guard case .match(let name, _, let info) = OpaqueExpression(name, data),
+      let family = AddressFamily(rawValue: family)
+    else { return true }
+    func address(_ place: Int) -> UInt128? {
+      guard info.count >= place + family.byteWidth else { return nil }
+      return info[place..<(place + family.byteWidth)].reduce(0) { $0 << 8 | UInt128($1) }
+    }
+    switch name {
+    case "iprange":
+      for place in side == .source ? [0, 16] : [32, 48] {
+        guard let number = address(place) else { return false }
+        cut(family, number, number)
+      }
+      return true
+    case "conntrack":
+      let all: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
+      for place in [0, 32, 64, 96] {
+        guard let value = address(place), let mask = address(place + 16) else { return true }
+        let host = all & ~mask
+        if mask == 0 { continue }
+        guard host & (host &+ 1) == 0 else { return false }
+        cut(family, value & mask, value & mask | host)
+      }
+      return true
+    // `struct xt_addrtype_info` and `_v1` begin with the types of the source and of the destination, 16 bits each.
+    case "addrtype":
+      let types = side == .source ? info.prefix(2) : info.dropFirst(2).prefix(2)
+      if types.contains(where: { $0 != 0 }) { asksHost = true }
+      return true
+    case "rpfilter":
+      if side == .source { asksHost = true }
+      return true
+    default: return true
+    }
+  }
+}
