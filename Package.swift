@@ -27,6 +27,7 @@ let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", 
 let questions =
   values + [
     "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
+    "PolicyImport",
     "ImpactAnalysis", "Reports",
   ]
 
@@ -63,13 +64,16 @@ let package = Package(
     .target(
       name: "HostAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
     .target(
+      name: "PolicyImport", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
+      swiftSettings: pure),
+    .target(
       name: "ImpactAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
       swiftSettings: pure),
     .target(
       name: "Reports",
       dependencies: values + [
         "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis",
-        "HostAnalysis", "ImpactAnalysis",
+        "HostAnalysis", "PolicyImport", "ImpactAnalysis",
       ],
       swiftSettings: pure),
     .target(
@@ -143,6 +147,10 @@ let package = Package(
     .testTarget(
       name: "HostAnalysisTests",
       dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "PolicyImportTests",
+      dependencies: questions + ["Netlink", "LinuxHost", "TestSupport", "CTestSupport", "HostTestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "ImpactAnalysisTests",

@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis ImpactAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -27,8 +27,9 @@ declare -A may_import=(
   [TemporaryGrants]="NetworkModel PolicyLanguage Ruleset PolicyCompiler"
   [DropAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
+  [PolicyImport]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
   [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis ImpactAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis TemporaryGrants Netlink"
