@@ -13,7 +13,7 @@ enum Program {
     CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
     EditVerb.self,
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
-    DoctorVerb.self, InitVerb.self,
+    DoctorVerb.self, InitVerb.self, ImportVerb.self,
     LogVerb.self, SuggestVerb.self,
     OpenVerb.self, CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,

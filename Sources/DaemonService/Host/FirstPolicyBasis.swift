@@ -36,7 +36,7 @@ extension HostReading {
   /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its
   /// first dot. If a ruleset is in force, the machines of its policy keep their names: its file is the one that
   /// `directory` names, else `policy`.
-  private func basis(
+  func basis(
     named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String
   ) -> FirstPolicy.Basis {
     let anywhere = ["9.9.9.9", "2620:fe::fe"].compactMap { IPAddress($0) }.map { RouteAsk($0) }
