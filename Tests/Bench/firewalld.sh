@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # firewalld.sh COMMAND…: firewalld, unpacked by scripts/setup.sh, on a message bus of its own in this network namespace; then
-# COMMAND, which may use `firewall` as its command line. Its rules stay when this ends. For Tests/Bench/bench.py alone, which is
-# in namespaces of its own: this is checked here again.
+# COMMAND, which may use `firewall` as its command line. Its rules stay when this ends. For Tests/Bench/bench.py and the
+# lab, which are in namespaces of their own: this is checked here again.
 
 set -euo pipefail
 
