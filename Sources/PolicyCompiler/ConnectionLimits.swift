@@ -16,7 +16,8 @@ extension RulesetBuilder {
       add(NamedSet.budgets(name, family, limit))
       rules.append(
         Rule(
-          [.ctState(.new), .aboveLimit(family, set: name, limit)], action: .return,
+          // Until the other side answers, later packets of a connection are new too, but confirmed.
+          [.ctState(.new), .ctUnconfirmed, .aboveLimit(family, set: name, limit)], action: .return,
           origin: Origin(
             file: entry.origin.file, lines: entry.origin.lines, reason: "above \(limit.text) of one source")))
     }

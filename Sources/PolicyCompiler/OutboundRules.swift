@@ -27,7 +27,7 @@ extension RulesetBuilder {
           origin: Origin(reason: "to containers: stays on this machine")))
     }
     rules += exits(chain, entries.outbound[sender] ?? [])
-    add(RuleChain(name: chain, rules: rules + refuse(DropCause(.confined, sender.word), origin, .rejected)))
+    add(RuleChain(name: chain, rules: rules + refuse(DropCause(.confined, sender.word), origin, .aborted)))
     if own.contains(where: { $0.destinations == nil }) {
       return [Rule([], action: .goto(chain), origin: origin)]
     }
@@ -99,14 +99,21 @@ extension RulesetBuilder {
     let origin = site.origin(tunnel.location.line, "tunnel \(tunnel.name)'s own packets")
     let listen = tunnel.listen.flatMap { PortRange($0) }
     let own = [listen, site.machine.livePorts[tunnel.name].flatMap { PortRange($0.port) }].compactMap { $0 }
-    var rules = own.map { Rule([.port(.udp, .source, $0)], action: .accept, origin: origin) }
-    guard site.machine.choosesPort(of: tunnel) else { return rules }
     let others = site.policy.machines.filter {
       $0.name != site.machine.name && !$0.addresses(in: tunnel.name).isEmpty
     }
     let peers = others.flatMap { endpoints(of: $0) }
+    let set = "peers-\(Identifier.clean(tunnel.name.description))"
+    // Any program may send from that port while WireGuard does not have it.
+    let receivers =
+      tunnel.sendsOnlyToEndpoints(from: site.machine, among: site.policy.machines)
+      ? memberships(of: peers, .destination, set: set).map { [$0] } : [[]]
+    var rules = own.flatMap { port in
+      receivers.map { Rule([.port(.udp, .source, port)] + $0, action: .accept, origin: origin) }
+    }
+    guard site.machine.choosesPort(of: tunnel) else { return rules }
     let port: Match = listen.map { .port(.udp, .destination, $0) } ?? .transport(.equal, .udp)
-    rules += memberships(of: peers, .destination, set: "peers-\(Identifier.clean(tunnel.name.description))")
+    rules += memberships(of: peers, .destination, set: set)
       .map {
         Rule([$0, port], action: .accept, origin: origin)
       }

@@ -38,6 +38,8 @@ enum Refusal: String {
   case dropped
   /// As `rejected`, at a limited rate; without an answer above it.
   case answered
+  /// As `rejected`, and also a connection that exists is reset: TCP takes an ICMP error for a passing fault.
+  case aborted
 }
 
 extension RulesetBuilder {
@@ -79,6 +81,10 @@ extension RulesetBuilder {
   mutating func refuse(_ cause: DropCause, _ origin: Origin, _ refusal: Refusal) -> [Rule] {
     switch refusal {
     case .dropped: [drop([], cause, origin)]
+    case .aborted:
+      [
+        drop([.transport(.equal, .tcp)], cause, origin, by: .reset), drop([], cause, origin, by: .reject),
+      ]
     case .rejected, .answered:
       [
         drop(

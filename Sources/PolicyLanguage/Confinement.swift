@@ -73,3 +73,16 @@ extension Grant {
       }
   }
 }
+
+extension Tunnel {
+  /// Whether all peers to which WireGuard of a machine sends have public addresses that the policy fixes. A machine sends
+  /// to a peer without one only when that peer called; behind a hub, only the hub is called.
+  package func sendsOnlyToEndpoints(from machine: Machine, among machines: [Machine]) -> Bool {
+    let peers = machines.filter { other in
+      other.name != machine.name && !other.addresses(in: name).isEmpty
+        && (hub == nil || hub == machine.name || hub == other.name)
+    }
+    return !peers.isEmpty
+      && peers.allSatisfy { if case .addresses = $0.endpoint { true } else { false } }
+  }
+}

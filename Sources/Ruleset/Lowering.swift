@@ -130,6 +130,10 @@ private struct RuleLowering {
     case .ctStatus(let status):
       load(.connection(.status, nil))
       requireAny(status.rawValue)
+    case .ctUnconfirmed:
+      load(.connection(.status, nil))
+      mask(HostOrder.bytes(ConnectionStatus.confirmed.rawValue))
+      compare(.equal, [0, 0, 0, 0])
     case .destinationType(let comparison, let type):
       loadDestinationType()
       compare(comparison, HostOrder.bytes(type.rawValue))

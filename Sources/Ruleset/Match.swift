@@ -35,6 +35,8 @@ public enum Match: Sendable, Hashable {
   case ctState(ConnectionStates)
   /// `ct status dnat`: any of them.
   case ctStatus(ConnectionStatus)
+  /// `ct status & confirmed == 0`: no packet of the connection got through yet.
+  case ctUnconfirmed
   /// `fib daddr type != unicast`
   case destinationType(Comparison, AddressType)
   /// `fib daddr type @local-types`

@@ -238,6 +238,7 @@ public struct RulesetText {
     case .ctStatus(let status):
       let names: [(ConnectionStatus, String)] = [(.sourceNAT, "snat"), (.destinationNAT, "dnat")]
       return "ct status \(names.filter { status.contains($0.0) }.map(\.1).joined(separator: ","))"
+    case .ctUnconfirmed: return "ct status & confirmed == 0"
     case .destinationType(let comparison, let type): return "fib daddr type \(word(comparison))\(type)"
     case .destinationTypeSet(let comparison, let set): return "fib daddr type \(word(comparison))@\(set)"
     case .originalPort(let number, let range): return "meta l4proto \(number) ct original proto-dst \(range)"

@@ -270,7 +270,7 @@ struct PolicyImportTests {
   func forwardsAll() throws {
     let imported = try Self.routed(policy: .accept, rules: [])
     #expect(imported.grants.allSatisfy { $0.services == ["any"] })
-    #expect(Self.lines(imported).contains("- { to: onprem.internet, services: [any], from: lan }"))
+    #expect(Self.lines(imported).contains { $0.contains("onprem.internet") && $0.hasSuffix("from: lan }") })
     #expect(imported.grants.allSatisfy { !$0.from.contains("containers") })
   }
 }

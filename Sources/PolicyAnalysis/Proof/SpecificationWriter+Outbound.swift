@@ -29,7 +29,7 @@ extension SpecificationWriter {
       }
       draft.say(.granted, .granted, any: groups, family)
     }
-    draft.say(.confined, .reset, sending + Self.firstOfConnection)
+    draft.say(.confined, .reset, sending + [(.service, PacketSpace.Service.all(.tcp))])
     draft.say(.confined, .reject, sending)
   }
 
@@ -40,9 +40,6 @@ extension SpecificationWriter {
     for tunnel in policy.tunnels where !machine.addresses(in: tunnel.name).isEmpty {
       let udp = (PacketSpace.Field.service, PacketSpace.Service.all(.udp))
       let ports = [tunnel.listen, machine.livePorts[tunnel.name]?.port].compactMap { $0 }.map { UInt128($0) }
-      draft.say(.works, .accept, any: ports.sorted().map { [udp, (.sourcePort, IntervalSet($0))] })
-      guard machine.endpoint == .roaming || tunnel.listen == nil else { continue }
-      // A port that WireGuard chooses is not known: what it sends is known by its receivers.
       let others = policy.machines.filter {
         $0.name != machine.name && !$0.addresses(in: tunnel.name).isEmpty
       }
@@ -53,10 +50,22 @@ extension SpecificationWriter {
         case .live: (live.addresses[other.name] ?? []).map { Prefix($0) }
         }
       }
-      let to = tunnel.listen.map { PacketSpace.Service.ports(.udp, $0...$0) } ?? PacketSpace.Service.all(.udp)
+      // Who may call this machine: behind a hub only the hub. Where all have fixed addresses, it sends to nobody else.
+      let callers = tunnel.hub.flatMap { hub in hub == machine.name ? nil : others.filter { $0.name == hub } }
+      let areFixed = (callers ?? others).allSatisfy { if case .addresses = $0.endpoint { true } else { false } }
       for family in AddressFamily.allCases {
         let there = PacketSpace.addresses(receivers, family)
-        if !there.isEmpty { draft.say(.works, .accept, [(.service, to), (.destination, there)], family) }
+        let isBound = areFixed && !(callers ?? others).isEmpty
+        for port in ports.sorted() {
+          let sent: Conditions = [udp, (.sourcePort, IntervalSet(port))]
+          if !isBound { draft.say(.works, .accept, sent, family) }
+          if isBound, !there.isEmpty { draft.say(.works, .accept, sent + [(.destination, there)], family) }
+        }
+        // A port that WireGuard chooses is not known: what it sends is known by its receivers.
+        guard machine.endpoint == .roaming || tunnel.listen == nil, !there.isEmpty else { continue }
+        let to =
+          tunnel.listen.map { PacketSpace.Service.ports(.udp, $0...$0) } ?? PacketSpace.Service.all(.udp)
+        draft.say(.works, .accept, [(.service, to), (.destination, there)], family)
       }
     }
     // RFC 2131 section 4.1, RFC 8415 section 7.2.
