@@ -26,8 +26,8 @@ public struct Question: Sendable {
     self.over = over
   }
 
-  /// Parses the words of a question about a machine of a policy. `destination` is a zone of the machine or a
-  /// prefix behind it; nil for the machine itself.
+  /// Parses the words of a question about a machine of a policy. `destination` is a zone of the machine, another machine,
+  /// or a prefix; nil for the machine itself.
   public init(
     _ policy: Policy, machine: Machine, from: String, to: String, destination: String?, over: String?
   ) throws(QuestionError) {
@@ -36,11 +36,11 @@ public struct Question: Sendable {
     if let destination {
       if destination == Zone.internet || machine.zone(named: destination) != nil {
         target = .zone(machine: machine.name, zone: destination)
-      } else if let prefix = Prefix(destination) {
+      } else if let prefix = Prefix(destination) ?? Self.address(of: destination, from: machine, policy) {
         target = .subnet(machine: machine.name, prefix: prefix)
       } else {
         throw QuestionError(
-          destination, "is neither a zone of \(machine.name) nor an address",
+          destination, "is neither a zone of \(machine.name) nor another machine nor an address",
           known: machine.zones.map(\.name) + [Zone.internet])
       }
     } else {
@@ -52,6 +52,14 @@ public struct Question: Sendable {
         known: policy.tunnels.map(\.name.description) + machine.zones.map(\.name) + [Zone.internet])
     }
     self.over = over
+  }
+
+  /// The address of another machine in the first tunnel that it shares with this one.
+  private static func address(of name: String, from machine: Machine, _ policy: Policy) -> Prefix? {
+    guard let other = policy.machine(named: name), name != machine.name else { return nil }
+    return other.addresses.first { !machine.addresses(in: $0.tunnel).isEmpty }?.addresses.first.map {
+      Prefix($0)
+    }
   }
 
   private static func sources(_ word: String, _ policy: Policy, _ machine: Machine) throws(QuestionError)
