@@ -6,6 +6,7 @@ import Foundation
 import LinuxHost
 import NetworkModel
 import PolicyDifference
+import PolicyImport
 @testable import Reports
 import PolicyLanguage
 import Testing
@@ -153,6 +154,32 @@ enum HostileReports {
     return CutReport(found: flows, now: 0)
   }()
 
+  /// A host without routes.
+  private struct Routeless: HostEnvironment {
+    func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? { .unicast }
+    func route(_ question: RouteQuestion) -> RouteAnswer { .unknown }
+    func facts(of interface: InterfaceName) -> InterfaceFacts? { nil }
+    func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress? { nil }
+  }
+
+  static let imported: ImportReport = {
+    let chain = KernelChain(
+      name: x, base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept), rules: [rule])
+    let host = AuditedHost(
+      survey: HostSurvey(
+        host: NamespaceSnapshot(
+          identity: 1, kind: .host, snapshot: HostSnapshot(interfaces: [], listeners: [listener])),
+        others: []),
+      tables: [KernelTable(family: NFT.familyInet, name: x, chains: [chain])], environment: Routeless(),
+      tunnels: [], tunnelPorts: [])
+    var first = FirstPolicy.Basis(
+      name: "hub", today: "2026-11-29", audit: Audit(of: host, by: nil, senders: [:]), interfaces: [],
+      devices: [], uplinks: [], forwarding: .off)
+    first.host = host
+    let basis = PolicyImport.Basis(host: first, tool: .nft, today: Today.date)
+    return ImportReport(try! PolicyImport(basis), path: x, notes: [x])
+  }()
+
   /// The text of each report, in every format. A test fails if a report is missing here.
   static let all: [String: [String]] = [
     "AuditReport": [
@@ -235,6 +262,7 @@ enum HostileReports {
         HistoryReport.text(directory, PersistedState()).description,
       ]
     }(),
+    "ImportReport": [imported.text.description, imported.policy, imported.json],
     "PlanReport": [
       PlanReport(
         Plan(desired: table, observed: nil), to: table, before: nil, generation: 1, cut: cuts,
@@ -287,7 +315,8 @@ enum HostileReports {
 
   /// Types with such a name that print nothing themselves: their texts are values inside other reports.
   static let parts: Set<String> = [
-    "ClearText", "ExpressionText", "MapText", "OperationText", "PrefixText", "PrintableText", "RuleText",
+    "ClearText", "ExpressionText", "ImportText", "MapText", "OperationText", "PrefixText", "PrintableText",
+    "RuleText",
     "SourceText", "TimeText", "WalkText",
     "XtablesText", "YamlText",
     // Needs a running daemon: the lab tests it (`Tests/Lab/cases/hostile.sh`).
@@ -416,7 +445,8 @@ struct SinkTests {
         "ControlFrame.swift String", "ControlRequest.swift lines.text", "Daemon+Requests.swift report.json",
         "FirewallResult.swift lines.text",
         "DiffVerb.swift report.json", "DiffVerb.swift report.markdown", "DoctorVerb.swift report.json",
-        "ExplainVerb.swift report.json", "InitVerb.swift text", "PlanVerb.swift report.json",
+        "ExplainVerb.swift report.json", "ImportVerb.swift report.json", "ImportVerb.swift report.policy",
+        "InitVerb.swift text", "PlanVerb.swift report.json",
         "SchemaVerb.swift PolicySchema.text", "ServicesVerb.swift report.json",
         "ShowVerb.swift ExpressionText.text",
         "ShowVerb.swift RulesetText.text", "ShowVerb.swift RulesetReport.json",
