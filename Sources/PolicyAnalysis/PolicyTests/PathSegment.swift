@@ -150,9 +150,11 @@ extension PacketPaths {
       if let home = receiver.zones.first(where: { $0.prefixes.contains { $0.contains(prefix) } }) {
         return .zone(home)
       }
-      if let home = receiver.homes.home(of: prefix)?.zones.compactMap({ receiver.zone(named: $0) }).first(where: {
-        $0.kind == .tunnel
-      }) {
+      if let home = receiver.homes.home(of: prefix)?.zones.compactMap({ receiver.zone(named: $0) }).first(
+        where: {
+          $0.kind == .tunnel
+        })
+      {
         return .zone(home)
       }
       let isBehind = receiver.machine.subnets.contains { $0.contains(prefix) }

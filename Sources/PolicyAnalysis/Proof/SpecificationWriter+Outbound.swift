@@ -52,7 +52,9 @@ extension SpecificationWriter {
       }
       // Who may call this machine: behind a hub only the hub. Where all have fixed addresses, it sends to nobody else.
       let callers = tunnel.hub.flatMap { hub in hub == machine.name ? nil : others.filter { $0.name == hub } }
-      let areFixed = (callers ?? others).allSatisfy { if case .addresses = $0.endpoint { true } else { false } }
+      let areFixed = (callers ?? others).allSatisfy {
+        if case .addresses = $0.endpoint { true } else { false }
+      }
       for family in AddressFamily.allCases {
         let there = PacketSpace.addresses(receivers, family)
         let isBound = areFixed && !(callers ?? others).isEmpty
