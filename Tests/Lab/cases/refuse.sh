@@ -165,7 +165,8 @@ for kind in tcp udp; do
     watch
     burst $kind lan eth0 "$(mac enp5s0)" $s $t
     n=$(watched)
-    verdict "of 1,000 packets in a burst about 100 are answered ($kind, IPv$family)" yes "$(between "$n" 50 250)"
+    # The kernel limits its ICMP errors too, so the lower bound is far below the rate.
+    verdict "of 1,000 packets in a burst about 100 are answered ($kind, IPv$family)" yes "$(between "$n" 10 250)"
     verdict "and all of them are counted ($kind, IPv$family)" 1000 "$(($(count_dropped drop-not-granted-lan) - before))"
   done
 done
