@@ -3,8 +3,8 @@
 public import NetworkModel
 public import Ruleset
 
-/// A condition on how many packets there were before: packet spaces do not know it. A walk assumes that every rate is
-/// below its limit, except those that it is told to be above.
+/// A condition on how many packets came before, which a packet space does not contain. A walk assumes that each rate is
+/// below its limit, except the rates given to `SpaceWalk.exceeding`.
 public enum RateCondition: Sendable, Hashable {
   /// New connections of one source.
   case connections(ConnectionLimit)

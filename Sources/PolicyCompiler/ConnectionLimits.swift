@@ -8,7 +8,7 @@ internal import Ruleset
 /// in, so the order of the grants does not matter.
 extension RulesetBuilder {
   /// The rules that accept by a grant with a limit: one that leaves the chain if a new connection is above it, and one
-  /// that accepts. `chain` is the chain that they are in, which nothing else is.
+  /// that accepts. They are a chain of their own.
   private mutating func limitedRules(_ entry: GrantEntry, _ limit: ConnectionLimit) -> [Rule] {
     var rules: [Rule] = []
     for family in AddressFamily.allCases where entry.sources.families.contains(family) {
