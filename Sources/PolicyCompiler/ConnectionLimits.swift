@@ -78,16 +78,7 @@ extension RulesetBuilder {
   private mutating func excessEnd(_ entry: GrantEntry, _ cause: DropCause, _ origin: Origin) -> Rule {
     let end = drop([], cause, origin)
     guard case .outside(let prefixes) = entry.sources else { return end }
-    let name = "\(cause.name)/outside-\(entry.number)"
-    if !hasChain(name) {
-      let inside = memberships(of: prefixes, .source, set: "\(name)-except")
-      add(
-        RuleChain(
-          name: name,
-          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
-            + [end]))
-    }
-    return Rule([], action: .jump(name), origin: origin)
+    return outsideRule("\(cause.name)/outside-\(entry.number)", prefixes, end)
   }
 
   private func portMatches(_ entry: GrantEntry) -> [[Match]] {

@@ -143,28 +143,29 @@ extension RulesetBuilder {
       matches = memberships(of: prefixes, .source, set: "\(chain)-\(entry.counter)")
     case .list(let list): matches = memberships(ofList: list, .source)
     case .outside(let prefixes):
-      let name = "\(chain)/outside-\(entry.number)"
-      let inside = memberships(of: prefixes, .source, set: "\(name)-except")
-      add(
-        RuleChain(
-          name: name,
-          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
-            + [Rule([], action: .goto(target), origin: entry.origin)]))
-      return [Rule([], action: .jump(name), origin: entry.origin)]
+      let last = Rule([], action: .goto(target), origin: entry.origin)
+      return [outsideRule("\(chain)/outside-\(entry.number)", prefixes, last)]
     }
     return matches.map { Rule([$0], action: .jump(target), origin: entry.origin) }
   }
 
   /// Sends every source that is not in these prefixes to a chain that counts and accepts it.
   private mutating func outsideRule(_ chain: String, _ entry: GrantEntry, _ prefixes: [Prefix]) -> Rule {
-    let name = "\(chain)/outside-\(entry.number)"
-    let inside = memberships(of: prefixes, .source, set: "\(name)-except")
-    add(
-      RuleChain(
-        name: name,
-        rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
-          + [Rule([], count: count(entry), action: .accept, origin: entry.origin)]))
-    return Rule([], action: .jump(name), origin: entry.origin)
+    let last = Rule([], count: count(entry), action: .accept, origin: entry.origin)
+    return outsideRule("\(chain)/outside-\(entry.number)", prefixes, last)
+  }
+
+  /// Sends every source that is not in these prefixes to a rule: it is the last of a chain of this name.
+  mutating func outsideRule(_ name: String, _ prefixes: [Prefix], _ last: Rule) -> Rule {
+    if !hasChain(name) {
+      let inside = memberships(of: prefixes, .source, set: "\(name)-except")
+      add(
+        RuleChain(
+          name: name,
+          rules: inside.map { Rule([$0], action: .return, origin: Origin(reason: "has a home elsewhere")) }
+            + [last]))
+    }
+    return Rule([], action: .jump(name), origin: last.origin)
   }
 
   private func conditions(_ entry: GrantEntry) -> [Match] {
