@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CTestSupport
+internal import Glibc
 internal import ImpactAnalysis
 internal import NetworkModel
 internal import PacketWalk
@@ -17,8 +18,9 @@ extension HostWorld {
     case unanswered
   }
 
-  /// Sends the packet of an exchange and the reply to it, as the host's programs and others send them.
-  func outcome(_ exchange: EssentialFlow.Exchange, number: UInt32) -> Outcome {
+  /// Sends the packet of an exchange and the reply to it, as the host's programs and others send them. `patience` is how
+  /// long each of them may take, in microseconds: on a busy machine the kernel may defer a part of the work.
+  func outcome(_ exchange: EssentialFlow.Exchange, number: UInt32, patience: UInt32 = 0) -> Outcome {
     _ = ctest_flush_connections()
     _ = witness()
     var packet = exchange.packet
@@ -32,11 +34,13 @@ extension HostWorld {
     }
     let isBridged = exchange.path == .bridged
     send(packet, id: id, isBridged ? .neighbour : Self.link(to: packet))
+    usleep(patience)
     let seen = witness()
-    // A bridge also gives a broadcast to its other ports.
-    let isForAll = packet.input != nil && [.broadcast, .multicast].contains(packet.destinationType)
+    // A bridge also gives a broadcast to its other ports, and the host gives itself a copy of what it sends to all.
+    let isForAll = [.broadcast, .multicast].contains(packet.destinationType)
     let first = seen.last {
-      $0.seen.id == id && $0.seen.flags == packet.tcpFlags && ($0.device == nil || !isForAll)
+      $0.seen.id == id && $0.seen.flags == packet.tcpFlags
+        && (!isForAll || ($0.device == nil) == (packet.input != nil))
     }
     guard let first else { return .lost }
     guard exchange.answer == .reply else { return .works }
@@ -50,6 +54,7 @@ extension HostWorld {
       destinationPort: first.seen.sourcePort, input: first.device)
     if packet.transport == .tcp { reply.tcpFlags = [.syn, .ack] }
     send(reply, id: id + 1, isBridged ? .back : .host)
+    usleep(patience)
     return isAnswer(witness(), to: packet, id: id) ? .works : .unanswered
   }
 

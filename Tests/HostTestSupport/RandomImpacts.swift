@@ -41,7 +41,9 @@ public struct RandomImpacts: Sendable {
         exchanges += found.exchanges
         if !found.differences.isEmpty {
           let (small, differences) = Self.shrink(draft, found.differences, today)
-          failure = "seed \(number - 1):\n\(differences.joined(separator: "\n"))\n\(small)"
+          failure =
+            "seed \(number - 1), whole:\n\(found.differences.joined(separator: "\n"))\n\(draft)\n"
+            + "reduced:\n\(differences.joined(separator: "\n"))\n\(small)"
           return
         }
       } catch {

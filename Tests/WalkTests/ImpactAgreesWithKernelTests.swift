@@ -32,6 +32,10 @@ struct ImpactAgreesWithKernelTests {
     else { return nil }
     return .address(name, address)
   }
+  private static func lease(_ interface: String, _ text: String, _ length: Int) -> HostPart? {
+    guard case .address(let name, let own) = address(interface, text, length) else { return nil }
+    return .lease(name, own)
+  }
   private static func route(_ prefix: String, _ gateway: String?, _ interface: String) -> HostPart? {
     guard let name = name(interface), let prefix = Prefix(prefix) else { return nil }
     return .route(prefix, by: gateway.flatMap { IPAddress($0) }, name)
@@ -70,6 +74,9 @@ struct ImpactAgreesWithKernelTests {
         address("vmnet1", "10.50.0.1", 24), IPAddress("10.50.0.3").map { .nameServer($0) },
       ], policy: policy(others: ["peer: { addresses: { wg0: 10.13.13.1 }, subnets: [10.50.0.0/24] }"]),
       broken: []),
+    Case(
+      testDescription: "a broadcast over a bridge without ports reaches nobody; the host's own copy does not count",
+      parts: bridge("vmbr0") + [lease("vmbr0", "10.0.0.5", 24)], policy: policy(), broken: []),
     Case(
       testDescription: "the kernel takes the source in the network of the gateway, not the smallest",
       parts: [
