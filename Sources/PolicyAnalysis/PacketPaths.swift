@@ -151,7 +151,16 @@ package struct PacketPaths {
       }
     case .anywhere:
       return (forced.map { [$0] } ?? receiver.zones).map { zone in
-        Arrival(
+        if zone.kind == .tunnel {
+          // A peer may also send from addresses whose home is not the tunnel.
+          return Arrival(
+            zone: zone, sources: receiver.anyone(in: zone),
+            addresses: .prefixes(receiver.homes.prefixes(of: zone.name)),
+            spoofed: AddressFamily.allCases.map {
+              Prefix(containing: IPAddress(family: $0, bits: 0), length: 0)
+            })
+        }
+        return Arrival(
           zone: zone, sources: receiver.anyone(in: zone),
           addresses: zone.kind == .network && !zone.prefixes.isEmpty ? .zone(zone) : .any)
       }

@@ -183,6 +183,20 @@ public struct SiteView: Sendable {
 
   /// Example addresses in a zone that the policy does not name, one for each family that the zone can have.
   public func anyone(in zone: SiteZone) -> [IPAddress] {
+    if let tunnel = policy.tunnel(named: zone.name), zone.kind == .tunnel {
+      return AddressFamily.allCases.compactMap { family in
+        let own = tunnel.prefixes.filter { $0.family == family }
+        let machines = Set(policy.machines.flatMap { $0.addresses(in: tunnel.name) })
+        // Hosts count from 1; the last address may be that of broadcasts.
+        let last = own.lazy.flatMap { prefix in
+          [
+            prefix.last.bits - (prefix.length < family.bitWidth - 1 ? 1 : 0), prefix.last.bits,
+            prefix.address.bits,
+          ]
+        }.map { IPAddress(family: family, bits: $0) }
+        return last.first { !machines.contains($0) } ?? last.first
+      }
+    }
     if !zone.prefixes.isEmpty {
       return AddressFamily.allCases.compactMap { family in
         zone.prefixes.first { $0.family == family }.map { prefix in

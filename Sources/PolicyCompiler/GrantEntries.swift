@@ -162,10 +162,16 @@ struct GrantEntries {
       return site.tunnels(shared: site.machine, other).compactMap { tunnel in
         site.zone(named: tunnel.name.description).map { ($0, hosts) }
       }
-    case .anywhere: return site.zones.map { ($0, .anyone) }
+    case .anywhere: return site.zones.map { ($0, anywhere(in: $0)) }
     case .prefix(let prefix): return zones(of: prefix).map { ($0, .prefixes([prefix])) }
     case .list(let name): return site.networks.filter { $0.kind != .containers }.map { ($0, .list(name)) }
     }
+  }
+
+  /// Every source of a zone. In a tunnel these are the addresses whose home it is: a peer that may send from any address
+  /// is not the internet.
+  private func anywhere(in zone: SiteZone) -> GrantEntry.Sources {
+    zone.kind == .tunnel ? .prefixes(site.homes.prefixes(of: zone.name)) : .anyone
   }
 
   /// The hosts that another machine routes from one of its zones, as sources.
@@ -267,7 +273,7 @@ struct GrantEntries {
         !other.addresses(in: tunnel.name).isEmpty
       else { return nil }
       return hosts(of: zoneName, on: other)
-    case .anywhere: return .anyone
+    case .anywhere: return .prefixes(site.homes.prefixes(of: tunnel.name.description))
     case .prefix(let prefix):
       guard let home = site.homes.home(of: prefix), home.kind == .remoteSubnets,
         home.zones.contains(tunnel.name.description)

@@ -97,9 +97,18 @@ extension RulesetBuilder {
     refusal(zone, DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
   }
 
-  /// Without `refuse` no answer tells the sender that there is a host.
+  /// Without `refuse` no answer tells the sender that there is a host. An answer to an address whose home is not the tunnel
+  /// would not go back into the tunnel.
   private mutating func refusal(_ zone: SiteZone, _ cause: DropCause, _ origin: Origin) -> [Rule] {
-    isRefused(zone) ? refuse(cause, origin, .answered) : [drop([], cause, origin)]
+    let drop = drop([], cause, origin)
+    guard isRefused(zone) else { return [drop] }
+    let answers = refuse(cause, origin, .answered)
+    guard zone.kind == .tunnel else { return answers }
+    let chain = "answer-\(zone.identifier)-\(cause.name)"
+    if !hasChain(chain) { add(RuleChain(name: chain, rules: answers)) }
+    let homes = memberships(
+      of: site.homes.prefixes(of: zone.name), .source, set: "homes-\(zone.identifier)")
+    return homes.map { Rule([$0], action: .goto(chain), origin: origin) } + [drop]
   }
 
   /// Whether `refuse` names a zone.

@@ -71,6 +71,11 @@ public struct AddressHomes: Sendable {
     return first.prefixes.contains { $0.contains(prefix) } ? first : nil
   }
 
+  /// All addresses whose home is this zone or tunnel.
+  public func prefixes(of zone: String) -> [Prefix] {
+    homes.filter { $0.zones.contains(zone) }.flatMap(\.prefixes)
+  }
+
   /// The first home that contains some but not all addresses of the prefix; nil if there is none.
   public func split(of prefix: Prefix) -> (home: Home, part: Prefix)? {
     guard let home = homes.first(where: { $0.prefixes.contains { $0.overlaps(prefix) } }),

@@ -75,7 +75,7 @@ struct ImpactAgreesWithKernelTests {
       ], policy: policy(others: ["peer: { addresses: { wg0: 10.13.13.1 }, subnets: [10.50.0.0/24] }"]),
       broken: []),
     Case(
-      testDescription: "a broadcast over a bridge without ports reaches nobody; the host's own copy does not count",
+      testDescription: "a broadcast over a bridge without ports reaches nobody but the host itself",
       parts: bridge("vmbr0") + [lease("vmbr0", "10.0.0.5", 24)], policy: policy(), broken: []),
     Case(
       testDescription: "the kernel takes the source in the network of the gateway, not the smallest",

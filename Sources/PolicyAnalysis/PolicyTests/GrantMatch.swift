@@ -73,6 +73,13 @@ struct GrantMatch {
     }
   }
 
+  /// The addresses whose home is a tunnel, on one of its machines.
+  private func homes(in tunnel: SiteZone, on machine: String) -> [Prefix] {
+    machines[machine].map {
+      AddressHomes(on: $0, tunnels: policy.tunnels, machines: policy.machines).prefixes(of: tunnel.name)
+    } ?? []
+  }
+
   /// Whether the source of a grant contains the source of some packet that arrives at a machine from a zone.
   private func letsIn(
     _ granted: GrantSource, _ spaces: [PacketSpace], _ receiver: String, _ zone: SiteZone?
@@ -94,7 +101,7 @@ struct GrantMatch {
     case .machineZone(receiver, let name), .zone(let name): return !isTunnel && zone.name == name
     case .machineZone(let name, let home):
       return isTunnel && has(machines[name].map { policy.hosts(of: home, on: $0) } ?? [])
-    case .anywhere: return true
+    case .anywhere: return !isTunnel || has(homes(in: zone, on: receiver))
     case .tunnel(let name):
       return isTunnel && zone.name == name.description
         && has(policy.tunnel(named: zone.name)?.prefixes ?? [])

@@ -272,7 +272,7 @@ struct GrantedTraffic {
           ($0, .prefixes(Self.hosts(of: zoneName, on: other, policy)))
         }
       }
-    case .anywhere: return zones.map { ($0, .anyone) }
+    case .anywhere: return zones.map { ($0, $0.kind == .tunnel ? .prefixes(inside($0)) : .anyone) }
     case .prefix(let prefix): return homes(of: prefix).map { ($0, .prefixes([prefix])) }
     case .list(let name):
       let prefixes = policy.list(named: name)?.prefixes ?? []
@@ -297,6 +297,17 @@ struct GrantedTraffic {
     }
     let names = tunnels(with: owner).map(\.name.description)
     return zones.filter { names.contains($0.name) }
+  }
+
+  /// The addresses whose home is a tunnel: its prefixes, and the subnets of other machines that this machine reaches through
+  /// it, without the machines' public addresses and the zones of this machine.
+  func inside(_ tunnel: SiteZone) -> [Prefix] {
+    let behind = neighbours.filter { neighbour in
+      tunnels(with: neighbour.machine).contains { $0.name.description == tunnel.name }
+    }.map(\.subnet)
+    let never = policy.machines.flatMap(\.endpoint.prefixes) + machine.zones.flatMap(\.prefixes)
+    let own = policy.tunnel(named: tunnel.name)?.prefixes ?? []
+    return own + Prefix.subtract(never, from: behind)
   }
 
   private func withoutHome(_ prefix: Prefix) -> [SiteZone] {
@@ -341,7 +352,7 @@ struct GrantedTraffic {
       if let other = machines[name], !other.addresses(in: tunnel.name).isEmpty {
         result.append((inside, .prefixes(Self.hosts(of: zoneName, on: other, policy))))
       }
-    case .anywhere: result.append((inside, .anyone))
+    case .anywhere: result.append((inside, .prefixes(self.inside(inside))))
     case .prefix(let prefix):
       if homes(of: prefix).contains(where: { $0.name == inside.name }),
         !tunnel.prefixes.contains(where: { $0.contains(prefix) })

@@ -112,6 +112,14 @@ extension SpecificationWriter {
     traffic.zones.filter { zone in policy.refused.contains { $0.name == zone.name } }
   }
 
+  /// The packets of a zone to whose senders an answer goes back by the same zone: in a tunnel not every source.
+  func answerable(in zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
+    packets(of: zone, family).map { own in
+      zone.kind == .tunnel
+        ? own + [(.source, PacketSpace.addresses(traffic.inside(zone), family))] : own
+    }
+  }
+
   /// Says that packets which no grant accepts are stopped: those of a zone of `refuse` with an answer, if it is of these
   /// kinds.
   func stop(
@@ -120,7 +128,7 @@ extension SpecificationWriter {
   ) {
     for zone in answered where !isAboveAnswers && kinds.contains(zone.kind) {
       for family in AddressFamily.allCases {
-        for own in packets(of: zone, family) {
+        for own in answerable(in: zone, family) {
           draft.say(.answered, .reset, own + conditions + Self.firstOfConnection, family)
           draft.say(.answered, .reject, own + conditions, family)
         }

@@ -156,7 +156,7 @@ extension SpecificationWriter {
   private func answeredPackets(_ draft: SpecificationDraft) -> [PacketSpace] {
     if isAboveAnswers { return [] }
     return draft.everything.flatMap { space in
-      answered.flatMap { packets(of: $0, space.family) }.compactMap { space.narrowed($0) }
+      answered.flatMap { answerable(in: $0, space.family) }.compactMap { space.narrowed($0) }
     }
   }
 

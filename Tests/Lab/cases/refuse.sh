@@ -87,7 +87,7 @@ watched() {
   for i in eth0 wg0 enp5s0; do
     end_task onprem "watch-$i"
     tcpdump -n -r "$LAB/$i.pcap" 2>/dev/null
-  done | grep -cE 'Flags \[R|unreachable'
+  done | grep -cE "${1:-Flags \[R|unreachable}"
 }
 mac() { node onprem cat "/sys/class/net/$1/address"; }
 forge() {
@@ -117,6 +117,8 @@ verdict "in the LAN: sources of a peer, of the internet and of the host get no a
 verdict "over IPv6" 0 "$(forged lan eth0 "$(mac enp5s0)" fd68:1::1 fd13:13::10 2001:db8:64::10 fd68:1::1)"
 verdict "in the tunnel: sources of the LAN and of the host get none" 0 "$(forged ec2 wg0 - 10.13.13.2 192.168.1.20 10.13.13.2)"
 verdict "over IPv6" 0 "$(forged ec2 wg0 - fd13:13::2 fd68:1::20 fd13:13::2)"
+verdict "sources of the internet, of which no grant speaks, get none" 0 "$(forged ec2 wg0 - 10.13.13.2 8.8.8.8)"
+verdict "over IPv6, and of a link" 0 "$(forged ec2 wg0 - fd13:13::2 2001:db8:64::10 fe80::10)"
 verdict "from outside: sources of the LAN and of the tunnel get none" 0 \
   "$(forged internet onprem "$(mac eth0)" 198.51.100.7 192.168.1.20 10.13.13.10)"
 verdict "to the LAN's address and to its hosts" "0 0" \
@@ -202,3 +204,22 @@ try46 "observe: nothing is refused in the tunnel" open tcp laptop-eric 10.13.13.
 try46 "observe: nor in the LAN" open tcp lan 192.168.1.1 fd68:1::1 9999
 try46 "observe: nor to it" open tcp laptop-eric 192.168.1.20 fd68:1::20 22
 settle
+
+# `anywhere` is in a tunnel whatever has its home there, although the peer may send from every address.
+policy everyone <<'YAML'
+refuse: wg0
+allow:
+  - { to: onprem, services: [8888/tcp], from: anywhere, because: a public page }
+YAML
+enforce everyone onprem
+# answered NODE DEVICE MAC SOURCE TARGET: do the first packets of connections to the granted port get an answer?
+answered() {
+  watch
+  forge "$1" "$2" "$3" tcp "$4" "$5" --port 8888
+  watched 'Flags \[S\.'
+}
+outside=$(mac eth0)
+verdict "from: anywhere, a source of the internet from outside" "1 1" \
+  "$(answered internet onprem "$outside" 198.51.100.66 198.51.100.7) $(answered internet onprem "$outside" 2001:db8:198::66 2001:db8:198::7)"
+verdict "a peer in the tunnel" "1 1" "$(answered ec2 wg0 - 10.13.13.11 10.13.13.2) $(answered ec2 wg0 - fd13:13::11 fd13:13::2)"
+verdict "a source of the internet in the tunnel" "0 0" "$(answered ec2 wg0 - 8.8.8.8 10.13.13.2) $(answered ec2 wg0 - 2001:db8:64::10 fd13:13::2)"
