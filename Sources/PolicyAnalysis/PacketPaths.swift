@@ -55,7 +55,10 @@ package struct PacketPaths {
   private let onlyConfinedSend: Bool
 
   /// Creates the paths with the machines that the policy's tests need.
-  init(_ site: CompiledSite) { self.init(site, judges: Self.judges(of: site.policy), onlyConfinedSend: true) }
+  init(_ site: CompiledSite) { 
+    let ends = site.policy.tests.map { (from: $0.from, to: $0.to) }
+    self.init(site, judges: Self.judges(of: ends, in: site.policy), onlyConfinedSend: true)
+  }
 
   /// Creates the paths with these machines.
   package init(_ site: CompiledSite, judges: Set<String>, onlyConfinedSend: Bool = false) {
@@ -68,12 +71,12 @@ package struct PacketPaths {
   }
 
   /// Receivers, hubs, and machines that route a source into a tunnel.
-  private static func judges(of policy: Policy) -> Set<String> {
-    if policy.tests.isEmpty { return [] }
+  static func judges(of ends: [(from: [GrantSource], to: [GrantTarget])], in policy: Policy) -> Set<String> {
+    if ends.isEmpty { return [] }
     var names = Set(policy.tunnels.compactMap(\.hub))
-    for test in policy.tests {
-      names.formUnion(test.to.map(\.machine))
-      for source in test.from {
+    for (from, to) in ends {
+      names.formUnion(to.map(\.machine))
+      for source in from {
         switch source {
         case .machineZone(let name, _): names.insert(name)
         case .prefix(let prefix):

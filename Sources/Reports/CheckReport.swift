@@ -38,7 +38,8 @@ package struct CheckReport {
   /// The maximum number of warnings about grants without a test, for each file.
   private static let limit = 500
 
-  /// Adds the test results of a file's policy. Returns the warnings about grants without a test.
+  /// Adds the test results of a file's policy. Returns the warnings about its grants: those that let nothing in, and those
+  /// without a test.
   package mutating func add(_ run: PolicyTestRun, _ coverage: GrantCoverage, _ lines: SourceLines)
     -> [Diagnostic]
   {
@@ -56,6 +57,7 @@ package struct CheckReport {
           message: "\(all.count - Self.limit) more grants that no test covers are not shown",
           help: nil, sourceLine: nil, length: 1))
     }
+    warnings = run.ineffective.warnings.map { lines.showing($0) } + warnings
     diagnostics += warnings
     return warnings
   }

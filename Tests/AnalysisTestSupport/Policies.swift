@@ -9,12 +9,25 @@ private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") 
 /// Reads a policy from the folder `policies`; it must be valid.
 package func shippedPolicy(_ name: String) throws -> Policy { try policyFile("policies/\(name).yaml") }
 
+/// The same without one of its sections.
+package func shippedPolicy(_ name: String, without section: String) throws -> Policy {
+  let text = String(decoding: try bytes(of: "\(repository)/policies/\(name).yaml"), as: UTF8.self)
+  let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+  let start = try #require(lines.firstIndex { $0.hasPrefix("\(section):") })
+  let end = lines[(start + 1)...].firstIndex { $0.first?.isLetter == true } ?? lines.endIndex
+  let rest = (lines[..<start] + lines[end...]).joined(separator: "\n")
+  return try policy(Array(rest.utf8), path: "policy.yaml", lists: lists(beside: "policies/\(name).yaml"))
+}
+
 /// Reads a policy by its path in the repository; it must be valid.
 package func policyFile(_ path: String) throws -> Policy {
+  try policy(bytes(of: "\(repository)/\(path)"), path: path, lists: lists(beside: path))
+}
+
+/// Reads the list files beside a policy.
+private func lists(beside path: String) -> (String) -> ListFile {
   let folder = "\(repository)/" + path.split(separator: "/").dropLast().joined(separator: "/") + "/"
-  return try policy(bytes(of: "\(repository)/\(path)"), path: path) { list in
-    (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "no such file")
-  }
+  return { list in (try? bytes(of: folder + list)).map { .bytes($0) } ?? .unreadable(reason: "no such file") }
 }
 
 /// The names of the policies whose compiled rulesets are golden files.

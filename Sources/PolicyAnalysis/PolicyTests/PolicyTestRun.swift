@@ -42,6 +42,8 @@ public struct PolicyTestRun: Sendable {
   public private(set) var failed = 0
   /// Which grants the tests cover.
   public var coverage: GrantCoverage { GrantCoverage(record, policy) }
+  /// Grants, and sources of grants, that never let anything in.
+  public var ineffective: IneffectiveGrants { IneffectiveGrants(record, site) }
 
   /// The ruleset of a machine on the packet path of some test; nil for other machines.
   public func ruleset(of machine: Machine) -> Ruleset? { view(of: machine)?.ruleset }
@@ -130,7 +132,7 @@ public struct PolicyTestRun: Sendable {
 
   /// Whether source and target are the same machine. Its packets to itself do not pass the firewall, so a
   /// group that is both source and target skips this pair.
-  private static func isSelf(_ source: GrantSource, _ target: GrantTarget) -> Bool {
+  static func isSelf(_ source: GrantSource, _ target: GrantTarget) -> Bool {
     if case .machine(let name) = source, case .machine(name) = target { true } else { false }
   }
 

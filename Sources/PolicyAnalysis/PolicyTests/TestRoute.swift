@@ -15,7 +15,7 @@ struct TestRoute {
   /// The zone of the receiving machine from which the packets arrive; of packets that it sends itself, the zone to which
   /// they leave.
   package let zone: SiteZone
-  let segments: [PathSegment]
+  var segments: [PathSegment]
   let family: AddressFamily
   /// The packets of a `deny`: all that the source can send, spoofed or not.
   let whole: Ends

@@ -83,9 +83,11 @@ struct GrantedTraffic {
     }.flatMap { other in other.subnets.map { ($0, other) } }
     zones = SiteZone.zones(of: machine, in: policy)
     addBuiltIn()
+    let confined = Set(policy.confinements.filter { $0.machine == machine.name }.map(\.sender))
     for grant in grants.concerning(machine) where grant.until.map({ $0 >= today }) ?? true {
       let ports = Set(grant.services.flatMap(\.ports)).sorted()
-      addDepartures(grant, ports, machines)
+      // What nothing confines needs no grant.
+      if !confined.isEmpty { addDepartures(grant, ports, confined, machines) }
       if isOnlyOutbound(grant) { continue }
       let own = grant.to.filter { $0.machine == machine.name }
       if !own.isEmpty {
@@ -196,8 +198,10 @@ struct GrantedTraffic {
     return machines.count == 1
   }
 
-  /// What a grant lets this machine and its containers send.
-  private mutating func addDepartures(_ grant: Grant, _ ports: [ServicePort], _ machines: [String: Machine]) {
+  /// What a grant lets this machine and its containers send, of those that are confined.
+  private mutating func addDepartures(
+    _ grant: Grant, _ ports: [ServicePort], _ confined: Set<Confinement.Sender>, _ machines: [String: Machine]
+  ) {
     func add(_ sender: Confinement.Sender, _ destinations: [Prefix], _ exit: Exit) {
       if destinations.isEmpty { return }
       departures.append(Departure(sender: sender, ports: ports, destinations: destinations, exit: exit))
@@ -216,7 +220,7 @@ struct GrantedTraffic {
         case .prefix, .list: break
         }
       }
-      for sender in senders {
+      for sender in senders.intersection(confined) {
         if !isOwn {
           guard let receiver = machines[target.machine] else { continue }
           for tunnel in tunnels(with: receiver) {
