@@ -55,7 +55,7 @@ package struct PacketPaths {
   private let onlyConfinedSend: Bool
 
   /// Creates the paths with the machines that the policy's tests need.
-  init(_ site: CompiledSite) { 
+  init(_ site: CompiledSite) {
     let ends = site.policy.tests.map { (from: $0.from, to: $0.to) }
     self.init(site, judges: Self.judges(of: ends, in: site.policy), onlyConfinedSend: true)
   }

@@ -33,6 +33,8 @@ struct CompilerInput: Hashable {
   private struct EncryptionInput: Hashable {
     let machines: [String]
     let tunnel: InterfaceName
+    /// With the ports that are closed at the shared addresses.
+    let shared: [String: [ServicePort]]
   }
 
   private let tunnels: [TunnelInput]
@@ -72,7 +74,11 @@ struct CompilerInput: Hashable {
     lists = Dictionary(
       policy.lists.map { ($0.name, $0.prefixes) }, uniquingKeysWith: { first, _ in first })
     block = policy.block.map(\.name)
-    encryptions = policy.encryptions.map { EncryptionInput(machines: $0.machines, tunnel: $0.tunnel) }
+    encryptions = policy.encryptions.map { line in
+      EncryptionInput(
+        machines: line.machines, tunnel: line.tunnel,
+        shared: Dictionary(uniqueKeysWithValues: line.shared.map { ($0, policy.portsInTunnels(of: $0)) }))
+    }
     translations = policy.translations.map {
       TranslationInput(machine: $0.machine, over: $0.over, kind: $0.kind)
     }

@@ -82,7 +82,12 @@ extension RulesetBuilder {
   }
 
   private func portMatches(_ entry: GrantEntry) -> [[Match]] {
-    Set(entry.services.flatMap(\.ports)).sorted().flatMap { port -> [[Match]] in
+    conditions(Set(entry.services.flatMap(\.ports)).sorted())
+  }
+
+  /// The conditions for the packets to some ports, each for a rule of its own.
+  func conditions(_ ports: [ServicePort]) -> [[Match]] {
+    ports.flatMap { port -> [[Match]] in
       switch port {
       case .ports(let transport, let range): [[.port(transport, .destination, range)]]
       case .protocol(let number): [[.transport(.equal, number)]]

@@ -12,7 +12,17 @@ struct EncryptionPlan {
     let tunnel: Tunnel
     /// The public addresses of the other machines: only WireGuard's own UDP may pass.
     var endpoints: [Prefix]
+    /// Public addresses that other hosts use too.
+    var shared: [Shared]
     let lines: [Int]
+  }
+
+  /// The public address of a machine that other hosts use too: only the ports that are granted to the machine in a tunnel
+  /// are closed there.
+  struct Shared {
+    let machine: String
+    let endpoints: [Prefix]
+    let ports: [ServicePort]
   }
 
   let parts: [Part]
@@ -23,16 +33,20 @@ struct EncryptionPlan {
         $0.tunnel == tunnel.name && $0.machines.contains(site.machine.name)
       }
       if lines.isEmpty { return nil }
-      var part = Part(tunnel: tunnel, endpoints: [], lines: lines.map(\.location.line))
-      for name in Set(lines.flatMap(\.machines)).sorted() where name != site.machine.name {
-        guard let other = site.machine(named: name) else { continue }
-        switch other.endpoint {
-        case .roaming: break
-        case .addresses(let addresses): part.endpoints += addresses.map { Prefix($0) }
-        case .live: part.endpoints += (live.addresses[name] ?? []).map { Prefix($0) }
+      func endpoints(_ name: String) -> [Prefix] {
+        switch site.machine(named: name)?.endpoint {
+        case .roaming, nil: []
+        case .addresses(let addresses): addresses.map { Prefix($0) }
+        case .live: (live.addresses[name] ?? []).map { Prefix($0) }
         }
       }
-      return part
+      let others = site.policy.encrypted(with: site.machine.name, in: tunnel.name)
+      return Part(
+        tunnel: tunnel, endpoints: others.whole.flatMap(endpoints),
+        shared: others.shared.map {
+          Shared(machine: $0, endpoints: endpoints($0), ports: site.policy.portsInTunnels(of: $0))
+        }.filter { !$0.endpoints.isEmpty && !$0.ports.isEmpty },
+        lines: lines.map(\.location.line))
     }
   }
 }

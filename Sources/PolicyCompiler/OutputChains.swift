@@ -61,7 +61,7 @@ extension RulesetBuilder {
   /// may leave.
   mutating func clearTextOut(_ encryption: EncryptionPlan, _ place: ClearTextPlace) -> [Rule] {
     var rules: [Rule] = []
-    for part in encryption.parts where !part.endpoints.isEmpty {
+    for part in encryption.parts where !part.endpoints.isEmpty || !part.shared.isEmpty {
       guard let listen = part.tunnel.listen, let port = PortRange(listen) else { continue }
       let name = Identifier.clean(part.tunnel.name.description)
       let origin = Origin(
@@ -84,6 +84,16 @@ extension RulesetBuilder {
       let elsewhere = Match.interface(.output, .notEqual, .exact(part.tunnel.name))
       for match in memberships(of: part.endpoints, .destination, set: "endpoints-\(name)") {
         rules.append(Rule([match, elsewhere], action: .jump(chain), origin: origin))
+      }
+      for shared in part.shared {
+        let machine = Identifier.clean(shared.machine)
+        let ports = RuleChain(
+          name: "\(chain)/\(machine)",
+          rules: conditions(shared.ports).map { Rule($0, action: .jump(chain), origin: origin) })
+        add(ports)
+        for match in memberships(of: shared.endpoints, .destination, set: "endpoints-\(name)-\(machine)") {
+          rules.append(Rule([match, elsewhere], action: .jump(ports.name), origin: origin))
+        }
       }
     }
     return rules

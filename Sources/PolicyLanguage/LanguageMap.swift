@@ -40,7 +40,7 @@ package enum LanguageMap: String, CaseIterable, Sendable {
     case .listFile: ["file"]
     case .grant: ["to", "services", "from", "limit", "burst", "because", "until"]
     case .failsafe: ["to", "services", "from", "limit", "burst", "because"]
-    case .encryption: ["between", "tunnel"]
+    case .encryption: ["between", "tunnel", "shared"]
     case .translation: ["at", "masquerade", "forward", "to", "port", "map", "as", "over"]
     case .confinement: ["from", "to"]
     case .test: ["from", "to", "over", "allow", "deny"]

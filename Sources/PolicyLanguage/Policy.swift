@@ -322,12 +322,16 @@ public struct Encryption: Sendable {
   public let machines: [String]
   /// The tunnel that they must use.
   public let tunnel: InterfaceName
+  /// Those of the machines whose public address others use too, as behind a NAT router; sorted. Only what is granted to them
+  /// in the tunnel is closed at that address.
+  public let shared: [String]
   /// Where the line is.
   public let location: SourceLocation
 
-  package init(machines: [String], tunnel: InterfaceName, location: SourceLocation) {
+  package init(machines: [String], tunnel: InterfaceName, shared: [String] = [], location: SourceLocation) {
     self.machines = machines
     self.tunnel = tunnel
+    self.shared = shared
     self.location = location
   }
 }

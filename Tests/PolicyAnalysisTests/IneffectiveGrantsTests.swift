@@ -40,7 +40,9 @@ import Testing
       Case(grant: "{ to: db, services: [ssh], from: app }", warnings: []),
       Case(
         grant: "{ to: db, services: [ssh], from: 203.0.113.6 }",
-        warnings: ["never lets anything in: db stops its packets: policy.yaml:12 encrypt: not through the tunnel"]),
+        warnings: [
+          "never lets anything in: db stops its packets: policy.yaml:12 encrypt: not through the tunnel"
+        ]),
       Case(
         grant: "{ to: db, services: [ssh], from: 203.0.113.6 }", section: "failsafe",
         warnings: ["never lets anything in: db stops its packets: policy.yaml:12"]),
@@ -68,7 +70,8 @@ import Testing
   @Test(
     "are none of those in the shipped policies, also without their tests",
     arguments: [
-      "confined-database", "exit-node", "home-server", "kubernetes-node", "port-forward", "rootski", "starter",
+      "confined-database", "exit-node", "home-server", "kubernetes-node", "port-forward", "rootski",
+      "starter",
       "two-sites-same-numbers", "two-tunnels",
     ])
   func shipped(_ name: String) throws {

@@ -142,7 +142,13 @@ public struct RandomSite: Sendable {
     }
     sections = [("allow", allow)]
     if random.oneIn(3), !listen.isEmpty {
-      sections.append(("encrypt", ["{ between: \(words(["all", "pair"], 1)), tunnel: wg0 }"]))
+      sections.append(
+        (
+          "encrypt",
+          [
+            "{ between: \(words(["all", "pair"], 1)), tunnel: wg0\(random.oneIn(3) ? ", shared: [m0, m1]" : "") }"
+          ]
+        ))
     }
     if random.oneIn(3) { sections.append(("block", ["bad"])) }
     if random.oneIn(3) { sections.append(("failsafe", [grant()])) }

@@ -146,11 +146,8 @@ struct TestFix {
       let line = policy.encryptions.first(where: { line in
         line.machines.contains(target.machine)
           && line.machines.contains { name in
-            if case .addresses(let own)? = policy.machine(named: name)?.endpoint {
-              own.contains(address)
-            } else {
-              false
-            }
+            guard case .addresses(let own)? = policy.machine(named: name)?.endpoint else { return false }
+            return !line.shared.contains(name) && own.contains(address)
           }
       })
     else { return nil }

@@ -104,11 +104,11 @@ extension PacketPaths {
     }
   }
 
-  /// The public addresses that `encrypt` lets a machine reach through a tunnel only.
+  /// The public addresses that `encrypt` lets a machine reach through a tunnel only, for some or all services.
   private func onlyByTunnel(_ machine: Machine, _ family: AddressFamily) -> IntervalSet {
-    let others = policy.encryptions.filter { $0.machines.contains(machine.name) }.flatMap(\.machines)
+    let others = policy.encrypted(with: machine.name)
     return PacketSpace.addresses(
-      Set(others).subtracting([machine.name]).sorted().flatMap { name -> [Prefix] in
+      (others.whole + others.shared).flatMap { name -> [Prefix] in
         guard case .addresses(let addresses)? = machines[name]?.endpoint else { return [] }
         return addresses.map { Prefix($0) }
       }, family)

@@ -80,9 +80,7 @@ struct ZoneSources: Sendable {
 
   /// Public addresses from which `encrypt` accepts only WireGuard's own packets.
   private func encrypted(_ machine: Machine) -> [Prefix] {
-    let names = Set(
-      policy.encryptions.filter { $0.machines.contains(machine.name) }.flatMap(\.machines))
-    return names.subtracting([machine.name]).compactMap { machines[$0] }.flatMap { other in
+    policy.encrypted(with: machine.name).whole.compactMap { machines[$0] }.flatMap { other in
       switch other.endpoint {
       case .roaming: [Prefix]()
       case .addresses(let addresses): addresses.map { Prefix($0) }

@@ -39,8 +39,7 @@ extension SpecificationWriter {
     for part in encryptions {
       let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
       for family in AddressFamily.allCases {
-        let endpoints = PacketSpace.addresses(part.endpoints, family)
-        refuse(&draft, .encrypted, .reject, [[(.destination, endpoints), outside]], family)
+        refuse(&draft, .encrypted, .reject, closed(part, family).map { $0 + [outside] }, family)
       }
     }
     draft.say(.works, .accept, [(.connection, Self.replies)])
@@ -150,9 +149,17 @@ extension SpecificationWriter {
   ) {
     let outside = (PacketSpace.Field.output, elsewhere(part.tunnel))
     for family in AddressFamily.allCases {
-      let endpoints = PacketSpace.addresses(part.endpoints, family)
-      refuse(&draft, .encrypted, outcome, refused.map { [(.destination, endpoints), outside] + $0 }, family)
+      let groups = closed(part, family).flatMap { closed in refused.map { closed + [outside] + $0 } }
+      refuse(&draft, .encrypted, outcome, groups, family)
     }
+  }
+
+  /// What a line of `encrypt` closes outside the tunnel: public addresses, and of shared ones some services.
+  private func closed(_ part: Encrypted, _ family: AddressFamily) -> [Conditions] {
+    [[(.destination, PacketSpace.addresses(part.endpoints, family))]]
+      + part.shared.map {
+        [(.destination, PacketSpace.addresses($0.endpoints, family)), (.service, $0.services)]
+      }
   }
 
   /// Specifies that packets are refused. If the refusal has an answer, a first TCP packet gets a reset.

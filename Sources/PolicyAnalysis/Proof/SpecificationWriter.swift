@@ -33,6 +33,13 @@ struct SpecificationWriter {
     let receiving: IntervalSet
     /// The public addresses of the other machines.
     let endpoints: [Prefix]
+    /// Public addresses that other hosts use too, with the services that are closed there.
+    let shared: [Shared]
+
+    struct Shared: Hashable {
+      let endpoints: [Prefix]
+      let services: IntervalSet
+    }
   }
 
   /// Addresses whose home is some zones: they are accepted as sources only on the interfaces of these zones.
@@ -82,10 +89,19 @@ struct SpecificationWriter {
       let lines = policy.encryptions.filter {
         $0.tunnel == tunnel.name && $0.machines.contains(machine.name)
       }
-      let others = Set(lines.flatMap(\.machines)).subtracting([machine.name]).sorted().compactMap {
-        machines[$0]
+      // A line without `shared` for a machine is stronger than one with it.
+      let whole = Set(lines.flatMap { line in line.machines.filter { !line.shared.contains($0) } })
+      let names = Set(lines.flatMap(\.machines)).subtracting([machine.name]).sorted()
+      if names.isEmpty { return nil }
+      let others = names.filter { whole.contains($0) }.compactMap { machines[$0] }
+      let shared = names.filter { !whole.contains($0) }.compactMap { machines[$0] }.map { other in
+        let granted = (policy.grants + policy.failsafe).filter { grant in
+          grant.to.contains(.machine(other.name)) && grant.from.contains(where: Self.arrivesInTunnel)
+        }
+        return Encrypted.Shared(
+          endpoints: endpoints(of: other),
+          services: IntervalSet.union(granted.flatMap { $0.services.flatMap(\.ports) }.map(Self.services)))
       }
-      if others.isEmpty { return nil }
       // A machine that no other one calls may use any port.
       let isCalled = machine.endpoint != .roaming
       let own = PacketSpace.Service.ports(.udp, listen...listen)
@@ -93,7 +109,8 @@ struct SpecificationWriter {
       return Encrypted(
         tunnel: tunnel.name, listen: IntervalSet(UInt128(listen)),
         sending: isCalled ? IntervalSet(UInt128(listen)) : IntervalSet(0, 0xffff), own: own,
-        receiving: own.union(live ?? .empty), endpoints: others.flatMap { endpoints(of: $0) })
+        receiving: own.union(live ?? .empty), endpoints: others.flatMap { endpoints(of: $0) },
+        shared: shared)
     }
     self.endpoints = policy.machines.flatMap { endpoints(of: $0) }
     var homes = policy.tunnels.map {
@@ -116,6 +133,13 @@ struct SpecificationWriter {
           prefixes: Prefix.subtract(outside, from: other.subnets)))
     }
     self.homes = homes
+  }
+
+  private static func arrivesInTunnel(_ source: GrantSource) -> Bool {
+    switch source {
+    case .machine, .machineZone, .tunnel, .anywhere: true
+    case .zone, .prefix, .list: false
+    }
   }
 
   /// What the places behind ingress depend on. Machines with the same signature have the same specification

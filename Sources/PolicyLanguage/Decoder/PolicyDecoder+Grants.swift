@@ -236,13 +236,22 @@ extension PolicyDecoder {
       }
       guard let between = required(fields, "between") else { continue }
       let errors = log.errorCount
-      let machines = encrypted(between, tunnel)
+      let machines = encrypted(between, "between", tunnel)
       if machines.count < 2, log.errorCount == errors {
         log.error(between.mark, "'between' names only one machine", help: "name two or more")
       }
+      let shared = fields["shared"].map { encrypted($0, "shared", tunnel) } ?? []
+      if let other = shared.first(where: { !machines.contains($0) }), let node = fields["shared"],
+        log.errorCount == errors
+      {
+        log.error(
+          node.mark, "'shared' names '\(other)', which 'between' does not name",
+          help: "'shared' is for those machines of 'between' whose public address other hosts use too")
+      }
       if let tunnel {
         result.append(
-          Encryption(machines: machines, tunnel: tunnels[tunnel].name, location: location(node.mark)))
+          Encryption(
+            machines: machines, tunnel: tunnels[tunnel].name, shared: shared, location: location(node.mark)))
       }
     }
     return result
@@ -261,9 +270,9 @@ extension PolicyDecoder {
     }
   }
 
-  private mutating func encrypted(_ node: YamlNode, _ tunnel: Int?) -> [String] {
+  private mutating func encrypted(_ node: YamlNode, _ key: String, _ tunnel: Int?) -> [String] {
     var result: Set<String> = []
-    for word in texts(node, "'between'", of: "a machine or group") {
+    for word in texts(node, "'\(key)'", of: "a machine or group") {
       guard let members = members(word, of: "encrypt") else { continue }
       result.formUnion(members)
       guard let tunnel else { continue }

@@ -9,6 +9,7 @@ extension PolicyDecoder {
     warnOfUnused(policy)
     warnOfClosedTwins(policy)
     warnOfBlockedEndpoints(policy)
+    warnOfSharedEndpoints(policy)
     warnOfClosedTranslations(policy)
     warnOfConfinedWithoutNames(policy)
     warnOfEndpointsOfOneFamily(policy)
@@ -107,6 +108,32 @@ extension PolicyDecoder {
         "the endpoint of '\(machine.name)' is \(named) only: "
           + "'encrypt' does not stop clear text to its \(other) addresses",
         help: "add its \(other) address to 'endpoint', if it has one")
+    }
+  }
+
+  /// Warns about lines of `encrypt` that close an address for other hosts too, and about `shared` that closes nothing.
+  private mutating func warnOfSharedEndpoints(_ policy: Policy) {
+    for line in policy.encryptions {
+      for name in line.machines {
+        guard case .addresses(let addresses) = policy.machine(named: name)?.endpoint else { continue }
+        if line.shared.contains(name) {
+          guard policy.portsInTunnels(of: name).isEmpty else { continue }
+          log.warning(
+            mark(line.location, name),
+            "'shared' names '\(name)', and no line grants anything to it in a tunnel: nothing is closed at its address",
+            help: "remove '\(name)' from 'shared', or grant what is reached on it")
+        } else if let other = policy.machines.first(where: { other in
+          guard other.name != name, case .addresses(let own) = other.endpoint else { return false }
+          return addresses.contains { own.contains($0) }
+        }) {
+          log.warning(
+            mark(line.location, name),
+            "'\(name)' and '\(other.name)' have the same public address: 'encrypt' cuts off everyone who uses it",
+            help:
+              "add 'shared: [\(name)]': then only the ports that are granted to it in the tunnel are closed there"
+          )
+        }
+      }
     }
   }
 

@@ -51,6 +51,12 @@ extension PolicySchema {
       switch key {
       case "between": ("Two or more machines, or groups of them. Each pair is protected.", members)
       case "tunnel": ("The tunnel that they must use; it needs 'listen'.", tunnelName)
+      case "shared":
+        (
+          "Those of the machines whose public address other hosts use too, as behind a NAT router: only ports that are granted "
+            + "to them in the tunnel are closed at that address.",
+          members
+        )
       default: nil
       }
     case .translation: translation(key)

@@ -64,6 +64,24 @@ try "a forged WireGuard source port opens nothing" nothing \
 try46 "onprem alone rejects clear traffic" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
 settle
 
+# ec2's address is also that of other hosts, as behind a NAT router: what is granted to ec2 in the tunnel is closed there, and
+# everything else is not.
+sed 's/tunnel: wg0 }$/tunnel: wg0, shared: ec2 }/' "$LAB/encrypt.yaml" >"$LAB/shared.yaml"
+enforce shared onprem
+try46 "shared: a port that is granted to ec2 in the tunnel is refused at its address" refused tcp onprem 203.0.113.10 2001:db8:203::10 9100
+try46 "shared: also for a container" refused tcp container 203.0.113.10 2001:db8:203::10 9100
+try46 "shared: others reach that port" open tcp laptop-eric 203.0.113.10 2001:db8:203::10 9100
+try46 "shared: it is open in the tunnel" open tcp onprem 10.13.13.1 fd13:13::1 9100
+try46 "shared: another port of the address is open" open tcp onprem 203.0.113.10 2001:db8:203::10 80
+try46 "shared: also for a container" open tcp container 203.0.113.10 2001:db8:203::10 80
+try46 "shared: also for UDP" answered udp onprem 203.0.113.10 2001:db8:203::10 5005
+try46 "shared: hosts at the address reach what the internet may" open tcp ec2 198.51.100.7 2001:db8:198::7 8888
+try46 "shared: and nothing else" silent tcp ec2 198.51.100.7 2001:db8:198::7 9100
+settle
+enforce encrypt onprem
+try46 "without shared it is closed again" refused tcp onprem 203.0.113.10 2001:db8:203::10 80
+settle
+
 # The tunnel is removed: no traffic falls back to clear text.
 wire_up down
 wireguard_down onprem
