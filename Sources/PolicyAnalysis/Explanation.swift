@@ -47,6 +47,15 @@ public struct Explanation: Sendable {
     public var deciding: Hop? { hops.first { $0.verdict != .accept } ?? hops.last }
     /// The verdict for the packet.
     public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
+    /// Rates and other limits below which the packet is accepted, in the order of its path; empty if it is not.
+    public var assumptions: [String] {
+      guard verdict == .accept else { return [] }
+      var found: [String] = []
+      for case .assumed(let text) in hops.flatMap(\.trace.steps).map(\.outcome) where !found.contains(text) {
+        found.append(text)
+      }
+      return found
+    }
   }
 
   /// All packets of the question.

@@ -45,7 +45,8 @@ package struct ExplanationReport {
       for hop in path.hops { text += self.text(hop, isAlone ? .without : .with) }
       if let last = path.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
-        text += "  \(verdict(path.verdict, style))\(place): \(Self.because(last))\n\n"
+        let limits = path.assumptions.map { ", \($0)" }.joined()
+        text += "  \(verdict(path.verdict, style))\(place)\(limits): \(Self.because(last))\n\n"
       }
     }
     for note in notes { text += "note: \(note)\n" }
@@ -151,6 +152,7 @@ package struct ExplanationReport {
             object.put("over", path.zone)
             object.put("verdict", path.verdict.rawValue)
             object.put("because", path.deciding?.because)
+            object.put("assumptions", each: path.assumptions)
             object.array("stops") { array in
               for hop in path.hops {
                 array.object { object in

@@ -90,6 +90,20 @@ import Testing
       ])
   }
 
+  @Test("an explanation says below which limit a packet is accepted")
+  func withinLimit() throws {
+    let limited = "  - { to: db, services: [ssh, https], from: app, limit: 6/minute }\n"
+    let site = try Self.site(
+      policy(Self.head + "allow:\n\(limited)  - { to: db, services: [https], from: app }\n"))
+    let machine = try #require(site.policy.machine(named: "db"))
+    for (service, assumptions) in [("ssh", ["within limit rate 6/minute"]), ("https", []), ("smtp", [])] {
+      let question = try Question(
+        site.policy, machine: machine, from: "app", to: service, destination: nil, over: nil)
+      let paths = Explanation(question, of: site, .across).paths
+      #expect(!paths.isEmpty && paths.allSatisfy { $0.assumptions == assumptions }, "\(service)")
+    }
+  }
+
   @Test("the difference says in words what is confined, limited and answered, and what may be sent")
   func difference() throws {
     let old = try Self.site(
