@@ -189,7 +189,8 @@ private struct AddressCutReader {
     case .opaque(let name, let data):
       switch OpaqueExpression(name, data) {
       case .dynamicSet, .loads, .translation, .passing, .headerWrite: return true
-      case .match, .target, .limit, .byteOrder, .connectionSet, .headerLoad, .unknown: return false
+      case .match, .target, .limit, .byteOrder, .connectionSet, .headerLoad, .payloadWrite, .effect, .unknown:
+        return false
       }
     case .metaSet: return false
     case .meta, .payload, .ct, .fib, .immediate, .verdict, .counter, .object, .reject, .notrack, .limit, .log:

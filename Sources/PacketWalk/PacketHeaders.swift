@@ -97,6 +97,46 @@ struct PacketHeaders: Sendable {
     }
   }
 
+  /// Which of the headers.
+  enum Layer { case network, transport }
+
+  /// The bytes of both headers.
+  var length: UInt16 { UInt16(network.bytes.count + transport.bytes.count) }
+
+  /// Writes bytes of a header.
+  mutating func put(_ bytes: [UInt8], _ layer: Layer, at offset: Int) {
+    switch layer {
+    case .network: network.put(bytes, at: offset)
+    case .transport: transport.put(bytes, at: offset)
+    }
+  }
+
+  /// Copies the fields of the headers to the packet. False if the packet would be of another protocol.
+  func read(into packet: inout Packet) -> Bool {
+    func bytes(_ field: HeaderField) -> [UInt8] {
+      let header = field.bytes.base == NFT.payloadNetwork ? network : transport
+      return Array(header.bytes[field.bytes.offset..<field.bytes.end])
+    }
+    func number(_ field: HeaderField) -> UInt16 { bytes(field).reduce(0) { $0 << 8 | UInt16($1) } }
+    let isIPv4 = family == .ipv4
+    guard bytes(isIPv4 ? .ipv4Protocol : .ipv6NextHeader) == [packet.transport.number],
+      network.bytes[0] >> 4 == (isIPv4 ? 4 : 6),
+      let source = IPAddress(bytes: bytes(isIPv4 ? .ipv4Source : .ipv6Source)),
+      let destination = IPAddress(bytes: bytes(isIPv4 ? .ipv4Destination : .ipv6Destination))
+    else { return false }
+    (packet.source, packet.destination) = (source, destination)
+    packet.hopLimit = bytes(isIPv4 ? .ipv4HopLimit : .ipv6HopLimit)[0]
+    if packet.transport.hasPorts {
+      (packet.sourcePort, packet.destinationPort) = (number(.sourcePort), number(.destinationPort))
+    }
+    switch packet.transport {
+    case .tcp: packet.tcpFlags = TCPFlags(rawValue: bytes(.tcpFlags)[0])
+    case .icmp, .icmpv6: (packet.icmpType, packet.icmpCode) = (bytes(.icmpType)[0], bytes(.icmpCode)[0])
+    default: break
+    }
+    return true
+  }
+
   /// Copies addresses, ports and hop limit from the packet after a translation or a hop.
   mutating func update(from packet: Packet, knowsSource: Knowledge) {
     let (source, destination, hops): (HeaderField, HeaderField, HeaderField) =

@@ -29,12 +29,30 @@ enum PreparedExpression: Sendable {
   case translate(TranslationOrder)
   /// Matches below a limit; with `inverted` above it.
   case limit(String, inverted: Inversion)
+  /// The same for a limit that one packet or one connection may exceed.
+  case countedLimit(RuleLimit)
+  /// Writes bytes of a header.
+  case writePayload(HeaderBytes, source: Int)
+  /// Sets the zone of the connection that conntrack will find (`ct zone set`).
+  case setZone(source: Int)
+  /// `meta pkttype set`
+  case setPacketType(source: Int)
+  /// Ends the rule for packets of other protocols than TCP.
+  case requireTCP
+  /// Adds an element to a set, or removes it.
+  case changeSet(set: Int, key: Int, value: Int?, isRemoval: Bool)
+  /// Loads something that the packet does not state.
+  case load(String, destination: Int)
+  /// Has an effect on the packet's path that is not evaluated: nothing is known from here on.
+  case effect(String)
+  /// The same, for TCP only. It ends the rule for packets of other protocols.
+  case effectOnTCP(String)
   /// Tests for an extension header or an IP option, which no packet of the walk has; with a register, loads
   /// whether there is one.
   case absentHeader(presence: Int?)
   /// Changes nothing that a rule can see.
   case nothing
-  /// Not supported: it may match or not, and may write any register.
+  /// A condition that is not supported: it may match or not, and may write any register.
   case unknown(String)
 
   /// Where a lookup writes what it finds.
@@ -45,6 +63,9 @@ enum PreparedExpression: Sendable {
   }
 
   /// Prepares an expression of a table.
+  ///
+  /// This is the one place that says what an expression does to a packet: it loads or compares something, it has an effect
+  /// that the walk models, or one that it does not.
   init(_ expression: Expression, in table: TableIndex) {
     switch expression {
     case .meta(let key, let register):
@@ -118,6 +139,8 @@ enum PreparedExpression: Sendable {
         case NFT.objectCounter: .counted(name)
         case NFT.objectLimit, NFT.objectQuota, NFT.objectConnectionLimit:
           .limit("limit \(name)", inverted: table.inversion(ofObject: name, type: type))
+        case NFT.objectSynproxy: .effectOnTCP("synproxy \(name)")
+        // Helpers, timeouts, expectations, tunnels and security marks change nothing that a rule can see.
         default: .nothing
         }
     case .objectMap(let name, let source):
@@ -135,10 +158,14 @@ enum PreparedExpression: Sendable {
     case .log: self = .nothing
     case .metaSet(let key, let source):
       self =
-        MetaKey(rawValue: key) == .mark
-        ? RegisterNumber.offset(source).map { .setMark(source: $0) } ?? .unknown("meta") : .nothing
+        switch (MetaKey(rawValue: key), RegisterNumber.offset(source)) {
+        case (.mark?, let source?): .setMark(source: source)
+        case (.packetType?, let source?): .setPacketType(source: source)
+        // Priorities, traces and security marks, which no rule sees.
+        default: .nothing
+        }
     case .opaque(let name, let data):
-      self = Self.prepared(OpaqueExpression(name, data), name, in: table) ?? .unknown(name)
+      self = Self.prepared(OpaqueExpression(name, data), name, in: table) ?? .effect(name)
     }
   }
 
@@ -151,7 +178,7 @@ enum PreparedExpression: Sendable {
       return .match(XtablesMatch(name: name, revision: revision, info: info, family: table.family))
     case .target(let name, let revision, let info):
       return .target(XtablesTarget(name: name, revision: revision, info: info, family: table.family))
-    case .limit(let limit): return .limit(limit.text, inverted: limit.inversion)
+    case .limit(let limit): return .countedLimit(limit)
     case .translation(let name, let attributes):
       return TranslationOrder(expression: name, attributes).map { .translate($0) }
     case .byteOrder(let source, let destination, let length, let size):
@@ -163,7 +190,7 @@ enum PreparedExpression: Sendable {
       // A zone makes it another connection.
       switch key.flatMap(ConnectionKey.init(rawValue:)) {
       case .mark: return .setConnectionMark(source: source)
-      case .zone: return .unknown("ct zone set")
+      case .zone: return .setZone(source: source)
       // Labels and events, which no rule sees; the kernel cannot set the others.
       case nil, .state, .direction, .status, .family, .source, .destination, .transport, .sourcePort,
         .destinationPort, .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
@@ -171,19 +198,37 @@ enum PreparedExpression: Sendable {
       }
     case .dynamicSet(let set):
       switch set.effect {
-      case .passes: return .nothing
-      case .limit(let limit): return .limit(limit.text, inverted: limit.inversion)
+      case .passes: return Self.change(set, in: table)
+      // The element is added too; that the packet is below its limit is the assumption.
+      case .limit(let limit): return .countedLimit(limit)
       case .unknown(let name): return .unknown(name)
       }
     case .headerLoad(let load):
       // A packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated.
       guard load.operation == NFT.extensionIPv6 || load.operation == NFT.extensionIPv4,
         let register = RegisterNumber.offset(load.destination)
-      else { return nil }
+      else { return .unknown(name) }
       return .absentHeader(presence: load.result == .presence ? register : nil)
-    case .headerWrite, .passing: return .nothing
-    case .loads, .unknown: return nil
+    case .headerWrite: return .requireTCP
+    case .payloadWrite(let bytes, let source):
+      return RegisterNumber.offset(source, bytes.length).map { .writePayload(bytes, source: $0) }
+    case .effect(let name): return name == "synproxy" ? .effectOnTCP(name) : .effect(name)
+    case .passing: return .nothing
+    case .loads(let name, _, let destination):
+      return RegisterNumber.offset(destination).map { .load(name, destination: $0) }
+    // A load or a condition inside a tunnel's packets.
+    case .unknown("inner"): return .unknown(name)
+    case .unknown: return nil
     }
+  }
+
+  private static func change(_ change: DynamicSet, in table: TableIndex) -> PreparedExpression? {
+    guard let set = change.set.flatMap({ table.sets[$0] }),
+      let key = change.key.flatMap({ RegisterNumber.offset($0, table.keyLength(ofSet: set)) })
+    else { return nil }
+    return .changeSet(
+      set: set, key: key, value: change.value.flatMap { RegisterNumber.offset($0) },
+      isRemoval: change.isRemoval)
   }
 }
 

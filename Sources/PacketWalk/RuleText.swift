@@ -160,6 +160,14 @@ private struct RuleWriter {
     }
   }
 
+  /// The bytes that a rule writes into a header.
+  private func written(_ register: UInt32, _ bytes: HeaderBytes) -> String {
+    guard let piece = flow.piece(at: register) else { return "…" }
+    let field = bytes.parts(flow.family).first { $0.length == bytes.length }?.field
+    let format = field.map { PacketField.header($0).form.format } ?? .hex
+    return piece.data.map { format.text(Array($0.prefix(bytes.length))) } ?? value(piece).name
+  }
+
   // MARK: Conditions
 
   private mutating func compare(_ operation: UInt32, _ source: UInt32, _ data: [UInt8]) {
@@ -219,10 +227,17 @@ private struct RuleWriter {
       words.append(XtablesText.text(target, own))
     case .limit(let limit): words.append(limit.inversion == .inverted ? "\(limit.text) over" : limit.text)
     case .translation(let name, let attributes): words.append(translation(name, attributes))
-    case .dynamicSet(let set): words.append("add @\(set.set ?? "?")")
+    case .dynamicSet(let set): words.append("\(set.isRemoval ? "delete" : "add") @\(set.set ?? "?")")
     case .connectionSet(let key, let source):
       let isMark = key.flatMap(ConnectionKey.init(rawValue:)) == .mark
       words.append(isMark ? "ct mark set \(given(source) ?? "…")" : name)
+    case .payloadWrite(let bytes, let source):
+      let fields = bytes.parts(flow.family).map { part in
+        part.field.map { PacketField.header($0).name(flow.transport) }
+          ?? raw(bytes.base, part.offset, part.length)
+      }
+      words.append("\(fields.joined(separator: " . ")) set \(written(source, bytes))")
+    case .effect(let name): words.append(name)
     case .byteOrder, .headerLoad, .headerWrite, .passing, .loads, .unknown: words.append(name)
     }
   }

@@ -37,6 +37,8 @@ struct TranslationOrder: Sendable, Hashable {
   package let side: TranslationSide
   package let address: Address
   let port: Port
+  /// Whether the kernel takes any port that is permitted (`random`, `fully-random`).
+  var isRandom = false
   /// `NFPROTO_…`: a rule of an inet table may translate only one family; nil for both.
   var family: UInt8?
 
@@ -57,15 +59,20 @@ struct TranslationOrder: Sendable, Hashable {
       port = Self.port(attributes, NFT.Attribute.natPortFirst, NFT.Attribute.natPortLast)
       family = attributes.u32(NFT.Attribute.natFamily).flatMap { UInt8(exactly: $0) }
       if family == NFT.familyInet { family = nil }
+      isRandom = Self.isRandom(attributes.u32(NFT.Attribute.natFlags))
     case "masq":
       (side, address) = (.source, .ofOutput)
       port = Self.port(attributes, NFT.Attribute.masqueradePortFirst, NFT.Attribute.masqueradePortLast)
+      isRandom = Self.isRandom(attributes.u32(NFT.Attribute.masqueradeFlags))
     case "redir":
       (side, address) = (.destination, .ofHost)
       port = Self.port(attributes, NFT.Attribute.redirectPortFirst, NFT.Attribute.redirectPortLast)
+      isRandom = Self.isRandom(attributes.u32(NFT.Attribute.redirectFlags))
     default: return nil
     }
   }
+
+  private static func isRandom(_ flags: UInt32?) -> Bool { (flags ?? 0) & NFT.natRandom != 0 }
 
   private static func port(_ attributes: AttributeBytes, _ first: UInt16, _ last: UInt16) -> Port {
     attributes.u32(first).map { .registers(first: $0, last: attributes.u32(last)) } ?? .same
@@ -98,5 +105,6 @@ struct TranslationOrder: Sendable, Hashable {
       : name == "REDIRECT"
         ? .ofHost : flags & NFT.natMapsAddresses != 0 ? .range(first: first, last: last) : .same
     port = flags & NFT.natMapsPorts != 0 ? .range(first: firstPort, last: max(firstPort, lastPort)) : .same
+    isRandom = Self.isRandom(flags)
   }
 }

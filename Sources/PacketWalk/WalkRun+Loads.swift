@@ -59,7 +59,7 @@ extension WalkRun {
     case .packetType:
       // For the kernel, packets that are sent or forwarded have the type "host".
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
-      if let type = isHost ? 0 : packet.packetType {
+      if let type = isHost && !hasSetPacketType ? 0 : packet.packetType {
         registers.write([type], at: start)
       } else {
         registers.forget(start, 4)
@@ -144,7 +144,8 @@ extension WalkRun {
     case .transport:
       // An ICMP error belongs to the connection that it is about.
       if isError { registers.forget(start, 4) } else { registers.write([packet.transport.number], at: start) }
-    case .zone: registers.write([0, 0], at: start)
+    case .zone:
+      if let zone { registers.write(zone, at: start) } else { registers.forget(start, 4) }
     case .source, .destination, .ipv4Source, .ipv4Destination, .ipv6Source,
       .ipv6Destination:
       let isIPv4Key = key == .ipv4Source || key == .ipv4Destination

@@ -27,6 +27,8 @@ extension WalkRun {
   /// match if a later expression does not match; it is undetermined if it would affect the packet's verdict.
   mutating func evaluate(_ rule: [PreparedExpression], _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
     var unknown: String?
+    // What an earlier expression loaded without the walk knowing its value.
+    var loaded: String?
     for expression in rule {
       switch expression {
       case .meta(let key, let destination):
@@ -39,11 +41,11 @@ extension WalkRun {
         switch registers.compare(source, operation, data) {
         case true: break
         case false: return .noMatch
-        case nil: unknown = unknown ?? "cmp"
+        case nil: unknown = unknown ?? loaded ?? "cmp"
         }
       case .range(let operation, let source, let from, let to):
         switch isInside(source, from, to) {
-        case nil: unknown = unknown ?? "range"
+        case nil: unknown = unknown ?? loaded ?? "range"
         case .some(let isInside): if isInside != (operation == NFT.equal) { return .noMatch }
         }
       case .bitwise(let source, let destination, let mask, let xor):
@@ -53,15 +55,12 @@ extension WalkRun {
       case .lookup(let number, let source, let destination, let inverted):
         let set = walk.tables[table].table.sets[number]
         let count = Int(set.keyLength)
-        let key = registers.value(source, count)
-        let found =
-          registers.isKnown(source, count)
-          ? set.find(key) : set.find(key, known: registers.mask(source, count))
+        let found = find(number, table, registers.value(source, count), known: registers.mask(source, count))
         switch (found, inverted) {
         case (.no, .plain), (.yes, .inverted): return .noMatch
         case (.no, .inverted): continue
         case (.unknown, _):
-          unknown = unknown ?? "lookup @\(set.name)"
+          unknown = unknown ?? loaded ?? "lookup @\(set.name)"
           if case .register(let start) = destination { registers.forget(start, Int(set.dataLength)) }
           if case .verdict = destination { return .undetermined(unknown ?? "") }
         case (.yes(let value), .plain):
@@ -91,6 +90,38 @@ extension WalkRun {
         // The packet is assumed to be below any limit.
         if inverted == .inverted { return passedOver(text, unknown) }
         note(table, chain, index, .assumed("within \(text)"))
+      case .countedLimit(let limit):
+        let isExceeded = limit.isExceeded(byPacketOf: UInt64(packet.length ?? headers.length))
+        switch (limit.inversion, isExceeded) {
+        case (.plain, true): return .noMatch
+        case (.inverted, true): break
+        case (.inverted, false): return passedOver(limit.text, unknown)
+        case (.plain, false): note(table, chain, index, .assumed("within \(limit.text)"))
+        }
+      case .writePayload(let bytes, let source):
+        if bytes.base == NFT.payloadLink { break }
+        guard unknown == nil, registers.isKnown(source, bytes.length),
+          write(registers.value(source, bytes.length), to: bytes)
+        else { return .undetermined(unknown ?? loaded ?? "a changed header") }
+      case .setZone(let source):
+        guard tracking != .tracked else { break }
+        guard tracking == .unseen, unknown == nil else { return .undetermined(unknown ?? "ct zone set") }
+        zone = registers.isKnown(source, 2) ? registers.value(source, 2) : nil
+      case .setPacketType(let source):
+        hasSetPacketType = true
+        packet.packetType =
+          unknown == nil && registers.isKnown(source, 1) ? registers.value(source, 1)[0] : nil
+      case .requireTCP:
+        if packet.transport != .tcp { return .noMatch }
+      case .changeSet(let number, let key, let value, let isRemoval):
+        change(number, table, key, value, isRemoval, certain: unknown == nil)
+      case .load(let name, let destination):
+        registers.forget(destination, 16)
+        loaded = loaded ?? name
+      case .effect(let name): return .undetermined(unknown ?? name)
+      case .effectOnTCP(let name):
+        guard packet.transport == .tcp else { return .noMatch }
+        return .undetermined(unknown ?? name)
       case .reject: return unknown.map { .undetermined($0) } ?? .rejected
       case .untrack:
         // Only packets without a connection: before conntrack, or invalid.

@@ -45,6 +45,7 @@ extension WalkRun {
     if side == .source {
       (packet.source, packet.sourcePort) = (target.source, target.sourcePort)
     } else {
+      if packet.destination != target.destination { needsRoute = true }
       (packet.destination, packet.destinationPort) = (target.destination, target.destinationPort)
     }
     updateHeaders()
@@ -91,9 +92,9 @@ extension WalkRun {
     var port: UInt16? = oldPort
     if packet.transport.hasPorts {
       switch order.port {
-      case .same: break
-      case .range(let first, let last): port = pick(first, last, oldPort)
-      case .registers(let first, let last): port = registerPort(first, last, oldPort)
+      case .same: if order.isRandom, isSource { port = nil }
+      case .range(let first, let last): port = pick(first, last, order.isRandom ? nil : oldPort)
+      case .registers(let first, let last): port = registerPort(first, last, order.isRandom ? nil : oldPort)
       }
     }
     if !isSource {
@@ -114,9 +115,10 @@ extension WalkRun {
     return .translated
   }
 
-  /// A port of a range: the old port if it is in the range; the range's port if it has only one; else nil.
-  private func pick(_ first: UInt16, _ last: UInt16, _ old: UInt16) -> UInt16? {
-    first == last ? first : (first...last).contains(old) ? old : nil
+  /// A port of a range: the range's port if it has only one; the old port if it is in the range; else nil.
+  private func pick(_ first: UInt16, _ last: UInt16, _ old: UInt16?) -> UInt16? {
+    if first == last { return first }
+    return old.flatMap { (first...last).contains($0) ? $0 : nil }
   }
 
   private func registerAddress(_ first: UInt32, _ last: UInt32?) -> IPAddress? {
@@ -132,7 +134,7 @@ extension WalkRun {
     return IPAddress(bytes: registers.value(start, width))
   }
 
-  private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16) -> UInt16? {
+  private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16?) -> UInt16? {
     guard let start = RegisterNumber.offset(first, 2), registers.isKnown(start, 2),
       let low = registers.value(start, 2).networkUInt16(0)
     else { return nil }

@@ -68,7 +68,9 @@ extension WalkRun {
     case .limit(_, let inverted): return inverted == .plain
     case .packetType(let type, let inverted):
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
-      return (isHost ? 0 : packet.packetType).map { ($0 == type) != (inverted == .inverted) }
+      return (isHost && !hasSetPacketType ? 0 : packet.packetType).map {
+        ($0 == type) != (inverted == .inverted)
+      }
     case .addressRange(let source, let destination):
       return all([
         source.map { knowsSource == .none ? nil : holds($0, packet.source.bytes) } ?? true,

@@ -28,6 +28,15 @@ struct WalkRun {
   var isSourceBound = false
   var isDestinationBound = false
 
+  /// The zone of the connection, in host order; nil if it is not known.
+  var zone: [UInt8]? = [0, 0]
+  /// Whether a rule set the type of the packet.
+  var hasSetPacketType = false
+  /// What rules changed in sets on the packet's way.
+  var changes: [SetPlace: SetChanges] = [:]
+  /// Whether the packet that this host sends must be routed again.
+  var needsRoute = false
+
   /// The packet's state in connection tracking.
   enum Tracking {
     /// It has not reached conntrack yet.
@@ -117,19 +126,16 @@ struct WalkRun {
     if packet.output == nil {
       guard leave(by: ask()) else { return }
     }
-    let (destination, mark) = (packet.destination, packet.mark)
+    needsRoute = false
     guard pass(NFT.hookOutput) else { return }
-    // Only chains of type `route` cause another routing lookup for a changed mark: see `isMarkRouted`.
-    if packet.destination != destination || (packet.mark != mark && isMarkRouted) {
+    // A translated destination, or a chain of type `route` that changed an address or the mark.
+    if needsRoute {
       guard leave(by: ask()) else { return }
     }
     guard pass(NFT.hookPostrouting), packet.output == .loopback else { return }
     packet.input = .loopback
     arrive()
   }
-
-  /// Whether a chain of type `route` changed the mark at output.
-  var isMarkRouted = false
 
   private mutating func leave(by answer: RouteAnswer) -> Bool {
     switch answer {
@@ -188,7 +194,7 @@ struct WalkRun {
   mutating func traverse(_ place: HookPlaces.Place) -> Bool {
     let chain = walk.tables[place.table].table.chains[place.chain]
     base = chain.base
-    let mark = packet.mark
+    let (mark, source, destination) = (packet.mark, packet.source, packet.destination)
     switch traverse(place.table, place.chain, depth: 0) {
     case .stopped: return false
     case .accepted: break
@@ -197,7 +203,12 @@ struct WalkRun {
       note(place.table, place.chain, nil, .policy(policy))
       guard policy == .accept else { return false }
     }
-    if packet.mark != mark, chain.base?.type == "route" { isMarkRouted = true }
+    // Source: `nf_route_table_hook4` of `net/netfilter/nft_chain_route.c`.
+    if chain.base?.type == "route",
+      (packet.mark, packet.source, packet.destination) != (mark, source, destination)
+    {
+      needsRoute = true
+    }
     return true
   }
 

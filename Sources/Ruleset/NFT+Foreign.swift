@@ -15,6 +15,8 @@ extension NFT {
   public static let fibPresent: UInt32 = 32
 
   // NFT_OBJECT_…
+  /// `NFT_OBJECT_SYNPROXY`
+  public static let objectSynproxy: UInt32 = 10
   /// `NFT_OBJECT_QUOTA`
   public static let objectQuota: UInt32 = 2
   /// `NFT_OBJECT_LIMIT`
@@ -22,6 +24,8 @@ extension NFT {
   /// `NFT_OBJECT_CONNLIMIT`
   public static let objectConnectionLimit: UInt32 = 5
 
+  /// `NFT_LIMIT_PKT_BYTES`
+  public static let limitOfBytes: UInt32 = 1
   /// `NFT_LIMIT_F_INV`, `NFT_QUOTA_F_INV`, `NFT_CONNLIMIT_F_INV`: matches above the limit, not below.
   public static let limitInverted: UInt32 = 1
   /// `NFT_DYNSET_F_INV`
@@ -58,6 +62,22 @@ extension NFT {
     public static let connectionLimitCount: UInt16 = 1
     /// `NFTA_CONNLIMIT_FLAGS`
     public static let connectionLimitFlags: UInt16 = 2
+    /// `NFTA_PAYLOAD_BASE`
+    public static let payloadBase: UInt16 = 2
+    /// `NFTA_PAYLOAD_OFFSET`
+    public static let payloadOffset: UInt16 = 3
+    /// `NFTA_PAYLOAD_LEN`
+    public static let payloadLength: UInt16 = 4
+    /// `NFTA_PAYLOAD_SREG`
+    public static let payloadSource: UInt16 = 5
+    /// `NFTA_BITWISE_SREG`
+    public static let bitwiseSource: UInt16 = 1
+    /// `NFTA_BITWISE_DREG`
+    public static let bitwiseDestination: UInt16 = 2
+    /// `NFTA_MASQ_FLAGS`
+    public static let masqueradeFlags: UInt16 = 1
+    /// `NFTA_REDIR_FLAGS`
+    public static let redirectFlags: UInt16 = 3
     /// `NFTA_BYTEORDER_SREG`
     public static let byteOrderSource: UInt16 = 1
     /// `NFTA_BYTEORDER_DREG`
@@ -157,6 +177,8 @@ extension NFT {
   public static let natMapsPorts: UInt32 = 2
   /// `NF_NAT_RANGE_PROTO_OFFSET`: the walk does not compute its result.
   public static let natComputed: UInt32 = 32
+  /// `NF_NAT_RANGE_PROTO_RANDOM_ALL`: the kernel takes any port that is permitted.
+  public static let natRandom: UInt32 = 4 | 16
   /// `NF_NAT_RANGE_NETMAP`: the network part of an address is replaced.
   public static let natMapsPrefix: UInt32 = 64
 

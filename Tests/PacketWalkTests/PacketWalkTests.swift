@@ -18,17 +18,50 @@ struct PacketWalkTests {
 
   @Test("is undetermined if an unknown expression decides")
   func unknownDecides() throws {
-    let chain = Self.base("c", 0, .drop, [[.opaque(name: "numgen", data: []), .verdict(.accept)]])
+    let chain = Self.base("c", 0, .drop, [[Self.random, Self.isOne, .verdict(.accept)]])
     #expect(try Self.walk([chain]).verdict == .undetermined)
   }
 
   @Test("skips a rule with an unknown expression that cannot match for another reason")
   func unknownDoesNotMatter() throws {
     let port: [Expression] = [
-      .opaque(name: "numgen", data: []), .payload(base: 2, offset: 2, length: 2, destination: 1),
+      Self.random, Self.isOne, .payload(base: 2, offset: 2, length: 2, destination: 1),
       .compare(operation: NFT.equal, source: 1, data: [0, 80]), .verdict(.accept),
     ]
     #expect(try Self.walk([Self.base("c", 0, .drop, [port])]).verdict == .drop)
+  }
+
+  /// `numgen` that loads register 1 (`NFTA_NG_DREG`).
+  private static let random = Expression.opaque(name: "numgen", data: [8, 0, 1, 0, 0, 0, 0, 1])
+  private static let isOne = Expression.compare(operation: NFT.equal, source: 1, data: [0, 0, 0, 1])
+
+  @Test("names what was loaded and is not known")
+  func namesTheLoad() throws {
+    let trace = try Self.walk([Self.base("c", 0, .drop, [[Self.random, Self.isOne, .verdict(.accept)]])])
+    #expect(trace.steps.last?.outcome == .undetermined(expression: "numgen"))
+  }
+
+  @Test(
+    "ends at an effect that it does not model, also in a rule without a verdict",
+    arguments: ["queue", "tproxy", "synproxy", "fwd", "an expression of a later kernel"])
+  func effectsAreNotPassedOver(_ name: String) throws {
+    let effect = Expression.opaque(name: name, data: [])
+    let ends = try Self.walk([Self.base("c", 0, .accept, [[effect]])])
+    #expect(ends.verdict == .undetermined && ends.steps.last?.outcome == .undetermined(expression: name))
+    // Not if the packet cannot reach it.
+    let elsewhere: [Expression] = [
+      .payload(base: 2, offset: 2, length: 2, destination: 1),
+      .compare(operation: NFT.equal, source: 1, data: [0, 80]), effect,
+    ]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [elsewhere])]).verdict == .accept)
+    // A drop before it decides.
+    #expect(try Self.walk([Self.base("c", 0, .accept, [[.verdict(.drop)], [effect]])]).verdict == .drop)
+  }
+
+  @Test("ends at a named proxy of handshakes")
+  func namedSynproxy() throws {
+    let rule: [Expression] = [.object(type: NFT.objectSynproxy, name: "shield")]
+    #expect(try Self.walk([Self.base("c", 0, .accept, [rule])]).verdict == .undetermined)
   }
 
   @Test("ignores an unknown expression in a rule without a verdict")

@@ -252,5 +252,135 @@ struct WalkCase: CustomTestStringConvertible {
       tables: [
         "*filter\n-A INPUT -p tcp -m tcp --dport 22 -m hashlimit --hashlimit-above 5/sec --hashlimit-mode srcip --hashlimit-name x -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j DROP\n-A INPUT -p tcp -m limit --limit 5/sec -j REJECT\nCOMMIT\n"
       ], packets: [toHost(22, .drop), toHost(80, .reject, source: 4001)]),
+    WalkCase(
+      testDescription:
+        "a destination that a rule writes before conntrack is routed, and conntrack sees only it",
+      tables: [
+        table(
+          "ip raw", "c { type filter hook prerouting priority -300;\ntcp dport 80 ip daddr set 172.17.0.2"),
+        table(
+          "ip look", "in { type filter hook input priority 0; policy drop;",
+          "out { type filter hook forward priority 0;\nct original ip daddr != 172.17.0.2 drop"),
+      ], packets: [toHost(80, .accept), toHost(81, .drop, source: 4001)]),
+    WalkCase(
+      testDescription: "a source that a rule writes after conntrack changes the packet, not its connection",
+      tables: [
+        table(
+          "ip look",
+          "c { type filter hook input priority -10;\ntcp dport 80 ip saddr set 192.0.2.9",
+          "d { type filter hook input priority 0;\nip saddr 192.0.2.9 ct original ip saddr 203.0.113.66 drop")
+      ], packets: [toHost(80, .drop), toHost(81, .accept, source: 4001)]),
+    WalkCase(
+      testDescription: "a port that a rule writes is seen by later rules",
+      tables: [
+        table(
+          "inet raw",
+          "c { type filter hook prerouting priority -300;\nudp dport 53 udp dport set 5353\nudp dport 54 udp sport set 99",
+          "d { type filter hook input priority 0;\nudp dport 5353 drop\nudp sport 99 drop")
+      ],
+      packets: [53, 54, 55].map { port in
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: port,
+          verdict: port == 55 ? .accept : .drop)
+      }),
+    WalkCase(
+      testDescription: "a hop limit that a rule writes decides whether the packet is forwarded",
+      tables: [
+        table(
+          "ip raw",
+          "c { type filter hook prerouting priority -300;\nudp dport 81 ip ttl set 1\nudp dport 82 ip ttl set 9",
+          "d { type filter hook forward priority 0;\nip ttl 8 drop")
+      ],
+      packets: [80, 81, 82].map { port in
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", port: port,
+          verdict: port == 80 ? .accept : .drop)
+      }),
+    WalkCase(
+      testDescription: "a zone that a rule sets is that of the connection",
+      tables: [
+        table("ip raw", "c { type filter hook prerouting priority -300;\ntcp dport 80 ct zone set 5"),
+        table("ip look", "c { type filter hook input priority 0;\nct zone 5 drop"),
+      ], packets: [toHost(80, .drop), toHost(81, .accept, source: 4001)]),
+    WalkCase(
+      testDescription: "a zone that a rule sets after conntrack has no effect",
+      tables: [
+        table("ip raw", "c { type filter hook prerouting priority -100;\ntcp dport 80 ct zone set 5"),
+        table("ip look", "c { type filter hook input priority 0;\nct zone 5 drop"),
+      ], packets: [toHost(80, .accept)]),
+    WalkCase(
+      testDescription: "a packet type that a rule sets is seen by later rules",
+      tables: [
+        table(
+          "ip raw", "c { type filter hook prerouting priority -300;\ntcp dport 80 meta pkttype set multicast"),
+        table("ip look", "c { type filter hook input priority 0;\nmeta pkttype multicast drop"),
+      ], packets: [toHost(80, .drop)]),
+    WalkCase(
+      testDescription: "a rule that writes a TCP option ends there for UDP",
+      tables: [
+        table(
+          "ip look",
+          "c { type filter hook input priority 0; policy drop;\ntcp option maxseg size set 1300 accept")
+      ],
+      packets: [
+        toHost(80, .accept),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "what a rule adds to a set is found there by a later rule, what it deletes is not",
+      tables: [
+        """
+        table ip look {
+        set seen { type ipv4_addr; flags dynamic; size 16; timeout 1m; }
+        set gone { type ipv4_addr; flags dynamic; size 16; elements = { 203.0.113.66 } }
+        map marks { type ipv4_addr : mark; flags dynamic; size 16; }
+        chain a { type filter hook prerouting priority -150;
+        tcp dport 80 add @seen { ip saddr }
+        tcp dport 81 delete @gone { ip saddr }
+        tcp dport 82 add @marks { ip saddr : 7 }
+        }
+        chain b { type filter hook input priority 0;
+        tcp dport 80 ip saddr @seen drop
+        tcp dport 81 ip saddr != @gone drop
+        meta mark set ip saddr map @marks
+        meta mark 7 drop
+        tcp dport 83 ip saddr @seen accept
+        }
+        }
+
+        """
+      ],
+      packets: [toHost(80, .drop), toHost(81, .drop, source: 4001), toHost(82, .drop, source: 4002)]),
+    WalkCase(
+      testDescription: "one connection is above a count of none, and one packet above a quota of less",
+      tables: [
+        table(
+          "ip look",
+          "c { type filter hook input priority 0;\ntcp dport 80 ct count over 0 drop\ntcp dport 81 quota over 10 bytes drop"
+            + "\ntcp dport 82 limit rate over 10 bytes/second burst 1 bytes drop\ntcp dport 83 quota over 1 mbytes drop"
+        )
+      ],
+      packets: [
+        toHost(80, .drop), toHost(81, .drop, source: 4001), toHost(82, .drop, source: 4002),
+        toHost(83, .accept, source: 4003),
+      ]),
+    WalkCase(
+      testDescription: "a port that the kernel takes at random is not predicted",
+      tables: [
+        table(
+          "ip nat",
+          "c { type nat hook postrouting priority 100;\nudp dport 80 masquerade random\nudp dport 81 masquerade"
+        ),
+        table("ip look", "c { type filter hook postrouting priority 200;\nudp sport 4000-4001 drop"),
+      ],
+      packets: [
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
+          verdict: .undetermined),
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
+          sourcePort: 4001, port: 81, verdict: .drop),
+      ]),
   ]
 }

@@ -42,7 +42,8 @@ struct WalkCaseTests {
         #expect(sender.lastVerdict == sent.verdict, "packet \(number)")
       }
       #expect(sender.result.disagreements.isEmpty)
-      #expect(sender.result.undetermined.isEmpty)
+      let open = point.packets.contains { $0.verdict == .undetermined }
+      #expect(open || sender.result.undetermined.isEmpty)
     }
   }
 

@@ -12,22 +12,30 @@ package struct DynamicSet: Sendable {
     case unknown(String)
   }
 
-  /// The set's name, for reading only.
+  /// The set's name.
   package let set: String?
   package let effect: Effect
-  /// The registers of key and value.
-  let sources: [UInt32]
+  /// Whether it deletes the element.
+  package let isRemoval: Bool
+  /// The register with the key.
+  package let key: UInt32?
+  /// The register with the value of a map; nil for a set.
+  package let value: UInt32?
+
+  var sources: [UInt32] { [key, value].compactMap { $0 } }
 
   init(_ attributes: AttributeBytes) {
     set = attributes.text(NFT.Attribute.dynamicSetName)
-    sources = [NFT.Attribute.dynamicSetKey, NFT.Attribute.dynamicSetValue].compactMap { attributes.u32($0) }
+    key = attributes.u32(NFT.Attribute.dynamicSetKey)
+    value = attributes.u32(NFT.Attribute.dynamicSetValue)
+    isRemoval = attributes.u32(NFT.Attribute.dynamicSetOperation) == NFT.dynamicSetDelete
     effect = Self.effect(attributes)
   }
 
   private static func effect(_ attributes: AttributeBytes) -> Effect {
-    guard (attributes.u32(NFT.Attribute.dynamicSetFlags) ?? 0) & NFT.dynamicSetInverted == 0,
-      attributes.u32(NFT.Attribute.dynamicSetOperation) != NFT.dynamicSetDelete
-    else { return .unknown("dynset") }
+    guard (attributes.u32(NFT.Attribute.dynamicSetFlags) ?? 0) & NFT.dynamicSetInverted == 0 else {
+      return .unknown("dynset")
+    }
     var inner = attributes.value(NFT.Attribute.dynamicSetExpression).map { [$0] } ?? []
     inner +=
       attributes.value(NFT.Attribute.dynamicSetExpressions).map { AttributeBytes($0).map(\.value) } ?? []

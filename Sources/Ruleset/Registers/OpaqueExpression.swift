@@ -19,8 +19,12 @@ package enum OpaqueExpression: Sendable {
   case dynamicSet(DynamicSet)
   /// `exthdr` that loads an extension header, an IP option or a TCP option.
   case headerLoad(HeaderLoad)
-  /// `exthdr` that writes a TCP option, which no rule sees.
+  /// `exthdr` that writes a TCP option, which no rule sees. It ends the rule for packets of other protocols.
   case headerWrite(source: UInt32)
+  /// `payload` that writes bytes of a header.
+  case payloadWrite(HeaderBytes, source: UInt32)
+  /// Has an effect that is not evaluated: it may change the packet, keep it or send it elsewhere.
+  case effect(String)
   /// Has no effect that a rule can see, and reads no register whose effect matters.
   case passing
   /// Not evaluated; it may match or not. `destination` is the register that it writes, nil if it writes none.
@@ -69,6 +73,19 @@ package enum OpaqueExpression: Sendable {
     case "dynset": return .dynamicSet(DynamicSet(attributes))
     case "exthdr": return extensionHeader(attributes)
     case "log", "last", "dup", "flow_offload": return .passing
+    case "payload":
+      guard let source = attributes.u32(NFT.Attribute.payloadSource),
+        let base = attributes.u32(NFT.Attribute.payloadBase),
+        let offset = attributes.u32(NFT.Attribute.payloadOffset).flatMap({ Int(exactly: $0) }),
+        let length = attributes.u32(NFT.Attribute.payloadLength).flatMap({ Int(exactly: $0) }), length <= 64
+      else { return nil }
+      return .payloadWrite(HeaderBytes(base: base, offset: offset, length: length), source: source)
+    case "queue", "synproxy", "tproxy", "fwd": return .effect(name)
+    case "bitwise":
+      guard let source = attributes.u32(NFT.Attribute.bitwiseSource) else { return nil }
+      return attributes.u32(NFT.Attribute.bitwiseDestination).map {
+        .loads(name, sources: [source], destination: $0)
+      }
     case "hash":
       return attributes.u32(NFT.Attribute.hashDestination).map {
         .loads(name, sources: attributes.u32(NFT.Attribute.hashSource).map { [$0] } ?? [], destination: $0)
@@ -120,18 +137,22 @@ package enum OpaqueExpression: Sendable {
         default: [NFT.Attribute.redirectPortFirst, NFT.Attribute.redirectPortLast]
         }
       return .registers(types.compactMap { attributes.u32($0) })
-    case .byteOrder(let source, _, _, _), .connectionSet(_, let source), .headerWrite(let source):
+    case .byteOrder(let source, _, _, _), .connectionSet(_, let source), .headerWrite(let source),
+      .payloadWrite(_, let source):
       return .registers([source])
     case .dynamicSet(let set): return .registers(set.sources)
     case .loads(_, let sources, _): return .registers(sources)
-    case .unknown: return .anything
+    case .effect, .unknown: return .anything
     }
   }
 
   /// What it may write. None of these expressions writes more than 16 bytes, except `byteorder`.
   package var writes: Registers {
     switch self {
-    case .match, .target, .limit, .translation, .connectionSet, .dynamicSet, .headerWrite, .passing: .nothing
+    case .match, .target, .limit, .translation, .connectionSet, .dynamicSet, .headerWrite, .payloadWrite,
+      .effect,
+      .passing:
+      .nothing
     case .byteOrder(_, let destination, let length, _):
       length <= 16 ? .registers([destination]) : .anything
     case .headerLoad(let load): load.result == .presence ? .registers([load.destination]) : .anything

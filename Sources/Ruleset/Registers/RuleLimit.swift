@@ -6,6 +6,25 @@ package struct RuleLimit: Sendable, Hashable {
   package let text: String
   /// `plain` if it matches below the limit, `inverted` if above.
   package let inversion: Inversion
+  /// What is counted.
+  private let bound: Bound
+
+  private enum Bound: Hashable {
+    case packets
+    /// The bytes that may pass at once.
+    case bytes(UInt64)
+    case connections(UInt32)
+  }
+
+  /// Whether every packet of this size is above the limit, whatever came before it.
+  package func isExceeded(byPacketOf bytes: UInt64) -> Bool {
+    switch bound {
+    case .packets: false
+    case .bytes(let most): bytes > most
+    // A connection counts itself.
+    case .connections(let most): most < 1
+    }
+  }
 
   /// The expressions `limit`, `quota` and `connlimit`; nil for others.
   package init?(_ name: String, _ attributes: AttributeBytes) {
@@ -14,13 +33,19 @@ package struct RuleLimit: Sendable, Hashable {
       text = Self.text(
         rate: attributes.number(NFT.Attribute.limitRate) ?? 0,
         unit: attributes.number(NFT.Attribute.limitUnit) ?? 0)
+      let most =
+        (attributes.number(NFT.Attribute.limitRate) ?? 0)
+        &+ UInt64(attributes.u32(NFT.Attribute.limitBurst) ?? 0)
+      bound = attributes.u32(NFT.Attribute.limitType) == NFT.limitOfBytes ? .bytes(most) : .packets
       inversion = Self.inversion(attributes.u32(NFT.Attribute.limitFlags))
     case "quota":
       text = "quota \(attributes.number(NFT.Attribute.quotaBytes) ?? 0) bytes"
       inversion = Self.inversion(attributes.u32(NFT.Attribute.quotaFlags))
+      bound = .bytes(attributes.number(NFT.Attribute.quotaBytes) ?? 0)
     case "connlimit":
       text = "ct count \(attributes.u32(NFT.Attribute.connectionLimitCount) ?? 0)"
       inversion = Self.inversion(attributes.u32(NFT.Attribute.connectionLimitFlags))
+      bound = .connections(attributes.u32(NFT.Attribute.connectionLimitCount) ?? 0)
     default: return nil
     }
   }
