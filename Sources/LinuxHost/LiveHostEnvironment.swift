@@ -47,7 +47,8 @@ public final class LiveHostEnvironment: HostEnvironment {
   private func ask(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
     switch address.family {
     case .ipv4:
-      if address.bits >> 24 == 0 || address.bits == 0xffff_ffff { return .broadcast }
+      // Of 0.0.0.0/8 only the first address (`ipv4_is_zeronet`, Linux 5.3).
+      if address.bits == 0 || address.bits == 0xffff_ffff { return .broadcast }
       if address.bits >> 28 == 0xe { return .multicast }
     case .ipv6:
       if address.bits >> 120 == 0xff { return .multicast }

@@ -172,7 +172,7 @@ extension PacketSpace {
       case .meta(.mark): self = .mark
       case .meta(.length), .meta(.etherType), .meta(.inputIndex), .meta(.outputIndex),
         .meta(.user), .meta(.group), .meta(.packetType), .meta(.inputGroup), .meta(.outputGroup),
-        .meta(.controlGroup):
+        .meta(.controlGroup), .meta(.security):
         return nil
       case .header(.ipv4Source), .header(.ipv6Source): self = .whole(.source)
       case .header(.ipv4Destination), .header(.ipv6Destination): self = .whole(.destination)

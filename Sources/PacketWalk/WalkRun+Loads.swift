@@ -24,6 +24,8 @@ extension WalkRun {
     switch key {
     case .inputName: writeName(input, at: start)
     case .outputName: writeName(output, at: start)
+    // A packet of the walk is one as it was sent: what came out of IPsec has another source and another way.
+    case .security: registers.write([0], at: start)
     case .family: registers.write([packet.family.rawValue], at: start)
     case .transport: registers.write([packet.transport.number], at: start)
     case .etherType: registers.write(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: start)

@@ -135,10 +135,19 @@ extension WalkRun {
         setConnectionMark(registers.hostNumber(source), certain: unknown == nil)
       case .match(let match):
         switch match {
-        case .limit(let text, .plain), .recent(let text, .inverted):
+        case .limit(let text, .plain):
           note(table, chain, index, .assumed("within \(text)"))
           continue
-        case .limit(let text, .inverted), .recent(let text, .plain): return passedOver(text, unknown)
+        case .limit(let text, .inverted): return passedOver(text, unknown)
+        case .recent(let asked):
+          switch (recent(asked, certain: unknown == nil), asked.inverted) {
+          case (.yes, .plain), (.no, .inverted): continue
+          case (.yes, .inverted), (.no, .plain): return .noMatch
+          case (.rarely, .plain): return passedOver(asked.text, unknown)
+          case (.rarely, .inverted): note(table, chain, index, .assumed("within \(asked.text)"))
+          case (.unknown, _): unknown = unknown ?? match.name
+          }
+          continue
         default: break
         }
         switch matches(match) {

@@ -86,7 +86,8 @@ extension WalkRun {
       case NFT.less: return packet.hopLimit < count
       default: return packet.hopLimit > count
       }
-    case .recent(_, let inverted): return inverted == .inverted
+    // `evaluate` asks the list.
+    case .recent: return nil
     case .always: return true
     case .never: return false
     case .unknown: return nil

@@ -34,6 +34,8 @@ struct WalkRun {
   var hasSetPacketType = false
   /// What rules changed in sets on the packet's way.
   var changes: [SetPlace: SetChanges] = [:]
+  /// What rules wrote into lists of `recent` on the packet's way.
+  var recentChanges: [String: Seen] = [:]
   /// Whether the packet that this host sends must be routed again.
   var needsRoute = false
 
@@ -106,6 +108,9 @@ struct WalkRun {
     switch answer {
     case .local: _ = pass(NFT.hookInput)
     case .interface(let output):
+      if packet.family == .ipv6, output != packet.input, knowsSource != .none, !packet.source.isForwardable {
+        return note(.unroutable("\(packet.source) is not forwarded"))
+      }
       guard packet.hopLimit > 1 else {
         note(.unroutable("hop limit \(packet.hopLimit)"))
         return
@@ -272,4 +277,10 @@ struct WalkRun {
   }
 
   mutating func updateHeaders() { headers.update(from: packet, knowsSource: knowsSource) }
+}
+
+extension IPAddress {
+  /// Whether the kernel forwards IPv6 packets of this source to another interface: not those that are valid on a link or
+  /// nowhere. Source: `ip6_forward` of `net/ipv6/ip6_output.c`.
+  fileprivate var isForwardable: Bool { !isLinkLocal && bits >> 120 != 0xff && bits > 1 }
 }

@@ -29,9 +29,9 @@ enum XtablesMatch: Sendable, Hashable {
   case length(ClosedRange<UInt16>, inverted: Inversion)
   /// `ttl`, `hl`: a comparison of the hop limit (`nft_cmp_ops`).
   case hops(operation: UInt32, UInt8)
-  /// `recent` that tests how often a source was seen recently: the walk assumes rarely.
-  case recent(String, inverted: Inversion)
-  /// `comment`, and `recent` that only records the source: matches everything.
+  /// `recent`
+  case recent(XtablesRecent)
+  /// `comment`: matches everything.
   case always
   /// A header between the IPv6 header and the transport header, which no packet of the walk has.
   case never
@@ -94,7 +94,7 @@ enum XtablesMatch: Sendable, Hashable {
     case ("length", 0): length(info)
     case ("comment", _): .always
     case ("ttl", 0), ("hl", 0): hops(info)
-    case ("recent", _): recent(info)
+    case ("recent", _): XtablesRecent(info).map(XtablesMatch.recent)
     case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil
     }
@@ -199,20 +199,6 @@ enum XtablesMatch: Sendable, Hashable {
     let operations = [NFT.equal, NFT.notEqual, NFT.less, NFT.greater]
     guard let mode = info.byte(0), let count = info.byte(1), mode < 4 else { return nil }
     return .hops(operation: operations[Int(mode)], count)
-  }
-
-  /// `struct xt_recent_mtinfo`: `XT_RECENT_SET` records the source and matches; `XT_RECENT_UPDATE` and
-  /// `XT_RECENT_CHECK` with a hit count are a rate.
-  private static func recent(_ info: [UInt8]) -> XtablesMatch? {
-    guard let seconds = info.hostUInt32(0), let hits = info.hostUInt32(4), let mode = info.byte(8),
-      let invert = info.byte(9)
-    else {
-      return nil
-    }
-    if mode & 2 != 0 { return invert == 0 ? .always : nil }
-    guard mode & 5 != 0, hits > 0 else { return nil }
-    let time = seconds > 0 ? " in \(seconds) s" : ""
-    return .recent("\(hits) hits\(time)", inverted: invert != 0 ? .inverted : .plain)
   }
 
   /// `struct xt_rateinfo`: one packet every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).

@@ -45,7 +45,7 @@ enum XtablesText {
     case .length(let range, let inverted): return "length \(sign(inverted))\(text(range))"
     case .hops(let operation, let count):
       return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
-    case .recent(let text, let inverted): return inverted == .inverted ? "not \(text)" : text
+    case .recent(let asked): return asked.ruleText
     case .always: return ""
     case .never: return "\(name) header"
     case .unknown(let text): return text

@@ -53,6 +53,16 @@ struct HeaderConstantTests {
       ("NFT_OBJECT_QUOTA", Int(NFT.objectQuota), Int(NFT_OBJECT_QUOTA)),
       ("NFT_OBJECT_LIMIT", Int(NFT.objectLimit), Int(NFT_OBJECT_LIMIT)),
       ("NFT_OBJECT_CONNLIMIT", Int(NFT.objectConnectionLimit), Int(NFT_OBJECT_CONNLIMIT)),
+      ("NFT_OBJECT_SYNPROXY", Int(NFT.objectSynproxy), Int(NFT_OBJECT_SYNPROXY)),
+      ("NFT_LIMIT_PKT_BYTES", Int(NFT.limitOfBytes), Int(NFT_LIMIT_PKT_BYTES.rawValue)),
+      ("NFTA_PAYLOAD_BASE", Int(NFT.Attribute.payloadBase), Int(NFTA_PAYLOAD_BASE.rawValue)),
+      ("NFTA_PAYLOAD_OFFSET", Int(NFT.Attribute.payloadOffset), Int(NFTA_PAYLOAD_OFFSET.rawValue)),
+      ("NFTA_PAYLOAD_LEN", Int(NFT.Attribute.payloadLength), Int(NFTA_PAYLOAD_LEN.rawValue)),
+      ("NFTA_PAYLOAD_SREG", Int(NFT.Attribute.payloadSource), Int(NFTA_PAYLOAD_SREG.rawValue)),
+      ("NFTA_BITWISE_SREG", Int(NFT.Attribute.bitwiseSource), Int(NFTA_BITWISE_SREG.rawValue)),
+      ("NFTA_BITWISE_DREG", Int(NFT.Attribute.bitwiseDestination), Int(NFTA_BITWISE_DREG.rawValue)),
+      ("NFTA_MASQ_FLAGS", Int(NFT.Attribute.masqueradeFlags), Int(NFTA_MASQ_FLAGS.rawValue)),
+      ("NFTA_REDIR_FLAGS", Int(NFT.Attribute.redirectFlags), Int(NFTA_REDIR_FLAGS.rawValue)),
       ("NFT_LIMIT_F_INV", Int(NFT.limitInverted), Int(NFT_LIMIT_F_INV.rawValue)),
       ("NFT_DYNSET_F_INV", Int(NFT.dynamicSetInverted), Int(NFT_DYNSET_F_INV.rawValue)),
       ("NFT_DYNSET_OP_DELETE", Int(NFT.dynamicSetDelete), Int(NFT_DYNSET_OP_DELETE.rawValue)),
@@ -155,6 +165,7 @@ struct HeaderConstantTests {
     case .outputType: NFT_META_OIFTYPE
     case .user: NFT_META_SKUID
     case .group: NFT_META_SKGID
+    case .security: NFT_META_SECPATH
     case .family: NFT_META_NFPROTO
     case .transport: NFT_META_L4PROTO
     case .packetType: NFT_META_PKTTYPE

@@ -382,5 +382,44 @@ struct WalkCase: CustomTestStringConvertible {
           input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7",
           sourcePort: 4001, port: 81, verdict: .drop),
       ]),
+    WalkCase(
+      testDescription: "IPv6 packets of a source that is valid on its link alone are not forwarded",
+      tables: [],
+      packets: [("fe80::77", .drop), ("fd17::2", .accept)].map { (source: String, verdict: TraceVerdict) in
+        Sent(
+          input: "docker0", transport: .udp, source: source, destination: "2001:db8:9::9", verdict: verdict)
+      }),
+    WalkCase(
+      testDescription: "of 0.0.0.0/8 only the first address is a broadcast address",
+      tables: [
+        table(
+          "ip raw",
+          "c { type filter hook prerouting priority -300;\nfib saddr type broadcast tcp dport 80 reject")
+      ], packets: [toHost(80, .accept)]),
+    WalkCase(
+      testDescription: "a packet that did not come out of IPsec says so",
+      tables: [
+        table("ip look", "c { type filter hook input priority 0;\ntcp dport 80 meta ipsec missing drop")
+      ], packets: [toHost(80, .drop)]),
+    WalkCase(
+      testDescription: "an address that a rule records is found by the next rule that asks for it",
+      tables: [
+        """
+        *filter
+        -A INPUT -p tcp --dport 80 -m recent --set --name a
+        -A INPUT -p tcp --dport 80 -m recent --rcheck --name a -j DROP
+        -A INPUT -p tcp --dport 81 -m recent --set --name b
+        -A INPUT -p tcp --dport 81 -m recent --remove --name b
+        -A INPUT -p tcp --dport 81 -m recent --rcheck --name b -j DROP
+        -A INPUT -p tcp --dport 82 -m recent --update --seconds 60 --hitcount 4 --name c -j DROP
+        -A INPUT -p tcp --dport 83 -m recent --rcheck --name d -j DROP
+        COMMIT
+
+        """
+      ],
+      packets: [
+        toHost(80, .drop), toHost(81, .accept, source: 4001), toHost(82, .accept, source: 4002),
+        toHost(83, .undetermined, source: 4003),
+      ]),
   ]
 }

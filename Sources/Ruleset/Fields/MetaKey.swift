@@ -37,6 +37,8 @@ package enum MetaKey: UInt32, Sendable, CaseIterable {
   case outputGroup = 22
   /// `NFT_META_CGROUP`
   case controlGroup = 23
+  /// `NFT_META_SECPATH`: whether the packet came out of IPsec.
+  case security = 25
 
   /// Its form in a register. Source: `nft_meta_get_eval` of `net/netfilter/nft_meta.c`.
   var form: FieldForm {
@@ -52,6 +54,7 @@ package enum MetaKey: UInt32, Sendable, CaseIterable {
     case .outputType: FieldForm("oiftype", 2, .host)
     case .user: FieldForm("meta skuid", 4, .host)
     case .group: FieldForm("meta skgid", 4, .host)
+    case .security: FieldForm("meta ipsec", 1, .network)
     case .family: FieldForm("meta nfproto", 1, .network, .family)
     case .transport: FieldForm("meta l4proto", 1, .network, .transport)
     case .packetType: FieldForm("meta pkttype", 1, .network)
