@@ -4,6 +4,14 @@ internal import Glibc
 public import Netlink
 public import NetworkModel
 
+/// The sockets that a survey of a host reads.
+public enum SurveyedSockets: Sendable, Hashable {
+  /// Only those that accept traffic from anyone.
+  case listening
+  /// Those, and those of the connections that programs of the host opened.
+  case listeningAndOpened
+}
+
 extension HostReader {
   /// Reads every network namespace of this host that a process in the caller's `/proc` is in, or that a file
   /// in the caller's mount table keeps alive, and finds the owners of all listening sockets by one scan of
@@ -15,13 +23,15 @@ extension HostReader {
   /// thread other than the first thread of its process.
   ///
   /// If there are containers, their names are read from the engines that have a socket at one of the paths.
-  public static func survey(engines: [String] = DockerContainers.paths) throws(HostReadError) -> HostSurvey {
+  public static func survey(
+    engines: [String] = DockerContainers.paths, sockets: SurveyedSockets = .listening
+  ) throws(HostReadError) -> HostSurvey {
     guard let own = NetworkNamespace.identity else {
       throw .file(path: "/proc/thread-self/ns/net", errno: errno)
     }
     let directory = try ProcessDirectory()
     let members = NamespaceMembers(of: directory, files: try NamespaceFiles.read(), own: own)
-    let readings = try NamespaceReadings(own: own, members: members)
+    let readings = try NamespaceReadings(own: own, members: members, sockets)
     let owners = ProcessTable.owners(of: readings.inodes, among: directory)
 
     var notes: [HostNote] = []

@@ -9,7 +9,7 @@ public enum ImpactFactsReader {
   /// Reads this thread's network namespace. `caller` is the session of the user who runs this program. What could not be
   /// read is in the gaps of the facts; throws if the interfaces or sockets cannot be read.
   public static func read(caller: RemoteSession?) throws(HostReadError) -> ImpactFacts {
-    let reading = try NamespaceReading.read()
+    let reading = try NamespaceReading.read(.listening)
     let servers = reading.sockets.listeners.filter { $0.protocol == .tcp }
     // Of the owners only those matter that are SSH servers on an unusual port.
     let owners = try ProcessTable.owners(of: Set(servers.map(\.inode)), named: sessionServers)

@@ -57,6 +57,37 @@ struct HostSurveyTests {
     }
   }
 
+  @Test("A connection that a program opened is read with its process, and not at its receiver")
+  func opened() throws {
+    try OwnNamespace.run {
+      let program = try Program([
+        "/usr/bin/unshare", "-n", "/usr/bin/python3", "-c",
+        """
+        import socket, subprocess, time
+        subprocess.run(['ip', 'link', 'set', 'lo', 'up'])
+        subprocess.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo'])
+        receiver = socket.create_server(('0.0.0.0', 4310))
+        local = [socket.create_connection(('127.0.0.1', 4310)), receiver.accept()]
+        sender = [socket.create_connection(('192.0.2.1', 4310)), receiver.accept()]
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        asking.connect(('192.0.2.1', 53))
+        time.sleep(60)
+        """,
+      ])
+      let found = try eventually {
+        let survey = try HostReader.survey(sockets: .listeningAndOpened)
+        return Self.namespace(of: program, in: survey).flatMap { $0.snapshot.opened.count == 2 ? $0 : nil }
+      }
+      #expect(found.snapshot.opened.map(\.transport) == [.tcp, .udp])
+      #expect(found.snapshot.opened.map(\.sent.destinationPort) == [4310, 53])
+      #expect(found.snapshot.opened.allSatisfy { $0.process?.pid == program.pid })
+      #expect(found.snapshot.opened.allSatisfy { $0.sent.destination == IPAddress("192.0.2.1") })
+      // They are read only if they are wanted.
+      #expect(Self.namespace(of: program, in: try HostReader.survey())?.snapshot.opened == [])
+      withExtendedLifetime(program) {}
+    }
+  }
+
   @Test("A veth pair is reported from both ends, with the bridge, and a macvlan with its parent")
   func attachments() throws {
     try OwnNamespace.run {

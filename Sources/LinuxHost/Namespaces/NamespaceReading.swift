@@ -10,12 +10,18 @@ internal import NetworkModel
 struct NamespaceReading: Sendable {
   /// The listening sockets.
   let sockets: SocketDiagnostics
+  /// The sockets of the connections that programs here opened; empty if they were not wanted.
+  let opened: [SocketDiagnostics.Socket]
   /// The interfaces.
   let links: LinkTable
 
   /// Reads this thread's network namespace.
-  package static func read() throws(HostReadError) -> NamespaceReading {
-    NamespaceReading(sockets: try SocketDiagnostics.listeners(), links: try LinkTable.read())
+  package static func read(_ wanted: SurveyedSockets) throws(HostReadError) -> NamespaceReading {
+    let sockets = try SocketDiagnostics.listeners()
+    return NamespaceReading(
+      sockets: sockets,
+      opened: wanted == .listening ? [] : try ConnectionReader.opened(beside: sockets.listeners),
+      links: try LinkTable.read())
   }
 
   /// A snapshot of the namespace with the owners of its sockets.
@@ -38,7 +44,13 @@ struct NamespaceReading: Sendable {
     if unknown > 0 {
       notes.append(.unknownOwners(listeners: unknown, unreadableProcesses: processes.unreadableProcesses))
     }
-    return HostSnapshot(interfaces: links.interfaces, listeners: listeners, notes: notes)
+    let opened = opened.map { socket in
+      OpenedConnection(
+        socket.protocol, sending: socket.sent,
+        boundInterface: socket.boundInterface == 0 ? nil : names[socket.boundInterface],
+        process: processes.owner(of: socket.inode))
+    }
+    return HostSnapshot(interfaces: links.interfaces, listeners: listeners, opened: opened, notes: notes)
   }
 
   /// The far ends of its interfaces. `numbers` are the identities of the namespaces by the ids that this

@@ -17,9 +17,9 @@ struct NamespaceReadings: Sendable {
 
   /// Reads the caller's own namespace on the calling thread, and each other namespace on a separate thread,
   /// with one open file at a time. Throws if the caller's own namespace cannot be read.
-  init(own: UInt64, members: NamespaceMembers) throws(HostReadError) {
+  init(own: UInt64, members: NamespaceMembers, _ wanted: SurveyedSockets) throws(HostReadError) {
     self.own = own
-    let ownReading = try NamespaceReading.read()
+    let ownReading = try NamespaceReading.read(wanted)
     let ownFile = Glibc.open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
     guard ownFile >= 0 else { throw .file(path: "/proc/thread-self/ns/net", errno: errno) }
     defer { close(ownFile) }
@@ -31,7 +31,7 @@ struct NamespaceReadings: Sendable {
         defer { close(file) }
         let (reading, number) = try NamespaceThread.run(in: file) {
           () throws(HostReadError) -> (NamespaceReading, UInt32?) in
-          let reading = try NamespaceReading.read()
+          let reading = try NamespaceReading.read(wanted)
           return (reading, reading.namespaceNumbers.isEmpty ? nil : try NamespaceReading.number(of: ownFile))
         }
         readings[identity] = reading
@@ -76,7 +76,10 @@ struct NamespaceReadings: Sendable {
   /// The inodes of all sockets that may belong to a process.
   var inodes: Set<UInt32> {
     var all = Set<UInt32>(minimumCapacity: readings.values.reduce(0) { $0 + $1.sockets.listeners.count })
-    for reading in readings.values { for socket in reading.sockets.listeners { all.insert(socket.inode) } }
+    for reading in readings.values {
+      for socket in reading.sockets.listeners { all.insert(socket.inode) }
+      for socket in reading.opened { all.insert(socket.inode) }
+    }
     return all
   }
 

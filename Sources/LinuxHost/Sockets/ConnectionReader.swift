@@ -43,18 +43,32 @@ public enum ConnectionReader {
     guard !sockets.isEmpty else {
       return NamespaceConnections(place, sockets: [], served: [], chosen: defaultRange)
     }
-    let listeners = try SocketDiagnostics.listeners().listeners
-    return NamespaceConnections(
-      place,
-      sockets: sockets.map { socket in
-        NamespaceConnections.Socket(
-          socket.protocol,
-          sending: FlowTuple(
-            source: socket.address, destination: socket.remoteAddress, sourcePort: socket.port,
-            destinationPort: socket.remotePort))
-      },
+    return connections(place, sockets, beside: try SocketDiagnostics.listeners().listeners)
+  }
+
+  private static func connections(
+    _ place: NamespaceConnections.Place, _ sockets: [SocketDiagnostics.Socket],
+    beside listeners: [SocketDiagnostics.Socket]
+  ) -> NamespaceConnections {
+    NamespaceConnections(
+      place, sockets: sockets.map { NamespaceConnections.Socket($0.protocol, sending: $0.sent) },
       served: Set(listeners.map { NamespaceConnections.ServedPort($0.protocol, $0.port) }),
       chosen: ephemeralPorts ?? defaultRange)
+  }
+
+  /// The connected sockets of this thread's namespace whose connections were opened there, without those on loopback
+  /// addresses. `listeners` are its listening sockets.
+  static func opened(beside listeners: [SocketDiagnostics.Socket]) throws(HostReadError)
+    -> [SocketDiagnostics.Socket]
+  {
+    let sockets = try SocketDiagnostics.connected().filter {
+      !$0.remoteAddress.isLoopback && !$0.address.isLoopback
+    }
+    if sockets.isEmpty { return [] }
+    let connections = connections(.host, sockets, beside: listeners)
+    return zip(sockets, connections.sockets).filter {
+      connections.opener(of: $0.1).side == .thisSide
+    }.map { $0.0 }
   }
 
   /// The kernel's default of `ip_local_port_range`.

@@ -26,6 +26,12 @@ public struct SocketDiagnostics: Sendable {
     public let boundInterface: UInt32
     /// Its inode number; 0 for the kernel's own sockets and for sockets that no process holds any more.
     public let inode: UInt32
+
+    /// The packets that it sends to its peer.
+    var sent: FlowTuple {
+      FlowTuple(
+        source: address, destination: remoteAddress, sourcePort: port, destinationPort: remotePort)
+    }
   }
 
   /// The sockets that accept traffic from any host: listening TCP, bound and unconnected UDP, listening SCTP.

@@ -6,13 +6,19 @@ public struct HostSnapshot: Sendable, Hashable {
   public let interfaces: [NetworkInterface]
   /// The listening sockets, ordered.
   public let listeners: [Listener]
+  /// The connections that its programs opened, ordered; empty if they were not read.
+  public let opened: [OpenedConnection]
   /// What could not be read. A report that uses the snapshot must include these notes.
   public let notes: [HostNote]
 
   /// A snapshot from its parts, which are put in order.
-  public init(interfaces: [NetworkInterface], listeners: [Listener], notes: [HostNote] = []) {
+  public init(
+    interfaces: [NetworkInterface], listeners: [Listener], opened: [OpenedConnection] = [],
+    notes: [HostNote] = []
+  ) {
     self.interfaces = interfaces.sorted { $0.index < $1.index }
     self.listeners = listeners.sorted()
+    self.opened = opened.sorted()
     self.notes = notes
   }
 
