@@ -39,7 +39,8 @@ public struct EssentialFlows {
   ) -> EssentialFlow.Exchange? {
     let question = RouteQuestion(destination: destination, source: nil, input: nil, mark: mark)
     guard case .interface(let output) = environment.route(question), output != .loopback, carries(output),
-      let source = environment.sourceAddress(question) ?? address(on: output, towards: destination)
+      let source = environment.sourceAddress(question)
+        ?? facts.host.sourceAddress(on: output, towards: destination)
     else { return nil }
     var packet = Packet(
       source: source, destination: destination, transport: transport, sourcePort: port,
@@ -57,19 +58,6 @@ public struct EssentialFlows {
   /// The number of ports of a bridge.
   func ports(of bridge: NetworkInterface) -> Int {
     facts.host.interfaces.count { $0.master == bridge.index }
-  }
-
-  /// The address that this host uses on an interface: in the network of the destination, else the first global one of
-  /// the interface, else of another interface.
-  private func address(on name: InterfaceName, towards destination: IPAddress) -> IPAddress? {
-    func usable(_ interface: NetworkInterface) -> [InterfaceAddress] {
-      interface.addresses.filter { $0.address.family == destination.family && !$0.address.isLinkLocal }
-    }
-    guard let interface = facts.host.interface(named: name) else { return nil }
-    let known = usable(interface)
-    let best = known.first { $0.network.contains(destination) } ?? known.first
-    let others = facts.host.interfaces.filter { !$0.isLoopback && $0.name != name }
-    return (best ?? others.lazy.flatMap(usable).first)?.address
   }
 
   // MARK: Administrators
@@ -231,15 +219,5 @@ public struct EssentialFlows {
           loss: "\(word) with the neighbours on \(name) would stop", exchanges: exchanges)
       }
     }
-  }
-}
-
-extension Prefix {
-  /// Addresses of hosts in a network, at most three, without the network's own address and without these.
-  func hosts(except others: [IPAddress]) -> [IPAddress] {
-    (1...5).compactMap { offset in
-      let address = IPAddress(family: family, bits: self.address.bits + UInt128(offset))
-      return address.bits < last.bits && !others.contains(address) ? address : nil
-    }.prefix(3).map { $0 }
   }
 }

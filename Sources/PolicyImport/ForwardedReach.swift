@@ -101,12 +101,7 @@ struct ForwardGrid {
 
   /// The table without the chains for packets to and from the host itself.
   private static func forwarding(_ table: KernelTable) -> KernelTable {
-    let hooks = [NFT.hookPrerouting, NFT.hookForward, NFT.hookPostrouting]
-    let bases = table.chains.filter { $0.base.map { hooks.contains($0.hook) } ?? false }
-    let names = bases.reduce(into: Set<String>()) { $0.formUnion(table.reachable(from: $1.name).names) }
-    var only = table
-    only.chains = table.chains.filter { names.contains($0.name) }
-    return only
+    table.passing([NFT.hookPrerouting, NFT.hookForward, NFT.hookPostrouting])
   }
 
   /// Whether packets pass this host on the way: within a network they do not.

@@ -41,4 +41,13 @@ extension KernelTable {
 
   /// What decides in the base chain of this name.
   package func reachable(from chain: String) -> Reachable { Reachable(self, chain) }
+
+  /// The table with only the chains that packets pass at these hooks (`NFT.hookPrerouting`, …).
+  package func passing(_ hooks: [UInt32]) -> KernelTable {
+    let bases = chains.filter { $0.base.map { hooks.contains($0.hook) } ?? false }
+    let names = bases.reduce(into: Set<String>()) { $0.formUnion(reachable(from: $1.name).names) }
+    var only = self
+    only.chains = chains.filter { names.contains($0.name) }
+    return only
+  }
 }

@@ -31,6 +31,19 @@ public struct HostSnapshot: Sendable, Hashable {
   public func interface(owning address: IPAddress) -> NetworkInterface? {
     interfaces.first { $0.owns(address) }
   }
+
+  /// The address that this host uses on an interface: in the network of the destination, else the first global one of
+  /// the interface, else of another interface.
+  package func sourceAddress(on name: InterfaceName, towards destination: IPAddress) -> IPAddress? {
+    func usable(_ interface: NetworkInterface) -> [InterfaceAddress] {
+      interface.addresses.filter { $0.address.family == destination.family && !$0.address.isLinkLocal }
+    }
+    guard let interface = interface(named: name) else { return nil }
+    let known = usable(interface)
+    let best = known.first { $0.network.contains(destination) } ?? known.first
+    let others = interfaces.filter { !$0.isLoopback && $0.name != name }
+    return (best ?? others.lazy.flatMap(usable).first)?.address
+  }
 }
 
 /// Something about the host that could not be read, and that limits how far a report can be trusted.
