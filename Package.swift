@@ -28,7 +28,7 @@ let questions =
   values + [
     "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
     "PolicyImport",
-    "ImpactAnalysis", "Reports",
+    "ImpactAnalysis", "OutboundAnalysis", "Reports",
   ]
 
 let package = Package(
@@ -70,10 +70,13 @@ let package = Package(
       name: "ImpactAnalysis", dependencies: values + ["PolicyCompiler", "PolicyAnalysis", "HostAnalysis"],
       swiftSettings: pure),
     .target(
+      name: "OutboundAnalysis", dependencies: values + ["PolicyAnalysis", "HostAnalysis"],
+      swiftSettings: pure),
+    .target(
       name: "Reports",
       dependencies: values + [
         "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis",
-        "HostAnalysis", "PolicyImport", "ImpactAnalysis",
+        "HostAnalysis", "PolicyImport", "ImpactAnalysis", "OutboundAnalysis",
       ],
       swiftSettings: pure),
     .target(
@@ -155,6 +158,10 @@ let package = Package(
     .testTarget(
       name: "ImpactAnalysisTests",
       dependencies: questions + ["TestSupport", "PolicyTestSupport", "AnalysisTestSupport"],
+      swiftSettings: house),
+    .testTarget(
+      name: "OutboundAnalysisTests",
+      dependencies: questions + ["TestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "ReportsTests", dependencies: questions + ["TestSupport", "AnalysisTestSupport"],

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
 
-targets="NetworkModelTests|PolicyLanguageTests|RulesetTests|PacketWalkTests|PacketSetsTests|PolicyAnalysisTests|DropAnalysisTests|HostAnalysisTests|ImpactAnalysisTests|PolicyImportTests"
+targets="NetworkModelTests|PolicyLanguageTests|RulesetTests|PacketWalkTests|PacketSetsTests|PolicyAnalysisTests|DropAnalysisTests|HostAnalysisTests|ImpactAnalysisTests|OutboundAnalysisTests|PolicyImportTests"
 targets+="|ReportsTests|EnforcementTests"
 # Suites that take more than 5 s each in a debug build.
 slow="MutationTests|WholeTestsTests|RandomProofTests|ProofTests|SpaceWalkTests|ManyPeersTests|HostileInputTests|ListLimitTests"

@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -29,7 +29,8 @@ declare -A may_import=(
   [HostAnalysis]="$values PolicyCompiler PolicyAnalysis"
   [PolicyImport]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
   [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis"
+  [OutboundAnalysis]="$values PolicyAnalysis HostAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis TemporaryGrants Netlink"

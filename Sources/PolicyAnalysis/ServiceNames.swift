@@ -18,10 +18,11 @@ package struct ServiceNames {
   private let known: [(name: String, port: ServicePort, numbers: IntervalSet)]
   private let builtIn: [(name: String, numbers: IntervalSet)]
 
-  package init(_ policy: Policy) {
-    let own = Set(policy.services.map(\.name))
+  /// The names of a policy, then those of the catalogue; without a policy only these.
+  package init(_ policy: Policy?) {
+    let own = Set((policy?.services ?? []).map(\.name))
     let services =
-      policy.services.map { (0, $0) }
+      (policy?.services ?? []).map { (0, $0) }
       + ServiceCatalogue.services.filter { !own.contains($0.name) }.map { (1, $0) }
     // Names of the policy come first: its readers know them. Of these, the narrowest is the most specific.
     known = services.sorted { one, two in
@@ -29,7 +30,7 @@ package struct ServiceNames {
     }.flatMap { _, service in
       service.ports.map { (service.name, $0, SpecificationWriter.services($0)) }
     }
-    builtIn = policy.tunnels.compactMap { tunnel in
+    builtIn = (policy?.tunnels ?? []).compactMap { tunnel in
       tunnel.listen.map {
         ("tunnel \(tunnel.name)", PacketSpace.Service.ports(.udp, $0...$0))
       }

@@ -32,7 +32,7 @@ extension AddressHomes {
   /// Addresses that no host has: "this network" and loopback (RFC 1122 section 3.2.1.3), multicast and reserved ones (RFC
   /// 1112 section 4); in IPv6 the unspecified address, loopback and IPv4-mapped addresses (RFC 4291 section 2.5), and
   /// multicast (section 2.7).
-  private static let neverRouted = [
+  package static let neverRouted = [
     "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "::ffff:0.0.0.0/96", "ff00::/8",
   ].compactMap { Prefix($0) }
 }

@@ -68,6 +68,8 @@ public enum AuditCheck: String, Sendable, Hashable, CaseIterable {
   case wildcard
   /// Something filters or forwards packets that the walk does not evaluate.
   case blindSpot = "blind-spot"
+  /// A program has a connection to another host that the policy refuses.
+  case outbound
   /// WireGuard's AllowedIPs of a peer do not match the policy.
   case allowedIPs = "allowed-ips"
   /// A kernel setting defeats a rule.
@@ -84,6 +86,7 @@ public enum AuditCheck: String, Sendable, Hashable, CaseIterable {
     case .unusedGrant: "A grant for a service that no socket listens for"
     case .wildcard: "A socket that only tunnels may reach listens on every address"
     case .blindSpot: "Something filters or forwards packets that the audit does not evaluate"
+    case .outbound: "A program has a connection to another host that the policy refuses"
     case .allowedIPs: "WireGuard's AllowedIPs of a peer do not match the policy"
     case .setting: "A kernel setting defeats a rule"
     case .ipv6LeftOut: "The host has IPv6, and the tunnel or the policy does not"

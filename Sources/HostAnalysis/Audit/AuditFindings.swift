@@ -8,12 +8,13 @@ public import Ruleset
 
 extension Audit {
   /// The findings of the audit, the most severe first. `drift` is the difference between the kernel and the policy,
-  /// `blindSpots` is what the walk does not evaluate, and `health` is what the doctor reads: kernel settings and
-  /// WireGuard.
+  /// `blindSpots` is what the walk does not evaluate, `health` is what the doctor reads (kernel settings and WireGuard),
+  /// and `others` are findings of other analyses.
   public func findings(
-    drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil
+    drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil,
+    others: [AuditFinding] = []
   ) -> [AuditFinding] {
-    var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) }
+    var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) } + others
     switch drift {
     case .none: break
     case .operations(let count):
