@@ -102,11 +102,7 @@ struct DestinationNames {
     if prefixes.count > Self.mostPrefixes || prefixes.contains(where: { $0.length < 4 }) {
       return names + [Named(text: "anywhere else", isCommon: true)]
     }
-    return names
-      + prefixes.map { prefix in
-        let isHost = prefix.length == prefix.family.bitWidth
-        return Named(text: isHost ? "\(prefix.address)" : "\(prefix)", isCommon: false)
-      }
+    return names + prefixes.map { Named(text: $0.description, isCommon: false) }
   }
 
   /// The addresses with the holes that are between two of them, such as the host's own address in a network.

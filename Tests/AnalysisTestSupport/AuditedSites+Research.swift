@@ -135,6 +135,7 @@ extension AuditedSites {
           fix: "bind it to 10.13.13.2, fd13:13::2 only: it is then closed even without the firewall"),
       ])
     page.temporaryGrants = ["postgres in lan from 192.168.1.40/32 for 12 min more; eric: the migration"]
+    page.outbound = outbound
     page.notes = ["chains that were not evaluated and may drop packets: bridge l2"]
     return page
   }

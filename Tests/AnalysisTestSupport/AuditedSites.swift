@@ -6,6 +6,7 @@ package import PacketWalk
 
 internal import PolicyAnalysis
 package import HostAnalysis
+internal import OutboundAnalysis
 
 /// Audits as values, for tests of the page.
 package enum AuditedSites {
@@ -96,6 +97,31 @@ package enum AuditedSites {
     "&lt;i&gt;", "<!--", "\u{202e}txt.exe\u{1b}[2J\n",
   ]
 
+  private static func hostileOutbound(_ container: ContainerIdentity) -> Outbound {
+    let process = ProcessIdentity(
+      pid: 7, name: hostile[6], userID: 0, unit: hostile[0], container: hostile[1])
+    let interfaces = [InterfaceName("eth0")].compactMap { $0 }
+    let judgement = OutboundJudgement(
+      verdict: .reject, because: hostile[0], reason: hostile[1], standing: .unjudged)
+    return Outbound(
+      senders: interfaces.map { interface in
+        OutboundSender(
+          kind: .containers, interfaces: interfaces, guests: hostile,
+          confinements: [.init(place: hostile[0], towards: nil)], scope: .everything,
+          refused: [
+            OutboundSender.Reach(
+              to: hostile, families: [.ipv4], services: hostile, interface: interface, zone: hostile[0],
+              judgement: judgement)
+          ])
+      },
+      connections: [nil, container].map { container in
+        OutboundConnection(
+          process: process, place: .named(hostile[0]), container: container, transport: .tcp,
+          destination: v4(192, 0, 2, 1), port: 443, receiver: hostile[1], service: hostile[2], now: judgement,
+          policy: judgement, advice: hostile[3])
+      })
+  }
+
   /// A page on which every text from outside is one of `hostile`.
   package static func hostilePage() -> AuditPage {
     let container = ContainerIdentity(
@@ -118,6 +144,7 @@ package enum AuditedSites {
     page.temporaryGrants = hostile
     page.notes = hostile
     page.version = hostile[0]
+    page.outbound = hostileOutbound(container)
     return page
   }
 }

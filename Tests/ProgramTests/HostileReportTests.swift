@@ -4,6 +4,7 @@
 import DropAnalysis
 import Foundation
 import LinuxHost
+import OutboundAnalysis
 import NetworkModel
 import PolicyDifference
 import PolicyImport
@@ -70,11 +71,35 @@ enum HostileReports {
       listener: listener, place: .named(x), container: container, network: x, service: x, reachable: [reach])
   }
 
+  static let outbound: Outbound = {
+    let judgement = OutboundJudgement(verdict: .reject, because: x, reason: x, standing: .unjudged)
+    let container = ContainerIdentity(id: x, name: x, image: x)
+    let interface = InterfaceName("eth0")!
+    let reach = OutboundSender.Reach(
+      to: [x, x], families: [.ipv4], services: [x, x], interface: interface, zone: x, judgement: judgement)
+    let scopes: [OutboundSender.Scope] = [.everything, .listed]
+    return Outbound(
+      senders: [OutboundSender.Kind.host, .containers, .bypassing].flatMap { kind in
+        scopes.map { scope in
+          OutboundSender(
+            kind: kind, interfaces: [interface], guests: [x], confinements: [.init(place: x, towards: nil)],
+            scope: scope, allowed: [reach], refused: [reach])
+        }
+      },
+      connections: [nil, container].map { container in
+        OutboundConnection(
+          process: listener.process, place: .named(x), container: container, transport: .tcp,
+          destination: address, port: 80, receiver: x, service: x, now: judgement, policy: judgement,
+          advice: x)
+      }, notes: [x])
+  }()
+
   static let finding = AuditFinding(check: .exposed, severity: .error, subject: x, found: x, fix: x)
 
   static let audit = AuditReport(
     machine: x, policy: AuditPage.PolicyName(path: x, digest: x), drift: .operations(3),
-    audit: Audit(exposures: [exposure], notes: [x]), findings: [finding], temporaryGrants: [], notes: [x])
+    audit: Audit(exposures: [exposure], notes: [x]), outbound: outbound, findings: [finding],
+    temporaryGrants: [], notes: [x])
 
   static let differences: [SiteDifference] = {
     let (one, other) = (CompiledSite(policy, today: Today.date), CompiledSite(closed, today: Today.date))

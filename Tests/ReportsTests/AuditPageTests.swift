@@ -3,6 +3,7 @@
 import AnalysisTestSupport
 import Glibc
 import NetworkModel
+import OutboundAnalysis
 @testable import Reports
 import TestSupport
 import Testing
@@ -20,7 +21,8 @@ import Testing
       ">sockets<", ">Findings</h2>", ">error</strong>", ">warning</strong>", ">information</strong>",
       ">Who reaches what</h2>", "role=\"img\"", "3 sockets not reachable from outside",
       ">Sockets and published ports</h2>",
-      "<caption>", ">Temporary grants</h2>", "the migration", ">What could not be determined</h2>",
+      "<caption>", ">Outbound traffic</h2>", ">Connections to other hosts</h2>", ">Temporary grants</h2>",
+      "the migration", ">What could not be determined</h2>",
       "bridge l2",
       "<footer>", "wgfence 0.1.0",
     ]
@@ -35,7 +37,8 @@ import Testing
   }
 
   @Test func `every socket and each of its sides is a row of the table`() {
-    let page = AuditedSites.research
+    var page = AuditedSites.research
+    page.outbound = .nothing
     let html = page.html
     let rows = page.exposures.reduce(0) { $0 + max(1, $1.reachable.count) }
     #expect(html.ranges(of: "<tbody>").count == page.exposures.count)
@@ -45,6 +48,28 @@ import Testing
       "→ 172.17.0.2:80",
       "only this host", "accept, exposed",
     ] { #expect(html.contains(">\(text)<"), "\(text)") }
+  }
+
+  @Test func `every sender, what it may send, and every connection is a row`() {
+    let page = AuditedSites.research
+    var without = page
+    without.outbound = .nothing
+    let (html, rest) = (page.html, without.html)
+    #expect(!rest.contains("Outbound traffic"))
+    // Two headings, three senders with four rows, and two connections.
+    #expect(html.ranges(of: "<tr>").count - rest.ranges(of: "<tr>").count == 2 + 3 + 4 + 2)
+    #expect(html.ranges(of: "<tbody>").count - rest.ranges(of: "<tbody>").count == 3 + 2)
+    for text in [
+      "onprem, with the containers on its network: exporter", "confine: line 24", "may send only",
+      "containers on docker0, br-5e1f0a: shop-web-1, minio, db, cache, queue, worker-1 and 1 more",
+      "confine: line 25 towards 169.254.169.254, fd00:ec2::254", "may send everything, except",
+      "6000-6010/udp",
+      "scanner", "refused by the policy", "eth0 (internet)", "wg0",
+    ] { #expect(html.contains(">\(text)"), "\(text)") }
+    // What the policy refuses is first.
+    let curl = html.firstRange(of: ">curl[812]<")
+    let chrony = html.firstRange(of: ">chronyd (3)<")
+    #expect(curl.flatMap { one in chrony.map { one.lowerBound < $0.lowerBound } } == true)
   }
 
   @Test func `the most severe finding is first`() throws {

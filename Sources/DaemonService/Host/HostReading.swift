@@ -4,6 +4,7 @@ package import Enforcement
 package import HostAnalysis
 internal import LinuxHost
 internal import Netlink
+internal import OutboundAnalysis
 package import NetworkModel
 internal import PacketWalk
 package import PolicyAnalysis
@@ -26,7 +27,7 @@ package struct HostReading {
 
   /// Reads the host. Throws `HostReadError` or `NetlinkError`.
   package static func read() throws -> HostReading {
-    let survey = try HostReader.survey(engines: ContainerEngines.paths)
+    let survey = try HostReader.survey(engines: ContainerEngines.paths, sockets: .listeningAndOpened)
     let facts = HostFactsReader.read(of: survey)
     let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
     var socket = try NFTablesSocket()
@@ -70,16 +71,19 @@ package struct HostReading {
   package func audit(as role: Role?, notes before: [String]) -> AuditReport {
     let view = role?.view
     let audit = Audit(of: host, by: view)
+    let outbound = Outbound(of: host, by: view, ingresses: audit.ingresses)
     let own = host.tables.first { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }
     let drift = view.map { Audit.Drift(from: own, to: $0.table) } ?? .none
     return AuditReport(
       machine: view?.machine.name, policy: role?.name, drift: drift, audit: audit,
+      outbound: outbound,
       findings: audit.findings(
         drift: drift, view: view, blindSpots: BlindSpotReader.read(order: order),
-        health: view.map { health(as: DoctorSubject.Role(policy: $0.policy, machine: $0.machine)) }),
+        health: view.map { health(as: DoctorSubject.Role(policy: $0.policy, machine: $0.machine)) },
+        others: outbound.findings(view)),
       temporaryGrants: view.flatMap { view in
         own.map { TemporaryGrant.inForce(in: $0, policy: view.policy, machine: view.machine) }
-      } ?? [], notes: before + notes + audit.notes)
+      } ?? [], notes: before + notes + audit.notes + outbound.notes)
   }
 
   /// The host as doctor checks it, as far as this affects who reaches what. Needs a policy to compare with.

@@ -8,7 +8,7 @@ internal import PolicyAnalysis
 extension AuditReport {
   /// The page. `time` is the time of the audit, in seconds since 1970-01-01T00:00:00Z.
   package func page(at time: Int) -> String {
-    AuditPage(
+    var page = AuditPage(
       machine: machine, policy: policy, drift: drift,
       sides: audit.ingresses.map {
         AuditPage.Side(name: $0.name, kind: $0.kind, origin: policy == nil ? .interface : .zone)
@@ -16,6 +16,8 @@ extension AuditReport {
       exposures: exposures, findings: findings, known: known, temporaryGrants: temporaryGrants.map(\.line),
       notes: notes,
       time: time, version: Version.text
-    ).html
+    )
+    page.outbound = outbound
+    return page.html
   }
 }

@@ -2,6 +2,7 @@
 
 package import HostAnalysis
 package import NetworkModel
+package import OutboundAnalysis
 internal import PacketWalk
 internal import PolicyAnalysis
 package import TemporaryGrants
@@ -14,6 +15,8 @@ package struct AuditReport {
   let policy: AuditPage.PolicyName?
   let drift: Audit.Drift
   let audit: Audit
+  /// What the host and its guests send.
+  let outbound: Outbound
   /// The findings that are reported: all, or those that are not in the baseline.
   package let findings: [AuditFinding]
   /// The number of findings that are in the baseline and not reported.
@@ -25,13 +28,14 @@ package struct AuditReport {
   /// Creates a report from its parts.
   package init(
     machine: String?, policy: AuditPage.PolicyName?, drift: Audit.Drift, audit: Audit,
-    findings: [AuditFinding],
-    known: Int = 0, temporaryGrants: [TemporaryGrant], notes: [String]
+    outbound: Outbound = .nothing, findings: [AuditFinding], known: Int = 0,
+    temporaryGrants: [TemporaryGrant], notes: [String]
   ) {
     self.machine = machine
     self.policy = policy
     self.drift = drift
     self.audit = audit
+    self.outbound = outbound
     self.findings = findings
     self.known = known
     self.temporaryGrants = temporaryGrants
@@ -50,7 +54,7 @@ package struct AuditReport {
     guard let baseline else { return self }
     let new = findings.filter { !baseline.fingerprints.contains($0.fingerprint) }
     return AuditReport(
-      machine: machine, policy: policy, drift: drift, audit: audit, findings: new,
+      machine: machine, policy: policy, drift: drift, audit: audit, outbound: outbound, findings: new,
       known: findings.count - new.count, temporaryGrants: temporaryGrants, notes: notes)
   }
 
@@ -81,6 +85,7 @@ package struct AuditReport {
         + "rules that are loaded now.\n\n"
     }
     text += table.text()
+    text += outboundText
     let exposed = exposures.count(where: \.isExposed)
     text +=
       "\n\(exposures.count) sockets and published ports, \(exposed) exposed, \(undetermined) undetermined.\n"
@@ -140,6 +145,7 @@ package struct AuditReport {
       object.array("listeners") { array in
         for exposure in exposures { array.object { write(exposure, to: &$0) } }
       }
+      writeOutbound(to: &object)
       object.array("findings") { array in
         for finding in findings { array.object { Self.write(finding, to: &$0) } }
       }

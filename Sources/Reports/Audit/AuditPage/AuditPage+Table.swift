@@ -69,7 +69,7 @@ extension AuditPage {
   }
 
   /// Names separated by commas. Lines break between names, and inside a name only if it is longer than a line.
-  private func senders(_ names: [String]) -> [Markup] {
+  func separated(_ names: [String]) -> [Markup] {
     names.enumerated().flatMap { index, name -> [Markup] in
       let isLast = index == names.count - 1
       return [.element("span", text: isLast ? name : name + ",")] + (isLast ? [] : [Markup(" ")])
@@ -89,7 +89,7 @@ extension AuditPage {
     case .drop, .reject: verdict = [.element("span", ["class": "dim"], text: reach.verdict.rawValue)]
     }
     return [
-      .element("td", text: reach.zone), .element("td", ["class": "from"], senders(reach.from)),
+      .element("td", text: reach.zone), .element("td", ["class": "from"], separated(reach.from)),
       .element("td", ["class": "verdict"], verdict), .element("td", ["class": "because"], text: reach.words),
     ]
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import HostAnalysis
+public import OutboundAnalysis
 internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
@@ -17,6 +18,8 @@ public struct AuditPage: Sendable {
   public var sides: [Side]
   /// The sockets and published ports.
   public var exposures: [Exposure]
+  /// What the host and its guests send.
+  public var outbound = Outbound.nothing
   /// The findings that are shown.
   public var findings: [AuditFinding]
   /// The number of findings that are in the baseline; they are not in `findings`.
@@ -131,7 +134,10 @@ public struct AuditPage: Sendable {
             head(title),
             .element(
               "main", ["id": "main", "tabindex": "-1"],
-              [findingsSection, mapSection, tableSection, temporaryGrantsSection, notesSection]),
+              [
+                findingsSection, mapSection, tableSection, outboundSection, temporaryGrantsSection,
+                notesSection,
+              ]),
             .element(
               "footer", [:],
               [
