@@ -73,17 +73,53 @@ extension OutboundWalks {
   private static let unseen = OutboundJudgement(
     verdict: .accept, because: "bypasses the host's rules", reason: "", standing: .ungranted)
 
-  /// Whether a connection is to another host.
+  /// How the packets of a connection come to the rules of the host.
+  private enum Entry {
+    /// The host sends them.
+    case own
+    /// They arrive from a guest on this bridge.
+    case guest(InterfaceName)
+    /// No rule sees them: they leave by a macvlan or ipvlan.
+    case unseen
+  }
+
+  /// How a connection's packets come to the rules; nil for namespaces that are not those of guests.
+  private func entry(_ connection: OpenedConnection, _ namespace: NamespaceSnapshot) -> Entry? {
+    if namespace.kind == .host { return .own }
+    guard let interface = namespace.snapshot.interface(owning: connection.sent.source),
+      let end = namespace.attachment(of: interface.name), end.namespace == host.survey.host.identity
+    else { return nil }
+    if end.kind == .parent { return .unseen }
+    return (end.master ?? end.link).flatMap { bridges.contains($0) ? .guest($0) : nil }
+  }
+
+  /// Whether a connection leaves this machine: it is neither to the host itself nor to its guests.
   private func leaves(_ connection: OpenedConnection, _ namespace: NamespaceSnapshot) -> Bool {
     let (own, other) = (connection.sent.source, connection.sent.destination)
     if own.isLoopback || other.isLoopback || other.bits == 0 { return false }
-    return !host.survey.namespaces.contains { $0.snapshot.interface(owning: other) != nil }
+    switch entry(connection, namespace) {
+    case nil: return false
+    case .unseen: return true
+    case .own, .guest: return output(connection, namespace).map { !bridges.contains($0) } ?? false
+    }
+  }
+
+  /// The interface by which a connection's packets leave; nil if they do not leave this machine.
+  private func output(_ connection: OpenedConnection, _ namespace: NamespaceSnapshot) -> InterfaceName? {
+    if let bound = connection.boundInterface, namespace.kind == .host { return bound }
+    var input: InterfaceName?
+    if case .guest(let bridge) = entry(connection, namespace) { input = bridge }
+    let route = host.environment.route(
+      RouteQuestion(
+        destination: connection.sent.destination, source: connection.sent.source, input: input))
+    guard case .interface(let name) = route, name != .loopback else { return nil }
+    return name
   }
 
   private struct Judged {
     let judgement: OutboundJudgement
     let output: InterfaceName?
-    /// The packet, if the policy refuses it.
+    /// The packet, if it is refused.
     let refused: RefusedPacket?
   }
 
@@ -97,22 +133,17 @@ extension OutboundWalks {
       sourcePort: sent.sourcePort, destinationPort: sent.destinationPort, input: nil,
       destinationType: .unicast)
     let trace: Trace
-    if namespace.kind == .host {
+    switch entry(connection, namespace) {
+    case .own:
       packet.user = connection.process?.userID
       packet.output = connection.boundInterface
       trace = walk.departure(packet, in: host.environment)
-    } else {
-      guard let interface = namespace.snapshot.interface(owning: sent.source),
-        let end = namespace.attachment(of: interface.name), end.kind == .pair,
-        end.namespace == host.survey.host.identity, let input = end.master ?? end.link
-      else { return nil }
-      packet.input = input
+    case .guest(let bridge):
+      packet.input = bridge
       trace = walk.arrival(packet, in: host.environment)
+    case .unseen, nil: return nil
     }
-    let route = host.environment.route(
-      RouteQuestion(destination: sent.destination, source: sent.source, input: packet.input))
-    let routed: InterfaceName? = if case .interface(let name) = route { name } else { nil }
-    let output = connection.boundInterface ?? routed
+    let output = output(connection, namespace)
     let judgement = judgement(trace, view)
     return Judged(judgement: judgement, output: output, refused: refusal(packet, judgement, output, view))
   }

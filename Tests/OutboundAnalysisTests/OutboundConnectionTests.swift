@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import HostAnalysis
 import NetworkModel
 import PacketWalk
 import PolicyAnalysis
+import Reports
 import Ruleset
 import Testing
 
+@testable import HostAnalysis
 @testable import OutboundAnalysis
 
 @Suite struct OutboundConnectionTests {
@@ -126,5 +127,39 @@ import Testing
     let outbound = try Fixture.outbound(view, others: [lone])
     #expect(outbound.connections.map(\.now.because) == ["bypasses the host's rules"])
     #expect(outbound.findings(view).isEmpty)
+  }
+
+  @Test func `connections to this machine and of namespaces that are not those of guests are left out`()
+    throws
+  {
+    let view = try Fixture.site(confine: ["onprem", "onprem.containers"])
+    let outbound = try Fixture.outbound(
+      view,
+      opened: [
+        Fixture.connection("172.17.0.1", "172.17.0.2", 5432),
+        Fixture.connection("127.0.0.1", "127.0.0.1", 80),
+        Fixture.connection("198.51.100.7", "10.13.13.2", 22),
+      ],
+      others: [
+        Fixture.container(
+          "beside", ["192.168.1.9/24"], on: "enp5s0", identity: 5,
+          opened: [Fixture.connection("192.168.1.9", "203.0.113.9", 25)])
+      ])
+    #expect(outbound.connections.isEmpty, "\(outbound.connections)")
+  }
+
+  @Test func `process names with control characters stay on their line`() throws {
+    let view = try Fixture.site(confine: ["onprem"])
+    let name = "a\u{1b}[2J\n\u{202e}b"
+    let outbound = try Fixture.outbound(
+      view, opened: [Fixture.connection("198.51.100.7", "203.0.113.9", 25, process: name)])
+    let report = AuditReport(
+      machine: "onprem", policy: nil, drift: .none, audit: Audit(exposures: []), outbound: outbound,
+      findings: outbound.findings(view), temporaryGrants: [], notes: [])
+    for text in [report.text(.plain).description, report.json, report.sarif, report.page(at: 0)] {
+      #expect(!text.contains("\u{1b}") && !text.contains("\u{202e}"))
+    }
+    let lines = report.text(.plain).description.split(separator: "\n")
+    #expect(lines.contains { $0.contains("a\\u{1b}[2J\\u{a}\\u{202e}b[812]") }, "\(lines)")
   }
 }

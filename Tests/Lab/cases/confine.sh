@@ -80,6 +80,43 @@ explain_status() {
   echo $?
 }
 
+# audited POLICY: audits onprem; the report is in $LAB/audit.json.
+audited() { wgfence_in onprem audit "$LAB/$1.yaml" --machine onprem --format json >"$LAB/audit.json" 2>"$LAB/said"; }
+# audit_sends KIND DESTINATION SERVICE: whether the last audit says that the host, or its containers on docker0, may send it.
+audit_sends() {
+  "$PYTHON" -c 'import json, sys
+kind, to, service = sys.argv[2:]
+senders = [s for s in json.load(open(sys.argv[1]))["outbound"]["senders"]
+           if s["kind"] == kind and (kind == "host" or "docker0" in s["interfaces"])]
+def has(rows): return any(to in r["to"] and {service, "any"} & set(r["services"]) for r in rows)
+sender = senders[0]
+print("yes" if (not has(sender["refused"]) if sender["scope"] == "everything" else has(sender["allowed"])) else "no")' \
+    "$LAB/audit.json" "$@"
+}
+# audit_scope KIND: how much the last audit says that the host, or its containers on docker0, may send.
+audit_scope() {
+  "$PYTHON" -c 'import json, sys
+print(*[s["scope"] for s in json.load(open(sys.argv[1]))["outbound"]["senders"]
+        if s["kind"] == sys.argv[2] and (s["kind"] == "host" or "docker0" in s["interfaces"])])' "$LAB/audit.json" "$1"
+}
+# audit_refused: the connections that the policy refuses, by what the last audit says; and its warnings about them.
+audit_refused() {
+  "$PYTHON" -c 'import json, sys
+report = json.load(open(sys.argv[1]))
+refused = ["{destination}:{port}".format(**c) for c in report["outbound"]["connections"] if c["refused"]]
+warned = [f for f in report["findings"] if f["check"] == "outbound" and f["severity"] == "warning"]
+print(*refused, len(warned))' "$LAB/audit.json"
+}
+# audit_agrees KIND NODE: reads lines of a destination, a service, an address and a TCP port; what the audit says can be sent can
+# be sent, and what it says cannot be sent cannot.
+audit_agrees() {
+  local kind=$1 n=$2 to service address port seen
+  while read -r to service address port; do
+    seen=$([ "$(quick_tcp "$n" "$address" "$port")" = open ] && echo yes || echo no)
+    verdict "the audit agrees: $kind, $service to $to ($address)" "$seen" "$(audit_sends "$kind" "$to" "$service")"
+  done
+}
+
 for policy in host containers metadata observed; do
   wgfence_in onprem check --prove "$LAB/$policy.yaml" >"$LAB/said" 2>&1
   status=$?
@@ -135,6 +172,12 @@ for to in https 7/tcp; do
   verdict "without confine: explain accepts $to" 0 "$(explain_status onprem internet $to open)"
 done
 
+audited open
+verdict "without confine: the audit says that everything may be sent" "everything everything" "$(audit_scope host) $(audit_scope containers)"
+verdict "without confine: no connection is a finding" "0" "$(audit_refused)"
+audited host
+verdict "the audit warns of the connection that the policy would refuse, and of no other" "198.51.100.66:80 1" "$(audit_refused)"
+
 # That the host no longer reaches its name server and the rest of the internet is what is wanted here.
 ACCEPTED=(--force)
 enforce host onprem
@@ -162,6 +205,30 @@ for to in "203.0.113.66 25/tcp accept" "203.0.113.66 443/tcp reject" "10.13.13.1
   verdict "explain agrees: $service to $there" "$said" \
     "$(explained onprem 4 verdict "$LAB/host.yaml" --from onprem --destination "$there" --to "$service")"
 done
+audited host
+verdict "the audit has no refused connection left" 0 "$(audit_refused)"
+verdict "the audit says that the host is confined, and its containers are not" "listed everything" "$(audit_scope host) $(audit_scope containers)"
+audit_agrees host onprem <<'TO'
+internet 7/tcp 198.51.100.66 7
+internet 7/tcp 2001:db8:198::66 7
+203.0.113.0/24 25/tcp 203.0.113.66 25
+2001:db8:203::/64 25/tcp 2001:db8:203::66 25
+ec2 9100/tcp 10.13.13.1 9100
+ec2 9100/tcp fd13:13::1 9100
+laptop-eric 8888/tcp 10.13.13.10 8888
+192.168.1.20 631/tcp 192.168.1.20 631
+fd68:1::20 631/tcp fd68:1::20 631
+internet https 198.51.100.66 443
+internet https 2001:db8:198::66 443
+internet 25/tcp 198.51.100.66 25
+ec2 9443/tcp 10.13.13.1 9443
+laptop-eric 7/tcp 10.13.13.10 7
+192.168.1.20 9100/tcp 192.168.1.20 9100
+TO
+audit_agrees containers container <<'TO'
+internet https 198.51.100.66 443
+internet https 2001:db8:198::66 443
+TO
 verdict "plan has nothing to change" 0 "$(wgfence_in onprem plan "$LAB/host.yaml" --machine onprem >"$LAB/said" 2>&1; echo $?)"
 
 # Neighbours, DHCP and listener reports.
@@ -235,6 +302,21 @@ containers_send "confined containers" refused rejected silent
 try46 "confined containers: a container to one of another bridge" open tcp container 172.18.0.2 fd18::2 8080
 settle
 verdict "the counter drop-confined-containers counts" yes "$(some "$(counted onprem drop-confined-containers)")"
+audited containers
+verdict "the audit says that the containers are confined, and the host is not" "everything listed" "$(audit_scope host) $(audit_scope containers)"
+audit_agrees containers container <<'TO'
+internet 7/tcp 198.51.100.66 7
+internet 7/tcp 2001:db8:198::66 7
+203.0.113.0/24 25/tcp 203.0.113.66 25
+ec2 9100/tcp 10.13.13.1 9100
+ec2 9100/tcp fd13:13::1 9100
+internet https 198.51.100.66 443
+internet 25/tcp 198.51.100.66 25
+ec2 9443/tcp 10.13.13.1 9443
+TO
+audit_agrees host onprem <<'TO'
+internet https 198.51.100.66 443
+TO
 verdict "explain agrees: https of containers is refused" 2 "$(explain_status containers internet https containers)"
 verdict "explain agrees: 7/tcp of containers" 0 "$(explain_status containers internet 7/tcp containers)"
 
@@ -259,6 +341,13 @@ ask taken
 ask kept
 verdict "confined: its session to the metadata address ends, and the other one does not" "ended alive" \
   "$([ "$(answer_of taken)" = alive ] && echo alive || echo ended) $(answer_of kept)"
+audited metadata
+verdict "the audit says that the containers may send everything else" everything "$(audit_scope containers)"
+audit_agrees containers container <<'TO'
+169.254.169.254 any 169.254.169.254 80
+fd00:ec2::254 any fd00:ec2::254 80
+internet any 198.51.100.66 443
+TO
 hang_up taken
 hang_up kept
 metadata "confined" refused
