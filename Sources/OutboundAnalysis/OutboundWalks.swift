@@ -17,7 +17,7 @@ struct OutboundWalks {
   let walk: PacketWalk
   /// The bridges of guests.
   let bridges: Set<InterfaceName>
-  private let services: ServiceNames
+  private let services: SentServices
   private let names: DestinationNames
 
   init(_ host: AuditedHost, _ view: SiteView?, _ ingresses: [Ingress]) {
@@ -26,7 +26,7 @@ struct OutboundWalks {
     self.ingresses = ingresses
     walk = PacketWalk(view.map { host.tables.withOrigins(of: $0.table) } ?? host.tables, order: host.order)
     bridges = Set(ingresses.filter { $0.kind == .containers }.flatMap(\.interfaces).map(\.name))
-    services = ServiceNames(view?.policy)
+    services = SentServices(ServiceNames(view?.policy))
     names = DestinationNames(view)
   }
 
@@ -208,7 +208,7 @@ struct OutboundWalks {
     for (row, addresses) in rows.rows where isWanted(row.judgement) {
       let line = Line(
         judgement: row.judgement, output: row.output,
-        services: services.names(row.services).map(\.name).unique)
+        services: services.names(row.services, row.family))
       if found[line] == nil { order.append(line) }
       found[line, default: []] += names.names(
         addresses, row.family, holes: packets.holes[row.family] ?? .empty

@@ -194,8 +194,8 @@ struct SentPackets {
     var places = host.survey.host.snapshot.interfaces.flatMap(\.addresses).flatMap {
       [Prefix($0.address), $0.network]
     }
-    guard let view else { return places.unique }
     places += host.devices.flatMap(\.peers).flatMap(\.allowedIPs)
+    guard let view else { return places.unique }
     let policy = view.policy
     places += policy.tunnels.flatMap(\.prefixes)
     places += policy.machines.flatMap { $0.subnets + $0.zones.flatMap(\.prefixes) }

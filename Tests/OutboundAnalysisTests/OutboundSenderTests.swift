@@ -2,6 +2,7 @@
 
 import HostAnalysis
 import NetworkModel
+import PacketSets
 import PacketWalk
 import PolicyAnalysis
 import PolicyCompiler
@@ -117,6 +118,35 @@ import Testing
     #expect(outbound.senders.map(\.kind) == [.host, .containers, .containers])
     #expect(outbound.senders.allSatisfy { $0.scope == .everything })
     #expect(outbound.senders[0].allowed.allSatisfy { $0.zone == nil })
+  }
+
+  @Test func `without a policy, a ruleset that confines is named by its rules`() throws {
+    let view = try Fixture.site(confine: ["onprem"], allow: Self.granted)
+    let outbound = try Fixture.outbound(nil, tables: [view.table])
+    #expect(outbound.senders[0].scope == .listed)
+    #expect(
+      outbound.senders[0].allowed.map { $0.to.joined(separator: " ") } == [
+        "192.168.1.20", "anywhere else", "203.0.113.0/24 2001:db8:203::/64", "10.13.13.1 fd13:13::1",
+      ], "\(Fixture.rows(outbound.senders[0].allowed))")
+    let networks = outbound.senders[1].refused.map { $0.to.joined(separator: " ") }
+    #expect(networks.contains("10.13.13.0/24 fd13:13::/64"), "\(networks)")
+  }
+
+  @Test func `whole protocols are one word, and few exceptions are named`() {
+    let names = SentServices(ServiceNames(nil))
+    let all = SentPackets.services(.ipv4)
+    let (tcp, udp) = (PacketSpace.Service.all(.tcp), PacketSpace.Service.all(.udp))
+    func port(_ transport: IPProtocol, _ number: UInt16) -> IntervalSet {
+      PacketSpace.Service.ports(transport, number...number)
+    }
+    #expect(names.names(all, .ipv4) == ["any"])
+    #expect(names.names(tcp, .ipv4) == ["any tcp"])
+    #expect(names.names(all.subtracting(tcp), .ipv4) == ["any udp", "other protocols"])
+    #expect(names.names(all.subtracting(port(.tcp, 25)), .ipv4) == ["any except smtp"])
+    #expect(names.names(tcp.subtracting(port(.tcp, 25)), .ipv4) == ["any tcp except smtp"])
+    #expect(names.names(tcp.union(port(.udp, 4242)), .ipv6) == ["any tcp", "4242/udp"])
+    #expect(names.names(udp.subtracting(tcp).union(tcp), .ipv4) == ["any tcp", "any udp"])
+    #expect(names.names(PacketSpace.Service.ports(.tcp, 6000...6010), .ipv4) == ["6000-6010/tcp"])
   }
 
   @Test func `what another program's table drops is not said to be sent`() throws {

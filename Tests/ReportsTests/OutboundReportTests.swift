@@ -43,9 +43,11 @@ import Testing
             interface on enp5s0
 
       Connections to other hosts
-        WHO          TO                      SERVICE      VERDICT  BECAUSE
-        curl[812]    203.0.113.9 internet    25/tcp smtp  REFUSED  line 24
-        chronyd (3)  203.0.113.123 internet  123/udp ntp  accept   line 45
+        WHO          TO             SERVICE      VERDICT  BECAUSE
+        curl[812]    203.0.113.9    25/tcp smtp  REFUSED  line 24
+                     internet
+        chronyd (3)  203.0.113.123  123/udp ntp  accept   line 45
+                     internet
       """
     #expect(text.contains(wanted), "\(text)")
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text)")

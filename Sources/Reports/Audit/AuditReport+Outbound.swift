@@ -23,7 +23,12 @@ extension AuditReport {
     let ordered = OutboundConnectionWords.ordered(outbound.connections)
     for connection in ordered.prefix(Self.mostConnections) {
       let words = OutboundConnectionWords(connection)
-      table.append([words.who, words.to, words.service, words.verdict, because(words.judgement)])
+      table.append(
+        columns: [
+          OutboundWords.folded(words.who, width: 22), OutboundWords.folded(words.to, width: 16),
+          OutboundWords.folded(words.service, width: 12), [words.verdict],
+          OutboundWords.folded(because(words.judgement), width: 18),
+        ])
     }
     text += table.text(indent: 2)
     if ordered.count > Self.mostConnections {
@@ -54,11 +59,9 @@ extension AuditReport {
       let columns = [
         OutboundWords.lines(row.to, width: 26, most: 6),
         OutboundWords.lines(row.services, width: 20, most: 4),
-        [row.interface.description], [words.because(row.judgement)],
+        [row.interface.description], OutboundWords.folded(words.because(row.judgement), width: 26),
       ]
-      for line in 0..<(columns.map(\.count).max() ?? 0) {
-        table.append(columns.map { line < $0.count ? $0[line] : "" })
-      }
+      table.append(columns: columns)
     }
     text += table.text(indent: 6)
     return text
@@ -138,5 +141,14 @@ extension AuditReport {
     }
     object.put("refused", connection.isRefused)
     object.put("advice", connection.advice)
+  }
+}
+
+extension AlignedTable {
+  /// Adds a row whose cells have several lines.
+  fileprivate mutating func append(columns: [[String]]) {
+    for line in 0..<(columns.map(\.count).max() ?? 0) {
+      append(columns.map { line < $0.count ? $0[line] : "" })
+    }
   }
 }
