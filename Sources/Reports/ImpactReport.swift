@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+package import HostAnalysis
 package import ImpactAnalysis
 package import NetworkModel
 
@@ -7,9 +8,14 @@ package import NetworkModel
 package struct ImpactReport: Sendable {
   /// Nil if it could not be determined.
   package let impact: Impact?
+  /// What takes away the effect of lines of `translate`, or loses its packets to them.
+  package let translations: [DoctorFinding]
 
   /// A report of an impact.
-  package init(_ impact: Impact?) { self.impact = impact }
+  package init(_ impact: Impact?, translations: [DoctorFinding] = []) {
+    self.impact = impact
+    self.translations = translations
+  }
 
   /// What stops working, as a section for people; empty if nothing does.
   package var brokenText: PrintableText {
@@ -23,12 +29,14 @@ package struct ImpactReport: Sendable {
 
   /// A section for people; empty if there is nothing to say.
   package var text: PrintableText {
-    guard let impact else { return "" }
     var text = brokenText
-    let others = impact.findings.filter { $0.weight == .notable }
-    if !others.isEmpty {
+    let others = impact?.findings.filter { $0.weight == .notable } ?? []
+    if !others.isEmpty || !translations.isEmpty {
       if !text.isEmpty { text += "\n" }
       text += "Look at this:\n" + Self.text(of: others)
+    }
+    for finding in translations {
+      text += "  \(finding.check.rawValue)  \(finding.found)\n    to change it, \(finding.fix)\n"
     }
     return text
   }
@@ -64,6 +72,19 @@ package struct ImpactReport: Sendable {
       if let fix = finding.fix { text += "    to keep it, \(fix)\n" }
     }
     return text
+  }
+
+  /// The member `translations`.
+  package func putTranslations(in object: inout JSONWriter.Object) {
+    object.array("translations") { array in
+      for finding in translations {
+        array.object { object in
+          object.put("severity", finding.severity.rawValue)
+          object.put("found", finding.found)
+          object.put("fix", finding.fix)
+        }
+      }
+    }
   }
 
   /// The member `impact`; null if it could not be determined.

@@ -94,6 +94,7 @@ package struct PlanReport {
     JSONWriter.object { object in
       object.put("schema", "wgfence/plan/1")
       impact.put(in: &object)
+      impact.putTranslations(in: &object)
       object.put("operations", meaning.isEmpty ? 0 : plan.operations.count)
       object.put("comments", meaning.isEmpty ? plan.operations.count / 2 : 0)
       object.put("scope", plan.scope == .whole ? "whole" : "in place")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Foundation
+import HostAnalysis
 import ImpactAnalysis
 import NetworkModel
 import PolicyAnalysis
@@ -62,6 +63,26 @@ struct ChangeReportTests {
       cut: Self.nothing,
       impact: ImpactReport(nil))
     #expect(same.text.description == "The kernel equals the policy: nothing to change.\n")
+  }
+
+  @Test("a plan says what takes away the effect of a translation")
+  func translations() throws {
+    let desired = KernelTable(family: NFT.familyInet, name: "wgfence")
+    let finding = DoctorFinding(
+      .otherTranslation, .warning, lookedAt: "1 line", found: "ip nat DOCKER rule 2 translates 443/tcp first",
+      fix: "publish that port elsewhere")
+    let report = PlanReport(
+      Plan(desired: desired, observed: desired), to: desired, before: desired, generation: 3,
+      cut: Self.nothing, impact: ImpactReport(nil, translations: [finding]))
+    #expect(
+      report.text.description.hasPrefix(
+        """
+        Look at this:
+          other-translation  ip nat DOCKER rule 2 translates 443/tcp first
+            to change it, publish that port elsewhere
+        """), "\(report.text)")
+    let listed = try Self.object(report.json)["translations"] as? [[String: String]]
+    #expect(listed?.first?["severity"] == "warning" && listed?.count == 1)
   }
 
   @Test("a rejection is told with the exit status that goes with it")

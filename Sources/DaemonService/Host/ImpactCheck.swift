@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import Enforcement
+internal import HostAnalysis
 internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
@@ -18,30 +19,39 @@ package enum ImpactCheck {
   /// machine after the change. Throws `HostReadError` or `NetlinkError`.
   private static func impact(
     of view: SiteView, loading desired: KernelTable, caller: RemoteSession?
-  ) throws -> Impact {
+  ) throws -> (impact: Impact, translations: [DoctorFinding]) {
     let facts = try ImpactFactsReader.read(caller: caller)
     var socket = try NFTablesSocket()
     let tables = try socket.readAll()
     func isOwn(_ table: KernelTable) -> Bool {
       table.name == Ruleset.tableName && table.family == NFT.familyInet
     }
-    return Impact(
-      facts, on: view, others: tables.filter { !isOwn($0) }, from: tables.first(where: isOwn), to: desired,
-      order: try HookOrder.read(), on: Today.date, in: try LiveHostEnvironment())
+    let others = tables.filter { !isOwn($0) }
+    let (order, environment) = (try HookOrder.read(), try LiveHostEnvironment())
+    let subject = DoctorSubject(
+      HostFacts(host: facts.host, time: 0),
+      as: DoctorSubject.Role(policy: view.policy, machine: view.machine))
+    let translations = subject.translationClashes(
+      of: CompiledSite(view.policy, today: Today.date, live: view.live),
+      through: PacketWalk(others + [desired], order: order), in: environment)
+    let impact = Impact(
+      facts, on: view, others: others, from: tables.first(where: isOwn), to: desired, order: order,
+      on: Today.date, in: environment)
+    return (impact, translations)
   }
 
   /// What a change ends, and sentences about what is not known. Nil if nothing is known.
   private static func known(
     of view: SiteView, loading desired: KernelTable, caller: RemoteSession?
-  ) -> (impact: Impact?, gaps: [String]) {
+  ) -> (report: ImpactReport, gaps: [String]) {
     guard Capability.isNetworkAdministrator else {
-      return (nil, [unknown("that needs root, or CAP_NET_ADMIN")])
+      return (ImpactReport(nil), [unknown("that needs root, or CAP_NET_ADMIN")])
     }
     do {
-      let found = try impact(of: view, loading: desired, caller: caller)
-      return (found, found.gaps)
+      let (found, translations) = try impact(of: view, loading: desired, caller: caller)
+      return (ImpactReport(found, translations: translations), found.gaps)
     } catch {
-      return (nil, [unknown(error)])
+      return (ImpactReport(nil), [unknown(error)])
     }
   }
 
@@ -49,8 +59,8 @@ package enum ImpactCheck {
   /// what is not known.
   static func objection(to candidate: Candidate) -> (objection: Objection?, gaps: [String]) {
     guard let view = candidate.view else { return (nil, []) }
-    let (impact, gaps) = known(of: view, loading: candidate.table(.enforcing), caller: nil)
-    let found = impact?.objections() ?? []
+    let (report, gaps) = known(of: view, loading: candidate.table(.enforcing), caller: nil)
+    let found = report.impact?.objections() ?? []
     guard let first = found.first else { return (nil, gaps) }
     let more = found.count - 1
     return (
@@ -64,8 +74,7 @@ package enum ImpactCheck {
   package static func report(of view: SiteView, loading desired: KernelTable) -> (
     report: ImpactReport, gaps: [String]
   ) {
-    let (impact, gaps) = known(of: view, loading: desired, caller: OwnSession.session)
-    return (ImpactReport(impact), gaps)
+    known(of: view, loading: desired, caller: OwnSession.session)
   }
 
   /// What a policy ends on this host if it is enforced.

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import NetworkModel
-internal import PacketWalk
-internal import PolicyAnalysis
+public import PacketWalk
+public import PolicyAnalysis
 internal import PolicyLanguage
 internal import Ruleset
 
 extension DoctorSubject {
+  /// What on this host takes away the effect of lines of `translate`, or loses its packets to them. `walk` is through the
+  /// tables that are loaded, or that will be.
+  public func translationClashes(
+    of site: @autoclosure () -> CompiledSite, through walk: PacketWalk, in environment: any HostEnvironment
+  ) -> [DoctorFinding] {
+    guard let role, role.policy.translations.contains(where: { $0.machine == role.machine.name }) else {
+      return []
+    }
+    return otherTranslation(DoctorWalks(self, of: site(), through: walk, in: environment).granted).findings
+  }
+
   /// Checks that no other table translates first what a line of `translate` is about: the first chain in a hook decides for
   /// the whole connection.
   func otherTranslation(_ walks: Reading<DoctorWalks.Granted>) -> CheckResult {
@@ -14,7 +25,10 @@ extension DoctorSubject {
     let own = role.policy.translations.filter { $0.machine == role.machine.name }
     var result = CheckResult(
       .otherTranslation,
-      lookedAt: "\(counted(own.count, "line")) of 'translate', and what other tables translate")
+      lookedAt:
+        "\(counted(own.count, "line")) of 'translate', what other tables translate, and the sockets of this host"
+    )
+    for translation in own { findSilencedSockets(translation, &result) }
     guard case .known(let granted) = walks else {
       if case .unknown(let why) = walks, !own.isEmpty { return .notMade(.otherTranslation, why) }
       return result
@@ -42,6 +56,22 @@ extension DoctorSubject {
       }
     }
     return result
+  }
+
+  /// Finds sockets of this host from which a line forwards packets elsewhere.
+  private func findSilencedSockets(_ translation: PolicyLanguage.Translation, _ result: inout CheckResult) {
+    guard case .forward(let services, let target, _) = translation.kind else { return }
+    for listener in facts.host.listeners where !listener.isLoopbackOnly {
+      guard let range = PortRange(listener.port),
+        services.contains(where: { $0.holds(.ports(listener.protocol, range)) })
+      else { continue }
+      let who = listener.process.map { "\($0.name)[\($0.pid)]" } ?? "a socket of this host"
+      result.find(
+        .information,
+        "\(who) listens on port \(listener.port)/\(listener.protocol), but line \(translation.location.line) of "
+          + "'translate' sends what arrives over \(translation.over) for that port to \(target)",
+        fix: "let it listen on another port or address, or forward another port")
+    }
   }
 
   /// The step in which another table translates a packet that a line of `translate` is about, and to what.

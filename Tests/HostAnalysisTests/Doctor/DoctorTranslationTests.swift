@@ -46,6 +46,22 @@ import Testing
         $0.policyText = Self.site
         $0.tables = [Self.publishing(8888)]
       },
+      DoctorCase(
+        "a socket of the host on a port that is forwarded", .otherTranslation, .information,
+        ["a socket of this host listens on port 8888/tcp", "line 25", "over wg0", "to ec2"],
+        fix: "forward another port"
+      ) {
+        $0.policyText = Self.site
+        $0.listeners.append(Listener(protocol: .tcp, address: HostFixture.ip("0.0.0.0"), port: 8888))
+      },
+      DoctorCase("sockets on loopback, of another protocol and on another port", .otherTranslation, nil) {
+        $0.policyText = Self.site
+        $0.listeners += [
+          Listener(protocol: .tcp, address: HostFixture.ip("127.0.0.1"), port: 8888),
+          Listener(protocol: .udp, address: HostFixture.ip("0.0.0.0"), port: 8888),
+          Listener(protocol: .tcp, address: HostFixture.ip("0.0.0.0"), port: 8889),
+        ]
+      },
       DoctorCase("another published port", .otherTranslation, nil) {
         $0.policyText = Self.site
         $0.tables = [Self.publishing(5432)]
