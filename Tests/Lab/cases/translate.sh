@@ -111,3 +111,30 @@ ask mapped
 verdict "without the line the session ends, and the other one does not" "dead alive" "$(answer_of exit) $(answer_of mapped)"
 verdict "apply says so" yes \
   "$(grep -q 'their addresses are translated differently now' "$LAB/ec2/apply.log" && echo yes)"
+
+# Another table that translates the forwarded port first, as Docker's published ports do, and a socket on that port.
+# clashes: what plan says that clashes with lines of `translate`.
+clashes() {
+  wgfence_in ec2 plan "$LAB/unmasked.yaml" --machine ec2 --format json >"$LAB/plan.json" 2>"$LAB/said"
+  "$PYTHON" -c 'import json, sys
+found = json.load(open(sys.argv[1]))["translations"]
+print(*sorted({f["severity"] + (" published" if "inet published first" in f["found"] else "") for f in found}) or ["none"])' \
+    "$LAB/plan.json"
+}
+verdict "plan finds nothing that clashes with the forwarded port" none "$(clashes)"
+node ec2 nft -f - <<'NFT'
+table inet published {
+	chain first {
+		type nat hook prerouting priority -100; policy accept;
+		tcp dport 8443 redirect to :9100
+	}
+}
+NFT
+verdict "plan says that another table translates the forwarded port first" "warning published" "$(clashes)"
+tcp internet 203.0.113.10 8443 --source 203.0.113.66 >/dev/null
+verdict "and it does: the client comes to ec2's own server" 203.0.113.66 "$(client_of ec2 9100)"
+node ec2 nft delete table inet published
+serve ec2 clashing --tcp 8443
+verdict "plan says that a socket of ec2 is on the forwarded port" information "$(clashes)"
+tcp internet 203.0.113.10 8443 --source 203.0.113.66 >/dev/null
+verdict "and the client comes to onprem's server still" 203.0.113.66 "$(client_of onprem 9100)"
