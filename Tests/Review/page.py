@@ -170,10 +170,10 @@ def verdict(name, expected, seen):
         print(f"not ok page: {name}: expected {expected}, saw {seen}")
 
 
-# Elements that extend beyond the window, except in the scrolling region.
+# Elements that extend beyond the window, except in the scrolling regions.
 STICKING_OUT = """[...document.querySelectorAll("body *")].filter((element) => {
   const box = element.getBoundingClientRect();
-  return !element.closest("#everything, svg *") && box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5)
+  return !element.closest(".region, svg *") && box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5)
     && !element.matches(".skip");
 }).map((element) => element.tagName + "." + element.className)"""
 
@@ -201,6 +201,13 @@ def expected_lines(report):
     return sum(len(service[-1]) for service in services)
 
 
+def outbound_rows(sender):
+    """How many rows a sender has below the one that says how much it may send."""
+    if sender["scope"] == "listed":
+        return len(sender["allowed"])
+    return len(sender["refused"]) + sum(reach["verdict"] == "undetermined" for reach in sender["allowed"])
+
+
 def page_tests(browser, name, path, report):
     browser.new_page()
     browser.media()
@@ -211,7 +218,11 @@ def page_tests(browser, name, path, report):
     verdict(f"{name}: as many on the small map", expected_lines(report),
             browser.value("document.querySelectorAll('#map-narrow .line').length"))
     verdict(f"{name}: each line has a title", 0, browser.value("[...document.querySelectorAll('.line')].filter((l) => !l.querySelector('title')).length"))
-    verdict(f"{name}: a group of rows for each socket", len(report["listeners"]), browser.value("document.querySelectorAll('tbody').length"))
+    verdict(f"{name}: a group of rows for each socket", len(report["listeners"]), browser.value("document.querySelectorAll('#everything tbody').length"))
+    outbound = report["outbound"]
+    for label, parts in (("outbound", outbound["senders"]), ("connections", outbound["connections"])):
+        verdict(f"{name}: a group of rows for each of the {label}", len(parts), browser.value(
+            f"document.querySelectorAll('.region[aria-labelledby=\"{label}-heading\"] tbody').length"))
     verdict(f"{name}: every finding", len(report["findings"]), browser.value("document.querySelectorAll('.findings li').length"))
     verdict(f"{name}: nothing became an element", 0,
             browser.value("document.querySelectorAll('img, b:not(.fix b), script:not(body > script), iframe, link').length"))
@@ -234,6 +245,8 @@ def page_tests(browser, name, path, report):
     printed = base64.b64decode(browser.ask("Page.printToPDF", generateTaggedPDF=True, preferCSSPageSize=True)["data"])
     verdict(f"{name}: it prints", True, printed.startswith(b"%PDF"))
     rows = 1 + sum(max(1, len(listener["reachable"])) for listener in report["listeners"])
+    rows += sum(1 + outbound_rows(sender) for sender in outbound["senders"]) + 1
+    rows += len(outbound["connections"]) + (1 if outbound["connections"] else 0)
     verdict(f"{name}: with every row of the table", rows, len(re.findall(rb"/S /TR\b", printed)))
     verdict(f"{name}: the browser has no complaint", [], browser.complaints())
     verdict(f"{name}: it asks for nothing but itself", [f"file://{path}"], browser.requests())
@@ -285,10 +298,10 @@ def reader_tests(browser, path):
     verdict("landmarks: one each of banner, main, contentinfo, search", [1, 1, 1, 1],
             [len(by_role[role]) for role in ("banner", "main", "contentinfo", "search")])
     levels = [int(level) for level in browser.value("[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => h.tagName[1])")]
-    verdict("one first heading, and none skips a level", [1, 2, 2, 2, 2, 2], levels)
+    verdict("one first heading, and none skips a level", [1, 2, 2, 2, 2, 2, 2], levels)
     verdict("the map has a name", ["Map of who reaches what"], [name for name in by_role["image"] + by_role["img"] if name])
     verdict("the table has a name", True, any(name.startswith("Every socket") for name in by_role["table"]))
-    verdict("seven heads of columns", 7, len(by_role["columnheader"]))
+    verdict("seven heads of columns, and six of the senders'", 13, len(by_role["columnheader"]))
     verdict("the field has a label", ["Show only sockets that contain"], by_role["searchbox"])
     verdict("regions are named", True, all(by_role["region"]))
 
@@ -301,7 +314,7 @@ def scriptless_tests(browser, path, report):
     browser.open(path)
     verdict("without a script the field is hidden", "none", browser.value("getComputedStyle(document.getElementById('search')).display"))
     verdict("without a script every row is shown", len(report["listeners"]), browser.value(
-        "[...document.querySelectorAll('tbody')].filter((row) => row.offsetHeight > 0).length"))
+        "[...document.querySelectorAll('#everything tbody')].filter((row) => row.offsetHeight > 0).length"))
     verdict("without a script the browser reports no error", [], browser.complaints())
 
 
