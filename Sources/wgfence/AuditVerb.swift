@@ -15,12 +15,12 @@ import Reports
 struct AuditVerb: Verb {
   static let configuration = verb(
     "audit",
-    "List the listening sockets and published ports of this host and its containers, and who reaches each.",
+    "List the listening sockets and published ports of this host, who reaches each, and what may be sent from it.",
     discussion: """
       Lists every TCP, UDP and SCTP socket that listens in any network namespace of this host, and every published port, \
       with its process, container and unit. For each, packets are walked through everything that the kernel has loaded: \
-      from each zone and machine of the policy, with the policy line or the foreign rule that decides. Without a policy, \
-      packets are walked from each interface.
+      from each zone and machine of the policy (without one, from each interface), with the line or foreign rule that \
+      decides. Then lists what the host and its containers may send, and their connections to other hosts.
 
       Each finding has a fix. --baseline names an earlier report (--format json); only new findings are then reported. \
       --fail-on sets which findings count for the exit status. Needs root to see other users' processes, other namespaces \
