@@ -90,7 +90,10 @@ public struct DoctorWalks: Sendable {
               GrantedPacket(
                 what: "\(PolicyWords.of(service, asked.packet)) from \(asked.source) over \(asked.zone)",
                 line: "\(grant.location.file):\(grant.location.line)", zone: "\(asked.zone)",
-                trace: walk.arrival(asked.packet, in: environment)))
+                // What the host itself sends has no input.
+                trace: asked.packet.input == nil
+                  ? walk.departure(asked.packet, in: environment)
+                  : walk.arrival(asked.packet, in: environment)))
           }
         }
       }

@@ -54,6 +54,18 @@ import Testing
       ) {
         $0.tables = [HostFixture.foreign([HostFixture.port(8888, [.verdict(.drop)])])]
       },
+      DoctorCase(
+        "a rule of another table drops what the host itself may send", .otherFirewall, .error,
+        ["inet ufw-like output handle 7 drops", "7/tcp from onprem"]
+      ) {
+        $0.policyText = HostFixture.site.replacing(
+          "allow:\n",
+          with: "confine: [onprem]\nallow:\n  - { to: internet, services: [7/tcp], from: onprem }\n")
+        $0.tables = [
+          HostFixture.foreign(
+            [HostFixture.port(7, [.verdict(.drop)])], chain: "output", hook: NFT.hookOutput)
+        ]
+      },
       DoctorCase("a rule of another table rejects a grant", .otherFirewall, .error, ["handle 7 rejects"]) {
         $0.tables = [HostFixture.foreign([HostFixture.port(5432, [.reject(type: NFT.rejectICMPX, code: 3)])])]
       },

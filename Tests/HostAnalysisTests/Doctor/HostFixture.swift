@@ -170,13 +170,15 @@ struct HostFixture {
 
   /// Another program's table with one chain at input.
   static func foreign(
-    _ rules: [[Expression]], chain: String = "input", policy: BasePolicy = .accept, table: String = "ufw-like"
+    _ rules: [[Expression]], chain: String = "input", policy: BasePolicy = .accept,
+    table: String = "ufw-like",
+    hook: UInt32 = NFT.hookInput
   ) -> KernelTable {
     KernelTable(
       family: NFT.familyInet, name: table,
       chains: [
         KernelChain(
-          name: chain, base: BaseChain(hook: NFT.hookInput, priority: 0, policy: policy),
+          name: chain, base: BaseChain(hook: hook, priority: 0, policy: policy),
           rules: rules.enumerated().map { KernelRule(expressions: $0.element, handle: UInt64($0.offset) + 7) }
         )
       ])
@@ -199,7 +201,7 @@ private struct FixtureEnvironment: HostEnvironment {
     interfaces.contains { $0.owns(address) } ? .local : .unicast
   }
   func route(_ question: RouteQuestion) -> RouteAnswer {
-    interfaces.contains { $0.owns(question.destination) } ? .local : .unknown
+    interfaces.contains { $0.owns(question.destination) } ? .local : .interface(HostFixture.name("eth0"))
   }
   func facts(of interface: InterfaceName) -> InterfaceFacts? {
     interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
