@@ -5,8 +5,8 @@ public import Ruleset
 
 /// Walks packets through tables, expression by expression, as the kernel would.
 ///
-/// It uses only what the packet states and what the host environment answers. What depends on an expression
-/// that it cannot evaluate is undetermined; a rule that cannot match for another reason is skipped anyway.
+/// It uses only what the packet states and what the host environment answers. A rule with an expression that it cannot
+/// evaluate is walked both ways; the verdict is undetermined if it depends on that rule.
 /// Tables of the families ip, ip6 and inet are walked; `bridge`, `arp`, `netdev` and the hook ingress are not
 /// (`unwalked`).
 public struct PacketWalk: Sendable {
@@ -50,37 +50,63 @@ public struct PacketWalk: Sendable {
 
   /// The trace of a packet through the base chains of some hooks, in a host environment.
   public func trace(_ packet: Packet, hooks: [UInt32], in environment: any HostEnvironment) -> Trace {
-    var run = WalkRun(packet, self, environment)
-    if let first = hooks.first, first != NFT.hookPrerouting, first != NFT.hookOutput {
-      run.tracking = .tracked
+    bothWays(packet, environment) { run in
+      if let first = hooks.first, first != NFT.hookPrerouting, first != NFT.hookOutput {
+        run.tracking = .tracked
+      }
+      for hook in hooks where !run.pass(hook) { break }
     }
-    for hook in hooks where !run.pass(hook) { break }
-    return run.finished()
   }
 
   /// The whole trace of a packet that arrives through its `input`: prerouting, the routing decision, then
   /// input, or forward and postrouting. Its stated output and destination type are not used.
   public func arrival(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
-    var run = WalkRun(packet, self, environment)
-    run.arrive()
-    return run.finished()
+    bothWays(packet, environment) { $0.arrive() }
   }
 
   /// The whole trace of a packet that the bridge of its `input` forwards to another port and shows to the rules
   /// (br_netfilter): prerouting, forward and postrouting, without a routing decision.
   public func bridging(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
-    var run = WalkRun(packet, self, environment)
-    run.bridge()
-    return run.finished()
+    bothWays(packet, environment) { $0.bridge() }
   }
 
   /// The whole trace of a packet that this host sends: output, routing again if the destination or the mark
   /// changed, postrouting; then prerouting and input if it is for this host. Its `output` is the interface
   /// that the host chose first; if it is nil, the environment chooses it.
   public func departure(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
-    var run = WalkRun(packet, self, environment)
-    run.depart()
-    return run.finished()
+    bothWays(packet, environment) { $0.depart() }
+  }
+
+  /// More runs than these are not made for one packet.
+  private static let mostRuns = 64
+
+  /// Walks a packet. At a rule that may match or not, the walk goes on both ways: if the packet ends in the same way whatever
+  /// such rules do, that is its verdict. Otherwise the trace ends at the first of them.
+  private func bothWays(
+    _ packet: Packet, _ environment: any HostEnvironment, _ walk: (inout WalkRun) -> Void
+  ) -> Trace {
+    func run(_ choices: [Bool]) -> WalkRun {
+      var run = WalkRun(packet, self, environment)
+      run.choices = choices
+      walk(&run)
+      return run
+    }
+    let first = run([])
+    guard first.isOpen else { return first.finished() }
+    var (pending, agreed): ([[Bool]], Trace?) = ([[true], [false]], nil)
+    for _ in 1..<Self.mostRuns {
+      guard let choices = pending.popLast() else { break }
+      let next = run(choices)
+      if next.isOpen {
+        pending += [choices + [true], choices + [false]]
+        continue
+      }
+      let trace = next.finished()
+      guard trace.verdict != .undetermined, agreed?.endsAlike(trace) ?? true else { return first.finished() }
+      // The first run takes no such rule to match.
+      agreed = agreed ?? trace
+    }
+    return pending.isEmpty ? agreed ?? first.finished() : first.finished()
   }
 
   func entries(_ family: AddressFamily, _ hook: UInt32) -> [HookPlaces.Entry] {

@@ -104,6 +104,17 @@ public struct TraceStep: Sendable, Hashable {
   }
 }
 
+extension Trace {
+  /// Whether another walk of the packet has the same verdict and, if it is accepted, the same addresses, ports and output.
+  func endsAlike(_ other: Trace) -> Bool {
+    guard verdict == other.verdict else { return false }
+    guard verdict == .accept, let packet, let end = other.packet else { return true }
+    return packet.source == end.source && packet.destination == end.destination
+      && packet.sourcePort == end.sourcePort && packet.destinationPort == end.destinationPort
+      && packet.output == end.output && packet.status == end.status
+  }
+}
+
 /// What a step did.
 public enum TraceOutcome: Sendable, Hashable {
   case verdict(VerdictCode)

@@ -62,13 +62,13 @@ extension WalkRun {
         case (.unknown, _):
           unknown = unknown ?? loaded ?? "lookup @\(set.name)"
           if case .register(let start) = destination { registers.forget(start, Int(set.dataLength)) }
-          if case .verdict = destination { return .undetermined(unknown ?? "") }
+          if case .verdict = destination { return settle(set, unknown ?? "", table) }
         case (.yes(let value), .plain):
           if let end = take(value, to: destination, set, table, chain, index, &unknown) { return end }
         }
       case .immediate(let destination, let data): registers.write(data, at: destination)
       case .verdict(.continue): break
-      case .verdict(let verdict): return unknown.map { .undetermined($0) } ?? .verdict(verdict)
+      case .verdict(let verdict): return settle(unknown) ?? .verdict(verdict)
       case .counted(let name): if unknown == nil { note(table, chain, index, .counted(name)) }
       case .objects(let number, let source):
         let set = walk.tables[table].table.sets[number]
@@ -122,11 +122,11 @@ extension WalkRun {
       case .effectOnTCP(let name):
         guard packet.transport == .tcp else { return .noMatch }
         return .undetermined(unknown ?? name)
-      case .reject: return unknown.map { .undetermined($0) } ?? .rejected
+      case .reject: return settle(unknown) ?? .rejected
       case .untrack:
         // Only packets without a connection: before conntrack, or invalid.
         guard !hasConnection, tracking != .untracked else { continue }
-        if let unknown { return .undetermined(unknown) }
+        if let end = settle(unknown) { return end }
         tracking = .untracked
       case .setMark(let source):
         setMark(registers.hostNumber(source), certain: unknown == nil, table, chain, index)
@@ -159,7 +159,7 @@ extension WalkRun {
         if let end = apply(target, unknown, table, chain, index) { return end }
       case .translate(let order):
         if let family = order.family, family != packet.family.rawValue { continue }
-        if let unknown { return .undetermined(unknown) }
+        if let end = settle(unknown) { return end }
         return bind(order, table, chain, index)
       case .absentHeader(let presence):
         guard packet.family == .ipv6, let presence else { return .noMatch }
@@ -202,7 +202,7 @@ extension WalkRun {
         return nil
       }
       if case .continue = verdict { return nil }
-      return unknown.map { .undetermined($0) } ?? .verdict(PreparedVerdict(verdict, in: walk.tables[table]))
+      return settle(unknown) ?? .verdict(PreparedVerdict(verdict, in: walk.tables[table]))
     case .register(let start):
       guard case .data(let data)? = value?.plain else {
         unknown = unknown ?? "lookup @\(set.name)"
@@ -212,6 +212,34 @@ extension WalkRun {
       registers.write(data, at: start)
       return nil
     }
+  }
+
+  /// What becomes of a rule that affects the packet's path, and of which it is not known whether it matches: nil if this run
+  /// takes it to match.
+  mutating func settle(_ unknown: String?) -> RuleEnd? {
+    guard let unknown else { return nil }
+    guard choices.indices.contains(choicesMade) else {
+      isOpen = true
+      return .undetermined(unknown)
+    }
+    choicesMade += 1
+    return choices[choicesMade - 1]
+      ? nil : .passedOver(assuming: "\(unknown) does not match; the verdict is the same if it does")
+  }
+
+  /// A verdict map of which it is not known which element a packet finds: each of its verdicts may be that of the packet, and
+  /// the packet may find none.
+  private mutating func settle(_ set: KernelSet, _ unknown: String, _ table: Int) -> RuleEnd {
+    var verdicts: [VerdictCode] = []
+    for index in 0..<set.elements.count {
+      guard case .verdict(let verdict)? = set.elements.value(index)?.plain else { continue }
+      if !verdicts.contains(verdict) { verdicts.append(verdict) }
+    }
+    for verdict in verdicts {
+      if case .undetermined(let name)? = settle(unknown) { return .undetermined(name) }
+      if choices[choicesMade - 1] { return .verdict(PreparedVerdict(verdict, in: walk.tables[table])) }
+    }
+    return .passedOver(assuming: "\(unknown) finds nothing; the verdict is the same if it does")
   }
 
   private func isInside(_ source: Int, _ from: [UInt8], _ to: [UInt8]) -> Bool? {

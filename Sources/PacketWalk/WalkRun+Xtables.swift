@@ -203,8 +203,8 @@ extension WalkRun {
     _ target: XtablesTarget, _ unknown: String?, _ table: Int, _ chain: Int, _ index: Int
   ) -> RuleEnd? {
     switch target {
-    case .translate(let order): return unknown.map { .undetermined($0) } ?? bind(order, table, chain, index)
-    case .reject: return unknown.map { .undetermined($0) } ?? .rejected
+    case .translate(let order): return settle(unknown) ?? bind(order, table, chain, index)
+    case .reject: return settle(unknown) ?? .rejected
     case .mark(let value, let mask):
       let isKnown = knowsMark || mask == .max
       setMark(isKnown ? packet.mark & ~mask ^ value : nil, certain: unknown == nil, table, chain, index)
@@ -219,7 +219,7 @@ extension WalkRun {
       }
     case .untrack:
       guard !hasConnection, tracking != .untracked else { return nil }
-      if let unknown { return .undetermined(unknown) }
+      if let end = settle(unknown) { return end }
       tracking = .untracked
     case .passes: break
     case .unknown(let name): return .undetermined(unknown ?? name)

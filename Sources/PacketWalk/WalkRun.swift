@@ -36,6 +36,11 @@ struct WalkRun {
   var changes: [SetPlace: SetChanges] = [:]
   /// What rules wrote into lists of `recent` on the packet's way.
   var recentChanges: [String: Seen] = [:]
+  /// Of the rules that may match or not, in the order in which they are reached: whether this run takes each to match.
+  var choices: [Bool] = []
+  var choicesMade = 0
+  /// Whether the run ended at such a rule without a choice.
+  var isOpen = false
   /// Whether the packet that this host sends must be routed again.
   var needsRoute = false
 

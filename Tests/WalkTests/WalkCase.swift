@@ -421,5 +421,58 @@ struct WalkCase: CustomTestStringConvertible {
         toHost(80, .drop), toHost(81, .accept, source: 4001), toHost(82, .accept, source: 4002),
         toHost(83, .undetermined, source: 4003),
       ]),
+    WalkCase(
+      testDescription:
+        "a rule of which it is not known whether it matches does not matter if the packet ends in the same way",
+      tables: [
+        """
+        *filter
+        :INPUT DROP [0:0]
+        :seen - [0:0]
+        -A INPUT -p tcp --dport 80 -m mac --mac-source 02:00:00:00:00:77 -j DROP
+        -A INPUT -p tcp --dport 81 -m mac --mac-source 02:00:00:00:00:77 -j seen
+        -A INPUT -p tcp --dport 81 -j ACCEPT
+        -A INPUT -p tcp --dport 82 -m mac --mac-source 02:00:00:00:00:77 -j ACCEPT
+        -A INPUT -p tcp --dport 83 -m mac --mac-source 02:00:00:00:00:77 -j ACCEPT
+        -A INPUT -p tcp --dport 83 -m mac ! --mac-source 02:00:00:00:00:77 -j ACCEPT
+        -A INPUT -p tcp --dport 83 -j ACCEPT
+        -A seen -j MARK --set-mark 5
+        COMMIT
+
+        """
+      ],
+      packets: [
+        toHost(80, .drop), toHost(81, .accept, source: 4001), toHost(82, .undetermined, source: 4002),
+        toHost(83, .accept, source: 4003),
+      ]),
+    WalkCase(
+      testDescription:
+        "a random number that selects a verdict does not matter if all of them lead to the same end",
+      tables: [
+        """
+        table ip look {
+        chain one { drop
+        }
+        chain two { counter drop
+        }
+        chain c { type filter hook input priority 0;
+        tcp dport 80 numgen random mod 2 vmap { 0 : jump one, 1 : goto two }
+        tcp dport 80 drop
+        tcp dport 81 numgen random mod 2 vmap { 0 : jump one, 1 : accept }
+        }
+        }
+
+        """
+      ], packets: [toHost(80, .drop), toHost(81, .undetermined, source: 4001)]),
+    WalkCase(
+      testDescription: "a translation that may be bound or not matters",
+      tables: [
+        """
+        *nat
+        -A PREROUTING -p tcp --dport 80 -m mac --mac-source 02:00:00:00:00:77 -j DNAT --to-destination 172.17.0.2:80
+        COMMIT
+
+        """
+      ], packets: [toHost(80, .undetermined), toHost(81, .accept, source: 4001)]),
   ]
 }
