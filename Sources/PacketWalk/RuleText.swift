@@ -247,11 +247,21 @@ private struct RuleWriter {
     switch name {
     case "nat":
       let isSource = attributes.u32(NFT.Attribute.natType) == 0
-      var target = piece(NFT.Attribute.natAddressFirst).map { piece in
-        piece.data.map { IPAddress(bytes: $0)?.description ?? ValueFormat.hex.text($0) } ?? value(piece).name
+      func range(_ first: UInt16, _ last: UInt16, _ text: ([UInt8]) -> String) -> String? {
+        func end(_ type: UInt16) -> String? {
+          piece(type).map { piece in piece.data.map(text) ?? value(piece).name }
+        }
+        return end(first).map { begin in
+          end(last).map { $0 == begin ? begin : "\(begin)-\($0)" } ?? begin
+        }
       }
-      if let port = piece(NFT.Attribute.natPortFirst) {
-        target = (target ?? "") + ":" + (port.data.map { ValueFormat.network.text($0) } ?? value(port).name)
+      var target = range(NFT.Attribute.natAddressFirst, NFT.Attribute.natAddressLast) {
+        IPAddress(bytes: $0)?.description ?? ValueFormat.hex.text($0)
+      }
+      if let ports = range(
+        NFT.Attribute.natPortFirst, NFT.Attribute.natPortLast, { ValueFormat.network.text($0) })
+      {
+        target = (target ?? "") + ":" + ports
       }
       return "\(isSource ? "snat" : "dnat") to \(target ?? "?")"
     case "masq": return "masquerade"

@@ -19,6 +19,7 @@ extension XtablesMatch {
     case .length: "match length"
     case .hops: "match ttl"
     case .recent: "match recent"
+    case .reversePath: "match rpfilter"
     case .always: "match comment"
     case .never: "match extension header"
     case .unknown(let text): text
@@ -86,6 +87,7 @@ extension WalkRun {
       case NFT.less: return packet.hopLimit < count
       default: return packet.hopLimit > count
       }
+    case .reversePath(let asked): return matches(asked)
     // `evaluate` asks the list.
     case .recent: return nil
     case .always: return true
@@ -221,6 +223,14 @@ extension WalkRun {
       guard !hasConnection, tracking != .untracked else { return nil }
       if let end = settle(unknown) { return end }
       tracking = .untracked
+    case .hopLimit(let change, let number):
+      if let end = settle(unknown) { return end }
+      switch change {
+      case .set: packet.hopLimit = number
+      case .increase: packet.hopLimit = UInt8(clamping: Int(packet.hopLimit) + Int(number))
+      case .decrease: packet.hopLimit = UInt8(clamping: Int(packet.hopLimit) - Int(number))
+      }
+      updateHeaders()
     case .passes: break
     case .unknown(let name): return .undetermined(unknown ?? name)
     }

@@ -31,6 +31,8 @@ enum XtablesMatch: Sendable, Hashable {
   case hops(operation: UInt32, UInt8)
   /// `recent`
   case recent(XtablesRecent)
+  /// `rpfilter`: whether a reply would leave by the interface by which the packet arrived.
+  case reversePath(XtablesReversePath)
   /// `comment`: matches everything.
   case always
   /// A header between the IPv6 header and the transport header, which no packet of the walk has.
@@ -94,6 +96,7 @@ enum XtablesMatch: Sendable, Hashable {
     case ("length", 0): length(info)
     case ("comment", _): .always
     case ("ttl", 0), ("hl", 0): hops(info)
+    case ("rpfilter", 0): info.byte(0).map { .reversePath(XtablesReversePath(rawValue: $0)) }
     case ("recent", _): XtablesRecent(info).map(XtablesMatch.recent)
     case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil

@@ -13,6 +13,8 @@ enum XtablesTarget: Sendable, Hashable {
   case connectionMark(XtablesConnectionMark)
   /// `CT --notrack`, `NOTRACK`
   case untrack
+  /// `TTL`, `HL`
+  case hopLimit(HopLimitChange, UInt8)
   /// Does not affect the packet's verdict: logs, counts, changes options or the type of service.
   case passes
   /// One that the walk does not support, by its name.
@@ -22,8 +24,11 @@ enum XtablesTarget: Sendable, Hashable {
   private static let passing: Set<String> = [
     "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
     "RATEEST",
-    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET",
+    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET", "TOS", "DSCP",
   ]
+
+  /// `IPT_TTL_SET` and so on, `IP6T_HL_SET` and so on.
+  enum HopLimitChange: UInt8, Sendable { case set, increase, decrease }
 
   /// Decodes a target; `family` is the table's.
   init(name: String, revision: UInt32, info: [UInt8], family: UInt8) {
@@ -37,6 +42,11 @@ enum XtablesTarget: Sendable, Hashable {
         info.hostUInt32(0).flatMap { value in info.hostUInt32(4).map { .mark(value: value, mask: $0) } }
       case "CONNMARK": XtablesConnectionMark(revision, info).map(XtablesTarget.connectionMark)
       case "NOTRACK": .untrack
+      // `struct ipt_TTL_info`, `struct ip6t_HL_info`
+      case "TTL", "HL":
+        info.byte(0).flatMap(HopLimitChange.init(rawValue:)).flatMap { mode in
+          info.byte(1).map { .hopLimit(mode, $0) }
+        }
       // XT_CT_NOTRACK, and no zone of its own.
       case "CT":
         info.hostUInt16(0).flatMap { $0 & 1 != 0 ? .untrack : info.hostUInt16(2) == 0 ? .passes : nil }

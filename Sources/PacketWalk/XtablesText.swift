@@ -46,6 +46,7 @@ enum XtablesText {
     case .hops(let operation, let count):
       return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
     case .recent(let asked): return asked.ruleText
+    case .reversePath(let asked): return asked.text
     case .always: return ""
     case .never: return "\(name) header"
     case .unknown(let text): return text
@@ -64,6 +65,14 @@ enum XtablesText {
       }
       return text
     case .mark(let value, let mask): return "MARK set \(hex(value))" + (mask == .max ? "" : "/\(hex(mask))")
+    case .hopLimit(let change, let number):
+      let word =
+        switch change {
+        case .set: "set"
+        case .increase: "inc"
+        case .decrease: "dec"
+        }
+      return "\(name) \(word) \(number)"
     case .reject, .connectionMark, .untrack, .passes, .unknown: return name
     }
   }

@@ -137,6 +137,19 @@ struct RuleTextTests {
           .opaque(name: "nat", data: attribute(1, 1) + attribute(2, 2) + attribute(3, 1) + attribute(5, 9)),
         ], "dnat to 172.17.0.2:80"
       ),
+      (
+        [
+          .immediate(destination: 1, data: [10, 0, 0, 20]), .immediate(destination: 2, data: [10, 0, 0, 21]),
+          .opaque(name: "nat", data: attribute(1, 0) + attribute(2, 2) + attribute(3, 1) + attribute(4, 2)),
+        ], "snat to 10.0.0.20-10.0.0.21"
+      ),
+      (
+        [
+          .immediate(destination: 1, data: [20, 233]),
+          .opaque(
+            name: "payload", data: attribute(5, 1) + attribute(2, 2) + attribute(3, 2) + attribute(4, 2)),
+        ], "th dport set 5353"
+      ),
       ([.meta(key: 99, destination: 1), .compare(operation: 0, source: 1, data: [1])], "meta 99 0x01"),
       // The second half of the name is overwritten.
       (

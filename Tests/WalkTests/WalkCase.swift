@@ -474,5 +474,47 @@ struct WalkCase: CustomTestStringConvertible {
 
         """
       ], packets: [toHost(80, .undetermined), toHost(81, .accept, source: 4001)]),
+    WalkCase(
+      testDescription: "rpfilter asks by which interface a reply would leave",
+      tables: [
+        """
+        *raw
+        -A PREROUTING -p udp --dport 80 -m rpfilter --invert -j DROP
+        -A PREROUTING -p udp --dport 81 -m rpfilter --loose --invert -j DROP
+        -A PREROUTING -p udp --dport 82 -m rpfilter --validmark -j ACCEPT
+        -A PREROUTING -p udp --dport 82 -j DROP
+        COMMIT
+
+        """
+      ],
+      packets: [
+        ("docker0", "172.17.0.2", 80, .accept), ("docker0", "192.168.50.9", 80, .drop),
+        ("docker0", "192.168.50.9", 81, .accept), ("docker0", "172.17.0.3", 82, .accept),
+        ("docker0", "198.51.100.77", 82, .drop),
+      ].map { (input: String, source: String, port: UInt16, verdict: TraceVerdict) in
+        Sent(
+          input: input, transport: .udp, source: source, destination: "203.0.113.66", port: port,
+          verdict: verdict)
+      }),
+    WalkCase(
+      testDescription:
+        "a target that sets the hop limit decides whether the packet is forwarded, one that sets DSCP does not",
+      tables: [
+        """
+        *mangle
+        -A PREROUTING -p udp --dport 80 -j DSCP --set-dscp 8
+        -A PREROUTING -p udp --dport 81 -j TTL --ttl-set 1
+        -A PREROUTING -p udp --dport 82 -j TTL --ttl-dec 63
+        -A PREROUTING -p udp --dport 83 -j TTL --ttl-inc 1
+        -A FORWARD -p udp --dport 83 -m ttl --ttl-eq 64 -j DROP
+        COMMIT
+
+        """
+      ],
+      packets: [80, 81, 82, 83].map { port in
+        Sent(
+          input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", port: port,
+          verdict: port == 80 ? .accept : .drop)
+      }),
   ]
 }
