@@ -105,9 +105,13 @@ public struct TraceStep: Sendable, Hashable {
 }
 
 extension Trace {
-  /// Whether another walk of the packet has the same verdict and, if it is accepted, the same addresses, ports and output.
+  /// Whether another walk of the packet has the same verdict and, if it is accepted, the same addresses, ports and output; if
+  /// it is rejected, the same answer.
   func endsAlike(_ other: Trace) -> Bool {
     guard verdict == other.verdict else { return false }
+    if verdict == .reject {
+      return steps.last?.source?.expressions.last == other.steps.last?.source?.expressions.last
+    }
     guard verdict == .accept, let packet, let end = other.packet else { return true }
     return packet.source == end.source && packet.destination == end.destination
       && packet.sourcePort == end.sourcePort && packet.destinationPort == end.destinationPort

@@ -436,6 +436,8 @@ struct WalkCase: CustomTestStringConvertible {
         -A INPUT -p tcp --dport 83 -m mac --mac-source 02:00:00:00:00:77 -j ACCEPT
         -A INPUT -p tcp --dport 83 -m mac ! --mac-source 02:00:00:00:00:77 -j ACCEPT
         -A INPUT -p tcp --dport 83 -j ACCEPT
+        -A INPUT -p tcp --dport 84 -m mac --mac-source 02:00:00:00:00:77 -j REJECT
+        -A INPUT -p tcp --dport 84 -j REJECT --reject-with tcp-reset
         -A seen -j MARK --set-mark 5
         COMMIT
 
@@ -443,7 +445,7 @@ struct WalkCase: CustomTestStringConvertible {
       ],
       packets: [
         toHost(80, .drop), toHost(81, .accept, source: 4001), toHost(82, .undetermined, source: 4002),
-        toHost(83, .accept, source: 4003),
+        toHost(83, .accept, source: 4003), toHost(84, .undetermined, source: 4004),
       ]),
     WalkCase(
       testDescription:

@@ -64,7 +64,7 @@ print(urllib.request.urlopen("http://10.13.13.2:9586/metrics", timeout=2).read()
 # ssh_connections: SSH_CONNECTION, as sshd sets it, of each connection from laptop-eric to port 22, one per line.
 ssh_connections() {
   node onprem ss -Htn state established "( sport = :22 )" | sed 's/\[::ffff:\([0-9.]*\)\]/\1/g' |
-    awk '{ split($3, s, ":"); split($4, c, ":"); print c[1], c[2], s[1], s[2] }'
+    awk '{ split($3, s, ":"); split($4, c, ":") } c[1] == "10.13.13.10" { print c[1], c[2], s[1], s[2] }'
 }
 # confirms SSH_CONNECTION: the exit status of a confirmation from that session.
 confirms() {
