@@ -39,8 +39,8 @@ enum PreparedExpression: Sendable {
   case setPacketType(source: Int)
   /// Ends the rule for packets of other protocols than TCP.
   case requireTCP
-  /// Adds an element to a set, or removes it.
-  case changeSet(set: Int, key: Int, value: Int?, isRemoval: Bool)
+  /// Adds an element to a set, or removes it; then the element's own condition, if it has one.
+  case changeSet(set: Int, key: Int, value: Int?, isRemoval: Bool, DynamicSet.Effect)
   /// Loads something that the packet does not state.
   case load(String, destination: Int)
   /// Has an effect on the packet's path that is not evaluated: nothing is known from here on.
@@ -197,12 +197,7 @@ enum PreparedExpression: Sendable {
         return .nothing
       }
     case .dynamicSet(let set):
-      switch set.effect {
-      case .passes: return Self.change(set, in: table)
-      // The element is added too; that the packet is below its limit is the assumption.
-      case .limit(let limit): return .countedLimit(limit)
-      case .unknown(let name): return .unknown(name)
-      }
+      return Self.change(set, in: table)
     case .headerLoad(let load):
       // A packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated.
       guard load.operation == NFT.extensionIPv6 || load.operation == NFT.extensionIPv4,
@@ -228,7 +223,7 @@ enum PreparedExpression: Sendable {
     else { return nil }
     return .changeSet(
       set: set, key: key, value: change.value.flatMap { RegisterNumber.offset($0) },
-      isRemoval: change.isRemoval)
+      isRemoval: change.isRemoval, change.effect)
   }
 }
 

@@ -23,6 +23,21 @@ extension WalkRun {
     unknown == nil ? .passedOver(assuming: "within \(limit)") : .noMatch
   }
 
+  /// Evaluates a limit that one packet may exceed; nil if the rule goes on. A packet that does not exceed it is assumed to
+  /// be below it.
+  private mutating func apply(
+    _ limit: RuleLimit, _ unknown: String?, _ table: Int, _ chain: Int, _ index: Int
+  ) -> RuleEnd? {
+    switch (limit.inversion, limit.isExceeded(byPacketOf: UInt64(packet.length ?? headers.length))) {
+    case (.plain, true): return .noMatch
+    case (.inverted, true): return nil
+    case (.inverted, false): return passedOver(limit.text, unknown)
+    case (.plain, false):
+      note(table, chain, index, .assumed("within \(limit.text)"))
+      return nil
+    }
+  }
+
   /// Evaluates a rule. After an expression with an unknown result the rule may or may not match. It does not
   /// match if a later expression does not match; it is undetermined if it would affect the packet's verdict.
   mutating func evaluate(_ rule: [PreparedExpression], _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
@@ -91,13 +106,7 @@ extension WalkRun {
         if inverted == .inverted { return passedOver(text, unknown) }
         note(table, chain, index, .assumed("within \(text)"))
       case .countedLimit(let limit):
-        let isExceeded = limit.isExceeded(byPacketOf: UInt64(packet.length ?? headers.length))
-        switch (limit.inversion, isExceeded) {
-        case (.plain, true): return .noMatch
-        case (.inverted, true): break
-        case (.inverted, false): return passedOver(limit.text, unknown)
-        case (.plain, false): note(table, chain, index, .assumed("within \(limit.text)"))
-        }
+        if let end = apply(limit, unknown, table, chain, index) { return end }
       case .writePayload(let bytes, let source):
         if bytes.base == NFT.payloadLink { break }
         guard unknown == nil, registers.isKnown(source, bytes.length),
@@ -113,8 +122,13 @@ extension WalkRun {
           unknown == nil && registers.isKnown(source, 1) ? registers.value(source, 1)[0] : nil
       case .requireTCP:
         if packet.transport != .tcp { return .noMatch }
-      case .changeSet(let number, let key, let value, let isRemoval):
+      case .changeSet(let number, let key, let value, let isRemoval, let effect):
         change(number, table, key, value, isRemoval, certain: unknown == nil)
+        switch effect {
+        case .passes: break
+        case .limit(let limit): if let end = apply(limit, unknown, table, chain, index) { return end }
+        case .unknown(let name): unknown = unknown ?? name
+        }
       case .load(let name, let destination):
         registers.forget(destination, 16)
         loaded = loaded ?? name

@@ -334,24 +334,30 @@ struct WalkCase: CustomTestStringConvertible {
         table ip look {
         set seen { type ipv4_addr; flags dynamic; size 16; timeout 1m; }
         set gone { type ipv4_addr; flags dynamic; size 16; elements = { 203.0.113.66 } }
+        set rates { type ipv4_addr; flags dynamic; size 16; }
         map marks { type ipv4_addr : mark; flags dynamic; size 16; }
         chain a { type filter hook prerouting priority -150;
         tcp dport 80 add @seen { ip saddr }
         tcp dport 81 delete @gone { ip saddr }
         tcp dport 82 add @marks { ip saddr : 7 }
+        tcp dport 83 add @rates { ip saddr limit rate 5/minute }
         }
         chain b { type filter hook input priority 0;
         tcp dport 80 ip saddr @seen drop
         tcp dport 81 ip saddr != @gone drop
         meta mark set ip saddr map @marks
         meta mark 7 drop
+        tcp dport 83 ip saddr @rates drop
         tcp dport 83 ip saddr @seen accept
         }
         }
 
         """
       ],
-      packets: [toHost(80, .drop), toHost(81, .drop, source: 4001), toHost(82, .drop, source: 4002)]),
+      packets: [
+        toHost(80, .drop), toHost(81, .drop, source: 4001), toHost(82, .drop, source: 4002),
+        toHost(83, .drop, source: 4003),
+      ]),
     WalkCase(
       testDescription: "one connection is above a count of none, and one packet above a quota of less",
       tables: [
@@ -392,10 +398,12 @@ struct WalkCase: CustomTestStringConvertible {
     WalkCase(
       testDescription: "of 0.0.0.0/8 only the first address is a broadcast address",
       tables: [
-        table(
-          "ip raw",
-          "c { type filter hook prerouting priority -300;\nfib saddr type broadcast tcp dport 80 reject")
-      ], packets: [toHost(80, .accept)]),
+        table("ip raw", "c { type filter hook prerouting priority -300;\nfib saddr type broadcast drop")
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .udp, source: "0.1.2.3", destination: "203.0.113.10", verdict: .accept)
+      ]),
     WalkCase(
       testDescription: "a packet that did not come out of IPsec says so",
       tables: [
