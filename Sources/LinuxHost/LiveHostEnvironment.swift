@@ -23,6 +23,8 @@ public final class LiveHostEnvironment: HostEnvironment {
     IGMPTable.groups(igmp6: $0)
   }
 
+  private lazy var lower = links.lowerInterfaces
+
   private struct TypeQuestion: Hashable {
     let address: IPAddress
     let interface: InterfaceName?
@@ -111,10 +113,15 @@ public final class LiveHostEnvironment: HostEnvironment {
     return groups[input]?.contains(question.destination) == true ? .local : .nowhere
   }
 
-  /// The interface's index and link type.
+  /// The interface's index, link type and kind.
   public func facts(of interface: InterfaceName) -> InterfaceFacts? {
-    links.interfaces.first { $0.name == interface }.map { InterfaceFacts(index: $0.index, type: $0.linkType) }
+    links.interfaces.first { $0.name == interface }.map {
+      InterfaceFacts(index: $0.index, type: $0.linkType, kind: $0.kind)
+    }
   }
+
+  /// What `IFLA_MASTER` and `IFLA_LINK` say.
+  public func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName] { lower[interface] ?? [] }
 
   /// The only address of the family on the interface that is not link-local. Nil for the loopback interface:
   /// its addresses are valid on this host only, and the kernel uses another interface's address for packets

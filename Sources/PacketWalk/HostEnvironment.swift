@@ -19,11 +19,16 @@ public protocol HostEnvironment {
   func translationAddress(on interface: InterfaceName, _ family: AddressFamily) -> IPAddress?
   /// The source address that this host takes for a packet whose sender did not choose one; nil if it is not known.
   func sourceAddress(_ question: RouteQuestion) -> IPAddress?
+  /// The devices through which the frames of an interface come and go: the ports of a bridge, the members of a bond or VRF,
+  /// the parent of a VLAN, macvlan or ipvlan. Empty for other interfaces.
+  func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName]
 }
 
 extension HostEnvironment {
   /// Always nil: for implementations that do not know it.
   public func sourceAddress(_ question: RouteQuestion) -> IPAddress? { nil }
+  /// Always empty: for implementations that do not know it.
+  public func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName] { [] }
 }
 
 /// A query to the routing table.
@@ -66,12 +71,15 @@ public struct InterfaceFacts: Sendable, Hashable {
   public var type: UInt16?
   /// Its group (`IFLA_GROUP`); nil if not known.
   public var group: UInt32?
+  /// Its kind (`IFLA_INFO_KIND`): `bridge`, `vlan`, …; nil for hardware and loopback, or if not known.
+  public var kind: String?
 
   /// Creates the properties from their parts.
-  public init(index: UInt32, type: UInt16? = nil, group: UInt32? = nil) {
+  public init(index: UInt32, type: UInt16? = nil, group: UInt32? = nil, kind: String? = nil) {
     self.index = index
     self.type = type
     self.group = group
+    self.kind = kind
   }
 }
 

@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-internal import NetworkModel
+public import NetworkModel
 public import Ruleset
 
 /// Walks packets through tables, expression by expression, as the kernel would.
 ///
 /// It uses only what the packet states and what the host environment answers. A rule with an expression that it cannot
 /// evaluate is walked both ways; the verdict is undetermined if it depends on that rule.
-/// Tables of the families ip, ip6 and inet are walked; `bridge`, `arp`, `netdev` and the hook ingress are not
-/// (`unwalked`).
+/// Tables of all families but `arp` are walked: no chain of `arp` sees an IP packet.
 public struct PacketWalk: Sendable {
   let tables: [TableIndex]
   /// By family, by hook (`nf_inet_hooks`).
   private let places: [AddressFamily: [HookPlaces]]
 
+  /// The base chains at devices and in bridges.
+  let frames: FrameChains
+  let obstacles: Obstacles
+
   /// A walk through these tables: all tables that see the packet, of all programs. Base chains of equal
   /// priority are called in the kernel's own `order`; without it, in the order of the tables and their
-  /// chains.
-  public init(_ tables: [KernelTable], order: HookOrder? = nil) {
-    let walked: Set<UInt8> = [NFT.familyInet, AddressFamily.ipv4.rawValue, AddressFamily.ipv6.rawValue]
+  /// chains. The verdict for a packet that passes one of `blindSpots` is undetermined.
+  public init(_ tables: [KernelTable], order: HookOrder? = nil, besides blindSpots: [BlindSpot] = []) {
+    let walked: Set<UInt8> = [
+      NFT.familyInet, AddressFamily.ipv4.rawValue, AddressFamily.ipv6.rawValue, NFT.familyNetdev,
+      NFT.familyBridge,
+    ]
     let indices = tables.filter { walked.contains($0.family) }.map(TableIndex.init)
     self.tables = indices
     places = Dictionary(
@@ -30,16 +36,12 @@ public struct PacketWalk: Sendable {
           }
         )
       })
-    unwalked = tables.flatMap { table in
-      table.chains.filter { chain in
-        chain.base.map { !walked.contains(table.family) || $0.hook > NFT.hookPostrouting } ?? false
-      }.map { "\(RuleText.family(table.family)) \(table.name) \($0.name)" }
-    }
+    frames = FrameChains(indices, order: order)
+    obstacles = Obstacles(blindSpots)
   }
 
-  /// The base chains that no walk evaluates, as "family table chain": of families that see frames, not
-  /// packets, and of hooks before prerouting. The walk cannot predict a drop there.
-  public let unwalked: [String]
+  /// Whether anything looks at packets below IP.
+  var seesFrames: Bool { !frames.isEmpty || !obstacles.isEmpty }
 
   /// The trace of a packet through the base chains of some hooks (`NFT.hookPrerouting`, …), one hook after
   /// another, in the order of the chains' priorities. `drop` is final; `accept` ends one base chain. The
@@ -58,7 +60,7 @@ public struct PacketWalk: Sendable {
     }
   }
 
-  /// The whole trace of a packet that arrives through its `input`: prerouting, the routing decision, then
+  /// The whole trace of a packet that arrives through its `input`: the chains of the device, prerouting, the routing decision, then
   /// input, or forward and postrouting. Its stated output and destination type are not used.
   public func arrival(_ packet: Packet, in environment: any HostEnvironment) -> Trace {
     bothWays(packet, environment) { $0.arrive() }

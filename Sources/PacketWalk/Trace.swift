@@ -85,6 +85,16 @@ public struct TraceStep: Sendable, Hashable {
     return "\(RuleText.family(family)) \(table) \(chain) \(rule)"
   }
 
+  /// The hook of the base chain in `nft`'s words, with the devices of a netdev or ingress chain; nil for a step of the host.
+  public var hookName: String? {
+    guard let base else { return nil }
+    let names =
+      family == NFT.familyNetdev
+      ? ["ingress", "egress"] : ["prerouting", "input", "forward", "output", "postrouting", "ingress"]
+    let name = names.indices.contains(Int(base.hook)) ? names[Int(base.hook)] : "hook \(base.hook)"
+    return base.devices.isEmpty ? name : "\(name) \(base.devices.joined(separator: ", "))"
+  }
+
   /// The rule on one line, close to how nft or iptables writes it; empty for the chain's policy.
   public var text: String { source.map { RuleText.line($0, family: family, sets: sets) } ?? "" }
 

@@ -11,22 +11,27 @@ extension WalkRun {
   }
 
   /// The input interface, if the hook has one.
-  var input: InterfaceName? { hook == NFT.hookOutput ? nil : packet.input }
+  var input: InterfaceName? {
+    if frame != nil { if case .device(let name) = frameInput { return name } else { return nil } }
+    return hook == NFT.hookOutput ? nil : packet.input
+  }
 
   /// The output interface, if the hook has one.
   var output: InterfaceName? {
-    hook == NFT.hookPrerouting || hook == NFT.hookInput ? nil : packet.output
+    if frame != nil { if case .device(let name) = frameOutput { return name } else { return nil } }
+    return hook == NFT.hookPrerouting || hook == NFT.hookInput ? nil : packet.output
   }
 
   /// `meta`; nil for a key that is not in the catalogue of fields. Source: `nft_meta_get_eval` of
   /// `net/netfilter/nft_meta.c`.
   mutating func loadMeta(_ key: MetaKey?, to start: Int) -> LoadEnd {
     switch key {
-    case .inputName: writeName(input, at: start)
-    case .outputName: writeName(output, at: start)
+    case .inputName, .outputName, .inputIndex, .outputIndex, .inputGroup, .outputGroup, .inputType,
+      .outputType:
+      return loadInterface(key, to: start)
     // A packet of the walk is one as it was sent: what came out of IPsec has another source and another way.
     case .security: registers.write([0], at: start)
-    case .family: registers.write([packet.family.rawValue], at: start)
+    case .family: registers.write([hookFamily], at: start)
     case .transport: registers.write([packet.transport.number], at: start)
     case .etherType: registers.write(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: start)
     case .mark:
@@ -41,25 +46,12 @@ extension WalkRun {
       } else {
         registers.forget(start, 4)
       }
-    case .inputIndex, .outputIndex:
-      guard let name = key == .inputIndex ? input : output else {
-        registers.write([0, 0, 0, 0], at: start)
-        break
-      }
-      write(environment.facts(of: name)?.index, at: start)
-    case .inputGroup, .outputGroup:
-      guard let name = key == .inputGroup ? input : output else { return .breaks }
-      write(environment.facts(of: name)?.group, at: start)
-    case .inputType, .outputType:
-      guard let name = key == .inputType ? input : output else { return .breaks }
-      let stated = key == .inputType ? packet.inputType : packet.outputType
-      if let type = stated?.rawValue ?? environment.facts(of: name)?.type {
-        registers.write(HostOrder.bytes(type), at: start)
-      } else {
-        registers.forget(start, 4)
-      }
     case .packetType:
       // For the kernel, packets that are sent or forwarded have the type "host".
+      if case .egress = frame, !hasSetPacketType {
+        registers.write([0], at: start)
+        break
+      }
       let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
       if let type = isHost && !hasSetPacketType ? 0 : packet.packetType {
         registers.write([type], at: start)
@@ -80,6 +72,46 @@ extension WalkRun {
     return .loaded
   }
 
+  /// The keys of `meta` that are about an interface.
+  private mutating func loadInterface(_ key: MetaKey?, to start: Int) -> LoadEnd {
+    let isInput = key == .inputName || key == .inputIndex || key == .inputGroup || key == .inputType
+    let (device, stated): (FrameDevice, LinkType?)
+    if frame == nil {
+      device = (isInput ? input : output).map(FrameDevice.device) ?? .none
+      stated = isInput ? packet.inputType : packet.outputType
+    } else {
+      (device, stated) = (isInput ? frameInput : frameOutput, nil)
+    }
+    switch (key, device) {
+    case (_, .unknown): registers.forget(start, 16)
+    case (.inputName, .none), (.outputName, .none): writeName(nil, at: start)
+    case (.inputName, .device(let name)), (.outputName, .device(let name)): writeName(name, at: start)
+    case (.inputIndex, .none), (.outputIndex, .none): registers.write([0, 0, 0, 0], at: start)
+    case (.inputIndex, .device(let name)), (.outputIndex, .device(let name)):
+      write(environment.facts(of: name)?.index, at: start)
+    case (_, .none): return .breaks
+    case (.inputGroup, .device(let name)), (.outputGroup, .device(let name)):
+      write(environment.facts(of: name)?.group, at: start)
+    case (_, .device(let name)):
+      if let type = stated?.rawValue ?? environment.facts(of: name)?.type {
+        registers.write(HostOrder.bytes(type), at: start)
+      } else {
+        registers.forget(start, 4)
+      }
+    }
+    return .loaded
+  }
+
+  /// `meta nfproto`: the family of the chain's hook. Source: `nft_do_chain_inet_ingress` of `net/netfilter/nft_chain_filter.c`.
+  private var hookFamily: UInt8 {
+    switch frame {
+    case nil: packet.family.rawValue
+    case .ingress, .egress:
+      family == NFT.familyInet ? packet.family.rawValue : NFT.familyNetdev
+    case .bridge: NFT.familyBridge
+    }
+  }
+
   private mutating func write(_ number: UInt32?, at start: Int) {
     if let number {
       registers.write(HostOrder.bytes(number), at: start)
@@ -92,13 +124,14 @@ extension WalkRun {
     registers.write(name.map(SetKey.interface) ?? Array(repeating: 0, count: 16), at: start)
   }
 
-  /// `payload`: the bytes of a header, as far as they are known. Nothing is known about the link layer.
+  /// `payload`: the bytes of a header, as far as they are known. Of the link layer only the type is, at the hooks of frames.
   mutating func loadPayload(_ wanted: HeaderBytes, to start: Int) {
     let (offset, length) = (wanted.offset, wanted.length)
     let header =
       switch wanted.base {
       case NFT.payloadNetwork: headers.network
       case NFT.payloadTransport: headers.transport
+      case NFT.payloadLink where frame != nil: linkHeader
       default: PartlyKnown(unknown: 0)
       }
     let end = min(offset + length, header.bytes.count)
@@ -119,6 +152,13 @@ extension WalkRun {
     registers.write(bytes, known: known, at: start)
   }
 
+  /// An Ethernet header without a VLAN tag (IEEE 802.3).
+  private var linkHeader: PartlyKnown {
+    var header = PartlyKnown(unknown: 14)
+    if !isTagged { header.put(packet.family == .ipv4 ? [0x08, 0x00] : [0x86, 0xdd], at: 12) }
+    return header
+  }
+
   /// The state that a rule sees: `untracked` or `invalid` if there is no connection entry.
   var visibleState: ConnectionStates {
     switch tracking {
@@ -131,6 +171,11 @@ extension WalkRun {
   /// `ct`. Without a connection entry only the state can be loaded; every other key ends the rule. Nil
   /// stands for a key that is not in the catalogue of fields. Source: `nft_ct_get_eval` of `net/netfilter/nft_ct.c`.
   mutating func loadConnection(_ key: ConnectionKey?, _ direction: UInt8?, to start: Int) -> LoadEnd {
+    // A bridge has conntrack of its own, if a rule uses it.
+    if case .bridge = frame {
+      registers.forget(start, 16)
+      return .loaded
+    }
     guard key == .state || hasConnection else { return .breaks }
     switch key {
     case .state: registers.write(HostOrder.bytes(visibleState.rawValue), at: start)
@@ -204,6 +249,7 @@ extension WalkRun {
   mutating func loadRoute(_ result: RouteResult?, _ flags: UInt32, to start: Int) {
     let isSource = flags & NFT.fibSource != 0
     let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination
+    if case .bridge = frame { return registers.forget(start, 16) }
     let scope = flags & NFT.fibInput != 0 ? input : flags & NFT.fibOutput != 0 ? output : nil
     guard let result else { return registers.forget(start, 16) }
     if result == .addressType {

@@ -15,6 +15,8 @@ struct WalkRun {
   var hook: UInt32 = 0
   /// The base chain that the packet is in.
   var base: BaseChain?
+  /// The family of its table (`NFPROTO_…`).
+  var family: UInt8 = 0
 
   /// What is known of the packet's source after a translation.
   var knowsSource = Knowledge.whole
@@ -43,6 +45,14 @@ struct WalkRun {
   var isOpen = false
   /// Whether the packet that this host sends must be routed again.
   var needsRoute = false
+  /// The hook outside of IP that the packet is at; nil at the five hooks of IP.
+  var frame: FrameHook?
+  /// The port of a bridge that the packet passes; nil if it is not known.
+  var port: InterfaceName?
+  /// Whether the frame may have a VLAN tag.
+  var isTagged = false
+  /// The first thing on the packet's way that is not in the rules.
+  var obstacle: BlindSpot?
 
   /// The packet's state in connection tracking.
   enum Tracking {
@@ -82,14 +92,20 @@ struct WalkRun {
     packet.flow = flow
     if tracking == .untracked { packet.state = .untracked }
     trace.packet = packet
+    if let obstacle {
+      note(
+        .undetermined(expression: "\(obstacle); by the rules alone: \(trace.verdict)"),
+        at: "outside the rules")
+    }
     return trace
   }
 
   // MARK: Packet path
 
-  /// Prerouting, the routing decision, then input, or forward and postrouting.
+  /// The chains of the device, prerouting, the routing decision, then input, or forward and postrouting.
   mutating func arrive() {
     packet.output = nil
+    guard enter() else { return }
     let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }
     // A packet that came back over the loopback interface keeps the route that it was sent with.
@@ -101,17 +117,18 @@ struct WalkRun {
   /// Source: `br_nf_pre_routing_finish` of `net/bridge/br_netfilter_hooks.c`.
   mutating func bridge() {
     packet.output = nil
+    guard enterBridge() else { return }
     let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }
     guard packet.destination == destination, let bridge = packet.input else { return proceed(by: ask()) }
     packet.output = bridge
     updateHeaders()
-    if pass(NFT.hookForward) { _ = pass(NFT.hookPostrouting) }
+    if pass(NFT.hookForward), pass(NFT.hookPostrouting) { _ = leaveBridge() }
   }
 
   private mutating func proceed(by answer: RouteAnswer) {
     switch answer {
-    case .local: _ = pass(NFT.hookInput)
+    case .local: if pass(NFT.hookInput) { meet(walk.obstacles.service(for: packet)) }
     case .interface(let output):
       if packet.family == .ipv6, output != packet.input, knowsSource != .none, !packet.source.isForwardable {
         return note(.unroutable("\(packet.source) is not forwarded"))
@@ -123,7 +140,7 @@ struct WalkRun {
       packet.hopLimit -= 1
       packet.output = output
       updateHeaders()
-      if pass(NFT.hookForward) { _ = pass(NFT.hookPostrouting) }
+      if pass(NFT.hookForward), pass(NFT.hookPostrouting) { _ = emit() }
     case .nowhere: note(.unroutable("no route"))
     case .unknown: note(.undetermined(expression: "route to \(packet.destination)"))
     }
@@ -142,7 +159,7 @@ struct WalkRun {
     if needsRoute {
       guard leave(by: ask()) else { return }
     }
-    guard pass(NFT.hookPostrouting), packet.output == .loopback else { return }
+    guard pass(NFT.hookPostrouting), emit(), packet.output == .loopback else { return }
     packet.input = .loopback
     arrive()
   }
@@ -172,16 +189,20 @@ struct WalkRun {
     return answer
   }
 
-  private mutating func note(_ outcome: TraceOutcome) {
+  private mutating func note(_ outcome: TraceOutcome) { note(outcome, at: "routing") }
+
+  /// Adds a step of the host itself.
+  mutating func note(_ outcome: TraceOutcome, at place: String) {
     trace.steps.append(
       TraceStep(
-        table: "", family: 0, chain: "routing", base: nil, rule: nil, source: nil, sets: [], outcome: outcome)
+        table: "", family: 0, chain: place, base: nil, rule: nil, source: nil, sets: [], outcome: outcome)
     )
   }
 
   /// Passes the packet through the entries of a hook. Returns whether it continues after them.
   mutating func pass(_ hook: UInt32) -> Bool {
     self.hook = hook
+    meet(walk.obstacles.at(hook, packet.family))
     for entry in walk.entries(packet.family, hook) {
       switch entry {
       case .chain(let place): guard traverse(place) else { return false }
@@ -204,6 +225,7 @@ struct WalkRun {
   mutating func traverse(_ place: HookPlaces.Place) -> Bool {
     let chain = walk.tables[place.table].table.chains[place.chain]
     base = chain.base
+    family = walk.tables[place.table].family
     let (mark, source, destination) = (packet.mark, packet.source, packet.destination)
     switch traverse(place.table, place.chain, depth: 0) {
     case .stopped: return false

@@ -17,6 +17,7 @@ package enum TraceWords {
   package static func reason(_ trace: Trace) -> String {
     guard let step = deciding(trace) else { return "" }
     if case .unroutable(let why) = step.outcome { return why }
+    if case .undetermined(let why) = step.outcome, step.source == nil { return why }
     return step.origin?.reason ?? step.text
   }
 

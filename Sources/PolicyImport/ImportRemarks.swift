@@ -26,13 +26,6 @@ struct ImportRemarks {
     addUnheard()
     addProtocols()
     addRules(tables.read)
-    if !reach.unwalked.isEmpty {
-      all.append(
-        ImportRemark(
-          .other,
-          "chains that were not walked, and may drop packets: \(reach.unwalked.joined(separator: ", "))",
-          advice: "Read them: nft list ruleset"))
-    }
   }
 
   // MARK: Services

@@ -58,9 +58,6 @@ final class ImportWalk {
     self.environment = environment
   }
 
-  /// Chains that the walk does not evaluate.
-  var unwalked: [String] { walk.unwalked }
-
   func outcome(_ question: Question) -> Outcome {
     var key = question
     if question.transport.hasPorts { key.port = classes.number(of: question.port) }

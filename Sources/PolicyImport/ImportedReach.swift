@@ -38,8 +38,6 @@ struct ImportedReach {
   let unheard: [Unheard]
   /// What the host forwards; nil if it forwards nothing.
   let forwarded: ForwardedReach?
-  /// Chains that no walk evaluates.
-  let unwalked: [String]
 
   /// The limit of ranges of sources.
   static let mostClasses = 20_000
@@ -64,7 +62,6 @@ struct ImportedReach {
       throw ImportError.tooManySources(count: count, limit: Self.mostClasses)
     }
     let walk = ImportWalk(before, order: host.order, environment: host.environment)
-    unwalked = walk.unwalked
     let survey = ReachSurvey(
       walk, sides, classes, AddressClasses(before, .destination),
       sourcePorts: SourcePortSamples(before).others, interfaces: interfaces)

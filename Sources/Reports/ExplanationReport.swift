@@ -113,15 +113,10 @@ package struct ExplanationReport {
 
   /// The cells of a step: hook, table and chain, outcome, and the rule's comment or text.
   private static func cells(_ step: TraceStep, _ counter: String?) -> [String] {
-    let hook = step.base.map { hookName($0.hook) } ?? ""
+    let hook = step.hookName ?? ""
     let table = step.table.isEmpty || step.table == Ruleset.tableName ? "" : "\(step.table) "
     let outcome = WalkText.text(step.outcome) + (counter.map { ", counted in \($0)" } ?? "")
     return [hook, "\(table)\(step.chain)", outcome, step.comment ?? step.text]
-  }
-
-  private static func hookName(_ number: UInt32) -> String {
-    let names = ["prerouting", "input", "forward", "output", "postrouting"]
-    return names.indices.contains(Int(number)) ? names[Int(number)] : "hook \(number)"
   }
 
   // MARK: JSON
@@ -178,7 +173,7 @@ package struct ExplanationReport {
 
   private static func write(_ step: TraceStep, on machine: String, to object: inout JSONWriter.Object) {
     object.put("machine", machine)
-    object.put("hook", step.base.map { hookName($0.hook) })
+    object.put("hook", step.hookName)
     object.put("priority", step.base.map { Int($0.priority) })
     object.put("table", step.table.isEmpty ? nil : step.table)
     object.put("family", step.table.isEmpty ? nil : RuleText.family(step.family))

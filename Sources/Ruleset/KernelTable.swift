@@ -62,18 +62,18 @@ public struct BaseChain: Sendable, Hashable {
   public var type: String
   /// What happens to a packet that no rule decides.
   public var policy: BasePolicy
-  /// The device of a netdev or ingress chain.
-  public var device: String?
+  /// The devices of a netdev or ingress chain; a `*` at the end stands for all that begin so.
+  public var devices: [String]
 
   /// Creates a value from its parts.
   public init(
-    hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, device: String? = nil
+    hook: UInt32, priority: Int32, type: String = "filter", policy: BasePolicy, devices: [String] = []
   ) {
     self.hook = hook
     self.priority = priority
     self.type = type
     self.policy = policy
-    self.device = device
+    self.devices = devices
   }
 }
 

@@ -150,6 +150,8 @@ extension NFT {
     public static let loadDestination: UInt16 = 1
     /// `NFTA_SOCKET_DREG`, `NFTA_TUNNEL_DREG`
     public static let keyedLoadDestination: UInt16 = 2
+    /// `NFTA_DEVICE_PREFIX` (Linux 6.16)
+    public static let devicePrefix: UInt16 = 2
     /// `NFTA_EXPR_NAME`
     public static let expressionName: UInt16 = 1
     /// `NFTA_EXPR_DATA`

@@ -84,6 +84,12 @@ public enum NFT {
   // linux/netfilter.h
   /// `NFPROTO_INET`
   public static let familyInet: UInt8 = 1
+  /// `NFPROTO_NETDEV`
+  public static let familyNetdev: UInt8 = 5
+  /// `NFPROTO_BRIDGE`
+  public static let familyBridge: UInt8 = 7
+  /// `NF_NETDEV_EGRESS`, the hook after `NF_NETDEV_INGRESS`, which is 0.
+  public static let hookNetdevEgress: UInt32 = 1
   /// The table belongs to the socket that made it (`NFT_TABLE_F_OWNER`, Linux 5.12): others cannot change it.
   public static let tableOwner: UInt32 = 0x2
   /// `NFT_TABLE_F_DORMANT`
@@ -102,6 +108,8 @@ public enum NFT {
   public static let hookOutput: UInt32 = 3
   /// `NF_INET_POST_ROUTING`
   public static let hookPostrouting: UInt32 = 4
+  /// `NF_INET_INGRESS`
+  public static let hookIngress: UInt32 = 5
 
   // nft's datatype numbers (include/datatype.h of nftables), 6 bits per field in a concatenation.
   /// `TYPE_IPADDR`

@@ -16,7 +16,7 @@ struct BlindSpotValuesTests {
       (.socketLookup(count: 1), "1 BPF program selects the sockets of packets independently of the port"),
       (.socketLookup(count: 2), "2 BPF programs select the sockets of packets independently of the port"),
       (
-        .virtualServices(["tcp 192.0.2.1:80", "mark 1"]),
+        .virtualServices([.address(.tcp, IPAddress("192.0.2.1")!, port: 80), .mark(1)]),
         "IPVS forwards packets of 2 services: tcp 192.0.2.1:80, mark 1"
       ),
       (

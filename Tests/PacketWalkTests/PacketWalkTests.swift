@@ -221,14 +221,6 @@ struct PacketWalkTests {
     #expect(try Self.walk([Self.base("c", 0, .accept, [asks])]).verdict == .accept)
   }
 
-  @Test("reports the chains that it does not evaluate")
-  func unwalked() {
-    let chain = KernelChain(
-      name: "c", base: BaseChain(hook: 0, priority: 0, policy: .drop, device: "eth0"), rules: [])
-    let table = KernelTable(family: 5, name: "t", chains: [chain])
-    #expect(PacketWalk([table]).unwalked == ["netdev t c"])
-  }
-
   /// 1 in a 4-byte register.
   private static let one = withUnsafeBytes(of: UInt32(1)) { Array($0) }
 

@@ -45,7 +45,7 @@ extension Sender {
     let seen: Wire.Seen
     switch arrival {
     case .left(let name, let wire):
-      guard last.output?.description == name else {
+      guard let output = last.output?.description, (world.below[output] ?? output) == name else {
         return "walk: to \(last.output?.description ?? "the host"); kernel: left by \(name)"
       }
       seen = wire

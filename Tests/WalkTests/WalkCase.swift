@@ -12,6 +12,8 @@ struct WalkCase: CustomTestStringConvertible {
   let tables: [String]
   /// Programs to run first, as words.
   var setup: [[String]] = []
+  /// By interface that the setup makes, the interface below it, to whose far end packets go.
+  var below: [String: String] = [:]
   /// Sent one after another.
   let packets: [Sent]
 
@@ -29,18 +31,20 @@ struct WalkCase: CustomTestStringConvertible {
     let verdict: TraceVerdict
   }
 
-  private static func table(_ name: String, _ chains: String...) -> String {
+  static func table(_ name: String, _ chains: String...) -> String {
     "table \(name) {\n\(chains.map { "chain \($0)\n}" }.joined(separator: "\n"))\n}\n"
   }
 
-  private static func toHost(_ port: UInt16 = 8080, _ verdict: TraceVerdict, source: UInt16 = 4000) -> Sent {
+  static func toHost(_ port: UInt16 = 8080, _ verdict: TraceVerdict, source: UInt16 = 4000) -> Sent {
     Sent(
       input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10", sourcePort: source,
       port: port,
       verdict: verdict)
   }
 
-  static let all: [WalkCase] = [
+  static let all: [WalkCase] = hooks + frames
+
+  private static let hooks: [WalkCase] = [
     WalkCase(
       testDescription: "the newer of two filter chains of equal priority runs first",
       tables: [

@@ -12,6 +12,7 @@ struct WalkCaseTests {
   func agrees(_ point: WalkCase) throws {
     try inNetworkNamespace {
       let world = try World()
+      world.below = point.below
       for words in point.setup {
         let result = try run(words)
         guard result.status == 0 else { throw RunProblem(description: "\(words): \(result.errors)") }

@@ -26,6 +26,9 @@ final class World {
     case delivered(Wire.Seen)
   }
 
+  /// By interface that a test made, the interface of the network below it.
+  var below: [String: String] = [:]
+
   private let outside: Int32
   private let inside: Int32
   private var frames: [(name: String, file: Int32, destination: [UInt8])] = []
@@ -126,7 +129,8 @@ final class World {
 
   /// Sends a packet into the host through an interface, from outside.
   func inject(_ packet: [UInt8], by interface: String) {
-    guard let frame = frames.first(where: { $0.name == interface }) else { return }
+    let device = below[interface] ?? interface
+    guard let frame = frames.first(where: { $0.name == device }) else { return }
     let type: [UInt8] = packet[0] >> 4 == 4 ? [0x08, 0x00] : [0x86, 0xdd]
     let bytes = frame.destination + [2, 0, 0, 0, 0, 9] + type + packet
     _ = send(frame.file, bytes, bytes.count, 0)

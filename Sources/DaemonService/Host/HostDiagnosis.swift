@@ -49,9 +49,6 @@ package struct HostDiagnosis {
         notes += live.gaps
         return CompiledSite(role.policy, today: Today.date, live: live.facts)
       }
-      if !walk.unwalked.isEmpty {
-        notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")
-      }
       return DoctorWalks(subject, of: site, through: walk, in: try LiveHostEnvironment())
     } catch {
       return DoctorWalks(unknown: "\(error)")

@@ -38,16 +38,13 @@ package struct LiveExplanation {
     let tables = try socket.readAll().withOrigins(of: view.table)
     let order = try HookOrder.read()
     let environment = try LiveHostEnvironment()
-    let walk = PacketWalk(tables, order: order)
+    let spots = BlindSpotReader.read(order: order)
+    let walk = PacketWalk(tables, order: order, besides: spots)
     let packets = LivePackets(question, of: site, on: host, by: interface)
     var notes = packets.notes
     if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
       notes.append("no wgfence ruleset is loaded in this kernel")
     }
-    if !walk.unwalked.isEmpty {
-      notes.append("not walked, and may drop the packet: \(walk.unwalked.joined(separator: ", "))")
-    }
-    self.notes = notes
     explanation = Explanation(
       paths: packets.asked.map { asked in
         Explanation.path(
@@ -56,5 +53,16 @@ package struct LiveExplanation {
             ? walk.departure(asked.packet, in: environment) : walk.arrival(asked.packet, in: environment),
           from: asked.source, over: asked.zone, on: view)
       })
+    let ends = explanation.paths.filter { $0.verdict == .accept }.flatMap(\.hops).map(\.trace.packet?.output)
+    for spot in spots {
+      switch spot {
+      // They see what the rules accept: later packets that the host forwards, and packets for its sockets.
+      case .flowtable where ends.contains { $0 != nil }, .socketLookup where ends.contains(nil):
+        notes.append(spot.description)
+      case .unseen: notes.append(spot.description)
+      default: break
+      }
+    }
+    self.notes = notes
   }
 }

@@ -38,10 +38,6 @@ public struct Audit: Sendable {
     for other in host.survey.others {
       exposures += other.snapshot.listeners.map { judge.exposure(of: $0, in: other) }
     }
-    if !judge.outcomes.unwalked.isEmpty {
-      let chains = judge.outcomes.unwalked.joined(separator: ", ")
-      notes.append("chains that were not evaluated and may drop packets: \(chains)")
-    }
     notes += host.survey.notes.map(\.description)
     for namespace in host.survey.namespaces {
       let place = namespace.kind == .host ? "" : "\(namespace.kind): "

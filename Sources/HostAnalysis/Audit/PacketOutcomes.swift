@@ -66,9 +66,6 @@ final class PacketOutcomes {
     self.view = view
   }
 
-  /// Chains that the walk does not evaluate.
-  var unwalked: [String] { walk.unwalked }
-
   /// The outcome for the first packet of a flow.
   func outcome(_ question: Question) -> PacketOutcome {
     var key = question

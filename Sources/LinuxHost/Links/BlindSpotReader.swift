@@ -82,22 +82,26 @@ public enum BlindSpotReader {
 
   /// Parses lines of the form `TCP  C0000201:0050 wlc`, `TCP  [2001:db8:…]:0050 rr` and `FWM  00000001 rr`,
   /// with hexadecimal numbers. Source: `ip_vs_info_seq_show` of `net/netfilter/ipvs/ip_vs_ctl.c`.
-  static func virtualServices(_ text: String) -> [String] {
+  static func virtualServices(_ text: String) -> [VirtualService] {
     text.split(separator: "\n").compactMap { line in
       let fields = line.split(separator: " ")
       guard fields.count >= 2,
-        let kind = ["TCP": "tcp", "UDP": "udp", "SCTP": "sctp", "FWM": "mark"][fields[0]]
+        let transport = ["TCP": IPProtocol.tcp, "UDP": .udp, "SCTP": .sctp, "FWM": nil][fields[0]]
       else {
         return nil
       }
-      if kind == "mark" { return UInt32(fields[1], radix: 16).map { "mark \($0)" } }
+      guard let transport else { return UInt32(fields[1], radix: 16).map(VirtualService.mark) }
       guard let colon = fields[1].lastIndex(of: ":"),
         let port = UInt16(fields[1][colon...].dropFirst(), radix: 16)
       else { return nil }
       let address = fields[1][..<colon]
-      if address.hasPrefix("[") { return "\(kind) \(address):\(port)" }
+      if address.hasPrefix("[") {
+        return IPAddress(String(address.dropFirst().dropLast())).map {
+          .address(transport, $0, port: port)
+        }
+      }
       guard let bits = UInt32(address, radix: 16) else { return nil }
-      return "\(kind) \(IPAddress(family: .ipv4, bits: UInt128(bits))):\(port)"
+      return .address(transport, IPAddress(family: .ipv4, bits: UInt128(bits)), port: port)
     }
   }
 

@@ -88,6 +88,21 @@ public struct LinkTable: Sendable {
     "ipvtap": .parent, "vlan": .parent,
   ]
 
+  /// By interface, the devices through which its frames come and go: its members, or its parent in this namespace.
+  var lowerInterfaces: [InterfaceName: [InterfaceName]] {
+    let names = Dictionary(interfaces.map { ($0.index, $0.name) }, uniquingKeysWith: { first, _ in first })
+    var lower: [InterfaceName: [InterfaceName]] = [:]
+    for interface in interfaces {
+      guard let master = interface.master.flatMap({ names[$0] }) else { continue }
+      lower[master, default: []].append(interface.name)
+    }
+    for far in farEnds where far.kind == .parent && far.namespaceNumber == nil {
+      guard let parent = names[far.index] else { continue }
+      lower[far.interface, default: []].append(parent)
+    }
+    return lower
+  }
+
   /// The interface with this index.
   public func interface(index: UInt32) -> NetworkInterface? { interfaces.first { $0.index == index } }
 

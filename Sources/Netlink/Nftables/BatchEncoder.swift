@@ -84,7 +84,7 @@ struct BatchEncoder: ~Copyable {
     case .addTable(_, let data): (name, userdata) = (table, data)
     case .deleteTable: (name, userdata) = (table, [])
     case .addObject(let object, _), .deleteObject(let object): (name, userdata) = (object.name, [])
-    case .addChain(let chain, let base): (name, userdata) = (chain, Array((base?.device ?? "").utf8))
+    case .addChain(let chain, let base): (name, userdata) = (chain, Array((base?.devices.first ?? "").utf8))
     case .deleteChain(let chain), .deleteRule(let chain, _): (name, userdata) = (chain, [])
     case .addSet(let set), .addElements(let set, _), .deleteElements(let set, _):
       (name, userdata) = (set.name, set.userdata)
@@ -160,7 +160,7 @@ struct BatchEncoder: ~Copyable {
       built.set(NFTNL_CHAIN_PRIO, UInt32(bitPattern: base.priority))
       built.set(NFTNL_CHAIN_POLICY, base.policy.rawValue)
       built.set(NFTNL_CHAIN_TYPE, base.type)
-      if let device = base.device { built.set(NFTNL_CHAIN_DEV, device) }
+      if let device = base.devices.first { built.set(NFTNL_CHAIN_DEV, device) }
     }
     let offset = begin(index, type, flags)
     buffer.extend(offset) { nftnl_chain_nlmsg_build_payload($0, built.pointer) }

@@ -51,7 +51,7 @@ struct TableDecoder {
     for attribute in message.attributes {
       switch attribute.type {
       case NFTA_CHAIN_NAME: chain.name = attribute.text
-      case NFTA_CHAIN_HOOK: base = Self.hook(attribute.nested, &notes)
+      case NFTA_CHAIN_HOOK: base = Self.hook(attribute.nested)
       case NFTA_CHAIN_POLICY: policy = attribute.u32.flatMap(BasePolicy.init(rawValue:)) ?? .accept
       case NFTA_CHAIN_TYPE: type = attribute.text
       case NFTA_CHAIN_FLAGS:
@@ -69,16 +69,17 @@ struct TableDecoder {
     table.chains.append(chain)
   }
 
-  private static func hook(_ attributes: AttributeList, _ notes: inout [String]) -> BaseChain {
+  private static func hook(_ attributes: AttributeList) -> BaseChain {
     var base = BaseChain(hook: 0, priority: 0, policy: .accept)
     for attribute in attributes {
       switch attribute.type {
       case NFTA_HOOK_HOOKNUM: base.hook = attribute.u32 ?? 0
       case NFTA_HOOK_PRIORITY: base.priority = Int32(bitPattern: attribute.u32 ?? 0)
-      case NFTA_HOOK_DEV: base.device = attribute.text
+      // Of one device the kernel reports both attributes.
+      case NFTA_HOOK_DEV: if base.devices.isEmpty { base.devices = [attribute.text] }
       case NFTA_HOOK_DEVS:
-        for device in attribute.nested {
-          if base.device == nil { base.device = device.text } else { notes.append("device \(device.text)") }
+        base.devices = attribute.nested.map { device in
+          device.type == NFT.Attribute.devicePrefix ? device.text + "*" : device.text
         }
       default: break
       }

@@ -19,8 +19,8 @@ public enum BlindSpot: Sendable, Hashable {
   /// A function of the kernel or of a module that is registered at a hook, besides the chains: its name, the
   /// family and the hook.
   case hookFunction(String, family: String, hook: String)
-  /// Virtual services of IPVS, which forwards their packets to other addresses. Each as `tcp 192.0.2.1:80`.
-  case virtualServices([String])
+  /// Virtual services of IPVS, which forwards their packets to other addresses.
+  case virtualServices([VirtualService])
   /// A flowtable: packets of the connections in it bypass the rules of the forward hook.
   case flowtable(family: String, table: String, name: String)
   /// Bridges whose frames between ports also pass the rules of the families `ip` and `ip6` (br_netfilter).
@@ -84,7 +84,7 @@ extension BlindSpot: CustomStringConvertible {
       "netfilter calls the function \(function) at \(hook) of \(family), which is not a chain"
     case .virtualServices(let services):
       "IPVS forwards packets of \(services.count) service\(Self.s(services.count)): "
-        + services.joined(separator: ", ")
+        + services.map(\.description).joined(separator: ", ")
     case .flowtable(let family, let table, let name):
       "connections in the flowtable \(name) of table \(family) \(table) bypass the rules of the forward hook"
     case .bridgedThroughRules(let bridges):
