@@ -22,18 +22,21 @@ public struct LivePackets: Sendable {
   /// Why other packets are not evaluated, as sentences.
   public let notes: [String]
 
-  /// The packets of a question to a host. If `interface` is given, they all arrive on it, whatever its zone.
+  /// The packets of a question to a host. If `interface` is given, they all arrive on it, whatever its zone. Otherwise each
+  /// arrives on the interface of its zone to which the host would reply, if `environment` says so, or on the zone's first.
   public init(
-    _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil
+    _ question: Question, of site: CompiledSite, on host: HostSnapshot, by interface: InterfaceName? = nil,
+    in environment: (any HostEnvironment)? = nil
   ) {
     self.init(
-      question, through: PacketPaths(site, judges: [question.target.machine]), on: host, by: interface)
+      question, through: PacketPaths(site, judges: [question.target.machine]), on: host, by: interface,
+      in: environment)
   }
 
   /// The same for many questions to one machine: `paths` is computed once, and must include that machine.
   init(
     _ question: Question, through paths: PacketPaths, on host: HostSnapshot,
-    by interface: InterfaceName? = nil
+    by interface: InterfaceName? = nil, in environment: (any HostEnvironment)? = nil
   ) {
     var asked: [Asked] = []
     var notes: [String] = []
@@ -56,14 +59,19 @@ public struct LivePackets: Sendable {
     }
     for source in question.sources where source != itself {
       for arrival in paths.arrivals(source, at: question.target, over: question.over) {
-        let own = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
-        guard let input = interface ?? own.first?.name ?? view.interface(of: arrival.zone) else { continue }
-        if interface == nil, own.isEmpty {
+        let all = view.interfaces(of: arrival.zone, among: host.interfaces.filter { $0.name != .loopback })
+        guard let first = interface ?? all.first?.name ?? view.interface(of: arrival.zone) else { continue }
+        if interface == nil, all.isEmpty {
           notes.append(
             "no interface of \(arrival.zone.name) exists on this host: its packets are assumed to arrive on "
-              + "\(input)")
+              + "\(first)")
         }
         for address in arrival.sources {
+          var (own, input) = (all, first)
+          if interface == nil, let expected = Self.expected(address, among: all, in: environment) {
+            own = [expected] + all.filter { $0.name != expected.name }
+            input = expected.name
+          }
           guard
             let destination = Self.destination(
               question.target, address.family, own, host, view, arrival.zone)
@@ -87,6 +95,18 @@ public struct LivePackets: Sendable {
     }
     self.asked = asked
     self.notes = notes.unique
+  }
+
+  /// The interface to which the host would send a reply to an address; nil if it is none of these.
+  private static func expected(
+    _ address: IPAddress, among interfaces: [NetworkInterface], in environment: (any HostEnvironment)?
+  ) -> NetworkInterface? {
+    guard
+      let name = environment?.route(
+        RouteQuestion(destination: address, source: nil, input: nil)
+      ).outputs.first
+    else { return nil }
+    return interfaces.first { $0.name == name }
   }
 
   /// The machine's addresses in the tunnel of a zone; none if the zone is not a tunnel.

@@ -115,8 +115,9 @@ public struct AdoptedConnections: Sendable {
       return environment.addressType(remote, on: nil) != .local
     case .other:
       guard environment.addressType(own, on: nil) != .local,
-        case .interface(let name) = environment.route(
-          RouteQuestion(destination: own, source: nil, input: nil)),
+        let name = environment.route(
+          RouteQuestion(destination: own, source: nil, input: nil)
+        ).outputs.first,
         let interface = interfaces.first(where: { $0.name == name })
       else { return false }
       return interface.kind.map { guestKinds.contains($0) } ?? false
@@ -131,8 +132,9 @@ public struct AdoptedConnections: Sendable {
   ) -> Bool {
     let source = flow.original.source
     guard
-      case .interface(let input) = environment.route(
-        RouteQuestion(destination: source, source: nil, input: nil))
+      let input = environment.route(
+        RouteQuestion(destination: source, source: nil, input: nil)
+      ).outputs.first
     else { return false }
     var packet = flow.nextPacket
     packet.input = input

@@ -50,7 +50,7 @@ public enum ChangedTranslations {
     if flow.transport == .tcp { packet.tcpFlags = .syn }
     if environment.addressType(sent.source, on: nil) == .local { return packet }
     let route = environment.route(RouteQuestion(destination: sent.source, source: nil, input: nil))
-    guard case .interface(let input) = route else { return nil }
+    guard let input = route.outputs.first else { return nil }
     packet.input = input
     packet.destinationType = environment.addressType(sent.destination, on: nil) ?? .unicast
     return packet

@@ -88,7 +88,7 @@ public struct FlowJudge {
     if isOwn {
       let route = environment.route(
         RouteQuestion(destination: flow.reply.source, source: source, input: nil))
-      guard case .interface(let output) = route else { return FlowAnswer(.continues) }
+      guard let output = route.outputs.first else { return FlowAnswer(.continues) }
       var packet = flow.nextPacket
       packet.output = nil
       let zone = view.zone(of: output)?.name ?? output.description
@@ -102,7 +102,7 @@ public struct FlowJudge {
       isScoped
       ? RouteAnswer.unknown
       : environment.route(RouteQuestion(destination: source, source: flow.reply.source, input: nil))
-    guard case .interface(let input) = route else {
+    guard let input = route.outputs.first else {
       return FlowAnswer(
         .unknown("the interface on which it arrives is not known"), service: service(flow),
         FlowEnds(direction: .in, machine: source.description, zone: "", interface: nil))

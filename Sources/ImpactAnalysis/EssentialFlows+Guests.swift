@@ -29,7 +29,7 @@ extension EssentialFlows {
     var found: [EssentialFlow.Exchange] = []
     for far in Self.farAway where far.family == guest.family {
       let route = environment.route(RouteQuestion(destination: far, source: guest, input: bridge.name))
-      guard case .interface(let output) = route, output != bridge.name else { continue }
+      guard let output = route.outputs.first, output != bridge.name else { continue }
       let packet = Packet(
         source: guest, destination: far, transport: .tcp, destinationPort: 443, input: bridge.name,
         destinationType: .unicast)

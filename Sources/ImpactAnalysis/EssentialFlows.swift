@@ -38,7 +38,7 @@ public struct EssentialFlows {
     mark: UInt32 = 0, _ words: String
   ) -> EssentialFlow.Exchange? {
     let question = RouteQuestion(destination: destination, source: nil, input: nil, mark: mark)
-    guard case .interface(let output) = environment.route(question), output != .loopback, carries(output),
+    guard let output = environment.route(question).outputs.first, output != .loopback, carries(output),
       let source = environment.sourceAddress(question)
         ?? facts.host.sourceAddress(on: output, towards: destination)
     else { return nil }
@@ -69,7 +69,7 @@ public struct EssentialFlows {
       guard !session.client.isLoopback, known.insert(session.client).inserted else { return nil }
       let route = environment.route(
         RouteQuestion(destination: session.client, source: session.server, input: nil))
-      let towards: InterfaceName? = if case .interface(let name) = route { name } else { nil }
+      let towards = route.outputs.first
       guard let input = session.clientScope ?? towards, input != .loopback, carries(input) else { return nil }
       let packet = Packet(
         source: session.client, destination: session.server, transport: .tcp,

@@ -16,6 +16,7 @@ public final class LiveHostEnvironment: HostEnvironment {
   private var netlink: NetlinkDump
   private var routes: [RouteQuestion: RouteAnswer] = [:]
   private var sources: [RouteQuestion: IPAddress] = [:]
+  private var routingRules: [AddressFamily: RoutingRules] = [:]
   private var forwarding: [InterfaceName: Bool] = [:]
   private var types: [TypeQuestion: AddressType] = [:]
   /// The IPv6 groups that this host receives, by interface; nil if they cannot be read.
@@ -74,12 +75,25 @@ public final class LiveHostEnvironment: HostEnvironment {
 
   /// The route of a packet: for a packet that arrived, with the checks of its source (`rp_filter`, martians);
   /// for a packet of this host, its output route.
-  public func route(_ question: RouteQuestion) -> RouteAnswer {
+  public func route(_ asked: RouteQuestion) -> RouteAnswer {
+    guard let rules = rules(asked.destination.family) else { return .unknown }
+    var question = asked
+    if rules.selectByTransport {
+      // The kernel answers a question without a protocol as for UDP, and no question about protocols but these.
+      guard let transport = question.transport,
+        [IPProtocol.tcp, .udp, .icmp, .icmpv6].contains(transport.number)
+      else { return .unknown }
+    } else {
+      question.transport = nil
+    }
     if let known = routes[question] { return known }
     if let answer = groupRoute(question) { return answer }
     var found = lookUp(question)
-    // For output, a source that is not this host's address is ignored.
-    if case .nowhere = found, question.input == nil, question.source != nil {
+    // The kernel does not answer for output from a source that is not this host's (EINVAL). Only a rule could tell it apart.
+    if case .nowhere = found, question.input == nil, let source = question.source,
+      addressType(source, on: nil) != .local
+    {
+      if rules.selectBySource { return .unknown }
       var open = question
       open.source = nil
       found = lookUp(open)
@@ -95,12 +109,31 @@ public final class LiveHostEnvironment: HostEnvironment {
       case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _),
         .found(.anycast, _, _):
         .local
-      case .found(_, let index, _): links.interface(index: index).map { .interface($0.name) } ?? .unknown
+      case .found(_, let index, _):
+        links.interface(index: index).map { outputs(of: question, taking: $0.name) } ?? .unknown
       case .nowhere: .nowhere
       case .failed: .unknown
       }
     routes[question] = answer
     return answer
+  }
+
+  /// The interface that the kernel takes, with those of the route's other next hops.
+  private func outputs(of question: RouteQuestion, taking name: InterfaceName) -> RouteAnswer {
+    guard let indices = nextHops(question), indices.count > 1 else { return .interface(name) }
+    var names = [name]
+    for index in indices {
+      guard let next = links.interface(index: index)?.name else { return .unknown }
+      if !names.contains(next) { names.append(next) }
+    }
+    return names.count == 1 ? .interface(name) : .oneOf(names)
+  }
+
+  private func rules(_ family: AddressFamily) -> RoutingRules? {
+    if let known = routingRules[family] { return known }
+    let rules = try? RoutingRules.read(family)
+    if let rules { routingRules[family] = rules }
+    return rules
   }
 
   /// The route of a packet that arrived for an IPv6 group: the kernel delivers it if the interface joined the group, and
@@ -160,18 +193,60 @@ public final class LiveHostEnvironment: HostEnvironment {
     case failed
   }
 
-  private func lookUp(_ question: RouteQuestion) -> Found {
+  /// `struct rtmsg` and the attributes of a question; nil if its input interface does not exist.
+  private func message(_ question: RouteQuestion, flags: UInt32 = 0) -> [UInt8]? {
     let family = question.destination.family
     let width = UInt8(family.bitWidth)
-    var body: [UInt8] = [family.rawValue, width, question.source == nil ? 0 : width, 0]
-    body += [UInt8](repeating: 0, count: Int(CSYS_RTMSG_SIZE) - body.count)
+    var body: [UInt8] = [family.rawValue, width, question.source == nil ? 0 : width, 0, 0, 0, 0, 0]
+    body.append(number: flags)
     body += AttributeReader.encode(Int(CSYS_RTA_DST), question.destination.bytes)
     if let source = question.source { body += AttributeReader.encode(Int(CSYS_RTA_SRC), source.bytes) }
     if let input = question.input {
-      guard let facts = facts(of: input) else { return .failed }
+      guard let facts = facts(of: input) else { return nil }
       body += AttributeReader.encode(Int(CSYS_RTA_IIF), Self.bytes(facts.index))
     }
     if question.mark != 0 { body += AttributeReader.encode(Int(CSYS_RTA_MARK), Self.bytes(question.mark)) }
+    if let transport = question.transport {
+      body += AttributeReader.encode(Int(CSYS_RTA_IP_PROTO), [transport.number.number])
+      for (type, port) in [
+        (CSYS_RTA_SPORT, transport.sourcePort), (CSYS_RTA_DPORT, transport.destinationPort),
+      ]
+      where port != 0 {
+        body += AttributeReader.encode(Int(type), [UInt8(port >> 8), UInt8(port & 0xff)])
+      }
+    }
+    return body
+  }
+
+  /// The interfaces of the next hops of the route that applies (`RTM_F_FIB_MATCH`, `RTA_MULTIPATH` with `struct rtnexthop`);
+  /// nil if it has only one.
+  private func nextHops(_ question: RouteQuestion) -> [UInt32]? {
+    guard let body = message(question, flags: UInt32(CSYS_RTM_F_FIB_MATCH)) else { return nil }
+    let found = try? netlink.get(
+      "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body
+    ) { (type, payload) throws(HostReadError) -> [UInt32]? in
+      guard type == Int(CSYS_RTM_NEWROUTE) else { return nil }
+      let attributes = AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE)))
+      return attributes.first { $0.type == Int(CSYS_RTA_MULTIPATH) }.map { Self.interfaces($0.value) } ?? []
+    }
+    return found?.first
+  }
+
+  /// The indices in a list of `struct rtnexthop`, each with its attributes.
+  static func interfaces(_ hops: ArraySlice<UInt8>) -> [UInt32] {
+    var (rest, indices) = (hops, [UInt32]())
+    while let length = rest.number(UInt16.self, at: 0), let index = rest.number(UInt32.self, at: 4),
+      length >= UInt16(CSYS_RTNEXTHOP_SIZE)
+    {
+      indices.append(index)
+      rest = rest.dropFirst((Int(length) + 3) & ~3)
+    }
+    return indices
+  }
+
+  private func lookUp(_ question: RouteQuestion) -> Found {
+    let family = question.destination.family
+    guard let body = message(question) else { return .failed }
     do throws(HostReadError) {
       let found = try netlink.get(
         "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body

@@ -112,7 +112,7 @@ extension OutboundWalks {
     let route = host.environment.route(
       RouteQuestion(
         destination: connection.sent.destination, source: connection.sent.source, input: input))
-    guard case .interface(let name) = route, name != .loopback else { return nil }
+    guard let name = route.outputs.first, name != .loopback else { return nil }
     return name
   }
 

@@ -128,21 +128,21 @@ struct SentPackets {
           let example = Self.example(of: range.lower...range.upper, family)
           let route = host.environment.route(
             RouteQuestion(destination: example, source: origin.address(family), input: origin.input))
-          guard case .interface(let output) = route, output != .loopback, !stays(output) else {
-            unreached.append((range.lower, range.upper))
-            continue
+          let outputs = route.outputs.filter { $0 != .loopback && !stays($0) }
+          if outputs.isEmpty { unreached.append((range.lower, range.upper)) }
+          for output in outputs {
+            let number = IntervalSet(PacketSpace.number(output))
+            var decided: [String: IntervalSet] = [:]
+            for one in decisions
+            where one.space[.destination].contains(range.lower) && one.space.mayHave(.output, number) {
+              decided[one.counter] = (decided[one.counter] ?? .empty).union(one.space[.service])
+            }
+            let key = Key(
+              output: output, decided: decided, others: addresses.number(of: example),
+              grants: granted.indices.filter { granted[$0].contains(range.lower) })
+            if found[key] == nil { order.append(key) }
+            found[key] = (found[key] ?? .empty).union(IntervalSet(range.lower, range.upper))
           }
-          let number = IntervalSet(PacketSpace.number(output))
-          var decided: [String: IntervalSet] = [:]
-          for one in decisions
-          where one.space[.destination].contains(range.lower) && one.space.mayHave(.output, number) {
-            decided[one.counter] = (decided[one.counter] ?? .empty).union(one.space[.service])
-          }
-          let key = Key(
-            output: output, decided: decided, others: addresses.number(of: example),
-            grants: granted.indices.filter { granted[$0].contains(range.lower) })
-          if found[key] == nil { order.append(key) }
-          found[key] = (found[key] ?? .empty).union(IntervalSet(range.lower, range.upper))
         }
       }
       classes += order.map { key in

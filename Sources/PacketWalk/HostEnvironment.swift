@@ -41,13 +41,35 @@ public struct RouteQuestion: Sendable, Hashable {
   public var input: InterfaceName?
   /// The packet's mark, which policy routing may use.
   public var mark: UInt32
+  /// The packet's protocol and ports, which policy routing may use; nil for a look-up without them.
+  public var transport: Transport?
+
+  /// A protocol with its ports, in host order; 0 if it has none.
+  public struct Transport: Sendable, Hashable {
+    /// The protocol.
+    public var number: IPProtocol
+    /// The source port.
+    public var sourcePort: UInt16
+    /// The destination port.
+    public var destinationPort: UInt16
+
+    /// The protocol and ports of a packet.
+    public init(_ packet: Packet) {
+      number = packet.transport
+      (sourcePort, destinationPort) = (packet.sourcePort, packet.destinationPort)
+    }
+  }
 
   /// Creates a query from its parts.
-  public init(destination: IPAddress, source: IPAddress?, input: InterfaceName?, mark: UInt32 = 0) {
+  public init(
+    destination: IPAddress, source: IPAddress?, input: InterfaceName?, mark: UInt32 = 0,
+    transport: Transport? = nil
+  ) {
     self.destination = destination
     self.source = source
     self.input = input
     self.mark = mark
+    self.transport = transport
   }
 }
 
@@ -57,10 +79,37 @@ public enum RouteAnswer: Sendable, Hashable {
   case local
   /// It goes out through this interface.
   case interface(InterfaceName)
+  /// It goes out through one of these interfaces: the route has several next hops. First the one that the kernel takes for the
+  /// addresses of the question.
+  case oneOf([InterfaceName])
   /// The host drops it: no route, an impossible source, or forwarding is off.
   case nowhere
   /// The answer is not known.
   case unknown
+}
+
+extension RouteAnswer {
+  /// The interfaces through which it may go out; empty if it does not, or if the answer is not known.
+  public var outputs: [InterfaceName] {
+    switch self {
+    case .interface(let name): [name]
+    case .oneOf(let names): names
+    case .local, .nowhere, .unknown: []
+    }
+  }
+}
+
+extension RouteAnswer: CustomStringConvertible {
+  /// `local`, the name of the interface, `eth0 or eth1`, `nowhere`, or `unknown`.
+  public var description: String {
+    switch self {
+    case .local: "local"
+    case .interface(let name): name.description
+    case .oneOf(let names): names.map(\.description).joined(separator: " or ")
+    case .nowhere: "nowhere"
+    case .unknown: "unknown"
+    }
+  }
 }
 
 /// The properties of an interface apart from its name.

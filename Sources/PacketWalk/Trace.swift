@@ -12,6 +12,9 @@ public struct Trace: Sendable, Hashable {
   /// The packet at the end of the walk: with its translations, mark and interfaces.
   public internal(set) var packet: Packet?
 
+  /// The interfaces of all next hops of the packet's route, if it has several: it may go out through any of them.
+  public internal(set) var nextHops: [InterfaceName] = []
+
   /// A trace without steps.
   public init() {}
 
@@ -30,6 +33,7 @@ public struct Trace: Sendable, Hashable {
     var both = self
     both.steps += other.steps
     both.packet = other.packet
+    both.nextHops = other.nextHops
     return both
   }
 
@@ -125,8 +129,11 @@ extension Trace {
     guard verdict == .accept, let packet, let end = other.packet else { return true }
     return packet.source == end.source && packet.destination == end.destination
       && packet.sourcePort == end.sourcePort && packet.destinationPort == end.destinationPort
-      && packet.output == end.output && packet.status == end.status
+      && (packet.output == end.output || isNextHop(packet.output) && isNextHop(end.output))
+      && packet.status == end.status
   }
+
+  private func isNextHop(_ output: InterfaceName?) -> Bool { output.map(nextHops.contains) ?? false }
 }
 
 /// What a step did.

@@ -267,9 +267,12 @@ extension WalkRun {
       let mark = flags & NFT.fibMark != 0 ? packet.mark : 0
       let answer = environment.route(
         RouteQuestion(
-          destination: address, source: flags & NFT.fibInput != 0 ? nil : other, input: nil, mark: mark))
+          destination: address, source: other, input: nil, mark: mark))
       switch answer {
       case .interface(let name): found = scope == nil || name == scope ? name : nil
+      case .oneOf(let names):
+        if scope == nil, flags & NFT.fibPresent == 0 { return registers.forget(start, 16) }
+        found = scope == nil ? names.first : names.first { $0 == scope }
       case .local, .nowhere: found = nil
       case .unknown:
         registers.forget(start, 16)

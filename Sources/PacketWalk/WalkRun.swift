@@ -129,6 +129,8 @@ struct WalkRun {
   private mutating func proceed(by answer: RouteAnswer) {
     switch answer {
     case .local: if pass(NFT.hookInput) { meet(walk.obstacles.service(for: packet)) }
+    case .oneOf(let outputs):
+      if let output = choose(outputs) { proceed(by: .interface(output)) }
     case .interface(let output):
       if packet.family == .ipv6, output != packet.input, knowsSource != .none, !packet.source.isForwardable {
         return note(.unroutable("\(packet.source) is not forwarded"))
@@ -157,7 +159,7 @@ struct WalkRun {
     guard pass(NFT.hookOutput) else { return }
     // A translated destination, or a chain of type `route` that changed an address or the mark.
     if needsRoute {
-      guard leave(by: ask()) else { return }
+      guard leave(by: ask(again: true)) else { return }
     }
     guard pass(NFT.hookPostrouting), emit(), packet.output == .loopback else { return }
     packet.input = .loopback
@@ -168,6 +170,9 @@ struct WalkRun {
     switch answer {
     case .local: packet.output = .loopback
     case .interface(let name): packet.output = name
+    case .oneOf(let outputs):
+      guard let output = choose(outputs) else { return false }
+      packet.output = output
     case .nowhere:
       note(.unroutable("no route"))
       return false
@@ -178,13 +183,30 @@ struct WalkRun {
     return true
   }
 
-  private mutating func ask() -> RouteAnswer {
+  /// One of the interfaces of a route with several next hops, each in a run of its own. Nil if the run ends here.
+  private mutating func choose(_ outputs: [InterfaceName]) -> InterfaceName? {
+    trace.nextHops = outputs
+    for output in outputs.dropLast() {
+      switch settle("the next hop through \(output)") {
+      case nil: return output
+      case .undetermined(let expression):
+        note(.undetermined(expression: expression), at: "routing")
+        return nil
+      default: break
+      }
+    }
+    return outputs.last
+  }
+
+  /// Asks for the route. The kernel looks it up again without the packet's protocol and ports. Source: `ip_route_me_harder`
+  /// of `net/ipv4/netfilter.c`.
+  private mutating func ask(again: Bool = false) -> RouteAnswer {
     if !knowsMark { note(.assumed("the packet has mark \(packet.mark) in the route lookup")) }
     let answer = environment.route(
       RouteQuestion(
         destination: packet.destination, source: knowsSource == .none ? nil : packet.source,
-        input: packet.input,
-        mark: packet.mark))
+        input: packet.input, mark: packet.mark,
+        transport: again ? nil : RouteQuestion.Transport(packet)))
     if answer != .unknown, answer != .nowhere { note(.routed(answer)) }
     return answer
   }

@@ -52,6 +52,7 @@ extension WalkRun {
         mark: asked.contains(.validMark) ? packet.mark : 0))
     switch answer {
     case .interface(let name): return name == input || asked.contains(.loose)
+    case .oneOf(let names): return names.contains(input) || asked.contains(.loose)
     case .local:
       guard asked.contains(.acceptLocal) else { return false }
       return asked.contains(.loose) ? true : nil

@@ -29,7 +29,9 @@ package struct ExplanationReport {
     var text: PrintableText = ""
     var printed: [(key: [String], packet: String)] = []
     for path in explanation.paths {
-      let packet = "\(WalkText.text(path.packet)), from \(path.source) over \(path.zone)"
+      let input = path.packet.input.map(\.description)
+      let interface = isLive && input != nil && input != path.zone ? " (\(input ?? ""))" : ""
+      let packet = "\(WalkText.text(path.packet)), from \(path.source) over \(path.zone)\(interface)"
       let key = path.hops.flatMap { hop in
         [hop.machine, hop.because]
           + hop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
@@ -145,6 +147,7 @@ package struct ExplanationReport {
             object.put("port", path.packet.transport.hasPorts ? path.packet.destinationPort : nil)
             object.put("from", path.source)
             object.put("over", path.zone)
+            object.put("interface", isLive ? path.packet.input?.description : nil)
             object.put("verdict", path.verdict.rawValue)
             object.put("because", path.deciding?.because)
             object.put("assumptions", each: path.assumptions)

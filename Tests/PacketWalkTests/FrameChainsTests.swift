@@ -9,7 +9,7 @@ import Testing
 struct FrameChainsTests {
   /// A host with a VLAN on a bond of two devices, and an address of its own.
   private struct Host: HostEnvironment {
-    static let own = IPAddress("192.0.2.1")!
+    static let own = IPAddress(family: .ipv4, bits: 0xc000_0201)
 
     func addressType(_ address: IPAddress, on interface: InterfaceName?) -> AddressType? {
       address == Self.own ? .local : .unicast

@@ -45,7 +45,9 @@ extension Sender {
     let seen: Wire.Seen
     switch arrival {
     case .left(let name, let wire):
-      guard let output = last.output?.description, (world.below[output] ?? output) == name else {
+      guard let output = last.output?.description,
+        (world.below[output] ?? output) == name || trace.nextHops.map(\.description).contains(name)
+      else {
         return "walk: to \(last.output?.description ?? "the host"); kernel: left by \(name)"
       }
       seen = wire

@@ -42,7 +42,7 @@ struct WalkCase: CustomTestStringConvertible {
       verdict: verdict)
   }
 
-  static let all: [WalkCase] = hooks + frames
+  static let all: [WalkCase] = hooks + frames + routes
 
   private static let hooks: [WalkCase] = [
     WalkCase(

@@ -39,8 +39,11 @@ struct WalkCaseTests {
           input: sent.input.flatMap { InterfaceName($0) })
         if sent.transport == .tcp { packet.tcpFlags = sent.flags }
         packet.hopLimit = sent.hopLimit
+        let sentBefore = sender.result.packets
         _ = try sender.exchange(packet, ident: 1)
-        #expect(sender.lastVerdict == sent.verdict, "packet \(number)")
+        #expect(
+          sender.result.packets == sentBefore + 1, "\(point.testDescription): packet \(number) was not sent")
+        #expect(sender.lastVerdict == sent.verdict, "\(point.testDescription): packet \(number)")
       }
       #expect(sender.result.disagreements.isEmpty)
       let open = point.packets.contains { $0.verdict == .undetermined }

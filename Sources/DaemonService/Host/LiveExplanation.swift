@@ -40,7 +40,7 @@ package struct LiveExplanation {
     let environment = try LiveHostEnvironment()
     let spots = BlindSpotReader.read(order: order)
     let walk = PacketWalk(tables, order: order, besides: spots)
-    let packets = LivePackets(question, of: site, on: host, by: interface)
+    let packets = LivePackets(question, of: site, on: host, by: interface, in: environment)
     var notes = packets.notes
     if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
       notes.append("no wgfence ruleset is loaded in this kernel")

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+internal import CSys
+internal import Glibc
+internal import Netlink
+internal import NetworkModel
+
+/// What the rules of policy routing select by, besides destination, mark and interface. Source: `RTM_GETRULE` of
+/// `linux/rtnetlink.h`, `FRA_…` of `linux/fib_rules.h`.
+struct RoutingRules {
+  /// Whether a rule selects by source address.
+  private(set) var selectBySource = false
+  /// Whether a rule selects by protocol or ports.
+  private(set) var selectByTransport = false
+
+  /// Reads the rules of a family in this thread's network namespace.
+  static func read(_ family: AddressFamily) throws(HostReadError) -> RoutingRules {
+    var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
+    var body = [UInt8](repeating: 0, count: Int(CSYS_FIB_RULE_HDR_SIZE))
+    body[0] = family.rawValue
+    var rules = RoutingRules()
+    do throws(HostReadError) {
+      let selectors = try netlink.dump("listing the routing rules", type: Int(CSYS_RTM_GETRULE), body: body) {
+        (type, payload) throws(HostReadError) in
+        type == Int(CSYS_RTM_NEWRULE)
+          ? Set(AttributeReader(payload.dropFirst(Int(CSYS_FIB_RULE_HDR_SIZE))).map(\.type)) : nil
+      }
+      for types in selectors {
+        if types.contains(Int(CSYS_FRA_SRC)) { rules.selectBySource = true }
+        if !types.isDisjoint(with: [
+          Int(CSYS_FRA_IP_PROTO), Int(CSYS_FRA_SPORT_RANGE), Int(CSYS_FRA_DPORT_RANGE),
+        ]) {
+          rules.selectByTransport = true
+        }
+      }
+    } catch .refused(_, let errno, _) where errno == EOPNOTSUPP {
+      // A kernel without policy routing.
+    }
+    return rules
+  }
+}
