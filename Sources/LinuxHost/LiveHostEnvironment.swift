@@ -153,6 +153,11 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
   }
 
+  /// Whether a routing rule selects by protocol or port.
+  public func routesDependOnTransport(_ family: AddressFamily) -> Bool {
+    rules(family)?.selectByTransport ?? true
+  }
+
   /// What `IFLA_MASTER` and `IFLA_LINK` say.
   public func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName] { lower[interface] ?? [] }
 

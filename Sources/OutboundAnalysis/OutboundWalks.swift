@@ -17,6 +17,9 @@ struct OutboundWalks {
   let walk: PacketWalk
   /// The bridges of guests.
   let bridges: Set<InterfaceName>
+  /// What the rules of other tables distinguish in what the host sends, and in what guests send.
+  private let own: SentPackets.Boundaries
+  private let guest: SentPackets.Boundaries
   private let services: SentServices
   private let names: DestinationNames
 
@@ -26,6 +29,8 @@ struct OutboundWalks {
     self.ingresses = ingresses
     walk = PacketWalk(view.map { host.tables.withOrigins(of: $0.table) } ?? host.tables, order: host.order)
     bridges = Set(ingresses.filter { $0.kind == .containers }.flatMap(\.interfaces).map(\.name))
+    own = SentPackets.Boundaries(host, PacketOrigin.hooks(ofGuests: false))
+    guest = SentPackets.Boundaries(host, PacketOrigin.hooks(ofGuests: true))
     services = SentServices(ServiceNames(view?.policy))
     names = DestinationNames(view)
   }
@@ -143,12 +148,24 @@ struct OutboundWalks {
 
   /// The verdicts for the packets of a sender.
   func rows(of origin: PacketOrigin) -> (OutboundRows, SentPackets) {
-    let packets = SentPackets(of: origin, on: host, by: view) { bridges.contains($0) }
+    let packets = SentPackets(of: origin, on: host, by: view, origin.input == nil ? own : guest) {
+      bridges.contains($0)
+    }
     var rows = OutboundRows()
     for one in packets.classes {
       var found: [OutboundJudgement: IntervalSet] = [:]
+      // The verdict for a protocol whose port nothing reads.
+      var every: (number: UInt128, judgement: OutboundJudgement)?
       for services in one.services {
-        let judgement = judgement(trace(packet(origin, one, services)), view)
+        let (first, last) = (services.lowerBound >> 16, services.upperBound >> 16)
+        let judgement: OutboundJudgement
+        if let every, first == last, every.number == first {
+          judgement = every.judgement
+        } else {
+          let trace = trace(packet(origin, one, services))
+          judgement = self.judgement(trace, view)
+          every = first == last && !trace.dependsOnPort ? (first, judgement) : nil
+        }
         found[judgement] = (found[judgement] ?? .empty).union(
           IntervalSet(services.lowerBound, services.upperBound))
       }

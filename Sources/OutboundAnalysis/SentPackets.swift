@@ -15,12 +15,10 @@ enum PacketOrigin: Hashable {
   /// A guest with these addresses, whose packets arrive on this interface of the host.
   case guest(InterfaceName, [IPAddress])
 
-  /// The hooks that its packets to other hosts pass.
-  var hooks: [UInt32] {
-    switch self {
-    case .host: [NFT.hookOutput, NFT.hookPostrouting]
-    case .guest: [NFT.hookPrerouting, NFT.hookForward, NFT.hookPostrouting]
-    }
+  /// The hooks that packets to other hosts pass: those of guests, or those of the host itself.
+  static func hooks(ofGuests: Bool) -> [UInt32] {
+    ofGuests
+      ? [NFT.hookPrerouting, NFT.hookForward, NFT.hookPostrouting] : [NFT.hookOutput, NFT.hookPostrouting]
   }
 
   /// Its address of a family; nil for the host, whose address depends on the route.
@@ -93,17 +91,34 @@ struct SentPackets {
     let grants: [Int]
   }
 
+  /// What the rules of other tables than wgfence's distinguish at some hooks.
+  struct Boundaries {
+    fileprivate let addresses: AddressClasses
+    /// The ranges of services, apart from grants.
+    fileprivate let services: [(UInt128, UInt128)]
+
+    /// Reads the tables of a host.
+    init(_ host: AuditedHost, _ hooks: [UInt32]) {
+      let others = host.tables.filter { !SentPackets.isOwn($0) }.map { $0.passing(hooks) }
+      addresses = AddressClasses(others, .destination, places: SentPackets.places(of: host, nil))
+      services = SentPackets.serviceCuts(others)
+    }
+  }
+
+  private static func isOwn(_ table: KernelTable) -> Bool {
+    table.name == Ruleset.tableName && table.family == NFT.familyInet
+  }
+
   /// The packets of a sender. `stays` says whether packets that leave by an interface stay on this machine.
   init(
-    of origin: PacketOrigin, on host: AuditedHost, by view: SiteView?, stays: (InterfaceName) -> Bool
+    of origin: PacketOrigin, on host: AuditedHost, by view: SiteView?, _ boundaries: Boundaries,
+    stays: (InterfaceName) -> Bool
   ) {
-    let isOwn = { (table: KernelTable) in
-      table.name == Ruleset.tableName && table.family == NFT.familyInet
-    }
-    let others = host.tables.filter { !isOwn($0) }.map { $0.passing(origin.hooks) }
     let grants = Self.grants(of: origin, view)
-    let addresses = AddressClasses(others, .destination, places: Self.places(of: host, nil))
-    let cuts = Self.serviceCuts(others, grants)
+    let addresses = boundaries.addresses
+    let cuts =
+      boundaries.services
+      + grants.flatMap(\.ports).flatMap(\.intervals).map { ($0.lower, $0.upper) }
     let places = Self.places(of: host, view)
     var classes: [Class] = []
     var holes: [AddressFamily: IntervalSet] = [:]
@@ -113,7 +128,7 @@ struct SentPackets {
         holes[family] = all
         continue
       }
-      let decisions = Self.decisions(host.tables.first(where: isOwn), origin, family)
+      let decisions = Self.decisions(host.tables.first(where: Self.isOwn), origin, family)
       let granted = grants.compactMap { $0.destinations[family] }
       let bounds =
         places.filter { $0.family == family }.map { ($0.address.bits, $0.last.bits) }
@@ -207,9 +222,8 @@ struct SentPackets {
   /// Rules that compute with ports make every port a class: then only these many are boundaries.
   private static let mostPortClasses = 4096
 
-  /// The bounds of services: protocols, and ports that other tables or grants of the sender distinguish.
-  private static func serviceCuts(_ others: [KernelTable], _ grants: [OutboundGrant]) -> [(UInt128, UInt128)]
-  {
+  /// The bounds of services: protocols, and ports that other tables distinguish.
+  private static func serviceCuts(_ others: [KernelTable]) -> [(UInt128, UInt128)] {
     var cuts: [(UInt128, UInt128)] = []
     let protocols: [IPProtocol] = [.icmp, .igmp, .tcp, .udp, .gre, .esp, .icmpv6, .sctp]
     for transport in protocols {
@@ -227,7 +241,7 @@ struct SentPackets {
         }
       }
     }
-    return cuts + grants.flatMap(\.ports).flatMap(\.intervals).map { ($0.lower, $0.upper) }
+    return cuts
   }
 
   /// The grants for what a sender sends.

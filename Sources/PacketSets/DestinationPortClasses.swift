@@ -6,9 +6,9 @@ public import Ruleset
 /// Destination ports that the tables do not distinguish: packets that differ only in such ports match the
 /// same rules.
 ///
-/// The port range is cut at every number in a rule or a set of the tables that could be a port, whatever it
-/// is compared with: too many cuts cost a little time, one too few would give a wrong result. If a rule masks
-/// a port or computes with it, every port is a class of its own.
+/// The port range is cut at every number in a set, or in a condition that may read a port, in either byte order: too many
+/// cuts cost a little time, one too few would give a wrong result. If a rule masks a port or computes with it, every port is a
+/// class of its own.
 public struct DestinationPortClasses: Sendable {
   /// The number of each port's class, by port; nil if every port is a class of its own.
   private let numbers: [UInt16]?
@@ -93,10 +93,12 @@ public struct DestinationPortClasses: Sendable {
     }
     for expression in expressions {
       switch expression {
-      case .compare(_, _, let data): cut(data, &cuts)
+      case .compare(_, _, let data): if readsPort(expression) { cut(data, &cuts) }
       case .range(_, _, let from, let to):
-        cut(from, &cuts)
-        cut(to, &cuts)
+        if readsPort(expression) {
+          cut(from, &cuts)
+          cut(to, &cuts)
+        }
       case .bitwise:
         if readsPort(expression) { return false }
       case .opaque(let name, let data):

@@ -22,6 +22,8 @@ public protocol HostEnvironment {
   /// The devices through which the frames of an interface come and go: the ports of a bridge, the members of a bond or VRF,
   /// the parent of a VLAN, macvlan or ipvlan. Empty for other interfaces.
   func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName]
+  /// Whether routes of a family depend on the protocol and ports of a packet.
+  func routesDependOnTransport(_ family: AddressFamily) -> Bool
 }
 
 extension HostEnvironment {
@@ -29,6 +31,8 @@ extension HostEnvironment {
   public func sourceAddress(_ question: RouteQuestion) -> IPAddress? { nil }
   /// Always empty: for implementations that do not know it.
   public func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName] { [] }
+  /// Always false: for implementations that do not use them.
+  public func routesDependOnTransport(_ family: AddressFamily) -> Bool { false }
 }
 
 /// A query to the routing table.

@@ -53,6 +53,8 @@ struct Obstacles: Sendable {
 
   var isEmpty: Bool { ingress.isEmpty && egress.isEmpty && hooks.isEmpty && services.isEmpty }
 
+  var dependOnPort: Bool { !services.isEmpty }
+
   func at(_ hook: FrameHook) -> BlindSpot? {
     switch hook {
     case .ingress(let device): ingress[device]

@@ -95,20 +95,29 @@ public struct PacketWalk: Sendable {
     }
     let first = run([])
     guard first.isOpen else { return first.finished() }
+    var dependsOnPort = first.trace.dependsOnPort
+    func finished(_ trace: Trace) -> Trace {
+      var trace = trace
+      trace.dependsOnPort = dependsOnPort
+      return trace
+    }
     var (pending, agreed): ([[Bool]], Trace?) = ([[true], [false]], nil)
     for _ in 1..<Self.mostRuns {
       guard let choices = pending.popLast() else { break }
       let next = run(choices)
+      dependsOnPort = dependsOnPort || next.trace.dependsOnPort
       if next.isOpen {
         pending += [choices + [true], choices + [false]]
         continue
       }
       let trace = next.finished()
-      guard trace.verdict != .undetermined, agreed?.endsAlike(trace) ?? true else { return first.finished() }
+      guard trace.verdict != .undetermined, agreed?.endsAlike(trace) ?? true else {
+        return finished(first.finished())
+      }
       // The first run takes no such rule to match.
       agreed = agreed ?? trace
     }
-    return pending.isEmpty ? agreed ?? first.finished() : first.finished()
+    return finished(pending.isEmpty ? agreed ?? first.finished() : first.finished())
   }
 
   func entries(_ family: AddressFamily, _ hook: UInt32) -> [HookPlaces.Entry] {

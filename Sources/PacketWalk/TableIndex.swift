@@ -9,6 +9,8 @@ struct TableIndex: Sendable {
   let sets: [String: Int]
   /// By chain, by rule.
   private(set) var rules: [[[PreparedExpression]]] = []
+  /// By chain.
+  private(set) var conditions: [RuleIndex?] = []
 
   /// `NFT_TABLE_F_DORMANT`: its chains are not hooked in.
   static let dormant: UInt32 = 1
@@ -24,6 +26,7 @@ struct TableIndex: Sendable {
         rule.isDropLog ? [] : rule.expressions.map { PreparedExpression($0, in: self) }
       }
     }
+    conditions = rules.map { RuleIndex($0) }
   }
 
   /// `NFPROTO_…`

@@ -15,6 +15,10 @@ public struct Trace: Sendable, Hashable {
   /// The interfaces of all next hops of the packet's route, if it has several: it may go out through any of them.
   public internal(set) var nextHops: [InterfaceName] = []
 
+  /// Whether anything on the packet's way read its destination port: without it, packets to other ports of the protocol end in
+  /// the same way.
+  public internal(set) var dependsOnPort = false
+
   /// A trace without steps.
   public init() {}
 
@@ -34,6 +38,7 @@ public struct Trace: Sendable, Hashable {
     both.steps += other.steps
     both.packet = other.packet
     both.nextHops = other.nextHops
+    both.dependsOnPort = dependsOnPort || other.dependsOnPort
     return both
   }
 

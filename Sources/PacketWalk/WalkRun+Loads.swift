@@ -127,6 +127,7 @@ extension WalkRun {
   /// `payload`: the bytes of a header, as far as they are known. Of the link layer only the type is, at the hooks of frames.
   mutating func loadPayload(_ wanted: HeaderBytes, to start: Int) {
     let (offset, length) = (wanted.offset, wanted.length)
+    if wanted.mayBePort { trace.dependsOnPort = true }
     let header =
       switch wanted.base {
       case NFT.payloadNetwork: headers.network
@@ -205,6 +206,7 @@ extension WalkRun {
       let isSource = key == .source || key == .ipv4Source || key == .ipv6Source
       registers.write((isSource ? tuple.source : tuple.destination).bytes, at: start)
     case .sourcePort, .destinationPort:
+      trace.dependsOnPort = true
       guard packet.transport.hasPorts, let tuple = tuple(direction) else {
         registers.forget(start, 4)
         return .loaded

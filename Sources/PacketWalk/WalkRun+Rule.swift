@@ -148,6 +148,7 @@ extension WalkRun {
         guard hasConnection else { continue }
         setConnectionMark(registers.hostNumber(source), certain: unknown == nil)
       case .match(let match):
+        if match.readsPort { trace.dependsOnPort = true }
         switch match {
         case .limit(let text, .plain):
           note(table, chain, index, .assumed("within \(text)"))

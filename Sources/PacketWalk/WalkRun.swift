@@ -8,7 +8,9 @@ struct WalkRun {
   let walk: PacketWalk
   let environment: any HostEnvironment
   var packet: Packet
-  var headers: PacketHeaders
+  var headers: PacketHeaders { didSet { headerChanges &+= 1 } }
+  /// How often the headers were written.
+  private var headerChanges = 0
   var trace = Trace()
   var registers = RegisterFile()
   /// `nf_inet_hooks`
@@ -128,7 +130,10 @@ struct WalkRun {
 
   private mutating func proceed(by answer: RouteAnswer) {
     switch answer {
-    case .local: if pass(NFT.hookInput) { meet(walk.obstacles.service(for: packet)) }
+    case .local:
+      guard pass(NFT.hookInput) else { return }
+      if walk.obstacles.dependOnPort { trace.dependsOnPort = true }
+      meet(walk.obstacles.service(for: packet))
     case .oneOf(let outputs):
       if let output = choose(outputs) { proceed(by: .interface(output)) }
     case .interface(let output):
@@ -201,6 +206,7 @@ struct WalkRun {
   /// Asks for the route. The kernel looks it up again without the packet's protocol and ports. Source: `ip_route_me_harder`
   /// of `net/ipv4/netfilter.c`.
   private mutating func ask(again: Bool = false) -> RouteAnswer {
+    if !again, environment.routesDependOnTransport(packet.family) { trace.dependsOnPort = true }
     if !knowsMark { note(.assumed("the packet has mark \(packet.mark) in the route lookup")) }
     let answer = environment.route(
       RouteQuestion(
@@ -268,53 +274,75 @@ struct WalkRun {
 
   private mutating func traverse(_ table: Int, _ chain: Int, depth: Int) -> ChainEnd {
     let rules = walk.tables[table].rules[chain]
-    for index in rules.indices {
-      let counted = trace.steps.count
-      switch evaluate(rules[index], table, chain, index) {
-      case .noMatch:
-        // The counters and assumptions of a rule that does not match are not part of the trace.
-        if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
-      case .passedOver(let limit):
-        trace.steps.removeSubrange(counted...)
-        note(table, chain, index, .assumed(limit))
-      case .next: break
-      case .translated: return .accepted
-      case .rejected:
-        note(table, chain, index, .reject)
-        return .stopped
-      case .undetermined(let expression):
-        note(table, chain, index, .undetermined(expression: expression))
-        return .stopped
-      case .verdict(let verdict):
-        switch verdict {
-        case .continue: continue
-        case .accept:
-          note(table, chain, index, .verdict(.accept))
-          return .accepted
-        case .drop:
-          note(table, chain, index, .verdict(.drop))
-          return .stopped
-        case .return:
-          note(table, chain, index, .verdict(.return))
-          return .fellThrough
-        case .unknown(let text):
-          note(table, chain, index, .undetermined(expression: text))
-          return .stopped
-        case .jump(let next), .goto(let next):
-          let name = walk.tables[table].table.chains[next].name
-          let isJump = if case .jump = verdict { true } else { false }
-          guard depth < PacketWalk.deepest else {
-            note(table, chain, index, .undetermined(expression: "jump to \(name)"))
-            return .stopped
-          }
-          note(table, chain, index, .verdict(isJump ? .jump(chain: name) : .goto(chain: name)))
-          let end = traverse(table, next, depth: depth + 1)
-          if isJump, case .fellThrough = end { continue }
-          return end
-        }
+    guard let conditions = walk.tables[table].conditions[chain] else {
+      for index in rules.indices {
+        if let end = take(rules[index], table, chain, index, depth) { return end }
+      }
+      return .fellThrough
+    }
+    if conditions.readPort { trace.dependsOnPort = true }
+    var (changes, next) = (headerChanges, 0)
+    var candidates = conditions.rules { value(of: $0) }[...]
+    while let index = candidates.popFirst() {
+      if let end = take(rules[index], table, chain, index, depth) { return end }
+      // What a rule wrote may be compared by the rules after it.
+      if headerChanges != changes {
+        (changes, next) = (headerChanges, index + 1)
+        candidates = conditions.rules { value(of: $0) }.drop { $0 < next }
       }
     }
     return .fellThrough
+  }
+
+  /// Evaluates a rule of a chain. Returns how the chain ends with it; nil if the packet goes on to the next rule.
+  private mutating func take(
+    _ rule: [PreparedExpression], _ table: Int, _ chain: Int, _ index: Int, _ depth: Int
+  ) -> ChainEnd? {
+    let counted = trace.steps.count
+    switch evaluate(rule, table, chain, index) {
+    case .noMatch:
+      // The counters and assumptions of a rule that does not match are not part of the trace.
+      if trace.steps.count > counted { trace.steps.removeSubrange(counted...) }
+    case .passedOver(let limit):
+      trace.steps.removeSubrange(counted...)
+      note(table, chain, index, .assumed(limit))
+    case .next: break
+    case .translated: return .accepted
+    case .rejected:
+      note(table, chain, index, .reject)
+      return .stopped
+    case .undetermined(let expression):
+      note(table, chain, index, .undetermined(expression: expression))
+      return .stopped
+    case .verdict(let verdict):
+      switch verdict {
+      case .continue: break
+      case .accept:
+        note(table, chain, index, .verdict(.accept))
+        return .accepted
+      case .drop:
+        note(table, chain, index, .verdict(.drop))
+        return .stopped
+      case .return:
+        note(table, chain, index, .verdict(.return))
+        return .fellThrough
+      case .unknown(let text):
+        note(table, chain, index, .undetermined(expression: text))
+        return .stopped
+      case .jump(let next), .goto(let next):
+        let name = walk.tables[table].table.chains[next].name
+        let isJump = if case .jump = verdict { true } else { false }
+        guard depth < PacketWalk.deepest else {
+          note(table, chain, index, .undetermined(expression: "jump to \(name)"))
+          return .stopped
+        }
+        note(table, chain, index, .verdict(isJump ? .jump(chain: name) : .goto(chain: name)))
+        let end = traverse(table, next, depth: depth + 1)
+        if isJump, case .fellThrough = end { return nil }
+        return end
+      }
+    }
+    return nil
   }
 
   mutating func note(_ table: Int, _ chain: Int, _ rule: Int?, _ outcome: TraceOutcome) {

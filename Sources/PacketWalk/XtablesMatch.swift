@@ -40,6 +40,16 @@ enum XtablesMatch: Sendable, Hashable {
   /// One that the walk does not support, by its name.
   case unknown(String)
 
+  /// Whether it depends on the destination port of the packet or of its connection.
+  var readsPort: Bool {
+    switch self {
+    case .ports(_, let destination, _): !destination.isAny
+    case .multiport(let side, _, _): side != .source
+    case .connection(let asked): asked.ports.contains { $0 != nil }
+    default: false
+    }
+  }
+
   /// A range of ports, or everything outside it.
   struct PortsAsked: Sendable, Hashable {
     let range: ClosedRange<UInt16>

@@ -77,7 +77,7 @@ struct AuditTests {
 
   private static func host(
     _ listeners: [Listener], inContainer: [Listener] = [], tables: [KernelTable] = [], kind: String = "veth",
-    parent: String? = nil, inside otherTables: [KernelTable] = []
+    parent: String? = nil, inside otherTables: [KernelTable] = [], overlay: String? = nil
   ) throws -> AuditedHost {
     let own = HostSnapshot(
       interfaces: [
@@ -90,11 +90,14 @@ struct AuditTests {
     let inside = HostSnapshot(
       interfaces: [
         try interface("lo", 1, "127.0.0.1/8"),
-        try interface("eth0", 2, parent == nil ? "172.17.0.2/16" : "198.51.100.8/24", kind: kind),
+        try interface(
+          "eth0", 2, overlay ?? (parent == nil ? "172.17.0.2/16" : "198.51.100.8/24"), kind: kind),
       ], listeners: inContainer)
+    // The pair of an address in an overlay network ends in a namespace of its own.
     let attachment = InterfaceAttachment(
-      interface: try #require(InterfaceName("eth0")), kind: parent == nil ? .pair : .parent, namespace: 1,
-      link: InterfaceName(parent ?? "veth0"), master: parent == nil ? InterfaceName("docker0") : nil)
+      interface: try #require(InterfaceName("eth0")), kind: parent == nil ? .pair : .parent,
+      namespace: overlay == nil ? 1 : nil, link: overlay == nil ? InterfaceName(parent ?? "veth0") : nil,
+      master: parent == nil && overlay == nil ? InterfaceName("docker0") : nil)
     return AuditedHost(
       survey: HostSurvey(
         host: NamespaceSnapshot(identity: 1, kind: .host, snapshot: own),
@@ -351,5 +354,151 @@ struct AuditTests {
     }
     let classes = DestinationPortClasses([table])
     #expect(classes.ranges.count < 400, "\(classes.ranges.count) classes")
+  }
+
+  @Test("an address in an overlay network is not reached through an interface that does not lead there")
+  func overlay() throws {
+    let inside = [try Self.listener("0.0.0.0", 5432)]
+    let audit = Audit(of: try Self.host([], inContainer: inside, overlay: "10.0.1.5/24"), by: try Self.view())
+    let exposure = try #require(audit.exposures.first)
+    #expect(!exposure.isExposed)
+    // The host routes the address to eth0, from whatever side the packet comes.
+    #expect(exposure.reachable.allSatisfy { $0.verdict == .drop && $0.because == "routing" })
+    #expect(
+      exposure.reachable.first?.reason
+        == "the host sends packets to 10.0.1.5 port 5432 out of eth0, which does not lead to container shop")
+    // The same address behind a bridge of the host is.
+    let behind = Audit(of: try Self.host([], inContainer: inside), by: try Self.view())
+    #expect(behind.exposures.map(\.isExposed) == [true])
+  }
+
+  /// A chain of NAT that translates ports to a destination, and their ports to `port` if it is given.
+  private static func publishing(_ rules: [(ports: ClosedRange<UInt16>, to: [UInt8], port: UInt16?)])
+    -> KernelTable
+  {
+    func bytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 0xff)] }
+    let made = rules.map { rule -> KernelRule in
+      var expressions: [Expression] = [
+        .meta(key: MetaKey.transport.rawValue, destination: 1),
+        .compare(operation: NFT.equal, source: 1, data: [6]),
+        .payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: 1),
+        .compare(operation: NFT.greaterOrEqual, source: 1, data: bytes(rule.ports.lowerBound)),
+        .compare(operation: NFT.lessOrEqual, source: 1, data: bytes(rule.ports.upperBound)),
+        .immediate(destination: 1, data: rule.to),
+      ]
+      // NFTA_NAT_TYPE dnat, FAMILY ip, REG_ADDR_MIN 1; REG_PROTO_MIN 2
+      var data: [UInt8] = [8, 0, 1, 0, 0, 0, 0, 1, 8, 0, 2, 0, 0, 0, 0, 2, 8, 0, 3, 0, 0, 0, 0, 1]
+      if let port = rule.port {
+        expressions.append(.immediate(destination: 2, data: bytes(port)))
+        data += [8, 0, 5, 0, 0, 0, 0, 2]
+      }
+      return KernelRule(expressions: expressions + [.opaque(name: "nat", data: data)])
+    }
+    let base = BaseChain(hook: NFT.hookPrerouting, priority: -100, type: "nat", policy: .accept)
+    return KernelTable(
+      family: AddressFamily.ipv4.rawValue, name: "nat",
+      chains: [KernelChain(name: "PREROUTING", base: base, rules: made)])
+  }
+
+  private static func published(_ audit: Audit) -> [String] {
+    audit.exposures.filter { $0.published != nil }.map {
+      "\($0.ports) \($0.published?.address.description ?? "") \($0.published?.ports ?? "") \($0.isExposed)"
+    }
+  }
+
+  private static func expect(_ found: [String], _ expected: [String]) { #expect(found == expected) }
+
+  @Test("published ports in a row that differ only in their ports are one exposure")
+  func ranges() throws {
+    // A range to another host, without a limit of its length.
+    let far = Self.publishing([(30000...39999, [192, 168, 1, 50], nil)])
+    Self.expect(
+      Self.published(Audit(of: try Self.host([], tables: [far]), by: nil)),
+      [
+        "30000-39999 192.168.1.50 30000-39999 true"
+      ])
+    // All of them to one port.
+    let one = Self.publishing([(30000...39999, [192, 168, 1, 50], 80)])
+    Self.expect(
+      Self.published(Audit(of: try Self.host([], tables: [one]), by: nil)),
+      [
+        "30000-39999 192.168.1.50 80 true"
+      ])
+    // A rule for each port, to a container that listens on three of them.
+    let each = Self.publishing((18080...18083).map { ($0...$0, [172, 17, 0, 2], $0 - 10000) })
+    let inside = try [8080, 8081, 8083].map { try Self.listener("0.0.0.0", $0) }
+    Self.expect(
+      Self.published(Audit(of: try Self.host([], inContainer: inside, tables: [each]), by: nil)),
+      [
+        "18080-18081 172.17.0.2 8080-8081 true", "18082 172.17.0.2 8082 false", "18083 172.17.0.2 8083 true",
+      ])
+    // A range to a container: only where it listens.
+    let range = Self.publishing([(8000...8999, [172, 17, 0, 2], nil)])
+    Self.expect(
+      Self.published(Audit(of: try Self.host([], inContainer: inside, tables: [range]), by: nil)),
+      [
+        // A port whose service has a name stays alone.
+        "8080 172.17.0.2 8080 true", "8081 172.17.0.2 8081 true", "8083 172.17.0.2 8083 true",
+      ])
+    // A port of a range that a socket of the host has, too, is told with that socket.
+    let proxied = Audit(of: try Self.host([Self.listener("0.0.0.0", 30005)], tables: [far]), by: nil)
+    Self.expect(
+      Self.published(proxied),
+      [
+        "30005 192.168.1.50 30005 true", "30000-30004 192.168.1.50 30000-30004 true",
+        "30006-39999 192.168.1.50 30006-39999 true",
+      ])
+  }
+
+  @Test("equal findings are one: for each rule that cannot be evaluated, and for sockets on every address")
+  func equalFindings() throws {
+    let strange = KernelTable(
+      family: 1, name: "strange",
+      chains: [
+        KernelChain(
+          name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
+          rules: [KernelRule(expressions: [.opaque(name: "riddle", data: [1]), .verdict(.drop)])])
+      ])
+    let many = try (1...20).map { try Self.listener("0.0.0.0", 5000 + $0) }
+    let unknown = Audit(of: try Self.host(many, tables: [strange]), by: nil).findings(drift: .none, view: nil)
+    #expect(unknown.map(\.check) == [.undetermined])
+    #expect(unknown.first?.found.contains("and 14 more are reached from") == true)
+
+    let view = try Self.view()
+    let services = [
+      try Self.listener("0.0.0.0", 5432, process: "postgres"),
+      try Self.listener("0.0.0.0", 18080, process: "httpd"),
+      // The kernel's own.
+      try Self.listener("0.0.0.0", 4789, .udp, inode: 0),
+    ]
+    let wide = Audit(of: try Self.host(services, tables: [Lowering.table(view.ruleset)]), by: view)
+      .findings(drift: .none, view: view).filter { $0.check == .wildcard }
+    #expect(wide.map(\.subject) == ["httpd for 18080/tcp, postgres for 5432/tcp"])
+    #expect(
+      wide.first?.found.hasPrefix("2 sockets listen on every address, but only wg0 may reach them") == true)
+  }
+
+  @Test("many sides are told as their number")
+  func manySides() throws {
+    var host = try Self.host([Self.listener("0.0.0.0", 22)])
+    let bridges = try (1...60).map {
+      try Self.interface("br-\($0)", UInt32(100 + $0), "10.1.\($0).1/24", kind: "bridge")
+    }
+    let own = host.survey.host.snapshot
+    host.survey = HostSurvey(
+      host: NamespaceSnapshot(
+        identity: 1, kind: .host,
+        snapshot: HostSnapshot(interfaces: own.interfaces + bridges, listeners: own.listeners)),
+      others: [])
+    let audit = Audit(of: host, by: nil)
+    let names = audit.ingresses.map(\.name)
+    #expect(audit.summary(names) == "all 64 interfaces")
+    #expect(
+      audit.summary(Array(names.prefix(8))) == "eth0, enp5s0, wg0, docker0, br-1, br-2 and 2 more interfaces")
+    let found = audit.findings(drift: .none, view: nil).first { $0.check == .exposed }?.found
+    #expect(
+      found?.contains(
+        "is reached from eth0, enp5s0, docker0, br-1, br-2, br-3 and 57 more interfaces (anyone)") == true,
+      "\(found ?? "")")
   }
 }

@@ -89,7 +89,7 @@ struct AddressClassesTests {
     range.replaceSubrange(16..<20, with: [10, 0, 0, 9])
     range[64] = 1
     let ends = Self.cuts([Self.table([match("iprange", range)])])
-    #expect(ends == ["10.0.0.5", "10.0.0.6", "10.0.0.9", "10.0.0.10"])
+    #expect(ends == ["10.0.0.5", "10.0.0.10"])
     let own = try #require(Prefix("198.51.100.7"))
     let types = Self.table([match("addrtype", [4, 0, 0, 0, 0, 0, 0, 0])])
     #expect(Self.cuts([types], places: [own]) == ["198.51.100.7", "198.51.100.8"])

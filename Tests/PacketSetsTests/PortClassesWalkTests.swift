@@ -41,6 +41,23 @@ struct PortClassesWalkTests {
     }
   }
 
+  @Test("and those of a walk that read no port, for random rules", arguments: 0..<400)
+  func independent(_ seed: UInt64) throws {
+    var rules = RandomPortRules(random: SeededGenerator(seed: seed))
+    let walk = PacketWalk([rules.table()])
+    var random = SeededGenerator(seed: seed &+ 2_000_000)
+    for _ in 0..<6 {
+      let packet = try Self.packet(&random)
+      let traces = Self.ports.map { port in
+        var one = packet
+        one.destinationPort = port
+        return walk.trace(one, hooks: [NFT.hookInput])
+      }
+      guard let free = traces.first(where: { !$0.dependsOnPort }) else { continue }
+      #expect(traces.allSatisfy { $0.verdict == free.verdict && $0.steps == free.steps }, "\(packet)")
+    }
+  }
+
   @Test("are found in many of these tables")
   func many() {
     let tables = (0..<400).map { (seed: UInt64) in

@@ -34,7 +34,9 @@ public struct Audit: Sendable {
     var exposures = host.survey.host.snapshot.listeners.map { listener in
       judge.exposure(of: listener, published: published.target(of: listener))
     }
-    exposures += published.unheard(by: host.survey.host.snapshot.listeners).map(judge.exposure(of:))
+    exposures +=
+      published.unheard(by: host.survey.host.snapshot.listeners).map(judge.exposure(of:))
+      .joiningRanges
     for other in host.survey.others {
       exposures += other.snapshot.listeners.map { judge.exposure(of: $0, in: other) }
     }

@@ -14,7 +14,8 @@ extension Audit {
     drift: Drift, view: SiteView?, blindSpots: [BlindSpot] = [], health: DoctorSubject? = nil,
     others: [AuditFinding] = []
   ) -> [AuditFinding] {
-    var findings = exposures.flatMap { finding(of: $0, drift: drift, view: view) } + others
+    var findings = exposures.compactMap { finding(of: $0, drift: drift, view: view) } + others
+    findings += undetermined() + wildcards(view)
     switch drift {
     case .none: break
     case .operations(let count):
@@ -75,30 +76,65 @@ extension Audit {
     }
   }
 
-  private func finding(of exposure: Exposure, drift: Drift, view: SiteView?) -> [AuditFinding] {
-    var findings: [AuditFinding] = []
+  private func finding(of exposure: Exposure, drift: Drift, view: SiteView?) -> AuditFinding? {
     let open = exposure.reachable.filter { $0.verdict == .accept && $0.standing == .ungranted }
-    if let first = open.first {
-      let sides = open.map { "\($0.zone) (\($0.from.joined(separator: ", ")))" }.unique
-      let reason = first.reason.isEmpty ? first.because : "\(first.because): \(first.reason)"
-      findings.append(
-        AuditFinding(
-          check: .exposed, severity: .error, subject: exposure.subject,
-          found: "\(exposure.title) is reached from \(sides.joined(separator: " and ")): \(reason)",
-          fix: Self.closing(exposure, open, drift, view)))
+    guard let first = open.first else { return nil }
+    let reason = first.reason.isEmpty ? first.because : "\(first.because): \(first.reason)"
+    return AuditFinding(
+      check: .exposed, severity: .error, subject: exposure.subject,
+      found: "\(exposure.title) is reached from \(sides(open)): \(reason)",
+      fix: Self.closing(exposure, open, drift, view))
+  }
+
+  /// The sides of some reaches with their senders: at most `mostSides` of those with the same senders by name.
+  private func sides(_ reaches: [Exposure.Reach]) -> String {
+    var (order, zones) = ([String](), [String: [String]]())
+    for reach in reaches {
+      let from = reach.from.joined(separator: ", ")
+      if zones[from] == nil { order.append(from) }
+      if zones[from]?.contains(reach.zone) != true { zones[from, default: []].append(reach.zone) }
     }
-    let unknown = exposure.reachable.filter { $0.verdict == .undetermined }
-    if let first = unknown.first {
-      findings.append(
-        AuditFinding(
-          check: .undetermined, severity: .warning, subject: exposure.subject,
-          found: "whether \(exposure.title) is reached from "
-            + unknown.map(\.zone).unique.joined(separator: " and ")
-            + " depends on a rule wgfence cannot evaluate: \(first.because)",
-          fix: "run wgfence explain --live, and check that rule yourself"))
+    return order.map { "\(summary(zones[$0] ?? [])) (\($0))" }.joined(separator: " and ")
+  }
+
+  /// The names of sides: all of many as their number, and of many others the first ones.
+  public func summary(_ names: [String]) -> String {
+    guard names.count > Self.mostSides else { return names.joined(separator: ", ") }
+    let kind = ingresses.contains { $0.interfaces.count == 1 && $0.name == $0.interfaces[0].name.description }
+    let noun = kind ? "interfaces" : "zones"
+    if names.count == ingresses.count { return "all \(names.count) \(noun)" }
+    let shown = names.prefix(Self.mostSides)
+    return "\(shown.joined(separator: ", ")) and \(names.count - shown.count) more \(noun)"
+  }
+
+  /// The most sides, or sockets, that one line names.
+  static let mostSides = 6
+
+  /// One finding for each rule on which the reach of sockets depends.
+  private func undetermined() -> [AuditFinding] {
+    var (order, found) = ([String](), [String: (titles: [String], zones: [String])]())
+    for exposure in exposures {
+      for reach in exposure.reachable where reach.verdict == .undetermined {
+        if found[reach.because] == nil { order.append(reach.because) }
+        var entry = found[reach.because] ?? ([], [])
+        if entry.titles.last != exposure.title { entry.titles.append(exposure.title) }
+        if !entry.zones.contains(reach.zone) { entry.zones.append(reach.zone) }
+        found[reach.because] = entry
+      }
     }
-    if let wide = wildcard(exposure, view) { findings.append(wide) }
-    return findings
+    return order.compactMap { rule in
+      guard let (titles, zones) = found[rule] else { return nil }
+      return AuditFinding(
+        check: .undetermined, severity: .warning, subject: rule,
+        found: "whether \(Self.some(titles)) \(titles.count == 1 ? "is" : "are") reached from "
+          + "\(summary(zones)) depends on a rule wgfence cannot evaluate: \(rule)",
+        fix: "run wgfence explain --live, and check that rule yourself")
+    }
+  }
+
+  private static func some(_ titles: [String]) -> String {
+    guard titles.count > mostSides else { return titles.joined(separator: ", ") }
+    return "\(titles.prefix(mostSides).joined(separator: ", ")) and \(titles.count - mostSides) more"
   }
 
   private static func finding(of spot: BlindSpot) -> AuditFinding {
@@ -151,27 +187,39 @@ extension Audit {
     return "bind it to another address, stop it, or grant it: \(line)"
   }
 
-  /// The finding of a socket that listens on every address of the host although only tunnels may reach it.
-  private func wildcard(_ exposure: Exposure, _ view: SiteView?) -> AuditFinding? {
-    guard let view, exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
-      exposure.published == nil, exposure.place == .host, !exposure.isExposed
-    else { return nil }
-    let reached = exposure.reachable.filter { $0.verdict == .accept }.map(\.zone).unique
-    let tunnels = ingresses.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
-    guard !reached.isEmpty, tunnels.count == reached.count else { return nil }
-    let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
-      .flatMap { view.machine.addresses(in: $0.name) }
-    // A program often has one socket for each address family: both give one finding.
-    let port = "\(exposure.listener.port)/\(exposure.listener.protocol)"
-    let who = exposure.listener.process?.name ?? exposure.service ?? "an unknown process"
-    return AuditFinding(
-      check: .wildcard, severity: .information, subject: "\(port) of \(who)",
-      found:
-        "\(who) listens on every address for \(port), but only \(tunnels.joined(separator: ", ")) "
-        + "may reach it",
-      fix:
-        "bind it to \(addresses.map(\.description).joined(separator: ", ")) only: "
-        + "it is then closed even without the firewall")
+  /// The sockets that listen on every address of the host although only tunnels may reach them, as one finding for each
+  /// combination of tunnels. The kernel's own sockets, such as that of VXLAN, cannot be bound to an address.
+  private func wildcards(_ view: SiteView?) -> [AuditFinding] {
+    guard let view else { return [] }
+    var (order, sockets) = ([[String]](), [[String]: [String]]())
+    for exposure in exposures {
+      guard exposure.listener.isWildcard, exposure.listener.boundInterface == nil,
+        exposure.published == nil, exposure.place == .host, !exposure.isExposed,
+        !exposure.listener.isKernelSocket
+      else { continue }
+      let reached = exposure.reachable.filter { $0.verdict == .accept }.map(\.zone).unique
+      let tunnels = ingresses.filter { $0.kind == .tunnel && reached.contains($0.name) }.map(\.name)
+      guard !reached.isEmpty, tunnels.count == reached.count else { continue }
+      let port = "\(exposure.listener.port)/\(exposure.listener.protocol)"
+      let who = exposure.listener.process?.name ?? exposure.service ?? "an unknown process"
+      // A program often has one socket for each address family: both are named once.
+      let words = "\(who) for \(port)"
+      if sockets[tunnels] == nil { order.append(tunnels) }
+      if sockets[tunnels]?.contains(words) != true { sockets[tunnels, default: []].append(words) }
+    }
+    return order.compactMap { tunnels in
+      guard let found = sockets[tunnels] else { return nil }
+      let addresses = view.policy.tunnels.filter { tunnels.contains($0.name.description) }
+        .flatMap { view.machine.addresses(in: $0.name) }
+      return AuditFinding(
+        check: .wildcard, severity: .information, subject: found.sorted().joined(separator: ", "),
+        found: (found.count == 1 ? "a socket listens" : "\(found.count) sockets listen")
+          + " on every address, but only \(tunnels.joined(separator: ", ")) may reach "
+          + "\(found.count == 1 ? "it" : "them"): \(found.joined(separator: ", "))",
+        fix: "bind \(found.count == 1 ? "it" : "them") to "
+          + "\(addresses.map(\.description).joined(separator: ", ")) only: then closed even without the firewall"
+      )
+    }
   }
 
   /// The findings of grants to this machine for services that no socket listens for.
@@ -210,7 +258,7 @@ extension Exposure {
       listener.isDualStack
       ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
     return
-      "\(address):\(listener.port)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+      "\(address):\(ports)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
   }
 
   /// The identity of the socket across audits. It contains no process ids.

@@ -8,6 +8,8 @@ public struct Exposure: Sendable, Hashable {
   /// The socket with the address to which clients connect. For a published port that no socket of the host listens
   /// on: the address and port of the host, and the process behind it.
   public let listener: Listener
+  /// The last of several published ports in a row that the same senders reach in the same way; else the listener's port.
+  public let lastPort: UInt16
   /// The network namespace of that address.
   public let place: NamespaceSnapshot.Kind
   /// Where the host's rules send its packets; nil if the socket itself receives them.
@@ -69,9 +71,11 @@ public struct Exposure: Sendable, Hashable {
   /// Creates an exposure from its parts.
   public init(
     listener: Listener, place: NamespaceSnapshot.Kind = .host, published: PublishedTarget? = nil,
-    container: ContainerIdentity? = nil, network: String? = nil, service: String?, reachable: [Reach]
+    container: ContainerIdentity? = nil, network: String? = nil, service: String?, reachable: [Reach],
+    lastPort: UInt16? = nil
   ) {
     self.listener = listener
+    self.lastPort = lastPort ?? listener.port
     self.place = place
     self.published = published
     self.container = container
@@ -83,22 +87,76 @@ public struct Exposure: Sendable, Hashable {
 
   /// Whether the verdict for at least one side is undetermined.
   public var isUndetermined: Bool { reachable.contains { $0.verdict == .undetermined } }
+
+  /// Its port, or its ports: `80`, or `8000-8099`.
+  public var ports: String {
+    lastPort == listener.port ? "\(listener.port)" : "\(listener.port)-\(lastPort)"
+  }
+
+  /// This one and another for the next ports, as one; nil if they are not the same but for their ports.
+  func joined(with next: Exposure) -> Exposure? {
+    guard let target = published, let following = next.published, let joined = target.joined(with: following),
+      next.listener.port > 0, lastPort == next.listener.port - 1,
+      listener.protocol == next.listener.protocol, listener.address == next.listener.address,
+      listener.process == next.listener.process, listener.inode == next.listener.inode,
+      place == next.place, container == next.container, network == next.network, hasNoName, next.hasNoName,
+      reachable.count == next.reachable.count,
+      zip(reachable, next.reachable).allSatisfy({ one, other in
+        one.zone == other.zone && one.from == other.from && one.verdict == other.verdict
+          && one.standing == other.standing
+      })
+    else { return nil }
+    return Exposure(
+      listener: listener, place: place, published: joined, container: container, network: network,
+      service: service, reachable: reachable, lastPort: next.lastPort)
+  }
+
+  private var hasNoName: Bool { serviceName == nil }
+}
+
+extension [Exposure] {
+  /// The same, with published ports in a row that differ only in their ports as one.
+  var joiningRanges: [Exposure] {
+    reduce(into: []) { joined, next in
+      if let range = joined.last?.joined(with: next) {
+        joined[joined.count - 1] = range
+      } else {
+        joined.append(next)
+      }
+    }
+  }
 }
 
 /// The destination to which NAT on the host translates packets.
 public struct PublishedTarget: Sendable, Hashable {
   /// The translated destination address.
   public let address: IPAddress
-  /// The translated destination port, in host order.
+  /// The translated destination port, in host order; of several, the first.
   public let port: UInt16
+  /// The last of several translated ports in a row.
+  public let lastPort: UInt16
   /// The network namespace that has the address; nil if no namespace of this host has it.
   public let place: NamespaceSnapshot.Kind?
 
   /// Creates a target from its parts.
-  public init(address: IPAddress, port: UInt16, place: NamespaceSnapshot.Kind?) {
+  public init(
+    address: IPAddress, port: UInt16, lastPort: UInt16? = nil, place: NamespaceSnapshot.Kind?
+  ) {
     self.address = address
     self.port = port
+    self.lastPort = lastPort ?? port
     self.place = place
+  }
+
+  /// Its port, or its ports: `80`, or `8000-8099`.
+  public var ports: String { lastPort == port ? "\(port)" : "\(port)-\(lastPort)" }
+
+  /// This target and that of the next published ports, as one; nil if it does not go on.
+  func joined(with next: PublishedTarget) -> PublishedTarget? {
+    guard address == next.address, place == next.place, next.port > 0, lastPort == next.port - 1 else {
+      return nil
+    }
+    return PublishedTarget(address: address, port: port, lastPort: next.lastPort, place: place)
   }
 }
 

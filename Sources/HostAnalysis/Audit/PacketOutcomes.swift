@@ -55,6 +55,7 @@ final class PacketOutcomes {
   private let walk: PacketWalk
   private let environment: any HostEnvironment
   private let view: SiteView?
+  /// By question with the number of the port's class, or with port 0 if no port matters.
   private var known: [Question: PacketOutcome] = [:]
   /// Texts that many outcomes share, each stored once.
   private var texts: [String: String] = [:]
@@ -68,17 +69,19 @@ final class PacketOutcomes {
 
   /// The outcome for the first packet of a flow.
   func outcome(_ question: Question) -> PacketOutcome {
-    var key = question
-    key.port = classes.number(of: question.port)
-    if let outcome = known[key] { return outcome }
-    let outcome = ask(question)
-    known[key] = outcome
+    var (key, every) = (question, question)
+    // Classes are numbered from 0; port 0 is in the first one.
+    key.port = classes.number(of: question.port) &+ 1
+    every.port = 0
+    if let outcome = known[every] ?? known[key] { return outcome }
+    let trace = walk.arrival(question.packet, in: environment)
+    let outcome = outcome(of: trace, question)
+    known[trace.dependsOnPort || key.port == 0 ? key : every] = outcome
     return outcome
   }
 
-  private func ask(_ question: Question) -> PacketOutcome {
+  private func outcome(of trace: Trace, _ question: Question) -> PacketOutcome {
     let packet = question.packet
-    let trace = walk.arrival(packet, in: environment)
     let end = trace.packet?.output.map(PacketOutcome.End.output) ?? .host
     return PacketOutcome(
       verdict: trace.verdict, because: shared(view?.because(trace) ?? TraceWords.because(trace)),

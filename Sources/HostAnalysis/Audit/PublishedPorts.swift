@@ -6,16 +6,32 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
-/// A port of the host whose packets NAT sends to another destination.
+/// A port of the host, or several in a row, whose packets NAT sends to another destination.
 struct PublishedPort: Sendable, Hashable {
   /// `tcp`, `udp` or `sctp`.
   let transport: IPProtocol
   /// The host's address to which clients connect; `0.0.0.0` or `::` if it is every address that was evaluated.
   let address: IPAddress
-  /// The host's port, in host order.
-  let port: UInt16
+  /// The host's ports, in host order.
+  let ports: ClosedRange<UInt16>
   /// The destination of its packets.
   let target: PublishedTarget
+
+  /// Where packets to one of the ports go.
+  func target(of port: UInt16) -> PublishedTarget {
+    guard target.lastPort != target.port else { return target }
+    return PublishedTarget(
+      address: target.address, port: target.port + (port - ports.lowerBound), place: target.place)
+  }
+
+  /// The same for some of its ports in a row.
+  func limited(to part: ClosedRange<UInt16>) -> PublishedPort {
+    PublishedPort(
+      transport: transport, address: address, ports: part,
+      target: PublishedTarget(
+        address: target.address, port: target(of: part.lowerBound).port,
+        lastPort: target(of: part.upperBound).port, place: target.place))
+  }
 }
 
 /// The ports that NAT on the host publishes, whichever rules do it, and whether or not a filter accepts the packets.
@@ -24,12 +40,9 @@ struct PublishedPort: Sendable, Hashable {
 struct PublishedPorts {
   let all: [PublishedPort]
 
-  /// If a rule translates a range of ports, at most this many of them are reported.
-  static let mostOfRange = 1024
-
   private struct Key: Hashable {
     let transport: IPProtocol
-    let port: UInt16
+    let ports: ClosedRange<UInt16>
     let target: PublishedTarget
   }
 
@@ -57,18 +70,26 @@ struct PublishedPorts {
           if bridges > HostSnapshot.mostBridges { continue }
         }
         for source in Self.senders(ingress, interface.name) {
-          for destination in judge.host.survey.host.snapshot.callableAddresses(
-            source.family, on: nil)
-          {
-            asked[source.family, default: []].insert(destination)
+          let addresses = judge.host.survey.host.snapshot.callableAddresses(source.family, on: nil)
+          asked[source.family, default: []].formUnion(addresses)
+          for alike in judge.classes(of: addresses) {
+            guard let destination = alike.first else { continue }
             for transport in [IPProtocol.tcp, .udp] {
+              var mappings: [Mapping] = []
               for ports in ranges {
                 let question = PacketOutcomes.Question(
                   input: interface.name, source: source, destination: destination, transport: transport,
                   port: ports.lowerBound)
-                for (port, target) in Self.targets(walk, question, ports, judge) {
-                  found[Key(transport: transport, port: port, target: target), default: []].insert(
-                    destination)
+                let trace = walk.trace(
+                  question.packet, hooks: [NFT.hookPrerouting], in: judge.host.environment)
+                let every = trace.dependsOnPort ? ports : 1...UInt16.max
+                if let mapping = Mapping(trace, question, every) { mappings.append(mapping) }
+                if !trace.dependsOnPort { break }
+              }
+              for mapping in Mapping.joined(mappings) {
+                for (published, target) in Self.targets(mapping, transport, judge) {
+                  found[Key(transport: transport, ports: published, target: target), default: []].formUnion(
+                    alike)
                 }
               }
             }
@@ -82,32 +103,61 @@ struct PublishedPorts {
         addresses.isSuperset(of: asked[family] ?? [])
         ? [IPAddress(family: family, bits: 0)] : addresses.sorted()
       return called.map {
-        PublishedPort(transport: key.transport, address: $0, port: key.port, target: key.target)
+        PublishedPort(transport: key.transport, address: $0, ports: key.ports, target: key.target)
       }
     }.sorted { one, two in
-      (one.transport.number, one.port, one.address.family.rawValue, one.address.bits)
-        < (two.transport.number, two.port, two.address.family.rawValue, two.address.bits)
+      (one.transport.number, one.address.family.rawValue, one.address.bits, one.ports.lowerBound)
+        < (two.transport.number, two.address.family.rawValue, two.address.bits, two.ports.lowerBound)
     }
   }
 
-  /// The ports of a class whose packets are translated, and to which destination.
-  private static func targets(
-    _ walk: PacketWalk, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>, _ judge: ReachJudge
-  ) -> [(UInt16, PublishedTarget)] {
-    let trace = walk.trace(question.packet, hooks: [NFT.hookPrerouting], in: judge.host.environment)
-    guard let end = trace.packet.map({ (address: $0.destination, port: $0.destinationPort) }),
-      end.address != question.destination || end.port != question.port
-    else { return [] }
-    let place = judge.namespace(with: end.address)
-    return ports.prefix(mostOfRange).compactMap { port in
-      let final = end.port == question.port ? port : end.port
-      // Of a range that is translated as a whole, only ports with a listener are published.
-      if ports.count > 1, let place {
-        guard place.snapshot.listeners.contains(where: { $0.answers(end.address, final, question.transport) })
-        else { return nil }
-      }
-      return (port, PublishedTarget(address: end.address, port: final, place: place?.kind))
+  /// Ports whose packets are translated to one address.
+  private struct Mapping {
+    var ports: ClosedRange<UInt16>
+    let address: IPAddress
+    /// The port to which all are translated; nil if each is kept.
+    let port: UInt16?
+
+    /// Nil if the packets of a class of ports are not translated.
+    init?(_ trace: Trace, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>) {
+      guard let end = trace.packet,
+        end.destination != question.destination || end.destinationPort != question.port
+      else { return nil }
+      self.ports = ports
+      address = end.destination
+      port = end.destinationPort == question.port ? nil : end.destinationPort
     }
+
+    /// The same, with the classes of one range of ports as one: rules cut off its first and its last port.
+    static func joined(_ mappings: [Mapping]) -> [Mapping] {
+      mappings.reduce(into: []) { joined, next in
+        if let last = joined.last, last.address == next.address, last.port == next.port,
+          last.ports.upperBound == next.ports.lowerBound - 1, last.ports.count > 1 || next.ports.count > 1
+        {
+          joined[joined.count - 1].ports = last.ports.lowerBound...next.ports.upperBound
+        } else {
+          joined.append(next)
+        }
+      }
+    }
+  }
+
+  /// The ports of a mapping that are published, and to which destination.
+  private static func targets(_ mapping: Mapping, _ transport: IPProtocol, _ judge: ReachJudge) -> [(
+    ClosedRange<UInt16>, PublishedTarget
+  )] {
+    let (ports, address) = (mapping.ports, mapping.address)
+    let place = judge.namespace(with: address)
+    func target(_ published: ClosedRange<UInt16>) -> (ClosedRange<UInt16>, PublishedTarget) {
+      let first = mapping.port ?? published.lowerBound
+      let last = mapping.port ?? published.upperBound
+      return (published, PublishedTarget(address: address, port: first, lastPort: last, place: place?.kind))
+    }
+    guard ports.count > 1, let place else { return [target(ports)] }
+    // Of a range that is translated as a whole, only ports with a listener are published.
+    let heard = Set(place.snapshot.listeners.filter { $0.answers(address, $0.port, transport) }.map(\.port))
+    if let port = mapping.port { return heard.contains(port) ? [target(ports)] : [] }
+    return heard.filter(ports.contains).sorted().map { target($0...$0) }
   }
 
   /// One sender of each address family: NAT rules rarely match more of the sender than its interface.
@@ -118,16 +168,24 @@ struct PublishedPorts {
 
   /// Where NAT sends packets for a socket of the host; nil if nowhere else.
   func target(of listener: Listener) -> PublishedTarget? {
-    all.first { isSame($0, listener) }?.target
+    all.first { isSame($0, listener) }?.target(of: listener.port)
   }
 
   /// The published ports that no socket of the host listens on.
   func unheard(by listeners: [Listener]) -> [PublishedPort] {
-    all.filter { port in !listeners.contains { isSame(port, $0) } }
+    all.flatMap { published -> [PublishedPort] in
+      let heard = Set(listeners.filter { isSame(published, $0) }.map(\.port)).sorted()
+      var (parts, next) = ([PublishedPort](), Int(published.ports.lowerBound))
+      for end in heard.map(Int.init) + [Int(published.ports.upperBound) + 1] {
+        if next < end { parts.append(published.limited(to: UInt16(next)...UInt16(end - 1))) }
+        next = end + 1
+      }
+      return parts
+    }
   }
 
   private func isSame(_ port: PublishedPort, _ listener: Listener) -> Bool {
-    port.transport == listener.protocol && port.port == listener.port
+    port.transport == listener.protocol && port.ports.contains(listener.port)
       && listener.serves(port.address.family)
       && (listener.isWildcard || listener.address == port.address)
   }

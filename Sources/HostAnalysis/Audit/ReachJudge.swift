@@ -20,6 +20,8 @@ final class ReachJudge {
   /// Whether the current result depends on the exact port, and not only on its class.
   private var dependsOnPort = false
   private let otherWalks: [UInt64: PacketWalk]
+  /// The classes of the host's own addresses as destinations; nil if rules may tell any of them apart.
+  private let ownAddresses: AddressClasses?
 
   /// The key of the cache: sockets with the same shape have the same reaches.
   private struct Shape: Hashable {
@@ -46,6 +48,20 @@ final class ReachJudge {
     outcomes = PacketOutcomes(host.tables, order: host.order, environment: host.environment, view: view)
     services = ServiceIndex(view?.policy)
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
+    let classes = AddressClasses(host.tables, .destination)
+    ownAddresses = classes.unread.isEmpty && !classes.dependOnInterface ? classes : nil
+  }
+
+  /// Own addresses of the host, in classes that no rule distinguishes. The first of each represents it.
+  func classes(of addresses: [IPAddress]) -> [[IPAddress]] {
+    guard let ownAddresses else { return addresses.map { [$0] } }
+    var (order, found) = ([Int](), [Int: [IPAddress]]())
+    for address in addresses {
+      let number = ownAddresses.number(of: address)
+      if found[number] == nil { order.append(number) }
+      found[number, default: []].append(address)
+    }
+    return order.compactMap { found[$0] }
   }
 
   // MARK: Sockets of the host
@@ -63,12 +79,13 @@ final class ReachJudge {
   func exposure(of port: PublishedPort) -> Exposure {
     let behind = listener(at: port.target.address, port.target.port, port.transport)
     let listener = Listener(
-      protocol: port.transport, address: port.address, port: port.port, process: behind?.process,
+      protocol: port.transport, address: port.address, port: port.ports.lowerBound, process: behind?.process,
       inode: behind?.inode ?? 0)
     return Exposure(
       listener: listener, published: port.target,
       container: container(at: port.target) ?? behind?.process.flatMap(host.survey.container(of:)),
-      service: services.name(listener.protocol, listener.port), reachable: reaches(listener))
+      service: services.name(listener.protocol, listener.port), reachable: reaches(listener),
+      lastPort: port.ports.upperBound)
   }
 
   private func reaches(_ listener: Listener) -> [Exposure.Reach] {
@@ -98,6 +115,12 @@ final class ReachJudge {
     }
     guard let other = namespace(with: outcome.address) else {
       return judged(outcome, ingress, reason: "forwarded to \(place), which is not on this host")
+    }
+    if case .output(let output) = outcome.end, !host.survey.leads(output, to: other) {
+      return Judged(
+        verdict: .drop, because: "routing",
+        reason: "the host sends packets to \(place) out of \(output), which does not lead to \(other.kind)",
+        standing: .unjudged)
     }
     guard listens(other, outcome.address, port, question.transport) else {
       return silent("forwarded to \(place) in \(other.kind), where no socket listens")
@@ -164,7 +187,9 @@ final class ReachJudge {
         verdict: .accept, because: "bypasses the host's rules",
         reason: "through its own macvlan or ipvlan interface on \(parent)",
         standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
-    } else if outcomes.outcome(question).end == .output(question.input) {
+    } else if outcomes.outcome(question).end == .output(question.input),
+      host.survey.leads(question.input, to: other)
+    {
       open = Judged(
         verdict: .accept, because: "same bridge",
         reason: "neighbour on \(question.input): bridged, not routed", standing: .unjudged)
@@ -287,7 +312,9 @@ final class ReachJudge {
     of other: NamespaceSnapshot?
   ) -> [IPAddress] {
     if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
-    return (other ?? host.survey.host).snapshot.callableAddresses(family, on: other == nil ? interface : nil)
+    let addresses = (other ?? host.survey.host).snapshot.callableAddresses(
+      family, on: other == nil ? interface : nil)
+    return other == nil ? classes(of: addresses).compactMap(\.first) : addresses
   }
 
   /// The other namespace of the host that has an address; nil if none has it.

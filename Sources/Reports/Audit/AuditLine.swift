@@ -15,7 +15,8 @@ struct AuditLine {
   let verdict: String
   let because: String
 
-  package static func lines(of exposure: Exposure) -> [AuditLine] {
+  /// The lines of an exposure; `summary` shortens a list of sides.
+  static func lines(of exposure: Exposure, _ summary: ([String]) -> String) -> [AuditLine] {
     let (inside, outside) = (
       exposure.reachable.filter { $0.verdict == .accept || $0.verdict == .undetermined },
       exposure.reachable.filter { $0.verdict == .drop || $0.verdict == .reject }
@@ -33,7 +34,7 @@ struct AuditLine {
         reach.verdict == .accept && reach.standing == .ungranted ? "ACCEPT" : reach.verdict.rawValue
       lines.append(
         AuditLine(
-          zones: same.map(\.zone).joined(separator: ", "), from: reach.from.joined(separator: ", "),
+          zones: summary(same.map(\.zone)), from: reach.from.joined(separator: ", "),
           verdict: verdict, because: reach.words))
     }
     guard !outside.isEmpty else { return lines }
@@ -42,7 +43,7 @@ struct AuditLine {
     let reasons = outside.map { short($0) }.unique
     lines.append(
       AuditLine(
-        zones: zones.joined(separator: ", "), from: everywhere ? "all" : "all others",
+        zones: summary(zones), from: everywhere ? "all" : "all others",
         verdict: outside.map(\.verdict.rawValue).unique.joined(separator: ", "),
         because: reasons.joined(separator: "; ")))
     return lines

@@ -70,7 +70,7 @@ package struct AuditReport {
     for exposure in exposures {
       var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
       if exposure.reachable.isEmpty { table.append(head + ["(local only)"]) }
-      for line in AuditLine.lines(of: exposure) {
+      for line in AuditLine.lines(of: exposure, audit.summary) {
         table.append(head + [line.zones, line.from, line.verdict, line.because])
         head = ["", "", ""]
       }
@@ -109,7 +109,7 @@ package struct AuditReport {
 
   /// The socket, and the destination to which NAT translates its packets.
   static func place(_ exposure: Exposure) -> String {
-    exposure.socket + (exposure.published.map { " -> \($0.address):\($0.port)" } ?? "")
+    exposure.socket + (exposure.published.map { " -> \($0.address):\($0.ports)" } ?? "")
   }
 
   /// The process or container that answers.
@@ -177,6 +177,7 @@ package struct AuditReport {
     object.put("protocol", listener.protocol.description)
     object.put("address", listener.address.description)
     object.put("port", listener.port)
+    object.put("last_port", exposure.lastPort == listener.port ? nil : exposure.lastPort)
     object.put("dual_stack", listener.isDualStack)
     object.put("interface", listener.boundInterface?.description)
     object.put("service", exposure.service)
@@ -201,6 +202,7 @@ package struct AuditReport {
       object.object("published") { object in
         object.put("address", published.address.description)
         object.put("port", published.port)
+        object.put("last_port", published.lastPort == published.port ? nil : published.lastPort)
         object.put("namespace", published.place?.description)
       }
     }

@@ -12,7 +12,7 @@ struct ExposureWords {
   /// `5432/tcp postgres`
   var port: String { [number, service].compactMap { $0 }.joined(separator: " ") }
 
-  private var number: String { "\(exposure.listener.port)/\(exposure.listener.protocol)" }
+  private var number: String { "\(exposure.ports)/\(exposure.listener.protocol)" }
 
   /// The service's name; nil if it is only the port and protocol.
   package var service: String? { exposure.serviceName }
@@ -35,7 +35,7 @@ struct ExposureWords {
   /// The address and port to which NAT on the host translates its packets.
   private static func text(_ target: PublishedTarget) -> String {
     target.address.family == .ipv6
-      ? "[\(target.address)]:\(target.port)" : "\(target.address):\(target.port)"
+      ? "[\(target.address)]:\(target.ports)" : "\(target.address):\(target.ports)"
   }
 
   /// The socket, and the destination of its packets.
