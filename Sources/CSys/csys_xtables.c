@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Compares the offsets with which the pure modules read the structures of iptables (PacketWalk, Xtables*.swift and
-   Walk/TranslationOrder.swift) with the headers. It exports nothing. */
+   Walk/TranslationOrder.swift; Ruleset, Legacy/LegacyEntry.swift) with the headers. It exports nothing. */
 #include <stddef.h>
 
 #include <linux/if.h>
@@ -17,7 +17,9 @@
 #include <linux/netfilter/xt_pkttype.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv4/ipt_ttl.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/netfilter_ipv6/ip6t_hl.h>
 
 #ifndef NAME_MAX
@@ -137,3 +139,62 @@ AT(xt_recent_mtinfo_v1, invert, 9);
 IS(XT_RECENT_CHECK, 1);
 IS(XT_RECENT_SET, 2);
 IS(XT_RECENT_UPDATE, 4);
+
+AT(ipt_entry, ip.src, 0);
+AT(ipt_entry, ip.dst, 4);
+AT(ipt_entry, ip.smsk, 8);
+AT(ipt_entry, ip.dmsk, 12);
+AT(ipt_entry, ip.iniface, 16);
+AT(ipt_entry, ip.outiface, 32);
+AT(ipt_entry, ip.iniface_mask, 48);
+AT(ipt_entry, ip.outiface_mask, 64);
+AT(ipt_entry, ip.proto, 80);
+AT(ipt_entry, ip.flags, 82);
+AT(ipt_entry, ip.invflags, 83);
+AT(ipt_entry, nfcache, 84);
+AT(ipt_entry, target_offset, 88);
+AT(ipt_entry, next_offset, 90);
+AT(ipt_entry, elems, 112);
+AT(ip6t_entry, ipv6.src, 0);
+AT(ip6t_entry, ipv6.dst, 16);
+AT(ip6t_entry, ipv6.smsk, 32);
+AT(ip6t_entry, ipv6.dmsk, 48);
+AT(ip6t_entry, ipv6.iniface, 64);
+AT(ip6t_entry, ipv6.outiface, 80);
+AT(ip6t_entry, ipv6.iniface_mask, 96);
+AT(ip6t_entry, ipv6.outiface_mask, 112);
+AT(ip6t_entry, ipv6.proto, 128);
+AT(ip6t_entry, ipv6.flags, 131);
+AT(ip6t_entry, ipv6.invflags, 132);
+AT(ip6t_entry, nfcache, 136);
+AT(ip6t_entry, target_offset, 140);
+AT(ip6t_entry, next_offset, 142);
+AT(ip6t_entry, elems, 168);
+_Static_assert(sizeof(struct ipt_entry) == 112 && sizeof(struct ip6t_entry) == 168, "entry");
+AT(xt_entry_match, u.user.match_size, 0);
+AT(xt_entry_match, u.user.name, 2);
+AT(xt_entry_match, u.user.revision, 31);
+AT(xt_entry_match, data, 32);
+AT(xt_entry_target, u.user.target_size, 0);
+AT(xt_entry_target, u.user.name, 2);
+AT(xt_entry_target, u.user.revision, 31);
+AT(xt_entry_target, data, 32);
+AT(xt_standard_target, verdict, 32);
+AT(xt_error_target, errorname, 32);
+IS(XT_EXTENSION_MAXNAMELEN, 29);
+IS(XT_RETURN, -5);
+IS(IPT_F_FRAG, 0x01);
+IS(IPT_F_GOTO, 0x02);
+IS(IP6T_F_PROTO, 0x01);
+IS(IP6T_F_GOTO, 0x04);
+IS(IPT_INV_VIA_IN, 0x01);
+IS(IPT_INV_VIA_OUT, 0x02);
+IS(IPT_INV_SRCIP, 0x08);
+IS(IPT_INV_DSTIP, 0x10);
+IS(IPT_INV_FRAG, 0x20);
+IS(IPT_INV_PROTO, 0x40);
+IS(IP6T_INV_VIA_IN, 0x01);
+IS(IP6T_INV_VIA_OUT, 0x02);
+IS(IP6T_INV_SRCIP, 0x08);
+IS(IP6T_INV_DSTIP, 0x10);
+IS(IP6T_INV_PROTO, 0x40);

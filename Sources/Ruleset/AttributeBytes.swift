@@ -23,6 +23,12 @@ package struct AttributeBytes: Sequence, IteratorProtocol {
     return (type & 0x3fff, value)
   }
 
+  /// An attribute: length and type in host order, then the value padded to 4 bytes. A value has at most 65,531 bytes.
+  package static func encoded(_ type: UInt16, _ value: [UInt8]) -> [UInt8] {
+    HostOrder.bytes(UInt16(value.count + 4)) + HostOrder.bytes(type) + value
+      + Array(repeating: 0, count: (4 - value.count % 4) % 4)
+  }
+
   /// The value of the first attribute of a type.
   package func value(_ type: UInt16) -> [UInt8]? { first { $0.type == type }?.value }
 

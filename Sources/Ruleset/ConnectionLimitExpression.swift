@@ -27,21 +27,22 @@ enum ConnectionLimitExpression {
   /// The expression, as the kernel returns it: `nft_dynset_dump` and `nft_limit_dump`. The source is in a register.
   static func expression(set name: String, source register: UInt32, _ limit: ConnectionLimit) -> Expression {
     let rate =
-      attribute(NFT.Attribute.limitRate, big64(UInt64(limit.count)))
-      + attribute(NFT.Attribute.limitUnit, big64(limit.unit.seconds))
-      + attribute(NFT.Attribute.limitBurst, big32(limit.burst)) + attribute(NFT.Attribute.limitType, big32(0))
-      + attribute(NFT.Attribute.limitFlags, big32(NFT.limitInverted))
+      AttributeBytes.encoded(NFT.Attribute.limitRate, big64(UInt64(limit.count)))
+      + AttributeBytes.encoded(NFT.Attribute.limitUnit, big64(limit.unit.seconds))
+      + AttributeBytes.encoded(NFT.Attribute.limitBurst, big32(limit.burst))
+      + AttributeBytes.encoded(NFT.Attribute.limitType, big32(0))
+      + AttributeBytes.encoded(NFT.Attribute.limitFlags, big32(NFT.limitInverted))
     let inner =
-      attribute(NFT.Attribute.expressionName, Array("limit".utf8) + [0])
-      + attribute(NFT.Attribute.expressionData, rate)
+      AttributeBytes.encoded(NFT.Attribute.expressionName, Array("limit".utf8) + [0])
+      + AttributeBytes.encoded(NFT.Attribute.expressionData, rate)
     return .opaque(
       name: "dynset",
-      data: attribute(NFT.Attribute.dynamicSetKey, big32(register))
-        + attribute(NFT.Attribute.dynamicSetOperation, big32(NFT.dynamicSetUpdate))
-        + attribute(NFT.Attribute.dynamicSetName, Array(name.utf8) + [0])
-        + attribute(NFT.Attribute.dynamicSetTimeout, big64(timeout(limit)))
-        + attribute(NFT.Attribute.dynamicSetExpression, inner)
-        + attribute(NFT.Attribute.dynamicSetFlags, big32(0)))
+      data: AttributeBytes.encoded(NFT.Attribute.dynamicSetKey, big32(register))
+        + AttributeBytes.encoded(NFT.Attribute.dynamicSetOperation, big32(NFT.dynamicSetUpdate))
+        + AttributeBytes.encoded(NFT.Attribute.dynamicSetName, Array(name.utf8) + [0])
+        + AttributeBytes.encoded(NFT.Attribute.dynamicSetTimeout, big64(timeout(limit)))
+        + AttributeBytes.encoded(NFT.Attribute.dynamicSetExpression, inner)
+        + AttributeBytes.encoded(NFT.Attribute.dynamicSetFlags, big32(0)))
   }
 
   /// The set, the register of the key and the limit of an expression; nil for any other expression.
@@ -68,12 +69,6 @@ enum ConnectionLimitExpression {
 
   private static func big64(_ number: UInt64) -> [UInt8] {
     (0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> UInt64($0 * 8)) }
-  }
-
-  /// Length and type in host order, then the value padded to 4 bytes.
-  private static func attribute(_ type: UInt16, _ value: [UInt8]) -> [UInt8] {
-    HostOrder.bytes(UInt16(value.count + 4)) + HostOrder.bytes(type) + value
-      + Array(repeating: 0, count: (4 - value.count % 4) % 4)
   }
 }
 

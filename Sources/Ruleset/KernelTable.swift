@@ -18,11 +18,23 @@ public struct KernelTable: Sendable, Hashable {
   public var objects: [KernelObject]
   /// The names of parts that the kernel reported and that this model cannot represent (flowtables).
   public var unknown: [String]
+  /// Which part of the kernel has the table.
+  public var subsystem: Subsystem
+
+  /// The parts of the kernel that have tables of rules. Family and name identify a table only in one of them.
+  public enum Subsystem: String, Sendable, Hashable {
+    /// nf_tables, which is read and written over netlink.
+    case nfTables = "nf_tables"
+    /// Legacy iptables (`ip_tables`, `ip6_tables`): such a table is only walked. It is never compared with one of nf_tables,
+    /// planned or written.
+    case legacy
+  }
 
   /// Creates a value from its parts.
   public init(
     family: UInt8, name: String, flags: UInt32 = 0, userdata: [UInt8] = [], chains: [KernelChain] = [],
-    sets: [KernelSet] = [], objects: [KernelObject] = [], unknown: [String] = []
+    sets: [KernelSet] = [], objects: [KernelObject] = [], unknown: [String] = [],
+    subsystem: Subsystem = .nfTables
   ) {
     self.family = family
     self.name = name
@@ -32,6 +44,7 @@ public struct KernelTable: Sendable, Hashable {
     self.sets = sets
     self.objects = objects
     self.unknown = unknown
+    self.subsystem = subsystem
   }
 }
 
