@@ -8,6 +8,8 @@ public struct HookOrder: Sendable, Hashable {
   public enum Entry: Sendable, Hashable {
     /// A base chain of a table of a family (`NFPROTO_…`).
     case chain(table: String, family: UInt8, chain: String)
+    /// The chain of a table of legacy iptables, of which the kernel reports only the priority.
+    case legacy(priority: Int32)
     /// A function of the kernel itself, by its name.
     case function(String)
   }
@@ -15,7 +17,7 @@ public struct HookOrder: Sendable, Hashable {
   /// The entries of a family (`NFPROTO_IPV4`, `NFPROTO_IPV6`) and hook, in the order of the calls.
   private var entries: [UInt8: [UInt32: [Entry]]] = [:]
 
-  /// Tables in order of creation, for what the entries do not show: chains of type `nat` are called by a
+  /// Tables of nf_tables in order of creation, for what the entries do not show: chains of type `nat` are called by a
   /// function of the kernel, not by the hook.
   public var tables: [TableKey] = []
 
@@ -52,6 +54,10 @@ public struct HookOrder: Sendable, Hashable {
 
   func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
     entries[family]?[hook]?.firstIndex(of: .chain(table: table, family: tableFamily, chain: chain))
+  }
+
+  func legacyRank(family: UInt8, hook: UInt32, priority: Int32) -> Int? {
+    entries[family]?[hook]?.firstIndex(of: .legacy(priority: priority))
   }
 
   func tableRank(_ name: String, of family: UInt8) -> Int? {

@@ -10,8 +10,8 @@ public import Ruleset
 /// Tables of all families but `arp` are walked: no chain of `arp` sees an IP packet.
 public struct PacketWalk: Sendable {
   let tables: [TableIndex]
-  /// By family, by hook (`nf_inet_hooks`).
-  private let places: [AddressFamily: [HookPlaces]]
+  /// By family, by hook (`nf_inet_hooks`), for each possible order of legacy chains.
+  private let places: [[AddressFamily: [HookPlaces]]]
 
   /// The base chains at devices and in bridges.
   let frames: FrameChains
@@ -19,7 +19,9 @@ public struct PacketWalk: Sendable {
 
   /// A walk through these tables: all tables that see the packet, of all programs. Base chains of equal
   /// priority are called in the kernel's own `order`; without it, in the order of the tables and their
-  /// chains. The verdict for a packet that passes one of `blindSpots` is undetermined.
+  /// chains. If the place of a legacy table's chains among those of equal priority is not known, the walk is made with all
+  /// places, and the verdict is undetermined if it depends on them. The verdict for a packet that passes one of `blindSpots`
+  /// is undetermined.
   public init(_ tables: [KernelTable], order: HookOrder? = nil, besides blindSpots: [BlindSpot] = []) {
     let walked: Set<UInt8> = [
       NFT.familyInet, AddressFamily.ipv4.rawValue, AddressFamily.ipv6.rawValue, NFT.familyNetdev,
@@ -27,15 +29,17 @@ public struct PacketWalk: Sendable {
     ]
     let indices = tables.filter { walked.contains($0.family) }.map(TableIndex.init)
     self.tables = indices
-    places = Dictionary(
-      uniqueKeysWithValues: AddressFamily.allCases.map { family in
-        (
-          family,
-          (NFT.hookPrerouting...NFT.hookPostrouting).map {
-            HookPlaces(indices, family: family.rawValue, hook: $0, order: order)
-          }
-        )
-      })
+    places = LegacyAges.possible(indices, order).map { ages in
+      Dictionary(
+        uniqueKeysWithValues: AddressFamily.allCases.map { family in
+          (
+            family,
+            (NFT.hookPrerouting...NFT.hookPostrouting).map {
+              HookPlaces(indices, family: family.rawValue, hook: $0, order: order, ages: ages)
+            }
+          )
+        })
+    }
     frames = FrameChains(indices, order: order)
     obstacles = Obstacles(blindSpots)
   }
@@ -82,13 +86,27 @@ public struct PacketWalk: Sendable {
   /// More runs than these are not made for one packet.
   private static let mostRuns = 64
 
-  /// Walks a packet. At a rule that may match or not, the walk goes on both ways: if the packet ends in the same way whatever
-  /// such rules do, that is its verdict. Otherwise the trace ends at the first of them.
+  /// Walks a packet, with all orders of chains that are possible: if the packet ends in the same way with all of them, that is
+  /// its verdict.
   private func bothWays(
     _ packet: Packet, _ environment: any HostEnvironment, _ walk: (inout WalkRun) -> Void
   ) -> Trace {
+    let first = bothWays(packet, environment, order: 0, walk)
+    for order in places.indices.dropFirst() where first.verdict != .undetermined {
+      let other = bothWays(packet, environment, order: order, walk)
+      guard first.endsAlike(other) else { return first.undecided(besides: other) }
+    }
+    return first
+  }
+
+  /// Walks a packet. At a rule that may match or not, the walk goes on both ways: if the packet ends in the same way whatever
+  /// such rules do, that is its verdict. Otherwise the trace ends at the first of them.
+  private func bothWays(
+    _ packet: Packet, _ environment: any HostEnvironment, order: Int, _ walk: (inout WalkRun) -> Void
+  ) -> Trace {
     func run(_ choices: [Bool]) -> WalkRun {
       var run = WalkRun(packet, self, environment)
+      run.order = order
       run.choices = choices
       walk(&run)
       return run
@@ -120,8 +138,10 @@ public struct PacketWalk: Sendable {
     return finished(pending.isEmpty ? agreed ?? first.finished() : first.finished())
   }
 
-  func entries(_ family: AddressFamily, _ hook: UInt32) -> [HookPlaces.Entry] {
-    guard let hooks = places[family], hooks.indices.contains(Int(hook)) else { return [] }
+  /// What a packet passes at a hook. `order` is the number of an order of legacy chains.
+  func entries(_ family: AddressFamily, _ hook: UInt32, order: Int) -> [HookPlaces.Entry] {
+    guard places.indices.contains(order), let hooks = places[order][family], hooks.indices.contains(Int(hook))
+    else { return [] }
     return hooks[Int(hook)].entries
   }
 

@@ -19,6 +19,16 @@ public enum RuleText {
     }
   }
 
+  /// A table's family and name, as nft writes them; for a table of legacy iptables: `legacy ip filter`.
+  public static func table(_ family: UInt8, _ name: String, _ subsystem: KernelTable.Subsystem) -> String {
+    (subsystem == .legacy ? "legacy " : "") + "\(Self.family(family)) \(name)"
+  }
+
+  /// The same of a table.
+  public static func name(of table: KernelTable) -> String {
+    Self.table(table.family, table.name, table.subsystem)
+  }
+
   /// A rule of a table of this family; `sets` are the sets that it may refer to.
   public static func line(_ rule: KernelRule, family: UInt8, sets: [KernelSet] = []) -> String {
     var writer = RuleWriter(family: family, sets: sets)

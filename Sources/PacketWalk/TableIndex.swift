@@ -32,6 +32,8 @@ struct TableIndex: Sendable {
   /// `NFPROTO_…`
   var family: UInt8 { table.family }
 
+  var isLegacy: Bool { table.subsystem == .legacy }
+
   func keyLength(ofSet index: Int) -> Int { Int(table.sets[index].keyLength) }
 
   func hasCatchAll(_ set: Int) -> Bool {
@@ -65,9 +67,9 @@ struct HookPlaces: Sendable {
   private(set) var entries: [Entry] = []
 
   /// Sorts the base chains of some tables at a hook by priority; those of equal priority as in `order`. What
-  /// `order` does not contain is sorted as in the kernel: the chain made last is called first. `tables` and
-  /// their chains are in order of creation. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
-  init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?) {
+  /// `order` does not contain is sorted as in the kernel: the chain made last is called first. `ages` says when a table was
+  /// made; its chains are in order of creation. Source: `nf_hook_entries_grow` of `net/netfilter/core.c`.
+  init(_ tables: [TableIndex], family: UInt8, hook: UInt32, order: HookOrder?, ages: LegacyAges) {
     var chains: [(priority: Int64, rank: Int, entry: Entry)] = []
     var translating: [(priority: Int32, rank: Int, place: Place)] = []
     for (tableNumber, index) in tables.enumerated()
@@ -76,9 +78,12 @@ struct HookPlaces: Sendable {
       for (chainNumber, chain) in index.table.chains.enumerated() {
         guard let base = chain.base, base.hook == hook else { continue }
         let place = Place(table: tableNumber, chain: chainNumber)
-        let known = order?.rank(
-          family: family, hook: hook, table: index.table.name, of: index.family, chain: chain.name)
-        let made = order?.tableRank(index.table.name, of: index.family) ?? tableNumber
+        let known =
+          index.isLegacy
+          ? order?.legacyRank(family: family, hook: hook, priority: base.priority)
+          : order?.rank(
+            family: family, hook: hook, table: index.table.name, of: index.family, chain: chain.name)
+        let made = ages.ages[tableNumber]
         if base.type == "nat" {
           translating.append((base.priority, -(made << 32 | chainNumber), place))
         } else {
@@ -99,8 +104,7 @@ struct HookPlaces: Sendable {
       guard index.family == NFT.familyInet || index.family == family,
         let chain = index.table.chains.firstIndex(where: { $0.base?.type == "nat" })
       else { return nil }
-      let made = order?.tableRank(index.table.name, of: index.family) ?? number
-      return made << 32 | chain
+      return ages.ages[number] << 32 | chain
     }.min()
     let rank0 = order?.translationRank(family: family, hook: hook) ?? first.map { -$0 } ?? .min
     switch hook {

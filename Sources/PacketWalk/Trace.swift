@@ -65,6 +65,8 @@ public struct TraceStep: Sendable, Hashable {
   public let table: String
   /// The table's family (`NFPROTO_…`); 0 for a step of the host.
   public let family: UInt8
+  /// The part of the kernel that has the table.
+  public internal(set) var subsystem = KernelTable.Subsystem.nfTables
   /// The chain's name, or `routing`.
   public let chain: String
   /// The hook of the base chain that led here; nil for a step of the host.
@@ -76,7 +78,7 @@ public struct TraceStep: Sendable, Hashable {
   /// The sets of the rule's table, which its text may print.
   let sets: [KernelSet]
   /// What happened in this step.
-  public let outcome: TraceOutcome
+  public internal(set) var outcome: TraceOutcome
 
   /// The rule's comment.
   public var comment: String? { source?.comment }
@@ -87,11 +89,12 @@ public struct TraceStep: Sendable, Hashable {
   /// The kernel's number of the rule, which `nft` needs to delete it; 0 if it was never in the kernel.
   public var handle: UInt64 { source?.handle ?? 0 }
 
-  /// Where the step is: family and name of the table, chain, and the rule's handle or number.
+  /// Where the step is: family and name of the table, chain, and the rule's handle or number. In a table of legacy iptables:
+  /// `legacy ip filter INPUT rule 3`.
   public var place: String {
     if table.isEmpty { return chain }
     let rule = handle > 0 ? "handle \(handle)" : rule.map { "rule \($0 + 1)" } ?? "policy"
-    return "\(RuleText.family(family)) \(table) \(chain) \(rule)"
+    return "\(RuleText.table(family, table, subsystem)) \(chain) \(rule)"
   }
 
   /// The hook of the base chain in `nft`'s words, with the devices of a netdev or ingress chain; nil for a step of the host.
@@ -109,8 +112,8 @@ public struct TraceStep: Sendable, Hashable {
 
   /// Whether both steps are equal. The sets of the whole table are not compared.
   public static func == (left: Self, right: Self) -> Bool {
-    left.table == right.table && left.family == right.family && left.chain == right.chain
-      && left.base == right.base
+    left.table == right.table && left.family == right.family && left.subsystem == right.subsystem
+      && left.chain == right.chain && left.base == right.base
       && left.rule == right.rule && left.source == right.source && left.outcome == right.outcome
   }
 

@@ -7,6 +7,8 @@ internal import Ruleset
 struct WalkRun {
   let walk: PacketWalk
   let environment: any HostEnvironment
+  /// The number of the possible order of legacy chains.
+  var order = 0
   var packet: Packet
   var headers: PacketHeaders { didSet { headerChanges &+= 1 } }
   /// How often the headers were written.
@@ -231,7 +233,7 @@ struct WalkRun {
   mutating func pass(_ hook: UInt32) -> Bool {
     self.hook = hook
     meet(walk.obstacles.at(hook, packet.family))
-    for entry in walk.entries(packet.family, hook) {
+    for entry in walk.entries(packet.family, hook, order: order) {
       switch entry {
       case .chain(let place): guard traverse(place) else { return false }
       case .conntrack: if tracking == .unseen { tracking = .tracked }
@@ -349,8 +351,9 @@ struct WalkRun {
     let own = walk.tables[table].table
     trace.steps.append(
       TraceStep(
-        table: own.name, family: own.family, chain: own.chains[chain].name, base: base, rule: rule,
-        source: rule.map { own.chains[chain].rules[$0] }, sets: own.sets, outcome: outcome))
+        table: own.name, family: own.family, subsystem: own.subsystem, chain: own.chains[chain].name,
+        base: base,
+        rule: rule, source: rule.map { own.chains[chain].rules[$0] }, sets: own.sets, outcome: outcome))
   }
 
   mutating func updateHeaders() { headers.update(from: packet, knowsSource: knowsSource) }

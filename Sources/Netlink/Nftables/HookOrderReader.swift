@@ -45,11 +45,15 @@ extension HookOrder {
     return order
   }
 
-  private static func entry(_ attributes: ArraySlice<UInt8>) -> Entry? {
+  /// Decodes one hook of `NFNL_MSG_HOOK_GET`.
+  static func entry(_ attributes: ArraySlice<UInt8>) -> Entry? {
     var function = ""
+    var priority: Int32?
     for (type, value) in AttributeReader(attributes) {
       switch type {
       case Int(CSYS_NFNLA_HOOK_FUNCTION_NAME): function = value.text
+      case Int(CSYS_NFNLA_HOOK_PRIORITY):
+        priority = value.number(UInt32.self, at: 0).map { Int32(bitPattern: UInt32(bigEndian: $0)) }
       case Int(CSYS_NFNLA_HOOK_CHAIN_INFO):
         guard
           let description = AttributeReader(value).first(where: { $0.type == Int(CSYS_NFNLA_HOOK_INFO_DESC) })
@@ -67,6 +71,15 @@ extension HookOrder {
       default: break
       }
     }
+    if let priority, isLegacy(function) { return .legacy(priority: priority) }
     return .function(function)
+  }
+
+  /// Whether a function is that of a legacy table's chain: `ipt_do_table`, `ip6t_do_table`, or one that calls them, such as
+  /// `iptable_mangle_hook`. Those of other tables were of this form before Linux 5.16. Source: `net/ipv4/netfilter/iptable_*.c`.
+  private static func isLegacy(_ function: String) -> Bool {
+    let name = function.prefix { $0 != " " }
+    return ["ipt_do_table", "ip6t_do_table"].contains(name)
+      || ["iptable_", "ip6table_"].contains { name.hasPrefix($0) } && name.hasSuffix("_hook")
   }
 }
