@@ -195,6 +195,7 @@ let package = Package(
       name: "DaemonServiceTests",
       dependencies: questions + [
         "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "KernelTestSupport",
+        "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(

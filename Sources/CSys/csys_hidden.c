@@ -46,20 +46,30 @@ SAME(BPF_LINK_GET_FD_BY_ID);
 SAME(BPF_LINK_GET_NEXT_ID);
 SAME(XT_TABLE_MAXNAMELEN);
 SAME(IPT_SO_GET_INFO);
+SAME(IPT_SO_GET_ENTRIES);
 SAME(IP6T_SO_GET_INFO);
+SAME(IP6T_SO_GET_ENTRIES);
 SAME(ARPT_SO_GET_INFO);
+_Static_assert(NF_INET_NUMHOOKS == (int)CSYS_IPT_HOOKS, "NF_INET_NUMHOOKS");
+_Static_assert(NF_ARP_NUMHOOKS == (int)CSYS_ARPT_HOOKS, "NF_ARP_NUMHOOKS");
 
 #define AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field)
-AT(struct ipt_getinfo, name, 0);
-AT(struct ipt_getinfo, valid_hooks, CSYS_IPT_GETINFO_HOOKS);
-AT(struct ipt_getinfo, num_entries, CSYS_IPT_GETINFO_ENTRIES);
-AT(struct ip6t_getinfo, valid_hooks, CSYS_IPT_GETINFO_HOOKS);
-AT(struct ip6t_getinfo, num_entries, CSYS_IPT_GETINFO_ENTRIES);
-AT(struct arpt_getinfo, valid_hooks, CSYS_IPT_GETINFO_HOOKS);
-AT(struct arpt_getinfo, num_entries, CSYS_ARPT_GETINFO_ENTRIES);
-_Static_assert(sizeof(struct ipt_getinfo) == CSYS_IPT_GETINFO_SIZE, "ipt_getinfo");
-_Static_assert(sizeof(struct ip6t_getinfo) == CSYS_IPT_GETINFO_SIZE, "ip6t_getinfo");
-_Static_assert(sizeof(struct arpt_getinfo) == CSYS_ARPT_GETINFO_SIZE, "arpt_getinfo");
+/* The mask, two offsets for each hook, the number of entries, their size. */
+#define INFORMATION(type, hooks)                                                                                      \
+  AT(type, name, 0);                                                                                                   \
+  AT(type, valid_hooks, CSYS_IPT_GETINFO_HOOKS);                                                                       \
+  AT(type, hook_entry, CSYS_IPT_GETINFO_HOOKS + 4);                                                                    \
+  AT(type, underflow, CSYS_IPT_GETINFO_HOOKS + 4 + 4 * (hooks));                                                       \
+  AT(type, num_entries, CSYS_IPT_GETINFO_HOOKS + 4 + 8 * (hooks));                                                     \
+  AT(type, size, CSYS_IPT_GETINFO_HOOKS + 8 + 8 * (hooks));                                                            \
+  _Static_assert(sizeof(type) == CSYS_IPT_GETINFO_HOOKS + 12 + 8 * (hooks), #type)
+INFORMATION(struct ipt_getinfo, CSYS_IPT_HOOKS);
+INFORMATION(struct ip6t_getinfo, CSYS_IPT_HOOKS);
+INFORMATION(struct arpt_getinfo, CSYS_ARPT_HOOKS);
+AT(struct ipt_get_entries, size, CSYS_IPT_GETINFO_HOOKS);
+AT(struct ip6t_get_entries, size, CSYS_IPT_GETINFO_HOOKS);
+AT(struct ipt_get_entries, entrytable, CSYS_IPT_GETENTRIES_SIZE);
+AT(struct ip6t_get_entries, entrytable, CSYS_IPT_GETENTRIES_SIZE);
 
 AT(union bpf_attr, query.target_fd, offsetof(struct csys_bpf_query, target));
 AT(union bpf_attr, query.attach_type, offsetof(struct csys_bpf_query, kind));

@@ -36,12 +36,8 @@ struct Obstacles: Sendable {
           hooks[place] = hooks[place] ?? spot
         }
       case .virtualServices(let found): services += found.map { ($0, spot) }
-      case .legacyTable(let family, _, _):
-        guard let address = [.ip: AddressFamily.ipv4, .ip6: .ipv6][family] else { continue }
-        for hook in NFT.hookPrerouting...NFT.hookPostrouting {
-          let place = HookPlace(family: address, hook: hook)
-          hooks[place] = hooks[place] ?? spot
-        }
+      // A table of iptables that could not be read is among the tables of the walk; no table of arptables sees an IP packet.
+      case .legacyTable: break
       // They do not drop or redirect the packets of this walk: sockets are selected after the rules, a flowtable has
       // connections whose first packets passed the rules, and frames between the ports of a bridge are other packets.
       case .socketLookup, .flowtable, .bridgedThroughRules, .bridgedPastRules, .unseen: break

@@ -191,7 +191,7 @@ struct ImportRemarks {
     var translating: [String] = []
     var changing: [String] = []
     for table in tables {
-      let name = ImportedTables.name(table)
+      let name = RuleText.name(of: table)
       let count = table.chains.flatMap(\.rules).count { $0.logs }
       if count > 0 { logging.append("\(count) in \(name)") }
       for chain in table.chains {

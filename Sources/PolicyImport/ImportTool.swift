@@ -2,13 +2,13 @@
 
 /// The program whose rules are imported.
 public enum ImportTool: String, Sendable, Hashable, CaseIterable {
-  /// ufw, by iptables-nft.
+  /// ufw, by iptables-nft or legacy iptables.
   case ufw
   /// firewalld, with its backend nftables.
   case firewalld
   /// All tables of nf_tables, whatever program loaded them.
   case nft
-  /// iptables-nft.
+  /// iptables-nft and legacy iptables.
   case iptables
 }
 
@@ -16,8 +16,8 @@ public enum ImportTool: String, Sendable, Hashable, CaseIterable {
 public enum ImportError: Error, Sendable, Hashable {
   /// No table of the program is loaded.
   case notLoaded(ImportTool, expected: String)
-  /// Rules are in tables of legacy iptables, which nf_tables does not show: one sentence for each table.
-  case legacyTables(ImportTool, [String])
+  /// The rules of tables of legacy iptables could not be read: each as `legacy family table: reason`.
+  case unknownRules([String])
   /// Rules compare addresses in a way from which no prefixes follow, each as "family table chain rule N".
   case unreadRules([String])
   /// Rules distinguish too many ranges of addresses.
@@ -33,9 +33,9 @@ extension ImportError: CustomStringConvertible {
     case .notLoaded(let tool, let expected):
       "no rules of \(tool.rawValue) are loaded on this host: expected \(expected). "
         + "Start it, or name the program that filters here: nft list ruleset"
-    case .legacyTables(let tool, let tables):
-      "\(tables.joined(separator: "; ")). These rules decide too, and wgfence cannot walk them. "
-        + "Load the rules of \(tool.rawValue) with iptables-nft, then import them"
+    case .unknownRules(let tables):
+      "the rules of these tables could not be read: \(tables.joined(separator: "; ")). "
+        + "Load them with iptables-nft, then import them"
     case .unreadRules(let rules):
       "these rules compare addresses by a mask that is not a prefix: \(rules.joined(separator: ", ")). "
         + "Write the policy by hand, or change the rules"

@@ -2,8 +2,10 @@
 
 internal import HostAnalysis
 internal import NetworkModel
+internal import PacketWalk
 internal import PolicyAnalysis
 internal import PolicyLanguage
+internal import Ruleset
 
 /// The text of an imported policy: grants of what is reached now, and comments on what is not kept.
 struct ImportWriter {
@@ -54,7 +56,7 @@ struct ImportWriter {
     }
     remarks = ImportRemarks(basis, tables, frame, reach).all
     if let forwarded = reach.forwarded {
-      let lines = ForwardedGrants(forwarded, frame, readTables: tables.read.map(ImportedTables.name))
+      let lines = ForwardedGrants(forwarded, frame, readTables: tables.read.map(RuleText.name(of:)))
       grants += lines.grants
       translations = lines.translations
       remarks = lines.remarks + remarks
@@ -100,11 +102,11 @@ struct ImportWriter {
 
       """
     text += ImportText.wrapped(
-      "Tables that were read: \(tables.read.map(ImportedTables.name).joined(separator: ", ")).", "# ")
+      "Tables that were read: \(tables.read.map(RuleText.name(of:)).joined(separator: ", ")).", "# ")
     if !tables.others.isEmpty {
       text += ImportText.wrapped(
         "Tables of other programs, which stay beside this policy: "
-          + "\(tables.others.map(ImportedTables.name).joined(separator: ", ")).", "# ")
+          + "\(tables.others.map(RuleText.name(of:)).joined(separator: ", ")).", "# ")
     }
     return text + """
       #

@@ -14,12 +14,12 @@ struct ImportedTables {
   /// The names of the tables that iptables creates.
   private static let iptablesNames: Set<String> = ["filter", "nat", "mangle", "raw", "security"]
 
-  /// Sorts the tables. Throws `notLoaded` if the program has none.
+  /// Sorts the tables. Throws `notLoaded` if the program has none, `unknownRules` if it has one that could not be read.
   init(_ tables: [KernelTable], of tool: ImportTool) throws(ImportError) {
     let foreign = tables.filter { $0.name != Ruleset.tableName || $0.family != NFT.familyInet }
     let isRead: (KernelTable) -> Bool =
       switch tool {
-      case .nft: { _ in true }
+      case .nft: { $0.subsystem == .nfTables }
       case .firewalld: { $0.name == "firewalld" }
       case .ufw, .iptables:
         { AddressFamily(rawValue: $0.family) != nil && Self.iptablesNames.contains($0.name) }
@@ -43,6 +43,10 @@ struct ImportedTables {
       )
     }
     guard isThere else { throw ImportError.notLoaded(tool, expected: expected) }
+    let unknown = read.compactMap { table in
+      table.subsystem == .legacy ? table.unknown.first.map { "\(RuleText.name(of: table)): \($0)" } : nil
+    }
+    guard unknown.isEmpty else { throw ImportError.unknownRules(unknown) }
   }
 
   /// What decides before the change, as far as it is imported: the program's tables. Others only translate.
@@ -62,7 +66,4 @@ struct ImportedTables {
     }
     return only
   }
-
-  /// A table's family and name, as nft writes them.
-  static func name(_ table: KernelTable) -> String { "\(RuleText.family(table.family)) \(table.name)" }
 }

@@ -20,8 +20,6 @@ public struct PolicyImport: Sendable {
     public var tool: ImportTool
     /// The day for which the policy is compiled.
     public var today: CalendarDate
-    /// Tables of legacy iptables that have rules, one sentence for each.
-    public var legacyTables: [String] = []
     /// The live facts that a policy needs on this host, which is the named machine of it.
     public var live: (Policy, String) -> LiveFacts
 
@@ -60,9 +58,6 @@ public struct PolicyImport: Sendable {
       throw ImportError.notLoaded(basis.tool, expected: "a host whose tables were read")
     }
     let tables = try ImportedTables(host.tables, of: basis.tool)
-    if [.ufw, .iptables].contains(basis.tool), !basis.legacyTables.isEmpty {
-      throw ImportError.legacyTables(basis.tool, basis.legacyTables)
-    }
     let skeleton = PolicySkeleton(basis.host)
     let frame = try ImportFrame("version: 1\n\n\(skeleton.sections)allow: []\n", skeleton.machine, basis)
     let reach = try ImportedReach(basis, host, tables, frame)
@@ -71,8 +66,8 @@ public struct PolicyImport: Sendable {
     comparison = ImportComparison(basis, host, tables, decided, reach)
     writer.remarks += comparison.remarks(beside: writer.remarks)
     tool = basis.tool
-    self.tables = tables.read.map(ImportedTables.name)
-    otherTables = tables.others.map(ImportedTables.name)
+    self.tables = tables.read.map(RuleText.name(of:))
+    otherTables = tables.others.map(RuleText.name(of:))
     machine = skeleton.machine
     grants = writer.grants
     remarks = writer.remarks

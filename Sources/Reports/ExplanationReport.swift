@@ -34,7 +34,9 @@ package struct ExplanationReport {
       let packet = "\(WalkText.text(path.packet)), from \(path.source) over \(path.zone)\(interface)"
       let key = path.hops.flatMap { hop in
         [hop.machine, hop.because]
-          + hop.trace.steps.map { "\($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)" }
+          + hop.trace.steps.map {
+            "\($0.subsystem) \($0.table) \($0.chain) \($0.outcome) \($0.comment ?? $0.text)"
+          }
       }
       // If the same rules decided about an earlier packet, its steps are not printed again.
       if let same = printed.first(where: { $0.key == key }) {
@@ -116,7 +118,9 @@ package struct ExplanationReport {
   /// The cells of a step: hook, table and chain, outcome, and the rule's comment or text.
   private static func cells(_ step: TraceStep, _ counter: String?) -> [String] {
     let hook = step.hookName ?? ""
-    let table = step.table.isEmpty || step.table == Ruleset.tableName ? "" : "\(step.table) "
+    let table =
+      step.table.isEmpty || step.table == Ruleset.tableName
+      ? "" : (step.subsystem == .legacy ? "legacy " : "") + "\(step.table) "
     let outcome = WalkText.text(step.outcome) + (counter.map { ", counted in \($0)" } ?? "")
     return [hook, "\(table)\(step.chain)", outcome, step.comment ?? step.text]
   }
@@ -180,6 +184,7 @@ package struct ExplanationReport {
     object.put("priority", step.base.map { Int($0.priority) })
     object.put("table", step.table.isEmpty ? nil : step.table)
     object.put("family", step.table.isEmpty ? nil : RuleText.family(step.family))
+    object.put("subsystem", step.table.isEmpty ? nil : step.subsystem.rawValue)
     object.put("chain", step.chain)
     object.put("rule", step.rule.map { $0 + 1 })
     object.put("handle", step.handle > 0 ? Int(step.handle) : nil)

@@ -72,19 +72,10 @@ struct BlindSpotTests {
     }
   }
 
-  @Test(
-    "A legacy table is reported with the number of its rules, without its policies",
-    arguments: [
-      ("iptables-legacy", BlindSpot.LegacyFamily.ip), ("ip6tables-legacy", .ip6), ("arptables-legacy", .arp),
-    ])
-  func legacy(program: String, family: BlindSpot.LegacyFamily) throws {
+  @Test("A legacy table of arptables is reported with the number of its rules, without its policies")
+  func legacy() throws {
     try OwnNamespace.run {
-      let paths = ["/usr/sbin/\(program)", "/sbin/\(program)"]
-      guard let path = paths.first(where: { access($0, X_OK) == 0 })
-      else {
-        print("skipped: \(program) is not installed")
-        return
-      }
+      guard let path = Self.path(of: "arptables-legacy") else { return }
       try Self.shell("\(path) -P INPUT DROP")
       #expect(BlindSpotReader.legacyTables() == [])
       try Self.shell(
@@ -92,8 +83,35 @@ struct BlindSpotTests {
         \(path) -A INPUT -i lo -j DROP
         \(path) -A OUTPUT -o lo -j ACCEPT
         """)
-      #expect(BlindSpotReader.legacyTables() == [.legacyTable(family, name: "filter", rules: 2)])
+      #expect(BlindSpotReader.legacyTables() == [.legacyTable(.arp, name: "filter", .count(2))])
     }
+  }
+
+  @Test(
+    "A legacy table that is walked is no blind spot",
+    arguments: [("iptables-legacy", UInt8(2)), ("ip6tables-legacy", 10)])
+  func walked(program: String, family: UInt8) throws {
+    try OwnNamespace.run {
+      guard let path = Self.path(of: program) else { return }
+      #expect(try LoadedTables.read() == [])
+      _ = try nft("add", "table", "ip", "filter")
+      try Self.shell("\(path) -P INPUT DROP; \(path) -A INPUT -i lo -j ACCEPT; \(path) -t raw -S")
+      #expect(BlindSpotReader.legacyTables() == [])
+      let tables = try LoadedTables.read()
+      #expect(tables.map(\.subsystem) == [.nfTables, .legacy, .legacy])
+      #expect(tables.map(\.name) == ["filter", "filter", "raw"])
+      #expect(tables.map(\.family) == [2, family, family])
+      #expect(tables[1].chains.map(\.base?.policy) == [.drop, .accept, .accept])
+      #expect(tables[1].chains.map(\.rules.count) == [1, 0, 0])
+    }
+  }
+
+  /// Where a program is; nil, and a line that says so, if it is not installed.
+  private static func path(of program: String) -> String? {
+    let paths = ["/usr/sbin/\(program)", "/sbin/\(program)"]
+    let path = paths.first { access($0, X_OK) == 0 }
+    if path == nil { print("skipped: \(program) is not installed") }
+    return path
   }
 
   @Test("Filters of traffic control are reported with interface, direction and kind; disciplines are not")
@@ -256,12 +274,12 @@ struct BlindSpotTests {
   @Test("The policies and the end entry of a legacy table do not count as rules")
   func legacyRules() {
     // The table filter has three hooks.
-    #expect(LegacyTable.rules(entries: 4, hooks: 0b01110) == 0)
-    #expect(LegacyTable.rules(entries: 9, hooks: 0b01110) == 5)
-    #expect(LegacyTable.rules(entries: 0, hooks: 0b11111) == 0)
-    #expect(LegacyTable.rules(entries: .max, hooks: 0) == Int(UInt32.max) - 1)
+    #expect(LegacyTableInformation.rules(entries: 4, hooks: 0b01110) == 0)
+    #expect(LegacyTableInformation.rules(entries: 9, hooks: 0b01110) == 5)
+    #expect(LegacyTableInformation.rules(entries: 0, hooks: 0b11111) == 0)
+    #expect(LegacyTableInformation.rules(entries: .max, hooks: 0) == Int(UInt32.max) - 1)
     do throws(SystemError) {
-      _ = try LegacyTable.rules(.ip, table: String(repeating: "x", count: 32))
+      _ = try LegacyTableInformation.read(.ip, table: String(repeating: "x", count: 32))
       Issue.record("a name that is too long for a table was accepted")
     } catch {
       #expect(error.code == ENAMETOOLONG)
@@ -293,6 +311,46 @@ struct BlindSpotTests {
         "tcp 192.0.2.1:80", "udp [2001:db8::1]:53", "mark 257",
       ])
     #expect(BlindSpotReader.virtualServices("") == [])
+  }
+
+  @Test("A legacy table's chain is recognised by its function, and has its priority")
+  func legacyHook() {
+    func entry(_ function: String, _ priority: [UInt8]?) -> HookOrder.Entry? {
+      let number = priority.map { AttributeReader.encode(Int(CSYS_NFNLA_HOOK_PRIORITY), $0) } ?? []
+      return HookOrder.entry(
+        (number + AttributeReader.encode(Int(CSYS_NFNLA_HOOK_FUNCTION_NAME), Array("\(function)\0".utf8)))[
+          ...])
+    }
+    #expect(entry("ipt_do_table", [0xff, 0xff, 0xfe, 0xd4]) == .legacy(priority: -300))
+    #expect(entry("ip6t_do_table", [0, 0, 0, 50]) == .legacy(priority: 50))
+    #expect(entry("iptable_mangle_hook", [0xff, 0xff, 0xff, 0x6a]) == .legacy(priority: -150))
+    #expect(entry("arpt_do_table", [0, 0, 0, 0]) == .function("arpt_do_table"))
+    #expect(entry("ipt_do_table", nil) == .function("ipt_do_table"))
+    #expect(entry("nf_confirm", [0x7f, 0xff, 0xff, 0xff]) == .function("nf_confirm"))
+  }
+
+  @Test("A legacy table that changes while it is read is read again, as a whole")
+  func changing() throws {
+    try OwnNamespace.run {
+      guard let path = Self.path(of: "iptables-legacy") else { return }
+      try Self.shell("\(path) -P INPUT DROP")
+      let program = try Program([
+        "/bin/sh", "-c",
+        "while :; do \(path) -A INPUT -p tcp --dport 80 -j DROP; \(path) -N own; \(path) -F INPUT; \(path) -X own; done",
+      ])
+      var sizes: Set<Int> = []
+      for _ in 0..<2000 {
+        for table in try LoadedTables.read() {
+          // Rarely it changes at each of the attempts.
+          if table.unknown == ["Resource temporarily unavailable"] { continue }
+          #expect(table.unknown == [])
+          #expect(table.chains.first?.base?.policy == .drop)
+          sizes.insert(table.chains.count + table.chains.map(\.rules.count).reduce(0, +))
+        }
+      }
+      program.end()
+      #expect(sizes.isSubset(of: [3, 4, 5]) && sizes.count > 1)
+    }
   }
 
   @Test("A hook function is reported; those of conntrack, translation and similar ones are not")

@@ -10,8 +10,12 @@ struct BlindSpotValuesTests {
     "The description of a blind spot is one sentence",
     arguments: [
       (
-        .legacyTable(.ip6, name: "filter", rules: 1),
-        "the legacy ip6 table filter has 1 rule that nf_tables does not show (ip6tables-legacy -t filter -S)"
+        .legacyTable(.arp, name: "filter", .count(1)),
+        "the legacy arp table filter has 1 rule that nf_tables does not show (arptables-legacy -t filter -S)"
+      ),
+      (
+        .legacyTable(.ip6, name: "raw", .unknown(reason: "a jump to no chain at byte 0")),
+        "the rules of the legacy ip6 table raw could not be read: a jump to no chain at byte 0 (ip6tables-legacy -t raw -S)"
       ),
       (.socketLookup(count: 1), "1 BPF program selects the sockets of packets independently of the port"),
       (.socketLookup(count: 2), "2 BPF programs select the sockets of packets independently of the port"),

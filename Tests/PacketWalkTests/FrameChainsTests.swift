@@ -114,7 +114,7 @@ struct FrameChainsTests {
     #expect(try verdict(.hookFunction("x", family: "ip", hook: "prerouting")) == .undetermined)
     #expect(try verdict(.hookFunction("x", family: "ip6", hook: "prerouting")) == .drop)
     #expect(try verdict(.hookFunction("x", family: "ip", hook: "forward")) == .drop)
-    #expect(try verdict(.legacyTable(.ip, name: "filter", rules: 1)) == .undetermined)
+    #expect(try verdict(.legacyTable(.arp, name: "filter", .count(1))) == .drop)
     #expect(try verdict(.socketLookup(count: 1)) == .drop)
   }
 

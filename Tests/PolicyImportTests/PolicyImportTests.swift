@@ -187,12 +187,26 @@ struct PolicyImportTests {
     #expect("\(try #require(error))".contains(expected))
   }
 
-  @Test("Rules in legacy tables are an error")
+  @Test("Rules in legacy tables that could not be read are an error")
+  func unknownLegacy() throws {
+    let table = KernelTable.unknownLegacy(.ipv4, "filter", hooks: nil, reason: "it is too large")
+    let basis = try ImportHost.basis([table], .iptables, listeners: Self.servers)
+    #expect(throws: ImportError.unknownRules(["legacy ip filter: it is too large"])) {
+      try PolicyImport(basis)
+    }
+  }
+
+  @Test("Rules in legacy tables are imported like those of iptables-nft, and not as rules of nft")
   func legacy() throws {
-    var basis = try ImportHost.basis(
-      [Rules.table(.ipv4, [], policy: .drop)], .iptables, listeners: Self.servers)
-    basis.legacyTables = ["the legacy ip table filter has 3 rules"]
-    #expect(throws: ImportError.legacyTables(.iptables, basis.legacyTables)) { try PolicyImport(basis) }
+    var table = Rules.table(.ipv4, [], policy: .drop)
+    let nft = try PolicyImport(try ImportHost.basis([table], .iptables, listeners: Self.servers))
+    table.subsystem = .legacy
+    let legacy = try PolicyImport(try ImportHost.basis([table], .iptables, listeners: Self.servers))
+    #expect(legacy.tables == ["legacy ip filter"])
+    #expect(legacy.grants == nft.grants)
+    #expect(throws: ImportError.notLoaded(.nft, expected: "a table that is not wgfence's own")) {
+      try PolicyImport(try ImportHost.basis([table], .nft, listeners: Self.servers))
+    }
   }
 
   @Test("A mask that is not a prefix is an error that names the rule")

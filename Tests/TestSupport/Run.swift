@@ -55,6 +55,12 @@ public func run(_ arguments: [String], input: String = "") throws -> ProgramResu
     errors: try contents(files[2]))
 }
 
+/// Whether a program is in a folder of `PATH`, where `run` finds it.
+public func isInstalled(_ program: String) -> Bool {
+  let path = getenv("PATH").map { String(cString: $0) } ?? "/bin:/usr/bin"
+  return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+}
+
 /// Loads a ruleset with `nft -f`; throws nft's error message if that fails.
 public func nft(load ruleset: String) throws {
   let result = try run(["nft", "-f", "-"], input: ruleset)

@@ -39,17 +39,18 @@ enum {
   CSYS_BPF_LINK_GET_NEXT_ID = 31,
   CSYS_BPF_LINK_TYPE_NETFILTER = 10,
 
-  /* linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, linux/netfilter_arp/arp_tables.h:
-     sizes, and the offsets of the hook mask and of the number of entries, which follow the table's name */
+  /* linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, linux/netfilter_arp/arp_tables.h: the numbers of
+     hooks, the offset of the hook mask, which follows the table's name, and the offset of the entries */
   CSYS_XT_TABLE_MAXNAMELEN = 32,
   CSYS_IPT_SO_GET_INFO = 64,
+  CSYS_IPT_SO_GET_ENTRIES = 65,
   CSYS_IP6T_SO_GET_INFO = 64,
+  CSYS_IP6T_SO_GET_ENTRIES = 65,
   CSYS_ARPT_SO_GET_INFO = 96,
+  CSYS_IPT_HOOKS = 5,
+  CSYS_ARPT_HOOKS = 3,
   CSYS_IPT_GETINFO_HOOKS = 32,
-  CSYS_IPT_GETINFO_ENTRIES = 76,
-  CSYS_IPT_GETINFO_SIZE = 84,
-  CSYS_ARPT_GETINFO_ENTRIES = 60,
-  CSYS_ARPT_GETINFO_SIZE = 68,
+  CSYS_IPT_GETENTRIES_SIZE = 40,
 
   /* linux/netfilter/nf_tables.h */
   CSYS_NFT_MSG_GETFLOWTABLE = 23,

@@ -56,8 +56,7 @@ extension ControllerEnvironment {
     do {
       var tracked: [LiveFlow] = []
       if !Conntrack.isEmpty { _ = try Conntrack.list { tracked.append($0) } }
-      var socket = try NFTablesSocket()
-      let others = try socket.readAll().filter {
+      let others = try LoadedTables.read().filter {
         $0.name != Ruleset.tableName || $0.family != NFT.familyInet
       }
       let ended = ChangedTranslations.find(

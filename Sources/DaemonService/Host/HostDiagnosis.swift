@@ -41,8 +41,7 @@ package struct HostDiagnosis {
       return DoctorWalks(unknown: "only root can read the kernel's rules")
     }
     do {
-      var socket = try NFTablesSocket()
-      let tables = try socket.readAll()
+      let tables = try LoadedTables.read()
       let walk = PacketWalk(tables, order: try HookOrder.read())
       let site = subject.role.map { role in
         let live = LiveReading(for: role.policy, on: role.machine.name, .left)

@@ -20,15 +20,12 @@ extension HostReading {
     policy: String
   ) throws -> ImportReport {
     let look = try read()
-    var basis = PolicyImport.Basis(
+    let basis = PolicyImport.Basis(
       host: look.basis(
         named: named, wireGuardDirectory: WireGuardNames.defaultDirectory, storedIn: directory,
         policy: policy),
       tool: tool, today: Today.date
     ) { policy, machine in LiveReading(for: policy, on: machine, .left).facts }
-    basis.legacyTables = BlindSpotReader.read(order: look.order).compactMap { spot in
-      if case .legacyTable = spot { spot.description } else { nil }
-    }
     do throws(ImportError) {
       return ImportReport(try PolicyImport(basis), path: path, notes: look.notes)
     } catch {

@@ -30,8 +30,7 @@ package struct HostReading {
     let survey = try HostReader.survey(engines: ContainerEngines.paths, sockets: .listeningAndOpened)
     let facts = HostFactsReader.read(of: survey)
     let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
-    var socket = try NFTablesSocket()
-    let tables = try socket.readAll()
+    let tables = try LoadedTables.read()
     let order = try HookOrder.read()
     let devices = facts.wireGuard.devices
     let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }

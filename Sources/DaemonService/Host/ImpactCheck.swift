@@ -21,8 +21,7 @@ package enum ImpactCheck {
     of view: SiteView, loading desired: KernelTable, caller: RemoteSession?
   ) throws -> (impact: Impact, translations: [DoctorFinding]) {
     let facts = try ImpactFactsReader.read(caller: caller)
-    var socket = try NFTablesSocket()
-    let tables = try socket.readAll()
+    let tables = try LoadedTables.read()
     func isOwn(_ table: KernelTable) -> Bool {
       table.name == Ruleset.tableName && table.family == NFT.familyInet
     }

@@ -33,9 +33,8 @@ package struct LiveExplanation {
     if let interface, host.interface(named: interface) == nil {
       throw Refusal("'\(interface)' is neither a zone or tunnel of the policy nor an interface of this host")
     }
-    var socket = try NFTablesSocket()
     let view = site.view(of: machine)
-    let tables = try socket.readAll().withOrigins(of: view.table)
+    let tables = try LoadedTables.read().withOrigins(of: view.table)
     let order = try HookOrder.read()
     let environment = try LiveHostEnvironment()
     let spots = BlindSpotReader.read(order: order)

@@ -144,7 +144,11 @@ extension Audit {
     case .bridgedPastRules, .bridgedThroughRules:
       (severity, fix) = (.information, "nothing, if hosts on the same bridge may reach each other")
     case .unseen: (severity, fix) = (.information, "run the audit as root with all capabilities")
-    case .legacyTable:
+    case .legacyTable(_, _, .unknown):
+      (severity, fix) = (
+        .warning, "list it with that program: what depends on it is undetermined in this audit"
+      )
+    case .legacyTable(_, _, .count):
       (severity, fix) = (
         .warning, "list it with that program, then move its rules to nf_tables or delete them"
       )

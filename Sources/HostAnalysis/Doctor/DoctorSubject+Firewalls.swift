@@ -153,6 +153,7 @@ struct Decision: Hashable {
   /// The rule's text, or the expression that cannot be evaluated; empty for a chain's policy.
   package let text: String
   private let family: UInt8
+  private let subsystem: KernelTable.Subsystem
   private let table: String
   private let chain: String
   private let handle: UInt64
@@ -172,6 +173,7 @@ struct Decision: Hashable {
       text = step.text
     }
     family = step.family
+    subsystem = step.subsystem
     table = step.table
     chain = step.chain
     handle = step.handle
@@ -185,7 +187,13 @@ struct Decision: Hashable {
   }
 
   /// The command that shows the chain.
-  var listing: String { "nft -a list chain \(RuleText.family(family)) \(table) \(chain)" }
+  var listing: String {
+    switch subsystem {
+    case .nfTables: "nft -a list chain \(RuleText.family(family)) \(table) \(chain)"
+    case .legacy:
+      "\(AddressFamily(rawValue: family) == .ipv6 ? "ip6tables-legacy" : "iptables-legacy") -t \(table) -S \(chain)"
+    }
+  }
 
   /// The fix. `port` is the port that must be open, if it is WireGuard's.
   func fix(port: String?) -> String {
@@ -195,7 +203,7 @@ struct Decision: Hashable {
       return port.map { "set the tunnel's 'listen' in the policy, which opens \($0), then run wgfence apply" }
         ?? "run wgfence plan"
     case .foreign:
-      let name = "\(RuleText.family(family)) \(table)"
+      let name = RuleText.table(family, table, subsystem)
       if chain.hasPrefix("ufw") {
         return "allow it in ufw too (ufw allow), or turn ufw off: the policy already controls access"
       }

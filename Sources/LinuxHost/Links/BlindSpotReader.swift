@@ -44,29 +44,36 @@ public enum BlindSpotReader {
 
   // MARK: - Legacy tables
 
-  /// The legacy tables of each family that have rules. Source: `/proc/net/ip_tables_names`, `IPT_SO_GET_INFO`
-  /// of `linux/netfilter_ipv4/ip_tables.h`. A table without rules is not reported, even if a chain has the
-  /// policy `DROP`.
+  /// The legacy tables that the walk does not evaluate: those of arptables that have rules, and those of iptables and ip6tables
+  /// that could not be read or decoded. Source: `/proc/net/arp_tables_names`, `ARPT_SO_GET_INFO` of
+  /// `linux/netfilter_arp/arp_tables.h`; `LegacyReading`.
   static func legacyTables() -> [BlindSpot] {
-    BlindSpot.LegacyFamily.allCases.flatMap { family in
-      let file =
-        switch family {
-        case .ip: "ip_tables_names"
-        case .ip6: "ip6_tables_names"
-        case .arp: "arp_tables_names"
-        }
-      // Without the file, this kernel has no such tables.
-      guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)") else { return [BlindSpot]() }
-      return text.split(separator: "\n").compactMap { name -> BlindSpot? in
-        do throws(SystemError) {
-          let rules = try LegacyTable.rules(family, table: String(name))
-          return rules == 0 ? nil : .legacyTable(family, name: String(name), rules: rules)
-        } catch {
-          // It was removed in the meantime.
-          if error.code == ENOENT { return nil }
-          return .unseen(
-            "rules of the legacy \(family.rawValue) table \(name)", reason: words(error.code))
-        }
+    LegacyReading.all().compactMap { reading -> BlindSpot? in
+      switch reading {
+      case .decoded: nil
+      case .unknown(let family, let name, _, let reason):
+        .legacyTable(family == .ipv4 ? .ip : .ip6, name: name, .unknown(reason: reason))
+      case .unlisted(let family, let reason):
+        .unseen("the list of legacy \(family == .ipv4 ? "ip" : "ip6") tables", reason: reason)
+      }
+    } + arpTables()
+  }
+
+  private static func arpTables() -> [BlindSpot] {
+    let text: String?
+    do throws(HostReadError) {
+      text = try LegacyReading.names(.arp)
+    } catch {
+      return [.unseen("the list of legacy arp tables", reason: "\(error)")]
+    }
+    return (text ?? "").split(separator: "\n").compactMap { name -> BlindSpot? in
+      do throws(SystemError) {
+        let rules = try LegacyTableInformation.read(.arp, table: String(name)).rules
+        return rules == 0 ? nil : .legacyTable(.arp, name: String(name), .count(rules))
+      } catch {
+        // It was removed in the meantime.
+        if error.code == ENOENT { return nil }
+        return .unseen("rules of the legacy arp table \(name)", reason: words(error.code))
       }
     }
   }

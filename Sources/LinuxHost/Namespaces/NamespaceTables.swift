@@ -5,7 +5,7 @@ public import Netlink
 public import NetworkModel
 public import Ruleset
 
-/// The nf_tables tables of other network namespaces of the host.
+/// The tables of other network namespaces of the host: those of nf_tables and of legacy iptables.
 public struct NamespaceTables: Sendable {
   /// The tables by the namespace's identity. Namespaces without tables are left out.
   public private(set) var tables: [UInt64: [KernelTable]] = [:]
@@ -29,8 +29,7 @@ public struct NamespaceTables: Sendable {
         let found = try NamespaceThread.run(in: file) {
           () throws(HostReadError) -> Result<[KernelTable], NetlinkError> in
           do throws(NetlinkError) {
-            var socket = try NFTablesSocket()
-            return .success(try socket.readAll())
+            return .success(try LoadedTables.read())
           } catch {
             return .failure(error)
           }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// Something on a host that can drop, change or redirect packets and that the walk does not evaluate, because
-/// it is not in the rules of nf_tables. The results of an audit are valid except for the effects of these.
+/// it is not in the rules of nf_tables or of legacy iptables. The results of an audit are valid except for the effects of these.
 public enum BlindSpot: Sendable, Hashable {
-  /// A table of legacy iptables that has rules: their number, without the policies of its chains.
-  case legacyTable(LegacyFamily, name: String, rules: Int)
+  /// A table of legacy arptables that has rules, or one of legacy iptables or ip6tables that could not be read.
+  case legacyTable(LegacyFamily, name: String, LegacyRules)
   /// An XDP program on an interface, by the program's id. It receives packets before netfilter does.
   case expressDataPath(InterfaceName, program: UInt32)
   /// Filters of traffic control (tc) on an interface, by kind: `u32`, or `bpf` with its name if it has one.
@@ -29,6 +29,14 @@ public enum BlindSpot: Sendable, Hashable {
   case bridgedPastRules([InterfaceName])
   /// What could not be read, and why. Blind spots of this kind may be missing.
   case unseen(String, reason: String)
+
+  /// What is known of the rules of a legacy table.
+  public enum LegacyRules: Sendable, Hashable {
+    /// The number of rules, without the policies of its chains.
+    case count(Int)
+    /// They could not be read or decoded, with the reason. The walk takes what depends on them as undetermined.
+    case unknown(reason: String)
+  }
 
   /// The families of legacy tables.
   public enum LegacyFamily: String, Sendable, Hashable, CaseIterable {
@@ -65,9 +73,12 @@ extension BlindSpot: CustomStringConvertible {
   /// The blind spot in one sentence, without a full stop.
   public var description: String {
     switch self {
-    case .legacyTable(let family, let name, let rules):
+    case .legacyTable(let family, let name, .count(let rules)):
       "the legacy \(family.rawValue) table \(name) has \(rules) rule\(Self.s(rules)) "
         + "that nf_tables does not show (\(family.program) -t \(name) -S)"
+    case .legacyTable(let family, let name, .unknown(let reason)):
+      "the rules of the legacy \(family.rawValue) table \(name) could not be read: \(reason) "
+        + "(\(family.program) -t \(name) -S)"
     case .expressDataPath(let interface, let program):
       "the XDP program \(program) on \(interface) receives packets before any rule does"
     case .trafficControl(let interface, let direction, let filters):
