@@ -53,8 +53,7 @@ public struct ImpactComparison: Sendable {
   private static func compare(
     _ world: HostWorld, _ facts: ImpactFacts, _ view: SiteView, _ today: CalendarDate
   ) throws -> ImpactComparison {
-    var socket = try NFTablesSocket()
-    let tables = try socket.readAll()
+    let tables = try LoadedTables.read()
     func isOwn(_ table: KernelTable) -> Bool {
       table.name == Ruleset.tableName && table.family == NFT.familyInet
     }

@@ -9,6 +9,7 @@ extension ForeignTableMaker {
       ("raw", ["PREROUTING", "OUTPUT"]),
       ("mangle", ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
       ("filter", ["INPUT", "FORWARD", "OUTPUT"]), ("nat", ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+      ("security", ["INPUT", "FORWARD", "OUTPUT"]),
     ]
     return all.filter { _ in random.oneIn(2) }.map { table, chains in
       let own = "user-\(table)"
@@ -23,11 +24,17 @@ extension ForeignTableMaker {
     }
   }
 
+  /// An address, a prefix, or one with a mask that is none.
+  mutating func maskedAddress(_ isV6: Bool) -> String {
+    guard random.oneIn(8) else { return address(isV6) }
+    return isV6 ? "fd00::2/ff00::ffff" : "172.17.0.2/255.255.0.255"
+  }
+
   mutating func rule(_ isV6: Bool, table: String, chain: String, own: String?) -> String {
     var words = ["-A \(chain)"]
     let transport = random.one(of: ["tcp", "tcp", "udp", isV6 ? "ipv6-icmp" : "icmp", ""])
-    if random.oneIn(6) { words.append("\(not())-s \(address(isV6))") }
-    if random.oneIn(5) { words.append("\(not())-d \(address(isV6))") }
+    if random.oneIn(6) { words.append("\(not())-s \(maskedAddress(isV6))") }
+    if random.oneIn(5) { words.append("\(not())-d \(maskedAddress(isV6))") }
     let hasInput = !["OUTPUT", "POSTROUTING"].contains(chain) && own != nil
     let hasOutput = ["OUTPUT", "POSTROUTING", "FORWARD"].contains(chain)
     if hasInput, random.oneIn(3) {
@@ -37,6 +44,8 @@ extension ForeignTableMaker {
       words.append("\(not())-o \(random.one(of: Self.interfaces + ["lo", "doc+"]))")
     }
     if !transport.isEmpty { words.append("-p \(transport)") }
+    if transport.isEmpty, random.oneIn(8) { words.append("! -p \(random.one(of: ["tcp", "udp"]))") }
+    if !isV6, random.oneIn(30) { words.append("\(not())-f") }
     for _ in 0..<random.one(of: [0, 1, 1, 1, 2]) { words.append(match(isV6, transport, table: table)) }
     words.append(target(isV6, transport, table: table, chain: chain, own: own))
     return words.filter { !$0.isEmpty }.joined(separator: " ")
@@ -103,6 +112,12 @@ extension ForeignTableMaker {
         return random.one(of: ["-j MASQUERADE", "-j SNAT --to-source \(source)", "-j ACCEPT"])
       default: return random.one(of: ["-j ACCEPT", "-j RETURN"])
       }
+    // Only the table filter may reject.
+    case "security":
+      return random.one(
+        of: ["-j ACCEPT", "-j DROP", "-j RETURN", "-g \(own ?? "x")"].filter {
+          own != nil || !$0.hasPrefix("-g")
+        })
     case "raw": return random.one(of: ["-j CT --notrack", "-j ACCEPT", "-j DROP", "-j RETURN", "-j NOTRACK"])
     case "mangle":
       return random.one(of: [

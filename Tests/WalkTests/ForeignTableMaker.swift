@@ -5,6 +5,22 @@ import TestSupport
 /// Tables like those of Docker, ufw, firewalld and fail2ban, and tables unlike any program's, from a seed.
 struct ForeignTableMaker {
   var random: SeededGenerator
+  /// Which program loads tables of iptables.
+  var variant = Variant.nft
+
+  /// The programs of iptables.
+  enum Variant {
+    case nft
+    case legacy
+    /// Either of them, table by table.
+    case mixed
+  }
+
+  init(random: SeededGenerator) {
+    self.random = random
+    let hasLegacy = ["iptables-legacy-restore", "ip6tables-legacy-restore"].allSatisfy(isInstalled)
+    if self.random.oneIn(2), hasLegacy { variant = self.random.oneIn(2) ? .legacy : .mixed }
+  }
 
   static let ports = [22, 53, 80, 443, 2377, 5432, 8080, 8888, 9090]
   static let v4 = [
@@ -38,7 +54,16 @@ struct ForeignTableMaker {
     return tables
   }
 
-  func restore(_ isV6: Bool) -> ForeignTables.Loader { isV6 ? .ip6tables : .iptables }
+  mutating func restore(_ isV6: Bool) -> ForeignTables.Loader {
+    let isLegacy =
+      switch variant {
+      case .nft: false
+      case .legacy: true
+      case .mixed: random.oneIn(2)
+      }
+    return isLegacy
+      ? (isV6 ? .ip6tablesLegacy : .iptablesLegacy) : (isV6 ? .ip6tables : .iptables)
+  }
 
   mutating func docker(_ isV6: Bool) -> ForeignTables {
     let (container, network, local) =

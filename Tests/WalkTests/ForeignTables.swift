@@ -9,6 +9,8 @@ struct ForeignTables: CustomStringConvertible {
     case nft
     case iptables = "iptables-nft-restore"
     case ip6tables = "ip6tables-nft-restore"
+    case iptablesLegacy = "iptables-legacy-restore"
+    case ip6tablesLegacy = "ip6tables-legacy-restore"
   }
 
   let name: String

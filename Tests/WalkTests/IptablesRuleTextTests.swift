@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import LinuxHost
 import Netlink
 import PacketWalk
 import Ruleset
@@ -54,6 +55,27 @@ struct IptablesRuleTextTests {
       let table = try #require(try socket.read(family: 2, name: "filter"))
       let found = table.chains.flatMap(\.rules).map { RuleText.line($0, family: 2, sets: table.sets) }
       #expect(found == Self.rules.map(\.text))
+    }
+  }
+
+  @Test("of a legacy table have the same text")
+  func legacyText() throws {
+    try inNetworkNamespace {
+      guard isInstalled("iptables-legacy-restore") else {
+        print("skipped: iptables-legacy-restore is not installed")
+        return
+      }
+      let lines = Self.rules.map { "-A \($0.rule.contains("owner") ? "OUTPUT" : "INPUT") \($0.rule)" }
+      let result = try run(
+        ["iptables-legacy-restore"], input: "*filter\n\(lines.joined(separator: "\n"))\nCOMMIT\n")
+      try #require(result.status == 0, "\(result.errors)")
+      let table = try #require(try LoadedTables.read().first)
+      let rules = table.chains.flatMap(\.rules)
+      // iptables-nft has a limit of nf_tables, legacy iptables its match.
+      #expect(
+        rules.map { RuleText.line($0, family: 2) }
+          == Self.rules.map { $0.text.replacing("limit rate", with: "limit") })
+      #expect(rules.compactMap(\.comment) == ["a comment"])
     }
   }
 }

@@ -42,7 +42,7 @@ struct WalkAgreesWithKernelTests {
     let open = total.verdicts[.undetermined] ?? 0
     print(
       "walk: seeds \(first)..<\(seed), \(total.packets) packets (\(total.established) in a connection, \(total.translated) "
-        + "newly translated, \(total.clashes) skipped because their translations clash): \(total.verdicts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")); "
+        + "newly translated, \(total.throughLegacy) through legacy tables, \(total.clashes) skipped because their translations clash): \(total.verdicts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")); "
         + "\(total.disagreements.count) disagreements; undetermined \(total.undetermined.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" })"
     )
     for line in Set(total.leftOut).sorted() { print("left out, not supported on this machine: \(line)") }

@@ -8,7 +8,8 @@ import Testing
 /// What a kernel does in one point, which the walk must predict: a few rules, a few packets.
 struct WalkCase: CustomTestStringConvertible {
   let testDescription: String
-  /// Loaded one after another: input for nft, or for iptables-nft-restore if it begins with `*`.
+  /// Loaded one after another: input for nft, for iptables-nft-restore if it begins with `*`, or for the program that its first
+  /// line names after `# `.
   let tables: [String]
   /// Programs to run first, as words.
   var setup: [[String]] = []
@@ -29,6 +30,13 @@ struct WalkCase: CustomTestStringConvertible {
     var flags: TCPFlags = .syn
     var hopLimit: UInt8 = 64
     let verdict: TraceVerdict
+    /// The verdict if the kernel reports in which order it calls chains of equal priority, and it is another one then.
+    var ordered: TraceVerdict?
+  }
+
+  /// The program that loads a table's text, if its first line names it.
+  static func program(of text: String) -> String? {
+    text.hasPrefix("# ") ? String(text.dropFirst(2).prefix { $0 != "\n" }) : nil
   }
 
   static func table(_ name: String, _ chains: String...) -> String {
@@ -42,7 +50,7 @@ struct WalkCase: CustomTestStringConvertible {
       verdict: verdict)
   }
 
-  static let all: [WalkCase] = hooks + frames + routes
+  static let all: [WalkCase] = hooks + frames + routes + legacy
 
   private static let hooks: [WalkCase] = [
     WalkCase(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Enforcement
+import LinuxHost
 import Netlink
 import NetworkModel
 import PacketWalk
@@ -70,6 +71,8 @@ struct WalkRound {
     var translated = 0
     var established = 0
     var clashes = 0
+    /// Packets through rulesets with tables of legacy iptables.
+    var throughLegacy = 0
 
     mutating func add(_ other: Result) {
       packets += other.packets
@@ -80,6 +83,7 @@ struct WalkRound {
       translated += other.translated
       established += other.established
       clashes += other.clashes
+      throughLegacy += other.throughLegacy
     }
   }
 
@@ -99,8 +103,10 @@ struct WalkRound {
         "table inet zz-tracking {\nchain x {\ntype filter hook forward priority 400;\nct state new counter\n}\n}\n"
       try nft(load: tracking)
       try world.relaxConntrack()
-      var socket = try NFTablesSocket()
-      let tables = try socket.readAll()
+      let tables = try LoadedTables.read()
+      for table in tables where table.subsystem == .legacy && !table.unknown.isEmpty {
+        throw World.Failure(description: "\(RuleText.name(of: table)): \(table.unknown)")
+      }
       let walk = PacketWalk(tables, order: try HookOrder.read())
       var sender = try Sender(world: world, tables: tables, walk: walk)
       for conversation in conversations {
@@ -108,6 +114,7 @@ struct WalkRound {
         if sender.result.disagreements.count >= most { break }
       }
       result.add(sender.result)
+      if tables.contains(where: { $0.subsystem == .legacy }) { result.throughLegacy = sender.result.packets }
       return result
     }
   }
