@@ -18,6 +18,8 @@ public struct Trace: Sendable, Hashable {
   /// Whether anything on the packet's way read its destination port: without it, packets to other ports of the protocol end in
   /// the same way.
   public internal(set) var dependsOnPort = false
+  /// Whether the connection's mark is known at the end of the walk: a rule that may match or not may have set it.
+  public internal(set) var knowsConnectionMark = true
 
   /// A trace without steps.
   public init() {}
@@ -39,6 +41,7 @@ public struct Trace: Sendable, Hashable {
     both.packet = other.packet
     both.nextHops = other.nextHops
     both.dependsOnPort = dependsOnPort || other.dependsOnPort
+    both.knowsConnectionMark = other.knowsConnectionMark
     return both
   }
 

@@ -96,6 +96,7 @@ struct WalkRun {
     packet.flow = flow
     if tracking == .untracked { packet.state = .untracked }
     trace.packet = packet
+    trace.knowsConnectionMark = knowsConnectionMark
     if let obstacle {
       note(
         .undetermined(expression: "\(obstacle); by the rules alone: \(trace.verdict)"),

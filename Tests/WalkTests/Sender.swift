@@ -220,7 +220,9 @@ struct Sender {
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
         tracker[known].mark = last.connectionMark
       }
-      if trace.verdict == .undetermined || isAnswered(packet, trace, isDelivered: isDelivered) {
+      if trace.verdict == .undetermined || !trace.knowsConnectionMark
+        || isAnswered(packet, trace, isDelivered: isDelivered)
+      {
         tracker[known].isLost = true
       }
       return known
@@ -247,7 +249,7 @@ struct Sender {
     var entry = Tracker.Entry(
       flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
     entry.isLost =
-      trace.verdict == .undetermined || (isVague && !isSeen)
+      trace.verdict == .undetermined || !trace.knowsConnectionMark || (isVague && !isSeen)
       || isAnswered(packet, trace, isDelivered: isDelivered)
       || (packet.transport == .tcp && trace.verdict != .accept)
     return tracker.add(entry, packet.transport, ident: ident)
