@@ -66,6 +66,18 @@ extension FuzzTarget {
     _ = SocketAddress.read(bytes)
   }
 
+  /// A table of legacy iptables: family, hooks, the offsets of its chains and policies, the number of entries, the entries.
+  static func legacy(_ bytes: [UInt8]) {
+    guard let family = bytes.first, bytes.count >= Seeds.legacyHead else { return }
+    let numbers = (0..<12).map { bytes[(1 + 4 * $0)...].number(UInt32.self, at: 0) ?? 0 }
+    let table = try? KernelTable(
+      legacy: LegacyTableBytes(
+        family: family & 1 == 0 ? .ipv4 : .ipv6, name: "filter", hooks: numbers[0],
+        beginnings: Array(numbers[1...5]), policies: Array(numbers[6...10]), count: numbers[11],
+        entries: Array(bytes[Seeds.legacyHead...])))
+    if let table { check(table) }
+  }
+
   /// Two messages of one answer, as for a device with many peers.
   static func wireguardKernel(_ bytes: [UInt8]) {
     let middle = Int(bytes.first ?? 0)

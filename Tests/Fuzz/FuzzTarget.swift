@@ -24,6 +24,7 @@ enum FuzzTarget: String, CaseIterable {
   case control
   case docker
   case metrics
+  case legacy
 
   /// Reads these bytes as the program does. Every result is correct except a crash, a hang, excessive memory, or a
   /// violation of a property that is checked here.
@@ -44,6 +45,7 @@ enum FuzzTarget: String, CaseIterable {
     case .control: Self.control(bytes)
     case .docker: Self.docker(bytes)
     case .metrics: Self.metrics(bytes)
+    case .legacy: Self.legacy(bytes)
     }
   }
 

@@ -44,7 +44,19 @@ enum Seeds {
       (.state, [unwrapped] + batches.prefix(2).map { Array(provenance.utf8) + $0 }),
       (.conntrack, [flow]), (.links, [link, address, route]), (.sockets, [socket]),
       (.wireguardKernel, [[200] + device + device]), (.packetLog, [packet]), (.control, [request]),
+      (.legacy, AddressFamily.allCases.map(legacy)),
     ]
+  }
+
+  /// The size of what precedes the entries of a legacy table, in bytes.
+  static let legacyHead = 1 + 4 * 12
+
+  private static func legacy(_ family: AddressFamily) -> [UInt8] {
+    let table = LegacyBytes.example(family)
+    return [family == .ipv4 ? 0 : 1]
+      + ([table.hooks] + table.beginnings + table.policies + [table.count]).flatMap { number in
+        withUnsafeBytes(of: number) { Array($0) }
+      } + table.entries
   }
 
   /// The expressions of the rules in some batches, each once.
