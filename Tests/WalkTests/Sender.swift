@@ -150,7 +150,7 @@ struct Sender {
     sightings += try world.witness()
     var problem = judge(trace, packet, id, sightings)
     // The kernel may have deferred some work.
-    for wait in [2_000, 20_000] as [UInt32] where problem != nil {
+    for wait in [2_000, 20_000, 200_000] as [UInt32] where problem != nil {
       usleep(wait)
       sightings += try world.witness()
       problem = judge(trace, packet, id, sightings)
