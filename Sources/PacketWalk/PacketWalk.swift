@@ -91,9 +91,10 @@ public struct PacketWalk: Sendable {
   private func bothWays(
     _ packet: Packet, _ environment: any HostEnvironment, _ walk: (inout WalkRun) -> Void
   ) -> Trace {
-    let first = bothWays(packet, environment, order: 0, walk)
+    var first = bothWays(packet, environment, order: 0, walk)
     for order in places.indices.dropFirst() where first.verdict != .undetermined {
       let other = bothWays(packet, environment, order: order, walk)
+      first.dependsOnPort = first.dependsOnPort || other.dependsOnPort
       guard first.endsAlike(other) else { return first.undecided(besides: other) }
     }
     return first
