@@ -50,7 +50,7 @@ FUZZ_SECONDS ?= 60
 sanitize: setup ## all Swift tests under the address and the thread sanitizer (root, minutes)
 	@SWIFT="$(SWIFT)" Tests/Proof/sanitize.sh
 
-soak: setup ## compare 100,000 real packets with the walk, and the packets of 20,000 random hosts with the impact analysis (root)
+soak: setup ## compare 100,000 real packets each through random tables and the rulesets in files with the walk, and the packets of 20,000 random hosts with the impact analysis (root)
 	@SWIFT="$(SWIFT)" Tests/Stress/soak.sh
 
 proof: build ## prove the shipped policies, mutate each of their rules, and time a policy of 1,000 machines (minutes)

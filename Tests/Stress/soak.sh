@@ -6,6 +6,7 @@
 #
 #   WGFENCE_WALK_SEED=1234 WGFENCE_WALK_PACKETS=1000 Tests/Stress/soak.sh
 #
+# The same for the rulesets of Tests/Corpus/rulesets, or of WGFENCE_CORPUS, with WGFENCE_CORPUS_PACKETS packets (100,000).
 # Then it compares what the impact analysis predicts for 20,000 random hosts with what happens to their packets.
 #
 # Without a seed it uses one from the clock. Needs root, or user namespaces.
@@ -30,5 +31,6 @@ ip link set lo up
 export WGFENCE_WALK_PACKETS=${WGFENCE_WALK_PACKETS:-100000}
 export WGFENCE_WALK_SEED=${WGFENCE_WALK_SEED:-$(date +%s)}
 echo "soak: $WGFENCE_WALK_PACKETS packets from seed $WGFENCE_WALK_SEED on $(uname -r)"
-"$2" test --skip-build --filter WalkAgreesWithKernelTests || exit 1
+export WGFENCE_CORPUS_PACKETS=${WGFENCE_CORPUS_PACKETS:-100000}
+"$2" test --skip-build --filter 'WalkAgreesWithKernelTests|CorpusAgreesWithKernelTests' || exit 1
 exec .build/release/random-proofs impacts "${WGFENCE_IMPACTS:-20000}" "$WGFENCE_WALK_SEED"

@@ -10,7 +10,10 @@ import TestSupport
 /// Sends packets through the test network, walks each one first, and compares.
 struct Sender {
   let world: World
-  let walk: PacketWalk
+  private var walk: PacketWalk
+  private let traffic: Traffic
+  /// Reads the tables again: only if packets change them.
+  private let reread: (() throws -> PacketWalk)?
   let environment: LiveHostEnvironment
   var tracker = Tracker()
   var result = WalkRound.Result()
@@ -25,9 +28,15 @@ struct Sender {
   /// packet's connection and may change its mark.
   private let marksConnections: Bool
 
-  init(world: World, tables: [KernelTable], walk: PacketWalk) throws {
+  /// For the packets of `traffic` through tables that were read. Rules that fill sets make `reread` necessary.
+  init(
+    world: World, tables: [KernelTable], walk: PacketWalk, traffic: Traffic = .standard,
+    reread: (() throws -> PacketWalk)? = nil
+  ) throws {
     self.world = world
     self.walk = walk
+    self.traffic = traffic
+    self.reread = reread
     marksConnections = tables.contains { table in
       table.chains.flatMap(\.rules).contains { rule in
         let text = RuleText.line(rule, family: table.family, sets: table.sets)
@@ -37,46 +46,15 @@ struct Sender {
     environment = try LiveHostEnvironment()
   }
 
-  private static let sources: [String: [String]] = [
-    "wg0": ["10.13.13.2", "10.13.13.10", "fd13:13::2", "fd13:13::10"],
-    "eth0": ["203.0.113.66", "198.51.100.7", "2001:db8:1::66", "2001:db8:9::7"],
-    "lan0": ["192.168.50.10", "192.168.50.77", "fd50::10"],
-    "docker0": ["172.17.0.2", "172.17.0.3", "fd17::2"],
-  ]
-  private static let own = World.interfaces.flatMap { $0.addresses.map { String($0.prefix { $0 != "/" }) } }
-  private static let ports: [UInt16] = [
-    22, 22, 53, 80, 443, 2377, 5432, 8080, 8080, 8888, 9050, 9090, 9100, 4789, 51820, 1500, 12345,
-  ]
-
   /// Sends the first packet of a connection from a seed, and some packets that follow it.
   mutating func converse(_ seed: UInt64) throws {
     conversation = seed
     var random = SeededGenerator(seed: seed)
-    let names = World.interfaces.map(\.name)
-    let isV6 = random.oneIn(3)
-    let fits = { (text: String) in text.contains(":") == isV6 }
-    let place = random.oneIn(6) ? nil : random.one(of: names)
-    let everybody = Self.sources.sorted { $0.key < $1.key }.flatMap(\.value).filter(fits)
-    var source = random.one(of: Self.own.filter(fits))
-    if let place {
-      let natural = (Self.sources[place] ?? []).filter(fits)
-      source = random.oneIn(6) || natural.isEmpty ? random.one(of: everybody) : random.one(of: natural)
-    }
-    let target = random.one(of: random.oneIn(2) ? Self.own.filter(fits) : everybody)
-    guard let from = IPAddress(source), let to = IPAddress(target), from != to else { return }
-    let transport = random.one(of: [
-      .tcp, .tcp, .tcp, .tcp, .udp, .udp, .udp, isV6 ? .icmpv6 : .icmp, IPProtocol(number: 253), .esp,
-    ])
+    let names = world.network.interfaces.map(\.name)
     nextPort = nextPort >= 64_000 ? 1100 : nextPort + 1
     let ident = nextPort
-    var packet = Packet(
-      source: from, destination: to, transport: transport, sourcePort: nextPort,
-      destinationPort: random.one(of: Self.ports), input: place.flatMap { InterfaceName($0) })
-    if transport == .tcp, random.oneIn(5) {
-      packet.tcpFlags = random.one(of: [.ack, [.ack, .psh], .rst, [.syn, .ack], []])
-    }
-    if transport == .icmp, random.oneIn(6) { packet.icmpType = random.one(of: [0, 13]) }
-    if random.oneIn(12) { packet.hopLimit = random.one(of: [1, 2, 63]) }
+    guard let packet = traffic.first(&random, in: world.network, sourcePort: nextPort) else { return }
+    let transport = packet.transport
     if vague.contains(transport) { return }
     guard let index = try exchange(packet, ident: ident) else { return }
     for _ in 0..<random.number(0...3) {
@@ -125,6 +103,7 @@ struct Sender {
     packet.length = UInt16(bytes.count)
     packet.packetType = 0
     if packet.input == nil { packet.user = 0 }
+    if let reread { walk = try reread() }
     let trace =
       packet.input == nil ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
 
@@ -169,6 +148,11 @@ struct Sender {
       result.undetermined[expression, default: 0] += 1
       // It is not known what happened to it, so it is not known either which packets are its replies.
       if isPortless { vague.insert(packet.transport) }
+    } else if problem != nil, let limit = Self.assumedLimit(trace) {
+      // Earlier packets may have used up the limit.
+      result.limited[limit, default: 0] += 1
+      if isPortless { vague.insert(packet.transport) }
+      return nil
     } else if let problem {
       result.disagreements.append(
         WalkRound.Disagreement(
@@ -185,8 +169,12 @@ struct Sender {
     case .tcp:
       let flags = packet.tcpFlags.subtracting(.psh)
       return flags == .syn || flags == .ack ? .new : .invalid
-    case .icmp: return [8, 13].contains(packet.icmpType) ? .new : .invalid
-    case .icmpv6: return packet.icmpType == 128 ? .new : .invalid
+    // ICMP_ECHO, ICMP_TIMESTAMP, ICMP_INFO_REQUEST, ICMP_ADDRESS: `valid_new` of `nf_conntrack_proto_icmp.c`.
+    case .icmp: return [8, 13, 15, 17].contains(packet.icmpType) ? .new : .invalid
+    case .icmpv6:
+      // Groups and neighbours are not tracked: `noct_valid_new` of `nf_conntrack_proto_icmpv6.c`.
+      if (130...137).contains(packet.icmpType) || packet.icmpType == 143 { return .untracked }
+      return packet.icmpType == 128 ? .new : .invalid
     default: return .new
     }
   }
@@ -253,6 +241,17 @@ struct Sender {
       || isAnswered(packet, trace, isDelivered: isDelivered)
       || (packet.transport == .tcp && trace.verdict != .accept)
     return tracker.add(entry, packet.transport, ident: ident)
+  }
+
+  /// The last limit within which the walk assumed the packet to be, of rules of the tables; nil if it assumed none.
+  private static func assumedLimit(_ trace: Trace) -> String? {
+    trace.steps.lazy.compactMap { step in
+      if case .assumed(let text) = step.outcome, step.source != nil, text.hasPrefix("within ") {
+        text
+      } else {
+        nil
+      }
+    }.last
   }
 
   /// Whether the packet was translated to an address or port that the walk does not know.

@@ -538,5 +538,15 @@ struct WalkCase: CustomTestStringConvertible {
           input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", port: port,
           verdict: port == 80 ? .accept : .drop)
       }),
+    WalkCase(
+      testDescription: "a packet of 127.0.0.1 that is translated to another host is not sent",
+      tables: [
+        table("ip nat", "c { type nat hook output priority -100;\nudp dport 81 dnat to 172.17.0.2:80")
+      ],
+      packets: [(80, .accept), (81, .drop)].map { (port: UInt16, verdict: TraceVerdict) in
+        Sent(
+          input: nil, transport: .udp, source: "127.0.0.1", destination: "203.0.113.10", port: port,
+          verdict: verdict)
+      }),
   ]
 }

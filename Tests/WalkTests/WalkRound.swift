@@ -73,6 +73,8 @@ struct WalkRound {
     var clashes = 0
     /// Packets through rulesets with tables of legacy iptables.
     var throughLegacy = 0
+    /// Packets that were not compared because earlier ones may have used up a limit, by limit.
+    var limited: [String: Int] = [:]
 
     mutating func add(_ other: Result) {
       packets += other.packets
@@ -84,6 +86,7 @@ struct WalkRound {
       established += other.established
       clashes += other.clashes
       throughLegacy += other.throughLegacy
+      limited.merge(other.limited, uniquingKeysWith: +)
     }
   }
 
@@ -98,24 +101,42 @@ struct WalkRound {
         _ = try Enforcer.apply(table, to: &kernel)
       }
       for table in tables.dropFirst(before) { result.leftOut += try table.load() }
-      // A rule must use connections, or the kernel does not track them.
-      let tracking =
-        "table inet zz-tracking {\nchain x {\ntype filter hook forward priority 400;\nct state new counter\n}\n}\n"
-      try nft(load: tracking)
-      try world.relaxConntrack()
-      let tables = try LoadedTables.read()
-      for table in tables where table.subsystem == .legacy && !table.unknown.isEmpty {
-        throw World.Failure(description: "\(RuleText.name(of: table)): \(table.unknown)")
-      }
-      let walk = PacketWalk(tables, order: try HookOrder.read())
-      var sender = try Sender(world: world, tables: tables, walk: walk)
-      for conversation in conversations {
-        try sender.converse(conversation)
-        if sender.result.disagreements.count >= most { break }
-      }
-      result.add(sender.result)
-      if tables.contains(where: { $0.subsystem == .legacy }) { result.throughLegacy = sender.result.packets }
+      result.add(try Self.send(conversations, .standard, world, stopAt: most))
       return result
     }
+  }
+  /// Sends the packets of conversations through the tables that are loaded in the calling thread's namespace.
+  static func send(
+    _ conversations: [UInt64], _ traffic: Traffic, _ world: World, stopAt most: Int
+  ) throws -> Result {
+    // A rule must use connections, or the kernel does not track them.
+    let tracking =
+      "table inet zz-tracking {\nchain x {\ntype filter hook forward priority 400;\nct state new counter\n}\n}\n"
+    try nft(load: tracking)
+    try world.relaxConntrack()
+    let tables = try LoadedTables.read()
+    for table in tables where table.subsystem == .legacy && !table.unknown.isEmpty {
+      throw World.Failure(description: "\(RuleText.name(of: table)): \(table.unknown)")
+    }
+    let order = try HookOrder.read()
+    let walk = PacketWalk(tables, order: order)
+    let fillsSets = tables.contains { table in
+      table.chains.flatMap(\.rules).flatMap(\.expressions).contains {
+        if case .opaque("dynset", _) = $0 { true } else { false }
+      }
+    }
+    func reread() throws -> PacketWalk {
+      PacketWalk(try LoadedTables.read(), order: order)
+    }
+    var sender = try Sender(
+      world: world, tables: tables, walk: walk, traffic: traffic, reread: fillsSets ? reread : nil)
+    for conversation in conversations {
+      try sender.converse(conversation)
+      if sender.result.disagreements.count >= most { break }
+    }
+    if tables.contains(where: { $0.subsystem == .legacy }) {
+      sender.result.throughLegacy = sender.result.packets
+    }
+    return sender.result
   }
 }

@@ -5,20 +5,14 @@ import Glibc
 import NetworkModel
 import TestSupport
 
-/// A host between four networks, in two network namespaces: the calling thread's namespace is the host's, the
+/// A host between some networks, in two network namespaces: the calling thread's namespace is the host's, the
 /// other one contains the far ends of its interfaces. Packets that leave the host are seen there; packets
 /// that arrive are seen by raw sockets of the host, which the kernel serves after the hook input. No counter
 /// of a table under test is used.
 final class World {
   struct Failure: Error, CustomStringConvertible { let description: String }
 
-  /// The host's interfaces with their addresses.
-  static let interfaces: [(name: String, addresses: [String])] = [
-    ("wg0", ["10.13.13.1/24", "fd13:13::1/64"]),
-    ("eth0", ["203.0.113.10/24", "2001:db8:1::10/64"]),
-    ("lan0", ["192.168.50.1/24", "fd50::1/64"]),
-    ("docker0", ["172.17.0.1/16", "fd17::1/64"]),
-  ]
+  let network: TestNetwork
 
   /// Packets that were seen after one was sent.
   enum Sighting: Hashable {
@@ -38,7 +32,8 @@ final class World {
   private var buffer = [UInt8](repeating: 0, count: 4096)
 
   /// Builds it around the calling thread's namespace, which must belong to a test.
-  init() throws {
+  init(_ network: TestNetwork = .standard) throws {
+    self.network = network
     inside = open("/proc/thread-self/ns/net", O_RDONLY)
     try Self.set("net/ipv4/conf/all/rp_filter", "0")
     try Self.set("net/ipv4/conf/default/rp_filter", "0")
@@ -61,19 +56,23 @@ final class World {
     for kind in ["all", "default"] { try Self.set("net/ipv6/conf/\(kind)/disable_ipv6", "1") }
     try enter(inside)
     var commands: [String] = []
-    for (name, addresses) in Self.interfaces {
-      commands.append("link add \(name) type veth peer name p-\(name) netns /proc/self/fd/\(outside)")
+    let names = network.interfaces.map(\.name)
+    for (number, interface) in network.interfaces.enumerated() {
+      let name = interface.name
+      commands.append("link add \(name) type veth peer name far\(number) netns /proc/self/fd/\(outside)")
       commands.append("link set \(name) arp off up")
-      commands += addresses.map { "address add \($0) dev \(name)" + ($0.contains(":") ? " nodad" : "") }
+      commands += interface.addresses.map {
+        "address add \($0) dev \(name)" + ($0.contains(":") ? " nodad" : "")
+      }
     }
-    commands += [
-      "route add default via 203.0.113.1 dev eth0", "route add ::/0 via 2001:db8:1::1 dev eth0",
-    ]
+    commands += network.gateways.map { gateway in
+      "route add \(gateway.contains(":") ? "::/0" : "default") via \(gateway) dev \(network.uplink)"
+    }
     try Self.ip(commands)
     try enter(outside)
-    try Self.ip(Self.interfaces.map { "link set p-\($0.name) arp off up" })
-    for (name, _) in Self.interfaces {
-      let file = ctest_frame_socket("p-\(name)")
+    try Self.ip(names.indices.map { "link set far\($0) arp off up" })
+    for (number, name) in names.enumerated() {
+      let file = ctest_frame_socket("far\(number)")
       guard file >= 0 else { throw Failure(description: "frames of \(name): \(-file)") }
       frames.append((name, file, []))
     }
@@ -88,7 +87,7 @@ final class World {
     for family in AddressFamily.allCases {
       let number = family == .ipv4 ? AF_INET : AF_INET6
       let icmp = family == .ipv4 ? IPProtocol.icmp : .icmpv6
-      for transport in [icmp, .tcp, .udp, .esp, IPProtocol(number: 253)] {
+      for transport in [icmp, .tcp, .udp, .esp, .gre, IPProtocol(number: 89), IPProtocol(number: 253)] {
         let file = ctest_raw_socket(number, Int32(transport.number))
         guard file >= 0 else { throw Failure(description: "raw \(transport): \(-file)") }
         raws.append((family, transport, file))
