@@ -58,7 +58,11 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
     if let interface {
       guard let own = links.interfaces.first(where: { $0.name == interface }) else { return .unicast }
-      if own.owns(address) { return .local }
+      // Each address of 127.0.0.0/8 is one of the loopback interface.
+      if own.owns(address) || (interface == .loopback && address.family == .ipv4 && address.bits >> 24 == 127)
+      {
+        return address.bits == 0x7fff_ffff ? .broadcast : .local
+      }
       let isBroadcast = own.addresses.contains {
         address.family == .ipv4 && $0.prefixLength < 31 && $0.address.family == .ipv4
           && $0.network.last == address
@@ -146,10 +150,21 @@ public final class LiveHostEnvironment: HostEnvironment {
     return groups[input]?.contains(question.destination) == true ? .local : .nowhere
   }
 
-  /// The interface's index, link type and kind.
+  /// The interface's index, link type, group and kind.
   public func facts(of interface: InterfaceName) -> InterfaceFacts? {
     links.interfaces.first { $0.name == interface }.map {
-      InterfaceFacts(index: $0.index, type: $0.linkType, kind: $0.kind)
+      InterfaceFacts(index: $0.index, type: $0.linkType, group: $0.group, kind: $0.kind ?? "")
+    }
+  }
+
+  /// Whether a list of `recent` has an address. Source: `recent_seq_show` of `net/netfilter/xt_recent.c`: a line for each
+  /// address, `src=ADDRESS ttl: …`. It is read each time, since packets change it.
+  public func hasRecent(_ address: IPAddress, in list: String) -> Bool? {
+    guard !list.contains("/"), let text = try? ProcFile.text("/proc/thread-self/net/xt_recent/\(list)") else {
+      return nil
+    }
+    return text.split(separator: "\n").contains { line in
+      line.hasPrefix("src=") && IPAddress(line.dropFirst(4).prefix { $0 != " " }) == address
     }
   }
 

@@ -52,6 +52,8 @@ public struct NetworkInterface: Sendable, Hashable {
   public let mtu: UInt32
   /// The index of the bridge, bond or VRF that it belongs to (`IFLA_MASTER`).
   public let master: UInt32?
+  /// Its group (`IFLA_GROUP`); 0 is the default group.
+  public let group: UInt32
 
   /// Whether an interface is administratively up.
   public enum State: String, Sendable, Hashable {
@@ -62,7 +64,8 @@ public struct NetworkInterface: Sendable, Hashable {
   /// An interface from its parts; the addresses are put in order.
   public init(
     name: InterfaceName, index: UInt32, addresses: [InterfaceAddress], state: State, kind: String? = nil,
-    linkType: UInt16 = 1, isLoopback: Bool = false, mtu: UInt32 = 1500, master: UInt32? = nil
+    linkType: UInt16 = 1, isLoopback: Bool = false, mtu: UInt32 = 1500, master: UInt32? = nil,
+    group: UInt32 = 0
   ) {
     self.name = name
     self.index = index
@@ -73,6 +76,7 @@ public struct NetworkInterface: Sendable, Hashable {
     self.isLoopback = isLoopback
     self.mtu = mtu
     self.master = master
+    self.group = group
   }
 
   /// Whether it has this address.

@@ -24,6 +24,8 @@ public protocol HostEnvironment {
   func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName]
   /// Whether routes of a family depend on the protocol and ports of a packet.
   func routesDependOnTransport(_ family: AddressFamily) -> Bool
+  /// Whether an address is in a list of the match `recent` (`/proc/net/xt_recent`); nil if it is not known.
+  func hasRecent(_ address: IPAddress, in list: String) -> Bool?
 }
 
 extension HostEnvironment {
@@ -33,6 +35,9 @@ extension HostEnvironment {
   public func lowerInterfaces(of interface: InterfaceName) -> [InterfaceName] { [] }
   /// Always false: for implementations that do not use them.
   public func routesDependOnTransport(_ family: AddressFamily) -> Bool { false }
+
+  /// Always nil: for implementations that do not know it.
+  public func hasRecent(_ address: IPAddress, in list: String) -> Bool? { nil }
 }
 
 /// A query to the routing table.
@@ -124,7 +129,7 @@ public struct InterfaceFacts: Sendable, Hashable {
   public var type: UInt16?
   /// Its group (`IFLA_GROUP`); nil if not known.
   public var group: UInt32?
-  /// Its kind (`IFLA_INFO_KIND`): `bridge`, `vlan`, …; nil for hardware and loopback, or if not known.
+  /// Its kind (`IFLA_INFO_KIND`): `bridge`, `veth`, …; empty for hardware and loopback; nil if not known.
   public var kind: String?
 
   /// Creates the properties from their parts.

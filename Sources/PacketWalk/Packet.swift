@@ -52,6 +52,12 @@ public struct Packet: Sendable, Hashable {
   public var packetType: UInt8?
   /// The user who owns the sending socket; nil if not stated. Packets that arrive have none.
   public var user: UInt32?
+  /// The group of the sending socket; nil if not stated.
+  public var group: UInt32?
+  /// The class of the sending process's control group (`net_cls`); nil if not stated.
+  public var controlGroup: UInt32?
+  /// The type of service of IPv4, the traffic class of IPv6: DSCP and ECN; nil if not stated.
+  public var trafficClass: UInt8?
 
   /// The first packet of a flow: for TCP its SYN, for ICMP an echo request.
   public init(

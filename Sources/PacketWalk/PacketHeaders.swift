@@ -33,6 +33,12 @@ struct PartlyKnown: Sendable, Hashable {
     put([UInt8(number >> 8), UInt8(number & 0xff)], at: offset)
   }
 
+  /// Writes the bits of a mask at an offset.
+  mutating func put(known byte: UInt8, mask: UInt8, at offset: Int) {
+    bytes[offset] = bytes[offset] & ~mask | byte & mask
+    known[offset] |= mask
+  }
+
   /// Marks `count` bytes at an offset as unknown.
   mutating func forget(_ offset: Int, _ count: Int) {
     for index in offset..<(offset + count) { known[index] = 0 }
@@ -70,8 +76,13 @@ struct PacketHeaders: Sendable {
       default: 0
       }
     transport = PartlyKnown(unknown: length)
+    if let stated = packet.trafficClass { setTrafficClass(stated, mask: 0xff) }
     for field in HeaderField.fields(of: .init(family)) { put(field, of: packet) }
     if packet.transport.hasPorts { for field in HeaderField.fields(of: .ports) { put(field, of: packet) } }
+    // What the length says: that of a datagram, and that there is nothing but a TCP header without options.
+    let payload = packet.length.map { Int($0) - network.bytes.count } ?? 0
+    if packet.transport == .udp, payload >= 8 { transport.put(UInt16(payload), at: 4) }
+    if packet.transport == .tcp, payload == 20 { transport.put(known: 0x50, mask: 0xf0, at: 12) }
     switch packet.transport {
     case .tcp: for field in HeaderField.fields(of: .tcp) { put(field, of: packet) }
     case .icmp, .icmpv6: for field in HeaderField.fields(of: .icmp) { put(field, of: packet) }
@@ -103,19 +114,36 @@ struct PacketHeaders: Sendable {
   /// The bytes of both headers.
   var length: UInt16 { UInt16(network.bytes.count + transport.bytes.count) }
 
-  /// Writes bytes of a header.
-  mutating func put(_ bytes: [UInt8], _ layer: Layer, at offset: Int) {
-    switch layer {
-    case .network: network.put(bytes, at: offset)
-    case .transport: transport.put(bytes, at: offset)
+  /// Replaces the bits of `mask` in the type of service (RFC 791) or the traffic class (RFC 8200).
+  mutating func setTrafficClass(_ value: UInt8, mask: UInt8) {
+    switch family {
+    case .ipv4: network.put(known: value, mask: mask, at: 1)
+    case .ipv6:
+      network.put(known: value >> 4, mask: mask >> 4, at: 0)
+      network.put(known: value << 4, mask: mask << 4, at: 1)
     }
   }
 
-  /// Copies the fields of the headers to the packet. False if the packet would be of another protocol.
+  /// Writes bytes of a header of which the bits in `mask` are known.
+  mutating func put(_ bytes: [UInt8], known mask: [UInt8], _ layer: Layer, at offset: Int) {
+    for (index, byte) in bytes.enumerated() {
+      switch layer {
+      case .network: (network.bytes[offset + index], network.known[offset + index]) = (byte, mask[index])
+      case .transport:
+        (transport.bytes[offset + index], transport.known[offset + index]) = (byte, mask[index])
+      }
+    }
+  }
+
+  /// Copies the fields of the headers to the packet. False if the packet would be of another protocol, or if one of these
+  /// fields is not known.
   func read(into packet: inout Packet) -> Bool {
+    var isKnown = true
     func bytes(_ field: HeaderField) -> [UInt8] {
       let header = field.bytes.base == NFT.payloadNetwork ? network : transport
-      return Array(header.bytes[field.bytes.offset..<field.bytes.end])
+      let places = field.bytes.offset..<field.bytes.end
+      if !header.known[places].allSatisfy({ $0 == 0xff }) { isKnown = false }
+      return Array(header.bytes[places])
     }
     func number(_ field: HeaderField) -> UInt16 { bytes(field).reduce(0) { $0 << 8 | UInt16($1) } }
     let isIPv4 = family == .ipv4
@@ -134,7 +162,7 @@ struct PacketHeaders: Sendable {
     case .icmp, .icmpv6: (packet.icmpType, packet.icmpCode) = (bytes(.icmpType)[0], bytes(.icmpCode)[0])
     default: break
     }
-    return true
+    return isKnown
   }
 
   /// Copies addresses, ports and hop limit from the packet after a translation or a hop.

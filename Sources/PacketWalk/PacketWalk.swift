@@ -101,7 +101,8 @@ public struct PacketWalk: Sendable {
   }
 
   /// Walks a packet. At a rule that may match or not, the walk goes on both ways: if the packet ends in the same way whatever
-  /// such rules do, that is its verdict. Otherwise the trace ends at the first of them.
+  /// such rules do, that is its verdict. Otherwise the trace ends at the first of them. Where chance decides, only the verdict
+  /// must be the same; the trace has the other ways.
   private func bothWays(
     _ packet: Packet, _ environment: any HostEnvironment, order: Int, _ walk: (inout WalkRun) -> Void
   ) -> Trace {
@@ -121,22 +122,36 @@ public struct PacketWalk: Sendable {
       return trace
     }
     var (pending, agreed): ([[Bool]], Trace?) = ([[true], [false]], nil)
+    // Whether the runs differ in more than chance, and whether they have different ends.
+    var (choseFact, differs) = (false, false)
     for _ in 1..<Self.mostRuns {
       guard let choices = pending.popLast() else { break }
       let next = run(choices)
       dependsOnPort = dependsOnPort || next.trace.dependsOnPort
+      choseFact = choseFact || next.choseFact
       if next.isOpen {
         pending += [choices + [true], choices + [false]]
         continue
       }
       let trace = next.finished()
-      guard trace.verdict != .undetermined, agreed?.endsAlike(trace) ?? true else {
+      guard trace.verdict != .undetermined, agreed.map({ $0.verdict == trace.verdict }) ?? true else {
         return finished(first.finished())
       }
       // The first run takes no such rule to match.
-      agreed = agreed ?? trace
+      guard var known = agreed else {
+        agreed = trace
+        continue
+      }
+      if !known.endsAlike(trace) { differs = true }
+      if differs, choseFact { return finished(first.finished()) }
+      if trace.packet != known.packet, !known.others.contains(where: { $0.packet == trace.packet }) {
+        known.others.append(trace)
+      }
+      agreed = known
     }
-    return finished(pending.isEmpty ? agreed ?? first.finished() : first.finished())
+    guard pending.isEmpty, var agreed else { return finished(first.finished()) }
+    if choseFact { agreed.others = [] }
+    return finished(agreed)
   }
 
   /// What a packet passes at a hook. `order` is the number of an order of legacy chains.

@@ -41,6 +41,19 @@ enum PreparedExpression: Sendable {
   case requireTCP
   /// Adds an element to a set, or removes it; then the element's own condition, if it has one.
   case changeSet(set: Int, key: Int, value: Int?, isRemoval: Bool, DynamicSet.Effect)
+  /// `numgen`, `hash`: loads one of `count` numbers from `first` on.
+  case number(String, first: UInt32, count: UInt32, destination: Int)
+  /// Loads the kind of the input or the output interface (`meta iifkind`, `meta oifkind`).
+  case interfaceKind(isInput: Bool, destination: Int)
+  /// `ct helper`: ends the rule for connections that were not expected.
+  case helper(destination: Int)
+  /// `socket`: ends the rule for packets without a socket of this host; with `isTransparent`, only one for the addresses of
+  /// others gives a value that a rule asks for.
+  case socket(isTransparent: Bool, destination: Int)
+  /// `ipsec`: ends the rule for packets outside IPsec.
+  case security
+  /// Shifts a number of 4 bytes in host order to the left, or to the right if negative.
+  case shift(source: Int, destination: Int, by: Int)
   /// Loads something that the packet does not state.
   case load(String, destination: Int)
   /// Has an effect on the packet's path that is not evaluated: nothing is known from here on.
@@ -68,6 +81,14 @@ enum PreparedExpression: Sendable {
   /// that the walk models, or one that it does not.
   init(_ expression: Expression, in table: TableIndex) {
     switch expression {
+    case .meta(let key, let register) where key == Self.inputKind || key == Self.outputKind:
+      self =
+        RegisterNumber.offset(register).map {
+          .interfaceKind(isInput: key == Self.inputKind, destination: $0)
+        }
+        ?? .unknown("meta")
+    case .ct(Self.helperKey, _, let register):
+      self = RegisterNumber.offset(register).map { .helper(destination: $0) } ?? .unknown("ct")
     case .meta(let key, let register):
       self =
         RegisterNumber.offset(register).map { .meta(key: MetaKey(rawValue: key), destination: $0) }
@@ -165,7 +186,54 @@ enum PreparedExpression: Sendable {
         default: .nothing
         }
     case .opaque(let name, let data):
-      self = Self.prepared(OpaqueExpression(name, data), name, in: table) ?? .effect(name)
+      self =
+        Self.prepared(name, AttributeBytes(data)) ?? Self.prepared(
+          OpaqueExpression(name, data), name, in: table)
+        ?? .effect(name)
+    }
+  }
+
+  /// `NFT_META_IIFKIND`, `NFT_META_OIFKIND`, `NFT_CT_HELPER`
+  private static let (inputKind, outputKind, helperKey): (UInt32, UInt32, UInt32) = (26, 27, 6)
+
+  /// Expressions that depend on more than the registers that they read and write; nil if it is none of these.
+  private static func prepared(_ name: String, _ attributes: AttributeBytes) -> PreparedExpression? {
+    typealias Attribute = NFT.Attribute
+    switch name {
+    case "numgen", "hash":
+      let isHash = name == "hash"
+      let place = isHash ? Attribute.hashDestination : Attribute.loadDestination
+      guard let destination = attributes.u32(place).flatMap({ RegisterNumber.offset($0) }),
+        let count = attributes.u32(isHash ? Attribute.hashModulus : Attribute.numberModulus), count > 0
+      else { return nil }
+      let first = attributes.u32(isHash ? Attribute.hashOffset : Attribute.numberOffset) ?? 0
+      return .number(name, first: first, count: count, destination: destination)
+    case "socket":
+      // NFT_SOCKET_TRANSPARENT
+      return attributes.u32(Attribute.keyedLoadDestination).flatMap { RegisterNumber.offset($0) }.map {
+        .socket(isTransparent: attributes.u32(Attribute.socketKey) == 0, destination: $0)
+      }
+    case "xfrm": return .security
+    case "rt":
+      // NFT_RT_XFRM: whether IPsec will take the packet.
+      guard attributes.u32(Attribute.routeKey) == 4,
+        let destination = attributes.u32(Attribute.loadDestination).flatMap({ RegisterNumber.offset($0) })
+      else { return nil }
+      return .immediate(destination: destination, data: [0])
+    case "bitwise":
+      // NFT_BITWISE_LSHIFT, NFT_BITWISE_RSHIFT
+      guard let operation = attributes.u32(Attribute.bitwiseOperation), operation == 1 || operation == 2,
+        attributes.u32(Attribute.bitwiseLength) == 4,
+        let source = attributes.u32(Attribute.bitwiseSource).flatMap({ RegisterNumber.offset($0, 4) }),
+        let destination = attributes.u32(Attribute.bitwiseDestination).flatMap({
+          RegisterNumber.offset($0, 4)
+        }),
+        // NFTA_DATA_VALUE
+        let bits = AttributeBytes(attributes.value(Attribute.bitwiseData) ?? []).value(1)?.hostUInt32(0),
+        bits < 32
+      else { return nil }
+      return .shift(source: source, destination: destination, by: operation == 1 ? Int(bits) : -Int(bits))
+    default: return nil
     }
   }
 

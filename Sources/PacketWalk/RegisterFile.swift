@@ -46,6 +46,18 @@ struct RegisterFile: Sendable {
     }
   }
 
+  /// Shifts a number of 4 bytes in host order: the bits that move in are known zeros. Source: `nft_bitwise_eval_lshift`.
+  mutating func shift(from source: Int, to destination: Int, by count: Int) {
+    guard let number = bytes.hostUInt32(source), let bits = known.hostUInt32(source) else {
+      return forgetAll()
+    }
+    let (moved, movedBits) =
+      count >= 0
+      ? (number << UInt32(count), ~(~bits << UInt32(count)))
+      : (number >> UInt32(-count), ~(~bits >> UInt32(-count)))
+    write(HostOrder.bytes(moved)[...], known: HostOrder.bytes(movedBits)[...], at: destination)
+  }
+
   /// Swaps the byte order of the whole fields of `size` bytes within `length`. The rest stays unchanged, as
   /// in the kernel: nft asks for fields of 2 bytes in a length of 1. Source: `nft_byteorder_eval`.
   mutating func swap(from source: Int, to destination: Int, length: Int, size: Int) {

@@ -239,8 +239,11 @@ private struct RuleWriter {
     case .translation(let name, let attributes): words.append(translation(name, attributes))
     case .dynamicSet(let set): words.append("\(set.isRemoval ? "delete" : "add") @\(set.set ?? "?")")
     case .connectionSet(let key, let source):
-      let isMark = key.flatMap(ConnectionKey.init(rawValue:)) == .mark
-      words.append(isMark ? "ct mark set \(given(source) ?? "…")" : name)
+      switch key.flatMap(ConnectionKey.init(rawValue:)) {
+      case .mark: words.append("ct mark set \(given(source) ?? "…")")
+      case .zone: words.append("ct zone set \(given(source) ?? "…")")
+      default: words.append(name)
+      }
     case .payloadWrite(let bytes, let source):
       let fields = bytes.parts(flow.family).map { part in
         part.field.map { PacketField.header($0).name(flow.transport) }

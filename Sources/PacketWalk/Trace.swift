@@ -20,6 +20,9 @@ public struct Trace: Sendable, Hashable {
   public internal(set) var dependsOnPort = false
   /// Whether the connection's mark is known at the end of the walk: a rule that may match or not may have set it.
   public internal(set) var knowsConnectionMark = true
+  /// Other ways that the packet may go, with the same verdict: what decides is chance, such as the server to which a rule
+  /// translates by a random number. Those that end as this one does are left out.
+  public internal(set) var others: [Trace] = []
 
   /// A trace without steps.
   public init() {}
@@ -42,6 +45,7 @@ public struct Trace: Sendable, Hashable {
     both.nextHops = other.nextHops
     both.dependsOnPort = dependsOnPort || other.dependsOnPort
     both.knowsConnectionMark = other.knowsConnectionMark
+    both.others = other.others
     return both
   }
 

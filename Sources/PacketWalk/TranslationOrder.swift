@@ -17,6 +17,8 @@ struct TranslationOrder: Sendable, Hashable {
     case same
     /// Given in the rule, in network order: the first and the last of a range.
     case range(first: [UInt8], last: [UInt8])
+    /// The network part of the old address is replaced by that of a range (`NETMAP`).
+    case network(first: [UInt8], last: [UInt8])
     /// In registers.
     case registers(first: UInt32, last: UInt32?)
     /// The network part of the old address is replaced by that of a range in registers (`NF_NAT_RANGE_NETMAP`).
@@ -34,11 +36,13 @@ struct TranslationOrder: Sendable, Hashable {
     case registers(first: UInt32, last: UInt32?)
   }
 
-  package let side: TranslationSide
+  package private(set) var side: TranslationSide
   package let address: Address
   let port: Port
   /// Whether the kernel takes any port that is permitted (`random`, `fully-random`).
   var isRandom = false
+  /// Whether the side is the destination at prerouting and output, and the source at input and postrouting.
+  private var followsHook = false
   /// `NFPROTO_…`: a rule of an inet table may translate only one family; nil for both.
   var family: UInt8?
 
@@ -96,6 +100,7 @@ struct TranslationOrder: Sendable, Hashable {
     case "SNAT": side = .source
     case "MASQUERADE": side = .source
     case "REDIRECT": side = .destination
+    case "NETMAP": (side, followsHook) = (.destination, true)
     default: return nil
     }
     if flags & NFT.natMapsPrefix != 0 { return nil }
@@ -103,8 +108,19 @@ struct TranslationOrder: Sendable, Hashable {
       name == "MASQUERADE"
       ? .ofOutput
       : name == "REDIRECT"
-        ? .ofHost : flags & NFT.natMapsAddresses != 0 ? .range(first: first, last: last) : .same
+        ? .ofHost
+        : name == "NETMAP"
+          ? .network(first: first, last: last)
+          : flags & NFT.natMapsAddresses != 0 ? .range(first: first, last: last) : .same
     port = flags & NFT.natMapsPorts != 0 ? .range(first: firstPort, last: max(firstPort, lastPort)) : .same
     isRandom = Self.isRandom(flags)
+  }
+
+  /// The order as a rule at a hook gives it.
+  func at(hook: UInt32) -> TranslationOrder {
+    guard followsHook else { return self }
+    var order = self
+    order.side = hook == NFT.hookPrerouting || hook == NFT.hookOutput ? .destination : .source
+    return order
   }
 }

@@ -58,17 +58,18 @@ extension WalkRun {
     }
   }
 
-  /// Writes bytes of a header, and what follows from them into the packet. False if they change what the walk cannot follow:
+  /// Writes bytes of a header, of which some bits may be unknown, and what follows from them into the packet. False if they change what the walk cannot follow:
   /// the protocol, or the connection of a packet of which one is stated.
-  mutating func write(_ bytes: [UInt8], to place: HeaderBytes) -> Bool {
+  mutating func write(_ bytes: [UInt8], known: [UInt8], to place: HeaderBytes) -> Bool {
     let isNetwork = place.base == NFT.payloadNetwork
     guard isNetwork || place.base == NFT.payloadTransport else { return false }
     let count = isNetwork ? headers.network.bytes.count : headers.transport.bytes.count
     // What is behind the header no rule sees.
     let inside = Array(bytes.prefix(max(0, count - place.offset)))
     let before = packet
-    headers.put(inside, isNetwork ? .network : .transport, at: place.offset)
+    headers.put(inside, known: known, isNetwork ? .network : .transport, at: place.offset)
     guard headers.read(into: &packet) else { return false }
+    packet.trafficClass = trafficClass(0xff)
     let tuple = { (packet: Packet) in
       FlowTuple(
         source: packet.source, destination: packet.destination, sourcePort: packet.sourcePort,

@@ -97,7 +97,7 @@ extension WalkRun {
       // Of devices that all have chains, the last is what remains.
       if index == devices.count - 1 { return .device(device) }
       let name = "the way through \(device)"
-      switch settle(name) {
+      switch settle(Unknown(name)) {
       case nil: return .device(device)
       case .undetermined(let expression):
         note(.undetermined(expression: expression), at: "routing")

@@ -65,7 +65,7 @@ extension WalkRun {
         guard hook == NFT.hookInput, packet.state.contains(.established) else { return .breaks }
         registers.forget(start, 4)
       } else {
-        write(key == .user ? packet.user : nil, at: start)
+        write(key == .user ? packet.user : key == .group ? packet.group : packet.controlGroup, at: start)
       }
     case nil: registers.forget(start, 16)
     }
@@ -163,7 +163,7 @@ extension WalkRun {
   /// The state that a rule sees: `untracked` or `invalid` if there is no connection entry.
   var visibleState: ConnectionStates {
     switch tracking {
-    case .unseen: .invalid
+    case .unseen: hasTemplate ? .new : .invalid
     case .untracked: .untracked
     case .tracked: packet.state
     }
@@ -175,6 +175,11 @@ extension WalkRun {
     // A bridge has conntrack of its own, if a rule uses it.
     if case .bridge = frame {
       registers.forget(start, 16)
+      return .loaded
+    }
+    if tracking == .unseen, hasTemplate, key != .state {
+      // Of the template only the zone is known.
+      if key == .zone, let zone { registers.write(zone, at: start) } else { registers.forget(start, 16) }
       return .loaded
     }
     guard key == .state || hasConnection else { return .breaks }
@@ -265,6 +270,13 @@ extension WalkRun {
     var found: InterfaceName?
     if input == .loopback {
       found = .loopback
+    } else if address.family == .ipv6, address.isLinkLocal {
+      // The route is looked up on the interface itself, on which fe80::/64 is: `nft_fib6_flowi_init`.
+      guard let own = scope ?? input ?? output,
+        Prefix(containing: address, length: 64).address.bits == 0xfe80 << 112,
+        let type = environment.addressType(address, on: own)
+      else { return registers.forget(start, 16) }
+      found = type == .local ? nil : own
     } else {
       let mark = flags & NFT.fibMark != 0 ? packet.mark : 0
       let answer = environment.route(
@@ -275,6 +287,12 @@ extension WalkRun {
       case .oneOf(let names):
         if scope == nil, flags & NFT.fibPresent == 0 { return registers.forget(start, 16) }
         found = scope == nil ? names.first : names.first { $0 == scope }
+      case .local where address.family == .ipv4 && environment.addressType(address, on: nil) != .local:
+        // The broadcast address of a network has a route to its interface; only for the host's own there is no result:
+        // `nft_fib4_eval`.
+        guard let scope, address.bits >> 28 < 0xe, let type = environment.addressType(address, on: scope)
+        else { return registers.forget(start, 16) }
+        found = type == .broadcast ? scope : nil
       case .local, .nowhere: found = nil
       case .unknown:
         registers.forget(start, 16)

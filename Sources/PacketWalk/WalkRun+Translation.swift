@@ -61,6 +61,7 @@ extension WalkRun {
 
   /// Binds a translation that a rule asks for, and ends the chain.
   mutating func bind(_ order: TranslationOrder, _ table: Int, _ chain: Int, _ index: Int) -> RuleEnd {
+    let order = order.at(hook: hook)
     guard var flow else { return .undetermined("NAT of an unknown connection") }
     // Only the places of nat chains call this, and only for connections; a rule of the wrong side cannot be
     // loaded.
@@ -71,10 +72,25 @@ extension WalkRun {
     var address: IPAddress?
     switch order.address {
     case .same: address = oldAddress
-    case .range(let first, let last): address = first == last ? IPAddress(bytes: first) : nil
-    case .registers(let first, let last): address = registerAddress(first, last)
+    case .range(let first, let last):
+      guard let end = pick(IPAddress(bytes: first), IPAddress(bytes: last)) else {
+        return .undetermined(Self.several)
+      }
+      address = end.address
+    case .network(let first, let last):
+      guard let first = IPAddress(bytes: first), let last = IPAddress(bytes: last) else {
+        return .undetermined("NAT to an unknown network")
+      }
+      // `nf_nat_ipv4_netmap`, as for a prefix in registers.
+      let host = first.bits ^ last.bits
+      address = IPAddress(family: packet.family, bits: first.bits & ~host | oldAddress.bits & host)
+    case .registers(let first, let last):
+      guard let end = pick(registerAddress(first), registerAddress(last ?? first)) else {
+        return .undetermined(Self.several)
+      }
+      address = end.address
     case .prefixInRegisters(let first, let last):
-      guard let first = registerAddress(first, nil), let last = registerAddress(last, nil) else {
+      guard let first = registerAddress(first), let last = registerAddress(last) else {
         return .undetermined("NAT to an unknown network")
       }
       // `nft_nat_setup_netmap`: the bits that differ between the ends of the range stay.
@@ -98,7 +114,7 @@ extension WalkRun {
       }
     }
     if !isSource {
-      guard let address, let port else { return .undetermined("NAT to one of several destinations") }
+      guard let address, let port else { return .undetermined(Self.several) }
       (flow.reply.source, flow.reply.sourcePort) = (address, port)
     } else {
       // The kernel may take another port if another connection uses this one; the walk does not model that.
@@ -121,17 +137,27 @@ extension WalkRun {
     return old.flatMap { (first...last).contains($0) ? $0 : nil }
   }
 
-  private func registerAddress(_ first: UInt32, _ last: UInt32?) -> IPAddress? {
+  private func registerAddress(_ register: UInt32) -> IPAddress? {
     let width = packet.family.byteWidth
-    guard let start = RegisterNumber.offset(first, width), registers.isKnown(start, width) else {
+    guard let start = RegisterNumber.offset(register, width), registers.isKnown(start, width) else {
       return nil
     }
-    if let last {
-      guard let end = RegisterNumber.offset(last, width), registers.isKnown(end, width),
-        registers.value(end, width) == registers.value(start, width)
-      else { return nil }
-    }
     return IPAddress(bytes: registers.value(start, width))
+  }
+
+  private static let several = "NAT to one of several destinations"
+
+  /// An address of a range; nil if it is not known which.
+  private struct PickedAddress { let address: IPAddress? }
+
+  /// An address of a range: the kernel takes one by a hash of the connection's addresses. Without an address if there are too
+  /// many; nil if this run ends here.
+  private mutating func pick(_ first: IPAddress?, _ last: IPAddress?) -> PickedAddress? {
+    guard let first, let last, first.family == last.family, first.bits <= last.bits,
+      last.bits - first.bits < UInt128(Self.mostNumbers)
+    else { return PickedAddress(address: nil) }
+    guard let number = chooseNumber(below: Int(last.bits - first.bits) + 1, Self.several) else { return nil }
+    return PickedAddress(address: IPAddress(family: first.family, bits: first.bits + UInt128(number)))
   }
 
   private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16?) -> UInt16? {

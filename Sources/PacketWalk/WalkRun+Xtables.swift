@@ -20,6 +20,15 @@ extension XtablesMatch {
     case .hops: "match ttl"
     case .recent: "match recent"
     case .reversePath: "match rpfilter"
+    case .bridgePorts: "match physdev"
+    case .owner: "match owner"
+    case .groups: "match devgroup"
+    case .expected: "match helper"
+    case .security: "match policy"
+    case .trafficClass: "match dscp"
+    case .chance: "match statistic"
+    case .unusual(let what, _): what
+    case .socket: "match socket"
     case .always: "match comment"
     case .never: "match extension header"
     case .unknown(let text): text
@@ -88,8 +97,15 @@ extension WalkRun {
       default: return packet.hopLimit > count
       }
     case .reversePath(let asked): return matches(asked)
-    // `evaluate` asks the list.
-    case .recent: return nil
+    // `evaluate` asks the list, and decides on what is assumed.
+    case .recent, .chance, .unusual, .socket: return nil
+    case .bridgePorts(let asked): return matches(asked)
+    case .owner(let asked): return matches(asked)
+    case .groups(let asked): return matches(asked)
+    case .expected(let inverted): return isExpected.map { $0 != (inverted == .inverted) }
+    case .security(let isAbsent): return isAbsent
+    case .trafficClass(let value, let mask, let inverted):
+      return trafficClass(mask).map { ($0 == value) != (inverted == .inverted) }
     case .always: return true
     case .never: return false
     case .unknown: return nil
@@ -202,16 +218,18 @@ extension WalkRun {
 
   /// Executes a target of iptables. Nil if the rule ends without a verdict.
   package mutating func apply(
-    _ target: XtablesTarget, _ unknown: String?, _ table: Int, _ chain: Int, _ index: Int
+    _ target: XtablesTarget, _ unknown: Unknown?, _ table: Int, _ chain: Int, _ index: Int
   ) -> RuleEnd? {
     switch target {
     case .translate(let order): return settle(unknown) ?? bind(order, table, chain, index)
     case .reject: return settle(unknown) ?? .rejected
     case .mark(let value, let mask):
+      if let end = settleChance(unknown) { return end }
       let isKnown = knowsMark || mask == .max
       setMark(isKnown ? packet.mark & ~mask ^ value : nil, certain: unknown == nil, table, chain, index)
     case .connectionMark(let order):
       guard hasConnection else { return nil }
+      if let end = settleChance(unknown) { return end }
       let isKnown = knowsMark && knowsConnectionMark
       let marks = order.applied(packet: packet.mark, connection: packet.connectionMark)
       if order.mode == .restore {
@@ -220,7 +238,7 @@ extension WalkRun {
         setConnectionMark(isKnown ? marks.connection : nil, certain: unknown == nil)
       }
     case .untrack:
-      guard !hasConnection, tracking != .untracked else { return nil }
+      guard !hasConnection, tracking != .untracked, !hasTemplate else { return nil }
       if let end = settle(unknown) { return end }
       tracking = .untracked
     case .hopLimit(let change, let number):
@@ -231,8 +249,16 @@ extension WalkRun {
       case .decrease: packet.hopLimit = UInt8(clamping: Int(packet.hopLimit) - Int(number))
       }
       updateHeaders()
+    case .zone(let number):
+      // `xt_ct_target`: only before conntrack, and for packets that are neither untracked nor have a template.
+      guard tracking == .unseen, !hasTemplate else { return nil }
+      if let end = settle(unknown) { return end }
+      (zone, hasTemplate) = (HostOrder.bytes(number), true)
+    case .trafficClass(let value, let mask):
+      if let end = settle(unknown) { return end }
+      setTrafficClass(value, mask: mask)
     case .passes: break
-    case .unknown(let name): return .undetermined(unknown ?? name)
+    case .unknown(let name): return .undetermined(unknown?.name ?? name)
     }
     return nil
   }

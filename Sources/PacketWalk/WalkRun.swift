@@ -36,6 +36,9 @@ struct WalkRun {
 
   /// The zone of the connection, in host order; nil if it is not known.
   var zone: [UInt8]? = [0, 0]
+  /// Whether a rule gave the packet a template of a connection, with a zone or a helper, before conntrack. The packet is then
+  /// tracked whatever later rules say, and its state is `new` until conntrack sees it.
+  var hasTemplate = false
   /// Whether a rule set the type of the packet.
   var hasSetPacketType = false
   /// What rules changed in sets on the packet's way.
@@ -45,6 +48,8 @@ struct WalkRun {
   /// Of the rules that may match or not, in the order in which they are reached: whether this run takes each to match.
   var choices: [Bool] = []
   var choicesMade = 0
+  /// Whether one of the choices was about a fact, not about chance.
+  var choseFact = false
   /// Whether the run ended at such a rule without a choice.
   var isOpen = false
   /// Whether the packet that this host sends must be routed again.
@@ -195,7 +200,7 @@ struct WalkRun {
   private mutating func choose(_ outputs: [InterfaceName]) -> InterfaceName? {
     trace.nextHops = outputs
     for output in outputs.dropLast() {
-      switch settle("the next hop through \(output)") {
+      switch settle(Unknown("the next hop through \(output)")) {
       case nil: return output
       case .undetermined(let expression):
         note(.undetermined(expression: expression), at: "routing")

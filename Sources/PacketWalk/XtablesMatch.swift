@@ -33,6 +33,24 @@ enum XtablesMatch: Sendable, Hashable {
   case recent(XtablesRecent)
   /// `rpfilter`: whether a reply would leave by the interface by which the packet arrived.
   case reversePath(XtablesReversePath)
+  /// `physdev`
+  case bridgePorts(XtablesBridgePorts)
+  /// `owner`
+  case owner(XtablesOwner)
+  /// `devgroup`
+  case groups(XtablesGroups)
+  /// `helper`: the connection was expected because of another one.
+  case expected(inverted: Inversion)
+  /// `policy` that asks for IPsec, or for its absence: no packet of the walk comes out of it or goes into it.
+  case security(isAbsent: Bool)
+  /// `dscp`, `tos`: bits of the type of service or of the traffic class.
+  case trafficClass(value: UInt8, mask: UInt8, inverted: Inversion)
+  /// `statistic`
+  case chance
+  /// `string`, `connbytes`: what an ordinary first packet does not have; what it is, in words.
+  case unusual(String, inverted: Inversion)
+  /// `socket`: a socket of this host, with `isTransparent` only one for the addresses of others.
+  case socket(isTransparent: Bool)
   /// `comment`: matches everything.
   case always
   /// A header between the IPv6 header and the transport header, which no packet of the walk has.
@@ -107,6 +125,29 @@ enum XtablesMatch: Sendable, Hashable {
     case ("comment", _): .always
     case ("ttl", 0), ("hl", 0): hops(info)
     case ("rpfilter", 0): info.byte(0).map { .reversePath(XtablesReversePath(rawValue: $0)) }
+    case ("physdev", 0): XtablesBridgePorts(info).map(XtablesMatch.bridgePorts)
+    case ("owner", 1): XtablesOwner(info).map(XtablesMatch.owner)
+    case ("devgroup", 0): XtablesGroups(info).map(XtablesMatch.groups)
+    // `struct xt_helper_info`
+    case ("helper", 0): info.hostUInt32(0).map { .expected(inverted: $0 != 0 ? .inverted : .plain) }
+    // `struct xt_policy_info`: flags after four elements; XT_POLICY_MATCH_NONE.
+    case ("policy", 0): info.hostUInt16(304).map { .security(isAbsent: $0 & 4 != 0) }
+    // `struct xt_dscp_info`, `struct xt_tos_match_info`
+    case ("dscp", 0): trafficClass(info.byte(0).map { $0 << 2 }, mask: 0xfc, info.byte(1))
+    case ("tos", 1): trafficClass(info.byte(1), mask: info.byte(0) ?? 0, info.byte(2))
+    case ("statistic", _): .chance
+    case ("connlimit", 1): connectionLimit(info)
+    // `struct xt_quota_info`: XT_QUOTA_INVERT
+    case ("quota", 0): info.hostUInt32(0).map { .limit("quota", inverted: inversion($0, 1)) }
+    // `struct xt_string_info`: the inversion is behind the pattern of 128 bytes (XT_STRING_FLAG_INVERT).
+    case ("string", 1):
+      info.byte(149).map { .unusual("the text of match string", inverted: $0 & 1 != 0 ? .inverted : .plain) }
+    // `struct xt_connbytes_info`: less than `from`, which is never 0 in a rule of use.
+    case ("connbytes", 0):
+      (info.hostUInt32(0) ?? 0) > 1 || info.hostUInt32(4) != 0
+        ? .unusual("as many bytes or packets as match connbytes asks for", inverted: .plain) : nil
+    // XT_SOCKET_TRANSPARENT
+    case ("socket", _): .socket(isTransparent: (info.byte(0) ?? 0) & 1 != 0)
     case ("recent", _): XtablesRecent(info).map(XtablesMatch.recent)
     case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil
@@ -212,6 +253,20 @@ enum XtablesMatch: Sendable, Hashable {
     let operations = [NFT.equal, NFT.notEqual, NFT.less, NFT.greater]
     guard let mode = info.byte(0), let count = info.byte(1), mode < 4 else { return nil }
     return .hops(operation: operations[Int(mode)], count)
+  }
+
+  private static func trafficClass(_ value: UInt8?, mask: UInt8, _ invert: UInt8?) -> XtablesMatch? {
+    guard let value, let invert else { return nil }
+    return .trafficClass(value: value, mask: mask, inverted: invert != 0 ? .inverted : .plain)
+  }
+
+  /// `struct xt_connlimit_info`: above a number of connections; XT_CONNLIMIT_INVERT means up to it. One connection is above
+  /// none.
+  private static func connectionLimit(_ info: [UInt8]) -> XtablesMatch? {
+    guard let most = info.hostUInt32(16), let flags = info.hostUInt32(20) else { return nil }
+    let isUpTo = flags & 1 != 0
+    if most == 0 { return isUpTo ? .never : .always }
+    return .limit("connlimit \(most)", inverted: isUpTo ? .plain : .inverted)
   }
 
   /// `struct xt_rateinfo`: one packet every `avg` ten-thousandths of a second (`XT_LIMIT_SCALE`).

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import NetworkModel
 internal import Ruleset
 
 /// The match `recent`: a list of addresses that rules fill. Source: `struct xt_recent_mtinfo` of
@@ -16,6 +17,13 @@ struct XtablesRecent: Sendable, Hashable {
   /// Within how many seconds; 0 for any time.
   let seconds: UInt32
   let inverted: Inversion
+  /// The list's own name, and which address it holds.
+  private let name: String
+  private let isOfSource: Bool
+  /// Whether an address that is in the list may not count: it must have the same hop limit (`XT_RECENT_TTL`).
+  private let asksHopLimit: Bool
+  /// The part of an address that the list holds, in network order; nil for all of it.
+  private let mask: [UInt8]?
 
   init?(_ info: [UInt8]) {
     guard let seconds = info.hostUInt32(0), let hits = info.hostUInt32(4),
@@ -24,9 +32,29 @@ struct XtablesRecent: Sendable, Hashable {
     else { return nil }
     self.action = action
     (self.hits, self.seconds) = (hits, seconds)
-    list =
-      "\(String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)) \(side == 0 ? "source" : "destination")"
+    self.name = String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+    isOfSource = side == 0
+    list = "\(self.name) \(isOfSource ? "source" : "destination")"
     inverted = invert != 0 ? .inverted : .plain
+    asksHopLimit = (info.byte(8) ?? 0) & 16 != 0
+    mask = info.bytes(212, 16)
+  }
+
+  /// The address of a packet that the list holds.
+  func address(of packet: Packet) -> IPAddress {
+    let address = isOfSource ? packet.source : packet.destination
+    guard let mask, let kept = IPAddress(bytes: mask.prefix(address.family.byteWidth)) else { return address }
+    return IPAddress(family: address.family, bits: address.bits & kept.bits)
+  }
+
+  /// What the host's list says of an address.
+  func seen(_ packet: Packet, in environment: any HostEnvironment) -> WalkRun.Seen {
+    switch environment.hasRecent(address(of: packet), in: name) {
+    case false: .no
+    // When it was seen, and with which hop limit, is not read.
+    case true: action != .remove && (seconds > 0 || asksHopLimit) ? .unknown : .yes
+    case nil: .unknown
+    }
   }
 
   /// The match in a rule's text.
@@ -57,14 +85,15 @@ extension WalkRun {
   /// What a list says of the packet's address, with what earlier rules wrote there; writes what this rule writes.
   mutating func recent(_ asked: XtablesRecent, certain: Bool) -> Seen {
     let known = recentChanges[asked.list]
+    let inHost = knowsSource == .whole ? asked.seen(packet, in: environment) : .unknown
     switch asked.action {
     case .set:
       recentChanges[asked.list] = certain ? .yes : .unknown
       return .yes
     case .remove:
       recentChanges[asked.list] = certain ? .no : .unknown
-      return known ?? .unknown
-    case .check, .update: return asked.hits > 1 ? .rarely : known ?? .unknown
+      return known ?? inHost
+    case .check, .update: return asked.hits > 1 ? inHost == .no ? .no : .rarely : known ?? inHost
     }
   }
 }

@@ -13,6 +13,10 @@ enum XtablesTarget: Sendable, Hashable {
   case connectionMark(XtablesConnectionMark)
   /// `CT --notrack`, `NOTRACK`
   case untrack
+  /// `CT` without `--notrack`: a template of a connection, in a zone.
+  case zone(UInt16)
+  /// `DSCP`, `TOS`: replaces the bits of a mask.
+  case trafficClass(value: UInt8, mask: UInt8)
   /// `TTL`, `HL`
   case hopLimit(HopLimitChange, UInt8)
   /// Does not affect the packet's verdict: logs, counts, changes options or the type of service.
@@ -24,7 +28,7 @@ enum XtablesTarget: Sendable, Hashable {
   private static let passing: Set<String> = [
     "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
     "RATEEST",
-    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET", "TOS", "DSCP",
+    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET",
   ]
 
   /// `IPT_TTL_SET` and so on, `IP6T_HL_SET` and so on.
@@ -34,7 +38,7 @@ enum XtablesTarget: Sendable, Hashable {
   init(name: String, revision: UInt32, info: [UInt8], family: UInt8) {
     let decoded: XtablesTarget? =
       switch name {
-      case "DNAT", "SNAT", "MASQUERADE", "REDIRECT":
+      case "DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP":
         TranslationOrder(target: name, revision: revision, info: info, family: family).map(
           XtablesTarget.translate)
       case "REJECT": .reject
@@ -47,9 +51,17 @@ enum XtablesTarget: Sendable, Hashable {
         info.byte(0).flatMap(HopLimitChange.init(rawValue:)).flatMap { mode in
           info.byte(1).map { .hopLimit(mode, $0) }
         }
-      // XT_CT_NOTRACK, and no zone of its own.
+      // `struct xt_ct_target_info`: XT_CT_NOTRACK; a zone of both directions, not from the mark.
       case "CT":
-        info.hostUInt16(0).flatMap { $0 & 1 != 0 ? .untrack : info.hostUInt16(2) == 0 ? .passes : nil }
+        info.hostUInt16(0).flatMap { flags in
+          info.hostUInt16(2).flatMap {
+            flags & 1 != 0 ? .untrack : flags & 0b1_1100 != 0 ? nil : .zone($0)
+          }
+        }
+      // `struct xt_DSCP_info`, `struct xt_tos_target_info`
+      case "DSCP": info.byte(0).map { .trafficClass(value: $0 << 2, mask: 0xfc) }
+      case "TOS" where revision == 1:
+        info.byte(0).flatMap { value in info.byte(1).map { .trafficClass(value: value, mask: $0) } }
       case _ where Self.passing.contains(name): .passes
       default: nil
       }

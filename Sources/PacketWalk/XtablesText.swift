@@ -47,6 +47,29 @@ enum XtablesText {
       return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
     case .recent(let asked): return asked.ruleText
     case .reversePath(let asked): return asked.text
+    case .bridgePorts: return "physdev"
+    case .owner(let asked):
+      var words: [String] = []
+      if asked.asked & 1 != 0 {
+        words.append("uid \(asked.inverted & 1 != 0 ? "!= " : "")\(text(asked.users))")
+      }
+      if asked.asked & 2 != 0 {
+        words.append("gid \(asked.inverted & 2 != 0 ? "!= " : "")\(text(asked.groups))")
+      }
+      return (["owner"] + words).joined(separator: " ")
+    case .groups(let asked):
+      return [("src-group", asked.input), ("dst-group", asked.output)].compactMap { word, asked in
+        asked.map {
+          "\(word) \(sign($0.inverted))\(hex($0.group))" + ($0.mask == .max ? "" : "/\(hex($0.mask))")
+        }
+      }.joined(separator: " ")
+    case .expected(let inverted): return inverted == .inverted ? "not helper" : "helper"
+    case .security(let isAbsent): return isAbsent ? "no ipsec" : "ipsec"
+    case .trafficClass(let value, let mask, let inverted):
+      return "\(name) \(sign(inverted))\(hex(UInt32(value)))/\(hex(UInt32(mask)))"
+    case .chance: return name
+    case .unusual(_, let inverted): return inverted == .inverted ? "not \(name)" : name
+    case .socket(let isTransparent): return isTransparent ? "transparent socket" : "socket"
     case .always: return ""
     case .never: return "\(name) header"
     case .unknown(let text): return text
@@ -57,6 +80,9 @@ enum XtablesText {
     switch target {
     case .translate(let order):
       var text = name
+      if case .network(let first, let last) = order.address {
+        text += " to \(address(first))-\(address(last))"
+      }
       if case .range(let first, let last) = order.address {
         text += " to \(address(first))" + (first == last ? "" : "-\(address(last))")
       }
@@ -73,7 +99,8 @@ enum XtablesText {
         case .decrease: "dec"
         }
       return "\(name) \(word) \(number)"
-    case .reject, .connectionMark, .untrack, .passes, .unknown: return name
+    case .zone(let number): return number == 0 ? name : "\(name) zone \(number)"
+    case .reject, .connectionMark, .untrack, .trafficClass, .passes, .unknown: return name
     }
   }
 
@@ -112,6 +139,10 @@ enum XtablesText {
   }
 
   private static func sign(_ inverted: Inversion) -> String { inverted == .inverted ? "!= " : "" }
+
+  private static func text(_ range: ClosedRange<UInt32>) -> String {
+    range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+  }
 
   private static func text(_ range: ClosedRange<UInt16>) -> String {
     range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"

@@ -74,6 +74,12 @@ extension NFT {
     public static let bitwiseSource: UInt16 = 1
     /// `NFTA_BITWISE_DREG`
     public static let bitwiseDestination: UInt16 = 2
+    /// `NFTA_BITWISE_LEN`
+    public static let bitwiseLength: UInt16 = 3
+    /// `NFTA_BITWISE_OP`
+    public static let bitwiseOperation: UInt16 = 6
+    /// `NFTA_BITWISE_DATA`
+    public static let bitwiseData: UInt16 = 7
     /// `NFTA_MASQ_FLAGS`
     public static let masqueradeFlags: UInt16 = 1
     /// `NFTA_REDIR_FLAGS`
@@ -146,8 +152,20 @@ extension NFT {
     public static let hashSource: UInt16 = 1
     /// `NFTA_HASH_DREG`
     public static let hashDestination: UInt16 = 2
+    /// `NFTA_HASH_MODULUS`
+    public static let hashModulus: UInt16 = 4
+    /// `NFTA_HASH_OFFSET`
+    public static let hashOffset: UInt16 = 6
     /// `NFTA_NG_DREG`, `NFTA_RT_DREG`, `NFTA_OSF_DREG`, `NFTA_XFRM_DREG`
     public static let loadDestination: UInt16 = 1
+    /// `NFTA_RT_KEY`
+    public static let routeKey: UInt16 = 2
+    /// `NFTA_NG_MODULUS`
+    public static let numberModulus: UInt16 = 2
+    /// `NFTA_NG_OFFSET`
+    public static let numberOffset: UInt16 = 4
+    /// `NFTA_SOCKET_KEY`
+    public static let socketKey: UInt16 = 1
     /// `NFTA_SOCKET_DREG`, `NFTA_TUNNEL_DREG`
     public static let keyedLoadDestination: UInt16 = 2
     /// `NFTA_DEVICE_PREFIX` (Linux 6.16)

@@ -39,7 +39,14 @@ struct IptablesRuleTextTests {
     ("-m limit --limit 3/minute --limit-burst 10 -j LOG", "limit rate 3/minute LOG"),
     ("-m limit --limit 10/second -j ACCEPT", "limit rate 10/second accept"),
     ("-m recent --update --seconds 30 --hitcount 6 -j DROP", "6 hits in 30 s drop"),
-    ("-m owner --uid-owner 0 -j ACCEPT", "match owner accept"),
+    ("-m devgroup ! --src-group 3 -j DROP", "src-group != 0x3 drop"),
+    ("-m dscp --dscp 10 -j DROP", "dscp 0x28/0xfc drop"),
+    ("-m policy --dir in --pol none -j DROP", "no ipsec drop"),
+    ("-m physdev --physdev-in eth0 -j DROP", "physdev drop"),
+    ("-m connlimit --connlimit-above 5 -j DROP", "connlimit 5 above drop"),
+    ("-m socket --transparent -j DROP", "transparent socket drop"),
+    ("-m u32 --u32 4&0x1FFF=0 -j DROP", "match u32 drop"),
+    ("-m owner --uid-owner 0 ! --gid-owner 5-9 -j ACCEPT", "owner uid 0 gid != 5-9 accept"),
   ]
 
   @Test("are printed as text, and unsupported ones by name")

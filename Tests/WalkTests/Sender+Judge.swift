@@ -9,6 +9,42 @@ import Ruleset
 extension Sender {
   /// The difference, as text; nil if the kernel did what the walk predicted.
   func judge(_ trace: Trace, _ packet: Packet, _ id: UInt32, _ sightings: [World.Sighting]) -> String? {
+    let (arrivals, isRefused) = sort(sightings, packet, id)
+    switch trace.verdict {
+    case .undetermined: return nil
+    case .accept:
+      guard let last = trace.packet, let arrival = arrivals.last else {
+        return "walk: passes; kernel: nothing arrived"
+      }
+      // What chance decides, the walk does not predict.
+      if trace.others.contains(where: { other in
+        other.packet.map { compare(arrival, with: $0, other) == nil } ?? false
+      }) {
+        return nil
+      }
+      return compare(arrival, with: last, trace)
+    case .reject, .drop:
+      if let arrival = arrivals.first { return "walk: \(trace.verdict); kernel: arrived \(arrival)" }
+      if trace.verdict == .drop, isRefused {
+        if case .unroutable? = trace.steps.last?.outcome { return nil }
+        return "walk: drop; kernel: refused"
+      }
+      return nil
+    }
+  }
+
+  /// The ways of an accepted packet that end where it was seen.
+  func ways(_ trace: Trace, _ packet: Packet, _ id: UInt32, _ sightings: [World.Sighting]) -> [Trace] {
+    guard let arrival = sort(sightings, packet, id).arrivals.last else { return [] }
+    return ([trace] + trace.others).filter { way in
+      way.packet.map { compare(arrival, with: $0, way) == nil } ?? false
+    }
+  }
+
+  /// Where the packet was seen, and whether its sender got an answer that refuses it.
+  private func sort(_ sightings: [World.Sighting], _ packet: Packet, _ id: UInt32) -> (
+    arrivals: [World.Sighting], isRefused: Bool
+  ) {
     var arrivals: [World.Sighting] = []
     var isRefused = false
     for sighting in sightings {
@@ -24,21 +60,7 @@ extension Sender {
         arrivals.append(sighting)
       }
     }
-    switch trace.verdict {
-    case .undetermined: return nil
-    case .accept:
-      guard let last = trace.packet, let arrival = arrivals.last else {
-        return "walk: passes; kernel: nothing arrived"
-      }
-      return compare(arrival, with: last, trace)
-    case .reject, .drop:
-      if let arrival = arrivals.first { return "walk: \(trace.verdict); kernel: arrived \(arrival)" }
-      if trace.verdict == .drop, isRefused {
-        if case .unroutable? = trace.steps.last?.outcome { return nil }
-        return "walk: drop; kernel: refused"
-      }
-      return nil
-    }
+    return (arrivals, isRefused)
   }
 
   private func compare(_ arrival: World.Sighting, with last: Packet, _ trace: Trace) -> String? {

@@ -14,7 +14,7 @@ struct Sender {
   private let traffic: Traffic
   /// Reads the tables again: only if packets change them.
   private let reread: (() throws -> PacketWalk)?
-  let environment: LiveHostEnvironment
+  private var environment: LiveHostEnvironment
   var tracker = Tracker()
   var result = WalkRound.Result()
   private var nextId: UInt32 = 0x1000_0000
@@ -27,6 +27,8 @@ struct Sender {
   /// Whether some rule marks connections. Then an ICMP error of the host about a packet belongs to the
   /// packet's connection and may change its mark.
   private let marksConnections: Bool
+  /// Whether some rule sets zones: which connection a later packet belongs to is then decided by the rules.
+  private let setsZones: Bool
 
   /// For the packets of `traffic` through tables that were read. Rules that fill sets make `reread` necessary.
   init(
@@ -37,12 +39,11 @@ struct Sender {
     self.walk = walk
     self.traffic = traffic
     self.reread = reread
-    marksConnections = tables.contains { table in
-      table.chains.flatMap(\.rules).contains { rule in
-        let text = RuleText.line(rule, family: table.family, sets: table.sets)
-        return text.contains("ct mark set") || text.contains("CONNMARK")
-      }
+    let texts = tables.flatMap { table in
+      table.chains.flatMap(\.rules).map { RuleText.line($0, family: table.family, sets: table.sets) }
     }
+    marksConnections = texts.contains { $0.contains("ct mark set") || $0.contains("CONNMARK") }
+    setsZones = texts.contains { $0.contains("zone set") || $0.contains("CT zone") }
     environment = try LiveHostEnvironment()
   }
 
@@ -56,7 +57,7 @@ struct Sender {
     guard let packet = traffic.first(&random, in: world.network, sourcePort: nextPort) else { return }
     let transport = packet.transport
     if vague.contains(transport) { return }
-    guard let index = try exchange(packet, ident: ident) else { return }
+    guard let index = try exchange(packet, ident: ident), !setsZones else { return }
     for _ in 0..<random.number(0...3) {
       let entry = tracker[index]
       if entry.isLost { return }
@@ -69,6 +70,8 @@ struct Sender {
         source: tuple.source, destination: tuple.destination, transport: transport,
         sourcePort: tuple.sourcePort,
         destinationPort: tuple.destinationPort, input: wrong ? InterfaceName(random.one(of: names)) : natural)
+      // A host does not send broadcasts unless a program asks for it.
+      if next.input == nil, world.network.isBroadcast(next.destination) { return }
       if transport == .tcp {
         next.tcpFlags = mustReply ? [.syn, .ack] : random.one(of: [.ack, [.ack, .psh]])
         if mustReply, packet.tcpFlags.contains(.ack) { next.tcpFlags = .ack }
@@ -92,6 +95,11 @@ struct Sender {
     let known = tracker.find(packet, ident: ident)
     if let known {
       if known.entry.isLost { return nil }
+      if setsZones {
+        // It may be that connection or one of another zone.
+        result.clashes += 1
+        return nil
+      }
       packet.direction = known.direction
       packet.state = known.direction == .reply || known.entry.hasReply ? .established : .new
       packet.flow = known.entry.flow
@@ -102,10 +110,10 @@ struct Sender {
     let bytes = Wire.bytes(packet, id: id, ident: ident)
     packet.length = UInt16(bytes.count)
     packet.packetType = 0
-    if packet.input == nil { packet.user = 0 }
+    packet.trafficClass = 0
+    if packet.input == nil { (packet.user, packet.group, packet.controlGroup) = (0, 0, 0) }
     if let reread { walk = try reread() }
-    let trace =
-      packet.input == nil ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
+    var trace = self.trace(packet)
 
     if getenv("WGFENCE_WALK_VERBOSE") != nil {
       print(
@@ -134,11 +142,26 @@ struct Sender {
       sightings += try world.witness()
       problem = judge(trace, packet, id, sightings)
     }
+    if problem != nil {
+      // The kernel may have changed a route since it was asked: a new environment asks again.
+      let before = environment
+      environment = try LiveHostEnvironment()
+      let again = self.trace(packet)
+      if Self.routes(again) != Self.routes(trace), judge(again, packet, id, sightings) == nil {
+        (trace, problem) = (again, nil)
+        result.rerouted += 1
+      } else {
+        environment = before
+      }
+    }
     let clashes =
       known == nil
       && trace.packet?.flow.map { tracker.has($0.reply, packet.transport, ident: ident) } ?? false
     let isPortless = !packet.transport.hasPorts && packet.transport != .icmp && packet.transport != .icmpv6
-    if clashes || (known == nil && isPortless && problem != nil && Self.isVague(trace)) {
+    if clashes
+      || (known == nil && isPortless && problem != nil
+        && ([trace] + trace.others).contains(where: Self.isVague))
+    {
       // Two connections that look the same after a translation: the kernel cannot distinguish them, and
       // drops.
       result.clashes += 1
@@ -160,7 +183,22 @@ struct Sender {
           sent: packet.input.map { "in by \($0)" } ?? "by the host", walk: trace, what: problem,
           sightings: sightings))
     }
-    return remember(trace, packet, id, ident, known?.index, known?.direction, sightings)
+    let ways = self.ways(trace, packet, id, sightings)
+    // Of several ways by chance it is known which one it was only if what was seen is that of one.
+    let isOneOfSeveral =
+      Set(ways.map(\.packet?.flow)).count > 1 || Set(ways.map(\.packet?.connectionMark)).count > 1
+      || (trace.verdict != .accept && !trace.others.isEmpty)
+    return remember(
+      ways.first ?? trace, isOneOfSeveral, packet, id, ident, known?.index, known?.direction, sightings)
+  }
+
+  private func trace(_ packet: Packet) -> Trace {
+    packet.input == nil ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment)
+  }
+
+  /// The routing decisions of a trace.
+  private static func routes(_ trace: Trace) -> [RouteAnswer] {
+    trace.steps.compactMap { if case .routed(let answer) = $0.outcome { answer } else { nil } }
   }
 
   /// The state in which conntrack puts a packet that belongs to no connection.
@@ -173,7 +211,9 @@ struct Sender {
     case .icmp: return [8, 13, 15, 17].contains(packet.icmpType) ? .new : .invalid
     case .icmpv6:
       // Groups and neighbours are not tracked: `noct_valid_new` of `nf_conntrack_proto_icmpv6.c`.
-      if (130...137).contains(packet.icmpType) || packet.icmpType == 143 { return .untracked }
+      if (130...136).contains(packet.icmpType) || [143, 151, 152, 153].contains(packet.icmpType) {
+        return .untracked
+      }
       return packet.icmpType == 128 ? .new : .invalid
     default: return .new
     }
@@ -192,7 +232,7 @@ struct Sender {
 
   /// Stores what conntrack knows after the packet.
   private mutating func remember(
-    _ trace: Trace, _ packet: Packet, _ id: UInt32, _ ident: UInt16, _ known: Int?,
+    _ trace: Trace, _ isOneOfSeveral: Bool, _ packet: Packet, _ id: UInt32, _ ident: UInt16, _ known: Int?,
     _ direction: ConnectionDirection?,
     _ sightings: [World.Sighting]
   ) -> Int? {
@@ -208,7 +248,7 @@ struct Sender {
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
         tracker[known].mark = last.connectionMark
       }
-      if trace.verdict == .undetermined || !trace.knowsConnectionMark
+      if trace.verdict == .undetermined || isOneOfSeveral || !trace.knowsConnectionMark
         || isAnswered(packet, trace, isDelivered: isDelivered)
       {
         tracker[known].isLost = true
@@ -237,7 +277,8 @@ struct Sender {
     var entry = Tracker.Entry(
       flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
     entry.isLost =
-      trace.verdict == .undetermined || !trace.knowsConnectionMark || (isVague && !isSeen)
+      trace.verdict == .undetermined || isOneOfSeveral || !trace.knowsConnectionMark
+        || (isVague && !isSeen)
       || isAnswered(packet, trace, isDelivered: isDelivered)
       || (packet.transport == .tcp && trace.verdict != .accept)
     return tracker.add(entry, packet.transport, ident: ident)

@@ -48,8 +48,9 @@ struct TestNetwork: Sendable {
 
   /// Whether an address is that of all machines in one of the networks.
   func isBroadcast(_ address: IPAddress) -> Bool {
-    address.family == .ipv4
-      && interfaces.flatMap(\.networks).contains { $0.last == address && $0.length < 31 }
+    guard address.family == .ipv4 else { return false }
+    return address.bits == 0x7fff_ffff
+      || interfaces.flatMap(\.networks).contains { $0.last == address && $0.length < 31 }
   }
 
   /// A host between a tunnel, the internet, a network and containers.

@@ -47,6 +47,7 @@ struct WalkAgreesWithKernelTests {
     )
     for line in Set(total.leftOut).sorted() { print("left out, not supported on this machine: \(line)") }
     #expect(total.disagreements.count == 0)
+    #expect(total.rerouted * 1_000 <= total.packets, "routes change")
     #expect(total.limited.isEmpty, "a limit of a random table was exceeded")
     #expect(open * 20 <= total.packets, "more than one in twenty is undetermined")
   }

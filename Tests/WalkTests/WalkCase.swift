@@ -50,7 +50,7 @@ struct WalkCase: CustomTestStringConvertible {
       verdict: verdict)
   }
 
-  static let all: [WalkCase] = hooks + frames + routes + legacy
+  static let all: [WalkCase] = hooks + frames + routes + legacy + inUse
 
   private static let hooks: [WalkCase] = [
     WalkCase(
@@ -439,7 +439,7 @@ struct WalkCase: CustomTestStringConvertible {
       ],
       packets: [
         toHost(80, .drop), toHost(81, .accept, source: 4001), toHost(82, .accept, source: 4002),
-        toHost(83, .undetermined, source: 4003),
+        toHost(83, .accept, source: 4003),
       ]),
     WalkCase(
       testDescription:
@@ -537,16 +537,6 @@ struct WalkCase: CustomTestStringConvertible {
         Sent(
           input: "docker0", transport: .udp, source: "172.17.0.2", destination: "198.51.100.7", port: port,
           verdict: port == 80 ? .accept : .drop)
-      }),
-    WalkCase(
-      testDescription: "a packet of 127.0.0.1 that is translated to another host is not sent",
-      tables: [
-        table("ip nat", "c { type nat hook output priority -100;\nudp dport 81 dnat to 172.17.0.2:80")
-      ],
-      packets: [(80, .accept), (81, .drop)].map { (port: UInt16, verdict: TraceVerdict) in
-        Sent(
-          input: nil, transport: .udp, source: "127.0.0.1", destination: "203.0.113.10", port: port,
-          verdict: verdict)
       }),
   ]
 }

@@ -62,6 +62,7 @@ struct WalkCaseTests {
         #expect(sender.lastVerdict == wanted, "\(point.testDescription): packet \(number)")
       }
       #expect(sender.result.disagreements.isEmpty)
+      #expect(sender.result.rerouted == 0)
       let open = point.packets.contains { $0.verdict == .undetermined }
       #expect(open || sender.result.undetermined.isEmpty)
     }

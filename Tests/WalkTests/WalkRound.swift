@@ -73,6 +73,8 @@ struct WalkRound {
     var clashes = 0
     /// Packets through rulesets with tables of legacy iptables.
     var throughLegacy = 0
+    /// Packets of which the walk was right only after it had asked for their routes again.
+    var rerouted = 0
     /// Packets that were not compared because earlier ones may have used up a limit, by limit.
     var limited: [String: Int] = [:]
 
@@ -86,6 +88,7 @@ struct WalkRound {
       established += other.established
       clashes += other.clashes
       throughLegacy += other.throughLegacy
+      rerouted += other.rerouted
       limited.merge(other.limited, uniquingKeysWith: +)
     }
   }
@@ -106,8 +109,9 @@ struct WalkRound {
     }
   }
   /// Sends the packets of conversations through the tables that are loaded in the calling thread's namespace.
+  /// No conversation begins after so many packets.
   static func send(
-    _ conversations: [UInt64], _ traffic: Traffic, _ world: World, stopAt most: Int
+    _ conversations: [UInt64], packets: Int = .max, _ traffic: Traffic, _ world: World, stopAt most: Int
   ) throws -> Result {
     // A rule must use connections, or the kernel does not track them.
     let tracking =
@@ -132,7 +136,7 @@ struct WalkRound {
       world: world, tables: tables, walk: walk, traffic: traffic, reread: fillsSets ? reread : nil)
     for conversation in conversations {
       try sender.converse(conversation)
-      if sender.result.disagreements.count >= most { break }
+      if sender.result.disagreements.count >= most || sender.result.packets >= packets { break }
     }
     if tables.contains(where: { $0.subsystem == .legacy }) {
       sender.result.throughLegacy = sender.result.packets

@@ -59,8 +59,8 @@ final class World {
     let names = network.interfaces.map(\.name)
     for (number, interface) in network.interfaces.enumerated() {
       let name = interface.name
-      commands.append("link add \(name) type veth peer name far\(number) netns /proc/self/fd/\(outside)")
-      commands.append("link set \(name) arp off up")
+      commands.append("link add name \(name) type veth peer name far\(number) netns /proc/self/fd/\(outside)")
+      commands.append("link set dev \(name) arp off up")
       commands += interface.addresses.map {
         "address add \($0) dev \(name)" + ($0.contains(":") ? " nodad" : "")
       }

@@ -67,7 +67,7 @@ public struct LinkTable: Sendable {
           name: name, index: link.index, addresses: addresses[link.index, default: []].map { $0.address },
           state: link.flags & UInt32(IFF_UP) != 0 ? .up : .down, kind: link.kind,
           linkType: link.type, isLoopback: link.flags & UInt32(IFF_LOOPBACK) != 0, mtu: link.mtu,
-          master: link.master))
+          master: link.master, group: link.group))
       if let index = link.farIndex, index != 0, let kind = link.kind.flatMap({ Self.attachments[$0] }) {
         farEnds.append(
           FarEnd(interface: name, kind: kind, index: index, namespaceNumber: link.farNamespace))
@@ -115,6 +115,7 @@ public struct LinkTable: Sendable {
     var kind: String?
     var mtu: UInt32 = 0
     var master: UInt32?
+    var group: UInt32 = 0
     var farIndex: UInt32?
     var farNamespace: UInt32?
 
@@ -132,6 +133,7 @@ public struct LinkTable: Sendable {
         switch type {
         case Int(CSYS_IFLA_IFNAME): name = value.text
         case Int(CSYS_IFLA_MTU): mtu = value.number(UInt32.self, at: 0) ?? 0
+        case Int(CSYS_IFLA_GROUP): group = value.number(UInt32.self, at: 0) ?? 0
         case Int(CSYS_IFLA_MASTER): master = value.number(UInt32.self, at: 0)
         case Int(CSYS_IFLA_LINK): farIndex = value.number(UInt32.self, at: 0)
         case Int(CSYS_IFLA_LINK_NETNSID): farNamespace = value.number(UInt32.self, at: 0)

@@ -57,7 +57,7 @@ struct CorpusRuleset: Sendable {
 
   /// Builds the test network, loads the files, reads the tables back, and sends the first packets of connections, each from a
   /// seed, and the packets that follow them.
-  func run(_ conversations: [UInt64], stopAt most: Int = 3) throws -> WalkRound.Result {
+  func run(_ conversations: [UInt64], packets: Int, stopAt most: Int = 3) throws -> WalkRound.Result {
     let plan = MentionedNetwork(RulesetMentions(files))
     return try inNetworkNamespace {
       let world = try World(plan.network)
@@ -69,7 +69,7 @@ struct CorpusRuleset: Sendable {
       }
       if files.contains(where: { !$0.loader.isWalked }) { throw Skip.legacyTables }
       try result.add(
-        WalkRound.send(conversations, plan.traffic, world, stopAt: most))
+        WalkRound.send(conversations, packets: packets, plan.traffic, world, stopAt: most))
       return result
     }
   }

@@ -71,6 +71,7 @@ struct NftInterfaces {
     "accept", "drop", "continue", "return", "jump", "goto", "counter", "comment", "tcp", "udp", "icmp",
     "icmpv6", "ipv6-icmp",
     "timeout", "expires", "ipv4", "ipv6", "ip", "ip6", "queue", "reject", "elements", "packets", "bytes",
+    "oif", "oifname", "iif", "iifname", "type", "exists", "missing", "mark", "and", "or", "xor",
     "lo",
   ]
 

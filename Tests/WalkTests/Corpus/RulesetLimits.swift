@@ -24,12 +24,11 @@ enum RulesetLimits {
     return words.joined(separator: " ")
   }
 
-  /// `5/minute` is so many in a second; `10` before a unit of bytes is so many of them.
+  /// `5/minute` is so many in a second. Rates of bytes stay as they are.
   private static func rate(_ word: String, _ number: Int) -> String {
     let digits = word.prefix { $0.isNumber }
     guard !digits.isEmpty else { return word }
     let rest = word.dropFirst(digits.count)
-    if rest.isEmpty { return String(number) }
     guard rest.first == "/" else { return word }
     return "\(number)/second" + (rest.hasSuffix(";") ? ";" : "")
   }
