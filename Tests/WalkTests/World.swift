@@ -77,6 +77,7 @@ final class World {
       frames.append((name, file, []))
     }
     try enter(inside)
+    try awaitInterfaces()
     for index in frames.indices {
       var address = [UInt8](repeating: 0, count: 6)
       guard ctest_hardware_address(frames[index].name, &address) == 0 else {
@@ -102,6 +103,25 @@ final class World {
     for file in frames.map(\.file) + raws.map(\.file) + Array(senders.values) + [inside, outside] {
       close(file)
     }
+  }
+
+  /// Waits until the kernel has brought all interfaces up: it does so some time after it made them. Then they have link-local
+  /// addresses, and the routes of IPv6 through them can be used.
+  private func awaitInterfaces() throws {
+    for _ in 0..<2_000 {
+      let text = try run(["cat", "/proc/self/net/if_inet6"]).output
+      let ready = text.split(separator: "\n").compactMap { line -> Substring? in
+        // Address, index, length, scope, flags, name: IPV6_ADDR_LINKLOCAL, and not IFA_F_TENTATIVE.
+        let words = line.split(separator: " ")
+        guard words.count == 6, words[3] == "20", (UInt8(words[4], radix: 16) ?? 0) & 0x40 == 0 else {
+          return nil
+        }
+        return words[5]
+      }
+      if Set(network.interfaces.map(\.name)).isSubset(of: Set(ready.map(String.init))) { return }
+      usleep(1_000)
+    }
+    throw Failure(description: "the interfaces do not come up")
   }
 
   private func enter(_ namespace: Int32) throws {
