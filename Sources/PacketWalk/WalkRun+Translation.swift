@@ -101,6 +101,9 @@ extension WalkRun {
     case .ofHost:
       if hook == NFT.hookOutput {
         address = IPAddress(packet.family == .ipv4 ? "127.0.0.1" : "::1")
+      } else if packet.family == .ipv6, packet.source.isLinkLocal {
+        // An address that is valid on the link alone, as the source is: `nf_nat_redirect_ipv6_usable`.
+        address = nil
       } else {
         address = packet.input.flatMap { environment.translationAddress(on: $0, packet.family) }
       }

@@ -287,5 +287,15 @@ extension WalkCase {
           input: input, transport: .udp, source: "203.0.113.255", destination: "172.17.0.2", port: port,
           verdict: verdict)
       }),
+    WalkCase(
+      testDescription: "redirect takes a link-local address for a source that is valid on its link alone",
+      tables: [
+        table("ip6 nat", "c { type nat hook prerouting priority -100;\nudp dport 80 redirect to :8080"),
+        table("ip6 look", "c { type filter hook input priority 0;\nip6 daddr fd17::1 udp dport 8080 drop"),
+      ],
+      packets: [("fe80::77", .undetermined), ("fd17::2", .drop)].map {
+        (source: String, verdict: TraceVerdict) in
+        Sent(input: "docker0", transport: .udp, source: source, destination: "fd17::1", verdict: verdict)
+      }),
   ]
 }
