@@ -44,12 +44,10 @@ struct CorpusRuleset: Sendable {
 
   /// Why no packets are sent through a ruleset.
   enum Skip: Error, Hashable, CustomStringConvertible {
-    case legacyTables
     case refused(String)
 
     var description: String {
       switch self {
-      case .legacyTables: "it has legacy tables, which are not walked"
       case .refused(let text): "it cannot be loaded: \(text)"
       }
     }
@@ -67,7 +65,6 @@ struct CorpusRuleset: Sendable {
           throw Skip.refused(refused.description)
         }
       }
-      if files.contains(where: { !$0.loader.isWalked }) { throw Skip.legacyTables }
       try result.add(
         WalkRound.send(conversations, packets: packets, plan.traffic, world, stopAt: most))
       return result

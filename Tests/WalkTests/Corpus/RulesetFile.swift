@@ -13,9 +13,6 @@ struct RulesetFile: Sendable {
     case iptablesLegacy = "iptables-legacy-restore"
     case ip6tablesLegacy = "ip6tables-legacy-restore"
 
-    /// Whether the walk knows the tables that it loads: the older tables of iptables are not part of nf_tables.
-    var isWalked: Bool { self != .iptablesLegacy && self != .ip6tablesLegacy }
-
     var isNft: Bool { self == .nft }
 
     /// The loader of a file: by the end of its name, else by its first line, as `iptables-save` and `nft` write it.
