@@ -47,6 +47,13 @@ public struct Explanation: Sendable {
     public var deciding: Hop? { hops.first { $0.verdict != .accept } ?? hops.last }
     /// The verdict for the packet.
     public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
+    /// Where the packet may go instead, by chance, each as `10.0.0.21 port 80`; empty if it is not accepted.
+    public var otherEnds: [String] {
+      guard verdict == .accept else { return [] }
+      return (hops.last?.trace.others ?? []).compactMap(\.packet).map { end in
+        end.transport.hasPorts ? "\(end.destination) port \(end.destinationPort)" : "\(end.destination)"
+      }
+    }
     /// Rates and other limits below which the packet is accepted, in the order of its path; empty if it is not.
     public var assumptions: [String] {
       guard verdict == .accept else { return [] }

@@ -50,7 +50,11 @@ package struct ExplanationReport {
       if let last = path.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
         let limits = path.assumptions.map { ", \($0)" }.joined()
-        text += "  \(verdict(path.verdict, style))\(place)\(limits): \(Self.because(last))\n\n"
+        text += "  \(verdict(path.verdict, style))\(place)\(limits): \(Self.because(last))\n"
+        if !path.otherEnds.isEmpty {
+          text += "  by chance it goes to \(path.otherEnds.joined(separator: " or ")) instead\n"
+        }
+        text += "\n"
       }
     }
     for note in notes { text += "note: \(note)\n" }
@@ -155,6 +159,7 @@ package struct ExplanationReport {
             object.put("verdict", path.verdict.rawValue)
             object.put("because", path.deciding?.because)
             object.put("assumptions", each: path.assumptions)
+            object.put("other_ends", each: path.otherEnds)
             object.array("stops") { array in
               for hop in path.hops {
                 array.object { object in

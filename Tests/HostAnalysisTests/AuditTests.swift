@@ -229,7 +229,7 @@ struct AuditTests {
     #expect(
       port.published
         == PublishedTarget(
-          address: try #require(IPAddress("172.17.0.2")), port: 8080, place: .container(Self.container)))
+          address: IPAddress("172.17.0.2"), port: 8080, place: .container(Self.container)))
     #expect(port.isExposed)
     let direct = try #require(open.exposures.first { $0.place != .host })
     #expect(direct.isExposed)
@@ -402,7 +402,7 @@ struct AuditTests {
 
   private static func published(_ audit: Audit) -> [String] {
     audit.exposures.filter { $0.published != nil }.map {
-      "\($0.ports) \($0.published?.address.description ?? "") \($0.published?.ports ?? "") \($0.isExposed)"
+      "\($0.ports) \($0.published?.address?.description ?? "") \($0.published?.text ?? "") \($0.isExposed)"
     }
   }
 
@@ -415,14 +415,14 @@ struct AuditTests {
     Self.expect(
       Self.published(Audit(of: try Self.host([], tables: [far]), by: nil)),
       [
-        "30000-39999 192.168.1.50 30000-39999 true"
+        "30000-39999 192.168.1.50 192.168.1.50:30000-39999 true"
       ])
     // All of them to one port.
     let one = Self.publishing([(30000...39999, [192, 168, 1, 50], 80)])
     Self.expect(
       Self.published(Audit(of: try Self.host([], tables: [one]), by: nil)),
       [
-        "30000-39999 192.168.1.50 80 true"
+        "30000-39999 192.168.1.50 192.168.1.50:80 true"
       ])
     // A rule for each port, to a container that listens on three of them.
     let each = Self.publishing((18080...18083).map { ($0...$0, [172, 17, 0, 2], $0 - 10000) })
@@ -430,7 +430,8 @@ struct AuditTests {
     Self.expect(
       Self.published(Audit(of: try Self.host([], inContainer: inside, tables: [each]), by: nil)),
       [
-        "18080-18081 172.17.0.2 8080-8081 true", "18082 172.17.0.2 8082 false", "18083 172.17.0.2 8083 true",
+        "18080-18081 172.17.0.2 172.17.0.2:8080-8081 true", "18082 172.17.0.2 172.17.0.2:8082 false",
+        "18083 172.17.0.2 172.17.0.2:8083 true",
       ])
     // A range to a container: only where it listens.
     let range = Self.publishing([(8000...8999, [172, 17, 0, 2], nil)])
@@ -438,16 +439,58 @@ struct AuditTests {
       Self.published(Audit(of: try Self.host([], inContainer: inside, tables: [range]), by: nil)),
       [
         // A port whose service has a name stays alone.
-        "8080 172.17.0.2 8080 true", "8081 172.17.0.2 8081 true", "8083 172.17.0.2 8083 true",
+        "8080 172.17.0.2 172.17.0.2:8080 true", "8081 172.17.0.2 172.17.0.2:8081 true",
+        "8083 172.17.0.2 172.17.0.2:8083 true",
       ])
     // A port of a range that a socket of the host has, too, is told with that socket.
     let proxied = Audit(of: try Self.host([Self.listener("0.0.0.0", 30005)], tables: [far]), by: nil)
     Self.expect(
       Self.published(proxied),
       [
-        "30005 192.168.1.50 30005 true", "30000-30004 192.168.1.50 30000-30004 true",
-        "30006-39999 192.168.1.50 30006-39999 true",
+        "30005 192.168.1.50 192.168.1.50:30005 true",
+        "30000-30004 192.168.1.50 192.168.1.50:30000-30004 true",
+        "30006-39999 192.168.1.50 192.168.1.50:30006-39999 true",
       ])
+  }
+
+  @Test("a port whose translation is chance, or is not known, is not left out")
+  func chance() throws {
+    let base = BaseChain(hook: NFT.hookPrerouting, priority: -100, type: "nat", policy: .accept)
+    func table(_ expressions: [Expression]) -> KernelTable {
+      let port: [Expression] = [
+        .meta(key: MetaKey.transport.rawValue, destination: 1),
+        .compare(operation: NFT.equal, source: 1, data: [6]),
+        .payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: 1),
+        .compare(operation: NFT.equal, source: 1, data: [0x75, 0x30]),
+      ]
+      return KernelTable(
+        family: AddressFamily.ipv4.rawValue, name: "nat",
+        chains: [
+          KernelChain(
+            name: "PREROUTING", base: base, rules: [KernelRule(expressions: port + expressions)])
+        ])
+    }
+    // dnat to 172.17.0.2-172.17.0.3: NFTA_NAT_TYPE, FAMILY, REG_ADDR_MIN 1, REG_ADDR_MAX 2
+    let range = table([
+      .immediate(destination: 1, data: [172, 17, 0, 2]), .immediate(destination: 2, data: [172, 17, 0, 3]),
+      .opaque(
+        name: "nat",
+        data: [
+          8, 0, 1, 0, 0, 0, 0, 1, 8, 0, 2, 0, 0, 0, 0, 2, 8, 0, 3, 0, 0, 0, 0, 1, 8, 0, 4, 0, 0, 0, 0, 2,
+        ]),
+    ])
+    let inside = [try Self.listener("0.0.0.0", 30000)]
+    let audit = Audit(of: try Self.host([], inContainer: inside, tables: [range]), by: nil)
+    Self.expect(
+      Self.published(audit),
+      ["30000 172.17.0.2 172.17.0.2:30000 true", "30000 172.17.0.3 172.17.0.3:30000 true"])
+
+    let unknown = table([.opaque(name: "riddle", data: [1]), .verdict(.drop)])
+    let open = Audit(of: try Self.host([], tables: [unknown]), by: nil)
+    let port = try #require(open.exposures.first)
+    #expect(open.exposures.count == 1 && port.ports == "30000" && port.isUndetermined)
+    #expect(port.published?.text == "a destination that cannot be determined")
+    #expect(open.findings(drift: .none, view: nil).map(\.check) == [.undetermined])
   }
 
   @Test("equal findings are one: for each rule that cannot be evaluated, and for sockets on every address")

@@ -278,7 +278,7 @@ struct Sender {
       flow: flow, mark: last.connectionMark, opener: packet.input, answerer: last.output)
     entry.isLost =
       trace.verdict == .undetermined || isOneOfSeveral || !trace.knowsConnectionMark
-        || (isVague && !isSeen)
+      || (isVague && !isSeen)
       || isAnswered(packet, trace, isDelivered: isDelivered)
       || (packet.transport == .tcp && trace.verdict != .accept)
     return tracker.add(entry, packet.transport, ident: ident)

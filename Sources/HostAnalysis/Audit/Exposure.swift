@@ -129,8 +129,8 @@ extension [Exposure] {
 
 /// The destination to which NAT on the host translates packets.
 public struct PublishedTarget: Sendable, Hashable {
-  /// The translated destination address.
-  public let address: IPAddress
+  /// The translated destination address; nil if it cannot be determined.
+  public let address: IPAddress?
   /// The translated destination port, in host order; of several, the first.
   public let port: UInt16
   /// The last of several translated ports in a row.
@@ -140,7 +140,7 @@ public struct PublishedTarget: Sendable, Hashable {
 
   /// Creates a target from its parts.
   public init(
-    address: IPAddress, port: UInt16, lastPort: UInt16? = nil, place: NamespaceSnapshot.Kind?
+    address: IPAddress?, port: UInt16, lastPort: UInt16? = nil, place: NamespaceSnapshot.Kind?
   ) {
     self.address = address
     self.port = port
@@ -148,8 +148,12 @@ public struct PublishedTarget: Sendable, Hashable {
     self.place = place
   }
 
-  /// Its port, or its ports: `80`, or `8000-8099`.
-  public var ports: String { lastPort == port ? "\(port)" : "\(port)-\(lastPort)" }
+  /// Its address with its port or ports: `172.17.0.2:80`, `[fd00::2]:8000-8099`.
+  public var text: String {
+    guard let address else { return "a destination that cannot be determined" }
+    let ports = lastPort == port ? "\(port)" : "\(port)-\(lastPort)"
+    return address.family == .ipv6 ? "[\(address)]:\(ports)" : "\(address):\(ports)"
+  }
 
   /// This target and that of the next published ports, as one; nil if it does not go on.
   func joined(with next: PublishedTarget) -> PublishedTarget? {

@@ -30,6 +30,8 @@ struct PacketOutcome: Sendable {
   let address: IPAddress
   /// The destination port after all NAT; nil if it is the port of the question.
   let port: UInt16?
+  /// Other ways that the packet may go by chance, with the same verdict.
+  var others: [PacketOutcome] = []
 }
 
 /// Walks packets and caches the outcomes: ports that no rule distinguishes are walked once.
@@ -75,7 +77,8 @@ final class PacketOutcomes {
     every.port = 0
     if let outcome = known[every] ?? known[key] { return outcome }
     let trace = walk.arrival(question.packet, in: environment)
-    let outcome = outcome(of: trace, question)
+    var outcome = outcome(of: trace, question)
+    outcome.others = trace.others.map { self.outcome(of: $0, question) }
     known[trace.dependsOnPort || key.port == 0 ? key : every] = outcome
     return outcome
   }

@@ -42,6 +42,7 @@ struct PublishedPorts {
 
   private struct Key: Hashable {
     let transport: IPProtocol
+    let family: AddressFamily
     let ports: ClosedRange<UInt16>
     let target: PublishedTarget
   }
@@ -83,13 +84,14 @@ struct PublishedPorts {
                 let trace = walk.trace(
                   question.packet, hooks: [NFT.hookPrerouting], in: judge.host.environment)
                 let every = trace.dependsOnPort ? ports : 1...UInt16.max
-                if let mapping = Mapping(trace, question, every) { mappings.append(mapping) }
+                mappings += Mapping.all(trace, question, every)
                 if !trace.dependsOnPort { break }
               }
               for mapping in Mapping.joined(mappings) {
                 for (published, target) in Self.targets(mapping, transport, judge) {
-                  found[Key(transport: transport, ports: published, target: target), default: []].formUnion(
-                    alike)
+                  let key = Key(
+                    transport: transport, family: source.family, ports: published, target: target)
+                  found[key, default: []].formUnion(alike)
                 }
               }
             }
@@ -98,7 +100,7 @@ struct PublishedPorts {
       }
     }
     all = found.flatMap { key, addresses -> [PublishedPort] in
-      let family = key.target.address.family
+      let family = key.family
       let called =
         addresses.isSuperset(of: asked[family] ?? [])
         ? [IPAddress(family: family, bits: 0)] : addresses.sorted()
@@ -114,27 +116,40 @@ struct PublishedPorts {
   /// Ports whose packets are translated to one address.
   private struct Mapping {
     var ports: ClosedRange<UInt16>
-    let address: IPAddress
+    /// Nil if it cannot be determined whether, or where, they are translated.
+    let address: IPAddress?
     /// The port to which all are translated; nil if each is kept.
     let port: UInt16?
 
-    /// Nil if the packets of a class of ports are not translated.
-    init?(_ trace: Trace, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>) {
-      guard let end = trace.packet,
-        end.destination != question.destination || end.destinationPort != question.port
-      else { return nil }
-      self.ports = ports
-      address = end.destination
-      port = end.destinationPort == question.port ? nil : end.destinationPort
+    private init(_ ports: ClosedRange<UInt16>, address: IPAddress?, port: UInt16?) {
+      (self.ports, self.address, self.port) = (ports, address, port)
+    }
+
+    /// Where the packets of a class of ports are translated: to each address that chance may take; empty if they are not.
+    static func all(_ trace: Trace, _ question: PacketOutcomes.Question, _ ports: ClosedRange<UInt16>)
+      -> [Mapping]
+    {
+      if trace.verdict == .undetermined { return [Mapping(ports, address: nil, port: nil)] }
+      return ([trace] + trace.others).compactMap { way in
+        guard let end = way.packet,
+          end.destination != question.destination || end.destinationPort != question.port
+        else { return nil }
+        return Mapping(
+          ports, address: end.destination,
+          port: end.destinationPort == question.port ? nil : end.destinationPort)
+      }
     }
 
     /// The same, with the classes of one range of ports as one: rules cut off its first and its last port.
     static func joined(_ mappings: [Mapping]) -> [Mapping] {
       mappings.reduce(into: []) { joined, next in
-        if let last = joined.last, last.address == next.address, last.port == next.port,
-          last.ports.upperBound == next.ports.lowerBound - 1, last.ports.count > 1 || next.ports.count > 1
-        {
-          joined[joined.count - 1].ports = last.ports.lowerBound...next.ports.upperBound
+        let before = joined.lastIndex { last in
+          last.address == next.address && last.port == next.port && next.ports.lowerBound > 0
+            && last.ports.upperBound == next.ports.lowerBound - 1
+            && (last.ports.count > 1 || next.ports.count > 1 || next.address == nil)
+        }
+        if let before {
+          joined[before].ports = joined[before].ports.lowerBound...next.ports.upperBound
         } else {
           joined.append(next)
         }
@@ -146,7 +161,12 @@ struct PublishedPorts {
   private static func targets(_ mapping: Mapping, _ transport: IPProtocol, _ judge: ReachJudge) -> [(
     ClosedRange<UInt16>, PublishedTarget
   )] {
-    let (ports, address) = (mapping.ports, mapping.address)
+    let ports = mapping.ports
+    guard let address = mapping.address else {
+      return [
+        (ports, PublishedTarget(address: nil, port: ports.lowerBound, lastPort: ports.upperBound, place: nil))
+      ]
+    }
     let place = judge.namespace(with: address)
     func target(_ published: ClosedRange<UInt16>) -> (ClosedRange<UInt16>, PublishedTarget) {
       let first = mapping.port ?? published.lowerBound

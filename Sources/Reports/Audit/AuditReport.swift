@@ -109,7 +109,7 @@ package struct AuditReport {
 
   /// The socket, and the destination to which NAT translates its packets.
   static func place(_ exposure: Exposure) -> String {
-    exposure.socket + (exposure.published.map { " -> \($0.address):\($0.ports)" } ?? "")
+    exposure.socket + (exposure.published.map { " -> \($0.text)" } ?? "")
   }
 
   /// The process or container that answers.
@@ -200,8 +200,8 @@ package struct AuditReport {
     object.put("namespace", exposure.place.description)
     if let published = exposure.published {
       object.object("published") { object in
-        object.put("address", published.address.description)
-        object.put("port", published.port)
+        object.put("address", published.address?.description)
+        object.put("port", published.address == nil ? nil : published.port)
         object.put("last_port", published.lastPort == published.port ? nil : published.lastPort)
         object.put("namespace", published.place?.description)
       }

@@ -27,20 +27,14 @@ struct ExposureWords {
 
   private func place(_ address: String?) -> String? {
     let interface = exposure.listener.boundInterface.map { "on \($0)" }
-    let target = exposure.published.map { "to \(Self.text($0))" }
+    let target = exposure.published.map { "to \($0.text)" }
     let words = [address, interface, target].compactMap { $0 }
     return words.isEmpty ? nil : words.joined(separator: " ")
   }
 
-  /// The address and port to which NAT on the host translates its packets.
-  private static func text(_ target: PublishedTarget) -> String {
-    target.address.family == .ipv6
-      ? "[\(target.address)]:\(target.ports)" : "\(target.address):\(target.ports)"
-  }
-
   /// The socket, and the destination of its packets.
   var socketLines: [String] {
-    [exposure.socket] + (exposure.published.map { ["→ \(Self.text($0))"] } ?? [])
+    [exposure.socket] + (exposure.published.map { ["→ \($0.text)"] } ?? [])
   }
 
   /// The same on one line.
