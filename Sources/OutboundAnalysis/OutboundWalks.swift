@@ -35,8 +35,30 @@ struct OutboundWalks {
     names = DestinationNames(view)
   }
 
-  /// What could not be evaluated.
-  var notes: [String] {
+  /// The walks that are left, and who was not evaluated because they are used up.
+  private let budget = Budget()
+
+  private final class Budget {
+    /// All senders of a host share them: about a second.
+    var walks = 50_000
+    var unevaluated: [String] = []
+  }
+
+  /// What could not be evaluated, after the senders were.
+  var notes: [String] { unread + unevaluated }
+
+  private var unevaluated: [String] {
+    let names = budget.unevaluated
+    if names.isEmpty { return [] }
+    let shown =
+      names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    return [
+      "the rules distinguish too many destinations and services to evaluate what \(shown) may send: ask for single packets "
+        + "with wgfence explain --live"
+    ]
+  }
+
+  private var unread: [String] {
     let classes = AddressClasses(host.tables, .destination)
     return classes.unread.isEmpty
       ? []
@@ -53,7 +75,7 @@ struct OutboundWalks {
     let own = host.survey.host.containers.map {
       host.survey.containers[$0]?.description ?? String($0.prefix(12))
     }
-    return [sender(.host, .host, [], own)] + Self.merged(guests) + Self.merged(bypassing)
+    return [sender(.host, .host, [], own)].compactMap { $0 } + Self.merged(guests) + Self.merged(bypassing)
   }
 
   /// The guests on each bridge. Guests whose addresses no rule distinguishes are one sender.
@@ -80,7 +102,7 @@ struct OutboundWalks {
         }
         groups = addresses.isEmpty ? [:] : [[]: (addresses, [])]
       }
-      return groups.values.sorted { $0.addresses[0] < $1.addresses[0] }.map {
+      return groups.values.sorted { $0.addresses[0] < $1.addresses[0] }.compactMap {
         sender(.containers, .guest(bridge.name, $0.addresses), [bridge.name], $0.names)
       }
     }
@@ -129,8 +151,13 @@ struct OutboundWalks {
 
   private func sender(
     _ kind: OutboundSender.Kind, _ origin: PacketOrigin, _ interfaces: [InterfaceName], _ guests: [String]
-  ) -> OutboundSender {
-    let (rows, packets) = rows(of: origin)
+  ) -> OutboundSender? {
+    guard let (rows, packets) = rows(of: origin) else {
+      budget.unevaluated.append(
+        interfaces.isEmpty
+          ? "this host" : "containers on \(interfaces.map(\.description).joined(separator: ", "))")
+      return nil
+    }
     let confinements = view.map { view in
       view.policy.confinements(of: view.machine.name, origin.sender).map {
         OutboundSender.Confining(
@@ -146,8 +173,8 @@ struct OutboundWalks {
         ? [] : reaches(rows, packets) { $0.verdict == .drop || $0.verdict == .reject })
   }
 
-  /// The verdicts for the packets of a sender.
-  func rows(of origin: PacketOrigin) -> (OutboundRows, SentPackets) {
+  /// The verdicts for the packets of a sender; nil if they take more walks than are left.
+  func rows(of origin: PacketOrigin) -> (OutboundRows, SentPackets)? {
     let packets = SentPackets(of: origin, on: host, by: view, origin.input == nil ? own : guest) {
       bridges.contains($0)
     }
@@ -162,6 +189,8 @@ struct OutboundWalks {
         if let every, first == last, every.number == first {
           judgement = every.judgement
         } else {
+          guard budget.walks > 0 else { return nil }
+          budget.walks -= 1
           let trace = trace(packet(origin, one, services))
           judgement = self.judgement(trace, view)
           every = first == last && !trace.dependsOnPort ? (first, judgement) : nil

@@ -79,7 +79,7 @@ import Testing
     var verdicts: Set<TraceVerdict> = []
     var differences: [String] = []
     for origin in [PacketOrigin.host, .guest(bridge, guest)] {
-      let (rows, packets) = walks.rows(of: origin)
+      let (rows, packets) = try #require(walks.rows(of: origin))
       // Addresses and ports at which something begins or ends, and others.
       let edges = rows.rows.flatMap { row, addresses in
         addresses.intervals.flatMap { [(row.family, $0.lower), (row.family, $0.upper)] }

@@ -79,6 +79,32 @@ import Testing
       ])
   }
 
+  @Test func `senders whose destinations and services are too many to walk are named in a note`() throws {
+    let rules = (0..<400).map { (number: Int) -> KernelRule in
+      let address: [UInt8] = [9, 9, UInt8(number / 200), UInt8(number % 200 + 1)]
+      let port: [UInt8] = [UInt8((2000 + number) >> 8), UInt8((2000 + number) & 0xff)]
+      let expressions: [Expression] = [
+        .payload(base: NFT.payloadNetwork, offset: 16, length: 4, destination: 1),
+        .compare(operation: NFT.equal, source: 1, data: address),
+        .payload(base: NFT.payloadTransport, offset: 2, length: 2, destination: 1),
+        .compare(operation: NFT.equal, source: 1, data: port), .verdict(.drop),
+      ]
+      return KernelRule(expressions: expressions)
+    }
+    let table = KernelTable(
+      family: AddressFamily.ipv4.rawValue, name: "many",
+      chains: [
+        KernelChain(
+          name: "c", base: BaseChain(hook: NFT.hookForward, priority: 0, policy: .accept), rules: rules)
+      ])
+    let host = try Fixture.host(tables: [table])
+    let audit = Audit(of: host, by: nil)
+    let outbound = Outbound(of: host, by: nil, ingresses: audit.ingresses)
+    #expect(outbound.senders.map(\.kind).first == .host)
+    #expect(outbound.notes.count == 1)
+    #expect(outbound.notes.first?.contains("what containers on docker0") == true, "\(outbound.notes)")
+  }
+
   @Test func `bridges whose guests may send the same are one sender`() throws {
     let others = [
       try Fixture.container("shop", ["172.17.0.2/16"], on: "docker0", identity: 2),
