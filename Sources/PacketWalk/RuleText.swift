@@ -43,6 +43,8 @@ private struct RuleWriter {
   let sets: [KernelSet]
   var words: [String] = []
   private var flow: RegisterFlow
+  /// What expressions load that are not fields, by the first byte of the register.
+  private var loads: [Int: String] = [:]
 
   init(family: UInt8, sets: [KernelSet]) {
     self.family = family
@@ -96,6 +98,13 @@ private struct RuleWriter {
     var name: String
     var format: ValueFormat
     var mask: [UInt8]?
+    var xor: [UInt8]?
+
+    /// With what happened to it since it was loaded.
+    var changed: String {
+      let masked = mask.flatMap { mask in mask.allSatisfy { $0 == 0xff } ? nil : " & \(format.text(mask))" }
+      return name + (masked ?? "") + (xor.map { " xor \(format.text($0))" } ?? "")
+    }
   }
 
   /// Nil if the rule has written nothing there.
@@ -115,11 +124,12 @@ private struct RuleWriter {
       case .property(let name): Value(name: name, format: .hex)
       case .value(let map, let key): Value(name: "\(names(key)) map @\(map)", format: .hex)
       case .swapped(let pieces): swapped(pieces)
-      case .data, .padding, .unwritten, .unknown: Value(name: "", format: .hex)
+      case .unknown: Value(name: loads[piece.start] ?? "", format: .hex)
+      case .data, .padding, .unwritten: Value(name: "", format: .hex)
       }
     if let change = piece.change {
       value.mask = change.mask
-      if change.xor.contains(where: { $0 != 0 }) { value.name += " xor \(ValueFormat.hex.text(change.xor))" }
+      if change.xor.contains(where: { $0 != 0 }) { value.xor = change.xor }
     }
     return value
   }
@@ -166,7 +176,8 @@ private struct RuleWriter {
 
   /// A value that is used for something: the number, if the rule gives it.
   private func given(_ register: UInt32) -> String? {
-    flow.piece(at: register).map { piece in piece.data.map { ValueFormat.host.text($0) } ?? value(piece).name
+    flow.piece(at: register).map { piece in
+      piece.data.map { ValueFormat.host.text($0) } ?? value(piece).changed
     }
   }
 
@@ -175,7 +186,7 @@ private struct RuleWriter {
     guard let piece = flow.piece(at: register) else { return "…" }
     let field = bytes.parts(flow.family).first { $0.length == bytes.length }?.field
     let format = field.map { PacketField.header($0).form.format } ?? .hex
-    return piece.data.map { format.text(Array($0.prefix(bytes.length))) } ?? value(piece).name
+    return piece.data.map { format.text(Array($0.prefix(bytes.length))) } ?? value(piece).changed
   }
 
   // MARK: Conditions
@@ -183,7 +194,9 @@ private struct RuleWriter {
   private mutating func compare(_ operation: UInt32, _ source: UInt32, _ data: [UInt8]) {
     guard let value = value(flow.read(source, data.count) ?? []) else { return }
     let sign = ["", "!= ", "< ", "<= ", "> ", ">= "][Int(min(operation, 5))]
-    if let mask = value.mask {
+    if value.xor != nil {
+      words.append("\(value.changed) \(sign.isEmpty ? "== " : sign)\(value.format.text(data))")
+    } else if let mask = value.mask {
       if let length = PrefixText.length(mask), case .address = value.format {
         words.append("\(value.name) \(sign)\(value.format.text(data))/\(length)")
       } else if operation == NFT.notEqual, data.allSatisfy({ $0 == 0 }) {
@@ -193,9 +206,9 @@ private struct RuleWriter {
           "\(value.name) & \(value.format.text(mask)) \(sign.isEmpty ? "== " : sign)\(value.format.text(data))"
         )
       }
-      return
+    } else {
+      words.append("\(value.name) \(sign)\(value.format.text(data))\(prefixLength(value.format, data.count))")
     }
-    words.append("\(value.name) \(sign)\(value.format.text(data))\(prefixLength(value.format, data.count))")
   }
 
   /// The length of a prefix, if the bytes are only the beginning of an address.
@@ -251,9 +264,38 @@ private struct RuleWriter {
       }
       words.append("\(fields.joined(separator: " . ")) set \(written(source, bytes))")
     case .effect(let name): words.append(name)
-    case .byteOrder, .headerLoad, .headerWrite, .passing, .loads, .unknown: words.append(name)
+    case .loads(let name, _, let destination):
+      // Shown where it is used.
+      if let start = RegisterNumber.offset(destination) { loads[start] = loaded(name, expression) }
+    case .byteOrder, .headerLoad, .headerWrite, .passing, .unknown: words.append(name)
     }
   }
+
+  /// A number that chance decides, as nft writes it; the name of other loads.
+  private func loaded(_ name: String, _ expression: Expression) -> String {
+    guard case .opaque(_, let data) = expression else { return name }
+    let attributes = AttributeBytes(data)
+    typealias Attribute = NFT.Attribute
+    switch name {
+    case "numgen":
+      let count = attributes.u32(Attribute.numberModulus) ?? 0
+      // NFT_NG_INCREMENTAL, NFT_NG_RANDOM
+      return "numgen \(attributes.u32(Attribute.numberType) == 0 ? "inc" : "random") mod \(count)"
+        + offset(attributes.u32(Attribute.numberOffset))
+    case "hash":
+      let count = attributes.u32(Attribute.hashModulus) ?? 0
+      let source = attributes.u32(Attribute.hashSource).flatMap { flow.piece(at: $0) }.map {
+        " \(value($0).name)"
+      }
+      // NFT_HASH_JENKINS, NFT_HASH_SYM
+      let isSymmetric = attributes.u32(Attribute.hashType) == 1
+      return (isSymmetric ? "symhash" : "jhash\(source ?? "")") + " mod \(count)"
+        + offset(attributes.u32(Attribute.hashOffset))
+    default: return name
+    }
+  }
+
+  private func offset(_ first: UInt32?) -> String { first.map { $0 == 0 ? "" : " offset \($0)" } ?? "" }
 
   private func translation(_ name: String, _ attributes: AttributeBytes) -> String {
     func piece(_ type: UInt16) -> RegisterPiece? { attributes.u32(type).flatMap { flow.piece(at: $0) } }

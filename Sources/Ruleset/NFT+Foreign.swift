@@ -156,12 +156,16 @@ extension NFT {
     public static let hashModulus: UInt16 = 4
     /// `NFTA_HASH_OFFSET`
     public static let hashOffset: UInt16 = 6
+    /// `NFTA_HASH_TYPE`
+    public static let hashType: UInt16 = 7
     /// `NFTA_NG_DREG`, `NFTA_RT_DREG`, `NFTA_OSF_DREG`, `NFTA_XFRM_DREG`
     public static let loadDestination: UInt16 = 1
     /// `NFTA_RT_KEY`
     public static let routeKey: UInt16 = 2
     /// `NFTA_NG_MODULUS`
     public static let numberModulus: UInt16 = 2
+    /// `NFTA_NG_TYPE`
+    public static let numberType: UInt16 = 3
     /// `NFTA_NG_OFFSET`
     public static let numberOffset: UInt16 = 4
     /// `NFTA_SOCKET_KEY`

@@ -13,6 +13,7 @@ import time
 from bench_audit import Sockets
 from bench_daemon import Daemon
 from bench_impact import Guests
+from bench_networks import Networks, services
 from bench_others import Firewalld, Ufw
 
 WGFENCE, STATE = sys.argv[1:3]
@@ -288,6 +289,26 @@ def audit(small):
             f"ss -tulnp, which lists them, {took['ss'][0]:.0f} ms, {took['ss'][1]:.0f} MiB")
 
 
+def large_hosts():
+    """Audits of hosts with many container networks, many containers, and many services of a cluster."""
+    def audits(runs):
+        taken = [timed(WGFENCE, "audit", "--format", "json", "--fail-on", "never") for _ in range(runs)]
+        return tuple(MEDIAN(column) for column in zip(*taken))
+    notes = []
+    for networks, containers, most in ((60, 60, 200), (60, 1_000, 2_000)):
+        fresh_namespace()
+        with Networks(networks, containers):
+            milliseconds, mebibytes = audits(3)
+        row("audit", f"{networks} container networks, {containers:,} containers : {most / 1000:g} s", milliseconds, most, 1.0, "ms")
+        notes.append(f"{networks} networks with {containers:,} containers {milliseconds:.0f} ms, {mebibytes:.0f} MiB")
+    fresh_namespace()
+    services(5_000)
+    milliseconds, mebibytes = audits(3)
+    row("audit", "a cluster's node with 5,000 services : 3 s", milliseconds, 3_000, 1.0, "ms")
+    notes.append(f"5,000 services {milliseconds:.0f} ms, {mebibytes:.0f} MiB")
+    return "audits of large hosts: " + "; ".join(notes)
+
+
 def impact(small):
     """A changed policy on a host with much that must keep working: what it ends is found before the commit."""
     text = open(small).read() + "  - { to: gateway, services: [dns, dhcp], from: containers }\n"
@@ -444,10 +465,11 @@ def main():
     small, large, note = processes()
     guarded = daemon(small, large)
     listed = audit(small)
+    hosts = large_hosts()
     hosted = impact(small)
     other = packets(small, large)
     print_table()
-    print(f"\n{note}\n{guarded}\n{listed}\n{hosted}\n{other}")
+    print(f"\n{note}\n{guarded}\n{listed}\n{hosts}\n{hosted}\n{other}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 

@@ -216,6 +216,17 @@ struct AuditTests {
     #expect(findings.allSatisfy { $0.severity == .information })
   }
 
+  @Test("without a loaded ruleset, asks the policy for each port that it distinguishes")
+  func unloadedPorts() throws {
+    let audit = Audit(
+      of: try Self.host([Self.listener("0.0.0.0", 5432), Self.listener("0.0.0.0", 443)]), by: try Self.view())
+    let standings = audit.exposures.map { exposure in
+      "\(exposure.listener.port) "
+        + (exposure.reachable.first { $0.zone == "internet" }.map { "\($0.standing)" } ?? "")
+    }
+    #expect(standings == ["443 granted", "5432 ungranted"])
+  }
+
   @Test("finds ports that NAT publishes, and the container behind them")
   func translated() throws {
     let view = try Self.view()

@@ -97,6 +97,40 @@ struct RuleTextTests {
       ),
       (
         [
+          .meta(key: 3, destination: 1),
+          .bitwise(
+            source: 1, destination: 1, mask: HostOrder.bytes(UInt32(0xff)),
+            xor: HostOrder.bytes(UInt32(0x100))),
+          .metaSet(key: 3, source: 1),
+        ], "meta mark set meta mark & 255 xor 256"
+      ),
+      (
+        [
+          .meta(key: 3, destination: 1),
+          .bitwise(
+            source: 1, destination: 1, mask: HostOrder.bytes(UInt32(0xf0)), xor: [0, 0, 0, 0]),
+          .metaSet(key: 3, source: 1),
+        ], "meta mark set meta mark & 240"
+      ),
+      (
+        [
+          .opaque(
+            name: "numgen", data: attribute(1, 1) + attribute(2, 2) + attribute(3, 1) + attribute(4, 0)),
+          .lookup(set: "marks", source: 1, destination: 1, inverted: .plain),
+          .opaque(name: "nat", data: attribute(1, 1) + attribute(2, 2) + attribute(3, 1)),
+        ], "dnat to numgen random mod 2 map @marks"
+      ),
+      (
+        [
+          .payload(base: 1, offset: 12, length: 4, destination: 2),
+          .opaque(
+            name: "hash",
+            data: attribute(1, 2) + attribute(2, 1) + attribute(4, 8) + attribute(6, 4) + attribute(7, 0)),
+          .compare(operation: 0, source: 1, data: [0, 0, 0, 5]),
+        ], "jhash ip saddr mod 8 offset 4 0x00000005"
+      ),
+      (
+        [
           .fib(result: 3, flags: 2, destination: 1),
           .compare(operation: 1, source: 1, data: HostOrder.bytes(UInt32(2))),
         ],

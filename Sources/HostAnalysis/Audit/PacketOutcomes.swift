@@ -57,13 +57,16 @@ final class PacketOutcomes {
   private let walk: PacketWalk
   private let environment: any HostEnvironment
   private let view: SiteView?
-  /// By question with the number of the port's class, or with port 0 if no port matters.
+  /// By question, with the number of the port's class for the port.
   private var known: [Question: PacketOutcome] = [:]
+  /// By question with port 0: those for which no port matters.
+  private var knownForEveryPort: [Question: PacketOutcome] = [:]
   /// Texts that many outcomes share, each stored once.
   private var texts: [String: String] = [:]
 
   init(_ tables: [KernelTable], order: HookOrder?, environment: any HostEnvironment, view: SiteView?) {
-    classes = DestinationPortClasses(tables)
+    // Whether a grant covers a packet is asked of the policy's table, loaded or not.
+    classes = DestinationPortClasses(tables + (view.map { [$0.table] } ?? []))
     walk = PacketWalk(view.map { tables.withOrigins(of: $0.table) } ?? tables, order: order)
     self.environment = environment
     self.view = view
@@ -72,14 +75,17 @@ final class PacketOutcomes {
   /// The outcome for the first packet of a flow.
   func outcome(_ question: Question) -> PacketOutcome {
     var (key, every) = (question, question)
-    // Classes are numbered from 0; port 0 is in the first one.
-    key.port = classes.number(of: question.port) &+ 1
+    key.port = classes.number(of: question.port)
     every.port = 0
-    if let outcome = known[every] ?? known[key] { return outcome }
+    if let outcome = knownForEveryPort[every] ?? known[key] { return outcome }
     let trace = walk.arrival(question.packet, in: environment)
     var outcome = outcome(of: trace, question)
     outcome.others = trace.others.map { self.outcome(of: $0, question) }
-    known[trace.dependsOnPort || key.port == 0 ? key : every] = outcome
+    if trace.dependsOnPort || view != nil && trace.verdict == .accept {
+      known[key] = outcome
+    } else {
+      knownForEveryPort[every] = outcome
+    }
     return outcome
   }
 

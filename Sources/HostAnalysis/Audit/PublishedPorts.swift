@@ -6,6 +6,11 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
+extension PublishedTarget {
+  /// Address and port, in order; first those that cannot be determined.
+  fileprivate var order: (UInt128, UInt16) { (address?.bits ?? 0, port) }
+}
+
 /// A port of the host, or several in a row, whose packets NAT sends to another destination.
 struct PublishedPort: Sendable, Hashable {
   /// `tcp`, `udp` or `sctp`.
@@ -107,7 +112,7 @@ struct PublishedPorts {
       return called.map {
         PublishedPort(transport: key.transport, address: $0, ports: key.ports, target: key.target)
       }
-    }.sorted { one, two in
+    }.sorted { $0.target.order < $1.target.order }.sorted { one, two in
       (one.transport.number, one.address.family.rawValue, one.address.bits, one.ports.lowerBound)
         < (two.transport.number, two.address.family.rawValue, two.address.bits, two.ports.lowerBound)
     }
