@@ -6,11 +6,6 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import Ruleset
 
-extension PublishedTarget {
-  /// Address and port, in order; first those that cannot be determined.
-  fileprivate var order: (UInt128, UInt16) { (address?.bits ?? 0, port) }
-}
-
 /// A port of the host, or several in a row, whose packets NAT sends to another destination.
 struct PublishedPort: Sendable, Hashable {
   /// `tcp`, `udp` or `sctp`.
@@ -21,6 +16,14 @@ struct PublishedPort: Sendable, Hashable {
   let ports: ClosedRange<UInt16>
   /// The destination of its packets.
   let target: PublishedTarget
+
+  /// By protocol, address and ports; then by target, first one that cannot be determined.
+  fileprivate var order: (UInt8, UInt8, UInt128, UInt16, UInt128, UInt16) {
+    (
+      transport.number, address.family.rawValue, address.bits, ports.lowerBound, target.address?.bits ?? 0,
+      target.port
+    )
+  }
 
   /// Where packets to one of the ports go.
   func target(of port: UInt16) -> PublishedTarget {
@@ -112,10 +115,7 @@ struct PublishedPorts {
       return called.map {
         PublishedPort(transport: key.transport, address: $0, ports: key.ports, target: key.target)
       }
-    }.sorted { $0.target.order < $1.target.order }.sorted { one, two in
-      (one.transport.number, one.address.family.rawValue, one.address.bits, one.ports.lowerBound)
-        < (two.transport.number, two.address.family.rawValue, two.address.bits, two.ports.lowerBound)
-    }
+    }.sorted { $0.order < $1.order }
   }
 
   /// Ports whose packets are translated to one address.
