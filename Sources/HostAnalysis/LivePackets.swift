@@ -67,11 +67,9 @@ public struct LivePackets: Sendable {
               + "\(first)")
         }
         for address in arrival.sources {
-          var (own, input) = (all, first)
-          if interface == nil, let expected = Self.expected(address, among: all, in: environment) {
-            own = [expected] + all.filter { $0.name != expected.name }
-            input = expected.name
-          }
+          let expected = Self.expected(address, among: all, in: environment)
+          let own = [expected].compactMap { $0 } + all.filter { $0.name != expected?.name }
+          let input = interface ?? expected?.name ?? first
           guard
             let destination = Self.destination(
               question.target, address.family, own, host, view, arrival.zone)

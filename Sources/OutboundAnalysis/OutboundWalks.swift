@@ -50,10 +50,8 @@ struct OutboundWalks {
   private var unevaluated: [String] {
     let names = budget.unevaluated
     if names.isEmpty { return [] }
-    let shown =
-      names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
     return [
-      "the rules distinguish too many destinations and services to evaluate what \(shown) may send: ask for single packets "
+      "the rules distinguish too many destinations and services to evaluate what \(enumerated(names)) may send: ask for single packets "
         + "with wgfence explain --live"
     ]
   }

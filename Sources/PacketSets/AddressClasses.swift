@@ -127,6 +127,11 @@ private struct AddressCutReader {
 
   init(_ side: AddressClasses.Side) { self.side = side }
 
+  /// Bytes in network order as a number.
+  private func number(_ bytes: some Collection<UInt8>) -> UInt128 {
+    bytes.reduce(0) { $0 << 8 | UInt128($1) }
+  }
+
   /// Addresses for which a condition has one result.
   struct GroupRange {
     let first: UInt128
@@ -284,7 +289,6 @@ private struct AddressCutReader {
         elements.flags(next) & NFT.elementCatchAll == 0 && Array(elements.key(next)) != key
       }
       let all: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
-      func number(_ bytes: some Collection<UInt8>) -> UInt128 { bytes.reduce(0) { $0 << 8 | UInt128($1) } }
       cut(
         family, number(key), after.map { number(elements.key($0)) - 1 } ?? all, continues: continues)
     }
@@ -298,7 +302,6 @@ private struct AddressCutReader {
     _ family: AddressFamily, continues: Bool = false
   ) -> Bool {
     let free = UInt128((family.byteWidth - piece.length) * 8)
-    func number(_ bytes: some Collection<UInt8>) -> UInt128 { bytes.reduce(0) { $0 << 8 | UInt128($1) } }
     let all: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
     let mask = number(piece.change?.mask ?? [UInt8](repeating: 0xff, count: piece.length)) << free
     let host = all & ~mask
@@ -316,7 +319,7 @@ private struct AddressCutReader {
     else { return true }
     func address(_ place: Int) -> UInt128? {
       guard info.count >= place + family.byteWidth else { return nil }
-      return info[place..<(place + family.byteWidth)].reduce(0) { $0 << 8 | UInt128($1) }
+      return number(info[place..<(place + family.byteWidth)])
     }
     switch name {
     case "iprange":

@@ -29,7 +29,7 @@ struct Obstacles: Sendable {
         case .tcxEgress, .netkitPrimary: egress[interface] = egress[interface] ?? spot
         }
       case .netfilterProgram(let family, let hook, _, _), .hookFunction(_, let family, let hook):
-        guard let number = Self.hookNames.firstIndex(of: hook) else { continue }
+        guard let number = NFT.hookNames.firstIndex(of: hook) else { continue }
         for address in AddressFamily.allCases
         where ["inet", address == .ipv4 ? "ip" : "ip6"].contains(family) {
           let place = HookPlace(family: address, hook: UInt32(number))
@@ -44,8 +44,6 @@ struct Obstacles: Sendable {
       }
     }
   }
-
-  private static let hookNames = ["prerouting", "input", "forward", "output", "postrouting"]
 
   var isEmpty: Bool { ingress.isEmpty && egress.isEmpty && hooks.isEmpty && services.isEmpty }
 

@@ -145,7 +145,8 @@ struct RuleIndex: Sendable {
       // Other loads, and conditions without an effect.
       case .ct, .fib, .byteOrder, .immediate, .load, .absentHeader: loaded = [:]
       case .lookup(_, _, let destination, _): if case .nowhere = destination {} else { return found }
-      case .match(.recent): return found
+      // They record the packet, or are reported as an assumption where they do not match.
+      case .match(.recent), .match(.limit), .match(.unusual), .match(.socket), .match(.chance): return found
       case .range, .requireTCP, .nothing, .match: break
       default: return found
       }
@@ -155,7 +156,8 @@ struct RuleIndex: Sendable {
 }
 
 extension HeaderBytes {
-  /// Whether they are bytes of the destination port.
+  /// Whether they are bytes of the destination port. Nothing is known of what follows a header, so bytes that a rule loads from
+  /// beyond the network header are no port for the walk.
   var mayBePort: Bool {
     let port = HeaderField.destinationPort.bytes
     return base == port.base && offset < port.end && end > port.offset

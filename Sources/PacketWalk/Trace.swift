@@ -109,7 +109,7 @@ public struct TraceStep: Sendable, Hashable {
     guard let base else { return nil }
     let names =
       family == NFT.familyNetdev
-      ? ["ingress", "egress"] : ["prerouting", "input", "forward", "output", "postrouting", "ingress"]
+      ? ["ingress", "egress"] : NFT.hookNames + ["ingress"]
     let name = names.indices.contains(Int(base.hook)) ? names[Int(base.hook)] : "hook \(base.hook)"
     return base.devices.isEmpty ? name : "\(name) \(base.devices.joined(separator: ", "))"
   }

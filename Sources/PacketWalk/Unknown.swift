@@ -37,6 +37,13 @@ extension WalkRun {
     return choices[choicesMade - 1]
   }
 
+  /// What this run takes for a fact about the packet's way through the host; nil if this run ends here, with a step that says so.
+  mutating func takes(_ fact: String) -> Bool? {
+    if let isIt = choose(Unknown(fact)) { return isIt }
+    note(.undetermined(expression: fact), at: "routing")
+    return nil
+  }
+
   /// One of `count` numbers from 0 on, by chance; nil if this run ends here.
   mutating func chooseNumber(below count: Int, _ name: String) -> Int? {
     for number in 0..<max(0, count - 1) {

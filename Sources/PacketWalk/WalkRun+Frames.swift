@@ -96,14 +96,8 @@ extension WalkRun {
     for (index, device) in relevant.enumerated() {
       // Of devices that all have chains, the last is what remains.
       if index == devices.count - 1 { return .device(device) }
-      let name = "the way through \(device)"
-      switch settle(Unknown(name)) {
-      case nil: return .device(device)
-      case .undetermined(let expression):
-        note(.undetermined(expression: expression), at: "routing")
-        return nil
-      default: break
-      }
+      guard let isIt = takes("the way through \(device)") else { return nil }
+      if isIt { return .device(device) }
     }
     return .any
   }

@@ -200,13 +200,8 @@ struct WalkRun {
   private mutating func choose(_ outputs: [InterfaceName]) -> InterfaceName? {
     trace.nextHops = outputs
     for output in outputs.dropLast() {
-      switch settle(Unknown("the next hop through \(output)")) {
-      case nil: return output
-      case .undetermined(let expression):
-        note(.undetermined(expression: expression), at: "routing")
-        return nil
-      default: break
-      }
+      guard let isIt = takes("the next hop through \(output)") else { return nil }
+      if isIt { return output }
     }
     return outputs.last
   }

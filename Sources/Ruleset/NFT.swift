@@ -108,6 +108,8 @@ public enum NFT {
   public static let hookOutput: UInt32 = 3
   /// `NF_INET_POST_ROUTING`
   public static let hookPostrouting: UInt32 = 4
+  /// The names of these hooks in `nft`, by number.
+  public static let hookNames = ["prerouting", "input", "forward", "output", "postrouting"]
   /// `NF_INET_INGRESS`
   public static let hookIngress: UInt32 = 5
 

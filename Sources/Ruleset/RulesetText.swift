@@ -124,8 +124,7 @@ public struct RulesetText {
   }
 
   private static func hook(_ number: UInt32) -> String {
-    let names = ["prerouting", "input", "forward", "output", "postrouting"]
-    return names.indices.contains(Int(number)) ? names[Int(number)] : String(number)
+    NFT.hookNames.indices.contains(Int(number)) ? NFT.hookNames[Int(number)] : String(number)
   }
 
   private static func text(_ verdict: VerdictCode) -> String {

@@ -336,16 +336,18 @@ struct AuditTests {
     #expect(own.reachable.isEmpty && !own.isExposed)
   }
 
+  /// A rule that the walk cannot evaluate.
+  private static let strange = KernelTable(
+    family: 1, name: "strange",
+    chains: [
+      KernelChain(
+        name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
+        rules: [KernelRule(expressions: [.opaque(name: "riddle", data: [1]), .verdict(.drop)])])
+    ])
+
   @Test("reports undetermined, not a guess, for a rule that the walk cannot evaluate")
   func undetermined() throws {
-    let table = KernelTable(
-      family: 1, name: "strange",
-      chains: [
-        KernelChain(
-          name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
-          rules: [KernelRule(expressions: [.opaque(name: "riddle", data: [1]), .verdict(.drop)])])
-      ])
-    let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)], tables: [table]), by: nil)
+    let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)], tables: [Self.strange]), by: nil)
     #expect(audit.exposures.map(\.isUndetermined) == [true])
     #expect(audit.exposures.map(\.isExposed) == [false])
     #expect(audit.findings(drift: .none, view: nil).map(\.check) == [.undetermined])
@@ -506,15 +508,9 @@ struct AuditTests {
 
   @Test("equal findings are one: for each rule that cannot be evaluated, and for sockets on every address")
   func equalFindings() throws {
-    let strange = KernelTable(
-      family: 1, name: "strange",
-      chains: [
-        KernelChain(
-          name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .accept),
-          rules: [KernelRule(expressions: [.opaque(name: "riddle", data: [1]), .verdict(.drop)])])
-      ])
     let many = try (1...20).map { try Self.listener("0.0.0.0", 5000 + $0) }
-    let unknown = Audit(of: try Self.host(many, tables: [strange]), by: nil).findings(drift: .none, view: nil)
+    let unknown = Audit(of: try Self.host(many, tables: [Self.strange]), by: nil).findings(
+      drift: .none, view: nil)
     #expect(unknown.map(\.check) == [.undetermined])
     #expect(unknown.first?.found.contains("and 14 more are reached from") == true)
 
@@ -549,6 +545,11 @@ struct AuditTests {
     #expect(audit.summary(names) == "all 64 interfaces")
     #expect(
       audit.summary(Array(names.prefix(8))) == "eth0, enp5s0, wg0, docker0, br-1, br-2 and 2 more interfaces")
+    // A zone may have the name of its interface.
+    let zones = Audit(
+      exposures: [],
+      ingresses: audit.ingresses + [Ingress(name: "lan", kind: .network, interfaces: bridges, sources: [])])
+    #expect(zones.summary(zones.ingresses.map(\.name)) == "all 65 zones")
     let found = audit.findings(drift: .none, view: nil).first { $0.check == .exposed }?.found
     #expect(
       found?.contains(

@@ -100,11 +100,11 @@ extension Audit {
   /// The names of sides: all of many as their number, and of many others the first ones.
   public func summary(_ names: [String]) -> String {
     guard names.count > Self.mostSides else { return names.joined(separator: ", ") }
-    let kind = ingresses.contains { $0.interfaces.count == 1 && $0.name == $0.interfaces[0].name.description }
-    let noun = kind ? "interfaces" : "zones"
-    if names.count == ingresses.count { return "all \(names.count) \(noun)" }
-    let shown = names.prefix(Self.mostSides)
-    return "\(shown.joined(separator: ", ")) and \(names.count - shown.count) more \(noun)"
+    // Without a policy each side is an interface.
+    let areInterfaces = ingresses.allSatisfy { $0.interfaces.map(\.name.description) == [$0.name] }
+    let noun = areInterfaces ? "interfaces" : "zones"
+    return names.count == ingresses.count
+      ? "all \(names.count) \(noun)" : "\(enumerated(names, most: Self.mostSides)) \(noun)"
   }
 
   /// The most sides, or sockets, that one line names.
@@ -126,15 +126,11 @@ extension Audit {
       guard let (titles, zones) = found[rule] else { return nil }
       return AuditFinding(
         check: .undetermined, severity: .warning, subject: rule,
-        found: "whether \(Self.some(titles)) \(titles.count == 1 ? "is" : "are") reached from "
+        found:
+          "whether \(enumerated(titles, most: Self.mostSides)) \(titles.count == 1 ? "is" : "are") reached from "
           + "\(summary(zones)) depends on a rule wgfence cannot evaluate: \(rule)",
         fix: "run wgfence explain --live, and check that rule yourself")
     }
-  }
-
-  private static func some(_ titles: [String]) -> String {
-    guard titles.count > mostSides else { return titles.joined(separator: ", ") }
-    return "\(titles.prefix(mostSides).joined(separator: ", ")) and \(titles.count - mostSides) more"
   }
 
   private static func finding(of spot: BlindSpot) -> AuditFinding {

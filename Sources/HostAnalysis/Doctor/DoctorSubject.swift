@@ -171,7 +171,7 @@ extension IPAddress {
 }
 
 /// A list for a sentence: the first `most` items, and how many more there are.
-func enumerated(_ things: [String], most: Int = 4) -> String {
+package func enumerated(_ things: [String], most: Int = 4) -> String {
   let shown = things.prefix(most).joined(separator: ", ")
   return things.count > most ? "\(shown) and \(things.count - most) more" : shown
 }

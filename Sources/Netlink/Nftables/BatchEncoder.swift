@@ -91,6 +91,9 @@ struct BatchEncoder: ~Copyable {
     case .deleteSet(let set): (name, userdata) = (set, [])
     case .addRule(let chain, let rule, _): (name, userdata) = (chain, rule.userdata)
     }
+    if case .addChain(_, let base?) = operation, base.devices.count > 1 {
+      throw .inexpressible(operation: index, reason: "the chain \(name) has several devices")
+    }
     for text in [name, table] where text.utf8.count >= Int(NFT_NAME_MAXLEN) {
       throw .inexpressible(
         operation: index, reason: "a name has \(text.utf8.count) bytes, more than \(NFT_NAME_MAXLEN - 1)")

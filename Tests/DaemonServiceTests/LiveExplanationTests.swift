@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import NetworkModel
+import PacketWalk
+import PolicyAnalysis
+import PolicyLanguage
+import Testing
+
+@testable import Reports
+
+@Suite("A live explanation", .serialized)
+struct LiveExplanationTests {
+  @Test("walks a packet from the interface to which the host would reply, through the chains of that device")
+  func device() throws {
+    try LiveHost.with(["nft"]) { site, machine in
+      try LiveHost.shell(
+        "nft 'table netdev guard { chain c { type filter hook ingress device eth0 priority 0; drop; }; }'")
+      let report = try LiveHost.explained(site, machine)
+      #expect(report.explanation.paths.allSatisfy { $0.packet.input == InterfaceName("eth0") })
+      #expect(report.explanation.paths.count == 2 && report.explanation.verdict == .drop)
+      #expect("\(report.text(.plain))".contains("over internet (eth0)"))
+      #expect("\(report.text(.plain))".contains("ingress eth0"))
+      #expect(report.json.contains("\"interface\": \"eth0\""))
+    }
+  }
+
+  @Test("has no verdict where traffic control sees the packet first, and says what the rules alone do")
+  func trafficControl() throws {
+    try LiveHost.with(["tc"]) { site, machine in
+      #expect(try LiveHost.explained(site, machine).explanation.verdict == .accept)
+      try LiveHost.shell(
+        "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress bpf bytecode '1,6 0 0 0' da")
+      let report = try LiveHost.explained(site, machine)
+      #expect(report.explanation.verdict == .undetermined)
+      let text = "\(report.text(.plain))"
+      #expect(
+        text.contains("traffic control has filters at the ingress of eth0: bpf; by the rules alone: accept"))
+    }
+  }
+
+  @Test("prints where chance may send a packet instead")
+  func chance() throws {
+    try LiveHost.with(["nft"]) { site, machine in
+      try LiveHost.shell(
+        """
+        nft 'table ip t { chain c { type nat hook prerouting priority -100; tcp dport 80 dnat to 203.0.113.20-203.0.113.21; }; }'
+        """)
+      let report = try LiveHost.explained(site, machine, "80/tcp")
+      #expect(report.explanation.verdict == .accept)
+      let text = "\(report.text(.plain))"
+      #expect(text.contains("destination becomes 203.0.113.21 port 80"))
+      #expect(text.contains("by chance it goes to 203.0.113.20 port 80 instead"))
+      #expect(report.json.contains("203.0.113.20 port 80"))
+    }
+  }
+}
