@@ -178,25 +178,37 @@ struct OutboundWalks {
     }
     var rows = OutboundRows()
     for one in packets.classes {
-      var found: [OutboundJudgement: IntervalSet] = [:]
-      // The verdict for a protocol whose port nothing reads.
-      var every: (number: UInt128, judgement: OutboundJudgement)?
+      var found: [OutboundJudgement: [(UInt128, UInt128)]] = [:]
+      // The verdict for a protocol whose port nothing reads, and the services that have it so far.
+      var every: (number: UInt128, judgement: OutboundJudgement, services: ClosedRange<UInt128>)?
+      func endEvery() {
+        guard let (_, judgement, services) = every else { return }
+        found[judgement, default: []].append((services.lowerBound, services.upperBound))
+        every = nil
+      }
       for services in one.services {
         let (first, last) = (services.lowerBound >> 16, services.upperBound >> 16)
-        let judgement: OutboundJudgement
-        if let every, first == last, every.number == first {
-          judgement = every.judgement
-        } else {
-          guard budget.walks > 0 else { return nil }
-          budget.walks -= 1
-          let trace = trace(packet(origin, one, services))
-          judgement = self.judgement(trace, view)
-          every = first == last && !trace.dependsOnPort ? (first, judgement) : nil
+        if let known = every, first == last, known.number == first {
+          if known.services.upperBound + 1 == services.lowerBound {
+            every?.services = known.services.lowerBound...services.upperBound
+          } else {
+            found[known.judgement, default: []].append((services.lowerBound, services.upperBound))
+          }
+          continue
         }
-        found[judgement] = (found[judgement] ?? .empty).union(
-          IntervalSet(services.lowerBound, services.upperBound))
+        endEvery()
+        guard budget.walks > 0 else { return nil }
+        budget.walks -= 1
+        let trace = trace(packet(origin, one, services))
+        let judgement = self.judgement(trace, view)
+        if first == last, !trace.dependsOnPort {
+          every = (first, judgement, services)
+        } else {
+          found[judgement, default: []].append((services.lowerBound, services.upperBound))
+        }
       }
-      rows.add(one, found)
+      endEvery()
+      rows.add(one, found.mapValues { IntervalSet(ranges: $0) })
     }
     return (rows, packets)
   }

@@ -120,6 +120,8 @@ struct SentPackets {
       boundaries.services
       + grants.flatMap(\.ports).flatMap(\.intervals).map { ($0.lower, $0.upper) }
     let places = Self.places(of: host, view)
+    // Most destinations have the same services.
+    var services: [AddressFamily: [Set<IntervalSet>: [ClosedRange<UInt128>]]] = [:]
     var classes: [Class] = []
     var holes: [AddressFamily: IntervalSet] = [:]
     for family in AddressFamily.allCases {
@@ -162,11 +164,16 @@ struct SentPackets {
       }
       classes += order.map { key in
         let own = found[key] ?? .empty
-        let ranges = key.decided.values.flatMap(\.intervals).map { ($0.lower, $0.upper) } + cuts
+        let decided = Set(key.decided.values)
+        let parts =
+          services[family]?[decided]
+          ?? Self.split(
+            Self.services(family), at: decided.flatMap(\.intervals).map { ($0.lower, $0.upper) } + cuts)
+        services[family, default: [:]][decided] = parts
         let first = own.intervals[0]
         return Class(
           family: family, example: Self.example(of: first.lower...first.upper, family), addresses: own,
-          output: key.output, services: Self.split(Self.services(family), at: ranges))
+          output: key.output, services: parts)
       }
       holes[family] = IntervalSet(ranges: unreached)
     }
