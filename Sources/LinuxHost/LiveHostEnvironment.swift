@@ -92,7 +92,8 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
     if let known = routes[question] { return known }
     if let answer = groupRoute(question) { return answer }
-    var found = lookUp(question)
+    let matched = match(question)
+    var found = matched ?? lookUp(question)
     // The kernel does not answer for output from a source that is not this host's (EINVAL). Only a rule could tell it apart.
     if case .nowhere = found, question.input == nil, let source = question.source,
       addressType(source, on: nil) != .local
@@ -114,7 +115,9 @@ public final class LiveHostEnvironment: HostEnvironment {
         .found(.anycast, _, _):
         .local
       case .found(_, let index, _):
-        links.interface(index: index).map { outputs(of: question, taking: $0.name) } ?? .unknown
+        links.interface(index: index).map {
+          matched == nil ? outputs(of: question, taking: $0.name) : .interface($0.name)
+        } ?? .unknown
       case .nowhere: .nowhere
       case .failed: .unknown
       }
@@ -207,7 +210,7 @@ public final class LiveHostEnvironment: HostEnvironment {
     return source
   }
 
-  private enum Found {
+  private enum Found: Sendable {
     case found(AddressType, output: UInt32, source: IPAddress?)
     case nowhere
     case failed
@@ -236,6 +239,28 @@ public final class LiveHostEnvironment: HostEnvironment {
       }
     }
     return body
+  }
+
+  /// The route that applies, if it has one next hop; nil if it has several, and for what has no such route.
+  private func match(_ question: RouteQuestion) -> Found? {
+    guard let body = message(question, flags: UInt32(CSYS_RTM_F_FIB_MATCH)) else { return nil }
+    let found = try? netlink.get(
+      "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body
+    ) { (type, payload) throws(HostReadError) -> Found? in
+      guard type == Int(CSYS_RTM_NEWROUTE),
+        payload.number(UInt8.self, at: 7) == UInt8(AddressType.unicast.rawValue)
+      else { return nil }
+      var output: UInt32 = 0
+      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))) {
+        switch type {
+        case Int(CSYS_RTA_MULTIPATH): return nil
+        case Int(CSYS_RTA_OIF): output = value.number(UInt32.self, at: 0) ?? 0
+        default: break
+        }
+      }
+      return output == 0 ? nil : .found(.unicast, output: output, source: nil)
+    }
+    return found?.first
   }
 
   /// The interfaces of the next hops of the route that applies (`RTM_F_FIB_MATCH`, `RTA_MULTIPATH` with `struct rtnexthop`);

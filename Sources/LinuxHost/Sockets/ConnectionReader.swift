@@ -61,7 +61,7 @@ public enum ConnectionReader {
   static func opened(beside listeners: [SocketDiagnostics.Socket]) throws(HostReadError)
     -> [SocketDiagnostics.Socket]
   {
-    let sockets = try SocketDiagnostics.connected().filter {
+    let sockets = try SocketDiagnostics.connected(beside: listeners).filter {
       !$0.remoteAddress.isLoopback && !$0.address.isLoopback
     }
     if sockets.isEmpty { return [] }

@@ -76,16 +76,36 @@ public struct SocketDiagnostics: Sendable {
   }
 
   /// Reads the TCP connections through which data can still arrive, and the connected UDP sockets.
-  public static func connected() throws(HostReadError) -> [Socket] {
+  public static func connected() throws(HostReadError) -> [Socket] { try connected(beside: nil) }
+
+  /// The same; TCP is not asked for if the namespace has no TCP sockets beside these listening ones.
+  static func connected(beside listeners: [Socket]?) throws(HostReadError) -> [Socket] {
+    let hasTCP = listeners.map(hasTCP) ?? true
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
     let open = [TCP_ESTABLISHED, TCP_CLOSE_WAIT, TCP_FIN_WAIT1, TCP_FIN_WAIT2].map { Int($0) }
     for family in AddressFamily.allCases {
-      try list(.tcp, family, states: open, &netlink, into: &found)
+      if hasTCP { try list(.tcp, family, states: open, &netlink, into: &found) }
       try list(.udp, family, states: [Int(TCP_ESTABLISHED)], &netlink, into: &found)
     }
     found.removeAll { $0.port == 0 || $0.remotePort == 0 }
     return found
+  }
+
+  /// Whether this thread's namespace has TCP sockets beside these listening ones; true if that is not known. The kernel looks
+  /// through the connections of all namespaces to list those of one, but counts them by namespace. Source: `sockstat_seq_show`
+  /// of `net/ipv4/proc.c`, `sockstat6_seq_show` of `net/ipv6/proc.c`.
+  static func hasTCP(beside listeners: [Socket]) -> Bool {
+    var count = 0
+    for (file, label) in [("sockstat", "TCP:"), ("sockstat6", "TCP6:")] {
+      guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)"),
+        let line = text.split(separator: "\n").first(where: { $0.hasPrefix(label) })
+      else { return true }
+      let words = line.split(separator: " ")
+      guard words.count > 2, words[1] == "inuse", let used = Int(words[2]) else { return true }
+      count += used
+    }
+    return count != listeners.count { $0.protocol == .tcp }
   }
 
   /// Reads the established TCP connections of these own ports, and the connected UDP sockets of these remote ports. The
