@@ -94,7 +94,7 @@ public struct PacketWalk: Sendable {
     var first = bothWays(packet, environment, order: 0, walk)
     for order in places.indices.dropFirst() where first.verdict != .undetermined {
       let other = bothWays(packet, environment, order: order, walk)
-      first.dependsOnPort = first.dependsOnPort || other.dependsOnPort
+      first.reads.formUnion(other.reads)
       guard first.endsAlike(other) else { return first.undecided(besides: other) }
     }
     return first
@@ -115,10 +115,10 @@ public struct PacketWalk: Sendable {
     }
     let first = run([])
     guard first.isOpen else { return first.finished() }
-    var dependsOnPort = first.trace.dependsOnPort
+    var reads = first.trace.reads
     func finished(_ trace: Trace) -> Trace {
       var trace = trace
-      trace.dependsOnPort = dependsOnPort
+      trace.reads = reads
       return trace
     }
     var (pending, agreed): ([[Bool]], Trace?) = ([[true], [false]], nil)
@@ -127,7 +127,7 @@ public struct PacketWalk: Sendable {
     for _ in 1..<Self.mostRuns {
       guard let choices = pending.popLast() else { break }
       let next = run(choices)
-      dependsOnPort = dependsOnPort || next.trace.dependsOnPort
+      reads.formUnion(next.trace.reads)
       choseFact = choseFact || next.choseFact
       if next.isOpen {
         pending += [choices + [true], choices + [false]]

@@ -47,8 +47,6 @@ struct RuleIndex: Sendable {
   }
 
   private var groups: [Group] = []
-  /// Whether a condition is about the destination port.
-  private(set) var readPort = false
   /// Rules without such a condition.
   private var others: [Int] = []
 
@@ -74,9 +72,6 @@ struct RuleIndex: Sendable {
       groups[place].all.append(number)
     }
     if others.count + Self.least > rules.count { return nil }
-    readPort = groups.contains { group in
-      if case .bytes(let bytes) = group.field.load { bytes.mayBePort } else { false }
-    }
   }
 
   /// The numbers of the rules that a packet may match, in order. `value` is the packet's value of a field; nil if it is not
@@ -92,6 +87,15 @@ struct RuleIndex: Sendable {
     }
     found.sort()
     return found
+  }
+
+  /// What the conditions of the rules before one read of a packet.
+  func reads(before rule: Int, _ family: AddressFamily) -> PacketParts {
+    var parts: PacketParts = []
+    for group in groups where group.all.first.map({ $0 < rule }) ?? false {
+      if case .bytes(let bytes) = group.field.load { parts.formUnion(bytes.parts(family)) }
+    }
+    return parts
   }
 
   /// Bytes as a number, the first one highest.
@@ -152,15 +156,6 @@ struct RuleIndex: Sendable {
       }
     }
     return found
-  }
-}
-
-extension HeaderBytes {
-  /// Whether they are bytes of the destination port. Nothing is known of what follows a header, so bytes that a rule loads from
-  /// beyond the network header are no port for the walk.
-  var mayBePort: Bool {
-    let port = HeaderField.destinationPort.bytes
-    return base == port.base && offset < port.end && end > port.offset
   }
 }
 

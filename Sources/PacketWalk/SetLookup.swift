@@ -44,10 +44,17 @@ extension KernelSet {
     } else if let index = elements.index(ofKey: key) {
       return .yes(elements.value(index))
     }
-    for index in 0..<elements.count where elements.flags(index) & NFT.elementCatchAll != 0 {
-      return .yes(elements.value(index))
+    return catchAll.map { .yes(elements.value($0)) } ?? .no
+  }
+
+  /// The catch-all element. Its key is empty, so it is one of the first.
+  var catchAll: Int? {
+    var index = 0
+    while index < elements.count, elements.key(index).allSatisfy({ $0 == 0 }) {
+      if elements.flags(index) & NFT.elementCatchAll != 0 { return index }
+      index += 1
     }
-    return .no
+    return nil
   }
 
   private func interval(holding key: [UInt8]) -> Int? {

@@ -36,10 +36,7 @@ struct TableIndex: Sendable {
 
   func keyLength(ofSet index: Int) -> Int { Int(table.sets[index].keyLength) }
 
-  func hasCatchAll(_ set: Int) -> Bool {
-    let elements = table.sets[set].elements
-    return (0..<elements.count).contains { elements.flags($0) & NFT.elementCatchAll != 0 }
-  }
+  func hasCatchAll(_ set: Int) -> Bool { table.sets[set].catchAll != nil }
 
   func inversion(ofObject name: String, type: UInt32) -> Inversion {
     table.objects.first { $0.name == name && $0.type == type }?.inversion ?? .plain

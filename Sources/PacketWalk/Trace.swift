@@ -15,9 +15,12 @@ public struct Trace: Sendable, Hashable {
   /// The interfaces of all next hops of the packet's route, if it has several: it may go out through any of them.
   public internal(set) var nextHops: [InterfaceName] = []
 
-  /// Whether anything on the packet's way read its destination port: without it, packets to other ports of the protocol end in
-  /// the same way.
-  public internal(set) var dependsOnPort = false
+  /// What was read of the packet on its way: others that are the same there end in the same way.
+  public internal(set) var reads: PacketParts = []
+
+  /// Whether anything on the packet's way read its destination port.
+  public var dependsOnPort: Bool { reads.contains(.destinationPort) }
+
   /// Whether the connection's mark is known at the end of the walk: a rule that may match or not may have set it.
   public internal(set) var knowsConnectionMark = true
   /// Other ways that the packet may go, with the same verdict: what decides is chance, such as the server to which a rule
@@ -43,7 +46,7 @@ public struct Trace: Sendable, Hashable {
     both.steps += other.steps
     both.packet = other.packet
     both.nextHops = other.nextHops
-    both.dependsOnPort = dependsOnPort || other.dependsOnPort
+    both.reads.formUnion(other.reads)
     both.knowsConnectionMark = other.knowsConnectionMark
     both.others = other.others
     return both

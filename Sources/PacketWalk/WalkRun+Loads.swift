@@ -127,7 +127,7 @@ extension WalkRun {
   /// `payload`: the bytes of a header, as far as they are known. Of the link layer only the type is, at the hooks of frames.
   mutating func loadPayload(_ wanted: HeaderBytes, to start: Int) {
     let (offset, length) = (wanted.offset, wanted.length)
-    if wanted.mayBePort { trace.dependsOnPort = true }
+    trace.reads.formUnion(wanted.parts(packet.family))
     let header =
       switch wanted.base {
       case NFT.payloadNetwork: headers.network
@@ -204,6 +204,7 @@ extension WalkRun {
       let isIPv4Key = key == .ipv4Source || key == .ipv4Destination
       let isIPv6Key = key == .ipv6Source || key == .ipv6Destination
       if packet.family == .ipv4 && isIPv6Key || packet.family == .ipv6 && isIPv4Key { return .breaks }
+      trace.reads.formUnion(.addresses)
       guard let tuple = tuple(direction) else {
         registers.forget(start, packet.family.byteWidth)
         return .loaded
@@ -211,7 +212,7 @@ extension WalkRun {
       let isSource = key == .source || key == .ipv4Source || key == .ipv6Source
       registers.write((isSource ? tuple.source : tuple.destination).bytes, at: start)
     case .sourcePort, .destinationPort:
-      trace.dependsOnPort = true
+      trace.reads.insert(.destinationPort)
       guard packet.transport.hasPorts, let tuple = tuple(direction) else {
         registers.forget(start, 4)
         return .loaded
@@ -258,6 +259,13 @@ extension WalkRun {
     let address: IPAddress? = isSource ? (knowsSource == .none ? nil : packet.source) : packet.destination
     if case .bridge = frame { return registers.forget(start, 16) }
     let scope = flags & NFT.fibInput != 0 ? input : flags & NFT.fibOutput != 0 ? output : nil
+    if result != .addressType {
+      trace.reads.formUnion(.addresses)
+    } else if isSource {
+      trace.reads.insert(.source)
+    } else if scope != nil {
+      trace.reads.insert(.destination)
+    }
     guard let result else { return registers.forget(start, 16) }
     if result == .addressType {
       return write(address.flatMap { environment.addressType($0, on: scope) }?.rawValue, at: start)

@@ -195,7 +195,7 @@ extension WalkRun {
         if let end = settleChance(unknown) { return end }
         setConnectionMark(registers.hostNumber(source), certain: unknown == nil)
       case .match(let match):
-        if match.readsPort { trace.dependsOnPort = true }
+        trace.reads.formUnion(match.reads)
         switch match {
         case .limit(let text, .plain):
           note(table, chain, index, .assumed("within \(text)"))

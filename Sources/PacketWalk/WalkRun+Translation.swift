@@ -67,6 +67,8 @@ extension WalkRun {
     // loaded.
     guard hasConnection, !isBound(order.side) else { return .translated }
     let isSource = order.side == .source
+    // Whether the connection counts as translated depends on the old address.
+    trace.reads.insert(isSource ? .source : .destination)
     let oldAddress = isSource ? packet.source : packet.destination
     let oldPort = isSource ? packet.sourcePort : packet.destinationPort
     var address: IPAddress?

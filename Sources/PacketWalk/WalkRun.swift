@@ -7,6 +7,8 @@ internal import Ruleset
 struct WalkRun {
   let walk: PacketWalk
   let environment: any HostEnvironment
+  /// The packet before any rule.
+  private let sent: Packet
   /// The number of the possible order of legacy chains.
   var order = 0
   var packet: Packet
@@ -76,6 +78,7 @@ struct WalkRun {
     self.walk = walk
     self.environment = environment
     self.packet = packet
+    sent = packet
     headers = PacketHeaders(packet)
     if let stated = packet.flow {
       flow = stated
@@ -140,12 +143,13 @@ struct WalkRun {
     switch answer {
     case .local:
       guard pass(NFT.hookInput) else { return }
-      if walk.obstacles.dependOnPort { trace.dependsOnPort = true }
+      if walk.obstacles.dependOnPort { trace.reads.formUnion([.destination, .destinationPort]) }
       meet(walk.obstacles.service(for: packet))
     case .oneOf(let outputs):
       if let output = choose(outputs) { proceed(by: .interface(output)) }
     case .interface(let output):
-      if packet.family == .ipv6, output != packet.input, knowsSource != .none, !packet.source.isForwardable {
+      if output != packet.input, knowsSource != .none, !packet.source.isForwardable {
+        trace.reads.insert(.source)
         return note(.unroutable("\(packet.source) is not forwarded"))
       }
       guard packet.hopLimit > 1 else {
@@ -157,7 +161,9 @@ struct WalkRun {
       updateHeaders()
       if pass(NFT.hookForward), pass(NFT.hookPostrouting) { _ = emit() }
     case .nowhere: note(.unroutable("no route"))
-    case .unknown: note(.undetermined(expression: "route to \(packet.destination)"))
+    case .unknown:
+      trace.reads.insert(.destination)
+      note(.undetermined(expression: "route to \(packet.destination)"))
     }
   }
 
@@ -209,7 +215,13 @@ struct WalkRun {
   /// Asks for the route. The kernel looks it up again without the packet's protocol and ports. Source: `ip_route_me_harder`
   /// of `net/ipv4/netfilter.c`.
   private mutating func ask(again: Bool = false) -> RouteAnswer {
-    if !again, environment.routesDependOnTransport(packet.family) { trace.dependsOnPort = true }
+    if !again, environment.routesDependOnTransport(packet.family) { trace.reads.insert(.destinationPort) }
+    // Each walk depends on the route of the packet as it came; this may be another one.
+    if again || packet.mark != sent.mark || packet.source != sent.source
+      || packet.destination != sent.destination
+    {
+      trace.reads.formUnion(.addresses)
+    }
     if !knowsMark { note(.assumed("the packet has mark \(packet.mark) in the route lookup")) }
     let answer = environment.route(
       RouteQuestion(
@@ -283,17 +295,20 @@ struct WalkRun {
       }
       return .fellThrough
     }
-    if conditions.readPort { trace.dependsOnPort = true }
     var (changes, next) = (headerChanges, 0)
     var candidates = conditions.rules { value(of: $0) }[...]
     while let index = candidates.popFirst() {
-      if let end = take(rules[index], table, chain, index, depth) { return end }
+      if let end = take(rules[index], table, chain, index, depth) {
+        trace.reads.formUnion(conditions.reads(before: index, packet.family))
+        return end
+      }
       // What a rule wrote may be compared by the rules after it.
       if headerChanges != changes {
         (changes, next) = (headerChanges, index + 1)
         candidates = conditions.rules { value(of: $0) }.drop { $0 < next }
       }
     }
+    trace.reads.formUnion(conditions.reads(before: rules.count, packet.family))
     return .fellThrough
   }
 
@@ -358,10 +373,4 @@ struct WalkRun {
   }
 
   mutating func updateHeaders() { headers.update(from: packet, knowsSource: knowsSource) }
-}
-
-extension IPAddress {
-  /// Whether the kernel forwards IPv6 packets of this source to another interface: not those that are valid on a link or
-  /// nowhere. Source: `ip6_forward` of `net/ipv6/ip6_output.c`.
-  fileprivate var isForwardable: Bool { !isLinkLocal && bits >> 120 != 0xff && bits > 1 }
 }

@@ -58,13 +58,34 @@ enum XtablesMatch: Sendable, Hashable {
   /// One that the walk does not support, by its name.
   case unknown(String)
 
-  /// Whether it depends on the destination port of the packet or of its connection.
-  var readsPort: Bool {
+  /// What it reads of the packet, or of its connection.
+  var reads: PacketParts {
     switch self {
-    case .ports(_, let destination, _): !destination.isAny
-    case .multiport(let side, _, _): side != .source
-    case .connection(let asked): asked.ports.contains { $0 != nil }
-    default: false
+    case .ports(_, let destination, _): return destination.isAny ? [] : .destinationPort
+    case .multiport(let side, _, _): return side == .source ? [] : .destinationPort
+    case .connection(let asked):
+      var parts: PacketParts = []
+      if asked.ports.contains(where: { $0 != nil }) { parts.insert(.destinationPort) }
+      if asked.addresses.contains(where: { $0 != nil }) { parts.formUnion(.addresses) }
+      return parts
+    case .addressType(let asked):
+      var parts: PacketParts = []
+      if asked.source != 0 { parts.insert(.source) }
+      // The type for the whole host does not tell the unspecified address apart.
+      if asked.destination != 0, asked.interface != .host || asked.destination & 0b11 != 0 {
+        parts.insert(.destination)
+      }
+      return parts
+    case .addressRange(let source, let destination):
+      var parts: PacketParts = []
+      if source != nil { parts.insert(.source) }
+      if destination != nil { parts.insert(.destination) }
+      return parts
+    case .recent, .reversePath: return .addresses
+    case .icmp, .mark, .limit, .packetType, .length, .hops, .bridgePorts, .owner, .groups, .expected,
+      .security,
+      .trafficClass, .chance, .unusual, .socket, .always, .never, .unknown:
+      return []
     }
   }
 

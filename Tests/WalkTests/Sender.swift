@@ -121,6 +121,12 @@ struct Sender {
       )
     }
     lastVerdict = trace.verdict
+    if known == nil, let problem = twin(of: packet, trace) {
+      result.disagreements.append(
+        WalkRound.Disagreement(
+          conversation: conversation, packet: packet, sent: "in by \(packet.input?.description ?? "")",
+          walk: trace, what: problem, sightings: []))
+    }
     result.packets += 1
     result.verdicts[trace.verdict, default: 0] += 1
     if packet.state == .established { result.established += 1 }
@@ -190,6 +196,51 @@ struct Sender {
       || (trace.verdict != .accept && !trace.others.isEmpty)
     return remember(
       ways.first ?? trace, isOneOfSeveral, packet, id, ident, known?.index, known?.direction, sightings)
+  }
+
+  /// What is wrong with the walk of another packet that is the same in all that this walk read; nil if it ends in the same way,
+  /// or if there is no such packet.
+  private mutating func twin(of packet: Packet, _ trace: Trace) -> String? {
+    guard packet.input != nil, trace.reads != .everything else { return nil }
+    var random = SeededGenerator(seed: conversation &+ UInt64(nextId))
+    for _ in 0..<8 {
+      guard let other = traffic.first(&random, in: world.network, sourcePort: packet.sourcePort),
+        other.source.family == packet.source.family
+      else { continue }
+      var twin = packet
+      if !trace.reads.contains(.source) { twin.source = other.source }
+      if !trace.reads.contains(.destination) { twin.destination = other.destination }
+      if !trace.reads.contains(.destinationPort), packet.transport.hasPorts {
+        twin.destinationPort = other.destinationPort
+      }
+      guard
+        (twin.source, twin.destination, twin.destinationPort)
+          != (packet.source, packet.destination, packet.destinationPort), isAlike(twin, packet)
+      else { continue }
+      result.twins += 1
+      let end = self.trace(twin)
+      if end.verdict != trace.verdict || end.packet?.output != trace.packet?.output
+        || end.reads != trace.reads
+      {
+        return
+          "a packet that differs in nothing that was read ends otherwise: \(twin.source) -> \(twin.destination):"
+          + "\(twin.destinationPort) \(end.verdict) out of \(end.packet?.output?.description ?? "none")"
+      }
+    }
+    return nil
+  }
+
+  /// Whether packets are the same in what every walk depends on.
+  private func isAlike(_ one: Packet, _ other: Packet) -> Bool {
+    func route(_ packet: Packet) -> RouteAnswer {
+      environment.route(
+        RouteQuestion(
+          destination: packet.destination, source: packet.source, input: packet.input, mark: packet.mark,
+          transport: RouteQuestion.Transport(packet)))
+    }
+    func type(_ packet: Packet) -> AddressType? { environment.addressType(packet.destination, on: nil) }
+    return route(one) == route(other) && type(one) == type(other)
+      && one.source.isForwardable == other.source.isForwardable
   }
 
   private func trace(_ packet: Packet) -> Trace {

@@ -77,6 +77,8 @@ struct WalkRound {
     var rerouted = 0
     /// Packets that were not compared because earlier ones may have used up a limit, by limit.
     var limited: [String: Int] = [:]
+    /// Other packets, the same in all that a walk read, that were walked too.
+    var twins = 0
 
     mutating func add(_ other: Result) {
       packets += other.packets
@@ -89,6 +91,7 @@ struct WalkRound {
       clashes += other.clashes
       throughLegacy += other.throughLegacy
       rerouted += other.rerouted
+      twins += other.twins
       limited.merge(other.limited, uniquingKeysWith: +)
     }
   }

@@ -26,15 +26,15 @@ struct PacketOutcome: Sendable {
   let isGranted: Bool
   /// Where the packet goes.
   let end: End
-  /// The destination address after all NAT.
-  let address: IPAddress
+  /// The destination address after NAT; nil if it is that of the question.
+  let address: IPAddress?
   /// The destination port after all NAT; nil if it is the port of the question.
   let port: UInt16?
   /// Other ways that the packet may go by chance, with the same verdict.
   var others: [PacketOutcome] = []
 }
 
-/// Walks packets and caches the outcomes: ports that no rule distinguishes are walked once.
+/// Walks packets and caches the outcomes: packets are walked once for all that are the same in what the walk read.
 ///
 /// A class because of the cache. It must be used on the thread of its environment.
 final class PacketOutcomes {
@@ -57,10 +57,33 @@ final class PacketOutcomes {
   private let walk: PacketWalk
   private let environment: any HostEnvironment
   private let view: SiteView?
-  /// By question, with the number of the port's class for the port.
-  private var known: [Question: PacketOutcome] = [:]
-  /// By question with port 0: those for which no port matters.
-  private var knownForEveryPort: [Question: PacketOutcome] = [:]
+  /// By what their walks read.
+  private var known: [(reads: PacketParts, outcomes: [Key: PacketOutcome])] = []
+
+  /// What outcomes depend on.
+  private struct Key: Hashable {
+    // Of every walk (`PacketParts`):
+    let input: InterfaceName
+    let family: AddressFamily
+    let transport: IPProtocol
+    let route: RouteAnswer
+    let type: AddressType?
+    let isForwardable: Bool
+    // Of those that read it; else nil:
+    var source: IPAddress?
+    var destination: IPAddress?
+    /// The number of the port's class.
+    var port: UInt16?
+
+    /// The same without the parts that are not read.
+    func limited(to parts: PacketParts) -> Key {
+      var key = self
+      if !parts.contains(.source) { key.source = nil }
+      if !parts.contains(.destination) { key.destination = nil }
+      if !parts.contains(.destinationPort) { key.port = nil }
+      return key
+    }
+  }
   /// Texts that many outcomes share, each stored once.
   private var texts: [String: String] = [:]
 
@@ -74,18 +97,27 @@ final class PacketOutcomes {
 
   /// The outcome for the first packet of a flow.
   func outcome(_ question: Question) -> PacketOutcome {
-    var (key, every) = (question, question)
-    key.port = classes.number(of: question.port)
-    every.port = 0
-    if let outcome = knownForEveryPort[every] ?? known[key] { return outcome }
-    let trace = walk.arrival(question.packet, in: environment)
+    let packet = question.packet
+    let key = Key(
+      input: question.input, family: packet.family, transport: question.transport,
+      route: environment.route(
+        RouteQuestion(
+          destination: question.destination, source: question.source, input: question.input,
+          transport: RouteQuestion.Transport(packet))),
+      type: environment.addressType(question.destination, on: nil),
+      isForwardable: question.source.isForwardable, source: question.source,
+      destination: question.destination, port: classes.number(of: question.port))
+    for (reads, outcomes) in known {
+      if let outcome = outcomes[key.limited(to: reads)] { return outcome }
+    }
+    let trace = walk.arrival(packet, in: environment)
     var outcome = outcome(of: trace, question)
     outcome.others = trace.others.map { self.outcome(of: $0, question) }
-    if trace.dependsOnPort || view != nil && trace.verdict == .accept {
-      known[key] = outcome
-    } else {
-      knownForEveryPort[every] = outcome
-    }
+    // Whether the policy grants it is asked of the whole packet.
+    let reads = view != nil && trace.verdict == .accept ? .everything : trace.reads
+    let place = known.firstIndex { $0.reads == reads } ?? known.count
+    if place == known.count { known.append((reads, [:])) }
+    known[place].outcomes[key.limited(to: reads)] = outcome
     return outcome
   }
 
@@ -96,7 +128,7 @@ final class PacketOutcomes {
       verdict: trace.verdict, because: shared(view?.because(trace) ?? TraceWords.because(trace)),
       reason: shared(view?.reason(trace) ?? TraceWords.reason(trace)),
       isGranted: isGranted(packet, trace), end: end,
-      address: trace.packet?.destination ?? question.destination,
+      address: trace.packet.flatMap { $0.destination == question.destination ? nil : $0.destination },
       port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
   }
 

@@ -22,6 +22,30 @@ final class ReachJudge {
   private let otherWalks: [UInt64: PacketWalk]
   /// The classes of the host's own addresses as destinations; nil if rules may tell any of them apart.
   private let ownAddresses: AddressClasses?
+  /// By side, by source of the side.
+  private let senders: [[Sender]]
+  /// The other namespaces by the addresses of their interfaces, as places in the survey.
+  private let owners: [IPAddress: Int]
+  private var callable: [Callable: [IPAddress]] = [:]
+  private var leading: [Lead: Bool] = [:]
+
+  /// A source of a side, with all interfaces and addresses by which it may send.
+  private struct Sender {
+    let name: String
+    let ways: [(interface: NetworkInterface, address: IPAddress)]
+  }
+
+  /// For which senders addresses are callable: those on an interface of the host, or those of another namespace.
+  private struct Callable: Hashable {
+    let namespace: UInt64
+    let family: AddressFamily
+    let interface: InterfaceName?
+  }
+
+  private struct Lead: Hashable {
+    let output: InterfaceName
+    let namespace: UInt64
+  }
 
   /// The key of the cache: sockets with the same shape have the same reaches.
   private struct Shape: Hashable {
@@ -50,6 +74,22 @@ final class ReachJudge {
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
     let classes = AddressClasses(host.tables, .destination)
     ownAddresses = classes.unread.isEmpty && !classes.dependOnInterface ? classes : nil
+    senders = ingresses.map { ingress in
+      ingress.sources.map { source in
+        Sender(
+          name: source.name,
+          ways: ingress.interfaces.flatMap { interface in
+            source.senders(by: interface.name).map { (interface, $0) }
+          })
+      }
+    }
+    var owners: [IPAddress: Int] = [:]
+    for (place, other) in host.survey.others.enumerated() {
+      for address in other.snapshot.interfaces.flatMap(\.addresses) where owners[address.address] == nil {
+        owners[address.address] = place
+      }
+    }
+    self.owners = owners
   }
 
   /// Own addresses of the host, in classes that no rule distinguishes. The first of each represents it.
@@ -91,7 +131,7 @@ final class ReachJudge {
 
   private func reaches(_ listener: Listener) -> [Exposure.Reach] {
     reaches(listener, in: host.survey.host) { outcome, question, ingress in
-      guard outcome.end == .host, outcome.address == question.destination, outcome.port == nil else {
+      guard outcome.end == .host, outcome.address == nil, outcome.port == nil else {
         // Where chance decides, the way that lets the most in counts.
         return ([outcome] + outcome.others).map { self.arrived($0, question, ingress) }
           .max { $0.verdict.openness < $1.verdict.openness } ?? self.judged(outcome, ingress)
@@ -108,27 +148,27 @@ final class ReachJudge {
     -> Judged
   {
     dependsOnPort = true
-    let port = outcome.port ?? question.port
-    let place = "\(outcome.address) port \(port)"
+    let (address, port) = (outcome.address ?? question.destination, outcome.port ?? question.port)
+    let place = "\(address) port \(port)"
     if outcome.end == .host {
-      guard listens(host.survey.host, outcome.address, port, question.transport) else {
+      guard listens(host.survey.host, address, port, question.transport) else {
         return silent("translated to \(place), where no socket listens")
       }
       return judged(outcome, ingress)
     }
-    guard let other = namespace(with: outcome.address) else {
+    guard let other = namespace(with: address) else {
       return judged(outcome, ingress, reason: "forwarded to \(place), which is not on this host")
     }
-    if case .output(let output) = outcome.end, !host.survey.leads(output, to: other) {
+    if case .output(let output) = outcome.end, !leads(output, to: other) {
       return Judged(
         verdict: .drop, because: "routing",
         reason: "the host sends packets to \(place) out of \(output), which does not lead to \(other.kind)",
         standing: .unjudged)
     }
-    guard listens(other, outcome.address, port, question.transport) else {
+    guard listens(other, address, port, question.transport) else {
       return silent("forwarded to \(place) in \(other.kind), where no socket listens")
     }
-    return inside(other, outcome.address, port, question) ?? judged(outcome, ingress)
+    return inside(other, address, port, question) ?? judged(outcome, ingress)
   }
 
   private func silent(_ reason: String) -> Judged {
@@ -191,7 +231,7 @@ final class ReachJudge {
         reason: "through its own macvlan or ipvlan interface on \(parent)",
         standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
     } else if outcomes.outcome(question).end == .output(question.input),
-      host.survey.leads(question.input, to: other)
+      leads(question.input, to: other)
     {
       open = Judged(
         verdict: .accept, because: "same bridge",
@@ -251,8 +291,9 @@ final class ReachJudge {
     if let reaches = known[shape] { return reaches }
     dependsOnPort = false
     let other = place.kind == .host ? nil : place
-    let found = ingresses.flatMap { ingress in
-      side(ingress, listener, of: other) { question in
+    let found = ingresses.indices.flatMap { number in
+      let ingress = ingresses[number]
+      return side(number, listener, of: other) { question in
         if let passed = other.flatMap({ self.passed(question, to: $0, ingress) }) { return passed }
         let outcome = self.outcomes.outcome(question)
         return outcome.verdict == .accept
@@ -265,26 +306,25 @@ final class ReachJudge {
 
   /// The reaches of one side: for each sender the most permissive verdict of all its addresses and interfaces.
   private func side(
-    _ ingress: Ingress, _ listener: Listener, of other: NamespaceSnapshot? = nil,
+    _ number: Int, _ listener: Listener, of other: NamespaceSnapshot?,
     _ judge: (PacketOutcomes.Question) -> Judged
   ) -> [Exposure.Reach] {
     var reaches: [Exposure.Reach] = []
     var senders: [[String]] = []
-    let interfaces = ingress.interfaces.filter { interface in
-      other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
-    }
-    for source in ingress.sources {
+    for source in self.senders[number] {
       var most: Judged?
-      search: for interface in interfaces {
-        for address in source.senders(by: interface.name) where listener.serves(address.family) {
-          for destination in destinations(of: listener, address.family, on: interface, of: other) {
-            let question = PacketOutcomes.Question(
-              input: interface.name, source: address, destination: destination, transport: listener.protocol,
-              port: listener.port)
-            let judged = judge(question)
-            if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
-            if most?.verdict == .accept { break search }
-          }
+      search: for (interface, address) in source.ways where listener.serves(address.family) {
+        guard other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
+        else {
+          continue
+        }
+        for destination in destinations(of: listener, address.family, on: interface, of: other) {
+          let question = PacketOutcomes.Question(
+            input: interface.name, source: address, destination: destination, transport: listener.protocol,
+            port: listener.port)
+          let judged = judge(question)
+          if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
+          if most?.verdict == .accept { break search }
         }
       }
       guard let most else { continue }
@@ -298,7 +338,8 @@ final class ReachJudge {
       }
       // The reason of the last sender is reported for all.
       let reach = Exposure.Reach(
-        zone: ingress.name, from: [], verdict: most.verdict, because: most.because, reason: most.reason,
+        zone: ingresses[number].name, from: [], verdict: most.verdict, because: most.because,
+        reason: most.reason,
         standing: most.standing)
       if let same { reaches[same] = reach } else { reaches.append(reach) }
     }
@@ -315,14 +356,27 @@ final class ReachJudge {
     of other: NamespaceSnapshot?
   ) -> [IPAddress] {
     if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
-    let addresses = (other ?? host.survey.host).snapshot.callableAddresses(
-      family, on: other == nil ? interface : nil)
-    return other == nil ? classes(of: addresses).compactMap(\.first) : addresses
+    let place = other ?? host.survey.host
+    let question = Callable(
+      namespace: place.identity, family: family, interface: other == nil ? interface.name : nil)
+    if let known = callable[question] { return known }
+    let all = place.snapshot.callableAddresses(family, on: other == nil ? interface : nil)
+    let addresses = other == nil ? classes(of: all).compactMap(\.first) : all
+    callable[question] = addresses
+    return addresses
+  }
+
+  private func leads(_ output: InterfaceName, to other: NamespaceSnapshot) -> Bool {
+    let lead = Lead(output: output, namespace: other.identity)
+    if let known = leading[lead] { return known }
+    let leads = host.survey.leads(output, to: other)
+    leading[lead] = leads
+    return leads
   }
 
   /// The other namespace of the host that has an address; nil if none has it.
   func namespace(with address: IPAddress) -> NamespaceSnapshot? {
-    host.survey.others.first { $0.snapshot.interface(owning: address) != nil }
+    owners[address].map { host.survey.others[$0] }
   }
 
   private func container(at target: PublishedTarget) -> ContainerIdentity? {

@@ -177,7 +177,7 @@ struct Passages {
               input: from.interface, source: source, destination: destination, transport: transport,
               port: port))
           return outcome.verdict == .accept && outcome.end == .output(to.interface)
-            && outcome.address == destination
+            && outcome.address == nil
         }
         hasPing = passes(source.family == .ipv4 ? .icmp : .icmpv6, 0) || hasPing
         for transport in [IPProtocol.tcp, .udp] {
