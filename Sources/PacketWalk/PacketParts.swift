@@ -10,8 +10,10 @@ internal import Ruleset
 /// (`HostEnvironment.addressType` of the whole host), and whether a router may forward packets of its source
 /// (`IPAddress.isForwardable`).
 public struct PacketParts: OptionSet, Sendable, Hashable {
+  /// A bit for each part.
   public let rawValue: UInt8
 
+  /// The parts of these bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// The source address.
