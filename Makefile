@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
-	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro --product wgfence
+	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro -Xlinker -L.build/static --product wgfence
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build install demo test quick fuzz sanitize soak proof boot-proof boots flood random-events audit-proof lint bench clean
@@ -14,6 +14,7 @@ setup: ## install what build, demo and test need (Debian packages; needs root if
 	@scripts/setup.sh
 
 build: setup ## build the program: .build/release/wgfence
+	@scripts/static-libraries.sh "$(SWIFT)" .build/static
 	$(SWIFT) build $(RELEASE)
 
 PREFIX ?= /usr
