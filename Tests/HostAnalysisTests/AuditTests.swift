@@ -263,6 +263,21 @@ struct AuditTests {
     #expect(!port.isExposed)
   }
 
+  @Test("reports a published port as refused to a side from which no rule translates")
+  func translatedFromOneSide() throws {
+    var table = Self.published
+    let isEthernet0: [Expression] = [
+      .meta(key: MetaKey.inputName.rawValue, destination: 1),
+      .compare(operation: 0, source: 1, data: Array("eth0".utf8) + Array(repeating: 0, count: 12)),
+    ]
+    table.chains[0].rules[0].expressions = isEthernet0 + table.chains[0].rules[0].expressions
+    let audit = Audit(
+      of: try Self.host([], inContainer: [Self.listener("0.0.0.0", 8080)], tables: [table]), by: nil)
+    let port = try #require(audit.exposures.first { $0.published != nil })
+    let verdicts = port.reachable.map { "\($0.zone) \($0.verdict)" }
+    #expect(verdicts == ["eth0 accept", "enp5s0 reject", "wg0 reject", "docker0 reject"])
+  }
+
   @Test("reports that packets for a proxy's socket go to the container")
   func proxy() throws {
     let audit = Audit(

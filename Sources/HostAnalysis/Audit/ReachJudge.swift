@@ -55,6 +55,8 @@ final class ReachJudge {
     let boundInterface: InterfaceName?
     let portClass: UInt16
     let namespace: UInt64
+    /// Whether it is a socket, not a published port without one.
+    let isSocket: Bool
   }
 
   /// The verdict for a packet, and whether a grant covers it.
@@ -125,17 +127,19 @@ final class ReachJudge {
     return Exposure(
       listener: listener, published: port.target,
       container: container(at: port.target) ?? behind?.process.flatMap(host.survey.container(of:)),
-      service: services.name(listener.protocol, listener.port), reachable: reaches(listener),
-      lastPort: port.ports.upperBound)
+      service: services.name(listener.protocol, listener.port),
+      reachable: reaches(listener, isSocket: false), lastPort: port.ports.upperBound)
   }
 
-  private func reaches(_ listener: Listener) -> [Exposure.Reach] {
-    reaches(listener, in: host.survey.host) { outcome, question, ingress in
+  private func reaches(_ listener: Listener, isSocket: Bool = true) -> [Exposure.Reach] {
+    reaches(listener, in: host.survey.host, isSocket: isSocket) { outcome, question, ingress in
       guard outcome.end == .host, outcome.address == nil, outcome.port == nil else {
         // Where chance decides, the way that lets the most in counts.
         return ([outcome] + outcome.others).map { self.arrived($0, question, ingress) }
           .max { $0.verdict.openness < $1.verdict.openness } ?? self.judged(outcome, ingress)
       }
+      // A port that is published for others only.
+      guard isSocket else { return self.arrived(outcome, question, ingress) }
       guard self.isTunnelPort(question) else { return self.judged(outcome, ingress) }
       self.dependsOnPort = true
       return Judged(
@@ -152,7 +156,9 @@ final class ReachJudge {
     let place = "\(address) port \(port)"
     if outcome.end == .host {
       guard listens(host.survey.host, address, port, question.transport) else {
-        return silent("translated to \(place), where no socket listens")
+        let isTranslated = outcome.address != nil || outcome.port != nil
+        return silent(
+          isTranslated ? "translated to \(place), where no socket listens" : "the packet is not translated")
       }
       return judged(outcome, ingress)
     }
@@ -273,21 +279,21 @@ final class ReachJudge {
 
   // MARK: Common to both
 
-  private func shape(_ listener: Listener, _ namespace: UInt64) -> Shape {
+  private func shape(_ listener: Listener, _ namespace: UInt64, isSocket: Bool) -> Shape {
     Shape(
       transport: listener.protocol, address: listener.address, isDualStack: listener.isDualStack,
       boundInterface: listener.boundInterface, portClass: outcomes.classes.number(of: listener.port),
-      namespace: namespace)
+      namespace: namespace, isSocket: isSocket)
   }
 
   /// The reaches of a socket from all sides. They are cached if they apply to every port of its class. `arrive` gives
   /// the verdict for packets that the host's rules accept.
   private func reaches(
-    _ listener: Listener, in place: NamespaceSnapshot,
+    _ listener: Listener, in place: NamespaceSnapshot, isSocket: Bool = true,
     _ arrive: (PacketOutcome, PacketOutcomes.Question, Ingress) -> Judged
   ) -> [Exposure.Reach] {
     if listener.isLoopbackOnly { return [] }
-    let shape = shape(listener, place.identity)
+    let shape = shape(listener, place.identity, isSocket: isSocket)
     if let reaches = known[shape] { return reaches }
     dependsOnPort = false
     let other = place.kind == .host ? nil : place
