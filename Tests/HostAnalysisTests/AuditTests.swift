@@ -278,6 +278,18 @@ struct AuditTests {
     #expect(verdicts == ["eth0 accept", "enp5s0 reject", "wg0 reject", "docker0 reject"])
   }
 
+  @Test("reports that neighbours on a bridge reach an address that the host's rules translate")
+  func translatedNeighbour() throws {
+    var table = Self.published
+    table.chains[0].rules[0].expressions[3] = .compare(operation: 0, source: 1, data: [0x1f, 0x90])
+    table.chains[0].rules[0].expressions[4] = .immediate(destination: 1, data: [192, 168, 1, 9])
+    let audit = Audit(
+      of: try Self.host([], inContainer: [Self.listener("0.0.0.0", 8080)], tables: [table]), by: nil)
+    let inside = try #require(audit.exposures.first { $0.place != .host })
+    let reach = try #require(inside.reachable.first { $0.zone == "docker0" })
+    #expect(reach.verdict == .accept && reach.because == "same bridge")
+  }
+
   @Test("reports that packets for a proxy's socket go to the container")
   func proxy() throws {
     let audit = Audit(

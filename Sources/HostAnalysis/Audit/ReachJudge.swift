@@ -236,9 +236,7 @@ final class ReachJudge {
         verdict: .accept, because: "bypasses the host's rules",
         reason: "through its own macvlan or ipvlan interface on \(parent)",
         standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
-    } else if outcomes.outcome(question).end == .output(question.input),
-      leads(question.input, to: other)
-    {
+    } else if isBehind(question.input, question.destination), leads(question.input, to: other) {
       open = Judged(
         verdict: .accept, because: "same bridge",
         reason: "neighbour on \(question.input): bridged, not routed", standing: .unjudged)
@@ -246,6 +244,13 @@ final class ReachJudge {
       return nil
     }
     return inside(other, question.destination, question.port, question) ?? open
+  }
+
+  /// Whether an address is behind an interface, by the host's routes: its neighbours there reach it without the host, whatever
+  /// the host's rules do with a packet that it routes.
+  private func isBehind(_ interface: InterfaceName, _ address: IPAddress) -> Bool {
+    let question = RouteQuestion(destination: address, source: nil, input: nil)
+    return host.environment.route(question).outputs.contains(interface)
   }
 
   /// The verdict of the namespace's own rules for a packet that arrives there; nil if they accept it.
