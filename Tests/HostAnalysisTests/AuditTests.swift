@@ -278,6 +278,29 @@ struct AuditTests {
     #expect(verdicts == ["eth0 accept", "enp5s0 reject", "wg0 reject", "docker0 reject"])
   }
 
+  @Test("finds a published port whose translation depends on a mark that another chain sets")
+  func translatedByMark() throws {
+    var table = Self.published
+    let match = table.chains[0].rules[0].expressions
+    let load = Expression.meta(key: MetaKey.mark.rawValue, destination: 1)
+    table.chains[0].rules[0].expressions =
+      [load, .compare(operation: 0, source: 1, data: [7, 0, 0, 0])] + match[4...]
+    table.chains.append(
+      KernelChain(
+        name: "early", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .accept),
+        rules: [
+          KernelRule(
+            expressions: match[..<4] + [
+              .immediate(destination: 1, data: [7, 0, 0, 0]),
+              .metaSet(key: MetaKey.mark.rawValue, source: 1),
+            ])
+        ]))
+    let audit = Audit(
+      of: try Self.host([], inContainer: [Self.listener("0.0.0.0", 8080)], tables: [table]), by: nil)
+    let port = try #require(audit.exposures.first { $0.published != nil })
+    #expect(port.listener.port == 18080 && port.published?.text == "172.17.0.2:8080")
+  }
+
   @Test("reports that neighbours on a bridge reach an address that the host's rules translate")
   func translatedNeighbour() throws {
     var table = Self.published

@@ -66,8 +66,20 @@ struct PublishedPorts {
       all = []
       return
     }
-    let walk = PacketWalk(translating, order: judge.host.order)
-    let ranges = DestinationPortClasses(translating).ranges
+    var rulesets = [translating]
+    // Other chains before the translation may set the mark that it depends on, and may also drop the packet.
+    if translating.contains(where: \.dependsOnMark) {
+      rulesets.append(
+        judge.host.tables.map { table in
+          var early = table
+          early.chains = table.chains.filter {
+            $0.base == nil || $0.base?.type == "nat" || $0.base?.hook == NFT.hookPrerouting
+          }
+          return early
+        })
+    }
+    let walks = rulesets.map { PacketWalk($0, order: judge.host.order) }
+    let ranges = DestinationPortClasses(rulesets.last ?? []).ranges
     var found: [Key: Set<IPAddress>] = [:]
     var asked: [AddressFamily: Set<IPAddress>] = [:]
     // NAT rules rarely distinguish one bridge from another: a few bridges represent all.
@@ -83,7 +95,7 @@ struct PublishedPorts {
           asked[source.family, default: []].formUnion(addresses)
           for alike in judge.classes(of: addresses) {
             guard let destination = alike.first else { continue }
-            for transport in [IPProtocol.tcp, .udp] {
+            for (walk, transport) in walks.flatMap({ walk in [IPProtocol.tcp, .udp].map { (walk, $0) } }) {
               var mappings: [Mapping] = []
               for ports in ranges {
                 let question = PacketOutcomes.Question(
@@ -213,5 +225,20 @@ struct PublishedPorts {
     port.transport == listener.protocol && port.ports.contains(listener.port)
       && listener.serves(port.address.family)
       && (listener.isWildcard || listener.address == port.address)
+  }
+}
+
+extension KernelTable {
+  /// Whether a rule looks at the mark of the packet or of its connection.
+  fileprivate var dependsOnMark: Bool {
+    chains.flatMap(\.rules).flatMap(\.expressions).contains { expression in
+      switch expression {
+      case .meta(let key, _): key == MetaKey.mark.rawValue
+      case .ct(let key, _, _): key == ConnectionKey.mark.rawValue
+      // The matches `mark` and `connmark` of iptables, by their name.
+      case .opaque(_, let data): String(decoding: data, as: UTF8.self).contains("mark\0")
+      default: false
+      }
+    }
   }
 }
