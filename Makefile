@@ -70,9 +70,9 @@ random-events: build ## an hour of random events around the daemon: files, flush
 	@scripts/setup.sh test
 	@Tests/Stress/random-events.sh
 
-audit-proof: build ## the audit against nmap with real servers, all ports from every side (root, minutes)
+audit-proof: build ## the audit against nmap: on the rulesets of Tests/Corpus, and with real servers, all ports from every side (root, minutes)
 	@scripts/setup.sh test
-	@Tests/Proof/audit-proof.sh
+	@SWIFT="$(SWIFT)" Tests/Proof/audit-proof.sh
 
 lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	@scripts/check-modules.sh

@@ -176,8 +176,8 @@ let package = Package(
       swiftSettings: house),
     .testTarget(
       name: "WalkTests",
-      dependencies: values + [
-        "PolicyCompiler", "Netlink", "LinuxHost", "Enforcement", "CTestSupport", "TestSupport",
+      dependencies: questions + [
+        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "CTestSupport", "TestSupport",
         "HostTestSupport",
       ],
       swiftSettings: house),

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,6 +59,61 @@ int ctest_server_socket_at(int family, const uint8_t *address, uint16_t port) {
   if (file < 0) return -errno;
   if (bind(file, &name.any, length) != 0) return fail(file);
   return file;
+}
+
+int ctest_server_socket_of(int protocol, int family, const uint8_t *address, uint16_t port) {
+  union name name;
+  socklen_t length = fill(&name, family, address, port);
+  int kind = protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+  int on = 1;
+  int file = socket(family, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (file < 0) return -errno;
+  setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (family == AF_INET6) setsockopt(file, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (kind == SOCK_DGRAM && family == AF_INET) setsockopt(file, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+  if (kind == SOCK_DGRAM && family == AF_INET6) setsockopt(file, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+  if (bind(file, &name.any, length) != 0) return fail(file);
+  if (kind == SOCK_STREAM && listen(file, 1024) != 0) return fail(file);
+  return file;
+}
+
+/* Sends a datagram back. The control message that says where it was sent to also says from where the answer is sent. */
+static void answer(int file) {
+  union name name;
+  char bytes[2048], control[128];
+  struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+  struct msghdr message = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1};
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t count = recvmsg(file, &message, 0);
+  if (count < 0) return;
+  part.iov_len = (size_t)count;
+  for (struct cmsghdr *one = CMSG_FIRSTHDR(&message); one; one = CMSG_NXTHDR(&message, one)) {
+    /* By the route to the sender, not by the interface through which it came. */
+    if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo *info = (struct in_pktinfo *)CMSG_DATA(one);
+      info->ipi_ifindex = 0;
+      info->ipi_spec_dst = info->ipi_addr;
+    } else if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
+      ((struct in6_pktinfo *)CMSG_DATA(one))->ipi6_ifindex = 0;
+    }
+  }
+  sendmsg(file, &message, 0);
+}
+
+void ctest_answer_datagrams(const int *files, int count, int stop) {
+  struct pollfd *polled = calloc((size_t)count + 1, sizeof *polled);
+  if (!polled) return;
+  for (int index = 0; index < count; index++) polled[index] = (struct pollfd){.fd = files[index], .events = POLLIN};
+  /* Of this thread alone: who waits for an answer must not wait for the machine's other work. */
+  setpriority(PRIO_PROCESS, (id_t)gettid(), -15);
+  polled[count] = (struct pollfd){.fd = stop, .events = POLLIN};
+  while (poll(polled, (nfds_t)count + 1, -1) >= 0 || errno == EINTR) {
+    if (polled[count].revents) break;
+    for (int index = 0; index < count; index++)
+      if (polled[index].revents) answer(files[index]);
+  }
+  free(polled);
 }
 
 int ctest_join_group(const char *name, int family, const uint8_t *group) {

@@ -35,21 +35,9 @@ final class World {
   init(_ network: TestNetwork = .standard) throws {
     self.network = network
     inside = open("/proc/thread-self/ns/net", O_RDONLY)
-    try Self.set("net/ipv4/conf/all/rp_filter", "0")
-    try Self.set("net/ipv4/conf/default/rp_filter", "0")
-    try Self.set("net/ipv4/ip_forward", "1")
-    for kind in ["all", "default"] {
-      try Self.set("net/ipv6/conf/\(kind)/forwarding", "1")
-      try Self.set("net/ipv6/conf/\(kind)/accept_dad", "0")
-      try Self.set("net/ipv6/conf/\(kind)/autoconf", "0")
-      try Self.set("net/ipv4/conf/\(kind)/send_redirects", "0")
-    }
-    try Self.set("net/ipv4/icmp_ratemask", "0")
-    try Self.set("net/ipv4/icmp_msgs_per_sec", "1000000")
-    try Self.set("net/ipv4/icmp_msgs_burst", "1000000")
+    try Self.makeRouter()
     try Self.set("net/ipv4/icmp_echo_ignore_all", "1")
     try Self.set("net/ipv6/icmp/echo_ignore_all", "1")
-    try Self.set("net/ipv6/icmp/ratelimit", "0")
     let code = ctest_unshare_network_namespace()
     outside = open("/proc/thread-self/ns/net", O_RDONLY)
     guard code == 0, inside >= 0, outside >= 0 else { throw Failure(description: "no second namespace") }
@@ -77,7 +65,7 @@ final class World {
       frames.append((name, file, []))
     }
     try enter(inside)
-    try awaitInterfaces()
+    try Self.awaitInterfaces(names)
     for index in frames.indices {
       var address = [UInt8](repeating: 0, count: 6)
       guard ctest_hardware_address(frames[index].name, &address) == 0 else {
@@ -99,6 +87,23 @@ final class World {
     _ = try witness()
   }
 
+  /// Makes the calling thread's namespace that of a router, which sends every error.
+  static func makeRouter() throws {
+    try set("net/ipv4/conf/all/rp_filter", "0")
+    try set("net/ipv4/conf/default/rp_filter", "0")
+    try set("net/ipv4/ip_forward", "1")
+    for kind in ["all", "default"] {
+      try set("net/ipv6/conf/\(kind)/forwarding", "1")
+      try set("net/ipv6/conf/\(kind)/accept_dad", "0")
+      try set("net/ipv6/conf/\(kind)/autoconf", "0")
+      try set("net/ipv4/conf/\(kind)/send_redirects", "0")
+    }
+    try set("net/ipv4/icmp_ratemask", "0")
+    try set("net/ipv4/icmp_msgs_per_sec", "1000000")
+    try set("net/ipv4/icmp_msgs_burst", "1000000")
+    try set("net/ipv6/icmp/ratelimit", "0")
+  }
+
   deinit {
     for file in frames.map(\.file) + raws.map(\.file) + Array(senders.values) + [inside, outside] {
       close(file)
@@ -107,7 +112,7 @@ final class World {
 
   /// Waits until the kernel has brought all interfaces up: it does so some time after it made them. Then they have link-local
   /// addresses, and the routes of IPv6 through them can be used.
-  private func awaitInterfaces() throws {
+  static func awaitInterfaces(_ names: [String]) throws {
     for _ in 0..<2_000 {
       let text = try run(["cat", "/proc/self/net/if_inet6"]).output
       let ready = text.split(separator: "\n").compactMap { line -> Substring? in
@@ -118,7 +123,7 @@ final class World {
         }
         return words[5]
       }
-      if Set(network.interfaces.map(\.name)).isSubset(of: Set(ready.map(String.init))) { return }
+      if Set(names).isSubset(of: Set(ready.map(String.init))) { return }
       usleep(1_000)
     }
     throw Failure(description: "the interfaces do not come up")
@@ -128,7 +133,7 @@ final class World {
     guard ctest_enter_network_namespace(namespace) == 0 else { throw Failure(description: "setns: \(errno)") }
   }
 
-  private static func set(_ name: String, _ value: String) throws {
+  static func set(_ name: String, _ value: String) throws {
     let file = open("/proc/sys/\(name)", O_WRONLY)
     guard file >= 0 else { throw Failure(description: "no \(name)") }
     defer { close(file) }
@@ -138,7 +143,7 @@ final class World {
     }
   }
 
-  private static func ip(_ commands: [String]) throws {
+  static func ip(_ commands: [String]) throws {
     let result = try run(["ip", "-batch", "-"], input: commands.joined(separator: "\n") + "\n")
     guard result.status == 0 else { throw Failure(description: "ip: \(result.errors)") }
   }

@@ -32,7 +32,7 @@ public struct Ingress: Sendable {
     }
 
     /// The addresses from which it may send to an interface.
-    func senders(by interface: InterfaceName) -> [IPAddress] { addresses + (nearby[interface] ?? []) }
+    package func senders(by interface: InterfaceName) -> [IPAddress] { addresses + (nearby[interface] ?? []) }
   }
 
   /// The zone's or the interface's name.

@@ -48,6 +48,14 @@ int ctest_server_socket(int protocol, uint16_t port);
 /* Opens a UDP socket on one address. Returns the descriptor, or -errno. */
 int ctest_server_socket_at(int family, const uint8_t *address, uint16_t port);
 
+/* Opens a server's socket of a port on one address, or on every one (NULL) of the family: it listens for TCP, or takes UDP
+   with the address that each datagram was sent to. Returns the descriptor, or -errno. */
+int ctest_server_socket_of(int protocol, int family, const uint8_t *address, uint16_t port);
+
+/* Answers each datagram of these sockets with its own bytes, from the address that it was sent to, until `stop` can be
+   read, or has no writer. */
+void ctest_answer_datagrams(const int *files, int count, int stop);
+
 /* Joins a multicast group on an interface. Returns the descriptor that must stay open, or -errno. */
 int ctest_join_group(const char *name, int family, const uint8_t *group);
 

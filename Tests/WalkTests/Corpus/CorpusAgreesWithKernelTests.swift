@@ -9,11 +9,14 @@ import Testing
 @Suite("The walk and rulesets in files", .serialized)
 struct CorpusAgreesWithKernelTests {
   /// `WGFENCE_CORPUS`: a folder or a file of one's own, instead of the project's rulesets.
-  private static let given = getenv("WGFENCE_CORPUS").map { String(cString: $0) }
-  private static let own =
+  static let given = getenv("WGFENCE_CORPUS").map { String(cString: $0) }
+  static let own =
     "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/Corpus/rulesets"
 
-  private static func number(_ name: String, _ other: UInt64) -> UInt64 {
+  /// The rulesets that are compared.
+  static var path: String { given ?? own }
+
+  static func number(_ name: String, _ other: UInt64) -> UInt64 {
     getenv(name).flatMap { UInt64(String(cString: $0)) } ?? other
   }
 

@@ -29,6 +29,15 @@ struct MentionedNetwork {
       for name in names where Self.matches(interface, name) { plan.assign(block, to: name) }
     }
     for block in mentions.blocks { plan.assign(block) }
+    // The networks of single machines that are mentioned without one: those behind an interface, and those that a rule
+    // translates to.
+    let machines = { (block: Prefix) in
+      block.length == block.family.bitWidth && !mentions.own.contains(block.address)
+    }
+    for (interface, block) in mentions.places where machines(block) {
+      for name in names where Self.matches(interface, name) { plan.assign(Self.network(of: block), to: name) }
+    }
+    for block in mentions.blocks where machines(block) { plan.assign(Self.network(of: block)) }
     plan.assignRest()
     for address in mentions.own { plan.own(address) }
     let singles = mentions.blocks.filter { $0.length == $0.family.bitWidth }.map(\.address)
@@ -46,6 +55,11 @@ struct MentionedNetwork {
       icmpTypes: Self.weighted(mentions.icmpTypes, usual: [8, 0, 13], excluded: [3, 4, 5, 11, 12]),
       icmpv6Types: Self.weighted(mentions.icmpv6Types, usual: [128, 129, 135], excluded: [137]),
       hopLimits: [1, 2, 63, 128, 255])
+  }
+
+  /// A network of usual size around a machine.
+  private static func network(of machine: Prefix) -> Prefix {
+    Prefix(containing: machine.address, length: machine.family == .ipv4 ? 24 : 64)
   }
 
   /// Errors of ICMP are about another packet, and a redirection changes the host's routes.
@@ -130,12 +144,17 @@ private struct AddressPlan {
     }
   }
 
-  /// Makes an address the host's own, unless it is one of a machine behind an interface.
+  /// Makes an address the host's own, unless it is one of a machine behind an interface other than the uplink.
   mutating func own(_ address: IPAddress) {
     let isPublic = !["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/16", "fe80::/10", "ff00::/8"].contains {
       Prefix($0)?.contains(address) == true
     }
-    guard isPublic, !taken.contains(where: { $0.contains(address) }),
+    // In the uplink's network, too, except the addresses that the plan itself gives.
+    let isFree = taken.filter { $0.contains(address) }.allSatisfy { block in
+      homes[uplink]?.blocks[block.family] == block && block.last != address
+        && ![0, 1, 2, 10].contains(address.bits - block.address.bits)
+    }
+    guard isPublic, isFree,
       homes[uplink]?.more.contains(address) == false,
       (homes[uplink]?.more.count ?? 0) < 8
     else { return }
@@ -160,10 +179,11 @@ private struct AddressPlan {
         }
         let inside = singles.filter {
           block.contains($0) && $0 != own && $0 != block.address && $0 != block.last
+            && !home.more.contains($0)
         }
         neighbours += inside.prefix(12).map(\.description)
         neighbours += [2, 5, 66].map { address(block, $0) }.filter {
-          block.contains($0) && $0 < block.last && $0 != own
+          block.contains($0) && $0 < block.last && $0 != own && !home.more.contains($0)
         }
         .map(\.description)
         if name == uplink { neighbours += family == .ipv4 ? ["198.51.100.7"] : ["2001:db8:9::7"] }

@@ -49,6 +49,12 @@ struct RulesetFile: Sendable {
     loader = Loader(name: Self.name(path), text: text)
   }
 
+  init(text: String, name: String) {
+    path = name
+    self.text = text
+    loader = Loader(name: name, text: text)
+  }
+
   /// A path without its folders.
   static func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
 
