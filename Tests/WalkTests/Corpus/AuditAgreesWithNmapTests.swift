@@ -18,7 +18,7 @@ struct AuditAgreesWithNmapTests {
     let all = try CorpusRuleset.all(at: CorpusAgreesWithKernelTests.path)
     let seed = CorpusAgreesWithKernelTests.number("WGFENCE_WALK_SEED", 1)
     var random = SeededGenerator(seed: seed)
-    let some = Set(all.map(\.path).shuffled(using: &random).prefix(Self.wanted ?? 6))
+    let some = Set(all.map(\.path).shuffled(using: &random).prefix(Self.wanted ?? 3))
     let rulesets = all.filter { some.contains($0.path) }
     try #require(!rulesets.isEmpty)
     var total = AuditScan.Result()
