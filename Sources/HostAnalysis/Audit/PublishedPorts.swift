@@ -235,8 +235,12 @@ extension KernelTable {
       switch expression {
       case .meta(let key, _): key == MetaKey.mark.rawValue
       case .ct(let key, _, _): key == ConnectionKey.mark.rawValue
-      // The matches `mark` and `connmark` of iptables, by their name.
-      case .opaque(_, let data): String(decoding: data, as: UTF8.self).contains("mark\0")
+      case .opaque(let name, let data):
+        if case .match(let match, _, _) = OpaqueExpression(name, data) {
+          match == "mark" || match == "connmark"
+        } else {
+          false
+        }
       default: false
       }
     }
