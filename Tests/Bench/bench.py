@@ -12,6 +12,7 @@ import time
 
 from bench_audit import Sockets
 from bench_daemon import Daemon
+import bench_flows
 from bench_impact import Guests
 from bench_networks import Networks, services
 from bench_others import Firewalld, Ufw
@@ -460,6 +461,31 @@ def packets(small, large):
             f"equal namespaces differ by up to {apart:.0f}")
 
 
+def flows():
+    """Packets of established flows, in both directions, and those that a hub relays."""
+    def enter(file):
+        if LIBC.setns(file, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+    ours = write("flows.yaml", bench_flows.POLICY)
+    setups = {"none": (), "tracked": (("nft", "-f", write("tracked.nft", bench_flows.TRACKED)),),
+              "usual": (("nft", "-f", write("usual-flows.nft", bench_flows.USUAL)),), "ours": (apply(ours),)}
+    if Ufw.is_here:
+        setups["ufw"] = (Ufw(f"{STATE}/ufw-flows", peers(10), ports(5), "udp").enable,)
+    if Firewalld.is_here:
+        setups["firewalld"] = (Firewalld(peers(10), ports(5), "udp").enable,)
+    found = bench_flows.measure(TOOL, setups, ROUNDS, PACKETS, do, fresh_namespace, enter)
+    up, down, relayed = found["upload"], found["download"], found["relayed"]
+    row("F1", "an established packet in the original direction, above no firewall : usual chain", up["ours"], up["usual"], 1.8, "ns")
+    for name, goal in (("ufw", 1.0), ("firewalld", 0.6)):
+        if name in up:
+            row("F1", f"  the same : {name}", up["ours"], up[name], goal, "ns")
+    row("F2", "a reply, above no firewall : usual chain", down["ours"], down["usual"], 1.0, "ns")
+    row("F2", "a packet that a hub relays, above no firewall : usual chain", relayed["ours"], relayed["usual"], 1.3, "ns")
+    return "established packets of 1,400 bytes, ns above no firewall: " + "; ".join(
+        f"{kind} " + ", ".join(f"{name} {value:.0f}" for name, value in costs.items() if value is not None)
+        for kind, costs in found.items())
+
+
 def main():
     began = time.monotonic()
     small, large, note = processes()
@@ -468,8 +494,9 @@ def main():
     hosts = large_hosts()
     hosted = impact(small)
     other = packets(small, large)
+    flowing = flows()
     print_table()
-    print(f"\n{note}\n{guarded}\n{listed}\n{hosts}\n{hosted}\n{other}")
+    print(f"\n{note}\n{guarded}\n{listed}\n{hosts}\n{hosted}\n{other}\n{flowing}")
     print(f"medians of {RUNS} runs of each process (A2: {4 * RUNS + 1}; A3, E: {2 * RUNS + 1}) and {ROUNDS} rounds of {PACKETS} packets, interleaved; "
           f"{time.monotonic() - began:.0f} s")
 

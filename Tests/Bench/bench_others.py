@@ -22,7 +22,7 @@ class Ufw:
 
     is_here = os.path.exists(f"{UNPACKED}/usr/sbin/ufw")
 
-    def __init__(self, root, addresses, ports):
+    def __init__(self, root, addresses, ports, protocol="tcp"):
         shutil.rmtree(root, ignore_errors=True)
         for part in ("usr/lib/python3/dist-packages", "usr/share/ufw", "etc/ufw", "lib/ufw"):
             shutil.copytree(f"{UNPACKED}/{part}", f"{root}/{part}")
@@ -42,7 +42,7 @@ class Ufw:
                         sys.executable, f"{root}/usr/sbin/ufw", f"--rootdir={root}", f"--datadir={root}")
         for address in addresses:
             for port in ports:
-                run(*self.command, "allow", "proto", "tcp", "from", address, "to", "any", "port", str(port))
+                run(*self.command, "allow", "proto", protocol, "from", address, "to", "any", "port", str(port))
         # In force from here on, in the namespace of the caller.
         self.enable = (*self.command, "--force", "enable")
         self.reload = (*self.command, "reload")
@@ -53,8 +53,8 @@ class Firewalld:
 
     is_here = os.path.exists(f"{UNPACKED}/usr/sbin/firewalld")
 
-    def __init__(self, addresses, ports):
-        rules = " ".join(f"\"--add-rich-rule=rule family=ipv4 source address={address} port port={port} protocol=tcp accept\""
+    def __init__(self, addresses, ports, protocol="tcp"):
+        rules = " ".join(f"\"--add-rich-rule=rule family=ipv4 source address={address} port port={port} protocol={protocol} accept\""
                          for address in addresses for port in ports)
         self.load = f"firewall --permanent {rules} >/dev/null && firewall --reload >/dev/null"
         # Leaves the rules in the namespace of the caller.
