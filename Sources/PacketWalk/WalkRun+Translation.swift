@@ -114,8 +114,16 @@ extension WalkRun {
     if packet.transport.hasPorts {
       switch order.port {
       case .same: if order.isRandom, isSource { port = nil }
-      case .range(let first, let last): port = pick(first, last, order.isRandom ? nil : oldPort)
-      case .registers(let first, let last): port = registerPort(first, last, order.isRandom ? nil : oldPort)
+      case .range(let first, let last):
+        guard let end = pick(first...last, order, oldPort) else { return .undetermined(Self.several) }
+        port = end.port
+      case .registers(let first, let last):
+        guard let ports = ports(first, last) else {
+          port = nil
+          break
+        }
+        guard let end = pick(ports, order, oldPort) else { return .undetermined(Self.several) }
+        port = end.port
       }
     }
     if !isSource {
@@ -136,10 +144,21 @@ extension WalkRun {
     return .translated
   }
 
-  /// A port of a range: the range's port if it has only one; the old port if it is in the range; else nil.
-  private func pick(_ first: UInt16, _ last: UInt16, _ old: UInt16?) -> UInt16? {
-    if first == last { return first }
-    return old.flatMap { (first...last).contains($0) ? $0 : nil }
+  /// A port of a range; nil if it is not known which.
+  private struct PickedPort { let port: UInt16? }
+
+  /// A port of a range: the range's port if it has only one; the old port if it is in the range and may stay. Otherwise the kernel
+  /// takes any of them, which matters for a destination: without a port if there are too many; nil if this run ends here.
+  /// Source: `nf_nat_l4proto_unique_tuple` of `net/netfilter/nf_nat_core.c`.
+  private mutating func pick(_ ports: ClosedRange<UInt16>, _ order: TranslationOrder, _ old: UInt16)
+    -> PickedPort?
+  {
+    if ports.count == 1 { return PickedPort(port: ports.lowerBound) }
+    if order.side == .destination { trace.reads.insert(.destinationPort) }
+    if !order.isRandom, ports.contains(old) { return PickedPort(port: old) }
+    guard order.side == .destination, ports.count <= Self.mostNumbers else { return PickedPort(port: nil) }
+    guard let number = chooseNumber(below: ports.count, Self.several) else { return nil }
+    return PickedPort(port: ports.lowerBound + UInt16(number))
   }
 
   private func registerAddress(_ register: UInt32) -> IPAddress? {
@@ -165,14 +184,15 @@ extension WalkRun {
     return PickedAddress(address: IPAddress(family: first.family, bits: first.bits + UInt128(number)))
   }
 
-  private func registerPort(_ first: UInt32, _ last: UInt32?, _ old: UInt16?) -> UInt16? {
+  /// The ports in registers; nil if they are not known.
+  private func ports(_ first: UInt32, _ last: UInt32?) -> ClosedRange<UInt16>? {
     guard let start = RegisterNumber.offset(first, 2), registers.isKnown(start, 2),
       let low = registers.value(start, 2).networkUInt16(0)
     else { return nil }
-    guard let last else { return low }
+    guard let last else { return low...low }
     guard let end = RegisterNumber.offset(last, 2), registers.isKnown(end, 2),
       let high = registers.value(end, 2).networkUInt16(0), low <= high
     else { return nil }
-    return pick(low, high, old)
+    return low...high
   }
 }

@@ -43,6 +43,31 @@ extension WalkCase {
           sourcePort: 4000 + port, port: port, verdict: port == 83 ? .undetermined : .accept)
       }),
     WalkCase(
+      testDescription: "a port of a range is one of them, and stays if it is in the range",
+      tables: [
+        """
+        table ip nat {
+        chain web { type nat hook prerouting priority -100;
+        tcp dport 80 dnat to 172.17.0.2:8080-8083
+        tcp dport 81 dnat to 172.17.0.2:8090-8093
+        tcp dport 8102 dnat to 172.17.0.2:8100-8109
+        tcp dport 82 redirect to :9000-9005
+        }
+        }
+
+        """,
+        table(
+          "ip look",
+          "c { type filter hook forward priority 0;\ntcp dport 8091 drop\ntcp dport { 8100-8101, 8103-8109 } drop"
+        ),
+      ],
+      packets: [(80, .accept), (81, .undetermined), (8102, .accept), (82, .accept)].map {
+        (port: UInt16, verdict: TraceVerdict) in
+        Sent(
+          input: "eth0", transport: .tcp, source: "203.0.113.66", destination: "203.0.113.10",
+          sourcePort: 4000 + port % 100, port: port, verdict: verdict)
+      }),
+    WalkCase(
       testDescription: "statistic leads to one of several translations, and to a verdict if that is the same",
       tables: [
         """
