@@ -14,8 +14,11 @@ extension RulesetBuilder {
 
   mutating func addSources() {
     var rules = [loopbackRule]
-    rules += impossibleAddressRules()
-    rules += sourceRouteRules()
+    add(
+      RuleChain(
+        name: "impossible",
+        rules: impossibleSourceRules() + AddressFamily.allCases.flatMap { impossibleDestinationRules($0) }
+          + AddressFamily.allCases.flatMap { sourceRouteRules($0) }))
     let homes = site.homes
     addOutsideChecks()
     rules += dispatch(
@@ -43,21 +46,50 @@ extension RulesetBuilder {
   }
 
   /// Addresses that no packet on a wire has: a host would treat such a packet as its own.
-  private mutating func impossibleAddressRules() -> [Rule] {
-    let origin = Origin(reason: "martian address: never valid on a wire")
-    return ImpossibleAddresses.sources.map {
-      drop([.address(.source, .equal, $0)], DropCause(.impossibleSource), origin)
+  private mutating func impossibleSourceRules() -> [Rule] {
+    ImpossibleAddresses.sources.map {
+      drop([.address(.source, .equal, $0)], DropCause(.impossibleSource), Self.impossible)
     }
-      + ImpossibleAddresses.destinations.map {
-        drop([.address(.destination, .equal, $0)], DropCause(.impossibleDestination), origin)
-      }
   }
 
-  /// A source route has the next destination outside the fixed header, and no rule checks that destination.
-  private mutating func sourceRouteRules() -> [Rule] {
-    let origin = Origin(reason: "source-routed packets are not accepted")
-    return SourceRoute.allCases.map { drop([.sourceRoute($0)], DropCause(.sourceRoute), origin) }
+  private mutating func impossibleDestinationRules(_ family: AddressFamily) -> [Rule] {
+    ImpossibleAddresses.destinations.filter { $0.family == family }.map {
+      drop([.address(.destination, .equal, $0)], DropCause(.impossibleDestination), Self.impossible)
+    }
   }
+
+  private static let impossible = Origin(reason: "martian address: never valid on a wire")
+
+  /// A source route has the next destination outside the fixed header, and no rule checks that destination.
+  private mutating func sourceRouteRules(_ family: AddressFamily) -> [Rule] {
+    let origin = Origin(reason: "source-routed packets are not accepted")
+    return SourceRoute.allCases.filter { $0.family == family }.map {
+      drop([.sourceRoute($0)], DropCause(.sourceRoute), origin)
+    }
+  }
+
+  /// Rules for a tunnel's own sources, which nearly all of its packets have: no check of a source applies to them, so only their
+  /// destinations and source routes are checked. A packet of another source passes all checks.
+  private mutating func usualSourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
+    let own = PrefixLayout.disjoint(homes.homes.filter { $0.zones.contains(zone.name) }.flatMap(\.prefixes))
+    let checked =
+      ImpossibleAddresses.sources + homes.homes.filter { !$0.zones.contains(zone.name) }.flatMap(\.prefixes)
+    let usual = own.filter { prefix in !checked.contains { $0.overlaps(prefix) } }
+    guard usual.count <= Self.mostUsualSources else { return [] }
+    return usual.map { prefix in
+      let chain = "usual-source-\(prefix.family == .ipv4 ? "v4" : "v6")"
+      if !hasChain(chain) {
+        let rules = impossibleDestinationRules(prefix.family) + sourceRouteRules(prefix.family)
+        add(RuleChain(name: chain, rules: rules))
+      }
+      return Rule(
+        [.address(.source, .equal, prefix), .interfaceType(.input, .equal, .linkless)], action: .goto(chain),
+        origin: site.origin(zone.line, "usual source of \(zone.name)"))
+    }
+  }
+
+  /// More prefixes than these are not compared one by one.
+  private static let mostUsualSources = 4
 
   /// Checks on every network: this machine's tunnel addresses are not reachable there (CVE-2019-14899), and
   /// blocked sources are dropped. Containers run on this machine and use its tunnel addresses as it does
@@ -85,7 +117,8 @@ extension RulesetBuilder {
 
   /// The sources that are accepted on the interfaces of a zone.
   private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
-    var rules: [Rule] = []
+    var rules = zone.kind == .tunnel ? usualSourceRules(zone, homes) : []
+    rules.append(Rule([], action: .jump("impossible"), origin: Origin(reason: "never valid on a wire")))
     let origin = site.origin(zone.line, "zone \(zone.name)")
     switch zone.kind {
     case .tunnel:
