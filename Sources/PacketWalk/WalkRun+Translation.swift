@@ -153,8 +153,9 @@ extension WalkRun {
   private mutating func pick(_ ports: ClosedRange<UInt16>, _ order: TranslationOrder, _ old: UInt16)
     -> PickedPort?
   {
-    if ports.count == 1 { return PickedPort(port: ports.lowerBound) }
+    // Whether the connection counts as translated depends on the old port.
     if order.side == .destination { trace.reads.insert(.destinationPort) }
+    if ports.count == 1 { return PickedPort(port: ports.lowerBound) }
     if !order.isRandom, ports.contains(old) { return PickedPort(port: old) }
     guard order.side == .destination, ports.count <= Self.mostNumbers else { return PickedPort(port: nil) }
     guard let number = chooseNumber(below: ports.count, Self.several) else { return nil }

@@ -58,6 +58,33 @@ struct PortClassesWalkTests {
     }
   }
 
+  @Test("do not include the port to which a rule translates all of them")
+  func translated() throws {
+    // NFTA_NAT_TYPE dnat, FAMILY ip, REG_ADDR_MIN 1, REG_PROTO_MIN 2
+    let data: [UInt8] = [
+      8, 0, 1, 0, 0, 0, 0, 1, 8, 0, 2, 0, 0, 0, 0, 2, 8, 0, 3, 0, 0, 0, 0, 1, 8, 0, 5, 0, 0, 0, 0, 2,
+    ]
+    let rule = KernelRule(expressions: [
+      .immediate(destination: 1, data: [172, 17, 0, 2]), .immediate(destination: 2, data: [0x1f, 0x90]),
+      .opaque(name: "nat", data: data),
+    ])
+    let base = BaseChain(hook: NFT.hookPrerouting, priority: -100, type: "nat", policy: .accept)
+    let walk = PacketWalk([
+      KernelTable(
+        family: AddressFamily.ipv4.rawValue, name: "t",
+        chains: [KernelChain(name: "c", base: base, rules: [rule])])
+    ])
+    let ends = try [80, 8080].map { (port: UInt16) in
+      let packet = Packet(
+        source: try #require(IPAddress("192.0.2.22")), destination: try #require(IPAddress("10.13.13.1")),
+        transport: .tcp, sourcePort: 4000, destinationPort: port, input: InterfaceName("eth0"))
+      return walk.trace(packet, hooks: [NFT.hookPrerouting])
+    }
+    #expect(ends.map { $0.packet?.destinationPort } == [8080, 8080])
+    // The second has the port already.
+    for end in ends { #expect(end.dependsOnPort) }
+  }
+
   @Test("are found in many of these tables")
   func many() {
     let tables = (0..<400).map { (seed: UInt64) in
