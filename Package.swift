@@ -103,8 +103,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house,
-      // A fifth of the time of a short verb is that of the dynamic linker: 55,000 relocations as a bitmap instead of a table
-      // (RELR, glibc 2.36), and no 11,000 symbols that nobody asks for.
+      // A tenth of the time of a short verb: 55,000 relocations as a bitmap instead of a table (RELR, glibc 2.36), and no 11,000
+      // symbols that nobody asks for.
       linkerSettings: [
         .unsafeFlags(
           [

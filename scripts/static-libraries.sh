@@ -6,7 +6,7 @@
 # system has no static one, the folder stays empty and the program uses the shared one.
 
 set -eu
-swift=$(command -v "${1%% *}")
+swift=$(command -v "${1%% *}") || { echo "static-libraries: ${1%% *} is not in PATH" >&2; exit 1; }
 folder=$2
 mkdir -p "$folder"
 for compiler in "$(dirname "$swift")/clang" clang cc; do

@@ -92,8 +92,9 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
     if let known = routes[question] { return known }
     if let answer = groupRoute(question) { return answer }
-    let matched = match(question)
-    var found = matched ?? lookUp(question)
+    let hops = nextHops(question) ?? []
+    // Of several, the kernel says which one it takes.
+    var found = hops.count == 1 ? .found(.unicast, output: hops[0], source: nil) : lookUp(question)
     // The kernel does not answer for output from a source that is not this host's (EINVAL). Only a rule could tell it apart.
     if case .nowhere = found, question.input == nil, let source = question.source,
       addressType(source, on: nil) != .local
@@ -115,9 +116,7 @@ public final class LiveHostEnvironment: HostEnvironment {
         .found(.anycast, _, _):
         .local
       case .found(_, let index, _):
-        links.interface(index: index).map {
-          matched == nil ? outputs(of: question, taking: $0.name) : .interface($0.name)
-        } ?? .unknown
+        links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
       case .nowhere: .nowhere
       case .failed: .unknown
       }
@@ -126,10 +125,9 @@ public final class LiveHostEnvironment: HostEnvironment {
   }
 
   /// The interface that the kernel takes, with those of the route's other next hops.
-  private func outputs(of question: RouteQuestion, taking name: InterfaceName) -> RouteAnswer {
-    guard let indices = nextHops(question), indices.count > 1 else { return .interface(name) }
+  private func outputs(_ hops: [UInt32], taking name: InterfaceName) -> RouteAnswer {
     var names = [name]
-    for index in indices {
+    for index in hops {
       guard let next = links.interface(index: index)?.name else { return .unknown }
       if !names.contains(next) { names.append(next) }
     }
@@ -241,38 +239,25 @@ public final class LiveHostEnvironment: HostEnvironment {
     return body
   }
 
-  /// The route that applies, if it has one next hop; nil if it has several, and for what has no such route.
-  private func match(_ question: RouteQuestion) -> Found? {
-    guard let body = message(question, flags: UInt32(CSYS_RTM_F_FIB_MATCH)) else { return nil }
-    let found = try? netlink.get(
-      "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body
-    ) { (type, payload) throws(HostReadError) -> Found? in
-      guard type == Int(CSYS_RTM_NEWROUTE),
-        payload.number(UInt8.self, at: 7) == UInt8(AddressType.unicast.rawValue)
-      else { return nil }
-      var output: UInt32 = 0
-      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))) {
-        switch type {
-        case Int(CSYS_RTA_MULTIPATH): return nil
-        case Int(CSYS_RTA_OIF): output = value.number(UInt32.self, at: 0) ?? 0
-        default: break
-        }
-      }
-      return output == 0 ? nil : .found(.unicast, output: output, source: nil)
-    }
-    return found?.first
-  }
-
-  /// The interfaces of the next hops of the route that applies (`RTM_F_FIB_MATCH`, `RTA_MULTIPATH` with `struct rtnexthop`);
-  /// nil if it has only one.
+  /// The interfaces of the next hops of the unicast route that applies (`RTM_F_FIB_MATCH`, `RTA_OIF`, or `RTA_MULTIPATH` with
+  /// `struct rtnexthop`); nil for everything else.
   private func nextHops(_ question: RouteQuestion) -> [UInt32]? {
     guard let body = message(question, flags: UInt32(CSYS_RTM_F_FIB_MATCH)) else { return nil }
     let found = try? netlink.get(
       "looking up the route to \(question.destination)", type: Int(CSYS_RTM_GETROUTE), body: body
     ) { (type, payload) throws(HostReadError) -> [UInt32]? in
-      guard type == Int(CSYS_RTM_NEWROUTE) else { return nil }
-      let attributes = AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE)))
-      return attributes.first { $0.type == Int(CSYS_RTA_MULTIPATH) }.map { Self.interfaces($0.value) } ?? []
+      guard type == Int(CSYS_RTM_NEWROUTE),
+        payload.number(UInt8.self, at: 7) == UInt8(AddressType.unicast.rawValue)
+      else { return nil }
+      var output: UInt32?
+      for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_RTMSG_SIZE))) {
+        switch type {
+        case Int(CSYS_RTA_MULTIPATH): return Self.interfaces(value)
+        case Int(CSYS_RTA_OIF): output = value.number(UInt32.self, at: 0)
+        default: break
+        }
+      }
+      return output.map { [$0] }
     }
     return found?.first
   }

@@ -179,35 +179,24 @@ struct OutboundWalks {
     var rows = OutboundRows()
     for one in packets.classes {
       var found: [OutboundJudgement: [(UInt128, UInt128)]] = [:]
-      // The verdict for a protocol whose port nothing reads, and the services that have it so far.
-      var every: (number: UInt128, judgement: OutboundJudgement, services: ClosedRange<UInt128>)?
-      func endEvery() {
-        guard let (_, judgement, services) = every else { return }
-        found[judgement, default: []].append((services.lowerBound, services.upperBound))
-        every = nil
-      }
+      // The verdict for a protocol whose port nothing reads, and its other services.
+      var every: (number: UInt128, judgement: OutboundJudgement, services: [(UInt128, UInt128)])?
       for services in one.services {
         let (first, last) = (services.lowerBound >> 16, services.upperBound >> 16)
-        if let known = every, first == last, known.number == first {
-          if known.services.upperBound + 1 == services.lowerBound {
-            every?.services = known.services.lowerBound...services.upperBound
-          } else {
-            found[known.judgement, default: []].append((services.lowerBound, services.upperBound))
-          }
+        if first == last, every?.number == first {
+          every?.services.append((services.lowerBound, services.upperBound))
           continue
         }
-        endEvery()
+        if let ended = every { found[ended.judgement, default: []] += ended.services }
+        every = nil
         guard budget.walks > 0 else { return nil }
         budget.walks -= 1
         let trace = trace(packet(origin, one, services))
         let judgement = self.judgement(trace, view)
-        if first == last, !trace.dependsOnPort {
-          every = (first, judgement, services)
-        } else {
-          found[judgement, default: []].append((services.lowerBound, services.upperBound))
-        }
+        found[judgement, default: []].append((services.lowerBound, services.upperBound))
+        if first == last, !trace.dependsOnPort { every = (first, judgement, []) }
       }
-      endEvery()
+      if let ended = every { found[ended.judgement, default: []] += ended.services }
       rows.add(one, found.mapValues { IntervalSet(ranges: $0) })
     }
     return (rows, packets)

@@ -83,8 +83,7 @@ enum XtablesMatch: Sendable, Hashable {
       return parts
     case .recent, .reversePath: return .addresses
     case .icmp, .mark, .limit, .packetType, .length, .hops, .bridgePorts, .owner, .groups, .expected,
-      .security,
-      .trafficClass, .chance, .unusual, .socket, .always, .never, .unknown:
+      .security, .trafficClass, .chance, .unusual, .socket, .always, .never, .unknown:
       return []
     }
   }

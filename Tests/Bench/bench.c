@@ -25,12 +25,12 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -97,6 +97,13 @@ static void drop_by_xdp(const char *link) {
   if (syscall(SYS_bpf, BPF_LINK_CREATE, &attach, sizeof attach) < 0) die("BPF_LINK_CREATE");
 }
 
+static void use_one_processor(void) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(0, &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
 struct frame {
   struct ether_header ether;
   struct iphdr ip;
@@ -114,10 +121,7 @@ static int flood(int count, char **arguments) {
   uint32_t target = inet_addr(arguments[4]);
   uint16_t port = htons((uint16_t)atoi(arguments[5]));
   int packets = atoi(arguments[6]);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  sched_setaffinity(0, sizeof one, &one);
+  use_one_processor();
 
   int fd = socket(AF_PACKET, SOCK_RAW, 0);
   struct sockaddr_ll link = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(arguments[0])};
@@ -217,13 +221,6 @@ static int stream(int tun, const struct datagram *one, int packets) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
   printf("%lld\n", (end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec - start.tv_nsec);
   return 0;
-}
-
-static void use_one_processor(void) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  sched_setaffinity(0, sizeof one, &one);
 }
 
 static int established(int count, char **arguments) {

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 
+import bench_flows
 from bench_audit import Sockets
 from bench_daemon import Daemon
-import bench_flows
 from bench_impact import Guests
 from bench_networks import Networks, services
 from bench_others import Firewalld, Ufw
@@ -34,6 +34,11 @@ def fresh_namespace():
         raise OSError(ctypes.get_errno(), "unshare")
     # Meanwhile the kernel removes the previous namespace: that is not measured.
     time.sleep(0.02)
+
+
+def enter(namespace):
+    if LIBC.setns(namespace, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def do(*command):
@@ -380,8 +385,7 @@ class Site:
         self.file = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
     def enter(self):
-        if LIBC.setns(self.file, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
+        enter(self.file)
 
     def flood(self, source, sources, target, port, xdp=()):
         """Nanoseconds a packet."""
@@ -463,9 +467,6 @@ def packets(small, large):
 
 def flows():
     """Packets of established flows, in both directions, and those that a hub relays."""
-    def enter(file):
-        if LIBC.setns(file, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
     ours = write("flows.yaml", bench_flows.POLICY)
     setups = {"none": (), "tracked": (("nft", "-f", write("tracked.nft", bench_flows.TRACKED)),),
               "usual": (("nft", "-f", write("usual-flows.nft", bench_flows.USUAL)),), "ours": (apply(ours),)}

@@ -5,7 +5,6 @@ import statistics
 
 OWN, PEER, OTHER, PORT = "10.13.0.1", "10.13.1.1", "10.13.1.2", "20000"
 
-# All start connection tracking, which every stateful firewall needs.
 USUAL = f"""table inet usual {{
 	chain input {{
 		type filter hook input priority 0; policy drop;
@@ -21,6 +20,7 @@ USUAL = f"""table inet usual {{
 }}
 """
 
+# Connection tracking alone, which every stateful firewall needs.
 TRACKED = """table inet tracked {
 	chain input {
 		type filter hook input priority 0; policy accept;

@@ -157,6 +157,27 @@ struct ConntrackTests {
     }
   }
 
+  @Test(
+    "A namespace that has only listening TCP sockets is not asked for connections",
+    arguments: ["127.0.0.1", "::1"])
+  func connectionsByCount(_ address: String) throws {
+    try OwnNamespace.run {
+      #expect(try !SocketDiagnostics.hasTCP(beside: SocketDiagnostics.listeners().listeners))
+      let server = try TestSocket(SOCK_STREAM, address)
+      #expect(listen(server.descriptor, 8) == 0)
+      let listeners = try SocketDiagnostics.listeners().listeners
+      #expect(!SocketDiagnostics.hasTCP(beside: listeners))
+      #expect(SocketDiagnostics.hasTCP(beside: []))
+      let client = try TestSocket(SOCK_STREAM, address)
+      try client.connect(address, port: server.port)
+      #expect(SocketDiagnostics.hasTCP(beside: listeners))
+      let found = try SocketDiagnostics.connected(beside: listeners)
+      #expect(found.contains { $0.port == client.port && $0.remotePort == server.port })
+      // What is counted as the listening sockets is not asked for.
+      #expect(try SocketDiagnostics.connected(beside: listeners + found).isEmpty)
+    }
+  }
+
   @Test("A connected UDP socket is found, and tracked by a created entry") func adoptedUDP() throws {
     try OwnNamespace.run {
       let client = try TestSocket(SOCK_DGRAM, "127.0.0.1")
