@@ -51,9 +51,10 @@ let package = Package(
     .target(name: "PacketWalk", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: pure),
     .target(
       name: "PacketSets", dependencies: ["NetworkModel", "Ruleset", "PacketWalk"], swiftSettings: pure),
+    .target(name: "RulesetOptimization", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: pure),
     .target(
-      name: "PolicyCompiler", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset"], swiftSettings: pure
-    ),
+      name: "PolicyCompiler",
+      dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "RulesetOptimization"], swiftSettings: pure),
     .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
     .target(name: "PolicyDifference", dependencies: values + ["PolicyAnalysis"], swiftSettings: pure),
     .target(
@@ -120,7 +121,8 @@ let package = Package(
       name: "KernelTestSupport", dependencies: ["Ruleset", "Enforcement", "TestSupport"],
       path: "Tests/KernelTestSupport", swiftSettings: house),
     .target(
-      name: "PolicyTestSupport", dependencies: questions + ["TestSupport"], path: "Tests/PolicyTestSupport",
+      name: "PolicyTestSupport", dependencies: questions + ["RulesetOptimization", "TestSupport"],
+      path: "Tests/PolicyTestSupport",
       swiftSettings: house),
     .target(
       name: "AnalysisTestSupport", dependencies: questions, path: "Tests/AnalysisTestSupport",
@@ -143,6 +145,10 @@ let package = Package(
     .testTarget(name: "RulesetTests", dependencies: values + ["TestSupport"], swiftSettings: house),
     .testTarget(name: "PacketWalkTests", dependencies: values + ["TestSupport"], swiftSettings: house),
     .testTarget(name: "PacketSetsTests", dependencies: values + ["TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "RulesetOptimizationTests",
+      dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "RulesetOptimization", "PolicyTestSupport"],
+      swiftSettings: house),
     .testTarget(
       name: "PolicyCompilerTests",
       dependencies: questions + ["Netlink", "Enforcement", "TestSupport", "PolicyTestSupport"],

@@ -35,14 +35,16 @@ swift_tests() {
 }
 
 # Random policies with every key of the language, proved, and for five eighths of them the walk of all packets through
-# their rulesets compared with walks of single packets: optimized, since there are so many of them.
+# their rulesets compared with walks of single packets; then 10,000 random rulesets before and after their optimization. The
+# program is an optimized one, since there are so many of them.
 random_policies() {
   local count=${WGFENCE_PROOFS:-2000} program=.build/release/random-proofs
   "$swift" build -c release --static-swift-stdlib --disable-local-rpath -Xlinker -s -Xlinker -z -Xlinker now \
     -Xlinker -z -Xlinker relro --product random-proofs || return 1
   local mode
-  for mode in proofs walks; do
-    [ $mode = proofs ] || count=$(((count * 5 + 7) / 8))
+  for mode in proofs walks optimizations; do
+    [ $mode != walks ] || count=$(((count * 5 + 7) / 8))
+    [ $mode != optimizations ] || count=${WGFENCE_OPTIMIZATIONS:-10000}
     "$program" $mode $((count / 2)) 1 &
     "$program" $mode $((count - count / 2)) 1000000000 || { kill $! 2>/dev/null; wait; return 1; }
     wait $! || return 1

@@ -9,6 +9,9 @@ public struct Trace: Sendable, Hashable {
   /// The rules that it matched, in order.
   public internal(set) var steps: [TraceStep] = []
 
+  /// How many rules the kernel evaluates on the way, those that the packet does not match included: what the way costs.
+  public internal(set) var evaluatedRules = 0
+
   /// The packet at the end of the walk: with its translations, mark and interfaces.
   public internal(set) var packet: Packet?
 
@@ -44,6 +47,7 @@ public struct Trace: Sendable, Hashable {
   public func followed(by other: Trace) -> Trace {
     var both = self
     both.steps += other.steps
+    both.evaluatedRules += other.evaluatedRules
     both.packet = other.packet
     both.nextHops = other.nextHops
     both.reads.formUnion(other.reads)

@@ -291,13 +291,18 @@ struct WalkRun {
     let rules = walk.tables[table].rules[chain]
     guard let conditions = walk.tables[table].conditions[chain] else {
       for index in rules.indices {
+        trace.evaluatedRules += 1
         if let end = take(rules[index], table, chain, index, depth) { return end }
       }
       return .fellThrough
     }
+    // The index leaves out rules that the kernel evaluates.
+    var evaluated = 0
     var (changes, next) = (headerChanges, 0)
     var candidates = conditions.rules { value(of: $0) }[...]
     while let index = candidates.popFirst() {
+      trace.evaluatedRules += index + 1 - evaluated
+      evaluated = index + 1
       if let end = take(rules[index], table, chain, index, depth) {
         trace.reads.formUnion(conditions.reads(before: index, packet.family))
         return end
@@ -308,6 +313,7 @@ struct WalkRun {
         candidates = conditions.rules { value(of: $0) }.drop { $0 < next }
       }
     }
+    trace.evaluatedRules += rules.count - evaluated
     trace.reads.formUnion(conditions.reads(before: rules.count, packet.family))
     return .fellThrough
   }

@@ -17,7 +17,7 @@ extension RulesetBuilder {
       rules.append(
         Rule(
           // Until the other side answers, later packets of a connection are new too, but confirmed.
-          [.ctState(.new), .ctUnconfirmed, .aboveLimit(family, set: name, limit)], action: .return,
+          [.ctState(.new), .ctStatusNone(.confirmed), .aboveLimit(family, set: name, limit)], action: .return,
           origin: Origin(
             file: entry.origin.file, lines: entry.origin.lines, reason: "above \(limit.text) of one source")))
     }

@@ -8,7 +8,13 @@ internal import Ruleset
 /// accepted them.
 extension RulesetBuilder {
   mutating func addForward(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
-    var rules = tunnelOnlyRules(.rejected)
+    var rules = relays(entries, encryption).map { relay in
+      Rule(
+        relay.matches + [
+          .interface(.output, .equal, .exact(relay.tunnel)), .interfaceType(.output, .equal, .linkless),
+        ], action: .accept, origin: relay.origin)
+    }
+    rules += tunnelOnlyRules(.rejected)
     rules += clearTextOut(encryption, .forward)
     rules.append(replyRule)
     rules += errorRules
@@ -62,8 +68,8 @@ extension RulesetBuilder {
     ]
   }
 
-  /// The chain that refuses packets of a zone that ingress let pass for their interface alone.
-  private mutating func taggedChain(_ zone: SiteZone) -> String {
+  /// The chain that refuses packets of a zone that no grant forwards.
+  private mutating func notForwardedChain(_ zone: SiteZone) -> String {
     let name = "not-forwarded-\(zone.identifier)"
     if !hasChain(name) { add(RuleChain(name: name, rules: notForwarded(zone))) }
     return name
@@ -80,7 +86,7 @@ extension RulesetBuilder {
       if isRefused(zone) {
         rules.append(
           Rule(
-            [.tagged(.equal)], action: .goto(taggedChain(zone)),
+            [.tagged(.equal)], action: .goto(notForwardedChain(zone)),
             origin: Origin(reason: "no grant forwards it")))
       } else {
         rules.append(
@@ -96,6 +102,7 @@ extension RulesetBuilder {
         drop(
           [.destinationTypeSet(.equal, set: localTypes())], DropCause(.unjudged),
           Origin(reason: "accepted at ingress for this host, but forwarded")))
+      rules += ownAddressesForwarded(from: zone, (entries.transit[zone.name] ?? []).map(\.destination))
     }
     var order: [TransitDestination.Exit] = []
     var byExit: [TransitDestination.Exit: (prefixes: [Prefix], lines: [Int])] = [:]
@@ -120,6 +127,21 @@ extension RulesetBuilder {
       }
     }
     return rules + outside
+  }
+
+  /// Refuses packets from a tunnel to this machine's own addresses there, which ingress accepted as packets for this host: a
+  /// grant for addresses that contain them is not for them.
+  private mutating func ownAddressesForwarded(from zone: SiteZone, _ destinations: [TransitDestination])
+    -> [Rule]
+  {
+    ownAddresses.filter { own in
+      own.zone.name == zone.name
+        && destinations.contains { $0.isOutside || $0.prefixes.contains { $0.overlaps(own.prefix) } }
+    }.map { own in
+      Rule(
+        [.address(.destination, .equal, own.prefix)], action: .goto(notForwardedChain(zone)),
+        origin: Origin(reason: "accepted at ingress for this host, but forwarded"))
+    }
   }
 
   /// Accepts packets to every address but some, on their way out.

@@ -36,11 +36,15 @@ extension RulesetBuilder {
         [.ctState(.invalid)], DropCause(.invalid),
         Origin(reason: "belongs to no connection and does not begin one")
       ))
+    let byAddress = addressRules(entries, encryption)
+    let otherThanICMP: [Match] = [.transport(.notEqual, .icmp), .transport(.notEqual, .icmpv6)]
+    rules += byAddress.map { Rule($0.matches + otherThanICMP, action: $0.action, origin: $0.origin) }
     rules.append(
       Rule([.transport(.equal, .icmp)], action: .jump("icmp-errors"), origin: Origin(reason: "ICMP")))
     rules.append(
       Rule([.transport(.equal, .icmpv6)], action: .jump("icmpv6-control"), origin: Origin(reason: "ICMPv6")))
     addICMPChains()
+    rules += byAddress
     rules.append(
       Rule(
         [.destinationTypeSet(.notEqual, set: localTypes())], action: .goto("transit"),
@@ -59,6 +63,14 @@ extension RulesetBuilder {
   var replyRule: Rule {
     Rule(
       [.ctDirection(.reply), .ctState(.established)], action: .accept, origin: Origin(reason: "replies"))
+  }
+
+  /// Packets from a tunnel of which the destination says whether they are for this machine.
+  private mutating func addressRules(_ entries: GrantEntries, _ encryption: EncryptionPlan) -> [Rule] {
+    ownAddresses.map { Rule($0.matches, action: .goto(Self.localChain($0.zone)), origin: $0.origin) }
+      + relays(entries, encryption).map {
+        Rule($0.matches, action: .goto(Self.transitChain($0.zone)), origin: $0.origin)
+      }
   }
 
   /// ICMP errors about accepted connections, including path MTU: destination unreachable, time exceeded and
@@ -149,10 +161,16 @@ extension RulesetBuilder {
       origin: Origin(reason: "IGMP queries and reports"))
   }
 
+  /// The chain of packets from a zone to this host itself.
+  private static func localChain(_ zone: SiteZone) -> String { "local-\(zone.identifier)" }
+
+  /// The chain of packets from a zone to others.
+  private static func transitChain(_ zone: SiteZone) -> String { "transit-\(zone.identifier)" }
+
   /// Packets to this host itself, by the zone where they arrived.
   private mutating func localRules(_ entries: GrantEntries) -> [Rule] {
     dispatch(map: "local") { builder, zone in
-      let chain = "local-\(zone.identifier)"
+      let chain = Self.localChain(zone)
       let isNetwork = zone.kind == .network || zone.kind == .internet
       let shared = isNetwork ? builder.tagging(Self.sharedTypes.map { [.destinationType(.equal, $0)] }) : []
       let groups = zone.kind == .tunnel ? [] : [builder.groupMembershipRule]
@@ -179,7 +197,7 @@ extension RulesetBuilder {
         builder.add(RuleChain(name: "containers-outbound", rules: [drop]))
         return (.goto(chain: "containers-outbound"), origin)
       case .tunnel, .network, .internet:
-        let chain = "transit-\(zone.identifier)"
+        let chain = Self.transitChain(zone)
         let tagged = zone.kind == .tunnel ? [] : builder.tagging([[]])
         let rest = tagged + notForwarded
         guard let destinations = entries.transit[zone.name] else {

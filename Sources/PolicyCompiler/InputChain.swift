@@ -10,14 +10,19 @@ extension RulesetBuilder {
   /// others, and that another table then redirected to this host, is checked again: as a packet for this
   /// host, by the port that its sender used. A packet that is neither for this host nor translated was
   /// checked as a packet to others and is dropped.
-  mutating func addInput(_ entries: GrantEntries) {
-    var rules = [loopbackRule, replyRule] + errorRules + taggedRules()
+  mutating func addInput(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
+    // Nearly all packets from a tunnel: ingress let them pass as packets for this host, or dropped them.
+    var rules = ownAddresses.map { own in
+      Rule(own.matches + [.ctStatusNone(.destinationNAT)], action: .accept, origin: own.origin)
+    }
+    rules += [loopbackRule, replyRule] + errorRules + taggedRules()
     rules.append(
       Rule(
         [.ctStatus(.destinationNAT)], action: .jump("redirected"),
         origin: Origin(reason: "redirected here by another table's NAT")))
     addRedirected(entries)
     let unjudged = Origin(reason: "received, but not for an address of this host")
+    rules += relays(entries, encryption).map { drop($0.matches, DropCause(.unjudged), unjudged) }
     rules.append(drop([.destinationTypeSet(.notEqual, set: localTypes())], DropCause(.unjudged), unjudged))
     rules.append(Rule([], action: .accept, origin: Origin(reason: "accepted at ingress")))
     // NF_IP_PRI_FILTER

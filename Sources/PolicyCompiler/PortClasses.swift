@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import Ruleset
 
 /// The ports that a list of grants opens, sorted into classes: ports of one class are opened by the same grants.
 struct PortClasses {

@@ -127,24 +127,29 @@ struct RulesetBuilder {
   mutating func dispatch(map name: String, _ action: (inout RulesetBuilder, SiteZone) -> ZoneAction) -> [Rule]
   {
     let own = site.zones.map { zone in (zone: zone, decision: action(&self, zone)) }
+    return dispatch(byInterface: name, bySource(map: name, own))
+  }
+
+  /// The actions of zones, of which those with prefixes on an interface that `internet` shares look at the source first.
+  mutating func bySource(map name: String, _ own: [(zone: SiteZone, decision: ZoneAction)])
+    -> [(zone: SiteZone, decision: ZoneAction)]
+  {
     let internet = own.first { $0.zone.kind == .internet }?.decision
-    return dispatch(
-      byInterface: name,
-      own.map { zone, decision in
-        guard zone.kind == .network, !zone.prefixes.isEmpty, let internet, internet.action != decision.action
-        else { return (zone, decision) }
-        let chain = "\(name)-\(zone.identifier)/by-source"
-        let origin = site.origin(zone.line, "zone \(zone.name)")
-        let matches =
-          memberships(of: zone.prefixes, .source, set: "home-\(zone.identifier)")
-          + LinkLocal.all.map { .address(.source, .equal, $0) }
-        let rules = matches.map { Rule([$0], action: Action(decision.action), origin: origin) }
-        let others = Rule(
-          [], action: Action(internet.action),
-          origin: site.origin(zone.line, "sources outside zone \(zone.name)"))
-        add(RuleChain(name: chain, rules: internet.action == .return ? rules : rules + [others]))
-        return (zone, (internet.action == .return ? .jump(chain: chain) : .goto(chain: chain), origin))
-      })
+    return own.map { zone, decision in
+      guard zone.kind == .network, !zone.prefixes.isEmpty, let internet, internet.action != decision.action
+      else { return (zone, decision) }
+      let chain = "\(name)-\(zone.identifier)/by-source"
+      let origin = site.origin(zone.line, "zone \(zone.name)")
+      let matches =
+        memberships(of: zone.prefixes, .source, set: "home-\(zone.identifier)")
+        + LinkLocal.all.map { .address(.source, .equal, $0) }
+      let rules = matches.map { Rule([$0], action: Action(decision.action), origin: origin) }
+      let others = Rule(
+        [], action: Action(internet.action),
+        origin: site.origin(zone.line, "sources outside zone \(zone.name)"))
+      add(RuleChain(name: chain, rules: internet.action == .return ? rules : rules + [others]))
+      return (zone, (internet.action == .return ? .jump(chain: chain) : .goto(chain: chain), origin))
+    }
   }
 
   /// A verdict map by input interface over zones, rules for interface patterns, and the rule for all
@@ -298,31 +303,6 @@ struct RulesetBuilder {
     parts.map { part in
       add(part.set)
       return .addressSet(family, side, set: part.set.name, maskLength: part.maskLength)
-    }
-  }
-}
-
-extension Action {
-  /// The action as a verdict; nil if it is not one.
-  var verdict: VerdictCode? {
-    switch self {
-    case .accept: .accept
-    case .drop: .drop
-    case .return: .return
-    case .jump(let chain): .jump(chain: chain)
-    case .goto(let chain): .goto(chain: chain)
-    case .reject, .reset, .byInputInterface, .byPort, .byDestination, .translate: nil
-    }
-  }
-
-  /// The action for a verdict; a verdict that wgfence's rulesets do not use becomes a drop.
-  init(_ verdict: VerdictCode) {
-    switch verdict {
-    case .accept: self = .accept
-    case .drop, .continue, .other: self = .drop
-    case .return: self = .return
-    case .jump(let chain): self = .jump(chain)
-    case .goto(let chain): self = .goto(chain)
     }
   }
 }

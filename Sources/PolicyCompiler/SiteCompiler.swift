@@ -2,6 +2,7 @@
 
 public import PolicyLanguage
 public import Ruleset
+internal import RulesetOptimization
 
 /// Compiles one policy for many machines: what does not depend on the machine is computed once.
 public struct SiteCompiler: Sendable {
@@ -36,16 +37,21 @@ public struct SiteCompiler: Sendable {
   ///
   /// The same policy, machine, day and addresses give the same ruleset, to the byte.
   public func ruleset(of machine: Machine) -> Ruleset {
+    let tunnels = policy.tunnels.map(\.name).filter { !machine.addresses(in: $0).isEmpty }
+    return unoptimizedRuleset(of: machine).optimized(usual: tunnels)
+  }
+
+  /// The ruleset as the rules are written, chain by chain: it does the same in more steps.
+  package func unoptimizedRuleset(of machine: Machine) -> Ruleset {
     // The caller's value may not have the networks that are known for its zones.
     let machine = machines[machine.name] ?? machine
     let site = Site(policy: policy, machine: machine, machines: machines)
     var builder = RulesetBuilder(site: site, restriction: restriction, live: live, mode: mode)
     let entries = GrantEntries(site: site, grants: grants, outbound: outbound, restriction: restriction)
     let encryption = EncryptionPlan(site: site, live: live)
-    builder.addSources()
-    builder.addRaw(entries)
+    builder.addSources(entries)
     builder.addIngress(entries, encryption)
-    builder.addInput(entries)
+    builder.addInput(entries, encryption)
     builder.addForward(entries, encryption)
     builder.addOutput(entries, encryption)
     builder.addPostrouting(encryption)

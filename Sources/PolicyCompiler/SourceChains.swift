@@ -7,28 +7,28 @@ internal import Ruleset
 /// The chain that checks addresses and interfaces, before fragments are reassembled.
 ///
 /// A reassembled datagram has the input interface of the fragment that completed it. Therefore each fragment
-/// is checked, by what each fragment has: addresses and an interface.
+/// is checked, by what each fragment has: addresses and an interface. First packets to closed ports are dropped here too: only
+/// a first fragment has a port, and without it the datagram is never complete.
 extension RulesetBuilder {
   /// `NF_IP_PRI_CONNTRACK_DEFRAG` is -400.
   static let sourcesPriority: Int32 = -450
 
-  mutating func addSources() {
+  mutating func addSources(_ entries: GrantEntries) {
+    let requests = requestActions(entries)
     var rules = [loopbackRule]
-    add(
-      RuleChain(
-        name: "impossible",
-        rules: impossibleSourceRules() + AddressFamily.allCases.flatMap { impossibleDestinationRules($0) }
-          + AddressFamily.allCases.flatMap { sourceRouteRules($0) }))
+    addImpossible()
     let homes = site.homes
     addOutsideChecks()
     rules += dispatch(
       byInterface: "sources",
       site.zones.map { zone in
         // Networks without prefixes of their own share a chain.
-        let isLikeInternet = zone.prefixes.isEmpty && (zone.kind == .network || zone.kind == .internet)
+        let isNetwork = zone.kind == .network || zone.kind == .internet
+        let isLikeInternet =
+          isNetwork && zone.prefixes.isEmpty && requests[zone.name]?.action == requests[Zone.internet]?.action
         let chain = "sources-\(isLikeInternet ? Zone.internet : zone.identifier)"
         if !hasChain(chain) {
-          let rules = sourceRules(zone, homes)
+          let rules = sourceRules(zone, homes, requests[zone.name])
           add(RuleChain(name: chain, rules: rules))
         }
         return (zone, (.goto(chain: chain), site.origin(zone.line, "zone \(zone.name)")))
@@ -45,9 +45,20 @@ extension RulesetBuilder {
     Rule([.interface(.input, .equal, .exact(.loopback))], action: .accept, origin: Origin(reason: "loopback"))
   }
 
+  /// What no packet on a wire has, of IPv4 in the chain itself: a packet passes the rules of its own family only.
+  private mutating func addImpossible() {
+    func rules(_ builder: inout RulesetBuilder, _ family: AddressFamily) -> [Rule] {
+      builder.impossibleSourceRules(family) + builder.impossibleDestinationRules(family)
+        + builder.sourceRouteRules(family)
+    }
+    let six = Rule([.family(.ipv6)], action: .goto("impossible-v6"), origin: Origin(reason: "IPv6"))
+    add(RuleChain(name: "impossible", rules: [six] + rules(&self, .ipv4)))
+    add(RuleChain(name: "impossible-v6", rules: rules(&self, .ipv6)))
+  }
+
   /// Addresses that no packet on a wire has: a host would treat such a packet as its own.
-  private mutating func impossibleSourceRules() -> [Rule] {
-    ImpossibleAddresses.sources.map {
+  private mutating func impossibleSourceRules(_ family: AddressFamily) -> [Rule] {
+    ImpossibleAddresses.sources.filter { $0.family == family }.map {
       drop([.address(.source, .equal, $0)], DropCause(.impossibleSource), Self.impossible)
     }
   }
@@ -115,8 +126,9 @@ extension RulesetBuilder {
     return rules
   }
 
-  /// The sources that are accepted on the interfaces of a zone.
-  private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes) -> [Rule] {
+  /// The sources that are accepted on the interfaces of a zone, and what happens to them then: nil if they are accepted
+  /// without a further check.
+  private mutating func sourceRules(_ zone: SiteZone, _ homes: AddressHomes, _ next: ZoneAction?) -> [Rule] {
     var rules = zone.kind == .tunnel ? usualSourceRules(zone, homes) : []
     rules.append(Rule([], action: .jump("impossible"), origin: Origin(reason: "never valid on a wire")))
     let origin = site.origin(zone.line, "zone \(zone.name)")
@@ -143,7 +155,8 @@ extension RulesetBuilder {
             && other.prefixes.contains { one in home.prefixes.contains { $0.overlaps(one) } }
         }
         if isHeldLater || (zone.kind == .containers && !zone.prefixes.isEmpty) {
-          rules += matches.map { Rule([$0], action: .accept, origin: origin) }
+          let action = next.map { Action($0.action) } ?? .accept
+          rules += matches.map { Rule([$0], action: action, origin: origin) }
         }
         continue
       }
@@ -164,6 +177,9 @@ extension RulesetBuilder {
         drop(
           [], DropCause(.zoneSource, zone.identifier),
           site.origin(zone.line, "source outside the prefixes of zone \(zone.name)")))
+    }
+    if let next, next.action != .accept {
+      rules.append(Rule([], action: Action(next.action), origin: next.origin))
     }
     return rules
   }

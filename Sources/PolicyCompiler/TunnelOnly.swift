@@ -51,16 +51,15 @@ extension RulesetBuilder {
       let chain = "tunnel-only-\(group.identifier)-\(refusal.rawValue)"
       let names = group.tunnels.map(\.name.description).joined(separator: " or ")
       let origin = site.origin(group.line, "only through \(names)")
-      var permitted = [
-        Rule(
-          [.interface(.output, .equal, .exact(.loopback))], action: .return,
-          origin: Origin(reason: "this host's own address"))
-      ]
-      permitted += group.tunnels.map { tunnel in
+      var permitted = group.tunnels.map { tunnel in
         Rule(
           [.interface(.output, .equal, .exact(tunnel.name)), .interfaceType(.output, .equal, .linkless)],
           action: .return, origin: site.origin(tunnel.location.line, "tunnel \(tunnel.name)"))
       }
+      permitted.append(
+        Rule(
+          [.interface(.output, .equal, .exact(.loopback))], action: .return,
+          origin: Origin(reason: "this host's own address")))
       // Forwarded packets and packets of this host use the same chain.
       if !hasChain(chain) {
         let rules = permitted + refuse(DropCause(.clearTextOut), origin, refusal)

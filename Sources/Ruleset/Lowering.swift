@@ -78,6 +78,7 @@ private struct RuleLowering {
     case .interfaceSet(let side, let comparison, let set):
       loadInterface(side)
       lookup(set, inverted: comparison == .equal ? .plain : .inverted)
+    case .family(let family): require(family)
     case .address(let side, let comparison, let prefix):
       loadAddress(prefix.family, side)
       if prefix.length < prefix.family.bitWidth { mask(prefix.maskBytes) }
@@ -130,9 +131,9 @@ private struct RuleLowering {
     case .ctStatus(let status):
       load(.connection(.status, nil))
       requireAny(status.rawValue)
-    case .ctUnconfirmed:
+    case .ctStatusNone(let status):
       load(.connection(.status, nil))
-      mask(HostOrder.bytes(ConnectionStatus.confirmed.rawValue))
+      mask(HostOrder.bytes(status.rawValue))
       compare(.equal, [0, 0, 0, 0])
     case .destinationType(let comparison, let type):
       loadDestinationType()

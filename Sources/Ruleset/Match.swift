@@ -11,6 +11,8 @@ public enum Match: Sendable, Hashable {
   case interfaceType(InterfaceSide, Comparison, LinkType)
   /// `iifname @tunnels`
   case interfaceSet(InterfaceSide, Comparison, set: String)
+  /// `meta nfproto ipv6`
+  case family(AddressFamily)
   /// `ip saddr 10.13.13.0/24`
   case address(AddressSide, Comparison, Prefix)
   /// `ip6 daddr @protected`, or with a mask length `ip saddr & 255.255.255.0 @list`
@@ -35,8 +37,8 @@ public enum Match: Sendable, Hashable {
   case ctState(ConnectionStates)
   /// `ct status dnat`: any of them.
   case ctStatus(ConnectionStatus)
-  /// `ct status & confirmed == 0`: no packet of the connection got through yet.
-  case ctUnconfirmed
+  /// `ct status & dnat == 0`: none of them. Of `confirmed`: no packet of the connection got through yet.
+  case ctStatusNone(ConnectionStatus)
   /// `fib daddr type != unicast`
   case destinationType(Comparison, AddressType)
   /// `fib daddr type @local-types`

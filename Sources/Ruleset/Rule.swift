@@ -114,3 +114,28 @@ public struct Origin: Sendable, Hashable {
     return text
   }
 }
+
+extension Action {
+  /// The action as a verdict; nil if it is not one.
+  package var verdict: VerdictCode? {
+    switch self {
+    case .accept: .accept
+    case .drop: .drop
+    case .return: .return
+    case .jump(let chain): .jump(chain: chain)
+    case .goto(let chain): .goto(chain: chain)
+    case .reject, .reset, .byInputInterface, .byPort, .byDestination, .translate: nil
+    }
+  }
+
+  /// The action for a verdict; a verdict that wgfence's rulesets do not use becomes a drop.
+  package init(_ verdict: VerdictCode) {
+    switch verdict {
+    case .accept: self = .accept
+    case .drop, .continue, .other: self = .drop
+    case .return: self = .return
+    case .jump(let chain): self = .jump(chain)
+    case .goto(let chain): self = .goto(chain)
+    }
+  }
+}

@@ -198,6 +198,13 @@ public struct RulesetText {
   private static func word(_ side: InterfaceSide) -> String { side == .input ? "iifname" : "oifname" }
   private static func word(_ comparison: Comparison) -> String { comparison == .equal ? "" : "!= " }
 
+  private static func words(_ status: ConnectionStatus) -> [String] {
+    let names: [(ConnectionStatus, String)] = [
+      (.confirmed, "confirmed"), (.sourceNAT, "snat"), (.destinationNAT, "dnat"),
+    ]
+    return names.filter { status.contains($0.0) }.map(\.1)
+  }
+
   private static func text(_ match: Match) -> String {
     switch match {
     case .interface(let side, let comparison, let pattern):
@@ -206,6 +213,7 @@ public struct RulesetText {
       let name = type == .ethernet ? "ether" : "\(type.rawValue)"
       return "\(side == .input ? "iiftype" : "oiftype") \(word(comparison))\(name)"
     case .interfaceSet(let side, let comparison, let set): return "\(word(side)) \(word(comparison))@\(set)"
+    case .family(let family): return "meta nfproto \(family == .ipv4 ? "ipv4" : "ipv6")"
     case .address(let side, let comparison, let prefix):
       return "\(word(prefix.family)) \(word(side)) \(word(comparison))\(prefix)"
     case .addressSet(let family, let side, let set, let maskLength):
@@ -234,10 +242,10 @@ public struct RulesetText {
         (.untracked, "untracked"),
       ]
       return "ct state \(names.filter { states.contains($0.0) }.map(\.1).joined(separator: ","))"
-    case .ctStatus(let status):
-      let names: [(ConnectionStatus, String)] = [(.sourceNAT, "snat"), (.destinationNAT, "dnat")]
-      return "ct status \(names.filter { status.contains($0.0) }.map(\.1).joined(separator: ","))"
-    case .ctUnconfirmed: return "ct status & confirmed == 0"
+    case .ctStatus(let status): return "ct status \(words(status).joined(separator: ","))"
+    case .ctStatusNone(let status):
+      let words = words(status).joined(separator: " | ")
+      return "ct status & \(words.contains("|") ? "(\(words))" : words) == 0"
     case .destinationType(let comparison, let type): return "fib daddr type \(word(comparison))\(type)"
     case .destinationTypeSet(let comparison, let set): return "fib daddr type \(word(comparison))@\(set)"
     case .originalPort(let number, let range): return "meta l4proto \(number) ct original proto-dst \(range)"

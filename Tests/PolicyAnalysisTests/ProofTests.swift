@@ -77,7 +77,7 @@ import Testing
   @Test(
     "ignores a chain at a wrong hook or priority",
     arguments: [
-      ("raw", NFT.hookPrerouting, Int32(-150)), ("ingress", NFT.hookPrerouting, -300),
+      ("sources", NFT.hookPrerouting, Int32(-300)), ("ingress", NFT.hookPrerouting, -300),
       ("ingress", NFT.hookPrerouting, -50),
       ("ingress", NFT.hookInput, -150), ("input", NFT.hookForward, 0), ("forward", NFT.hookInput, -1),
       ("output", NFT.hookPostrouting, 0), ("postrouting", NFT.hookPostrouting, 50),

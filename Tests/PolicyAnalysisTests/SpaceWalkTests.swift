@@ -13,7 +13,7 @@ import Testing
 /// Compares the space walk with the walk of single packets.
 @Suite("The space walk") struct SpaceWalkTests {
   private static let hooks: [(chain: String, hook: UInt32, PacketSpace.Presence, PacketSpace.Presence)] = [
-    ("sources", NFT.hookPrerouting, .present, .absent), ("raw", NFT.hookPrerouting, .present, .absent),
+    ("sources", NFT.hookPrerouting, .present, .absent),
     ("ingress", NFT.hookPrerouting, .present, .absent),
     ("input", NFT.hookInput, .present, .absent), ("forward", NFT.hookForward, .present, .present),
     ("output", NFT.hookOutput, .absent, .present), ("postrouting", NFT.hookPostrouting, .absent, .present),

@@ -50,7 +50,7 @@ import Testing
   }
 
   private let accept = KernelRule(expressions: [.verdict(.accept)])
-  private static let everywhere = ["raw", "ingress", "input", "forward"]
+  private static let everywhere = ["sources", "ingress", "input", "forward"]
 
   @Test("a deny passes if one machine on the path refuses, and fails if each accepts")
   func relayed() throws {
@@ -102,7 +102,7 @@ import Testing
       ])
     }
     let denied = try failures(
-      "{ from: lan, to: server, deny: [ssh] }", [("server", ["raw", "ingress"], rule(.accept))])
+      "{ from: lan, to: server, deny: [ssh] }", [("server", ["sources", "ingress"], rule(.accept))])
     #expect(denied.map(\.trace?.verdict) == [.accept])
     let allowed = try failures(
       "{ from: lan, to: server, allow: [web] }", [("server", ["ingress"], rule(.drop))])

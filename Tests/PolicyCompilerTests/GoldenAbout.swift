@@ -22,6 +22,10 @@ import Ruleset
 /// `MACHINE.unlike-OTHER.txt`. It contains the names that only the other ruleset has, and each part that is
 /// not equal in both.
 ///
+/// - `steps INTERFACE SOURCE DESTINATION PORT`: how many rules a TCP packet of these parts passes at each hook, as the first
+/// of a connection, later, and as a reply from that port: `MACHINE.steps.txt`, with those of the machine's other lines. A
+/// destination after which `forwarded` is added is another machine's, back through the same interface.
+///
 /// A line that records nothing is an error, except that two machines may have equal rulesets.
 struct GoldenAbout {
   struct Invalid: Error, CustomStringConvertible {
@@ -32,6 +36,7 @@ struct GoldenAbout {
     case part(glob: String)
     case expressions
     case unlike(String)
+    case steps(GoldenSteps)
   }
 
   private var lines: [(machine: String, form: Form)] = []
@@ -47,6 +52,12 @@ struct GoldenAbout {
           throw Invalid(description: "about.txt: «\(line)»: no earlier line records \(words[2])")
         }
         lines.append((words[0], .unlike(words[2])))
+      case (6...7, "steps"):
+        guard let steps = GoldenSteps(Array(words.dropFirst(2))) else {
+          throw Invalid(
+            description: "about.txt: «\(line)»: steps INTERFACE SOURCE DESTINATION PORT [forwarded]")
+        }
+        lines.append((words[0], .steps(steps)))
       default: throw Invalid(description: "about.txt: «\(line)» is not a form that GoldenAbout reads")
       }
     }
@@ -61,7 +72,7 @@ struct GoldenAbout {
       switch form {
       case .part(glob: "*"): result.insert(machine)
       case .unlike(let other) where result.contains(other): result.insert(machine)
-      case .part, .expressions, .unlike: break
+      case .part, .expressions, .unlike, .steps: break
       }
     }
     return result
@@ -71,6 +82,7 @@ struct GoldenAbout {
   func recordings(of rulesets: [String: Ruleset]) throws(Invalid) -> [(name: String, text: String)] {
     let parts = rulesets.mapValues { RulesetPart.all(RulesetText.text($0)) }
     var chosen: [String: Set<Int>] = [:]
+    var steps: [String: String] = [:]
     var result: [(name: String, text: String)] = []
     for (machine, form) in lines {
       guard let ruleset = rulesets[machine], let own = parts[machine] else {
@@ -86,10 +98,13 @@ struct GoldenAbout {
       case .expressions:
         result.append(
           ("\(machine).expressions.txt", Self.rules(ExpressionText.text(Lowering.table(ruleset)))))
+      case .steps(let packets):
+        steps[machine, default: ""] += packets.text(Lowering.table(ruleset))
       case .unlike(let other):
         result.append(("\(machine).unlike-\(other).txt", Self.difference(own, from: parts[other] ?? [])))
       }
     }
+    result += steps.sorted { $0.key < $1.key }.map { ("\($0.key).steps.txt", $0.value) }
     for (machine, places) in chosen.sorted(by: { $0.key < $1.key }) {
       let text = places.sorted().map { parts[machine]?[$0].text ?? "" }.joined()
       result.append(("\(machine).ruleset.txt", text))

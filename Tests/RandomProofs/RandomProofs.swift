@@ -10,6 +10,9 @@ import PolicyTestSupport
 /// `random-proofs walks COUNT SEED`: compares the walk of all packets with the walk of single packets, for the rulesets
 /// of COUNT valid random policies and for COUNT random tables.
 ///
+/// `random-proofs optimizations COUNT SEED`: compares what COUNT random rulesets do with packets before and after their
+/// optimization, and the rulesets of some random policies.
+///
 /// `random-proofs impacts COUNT SEED`: compares what the impact analysis predicts for COUNT random hosts with what happens
 /// to their packets, each in a network namespace of its own. Needs root there.
 ///
@@ -24,13 +27,14 @@ enum RandomProofs {
     switch mode {
     case "proofs": prove(count, seed: words[1], today)
     case "walks": walk(count, seed: words[1], today)
+    case "optimizations": optimize(count, seed: words[1], today)
     case "impacts": impact(count, seed: words[1], today)
     default: usage()
     }
   }
 
   private static func usage() -> Never {
-    note("usage: random-proofs proofs|walks|impacts COUNT SEED\n")
+    note("usage: random-proofs proofs|walks|optimizations|impacts COUNT SEED\n")
     exit(64)
   }
 
@@ -48,6 +52,17 @@ enum RandomProofs {
       "walked \(walks.packets) packets through the rulesets of \(walks.policies) random policies and through "
         + "\(walks.tables) random tables from seed \(seed) on; of the \(walks.tablePackets) packets of tables "
         + "\(walks.undetermined) are undetermined")
+  }
+
+  private static func optimize(_ count: Int, seed: UInt64, _ today: CalendarDate) {
+    let comparison = OptimizationComparison(count: count, seed: seed, today: today) {
+      progress("compared", $0, of: count)
+    }
+    end(comparison.failure)
+    print(
+      "compared \(comparison.rulesets) random rulesets from seed \(seed) on, of which the optimization changes "
+        + "\(comparison.changed), and \(comparison.compiled) rulesets of random policies, with \(comparison.packets) packets: "
+        + "the same verdicts, answers, counters and marks")
   }
 
   private static func impact(_ count: Int, seed: UInt64, _ today: CalendarDate) {

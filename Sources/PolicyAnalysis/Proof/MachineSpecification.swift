@@ -59,7 +59,7 @@ struct MachineSpecification {
   private static let hooks: [String: (hook: UInt32, priorities: ClosedRange<Int32>)] = [
     // Before NF_IP_PRI_CONNTRACK (-200); then between it and NF_IP_PRI_NAT_DST (-100).
     // NF_IP_PRI_CONNTRACK_DEFRAG is -400.
-    "sources": (NFT.hookPrerouting, .min ... -401), "raw": (NFT.hookPrerouting, .min ... -201),
+    "sources": (NFT.hookPrerouting, .min ... -401),
     "ingress": (NFT.hookPrerouting, -199 ... -101),
     "input": (NFT.hookInput, .min ... .max), "forward": (NFT.hookForward, .min ... .max),
     "output": (NFT.hookOutput, .min ... .max),
@@ -113,7 +113,7 @@ struct MachineSpecification {
 
   /// The places where grants and addresses decide. They differ from machine to machine.
   var ingressPlaces: [(chain: String, place: () -> Place)] {
-    [("sources", writer.sources), ("raw", writer.raw), ("ingress", writer.ingress)]
+    [("sources", writer.sources), ("ingress", writer.ingress)]
   }
 
   /// The base chains behind ingress, each with its specification.
@@ -127,6 +127,9 @@ struct MachineSpecification {
 
   /// What the places behind ingress depend on.
   var signature: SpecificationWriter.Signature { writer.signature }
+
+  /// What the place of a chain depends on beside the signature.
+  func addresses(in chain: String) -> [Prefix] { chain == "input" ? writer.ownAddresses : [] }
 }
 
 /// A property that a proof checks.

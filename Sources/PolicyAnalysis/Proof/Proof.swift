@@ -96,6 +96,7 @@ public struct Proof: Sendable {
     /// The values that the proof of a chain depends on.
     private struct Alike: Hashable {
       let signature: SpecificationWriter.Signature
+      let addresses: [Prefix]
       let chain: String
       let rules: KernelTable.Reachable
     }
@@ -141,7 +142,9 @@ public struct Proof: Sendable {
       }
       let signature = specification.signature
       for (chain, place) in specification.chainsBehind {
-        let alike = Alike(signature: signature, chain: chain, rules: table.reachable(from: chain))
+        let alike = Alike(
+          signature: signature, addresses: specification.addresses(in: chain), chain: chain,
+          rules: table.reachable(from: chain))
         if let known = proved[alike] {
           classes += known
           continue

@@ -10,6 +10,11 @@ extension SpecificationWriter {
   func input() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "input", input: .present, output: .absent)
     draft.splitByTransport()
+    // Evaluated at ingress as packets for this host.
+    for family in AddressFamily.allCases {
+      let untranslated = (PacketSpace.Field.connection, Self.untranslated)
+      draft.say(.works, .accept, any: toOwnAddresses(family).map { $0 + [untranslated] }, family)
+    }
     draft.say(.works, .accept, [(.input, Self.loopback)])
     draft.say(.works, .accept, [(.connection, Self.replies)])
     draft.say(.works, .accept, Self.errors)
@@ -28,6 +33,7 @@ extension SpecificationWriter {
         draft.say(.ungranted, .drop, any: packets(of: zone, family).map { $0 + redirected }, family)
       }
     }
+    for family in AddressFamily.allCases { draft.say(.ungranted, .drop, any: relayed(family), family) }
     draft.say(.ungranted, .drop, [(.destinationType, Self.otherTypes)])
     return draft.finished(.works, .accept)
   }
@@ -65,12 +71,18 @@ extension SpecificationWriter {
       stop(&draft, .sameInterface, [(.input, networks), (.tag, Self.tag)])
     }
     draft.say(.granted, .accept, [(.connection, Self.translated)])
+    for family in AddressFamily.allCases {
+      let back = traffic.zones.filter { $0.kind == .tunnel }.map { zone -> Conditions in
+        [(.input, input(zone)), (.output, input(zone)), (.destination, relayed(in: zone, family))]
+      }
+      draft.say(.granted, .accept, any: back, family)
+    }
     draft.say(.forwarded, .drop, [(.destinationType, Self.localTypes)])
     for family in AddressFamily.allCases {
       var groups: [Conditions] = []
       for passage in traffic.passages where !Self.sources(passage.sources, family).isEmpty {
         let path: Conditions = [
-          (.destination, PacketSpace.addresses(passage.destinations, family)), (.output, exit(passage.exit)),
+          (.destination, destinations(of: passage, family)), (.output, exit(passage.exit)),
         ]
         groups += packets(of: passage.zone, family).map { $0 + path }
       }

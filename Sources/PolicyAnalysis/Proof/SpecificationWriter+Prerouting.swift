@@ -7,7 +7,8 @@ internal import PacketSets
 /// The places before translation and routing: arriving packets.
 extension SpecificationWriter {
 
-  /// Before reassembly of fragments: checks of addresses and interfaces.
+  /// Before reassembly of fragments and before conntrack: checks of addresses and interfaces, and what needs no connection
+  /// state.
   package func sources() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "sources", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
@@ -44,6 +45,7 @@ extension SpecificationWriter {
         draft.say(
           home.kind == .tunnel ? .tunnelAddresses : .zoneSources, .drop,
           [(.source, sources), (.input, IntervalSet(0, .max).subtracting(there))], family)
+        refuseClosedPorts(&draft, [(.source, sources)], family)
         draft.say(.works, .accept, [(.source, sources)], family)
       }
       for zone in traffic.zones where zone.kind == .containers && !zone.prefixes.isEmpty {
@@ -51,31 +53,30 @@ extension SpecificationWriter {
           .zoneSources, .drop,
           [(.input, input(zone)), (.source, IntervalSet(0, .max).subtracting(Self.ofLink(family)))], family)
       }
+      refuseClosedPorts(&draft, [], family)
     }
     return draft.finished(.works, .accept)
   }
 
-  /// Before conntrack: checks that need no connection state.
-  func raw() -> MachineSpecification.Place {
-    var draft = SpecificationDraft(chain: "raw", input: .present, output: .absent)
-    draft.say(.works, .accept, [(.input, Self.loopback)])
+  /// The first packets to closed ports, of those that meet these conditions.
+  private func refuseClosedPorts(
+    _ draft: inout SpecificationDraft, _ conditions: Conditions, _ family: AddressFamily
+  ) {
     for zone in traffic.zones where zone.kind == .network || zone.kind == .internet {
       let closed: Conditions = [
         (.tcpFlags, Self.firstFlags),
         (.service, PacketSpace.Service.all(.tcp).subtracting(openPorts(zone))),
       ]
-      for family in AddressFamily.allCases {
-        // What is not for this host may stay on its interface.
-        let subject: [Conditions] = [
-          [(.destinationType, Self.localTypes)], [(.input, IntervalSet(0, .max).subtracting(staying))],
-        ]
-        let isAnswered = !isAboveAnswers && answered.contains { $0.name == zone.name }
-        draft.say(
-          .closedPorts, isAnswered ? .reset : .drop,
-          any: packets(of: zone, family).flatMap { own in subject.map { own + closed + $0 } }, family)
-      }
+      // What is not for this host may stay on its interface.
+      let subject: [Conditions] = [
+        [(.destinationType, Self.localTypes)], [(.input, IntervalSet(0, .max).subtracting(staying))],
+      ]
+      let isAnswered = !isAboveAnswers && answered.contains { $0.name == zone.name }
+      draft.say(
+        .closedPorts, isAnswered ? .reset : .drop,
+        any: packets(of: zone, family).flatMap { own in subject.map { conditions + own + closed + $0 } },
+        family)
     }
-    return draft.finished(.works, .accept)
   }
 
   /// TCP ports that a grant opens for packets that arrive in the zone.
@@ -173,22 +174,37 @@ extension SpecificationWriter {
     var result: [PacketSpace] = []
     for space in draft.everything {
       for arrival in traffic.arrivals {
+        let own = ownAddresses(in: arrival.zone, space.family)
+        let others = IntervalSet(0, .max).subtracting(relayed(in: arrival.zone, space.family))
         for conditions in conditions(of: arrival, .service, space.family) {
-          add(space, conditions + [(.destinationType, Self.localTypes)], to: &result)
+          add(
+            space, conditions + [(.destinationType, Self.localTypes), (.destination, others)], to: &result)
+          add(
+            space, conditions + [(.destinationType, Self.otherTypes), (.destination, own)], to: &result)
         }
       }
       for passage in traffic.passages {
         let conditions: Conditions =
           within(passage.limit) + [
-            (.destinationType, Self.otherTypes),
-            (.destination, PacketSpace.addresses(passage.destinations, space.family)),
+            (.destination, destinations(of: passage, space.family)),
             (.source, Self.sources(passage.sources, space.family)),
             (.service, IntervalSet.union(passage.ports.map(Self.services))),
           ]
-        for own in packets(of: passage.zone, space.family) { add(space, own + conditions, to: &result) }
+        let relayed = relayed(in: passage.zone, space.family)
+        for own in packets(of: passage.zone, space.family) {
+          add(space, own + conditions + [(.destinationType, Self.otherTypes)], to: &result)
+          add(
+            space, own + conditions + [(.destinationType, Self.localTypes), (.destination, relayed)],
+            to: &result)
+        }
       }
     }
     return result
+  }
+
+  /// The destinations to which packets are sent through this machine. Its own addresses are not among them.
+  func destinations(of passage: GrantedTraffic.Passage, _ family: AddressFamily) -> IntervalSet {
+    PacketSpace.addresses(passage.destinations, family).subtracting(ownAddresses(in: passage.zone, family))
   }
 
   private func add(_ space: PacketSpace, _ conditions: Conditions, to result: inout [PacketSpace]) {

@@ -157,6 +157,8 @@ struct SpecificationWriter {
     fileprivate let exceeded: Set<RateCondition>
     fileprivate let tunnelPorts: [InterfaceName: LivePort]
     fileprivate let redirected: [GrantedTraffic.Arrival]
+    /// This machine's own addresses inside the destinations of a passage.
+    fileprivate let ownDestinations: [Prefix]
 
     fileprivate struct PassageKey: Hashable {
       let zone: String
@@ -164,6 +166,9 @@ struct SpecificationWriter {
       let exit: GrantedTraffic.Exit
     }
   }
+
+  /// This machine's addresses in its tunnels.
+  var ownAddresses: [Prefix] { machine.addresses.flatMap(\.addresses).map { Prefix($0) } }
 
   var signature: Signature {
     Signature(
@@ -175,7 +180,10 @@ struct SpecificationWriter {
         }), departures: Set(traffic.departures),
       confinements: policy.confinements.filter { $0.machine == machine.name },
       answered: answered.map(\.name), exceeded: exceeded, tunnelPorts: machine.livePorts,
-      redirected: traffic.arrivals.filter { mayPassThrough($0.zone) })
+      redirected: traffic.arrivals.filter { mayPassThrough($0.zone) },
+      ownDestinations: ownAddresses.filter { own in
+        traffic.passages.contains { $0.destinations.contains { $0.overlaps(own) } }
+      })
   }
 
   // MARK: Clauses
@@ -199,6 +207,51 @@ struct SpecificationWriter {
   private var shared: Set<InterfaceName> {
     let containers = traffic.zones.filter { $0.kind == .containers }.flatMap(\.interfaces)
     return live.sharedBridges.filter { bridge in containers.contains { $0.matches(bridge) } }
+  }
+
+  /// The packets that arrive through a tunnel for this machine's own address there: they are for this host, whatever the
+  /// routing table says.
+  func toOwnAddresses(_ family: AddressFamily) -> [Conditions] {
+    traffic.zones.filter { $0.kind == .tunnel }.map {
+      [(.input, input($0)), (.destination, ownAddresses(in: $0, family))]
+    }
+  }
+
+  /// This machine's own addresses in a tunnel; none for another zone.
+  func ownAddresses(in zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
+    guard zone.kind == .tunnel, let tunnel = policy.tunnels.first(where: { $0.name.description == zone.name })
+    else {
+      return .empty
+    }
+    return PacketSpace.addresses(machine.addresses(in: tunnel.name).map { Prefix($0) }, family)
+  }
+
+  /// The addresses of other machines in a tunnel to which a grant sends packets from it: these are for others, whatever the
+  /// routing table says. None for another zone.
+  func relayed(in zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
+    guard zone.kind == .tunnel, let tunnel = policy.tunnels.first(where: { $0.name.description == zone.name })
+    else {
+      return .empty
+    }
+    let granted = traffic.passages.filter { passage in
+      guard passage.zone.name == zone.name, case .interfaces(let exits) = passage.exit else { return false }
+      return exits.contains(.exact(tunnel.name)) && !Self.sources(passage.sources, family).isEmpty
+    }.flatMap(\.destinations)
+    let others = policy.machines.filter { $0.name != machine.name }.flatMap { $0.addresses(in: tunnel.name) }
+    // Other rules are about these too.
+    let special =
+      encryptions.flatMap { $0.endpoints + $0.shared.flatMap(\.endpoints) }
+      + homes.filter { $0.kind != .zone && !$0.zones.contains(zone.name) }.flatMap(\.prefixes)
+    return PacketSpace.addresses(granted, family).intersection(
+      PacketSpace.addresses(others.map { Prefix($0) }, family)
+    ).subtracting(PacketSpace.addresses(special, family))
+  }
+
+  /// The packets that arrive through a tunnel for other machines there.
+  func relayed(_ family: AddressFamily) -> [Conditions] {
+    traffic.zones.filter { $0.kind == .tunnel }.map {
+      [(.input, input($0)), (.destination, relayed(in: $0, family))]
+    }
   }
 
   func elsewhere(_ tunnel: InterfaceName) -> IntervalSet {
@@ -256,6 +309,9 @@ struct SpecificationWriter {
     .union(PacketSpace.Service.types(.icmpv6, 137...137))
   static let translated = PacketSpace.Connection.set {
     $0.status?.contains(.destinationNAT) ?? false
+  }
+  static let untranslated = PacketSpace.Connection.set {
+    $0.status.map { !$0.contains(.destinationNAT) } ?? false
   }
   static let tag = IntervalSet(1)
   static let everyService = IntervalSet(0, 0xff_ffff)

@@ -4,41 +4,35 @@ internal import NetworkModel
 internal import PolicyLanguage
 internal import Ruleset
 
-/// The chain at raw priority: what can be decided without a connection, before conntrack creates an entry.
+/// What can be decided about first packets without a connection, before conntrack creates an entry.
 extension RulesetBuilder {
-  /// A first SYN to a port that no grant opens in its zone is dropped before conntrack creates an entry for
-  /// it: a flood of such packets costs two lookups each.
-  mutating func addRaw(_ entries: GrantEntries) {
-    let rules = dispatch(map: "requests") { builder, zone in
-      let origin = builder.site.origin(zone.line, "zone \(zone.name)")
-      // Tunnels are checked after conntrack, and containers may open outbound connections to any port.
-      guard zone.kind == .network || zone.kind == .internet else { return (.return, origin) }
-      let chain = "requests-\(zone.identifier)"
+  /// What happens to the packets of each network whose addresses are right, by the network's name: a first SYN to a port that
+  /// no grant opens in its zone is dropped before conntrack creates an entry for it, and the rest is accepted. A flood of such
+  /// packets costs two lookups each. Tunnels are checked after conntrack, and containers may open outbound connections
+  /// to any port.
+  mutating func requestActions(_ entries: GrantEntries) -> [String: ZoneAction] {
+    let networks = site.zones.filter { $0.kind == .network || $0.kind == .internet }
+    let own = networks.map { zone -> (zone: SiteZone, decision: ZoneAction) in
+      let origin = site.origin(zone.line, "zone \(zone.name)")
       let all = (entries.local[zone.name] ?? []) + (entries.transit[zone.name] ?? []).flatMap(\.entries)
-      let rules = builder.closedPorts(zone, all)
-      builder.add(RuleChain(name: chain, rules: rules))
-      return (.goto(chain: chain), origin)
+      guard let rules = closedPorts(zone, all) else { return (zone, (.accept, origin)) }
+      let chain = "requests-\(zone.identifier)"
+      add(RuleChain(name: chain, rules: rules))
+      return (zone, (.goto(chain: chain), origin))
     }
-    // NF_IP_PRI_RAW
-    add(
-      RuleChain(
-        name: "raw", base: BaseChain(hook: NFT.hookPrerouting, priority: -300, policy: .accept),
-        rules: [loopbackRule] + rules))
+    let actions = bySource(map: "requests", own).map { ($0.zone.name, $0.decision) }
+    return Dictionary(actions, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Drops first packets to ports that no grant opens in the zone.
-  private mutating func closedPorts(_ zone: SiteZone, _ entries: [GrantEntry]) -> [Rule] {
+  /// Drops first packets to ports that no grant opens in the zone; nil if a grant opens every port.
+  private mutating func closedPorts(_ zone: SiteZone, _ entries: [GrantEntry]) -> [Rule]? {
     var records: [UInt8] = []
     var rules: [Rule] = []
     let open = Origin(reason: "TCP ports that some grant opens in zone \(zone.name)")
     let ranges = entries.flatMap(\.services).flatMap(\.ports).compactMap { port -> PortRange? in
       if case .ports(.tcp, let range) = port { range } else { nil }
     }
-    if entries.contains(where: { $0.services.contains { $0.ports.contains(.everything) } }) {
-      return [
-        Rule([], action: .return, origin: Origin(reason: "a grant opens every port in zone \(zone.name)"))
-      ]
-    }
+    if entries.contains(where: { $0.services.contains { $0.ports.contains(.everything) } }) { return nil }
     for range in Set(ranges).sorted() {
       if range.count <= Self.longestExpansion {
         for port in range.lower...range.upper { records += SetKey.port(.tcp, port) + [0] }
