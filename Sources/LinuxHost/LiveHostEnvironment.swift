@@ -9,14 +9,20 @@ public import Ruleset
 /// The host environment of this thread's network namespace, answered by the kernel itself: its routing table
 /// with policy routing, and its interfaces as they were when this value was created.
 ///
+/// The kernel is asked once for all addresses that it routes alike (`RoutingClasses`).
+///
 /// It is a class because it has a socket and caches the answers. A query is not repeated: create a new value
 /// if the routes may have changed. It must be used by the thread that created it.
 public final class LiveHostEnvironment: HostEnvironment {
   private let links: LinkTable
   private var netlink: NetlinkDump
   private var routes: [RouteQuestion: RouteAnswer] = [:]
+  /// Questions for the addresses of classes of which each has an answer of its own.
+  private var differing: Set<RouteQuestion> = []
   private var sources: [RouteQuestion: IPAddress] = [:]
   private var routingRules: [AddressFamily: RoutingRules] = [:]
+  /// By family; nil if the kernel is asked for each address by itself.
+  var routingClasses: [AddressFamily: RoutingClasses?] = [:]
   private var forwarding: [InterfaceName: Bool] = [:]
   private var types: [TypeQuestion: AddressType] = [:]
   /// The IPv6 groups that this host receives, by interface; nil if they cannot be read.
@@ -69,7 +75,7 @@ public final class LiveHostEnvironment: HostEnvironment {
       }
       return isBroadcast ? .broadcast : .unicast
     }
-    switch lookUp(RouteQuestion(destination: address, source: nil, input: nil)) {
+    switch lookUp(representative(of: RouteQuestion(destination: address, source: nil, input: nil))) {
     case .found(let type, _, _):
       return address.family == .ipv4 && type != .local && type != .broadcast ? .unicast : type
     case .nowhere: return address.family == .ipv4 ? .unicast : .unreachable
@@ -90,16 +96,32 @@ public final class LiveHostEnvironment: HostEnvironment {
     } else {
       question.transport = nil
     }
-    if let known = routes[question] { return known }
     if let answer = groupRoute(question) { return answer }
+    let common = representative(of: question)
+    if !differing.contains(common) {
+      if let known = routes[common] { return known }
+      let (answer, isCommon) = find(common)
+      routes[common] = answer
+      if isCommon { return answer }
+      differing.insert(common)
+    }
+    if let known = routes[question] { return known }
+    let (answer, _) = find(question)
+    routes[question] = answer
+    return answer
+  }
+
+  /// The answer to a question, and whether it holds for all addresses of the classes of its addresses.
+  private func find(_ question: RouteQuestion) -> (RouteAnswer, isCommon: Bool) {
     let hops = nextHops(question) ?? []
+    let isCommon = hops.count == 1 || classes(question.destination.family)?.hasSeveralNextHops == false
     // Of several, the kernel says which one it takes.
     var found = hops.count == 1 ? .found(.unicast, output: hops[0], source: nil) : lookUp(question)
     // The kernel does not answer for output from a source that is not this host's (EINVAL). Only a rule could tell it apart.
     if case .nowhere = found, question.input == nil, let source = question.source,
       addressType(source, on: nil) != .local
     {
-      if rules.selectBySource { return .unknown }
+      if rules(question.destination.family)?.selectBySource ?? true { return (.unknown, isCommon) }
       var open = question
       open.source = nil
       found = lookUp(open)
@@ -110,18 +132,28 @@ public final class LiveHostEnvironment: HostEnvironment {
     {
       found = .nowhere
     }
-    let answer: RouteAnswer =
-      switch found {
-      case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _),
-        .found(.anycast, _, _):
-        .local
-      case .found(_, let index, _):
-        links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
-      case .nowhere: .nowhere
-      case .failed: .unknown
-      }
-    routes[question] = answer
-    return answer
+    switch found {
+    case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _), .found(.anycast, _, _):
+      return (.local, isCommon: true)
+    case .found(_, let index, _):
+      let answer = links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
+      return (answer, isCommon)
+    case .nowhere: return (.nowhere, isCommon)
+    case .failed: return (.unknown, isCommon)
+    }
+  }
+
+  /// The same question for the addresses that stand for those that the kernel routes alike.
+  private func representative(of question: RouteQuestion) -> RouteQuestion {
+    let family = question.destination.family
+    guard let classes = classes(family) else { return question }
+    // IPv6 chooses a source for the destination before it compares it with a rule's prefix: `fib6_rule_saddr` of
+    // `net/ipv6/fib6_rules.c`.
+    if family == .ipv6, question.source == nil, rules(family)?.selectBySource ?? true { return question }
+    var common = question
+    common.destination = classes.representative(of: question.destination)
+    common.source = question.source.map { classes.representative(of: $0) }
+    return common
   }
 
   /// The interface that the kernel takes, with those of the route's other next hops.
@@ -139,6 +171,14 @@ public final class LiveHostEnvironment: HostEnvironment {
     let rules = try? RoutingRules.read(family)
     if let rules { routingRules[family] = rules }
     return rules
+  }
+
+  /// The addresses of a family that the kernel routes alike; nil if they cannot be read.
+  func classes(_ family: AddressFamily) -> RoutingClasses? {
+    if let known = routingClasses[family] { return known }
+    let classes = rules(family).flatMap { try? RoutingClasses.read(family, links, $0) }
+    routingClasses[family] = .some(classes)
+    return classes
   }
 
   /// The route of a packet that arrived for an IPv6 group: the kernel delivers it if the interface joined the group, and

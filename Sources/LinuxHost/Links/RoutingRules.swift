@@ -12,6 +12,8 @@ struct RoutingRules {
   private(set) var selectBySource = false
   /// Whether a rule selects by protocol or ports.
   private(set) var selectByTransport = false
+  /// The prefixes of source and destination addresses by which rules select.
+  private(set) var prefixes: [Prefix] = []
 
   /// Reads the rules of a family in this thread's network namespace.
   static func read(_ family: AddressFamily) throws(HostReadError) -> RoutingRules {
@@ -20,12 +22,12 @@ struct RoutingRules {
     body[0] = family.rawValue
     var rules = RoutingRules()
     do throws(HostReadError) {
-      let selectors = try netlink.dump("listing the routing rules", type: Int(CSYS_RTM_GETRULE), body: body) {
+      let found = try netlink.dump("listing the routing rules", type: Int(CSYS_RTM_GETRULE), body: body) {
         (type, payload) throws(HostReadError) in
-        type == Int(CSYS_RTM_NEWRULE)
-          ? Set(AttributeReader(payload.dropFirst(Int(CSYS_FIB_RULE_HDR_SIZE))).map(\.type)) : nil
+        type == Int(CSYS_RTM_NEWRULE) ? try Self.selectors(payload, family) : nil
       }
-      for types in selectors {
+      for (types, prefixes) in found {
+        rules.prefixes += prefixes
         if types.contains(Int(CSYS_FRA_SRC)) { rules.selectBySource = true }
         if !types.isDisjoint(with: [
           Int(CSYS_FRA_IP_PROTO), Int(CSYS_FRA_SPORT_RANGE), Int(CSYS_FRA_DPORT_RANGE),
@@ -37,5 +39,22 @@ struct RoutingRules {
       // A kernel without policy routing.
     }
     return rules
+  }
+
+  /// The attributes of a rule, and the prefixes among them: `struct fib_rule_hdr` has their lengths.
+  private static func selectors(_ payload: ArraySlice<UInt8>, _ family: AddressFamily) throws(HostReadError)
+    -> (Set<Int>, [Prefix])
+  {
+    var (types, prefixes): (Set<Int>, [Prefix]) = ([], [])
+    for (type, value) in AttributeReader(payload.dropFirst(Int(CSYS_FIB_RULE_HDR_SIZE))) {
+      types.insert(type)
+      let isDestination = type == Int(CSYS_FRA_DST)
+      guard isDestination || type == Int(CSYS_FRA_SRC) else { continue }
+      guard let length = payload.number(UInt8.self, at: isDestination ? 1 : 2),
+        let address = value.address(family, at: 0)
+      else { throw .malformed("listing the routing rules") }
+      prefixes.append(Prefix(containing: address, length: Int(length)))
+    }
+    return (types, prefixes)
   }
 }
