@@ -19,6 +19,10 @@ public final class LiveHostEnvironment: HostEnvironment {
   private var routes: [RouteQuestion: RouteAnswer] = [:]
   /// Questions for the addresses of classes of which each has an answer of its own.
   private var differing: Set<RouteQuestion> = []
+  /// By destination, the route of a packet without a source.
+  private var destinations: [IPAddress: Found] = [:]
+  /// Whether the kernel accepts packets that arrive.
+  private var accepted: [Arrival: Bool] = [:]
   private var sources: [RouteQuestion: IPAddress] = [:]
   private var routingRules: [AddressFamily: RoutingRules] = [:]
   /// By family; nil if the kernel is asked for each address by itself.
@@ -31,6 +35,18 @@ public final class LiveHostEnvironment: HostEnvironment {
   }
 
   private lazy var lower = links.lowerInterfaces
+
+  /// What decides whether the kernel accepts a packet that arrives, if it looks up the destination alone: `fib_validate_source`
+  /// of `net/ipv4/fib_frontend.c`, `__mkroute_input` of `net/ipv4/route.c`.
+  private struct Arrival: Hashable {
+    let family: AddressFamily
+    let source: IPAddress?
+    let input: InterfaceName
+    let mark: UInt32
+    let type: AddressType
+    /// Whether it leaves by the interface on which it arrived.
+    let goesBack: Bool
+  }
 
   private struct TypeQuestion: Hashable {
     let address: IPAddress
@@ -75,7 +91,7 @@ public final class LiveHostEnvironment: HostEnvironment {
       }
       return isBroadcast ? .broadcast : .unicast
     }
-    switch lookUp(representative(of: RouteQuestion(destination: address, source: nil, input: nil))) {
+    switch lookUp(address) {
     case .found(let type, _, _):
       return address.family == .ipv4 && type != .local && type != .broadcast ? .unicast : type
     case .nowhere: return address.family == .ipv4 ? .unicast : .unreachable
@@ -113,6 +129,22 @@ public final class LiveHostEnvironment: HostEnvironment {
 
   /// The answer to a question, and whether it holds for all addresses of the classes of its addresses.
   private func find(_ question: RouteQuestion) -> (RouteAnswer, isCommon: Bool) {
+    guard let input = question.input, let index = links.interfaces.first(where: { $0.name == input })?.index,
+      classes(question.destination.family)?.lookUpAlone(question.destination) == true,
+      case .found(let type, let output, _) = lookUp(question.destination)
+    else { return ask(question) }
+    let expected = answer(.found(type, output: output, source: nil), [])
+    let arrival = Arrival(
+      family: question.destination.family, source: question.source, input: input, mark: question.mark,
+      type: type, goesBack: output == index)
+    if let isAccepted = accepted[arrival] { return (isAccepted ? expected : .nowhere, isCommon: true) }
+    let (answer, isCommon) = ask(question)
+    if isCommon, answer == expected || answer == .nowhere { accepted[arrival] = answer == expected }
+    return (answer, isCommon)
+  }
+
+  /// The kernel's answer to a question, and whether it holds for all addresses of the classes of its addresses.
+  private func ask(_ question: RouteQuestion) -> (RouteAnswer, isCommon: Bool) {
     let hops = nextHops(question) ?? []
     let isCommon = hops.count == 1 || classes(question.destination.family)?.hasSeveralNextHops == false
     // Of several, the kernel says which one it takes.
@@ -132,14 +164,19 @@ public final class LiveHostEnvironment: HostEnvironment {
     {
       found = .nowhere
     }
+    let answer = answer(found, hops)
+    return (answer, isCommon || answer == .local)
+  }
+
+  /// What was found, as an answer; `hops` are the next hops of the route, if they are known.
+  private func answer(_ found: Found, _ hops: [UInt32]) -> RouteAnswer {
     switch found {
     case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _), .found(.anycast, _, _):
-      return (.local, isCommon: true)
+      .local
     case .found(_, let index, _):
-      let answer = links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
-      return (answer, isCommon)
-    case .nowhere: return (.nowhere, isCommon)
-    case .failed: return (.unknown, isCommon)
+      links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
+    case .nowhere: .nowhere
+    case .failed: .unknown
     }
   }
 
@@ -312,6 +349,15 @@ public final class LiveHostEnvironment: HostEnvironment {
       rest = rest.dropFirst((Int(length) + 3) & ~3)
     }
     return indices
+  }
+
+  /// The route of a packet of this host to an address, without a source.
+  private func lookUp(_ destination: IPAddress) -> Found {
+    let question = representative(of: RouteQuestion(destination: destination, source: nil, input: nil))
+    if let known = destinations[question.destination] { return known }
+    let found = lookUp(question)
+    destinations[question.destination] = found
+    return found
   }
 
   private func lookUp(_ question: RouteQuestion) -> Found {

@@ -19,6 +19,12 @@ struct RoutingClasses {
   /// Whether any route has several next hops: then addresses of a class may differ in the next hop, and in whether the kernel
   /// accepts a source.
   let hasSeveralNextHops: Bool
+  /// Whether the kernel looks a destination up in the same way for all packets: no rule selects by anything, no route is only for
+  /// some sources, and none has several next hops. Then a packet's source and input interface decide only whether the kernel
+  /// accepts it.
+  let lookUpDestinationAlone: Bool
+  /// Blocks to which this does not apply.
+  private let special: [Prefix]
 
   /// With more routes than these it would take longer to list them than to ask for single addresses.
   static let mostRoutes = 100_000
@@ -43,10 +49,10 @@ struct RoutingClasses {
       return route
     }
     let own = links.interfaces.flatMap(\.addresses).flatMap { [Prefix($0.address), $0.network] }
-    return RoutingClasses(routes, cutting: rules.prefixes + own.filter { $0.family == family }, family)
+    return RoutingClasses(routes, rules, own.filter { $0.family == family }, family)
   }
 
-  private init(_ routes: [Route], cutting others: [Prefix], _ family: AddressFamily) {
+  private init(_ routes: [Route], _ rules: RoutingRules, _ own: [Prefix], _ family: AddressFamily) {
     var single = Self.groups(family)
     // Of routes that differ in nothing but their next hop, the kernel takes one by the state of its neighbours.
     var seen: Set<Route.Place> = []
@@ -61,7 +67,7 @@ struct RoutingClasses {
         cuts[prefix.last.bits + 1, default: 0] -= step
       }
     }
-    for prefix in Self.named(family) + others + routes.flatMap(\.prefixes) { cut(prefix, 0) }
+    for prefix in Self.named(family) + rules.prefixes + own + routes.flatMap(\.prefixes) { cut(prefix, 0) }
     for prefix in single { cut(prefix, 1) }
     starts = cuts.keys.sorted()
     var depth = 0
@@ -70,21 +76,43 @@ struct RoutingClasses {
       return depth > 0
     }
     hasSeveralNextHops = routes.contains(where: \.hasSeveralNextHops)
+    lookUpDestinationAlone =
+      !rules.select && !hasSeveralNextHops && routes.allSatisfy { $0.place.source == nil }
+    special = Self.special(family)
+  }
+
+  /// Whether the kernel looks up a destination alone, for all packets alike.
+  func lookUpAlone(_ destination: IPAddress) -> Bool {
+    lookUpDestinationAlone && !areSingle[place(of: destination)]
+      && !special.contains { $0.contains(destination) }
   }
 
   /// The address that stands for the class of an address; the address itself if it has a route of its own.
   func representative(of address: IPAddress) -> IPAddress {
+    let place = place(of: address)
+    return areSingle[place] ? address : IPAddress(family: address.family, bits: starts[place])
+  }
+
+  /// The number of an address's class.
+  private func place(of address: IPAddress) -> Int {
     var (low, high) = (0, starts.count)
     while low < high {
       let middle = (low + high) / 2
       if starts[middle] <= address.bits { low = middle + 1 } else { high = middle }
     }
-    return areSingle[low - 1] ? address : IPAddress(family: address.family, bits: starts[low - 1])
+    return low - 1
   }
 
   /// Multicast groups: which of them an interface receives is not in the routes.
   private static func groups(_ family: AddressFamily) -> [Prefix] {
     [Prefix(family == .ipv4 ? "224.0.0.0/4" : "ff00::/8")].compactMap { $0 }
+  }
+
+  /// Destinations that the kernel treats in another way if they arrive than if it sends to them (martians), or which it looks up
+  /// on the input interface only (`rt6_need_strict` of `net/ipv6/route.c`).
+  private static func special(_ family: AddressFamily) -> [Prefix] {
+    let names = family == .ipv4 ? ["0.0.0.0/8", "127.0.0.0/8", "240.0.0.0/4"] : ["::/64", "fe80::/10"]
+    return names.compactMap { Prefix($0) }
   }
 
   /// The blocks that the kernel's code names. Source: `ip_route_input_slow`, `ip_route_output_key_hash_rcu` of

@@ -12,6 +12,8 @@ struct RoutingRules {
   private(set) var selectBySource = false
   /// Whether a rule selects by protocol or ports.
   private(set) var selectByTransport = false
+  /// Whether a rule selects by anything, so that it does not apply to all packets.
+  private(set) var select = false
   /// The prefixes of source and destination addresses by which rules select.
   private(set) var prefixes: [Prefix] = []
 
@@ -28,6 +30,7 @@ struct RoutingRules {
       }
       for (types, prefixes) in found {
         rules.prefixes += prefixes
+        if !types.isSubset(of: unselective) { rules.select = true }
         if types.contains(Int(CSYS_FRA_SRC)) { rules.selectBySource = true }
         if !types.isDisjoint(with: [
           Int(CSYS_FRA_IP_PROTO), Int(CSYS_FRA_SPORT_RANGE), Int(CSYS_FRA_DPORT_RANGE),
@@ -40,6 +43,14 @@ struct RoutingRules {
     }
     return rules
   }
+
+  /// The attributes of a rule for all packets.
+  private static let unselective = [
+    CSYS_FRA_PRIORITY, CSYS_FRA_SUPPRESS_PREFIXLEN, CSYS_FRA_TABLE, CSYS_FRA_PROTOCOL,
+  ].map { Int($0) }
+
+  /// A type of attribute for the field `tos` of `struct fib_rule_hdr`, which has none.
+  private static let serviceType = -1
 
   /// The attributes of a rule, and the prefixes among them: `struct fib_rule_hdr` has their lengths.
   private static func selectors(_ payload: ArraySlice<UInt8>, _ family: AddressFamily) throws(HostReadError)
@@ -55,6 +66,7 @@ struct RoutingRules {
       else { throw .malformed("listing the routing rules") }
       prefixes.append(Prefix(containing: address, length: Int(length)))
     }
+    if payload.number(UInt8.self, at: 3) != 0 { types.insert(serviceType) }
     return (types, prefixes)
   }
 }
