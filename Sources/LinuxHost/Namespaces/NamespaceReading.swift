@@ -15,9 +15,13 @@ struct NamespaceReading: Sendable {
   /// The interfaces.
   let links: LinkTable
 
-  /// Reads this thread's network namespace.
-  package static func read(_ wanted: SurveyedSockets) throws(HostReadError) -> NamespaceReading {
-    let sockets = try SocketDiagnostics.listeners()
+  /// Reads this thread's network namespace; `loaded` are the protocols that the kernel has loaded.
+  package static func read(
+    _ wanted: SurveyedSockets, _ loaded: Set<IPProtocol> = SocketDiagnostics.loadedProtocols
+  )
+    throws(HostReadError) -> NamespaceReading
+  {
+    let sockets = try SocketDiagnostics.listeners(loaded)
     return NamespaceReading(
       sockets: sockets,
       opened: wanted == .listening ? [] : try ConnectionReader.opened(beside: sockets.listeners),

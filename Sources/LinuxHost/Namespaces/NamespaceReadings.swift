@@ -16,32 +16,25 @@ struct NamespaceReadings: Sendable {
   private var numbers: [UInt64: [UInt32: UInt64]] = [:]
 
   /// Reads the caller's own namespace on the calling thread, and each other namespace on a separate thread,
-  /// with one open file at a time. Throws if the caller's own namespace cannot be read.
+  /// with one open file for each processor. Throws if the caller's own namespace cannot be read.
   init(own: UInt64, members: NamespaceMembers, _ wanted: SurveyedSockets) throws(HostReadError) {
     self.own = own
-    let ownReading = try NamespaceReading.read(wanted)
+    let loaded = SocketDiagnostics.loadedProtocols
+    let ownReading = try NamespaceReading.read(wanted, loaded)
     let ownFile = Glibc.open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
     guard ownFile >= 0 else { throw .file(path: "/proc/thread-self/ns/net", errno: errno) }
     defer { close(ownFile) }
     readings[own] = ownReading
 
-    for identity in members.others {
-      do throws(HostReadError) {
-        guard let file = try members.open(identity) else { continue }
-        defer { close(file) }
-        let (reading, number) = try NamespaceThread.run(in: file) {
-          () throws(HostReadError) -> (NamespaceReading, UInt32?) in
-          let reading = try NamespaceReading.read(wanted)
-          return (reading, reading.namespaceNumbers.isEmpty ? nil : try NamespaceReading.number(of: ownFile))
-        }
-        readings[identity] = reading
-        if let number { numbers[identity, default: [:]][number] = own }
-        if !ownReading.namespaceNumbers.isEmpty, let number = try NamespaceReading.number(of: file) {
-          numbers[own, default: [:]][number] = identity
-        }
-      } catch {
-        failures[identity] = error
-      }
+    let hasFarEnds = !ownReading.namespaceNumbers.isEmpty
+    let others = WorkThreads.map(members.others) { identity in
+      Other(identity, members, wanted, loaded, own: ownFile, hasFarEnds ? .both : .theirs)
+    }
+    for (identity, other) in zip(members.others, others) {
+      readings[identity] = other.reading
+      if let number = other.numberOfOwn { numbers[identity, default: [:]][number] = own }
+      if let number = other.number { numbers[own, default: [:]][number] = identity }
+      failures[identity] = other.failure
     }
     for (identity, reading) in readings where identity != own {
       let missing = reading.namespaceNumbers.subtracting(numbers[identity, default: [:]].keys)
@@ -49,6 +42,42 @@ struct NamespaceReadings: Sendable {
       // If these ids cannot be read, the far ends are reported as in an unknown namespace.
       guard let found = try? Self.neighbours(of: identity, missing, members) else { continue }
       numbers[identity, default: [:]].merge(found) { one, _ in one }
+    }
+  }
+
+  /// What was read of another namespace.
+  private struct Other {
+    private(set) var reading: NamespaceReading?
+    /// The id that it uses for the caller's namespace.
+    private(set) var numberOfOwn: UInt32?
+    /// The id that the caller's namespace uses for it.
+    private(set) var number: UInt32?
+    private(set) var failure: HostReadError?
+
+    /// The ids of namespaces that are asked for.
+    enum Numbers {
+      /// Only those that the other namespace uses.
+      case theirs
+      case both
+    }
+
+    /// Reads a namespace on a thread of its own. `own` is the open file of the caller's.
+    init(
+      _ identity: UInt64, _ members: NamespaceMembers, _ wanted: SurveyedSockets, _ loaded: Set<IPProtocol>,
+      own: Int32, _ numbers: Numbers
+    ) {
+      do throws(HostReadError) {
+        guard let file = try members.open(identity) else { return }
+        defer { close(file) }
+        (reading, numberOfOwn) = try NamespaceThread.run(in: file) {
+          () throws(HostReadError) -> (NamespaceReading?, UInt32?) in
+          let reading = try NamespaceReading.read(wanted, loaded)
+          return (reading, reading.namespaceNumbers.isEmpty ? nil : try NamespaceReading.number(of: own))
+        }
+        if numbers == .both { number = try NamespaceReading.number(of: file) }
+      } catch {
+        failure = error
+      }
     }
   }
 

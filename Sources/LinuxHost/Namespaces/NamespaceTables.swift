@@ -21,28 +21,33 @@ public struct NamespaceTables: Sendable {
     }
     let members = NamespaceMembers(
       of: try ProcessDirectory(), files: try NamespaceFiles.read(), own: own)
-    for namespace in namespaces {
-      do throws(HostReadError) {
-        // A namespace that was deleted has no rules.
-        guard let file = try members.open(namespace.identity) else { continue }
-        defer { close(file) }
-        let found = try NamespaceThread.run(in: file) {
-          () throws(HostReadError) -> Result<[KernelTable], NetlinkError> in
-          do throws(NetlinkError) {
-            return .success(try LoadedTables.read())
-          } catch {
-            return .failure(error)
-          }
-        }
-        switch found {
-        case .success(let tables): if !tables.isEmpty { result.tables[namespace.identity] = tables }
-        case .failure(let error):
-          result.gaps.append("the rules of \(namespace.kind) could not be read: \(error)")
-        }
-      } catch {
+    for (namespace, found) in zip(namespaces, WorkThreads.map(namespaces) { read($0, members) }) {
+      switch found {
+      case .success(let tables): if !tables.isEmpty { result.tables[namespace.identity] = tables }
+      case .failure(let error):
         result.gaps.append("the rules of \(namespace.kind) could not be read: \(error)")
       }
     }
     return result
+  }
+
+  /// The tables of a namespace; none if it was deleted.
+  private static func read(_ namespace: NamespaceSnapshot, _ members: NamespaceMembers) -> Result<
+    [KernelTable], any Error
+  > {
+    do throws(HostReadError) {
+      guard let file = try members.open(namespace.identity) else { return .success([]) }
+      defer { close(file) }
+      return try NamespaceThread.run(in: file) {
+        () throws(HostReadError) -> Result<[KernelTable], any Error> in
+        do throws(NetlinkError) {
+          return .success(try LoadedTables.read())
+        } catch {
+          return .failure(error)
+        }
+      }
+    } catch {
+      return .failure(error)
+    }
   }
 }

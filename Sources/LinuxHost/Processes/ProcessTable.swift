@@ -88,9 +88,9 @@ public struct ProcessTable: Sendable {
 
   /// The effective user in `Uid: REAL EFFECTIVE SAVED FILESYSTEM` of `/proc/PID/status`.
   static func userID(status: String) -> UInt32? {
-    for line in status.split(separator: "\n") where line.hasPrefix("Uid:") {
-      let fields = line.split { $0 == "\t" || $0 == " " }
-      return fields.count > 2 ? UInt32(fields[2]) : nil
+    for line in status.utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: "Uid:".utf8) {
+      let fields = line.split { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
+      return fields.count > 2 ? UInt32(Substring(fields[2])) : nil
     }
     return nil
   }

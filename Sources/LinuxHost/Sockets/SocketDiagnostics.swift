@@ -41,7 +41,10 @@ public struct SocketDiagnostics: Sendable {
 
   /// Reads the listening sockets of both families. Throws if TCP or UDP cannot be read; for SCTP a note is
   /// added.
-  public static func listeners() throws(HostReadError) -> SocketDiagnostics {
+  public static func listeners() throws(HostReadError) -> SocketDiagnostics { try listeners(loadedProtocols) }
+
+  /// The same, with the protocols that the kernel has loaded, if they are known already.
+  static func listeners(_ loaded: Set<IPProtocol>) throws(HostReadError) -> SocketDiagnostics {
     var netlink = try NetlinkDump(family: Int(CSYS_NETLINK_SOCK_DIAG))
     var found: [Socket] = []
     var notes: [HostNote] = []
@@ -49,7 +52,7 @@ public struct SocketDiagnostics: Sendable {
       try list(.tcp, family, states: [Int(TCP_LISTEN)], &netlink, into: &found)
       try list(.udp, family, states: [Int(TCP_CLOSE)], &netlink, into: &found)
     }
-    if isLoaded("SCTP") {
+    if loaded.contains(.sctp) {
       do throws(HostReadError) {
         for family in AddressFamily.allCases {
           try list(.sctp, family, states: [Int(TCP_LISTEN)], &netlink, into: &found)
@@ -98,10 +101,10 @@ public struct SocketDiagnostics: Sendable {
   static func hasTCP(beside listeners: [Socket]) -> Bool {
     var count = 0
     for (file, label) in [("sockstat", "TCP:"), ("sockstat6", "TCP6:")] {
-      guard let text = try? ProcFile.text("/proc/thread-self/net/\(file)"),
-        let line = text.split(separator: "\n").first(where: { $0.hasPrefix(label) })
+      guard let bytes = try? ProcFile.bytes("/proc/thread-self/net/\(file)"),
+        let line = bytes.split(separator: UInt8(ascii: "\n")).first(where: { $0.starts(with: label.utf8) })
       else { return true }
-      let words = line.split(separator: " ")
+      let words = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
       guard words.count > 2, words[1] == "inuse", let used = Int(words[2]) else { return true }
       count += used
     }
@@ -206,11 +209,14 @@ public struct SocketDiagnostics: Sendable {
     }
   }
 
-  /// Whether the kernel has loaded this protocol, by the first column of `/proc/net/protocols`. A query by
-  /// `sock_diag` would load the module. The list is the same in every network namespace.
-  private static func isLoaded(_ name: String) -> Bool {
-    guard let text = try? ProcFile.text("/proc/self/net/protocols") else { return true }
-    return text.split(separator: "\n").contains { $0.split(separator: " ").first.map { $0 == name } ?? false }
+  /// Those of the protocols here that the kernel has loaded, by the first column of `/proc/net/protocols`; all if it cannot be
+  /// read. A query by `sock_diag` would load the module. The list is the same in every network namespace.
+  static var loadedProtocols: Set<IPProtocol> {
+    guard let bytes = try? ProcFile.bytes("/proc/self/net/protocols") else { return [.tcp, .udp, .sctp] }
+    let hasSCTP = bytes.split(separator: UInt8(ascii: "\n")).contains {
+      $0.prefix { $0 != UInt8(ascii: " ") }.elementsEqual("SCTP".utf8)
+    }
+    return hasSCTP ? [.tcp, .udp, .sctp] : [.tcp, .udp]
   }
 }
 

@@ -23,7 +23,8 @@ package struct NetlinkDump: ~Copyable {
   /// Opens a socket of a netlink family (`NETLINK_ROUTE`, …). It waits at most `patience` for an answer.
   package init(family: Int) throws(HostReadError) {
     descriptor = try Self.open(family)
-    buffer = [UInt8](repeating: 0, count: Self.bufferSize)
+    // Not zeroed: an audit opens some for each of a thousand namespaces. Only bytes that were received are read.
+    buffer = [UInt8](unsafeUninitializedCapacity: Self.bufferSize) { $1 = Self.bufferSize }
   }
 
   private static func open(_ family: Int) throws(HostReadError) -> Int32 {
