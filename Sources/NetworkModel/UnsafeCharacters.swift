@@ -42,7 +42,8 @@ public enum UnsafeCharacters {
 
   /// A text with its unsafe characters escaped.
   static func escaped(_ text: String, _ layout: Layout) -> String {
-    if text.utf8.allSatisfy({ isPlain($0, layout) }) { return text }
+    let bytes = text.utf8.span
+    if bytes.indices.allSatisfy({ isPlain(bytes[$0], layout) }) { return text }
     var result = ""
     var previous: Unicode.Scalar?
     for scalar in text.unicodeScalars {

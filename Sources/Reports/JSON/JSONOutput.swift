@@ -71,15 +71,17 @@ public struct JSONOutput: Sendable {
   /// on a terminal (`UnsafeCharacters`). Readers get the same value.
   mutating func string(_ text: some StringProtocol) {
     bytes.append(UInt8(ascii: "\""))
-    // Most texts have nothing to escape: they are copied in one step.
+    // Most texts have nothing to escape: they are copied in one step, and looked through as bytes.
     func isPlain(_ byte: UInt8) -> Bool {
       byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
-    if text.utf8.allSatisfy(isPlain) {
-      bytes.append(contentsOf: text.utf8)
+    let start = bytes.count
+    bytes.append(contentsOf: text.utf8)
+    if bytes[start...].allSatisfy(isPlain) {
       bytes.append(UInt8(ascii: "\""))
       return
     }
+    bytes.removeSubrange(start...)
     var previous: Unicode.Scalar?
     for scalar in text.unicodeScalars {
       switch scalar {
