@@ -29,8 +29,8 @@ struct OutboundWalks {
     self.ingresses = ingresses
     walk = PacketWalk(view.map { host.tables.withOrigins(of: $0.table) } ?? host.tables, order: host.order)
     bridges = Set(ingresses.filter { $0.kind == .containers }.flatMap(\.interfaces).map(\.name))
-    own = SentPackets.Boundaries(host, PacketOrigin.hooks(ofGuests: false))
-    guest = SentPackets.Boundaries(host, PacketOrigin.hooks(ofGuests: true))
+    own = SentPackets.Boundaries(host, view, PacketOrigin.hooks(ofGuests: false))
+    guest = SentPackets.Boundaries(host, view, PacketOrigin.hooks(ofGuests: true))
     services = SentServices(ServiceNames(view?.policy))
     names = DestinationNames(view)
   }

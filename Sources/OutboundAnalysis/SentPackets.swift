@@ -94,14 +94,25 @@ struct SentPackets {
   /// What the rules of other tables than wgfence's distinguish at some hooks.
   struct Boundaries {
     fileprivate let addresses: AddressClasses
+    /// Prefixes that have an own route, or an own name in the policy.
+    fileprivate let places: [Prefix]
     /// The ranges of services, apart from grants.
-    fileprivate let services: [(UInt128, UInt128)]
+    fileprivate let cuts: [(UInt128, UInt128)]
+    /// By family, the services between these ranges.
+    fileprivate let services: [AddressFamily: [ClosedRange<UInt128>]]
 
-    /// Reads the tables of a host.
-    init(_ host: AuditedHost, _ hooks: [UInt32]) {
+    /// Reads the tables of a host, and a view of its policy.
+    init(_ host: AuditedHost, _ view: SiteView?, _ hooks: [UInt32]) {
       let others = host.tables.filter { !SentPackets.isOwn($0) }.map { $0.passing(hooks) }
-      addresses = AddressClasses(others, .destination, places: SentPackets.places(of: host, nil))
-      services = SentPackets.serviceCuts(others)
+      let own = SentPackets.places(of: host, nil)
+      addresses = AddressClasses(others, .destination, places: own)
+      places = view == nil ? own : SentPackets.places(of: host, view)
+      let cuts = SentPackets.serviceCuts(others)
+      self.cuts = cuts
+      services = Dictionary(
+        uniqueKeysWithValues: AddressFamily.allCases.map {
+          ($0, SentPackets.split(SentPackets.services($0), at: cuts))
+        })
     }
   }
 
@@ -116,10 +127,7 @@ struct SentPackets {
   ) {
     let grants = Self.grants(of: origin, view)
     let addresses = boundaries.addresses
-    let cuts =
-      boundaries.services
-      + grants.flatMap(\.ports).flatMap(\.intervals).map { ($0.lower, $0.upper) }
-    let places = Self.places(of: host, view)
+    let ports = grants.flatMap(\.ports).flatMap(\.intervals).map { ($0.lower, $0.upper) }
     // Most destinations have the same services.
     var services: [AddressFamily: [Set<IntervalSet>: [ClosedRange<UInt128>]]] = [:]
     var classes: [Class] = []
@@ -133,11 +141,11 @@ struct SentPackets {
       let decisions = Self.decisions(host.tables.first(where: Self.isOwn), origin, family)
       let granted = grants.compactMap { $0.destinations[family] }
       let bounds =
-        places.filter { $0.family == family }.map { ($0.address.bits, $0.last.bits) }
+        boundaries.places.filter { $0.family == family }.map { ($0.address.bits, $0.last.bits) }
         + (decisions.map { $0.space[.destination] } + granted).flatMap(\.intervals).map {
           ($0.lower, $0.upper)
         }
-      var found: [Key: IntervalSet] = [:]
+      var found: [Key: [(UInt128, UInt128)]] = [:]
       var order: [Key] = []
       var unreached: [(UInt128, UInt128)] = []
       for part in Self.split(all, at: bounds) {
@@ -158,17 +166,17 @@ struct SentPackets {
               output: output, decided: decided, others: addresses.number(of: example),
               grants: granted.indices.filter { granted[$0].contains(range.lower) })
             if found[key] == nil { order.append(key) }
-            found[key] = (found[key] ?? .empty).union(IntervalSet(range.lower, range.upper))
+            found[key, default: []].append((range.lower, range.upper))
           }
         }
       }
       classes += order.map { key in
-        let own = found[key] ?? .empty
+        let own = IntervalSet(ranges: found[key] ?? [])
         let decided = Set(key.decided.values)
+        let bounds = decided.flatMap(\.intervals).map { ($0.lower, $0.upper) } + ports
         let parts =
-          services[family]?[decided]
-          ?? Self.split(
-            Self.services(family), at: decided.flatMap(\.intervals).map { ($0.lower, $0.upper) } + cuts)
+          services[family]?[decided] ?? (bounds.isEmpty ? boundaries.services[family] : nil)
+          ?? Self.split(Self.services(family), at: bounds + boundaries.cuts)
         services[family, default: [:]][decided] = parts
         let first = own.intervals[0]
         return Class(
