@@ -15,18 +15,18 @@ public import Ruleset
 /// if the routes may have changed. It must be used by the thread that created it.
 public final class LiveHostEnvironment: HostEnvironment {
   private let links: LinkTable
+  private let names: [UInt32: InterfaceName]
   private var netlink: NetlinkDump
   private var routes: [RouteQuestion: RouteAnswer] = [:]
   /// Questions for the addresses of classes of which each has an answer of its own.
   private var differing: Set<RouteQuestion> = []
   /// By destination, the route of a packet without a source.
-  private var destinations: [IPAddress: Found] = [:]
+  private var destinations: [IPAddress: Destination] = [:]
   /// Whether the kernel accepts packets that arrive.
   private var accepted: [Arrival: Bool] = [:]
   private var sources: [RouteQuestion: IPAddress] = [:]
-  private var routingRules: [AddressFamily: RoutingRules] = [:]
-  /// By family; nil if the kernel is asked for each address by itself.
-  var routingClasses: [AddressFamily: RoutingClasses?] = [:]
+  private lazy var ipv4 = Routing(.ipv4, links)
+  private lazy var ipv6 = Routing(.ipv6, links)
   private var forwarding: [InterfaceName: Bool] = [:]
   private var types: [TypeQuestion: AddressType] = [:]
   /// The IPv6 groups that this host receives, by interface; nil if they cannot be read.
@@ -48,6 +48,39 @@ public final class LiveHostEnvironment: HostEnvironment {
     let goesBack: Bool
   }
 
+  /// The route of a packet without a source, and the answer for one that the kernel accepts.
+  private struct Destination {
+    let found: Found
+    let answer: RouteAnswer
+  }
+
+  /// What the kernel's routes and rules of a family tell apart.
+  private struct Routing {
+    /// Nil if they cannot be read: then no route is known.
+    let rules: RoutingRules?
+    /// Nil if they cannot be read: then the kernel is asked for each address by itself.
+    var classes: RoutingClasses?
+
+    init(_ family: AddressFamily, _ links: LinkTable) {
+      rules = try? RoutingRules.read(family)
+      classes = rules.flatMap { try? RoutingClasses.read(family, links, $0) }
+    }
+
+    /// The same question for the addresses that stand for those that the kernel routes alike.
+    func representative(of question: RouteQuestion) -> RouteQuestion {
+      guard let classes else { return question }
+      // IPv6 chooses a source for the destination before it compares it with a rule's prefix: `fib6_rule_saddr` of
+      // `net/ipv6/fib6_rules.c`.
+      if question.destination.family == .ipv6, question.source == nil, rules?.selectBySource ?? true {
+        return question
+      }
+      var common = question
+      common.destination = classes.representative(of: question.destination)
+      common.source = question.source.map { classes.representative(of: $0) }
+      return common
+    }
+  }
+
   private struct TypeQuestion: Hashable {
     let address: IPAddress
     let interface: InterfaceName?
@@ -56,6 +89,7 @@ public final class LiveHostEnvironment: HostEnvironment {
   /// Reads the interfaces, and opens a socket for the route queries.
   public init() throws(HostReadError) {
     links = try LinkTable.read()
+    names = Dictionary(links.interfaces.map { ($0.index, $0.name) }) { first, _ in first }
     netlink = try NetlinkDump(family: Int(CSYS_NETLINK_ROUTE))
   }
 
@@ -91,7 +125,7 @@ public final class LiveHostEnvironment: HostEnvironment {
       }
       return isBroadcast ? .broadcast : .unicast
     }
-    switch lookUp(address) {
+    switch lookUp(address).found {
     case .found(let type, _, _):
       return address.family == .ipv4 && type != .local && type != .broadcast ? .unicast : type
     case .nowhere: return address.family == .ipv4 ? .unicast : .unreachable
@@ -102,7 +136,8 @@ public final class LiveHostEnvironment: HostEnvironment {
   /// The route of a packet: for a packet that arrived, with the checks of its source (`rp_filter`, martians);
   /// for a packet of this host, its output route.
   public func route(_ asked: RouteQuestion) -> RouteAnswer {
-    guard let rules = rules(asked.destination.family) else { return .unknown }
+    let routing = routing(asked.destination.family)
+    guard let rules = routing.rules else { return .unknown }
     var question = asked
     if rules.selectByTransport {
       // The kernel answers a question without a protocol as for UDP, and no question about protocols but these.
@@ -113,34 +148,43 @@ public final class LiveHostEnvironment: HostEnvironment {
       question.transport = nil
     }
     if let answer = groupRoute(question) { return answer }
-    let common = representative(of: question)
+    let common = routing.representative(of: question)
+    let arrival = arrival(common, routing)
+    if let arrival, let isAccepted = accepted[arrival.packet] {
+      return isAccepted ? arrival.answer : .nowhere
+    }
     if !differing.contains(common) {
       if let known = routes[common] { return known }
-      let (answer, isCommon) = find(common)
+      let (answer, isCommon) = ask(common)
       routes[common] = answer
-      if isCommon { return answer }
+      if isCommon {
+        if let arrival, answer == arrival.answer || answer == .nowhere {
+          accepted[arrival.packet] = answer != .nowhere
+        }
+        return answer
+      }
       differing.insert(common)
     }
     if let known = routes[question] { return known }
-    let (answer, _) = find(question)
+    let (answer, _) = ask(question)
     routes[question] = answer
     return answer
   }
 
-  /// The answer to a question, and whether it holds for all addresses of the classes of its addresses.
-  private func find(_ question: RouteQuestion) -> (RouteAnswer, isCommon: Bool) {
-    guard let input = question.input, let index = links.interfaces.first(where: { $0.name == input })?.index,
-      classes(question.destination.family)?.lookUpAlone(question.destination) == true,
-      case .found(let type, let output, _) = lookUp(question.destination)
-    else { return ask(question) }
-    let expected = answer(.found(type, output: output, source: nil), [])
-    let arrival = Arrival(
+  /// What decides whether the kernel accepts the packet of a question for representatives, and the answer if it does; nil if
+  /// more than that decides.
+  private func arrival(_ question: RouteQuestion, _ routing: Routing) -> (
+    packet: Arrival, answer: RouteAnswer
+  )? {
+    guard let input = question.input, routing.classes?.lookUpAlone(question.destination) == true else {
+      return nil
+    }
+    let destination = lookUp(representative: question.destination)
+    guard case .found(let type, let output, _) = destination.found else { return nil }
+    let packet = Arrival(
       family: question.destination.family, source: question.source, input: input, mark: question.mark,
-      type: type, goesBack: output == index)
-    if let isAccepted = accepted[arrival] { return (isAccepted ? expected : .nowhere, isCommon: true) }
-    let (answer, isCommon) = ask(question)
-    if isCommon, answer == expected || answer == .nowhere { accepted[arrival] = answer == expected }
-    return (answer, isCommon)
+      type: type, goesBack: names[output] == input)
+    return (packet, destination.answer)
   }
 
   /// The kernel's answer to a question, and whether it holds for all addresses of the classes of its addresses.
@@ -153,7 +197,7 @@ public final class LiveHostEnvironment: HostEnvironment {
     if case .nowhere = found, question.input == nil, let source = question.source,
       addressType(source, on: nil) != .local
     {
-      if rules(question.destination.family)?.selectBySource ?? true { return (.unknown, isCommon) }
+      if routing(question.destination.family).rules?.selectBySource ?? true { return (.unknown, isCommon) }
       var open = question
       open.source = nil
       found = lookUp(open)
@@ -174,49 +218,29 @@ public final class LiveHostEnvironment: HostEnvironment {
     case .found(.local, _, _), .found(.broadcast, _, _), .found(.multicast, _, _), .found(.anycast, _, _):
       .local
     case .found(_, let index, _):
-      links.interface(index: index).map { outputs(hops, taking: $0.name) } ?? .unknown
+      names[index].map { outputs(hops, taking: $0) } ?? .unknown
     case .nowhere: .nowhere
     case .failed: .unknown
     }
-  }
-
-  /// The same question for the addresses that stand for those that the kernel routes alike.
-  private func representative(of question: RouteQuestion) -> RouteQuestion {
-    let family = question.destination.family
-    guard let classes = classes(family) else { return question }
-    // IPv6 chooses a source for the destination before it compares it with a rule's prefix: `fib6_rule_saddr` of
-    // `net/ipv6/fib6_rules.c`.
-    if family == .ipv6, question.source == nil, rules(family)?.selectBySource ?? true { return question }
-    var common = question
-    common.destination = classes.representative(of: question.destination)
-    common.source = question.source.map { classes.representative(of: $0) }
-    return common
   }
 
   /// The interface that the kernel takes, with those of the route's other next hops.
   private func outputs(_ hops: [UInt32], taking name: InterfaceName) -> RouteAnswer {
     var names = [name]
     for index in hops {
-      guard let next = links.interface(index: index)?.name else { return .unknown }
+      guard let next = self.names[index] else { return .unknown }
       if !names.contains(next) { names.append(next) }
     }
     return names.count == 1 ? .interface(name) : .oneOf(names)
   }
 
-  private func rules(_ family: AddressFamily) -> RoutingRules? {
-    if let known = routingRules[family] { return known }
-    let rules = try? RoutingRules.read(family)
-    if let rules { routingRules[family] = rules }
-    return rules
-  }
+  private func routing(_ family: AddressFamily) -> Routing { family == .ipv4 ? ipv4 : ipv6 }
 
-  /// The addresses of a family that the kernel routes alike; nil if they cannot be read.
-  func classes(_ family: AddressFamily) -> RoutingClasses? {
-    if let known = routingClasses[family] { return known }
-    let classes = rules(family).flatMap { try? RoutingClasses.read(family, links, $0) }
-    routingClasses[family] = .some(classes)
-    return classes
-  }
+  /// The addresses of a family that the kernel routes alike; nil if it is asked for each by itself.
+  func classes(_ family: AddressFamily) -> RoutingClasses? { routing(family).classes }
+
+  /// Asks the kernel for each address by itself from now on.
+  func forgetClasses() { (ipv4.classes, ipv6.classes) = (nil, nil) }
 
   /// The route of a packet that arrived for an IPv6 group: the kernel delivers it if the interface joined the group, and
   /// does not answer the query (EMSGSIZE). Source: `ip6_mc_input` of `net/ipv6/ip6_input.c`, `ipv6_chk_mcast_addr`.
@@ -248,7 +272,7 @@ public final class LiveHostEnvironment: HostEnvironment {
 
   /// Whether a routing rule selects by protocol or port.
   public func routesDependOnTransport(_ family: AddressFamily) -> Bool {
-    rules(family)?.selectByTransport ?? true
+    routing(family).rules?.selectByTransport ?? true
   }
 
   /// What `IFLA_MASTER` and `IFLA_LINK` say.
@@ -352,12 +376,17 @@ public final class LiveHostEnvironment: HostEnvironment {
   }
 
   /// The route of a packet of this host to an address, without a source.
-  private func lookUp(_ destination: IPAddress) -> Found {
-    let question = representative(of: RouteQuestion(destination: destination, source: nil, input: nil))
-    if let known = destinations[question.destination] { return known }
-    let found = lookUp(question)
-    destinations[question.destination] = found
-    return found
+  private func lookUp(_ address: IPAddress) -> Destination {
+    let question = RouteQuestion(destination: address, source: nil, input: nil)
+    return lookUp(representative: routing(address.family).representative(of: question).destination)
+  }
+
+  private func lookUp(representative address: IPAddress) -> Destination {
+    if let known = destinations[address] { return known }
+    let found = lookUp(RouteQuestion(destination: address, source: nil, input: nil))
+    let destination = Destination(found: found, answer: answer(found, []))
+    destinations[address] = destination
+    return destination
   }
 
   private func lookUp(_ question: RouteQuestion) -> Found {

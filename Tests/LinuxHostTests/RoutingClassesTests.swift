@@ -188,7 +188,7 @@ struct RoutingClassesTests {
   /// An environment that asks the kernel for each address by itself.
   private static func withoutClasses() throws -> LiveHostEnvironment {
     let environment = try LiveHostEnvironment()
-    for family in AddressFamily.allCases { environment.routingClasses[family] = .some(nil) }
+    environment.forgetClasses()
     return environment
   }
 
