@@ -144,7 +144,7 @@ extension OutboundWalks {
     case .unseen, nil: return nil
     }
     let output = output(connection, namespace)
-    let judgement = judgement(trace, view)
+    let judgement = judgement(trace)
     return Judged(judgement: judgement, output: output, refused: refusal(packet, judgement, output, view))
   }
 

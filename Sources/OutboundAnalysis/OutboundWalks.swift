@@ -22,6 +22,7 @@ struct OutboundWalks {
   private let guest: SentPackets.Boundaries
   private let services: SentServices
   private let names: DestinationNames
+  private let words: DecisionWords
 
   init(_ host: AuditedHost, _ view: SiteView?, _ ingresses: [Ingress]) {
     self.host = host
@@ -33,6 +34,7 @@ struct OutboundWalks {
     guest = SentPackets.Boundaries(host, view, PacketOrigin.hooks(ofGuests: true))
     services = SentServices(ServiceNames(view?.policy))
     names = DestinationNames(view)
+    words = DecisionWords(view)
   }
 
   /// The walks that are left, and who was not evaluated because they are used up.
@@ -192,7 +194,7 @@ struct OutboundWalks {
         guard budget.walks > 0 else { return nil }
         budget.walks -= 1
         let trace = trace(packet(origin, one, services))
-        let judgement = self.judgement(trace, view)
+        let judgement = self.judgement(trace)
         found[judgement, default: []].append((services.lowerBound, services.upperBound))
         if first == last, !trace.dependsOnPort { every = (first, judgement, []) }
       }
@@ -229,10 +231,10 @@ struct OutboundWalks {
   }
 
   /// The verdict of a trace, and what decided it.
-  func judgement(_ trace: Trace, _ view: SiteView?) -> OutboundJudgement {
-    OutboundJudgement(
-      verdict: trace.verdict, because: view?.because(trace) ?? TraceWords.because(trace),
-      reason: view?.reason(trace) ?? TraceWords.reason(trace),
+  func judgement(_ trace: Trace) -> OutboundJudgement {
+    let words = words.words(of: trace)
+    return OutboundJudgement(
+      verdict: trace.verdict, because: words.because, reason: words.reason,
       standing: trace.verdict != .accept
         ? .unjudged : view?.isGranted(trace) == true ? .granted : .ungranted)
   }

@@ -108,7 +108,7 @@ import Testing
           row.family == family && addresses.contains(bits)
             && row.services.contains(PacketSpace.Service.number(packet))
         }.map(\.0.judgement)
-        let walked = walks.judgement(walks.trace(packet), view)
+        let walked = walks.judgement(walks.trace(packet))
         verdicts.insert(walked.verdict)
         if said != [walked] {
           differences.append(

@@ -84,8 +84,7 @@ final class PacketOutcomes {
       return key
     }
   }
-  /// Texts that many outcomes share, each stored once.
-  private var texts: [String: String] = [:]
+  private let words: DecisionWords
 
   init(_ tables: [KernelTable], order: HookOrder?, environment: any HostEnvironment, view: SiteView?) {
     // Whether a grant covers a packet is asked of the policy's table, loaded or not.
@@ -93,6 +92,7 @@ final class PacketOutcomes {
     walk = PacketWalk(view.map { tables.withOrigins(of: $0.table) } ?? tables, order: order)
     self.environment = environment
     self.view = view
+    words = DecisionWords(view)
   }
 
   /// The outcome for the first packet of a flow.
@@ -124,18 +124,12 @@ final class PacketOutcomes {
   private func outcome(of trace: Trace, _ question: Question) -> PacketOutcome {
     let packet = question.packet
     let end = trace.packet?.output.map(PacketOutcome.End.output) ?? .host
+    let words = words.words(of: trace)
     return PacketOutcome(
-      verdict: trace.verdict, because: shared(view?.because(trace) ?? TraceWords.because(trace)),
-      reason: shared(view?.reason(trace) ?? TraceWords.reason(trace)),
+      verdict: trace.verdict, because: words.because, reason: words.reason,
       isGranted: isGranted(packet, trace), end: end,
       address: trace.packet.flatMap { $0.destination == question.destination ? nil : $0.destination },
       port: trace.packet.flatMap { $0.destinationPort == question.port ? nil : $0.destinationPort })
-  }
-
-  private func shared(_ text: String) -> String {
-    if let same = texts[text] { return same }
-    texts[text] = text
-    return text
   }
 
   /// Whether the policy grants it. If the policy's table is not loaded, its compiled ruleset is evaluated.

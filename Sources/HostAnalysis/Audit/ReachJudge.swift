@@ -42,6 +42,14 @@ final class ReachJudge {
     let interface: InterfaceName?
   }
 
+  /// How an address of another namespace is reached without the host, whatever the host's rules do with a packet that it routes.
+  private struct Nearness {
+    /// The host's parent interface of the macvlan or ipvlan with the address; nil if it is on no such interface.
+    let parent: InterfaceName?
+    /// The interfaces behind which the address is, by the host's routes.
+    let outputs: [InterfaceName]
+  }
+
   private struct Lead: Hashable {
     let output: InterfaceName
     let namespace: UInt64
@@ -228,15 +236,15 @@ final class ReachJudge {
 
   /// The verdict for a packet to another namespace that bypasses the host's rules; nil if it passes them.
   private func passed(
-    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ ingress: Ingress
+    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ near: Nearness, _ ingress: Ingress
   ) -> Judged? {
     let open: Judged
-    if let parent = parent(of: question.destination, in: other, on: ingress) {
+    if let parent = near.parent, ingress.interfaces.contains(where: { $0.name == parent }) {
       open = Judged(
         verdict: .accept, because: "bypasses the host's rules",
         reason: "through its own macvlan or ipvlan interface on \(parent)",
         standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
-    } else if isBehind(question.input, question.destination), leads(question.input, to: other) {
+    } else if near.outputs.contains(question.input), leads(question.input, to: other) {
       open = Judged(
         verdict: .accept, because: "same bridge",
         reason: "neighbour on \(question.input): bridged, not routed", standing: .unjudged)
@@ -246,11 +254,24 @@ final class ReachJudge {
     return inside(other, question.destination, question.port, question) ?? open
   }
 
-  /// Whether an address is behind an interface, by the host's routes: its neighbours there reach it without the host, whatever
-  /// the host's rules do with a packet that it routes.
-  private func isBehind(_ interface: InterfaceName, _ address: IPAddress) -> Bool {
+  /// How the addresses of a socket in another namespace are reached without the host.
+  private func nearness(of listener: Listener, in other: NamespaceSnapshot) -> [IPAddress: Nearness] {
+    let addresses = AddressFamily.allCases.filter(listener.serves).flatMap {
+      destinations(of: listener, $0, on: nil, of: other)
+    }
+    return Dictionary(addresses.map { ($0, nearness(of: $0, in: other)) }) { first, _ in first }
+  }
+
+  private func nearness(of address: IPAddress, in other: NamespaceSnapshot) -> Nearness {
+    var parent: InterfaceName?
+    if let interface = other.snapshot.interface(owning: address),
+      let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
+      attachment.namespace == host.survey.host.identity
+    {
+      parent = attachment.link
+    }
     let question = RouteQuestion(destination: address, source: nil, input: nil)
-    return host.environment.route(question).outputs.contains(interface)
+    return Nearness(parent: parent, outputs: host.environment.route(question).outputs)
   }
 
   /// The verdict of the namespace's own rules for a packet that arrives there; nil if they accept it.
@@ -268,18 +289,6 @@ final class ReachJudge {
     return Judged(
       verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule in \(other.kind)",
       standing: .unjudged)
-  }
-
-  /// The host's parent interface of the macvlan or ipvlan with this address; nil unless it belongs to this side.
-  private func parent(of address: IPAddress, in other: NamespaceSnapshot, on ingress: Ingress)
-    -> InterfaceName?
-  {
-    guard let interface = other.snapshot.interface(owning: address),
-      let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
-      attachment.namespace == host.survey.host.identity, let link = attachment.link,
-      ingress.interfaces.contains(where: { $0.name == link })
-    else { return nil }
-    return link
   }
 
   // MARK: Common to both
@@ -302,10 +311,15 @@ final class ReachJudge {
     if let reaches = known[shape] { return reaches }
     dependsOnPort = false
     let other = place.kind == .host ? nil : place
+    let near = other.map { nearness(of: listener, in: $0) } ?? [:]
     let found = ingresses.indices.flatMap { number in
       let ingress = ingresses[number]
       return side(number, listener, of: other) { question in
-        if let passed = other.flatMap({ self.passed(question, to: $0, ingress) }) { return passed }
+        if let other, let near = near[question.destination],
+          let passed = self.passed(question, to: other, near, ingress)
+        {
+          return passed
+        }
         let outcome = self.outcomes.outcome(question)
         return outcome.verdict == .accept
           ? arrive(outcome, question, ingress) : self.judged(outcome, ingress)
@@ -363,13 +377,13 @@ final class ReachJudge {
 
   /// The addresses at which the socket can be reached: its own, or those of its namespace.
   private func destinations(
-    of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface,
+    of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface?,
     of other: NamespaceSnapshot?
   ) -> [IPAddress] {
     if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
     let place = other ?? host.survey.host
     let question = Callable(
-      namespace: place.identity, family: family, interface: other == nil ? interface.name : nil)
+      namespace: place.identity, family: family, interface: other == nil ? interface?.name : nil)
     if let known = callable[question] { return known }
     let all = place.snapshot.callableAddresses(family, on: other == nil ? interface : nil)
     let addresses = other == nil ? classes(of: all).compactMap(\.first) : all
