@@ -26,20 +26,20 @@ final class ReachJudge {
   private let senders: [[Sender]]
   /// The other namespaces by the addresses of their interfaces, as places in the survey.
   private let owners: [IPAddress: Int]
-  private var callable: [Callable: [IPAddress]] = [:]
   private var leading: [Lead: Bool] = [:]
 
-  /// A source of a side, with all interfaces and addresses by which it may send.
+  /// A source of a side, with all ways by which it may send.
   private struct Sender {
     let name: String
-    let ways: [(interface: NetworkInterface, address: IPAddress)]
+    let ways: [Way]
   }
 
-  /// For which senders addresses are callable: those on an interface of the host, or those of another namespace.
-  private struct Callable: Hashable {
-    let namespace: UInt64
-    let family: AddressFamily
-    let interface: InterfaceName?
+  /// An interface of the host and an address from which packets may arrive there.
+  private struct Way {
+    let interface: InterfaceName
+    let address: IPAddress
+    /// The host's own addresses of the family that are evaluated as destinations: one of each class.
+    let destinations: [IPAddress]
   }
 
   /// How an address of another namespace is reached without the host, whatever the host's rules do with a packet that it routes.
@@ -83,13 +83,26 @@ final class ReachJudge {
     services = ServiceIndex(view?.policy)
     otherWalks = host.otherTables.mapValues { PacketWalk($0) }
     let classes = AddressClasses(host.tables, .destination)
-    ownAddresses = classes.unread.isEmpty && !classes.dependOnInterface ? classes : nil
+    let ownAddresses = classes.unread.isEmpty && !classes.dependOnInterface ? classes : nil
+    self.ownAddresses = ownAddresses
     senders = ingresses.map { ingress in
-      ingress.sources.map { source in
+      let entrances = ingress.interfaces.map { interface in
+        (
+          interface.name,
+          Dictionary(
+            uniqueKeysWithValues: AddressFamily.allCases.map { family in
+              let callable = host.survey.host.snapshot.callableAddresses(family, on: interface)
+              return (family, Self.classes(of: callable, ownAddresses).compactMap(\.first))
+            })
+        )
+      }
+      return ingress.sources.map { source in
         Sender(
           name: source.name,
-          ways: ingress.interfaces.flatMap { interface in
-            source.senders(by: interface.name).map { (interface, $0) }
+          ways: entrances.flatMap { interface, destinations in
+            source.senders(by: interface).map {
+              Way(interface: interface, address: $0, destinations: destinations[$0.family] ?? [])
+            }
           })
       }
     }
@@ -103,7 +116,9 @@ final class ReachJudge {
   }
 
   /// Own addresses of the host, in classes that no rule distinguishes. The first of each represents it.
-  func classes(of addresses: [IPAddress]) -> [[IPAddress]] {
+  func classes(of addresses: [IPAddress]) -> [[IPAddress]] { Self.classes(of: addresses, ownAddresses) }
+
+  private static func classes(of addresses: [IPAddress], _ ownAddresses: AddressClasses?) -> [[IPAddress]] {
     guard let ownAddresses else { return addresses.map { [$0] } }
     var (order, found) = ([Int](), [Int: [IPAddress]]())
     for address in addresses {
@@ -254,14 +269,7 @@ final class ReachJudge {
     return inside(other, question.destination, question.port, question) ?? open
   }
 
-  /// How the addresses of a socket in another namespace are reached without the host.
-  private func nearness(of listener: Listener, in other: NamespaceSnapshot) -> [IPAddress: Nearness] {
-    let addresses = AddressFamily.allCases.filter(listener.serves).flatMap {
-      destinations(of: listener, $0, on: nil, of: other)
-    }
-    return Dictionary(addresses.map { ($0, nearness(of: $0, in: other)) }) { first, _ in first }
-  }
-
+  /// How an address of another namespace is reached without the host.
   private func nearness(of address: IPAddress, in other: NamespaceSnapshot) -> Nearness {
     var parent: InterfaceName?
     if let interface = other.snapshot.interface(owning: address),
@@ -310,13 +318,20 @@ final class ReachJudge {
     let shape = shape(listener, place.identity, isSocket: isSocket)
     if let reaches = known[shape] { return reaches }
     dependsOnPort = false
-    let other = place.kind == .host ? nil : place
-    let near = other.map { nearness(of: listener, in: $0) } ?? [:]
+    let isOther = place.kind != .host
+    // What the socket's addresses are does not depend on the side, except for a socket on every address of the host.
+    let addresses =
+      !listener.isWildcard
+      ? [listener.address]
+      : isOther ? AddressFamily.allCases.flatMap { place.snapshot.callableAddresses($0, on: nil) } : nil
+    let near = Dictionary((isOther ? addresses ?? [] : []).map { ($0, nearness(of: $0, in: place)) }) {
+      first, _ in first
+    }
     let found = ingresses.indices.flatMap { number in
       let ingress = ingresses[number]
-      return side(number, listener, of: other) { question in
-        if let other, let near = near[question.destination],
-          let passed = self.passed(question, to: other, near, ingress)
+      return side(number, listener, at: addresses, isOther ? nil : listener.boundInterface) { question in
+        if let near = near[question.destination],
+          let passed = self.passed(question, to: place, near, ingress)
         {
           return passed
         }
@@ -329,23 +344,23 @@ final class ReachJudge {
     return found
   }
 
-  /// The reaches of one side: for each sender the most permissive verdict of all its addresses and interfaces.
+  /// The reaches of one side: for each sender the most permissive verdict of all its addresses and interfaces. Nil for
+  /// `addresses` stands for those of the host, which depend on the interface. A socket that is bound to an interface of the host
+  /// is reached by that one only.
   private func side(
-    _ number: Int, _ listener: Listener, of other: NamespaceSnapshot?,
+    _ number: Int, _ listener: Listener, at addresses: [IPAddress]?, _ bound: InterfaceName?,
     _ judge: (PacketOutcomes.Question) -> Judged
   ) -> [Exposure.Reach] {
     var reaches: [Exposure.Reach] = []
     var senders: [[String]] = []
     for source in self.senders[number] {
       var most: Judged?
-      search: for (interface, address) in source.ways where listener.serves(address.family) {
-        guard other != nil || listener.boundInterface == nil || listener.boundInterface == interface.name
-        else {
-          continue
-        }
-        for destination in destinations(of: listener, address.family, on: interface, of: other) {
+      search: for way in source.ways where listener.serves(way.address.family) {
+        guard bound == nil || bound == way.interface else { continue }
+        for destination in addresses ?? way.destinations where destination.family == way.address.family {
           let question = PacketOutcomes.Question(
-            input: interface.name, source: address, destination: destination, transport: listener.protocol,
+            input: way.interface, source: way.address, destination: destination,
+            transport: listener.protocol,
             port: listener.port)
           let judged = judge(question)
           if judged.verdict.openness > (most?.verdict.openness ?? -1) { most = judged }
@@ -373,22 +388,6 @@ final class ReachJudge {
         zone: reach.zone, from: from, verdict: reach.verdict, because: reach.because, reason: reach.reason,
         standing: reach.standing)
     }
-  }
-
-  /// The addresses at which the socket can be reached: its own, or those of its namespace.
-  private func destinations(
-    of listener: Listener, _ family: AddressFamily, on interface: NetworkInterface?,
-    of other: NamespaceSnapshot?
-  ) -> [IPAddress] {
-    if !listener.isWildcard { return listener.address.family == family ? [listener.address] : [] }
-    let place = other ?? host.survey.host
-    let question = Callable(
-      namespace: place.identity, family: family, interface: other == nil ? interface?.name : nil)
-    if let known = callable[question] { return known }
-    let all = place.snapshot.callableAddresses(family, on: other == nil ? interface : nil)
-    let addresses = other == nil ? classes(of: all).compactMap(\.first) : all
-    callable[question] = addresses
-    return addresses
   }
 
   private func leads(_ output: InterfaceName, to other: NamespaceSnapshot) -> Bool {
