@@ -26,7 +26,7 @@ let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", 
 /// Analyses of these values, and their reports.
 let questions =
   values + [
-    "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
+    "PolicyCompiler", "PolicyAnalysis", "PolicyProof", "PolicyDifference", "TemporaryGrants", "DropAnalysis", "HostAnalysis",
     "PolicyImport",
     "ImpactAnalysis", "OutboundAnalysis", "Reports",
   ]
@@ -56,6 +56,8 @@ let package = Package(
       name: "PolicyCompiler",
       dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "RulesetOptimization"], swiftSettings: pure),
     .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
+    .target(
+      name: "PolicyProof", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
     .target(name: "PolicyDifference", dependencies: values + ["PolicyAnalysis"], swiftSettings: pure),
     .target(
       name: "TemporaryGrants", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "PolicyCompiler"],
@@ -76,7 +78,7 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: values + [
-        "PolicyCompiler", "PolicyAnalysis", "PolicyDifference", "TemporaryGrants", "DropAnalysis",
+        "PolicyCompiler", "PolicyAnalysis", "PolicyProof", "PolicyDifference", "TemporaryGrants", "DropAnalysis",
         "HostAnalysis", "PolicyImport", "ImpactAnalysis", "OutboundAnalysis",
       ],
       swiftSettings: pure),

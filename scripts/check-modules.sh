@@ -14,7 +14,7 @@ complain() { echo "check-modules: $*" >&2; status=1; }
 
 # What each module may import, beside the system's modules and FoundationEssentials.
 values="NetworkModel PolicyLanguage Ruleset PacketWalk PacketSets"
-questions="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis Reports"
+questions="$values PolicyCompiler PolicyAnalysis PolicyProof PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis Reports"
 declare -A may_import=(
   [NetworkModel]=""
   [PolicyLanguage]="NetworkModel CYaml"
@@ -24,6 +24,7 @@ declare -A may_import=(
   [RulesetOptimization]="NetworkModel Ruleset"
   [PolicyCompiler]="NetworkModel PolicyLanguage Ruleset RulesetOptimization"
   [PolicyAnalysis]="$values PolicyCompiler"
+  [PolicyProof]="$values PolicyCompiler PolicyAnalysis"
   [PolicyDifference]="$values PolicyAnalysis"
   [TemporaryGrants]="NetworkModel PolicyLanguage Ruleset PolicyCompiler"
   [DropAnalysis]="$values PolicyCompiler PolicyAnalysis"
@@ -31,7 +32,7 @@ declare -A may_import=(
   [PolicyImport]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
   [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
   [OutboundAnalysis]="$values PolicyAnalysis HostAnalysis"
-  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis"
+  [Reports]="$values PolicyCompiler PolicyAnalysis PolicyProof PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis TemporaryGrants Netlink"
@@ -39,7 +40,7 @@ declare -A may_import=(
   [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles"
   [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService ArgumentParser"
 )
-# The specification that a proof compares a ruleset with, by file names in PolicyAnalysis/Proof.
+# The specification that a proof compares a ruleset with, by file names in PolicyProof.
 specification='Specification*.swift MachineSpecification.swift GrantedTraffic.swift'
 
 for folder in Sources/*/; do
@@ -65,7 +66,7 @@ for folder in Sources/*/; do
 done
 
 for pattern in $specification; do
-  for file in Sources/PolicyAnalysis/Proof/$pattern; do
+  for file in Sources/PolicyProof/$pattern; do
     [ -f "$file" ] || { complain "no file is called $file"; continue; }
     ! grep -nE 'import PolicyCompiler$' "$file" >&2 || complain "$file: the specification may not use the compiler"
   done

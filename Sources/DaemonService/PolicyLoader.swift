@@ -2,9 +2,10 @@
 
 package import Enforcement
 internal import NetworkModel
-package import PolicyAnalysis
+internal import PolicyAnalysis
 package import PolicyFiles
 internal import PolicyLanguage
+package import PolicyProof
 internal import Reports
 internal import Ruleset
 

@@ -2,6 +2,7 @@
 
 package import PolicyAnalysis
 internal import PolicyLanguage
+package import PolicyProof
 internal import Ruleset
 
 /// Compiles all machines of a site, with as many threads as there are processors.

@@ -172,3 +172,15 @@ public struct PacketSpace: Sendable, Hashable {
     for place in fields.sets.indices { hasher.combine(fields.sets[place]) }
   }
 }
+
+extension PacketSpace {
+  /// The packets that meet all of these conditions; nil if none does.
+  package func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
+    var space = self
+    for (field, values) in conditions {
+      guard let inside = space.narrowed(field, to: values) else { return nil }
+      space = inside
+    }
+    return space
+  }
+}

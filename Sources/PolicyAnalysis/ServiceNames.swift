@@ -28,7 +28,7 @@ package struct ServiceNames {
     known = services.sorted { one, two in
       (one.0, one.1.ports.count, one.1.name) < (two.0, two.1.ports.count, two.1.name)
     }.flatMap { _, service in
-      service.ports.map { (service.name, $0, SpecificationWriter.services($0)) }
+      service.ports.map { (service.name, $0, $0.services) }
     }
     builtIn = (policy?.tunnels ?? []).compactMap { tunnel in
       tunnel.listen.map {

@@ -4,6 +4,7 @@ internal import NetworkModel
 internal import PacketWalk
 package import PolicyAnalysis
 package import PolicyLanguage
+package import PolicyProof
 internal import Ruleset
 
 /// The result of `check`, for one or several policy files.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import NetworkModel
-package import PolicyAnalysis
+internal import PolicyAnalysis
 internal import PolicyCompiler
 package import PolicyLanguage
+package import PolicyProof
 
 /// Why a policy is not put in force, for people: a sentence, and the report behind it.
 package struct PolicyRejectionText {

@@ -2,7 +2,8 @@
 
 package import NetworkModel
 internal import PacketWalk
-package import PolicyAnalysis
+internal import PolicyAnalysis
+package import PolicyProof
 internal import Ruleset
 
 /// A proof as text and as JSON.

@@ -8,6 +8,7 @@ import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
+import PolicyProof
 import Reports
 import Ruleset
 

@@ -8,6 +8,7 @@ import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
 import PolicyLanguage
+import PolicyProof
 import Reports
 import Ruleset
 
@@ -15,7 +16,7 @@ extension PolicyFile {
   /// The policy, which must be valid: its errors go to standard error, and end the verb with status 2.
   func validPolicy(_ path: String) throws -> Policy {
     guard decoded.isValid, let policy = decoded.policy else {
-      throw Console.invalid(showing: decoded.diagnostics.filter { $0.severity == .error }, path)
+      throw Console.reject(.invalid(decoded.diagnostics.filter { $0.severity == .error }), of: path)
     }
     return policy
   }
@@ -34,12 +35,6 @@ extension LiveFacts {
 extension Console {
   /// Whether text on standard error is coloured.
   static var style: DiagnosticText.Style { hasColour(STDERR_FILENO) ? .coloured : .plain }
-
-  /// Prints the errors of a policy, and that it is not valid.
-  static func invalid(showing errors: [Diagnostic], _ path: String) -> ExitCode {
-    note(DiagnosticText(style: style).render(errors))
-    return invalid(errors, path)
-  }
 
   /// Prints that a policy is not valid. The verb ends with status 2.
   static func invalid(_ diagnostics: [Diagnostic], _ path: String) -> ExitCode {

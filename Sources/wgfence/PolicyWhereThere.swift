@@ -3,6 +3,7 @@
 import ArgumentParser
 import DaemonService
 import PolicyFiles
+import PolicyProof
 
 /// The policy argument and `--machine` of verbs that also work without a policy.
 struct PolicyWhereThere: ParsableArguments {
@@ -19,7 +20,7 @@ struct PolicyWhereThere: ParsableArguments {
     do {
       return try PolicyRole.find(policy, default: PolicyOptions.defaultPath, machine.choice, &notes)
     } catch let invalid as PolicyRole.Invalid {
-      throw Console.invalid(showing: invalid.errors, invalid.path)
+      throw Console.reject(.invalid(invalid.errors), of: invalid.path)
     }
   }
 }

@@ -6,6 +6,7 @@ import PolicyAnalysis
 import PolicyCompiler
 import PolicyFiles
 import PolicyLanguage
+import PolicyProof
 import Ruleset
 import Testing
 

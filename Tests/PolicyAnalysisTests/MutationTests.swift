@@ -5,6 +5,7 @@ import Glibc
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
+import PolicyProof
 import Ruleset
 import PacketSets
 import TestSupport

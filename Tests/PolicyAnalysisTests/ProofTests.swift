@@ -6,6 +6,7 @@ import NetworkModel
 import PacketWalk
 import PolicyAnalysis
 import PolicyLanguage
+import PolicyProof
 import Ruleset
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ internal import NetworkModel
 import PacketWalk
 internal import PolicyAnalysis
 public import PolicyLanguage
+internal import PolicyProof
 internal import Ruleset
 
 /// Proves random policies one after another, up to the first proof that fails.

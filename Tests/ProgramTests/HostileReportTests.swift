@@ -14,6 +14,7 @@ import Testing
 
 @testable import Enforcement
 @testable import PolicyAnalysis
+@testable import PolicyProof
 @testable import HostAnalysis
 @testable import ImpactAnalysis
 @testable import Ruleset

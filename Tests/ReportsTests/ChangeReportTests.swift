@@ -6,6 +6,7 @@ import ImpactAnalysis
 import NetworkModel
 import PolicyAnalysis
 import PolicyLanguage
+import PolicyProof
 import Ruleset
 import Testing
 

@@ -8,7 +8,8 @@ import RulesetOptimization
 import Testing
 
 @Suite("An optimized ruleset") struct OptimizedRulesetTests {
-  private static let (tunnel, other) = (InterfaceName("wg0")!, InterfaceName("eth0")!)
+  private static let tunnel = InterfaceName("wg0") ?? .loopback
+  private static let other = InterfaceName("eth0") ?? .loopback
 
   private static func rule(_ matches: [Match], _ action: Action?, count: Count? = nil) -> Rule {
     Rule(matches, count: count, action: action, origin: Origin(reason: "test"))

@@ -6,6 +6,7 @@ internal import LinuxHost
 package import Netlink
 package import NetworkModel
 package import PolicyAnalysis
+package import PolicyProof
 
 /// The SSH session in which this process runs.
 package enum OwnSession {

@@ -49,7 +49,7 @@ public struct PolicyTestRun: Sendable {
   public func ruleset(of machine: Machine) -> Ruleset? { view(of: machine)?.ruleset }
 
   /// The view of a machine on the packet path of some test; nil for other machines.
-  func view(of machine: Machine) -> SiteView? { packets.views[machine.name] }
+  package func view(of machine: Machine) -> SiteView? { packets.views[machine.name] }
 
   /// For so many failures a fix is looked for: each line is tried, which compiles the policy.
   private static let mostFixes = 100

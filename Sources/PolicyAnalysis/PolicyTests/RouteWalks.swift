@@ -66,7 +66,7 @@ struct RouteWalks {
   static func numbers(_ services: [Service], of policy: Policy) -> IntervalSet {
     IntervalSet.union(
       services.flatMap(\.ports).map {
-        $0 == .everything ? decided(policy) : SpecificationWriter.services($0)
+        $0 == .everything ? decided(policy) : $0.services
       })
   }
 
@@ -77,8 +77,8 @@ struct RouteWalks {
     let ports =
       policy.tunnels.compactMap(\.listen) + policy.machines.flatMap { $0.livePorts.values.map(\.port) }
     let builtIn = protocols + ports.map { PacketSpace.Service.ports(.udp, $0...$0) }
-    return SpecificationWriter.services(.everything).subtracting(IntervalSet.union(builtIn))
-      .union(SpecificationWriter.services(.echoRequest))
+    return ServicePort.everything.services.subtracting(IntervalSet.union(builtIn))
+      .union(ServicePort.echoRequest.services)
   }
 
   /// The first packets of flows between any ends, as they arrive at one machine; nil if there are none.

@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import PacketSets
 
 /// The places before translation and routing: arriving packets.
@@ -188,7 +189,7 @@ extension SpecificationWriter {
           within(passage.limit) + [
             (.destination, destinations(of: passage, space.family)),
             (.source, Self.sources(passage.sources, space.family)),
-            (.service, IntervalSet.union(passage.ports.map(Self.services))),
+            (.service, IntervalSet.union(passage.ports.map(\.services))),
           ]
         let relayed = relayed(in: passage.zone, space.family)
         for own in packets(of: passage.zone, space.family) {
@@ -230,8 +231,8 @@ extension SpecificationWriter {
     )
     return packets(of: arrival.zone, family).flatMap { own -> [Conditions] in
       [
-        own + conditions + [(ports, IntervalSet.union(withPorts.map(Self.services)))],
-        own + conditions + [(.service, IntervalSet.union(others.map(Self.services)))],
+        own + conditions + [(ports, IntervalSet.union(withPorts.map(\.services)))],
+        own + conditions + [(.service, IntervalSet.union(others.map(\.services)))],
       ]
     }
   }
@@ -240,18 +241,6 @@ extension SpecificationWriter {
     switch sources {
     case .anyone: IntervalSet(0, .max)
     case .prefixes(let prefixes): PacketSpace.addresses(prefixes, family)
-    }
-  }
-
-  /// The packets of a service.
-  package static func services(_ port: ServicePort) -> IntervalSet {
-    switch port {
-    case .ports(let transport, let range): PacketSpace.Service.ports(transport, range.lower...range.upper)
-    case .protocol(let transport): PacketSpace.Service.all(transport)
-    case .echoRequest:
-      // RFC 792 type 8, RFC 4443 type 128.
-      PacketSpace.Service.types(.icmp, 8...8).union(PacketSpace.Service.types(.icmpv6, 128...128))
-    case .everything: Self.everyService
     }
   }
 }

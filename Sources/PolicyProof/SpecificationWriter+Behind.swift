@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import PacketSets
 
 /// The places behind translation and routing: received, forwarded and sent packets.

@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 public import PolicyLanguage
+public import PolicyAnalysis
 public import Ruleset
 public import PacketWalk
 internal import PacketSets

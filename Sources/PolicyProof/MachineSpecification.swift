@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import Ruleset
 internal import PacketSets
 

@@ -3,6 +3,7 @@
 internal import NetworkModel
 internal import PacketSets
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import Ruleset
 
 /// The chains that translate addresses: what `translate` says, and nothing else.
@@ -45,7 +46,7 @@ extension SpecificationWriter {
             any: packets(of: one.over, family).map { $0 + [(.destination, theirs)] }, family)
         case .forward(let services, _, let port):
           guard let receiver = one.receivers.first(where: { $0.family == family }) else { continue }
-          let ports = IntervalSet.union(services.flatMap(\.ports).map(Self.services))
+          let ports = IntervalSet.union(services.flatMap(\.ports).map(\.services))
           let own: Conditions = [(.service, ports), (.destinationType, IntervalSet(2))]
           draft.say(
             .translated, .translated(.destination(receiver, port: port)),

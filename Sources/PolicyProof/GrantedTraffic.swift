@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import Ruleset
 
 /// What the grants of a policy open on one machine, derived from the policy without the compiler, so that the

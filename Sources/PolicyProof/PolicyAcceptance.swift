@@ -2,6 +2,7 @@
 
 public import PolicyCompiler
 public import PolicyLanguage
+public import PolicyAnalysis
 internal import Ruleset
 
 /// Decides whether a policy may be put in force on one of its machines: it is compiled and lowered once, and that result is

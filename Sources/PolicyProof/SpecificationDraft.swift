@@ -2,7 +2,8 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
-package import PacketSets
+internal import PolicyAnalysis
+internal import PacketSets
 
 /// An unfinished specification of a place, with the packets that no clause covers yet.
 struct SpecificationDraft {
@@ -71,17 +72,5 @@ struct SpecificationDraft {
       chain: chain, everything: everything,
       clauses: clauses + [MachineSpecification.Clause(claim: claim, spaces: rest, outcome: outcome)],
       granted: nil, rest: [])
-  }
-}
-
-extension PacketSpace {
-  /// The packets that meet all of these conditions; nil if none does.
-  package func narrowed(_ conditions: [(Field, IntervalSet)]) -> PacketSpace? {
-    var space = self
-    for (field, values) in conditions {
-      guard let inside = space.narrowed(field, to: values) else { return nil }
-      space = inside
-    }
-    return space
   }
 }

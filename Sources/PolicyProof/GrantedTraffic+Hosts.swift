@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 
 /// The addresses of what grants name. The compiler has a reading of its own.
 extension GrantedTraffic {

@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 internal import Ruleset
 internal import PacketSets
 
@@ -100,7 +101,7 @@ struct SpecificationWriter {
         }
         return Encrypted.Shared(
           endpoints: endpoints(of: other),
-          services: IntervalSet.union(granted.flatMap { $0.services.flatMap(\.ports) }.map(Self.services)))
+          services: IntervalSet.union(granted.flatMap { $0.services.flatMap(\.ports) }.map(\.services)))
       }
       // A machine that no other one calls may use any port.
       let isCalled = machine.endpoint != .roaming

@@ -2,6 +2,7 @@
 
 internal import NetworkModel
 internal import PolicyLanguage
+internal import PolicyAnalysis
 
 /// The grants of a policy by the machines that they concern, so that a thousand machines need not read all
 /// grants each. The compiler has an index of its own: a proof that shared it would not find a grant that the

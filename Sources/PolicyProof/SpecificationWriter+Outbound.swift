@@ -3,6 +3,7 @@
 internal import NetworkModel
 internal import PacketSets
 internal import PolicyLanguage
+internal import PolicyAnalysis
 
 /// What `confine` lets out.
 extension SpecificationWriter {
@@ -24,7 +25,7 @@ extension SpecificationWriter {
         sending + [
           (.output, exit(departure.exit)),
           (.destination, PacketSpace.addresses(departure.destinations, family)),
-          (.service, IntervalSet.union(departure.ports.map(Self.services))),
+          (.service, IntervalSet.union(departure.ports.map(\.services))),
         ]
       }
       draft.say(.granted, .granted, any: groups, family)
