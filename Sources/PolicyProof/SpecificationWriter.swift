@@ -18,6 +18,8 @@ struct SpecificationWriter {
   /// Public addresses of the policy's machines.
   let endpoints: [Prefix]
   let translations: [Translated]
+  /// The addresses of other machines in each tunnel to which a grant sends packets from the tunnel, by the tunnel's name.
+  private let relayed: [String: [AddressFamily: IntervalSet]]
   /// The rates that are above their limits.
   var exceeded: Set<RateCondition>
 
@@ -134,6 +136,29 @@ struct SpecificationWriter {
           prefixes: Prefix.subtract(outside, from: other.subnets)))
     }
     self.homes = homes
+    var relayed: [String: [AddressFamily: IntervalSet]] = [:]
+    for tunnel in policy.tunnels {
+      let passages = traffic.passages.filter { passage in
+        guard passage.zone.name == tunnel.name.description, case .interfaces(let exits) = passage.exit else {
+          return false
+        }
+        return exits.contains(.exact(tunnel.name))
+      }
+      if passages.isEmpty { continue }
+      let others = policy.machines.filter { $0.name != machine.name }
+        .flatMap { $0.addresses(in: tunnel.name) }.map { Prefix($0) }
+      // Other rules are about these too.
+      let special =
+        encryptions.flatMap { $0.endpoints + $0.shared.flatMap(\.endpoints) }
+        + homes.filter { $0.kind != .zone && !$0.zones.contains(tunnel.name.description) }.flatMap(\.prefixes)
+      for family in AddressFamily.allCases {
+        let granted = passages.filter { !Self.sources($0.sources, family).isEmpty }.flatMap(\.destinations)
+        relayed[tunnel.name.description, default: [:]][family] =
+          PacketSpace.addresses(granted, family).intersection(PacketSpace.addresses(others, family))
+          .subtracting(PacketSpace.addresses(special, family))
+      }
+    }
+    self.relayed = relayed
   }
 
   private static func arrivesInTunnel(_ source: GrantSource) -> Bool {
@@ -230,22 +255,7 @@ struct SpecificationWriter {
   /// The addresses of other machines in a tunnel to which a grant sends packets from it: these are for others, whatever the
   /// routing table says. None for another zone.
   func relayed(in zone: SiteZone, _ family: AddressFamily) -> IntervalSet {
-    guard zone.kind == .tunnel, let tunnel = policy.tunnels.first(where: { $0.name.description == zone.name })
-    else {
-      return .empty
-    }
-    let granted = traffic.passages.filter { passage in
-      guard passage.zone.name == zone.name, case .interfaces(let exits) = passage.exit else { return false }
-      return exits.contains(.exact(tunnel.name)) && !Self.sources(passage.sources, family).isEmpty
-    }.flatMap(\.destinations)
-    let others = policy.machines.filter { $0.name != machine.name }.flatMap { $0.addresses(in: tunnel.name) }
-    // Other rules are about these too.
-    let special =
-      encryptions.flatMap { $0.endpoints + $0.shared.flatMap(\.endpoints) }
-      + homes.filter { $0.kind != .zone && !$0.zones.contains(zone.name) }.flatMap(\.prefixes)
-    return PacketSpace.addresses(granted, family).intersection(
-      PacketSpace.addresses(others.map { Prefix($0) }, family)
-    ).subtracting(PacketSpace.addresses(special, family))
+    relayed[zone.name]?[family] ?? .empty
   }
 
   /// The packets that arrive through a tunnel for other machines there.
