@@ -133,7 +133,7 @@ count() {
 
 open_guest
 verdict "the units are right for systemd-analyze verify" "" \
-  "$(chroot "$tree" systemd-analyze verify /etc/systemd/system/wgfence-boot.service /etc/systemd/system/wgfence.service 2>&1)"
+  "$(chroot "$tree" systemd-analyze verify --man=no /etc/systemd/system/wgfence-boot.service /etc/systemd/system/wgfence.service 2>&1)"
 close_guest
 
 count before
