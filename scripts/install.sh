@@ -40,8 +40,16 @@ files() {
 END
 }
 
+# Files of a package are dpkg's.
+refuse_package() {
+  if [ -z "$DESTDIR" ] && dpkg-query -S "$PREFIX/sbin/wgfence" >/dev/null 2>&1; then
+    die "$PREFIX/sbin/wgfence belongs to the Debian package wgfence: nothing was changed. Remove the package first: apt-get remove wgfence"
+  fi
+}
+
 install_all() {
   local mode source destination page
+  refuse_package
   [ -x "$program" ] || die "$program is missing: run 'make build' first (not as root: root need not have Swift)"
   command -v python3 >/dev/null || die "python3 is missing, which writes the manual pages: apt-get install python3"
   made=$(mktemp -d)
@@ -84,7 +92,8 @@ in_use() {
 }
 
 uninstall_all() {
-  local used _ destination page
+  local used _ destination page kept
+  refuse_package
   if [ -z "$DESTDIR" ]; then
     used=$(in_use | paste -sd ' ')
     if [ -n "$used" ]; then
