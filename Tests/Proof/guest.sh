@@ -16,7 +16,7 @@ install_missing() {
   fi
 }
 
-# debian_guest TREE PACKAGE…: a Debian of this machine's release; needs its network.
+# debian_guest TREE PACKAGE…: a Debian of this machine's release, or of DEBIAN_RELEASE; needs its network.
 debian_guest() {
   local tree=$1 mirror
   shift
@@ -24,7 +24,7 @@ debian_guest() {
   rm -rf "$tree" "$tree.part"
   mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)
   mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --include="$(IFS=,; echo "$*")" \
-    "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$tree.part" "$mirror"
+    "${DEBIAN_RELEASE:-$(. /etc/os-release; echo "$VERSION_CODENAME")}" "$tree.part" "$mirror"
   mv "$tree.part" "$tree"
 }
 
