@@ -272,7 +272,7 @@ watched() {
   if [ "$(grep -c looked /tmp/watched)" -gt 10 ]; then echo yes; else echo no; fi | say "$name-watched"
 }
 
-step install dpkg -i /packages/1.deb
+step install apt-get install -y /packages/1.deb
 state | say install
 daemon install-daemon
 systemctl is-enabled wgfence.service wgfence-boot.service 2>&1 | paste -sd ' ' | say install-enabled
@@ -304,6 +304,20 @@ daemon running
 tr '\0' ' ' <"/proc/$(pid)/cmdline" | sed 's/ $/\n/' | say command
 there /run/wgfence/metrics.sock | say metrics
 wgfence status | grep -c '^kernel *equal' | say equal
+
+# Another folder of state.
+cp /etc/default/wgfence /tmp/settings
+echo 'WGFENCE_STATE_DIR=/srv/wgfence' >>/etc/default/wgfence
+install -d -m 700 /srv/wgfence /etc/systemd/system/wgfence.service.d
+printf '[Service]\nReadWritePaths=/srv/wgfence\n' >/etc/systemd/system/wgfence.service.d/state.conf
+systemctl daemon-reload
+systemctl restart wgfence.service wgfence-boot.service
+systemctl is-active wgfence.service wgfence-boot.service | paste -sd ' ' | say folder
+there /srv/wgfence/boot /srv/wgfence/lock | say folder-files
+cp /tmp/settings /etc/default/wgfence
+rm -r /etc/systemd/system/wgfence.service.d
+systemctl daemon-reload
+systemctl restart wgfence.service
 handle=$(table)
 process=$(pid)
 
@@ -332,7 +346,7 @@ daemon stopped-daemon
 same "$handle" "$(table)" | say stopped-table
 systemctl start wgfence.service
 
-watched remove dpkg -r wgfence
+watched remove apt-get remove -y wgfence
 state | say remove
 daemon remove-daemon
 same "$handle" "$(table)" | say remove-table
@@ -344,7 +358,7 @@ systemctl is-enabled wgfence.service wgfence-boot.service 2>&1 | paste -sd ' ' |
 systemctl start wgfence-boot wgfence
 daemon return-started
 
-watched purge dpkg -P wgfence
+watched purge apt-get purge -y wgfence
 state | say purge
 same "$handle" "$(table)" | say purge-table
 there /usr/sbin/wgfence /etc/default/wgfence /var/lib/wgfence /run/wgfence /etc/wgfence/policy.yaml | say purged
@@ -361,6 +375,19 @@ there /usr/sbin/wgfence | say used-left
 systemctl disable --now wgfence-boot 2>/dev/null
 step uninstall /source/scripts/install.sh uninstall
 find /usr /etc -xdev -name '*wgfence*' | sort | paste -sd ' ' | say uninstall-left
+
+# A package over what `make install` installed; then the way out that docs/install.md describes.
+cp -a /made/. /
+step over apt-get install -y /packages/5.deb
+dpkg -V wgfence | say over-verify
+wgfence apply --host --machine server --force >/dev/null 2>&1
+echo 'WGFENCE_DAEMON_OPTIONS="--machine server"' >>/etc/default/wgfence
+systemctl enable --now wgfence-boot wgfence 2>/dev/null
+daemon over-daemon
+systemctl disable --now wgfence wgfence-boot 2>/dev/null
+step unload wgfence unload --host --yes
+echo "[$(table)]" | say unload-table
+step last apt-get purge -y wgfence
 systemctl --failed --no-legend --plain | say failed
 echo END
 SH
@@ -406,6 +433,8 @@ running active
 command /usr/sbin/wgfence daemon /etc/wgfence/policy.yaml --host --machine server --metrics unix:/run/wgfence/metrics.sock
 metrics /run/wgfence/metrics.sock
 equal 1
+folder active active
+folder-files /srv/wgfence/boot /srv/wgfence/lock
 upgrade-status 0
 upgrade-watched yes
 upgrade-gone 0
@@ -451,6 +480,12 @@ used-status 1
 used-left /usr/sbin/wgfence
 uninstall-status 0
 uninstall-left /etc/wgfence
+over-status 0
+over-verify NONE
+over-daemon active
+unload-status 0
+unload-table []
+last-status 0
 failed NONE
 EXPECTED
   says "$guest" install "nothing was started"
