@@ -83,7 +83,7 @@ audit-proof: build ## the audit against nmap: on the rulesets of Tests/Corpus, a
 lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	@scripts/check-modules.sh
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
-	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh packaging/deb/post* packaging/deb/prerm; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -S warning .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh packaging/deb/post* packaging/deb/prerm; fi
 
 bench: build ## measure against the goals, side by side with the others (root)
 	@scripts/setup.sh

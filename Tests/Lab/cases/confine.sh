@@ -179,6 +179,7 @@ audited host
 verdict "the audit warns of the connection that the policy would refuse, and of no other" "198.51.100.66:80 1" "$(audit_refused)"
 
 # That the host no longer reaches its name server and the rest of the internet is what is wanted here.
+# shellcheck disable=SC2034  # lib.sh uses it.
 ACCEPTED=(--force)
 enforce host onprem
 for name in granted tunneled inward ungranted; do ask $name; done
