@@ -12,6 +12,7 @@ extension RulesetBuilder {
       Rule(
         relay.matches + [
           .interface(.output, .equal, .exact(relay.tunnel)), .interfaceType(.output, .equal, .linkless),
+          .transport(.notEqual, .icmpv6),
         ], action: .accept, origin: relay.origin)
     }
     rules += tunnelOnlyRules(.rejected)
@@ -93,6 +94,11 @@ extension RulesetBuilder {
           drop([.tagged(.equal)], DropCause(.notForwarded), Origin(reason: "no grant forwards it")))
       }
     }
+    // It is accepted at ingress from every sender (RFC 4861 section 6 and 7): it stays on its link.
+    rules.append(
+      drop(
+        [.icmpType(.ipv6, 133...136)], DropCause(.notForwarded),
+        Origin(reason: "neighbour discovery is not forwarded")))
     rules.append(
       Rule(
         [.ctStatus(.destinationNAT)], action: .accept,

@@ -28,6 +28,8 @@ extension RulesetBuilder {
 
   mutating func addIngress(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = [loopbackRule]
+    // A routing header may begin in the second fragment of a packet, where `sources` does not see it.
+    rules += sourceRouteRules(.ipv6)
     rules += clearTextRules(encryption)
     rules.append(replyRule)
     rules += tagging([[.ctState(.invalid), .destinationTypeSet(.notEqual, set: localTypes())]])
@@ -51,10 +53,11 @@ extension RulesetBuilder {
         origin: Origin(reason: "not for this host")))
     rules += localRules(entries)
     addTransit(entries)
-    // Between NF_IP_PRI_CONNTRACK (-200) and NF_IP_PRI_NAT_DST (-100).
+    // After NF_IP_PRI_CONNTRACK (-200), and directly before NF_IP_PRI_NAT_DST (-100): rules at NF_IP_PRI_MANGLE (-150) that set
+    // the mark, as those of wg-quick do, would remove the tag.
     add(
       RuleChain(
-        name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: usualPolicy),
+        name: "ingress", base: BaseChain(hook: NFT.hookPrerouting, priority: -105, policy: usualPolicy),
         rules: rules))
   }
 

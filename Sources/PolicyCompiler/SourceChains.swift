@@ -72,7 +72,7 @@ extension RulesetBuilder {
   private static let impossible = Origin(reason: "martian address: never valid on a wire")
 
   /// A source route has the next destination outside the fixed header, and no rule checks that destination.
-  private mutating func sourceRouteRules(_ family: AddressFamily) -> [Rule] {
+  mutating func sourceRouteRules(_ family: AddressFamily) -> [Rule] {
     let origin = Origin(reason: "source-routed packets are not accepted")
     return SourceRoute.allCases.filter { $0.family == family }.map {
       drop([.sourceRoute($0)], DropCause(.sourceRoute), origin)

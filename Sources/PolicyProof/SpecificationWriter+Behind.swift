@@ -71,10 +71,18 @@ extension SpecificationWriter {
     if !staying.isEmpty {
       stop(&draft, .sameInterface, [(.input, networks), (.tag, Self.tag)])
     }
+    // Accepted at ingress from every sender: it stays on its link.
+    let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
+    draft.say(
+      .forwarded, .drop,
+      [(.service, discovery), (.input, IntervalSet(0, .max).subtracting(input(.containers)))])
     draft.say(.granted, .accept, [(.connection, Self.translated)])
     for family in AddressFamily.allCases {
       let back = traffic.zones.filter { $0.kind == .tunnel }.map { zone -> Conditions in
-        [(.input, input(zone)), (.output, input(zone)), (.destination, relayed(in: zone, family))]
+        [
+          (.input, input(zone)), (.output, input(zone)), (.destination, relayed(in: zone, family)),
+          (.service, Self.everyService.subtracting(PacketSpace.Service.all(.icmpv6))),
+        ]
       }
       draft.say(.granted, .accept, any: back, family)
     }

@@ -99,6 +99,8 @@ extension SpecificationWriter {
   func ingress() -> MachineSpecification.Place {
     var draft = SpecificationDraft(chain: "ingress", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
+    // A routing header in the second fragment of a packet is seen only now.
+    draft.say(.sourceRoutes, .drop, [(.sourceRoute, IntervalSet(43))], .ipv6)
     for part in encryptions {
       for family in AddressFamily.allCases {
         let sources = PacketSpace.addresses(part.endpoints, family)

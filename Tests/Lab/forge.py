@@ -8,7 +8,7 @@ import argparse
 import socket
 import struct
 
-UDP, TCP, ICMP, ICMPV6, FRAGMENT, ROUTING = 17, 6, 1, 58, 44, 43
+UDP, TCP, ICMP, ICMPV6, FRAGMENT, ROUTING, OPTIONS = 17, 6, 1, 58, 44, 43, 60
 
 
 def checksum(data):
@@ -103,6 +103,17 @@ def make_source_route(options):
         send(options, ipv6(source, target, ROUTING, head + segment))
 
 
+def make_hidden_route(options):
+    """UDP over IPv6 in two fragments; in the second one are a routing header whose addresses are all used, and the segment."""
+    source, target = packed(options.source), packed(options.target)
+    first = bytes([ROUTING, 0, 1, 4, 0, 0, 0, 0])
+    second = bytes([UDP, 2, 0, 0, 0, 0, 0, 0]) + target + udp_segment(
+        source, target, options.sport, options.port, options.text.encode())
+    for offset, more, part in ((0, 1, first), (8, 0, second)):
+        head = struct.pack("!BBHI", OPTIONS, 0, offset | more, options.ident)
+        send(options, ipv6(source, target, FRAGMENT, head + part))
+
+
 def make_redirect(options):
     """Tells TARGET that its echo reply to REMOTE, of the identifier --port, must be sent via GATEWAY: Linux takes redirects of its
     own answers without asking for a socket."""
@@ -140,6 +151,7 @@ def main():
     sub.add_argument("--part", choices=("first", "last"), required=True)
     sub.add_argument("--other", default="")
     sub.add_argument("--ident", type=int, default=777)
+    kind("hidden-route", make_hidden_route).add_argument("--ident", type=int, default=778)
     kind("source-route", make_source_route, "via").add_argument("--loose", action="store_true")
     kind("redirect", make_redirect, "gateway", "remote")
     options = parser.parse_args()

@@ -89,6 +89,8 @@ source_routes() {
     verdict "$1: a source route ${kind:-strict} to the LAN" "$2" "$(lands lan gossip "$1-route$kind" internet onprem "$onprem_wan" \
       source-route 198.51.100.66 198.51.100.7 192.168.1.20 --port 5005 $kind)"
   done
+  verdict "$1: a routing header in the second fragment" "$2" "$(lands onprem servers "$1-hidden" internet onprem "$onprem_wan" \
+    hidden-route 2001:db8:198::66 2001:db8:198::7 --port 7946)"
 }
 
 # The main table has an unreachable route to a destination, but a rule selects another table that has a route.

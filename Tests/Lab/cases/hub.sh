@@ -16,8 +16,37 @@ YAML
 # hub_sends TEXT NODE ADDRESS: a UDP packet over the hub; did it come out at the other end?
 hub_sends() { received onprem servers "$1" udp "$2" "$3" 5005; }
 
+# solicited: whether a neighbour solicitation that a laptop sends to another machine in the tunnel reaches it over the hub.
+solicited() {
+  local reader
+  node onprem "$PYTHON" - >"$LAB/solicited" <<'PYTHON' &
+import socket
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as reader:
+    reader.settimeout(2)
+    try:
+        while not (data := reader.recv(2048)).startswith(b"\x87") or b"over the hub" not in data:
+            pass
+        print("arrived")
+    except TimeoutError:
+        print("nothing")
+PYTHON
+  reader=$!
+  sleep 0.5
+  node laptop-ryan "$PYTHON" - <<'PYTHON'
+import socket
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+    sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+    target = socket.inet_pton(socket.AF_INET6, "fd13:13::2")
+    for _ in range(3):
+        sender.sendto(b"\x87\0\0\0\0\0\0\0" + target + b"over the hub", ("fd13:13::2", 0))
+PYTHON
+  wait "$reader"
+  cat "$LAB/solicited"
+}
+
 try46 "without a policy the hub relays everything" open tcp visitor 10.13.13.2 fd13:13::2 9999
 settle
+verdict "also neighbour discovery" arrived "$(solicited)"
 
 enforce hub ec2
 try46 "the hub relays what is granted" open tcp laptop-eric 10.13.13.2 fd13:13::2 8888
@@ -39,6 +68,8 @@ try "refused UDP does not leave the hub (IPv6)" nothing hub_sends hub-ryan-six l
 try46 "a grant to the hub itself does not permit transit" silent tcp laptop-ryan 10.13.13.2 fd13:13::2 9443
 try46 "the hub's own traffic into the tunnel goes out" open tcp ec2 10.13.13.2 fd13:13::2 9999
 settle
+
+verdict "the hub does not relay neighbour discovery" nothing "$(solicited)"
 
 # The hub does not relay between the tunnel and the internet.
 node laptop-ryan ip route add 198.51.100.66/32 dev wg0

@@ -81,3 +81,18 @@ try "DHCPv6: the server's answer reaches the client" arrived received onprem ser
 try "the client's port is open only to a DHCP server's port" nothing received onprem servers dhcp-other \
   udp internet 198.51.100.7 68 --source-port 6767
 settle
+
+# wg-quick's rules, loaded first, set the mark of UDP packets, in which wgfence keeps that no grant accepts a broadcast.
+unload onprem
+to_lan() { received onprem servers "$1" udp lan 192.168.1.255 5005 --broadcast; }
+try "without a policy a broadcast in the LAN reaches the host" arrived to_lan broadcast-control
+settle
+node onprem nft -f - <<'NFT'
+table ip wg-quick-wg0 {
+	chain premangle { type filter hook prerouting priority mangle; policy accept; meta l4proto udp meta mark set ct mark; }
+}
+NFT
+enforce network onprem
+try "a broadcast without a grant does not, although another table sets the mark" nothing to_lan broadcast-mark
+settle
+node onprem nft delete table ip wg-quick-wg0
