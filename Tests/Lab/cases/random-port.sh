@@ -50,7 +50,7 @@ old=$(chosen)
 choose
 verdict "WireGuard chose another port" yes "$([ "$(chosen)" != "$old" ] && echo yes)"
 followed() { node laptop-eric nft list map inet wgfence local-internet/ports | grep -q "udp . $(chosen) "; }
-until_true 15 followed
+until_true 30 followed
 verdict "the daemon follows it" yes "$(followed && echo yes)"
 verdict "and the old port is closed" no \
   "$(node laptop-eric nft list map inet wgfence local-internet/ports | grep -q "udp . $old " && echo yes || echo no)"
@@ -68,7 +68,7 @@ try "and nothing else leaves" silent tcp laptop-eric 198.51.100.66 7
 settle
 choose
 hub_first
-until_true 15 followed
+until_true 30 followed
 try46 "also after WireGuard chose another port in panic" open tcp ec2 10.13.13.10 fd13:13::10 8888
 settle
 wgfence_in laptop-eric panic --end >"$LAB/said" 2>&1
