@@ -37,10 +37,7 @@ struct InterfaceDispatch {
   private mutating func action(_ base: String, _ rules: [Rule], _ interface: InterfaceName) -> VerdictCode {
     let left = partial.rules(rules, from: interface)
     // At the end of a base chain its policy decides.
-    guard let first = left.first else { return .return }
-    if left.count == 1, first.matches.isEmpty, !first.hasEffect, let verdict = first.action?.verdict,
-      verdict != .continue
-    {
+    if let (verdict, _) = left.only {
       if case .jump(let chain) = verdict { return .goto(chain: chain) }
       return verdict
     }
@@ -85,7 +82,7 @@ struct InterfaceDispatch {
 
   /// The rules in an order in which replies are accepted before other packets.
   ///
-  /// Rules that accept and do nothing else may change places. Half of all packets are replies.
+  /// Rules that accept and do nothing else may change places, and most of them match few packets.
   private static func repliesFirst(_ rules: [Rule]) -> [Rule] {
     let first = rules.prefix { $0.onlyAccepts }
     return first.filter(\.areReplies) + first.filter { !$0.areReplies } + rules.dropFirst(first.count)

@@ -82,12 +82,7 @@ struct PartialEvaluation {
   /// else. A chain that does nothing returns.
   private func only(chain name: String, _ interface: InterfaceName) -> (VerdictCode, Origin)? {
     guard let chain = chains[name], chain.base == nil else { return nil }
-    let rules = rules(chain.rules, from: interface)
-    guard let rule = rules.first else { return (.return, Origin(reason: "nothing")) }
-    guard rules.count == 1, rule.matches.isEmpty, !rule.hasEffect, let verdict = rule.action?.verdict else {
-      return nil
-    }
-    return (verdict, rule.origin)
+    return rules(chain.rules, from: interface).only
   }
 
   /// Whether a condition holds for every packet from an interface, or for none; nil if for some.
@@ -99,6 +94,18 @@ struct PartialEvaluation {
       return sets[name]?.lookUp(interface).map { $0.isMember == (comparison == .equal) }
     default: return nil
     }
+  }
+}
+
+extension [Rule] {
+  /// The verdict that they have for all packets, and the origin of the rule; nil if they do anything else. The end of the rules
+  /// returns.
+  var only: (verdict: VerdictCode, origin: Origin)? {
+    guard let rule = first else { return (.return, Origin(reason: "nothing")) }
+    guard count == 1, rule.matches.isEmpty, !rule.hasEffect, let verdict = rule.action?.verdict else {
+      return nil
+    }
+    return (verdict, rule.origin)
   }
 }
 

@@ -189,16 +189,6 @@ boot() {
 greet='import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), 3) as s: print(s.recv(64).decode().strip())'
 
-failed=0
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: expected $2, saw $3"
-    failed=1
-  fi
-}
 # A login prompt can precede the first word.
 reported() { sed -n "s/^.*REPORT $2 //p" "$1/console.log" | tr -d '\r'; }
 # The attacker's last line.

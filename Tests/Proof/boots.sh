@@ -32,17 +32,6 @@ fi
 enter_lab "$@"
 wgfence_guest "$work/guest" || die "the guest's ruleset cannot be made"
 
-failed=0
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: expected $2, saw $3"
-    failed=1
-  fi
-}
-
 # --- the container
 
 # The guest's last unit: it reports on the boot, carries out /after, and switches the container off.

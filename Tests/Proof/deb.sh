@@ -29,17 +29,6 @@ if [ $$ -ne 1 ]; then
 fi
 enter_lab "$@"
 
-failed=0
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    echo "ok $1"
-  else
-    echo "not ok $1: expected $2, saw $3"
-    failed=1
-  fi
-}
-
 # --- the package
 
 cd "$ROOT" || exit 1

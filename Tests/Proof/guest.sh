@@ -62,3 +62,16 @@ YAML
   mkdir -p "$root/proc"
   unshare -n -m sh -c "mount -t proc none '$root/proc' && exec chroot '$root' /usr/sbin/wgfence apply /etc/wgfence/policy.yaml --machine guest --state-dir /var/lib/wgfence --force" >/dev/null
 }
+
+# 1 after a claim that did not hold: the exit status of the scripts.
+failed=0
+# verdict NAME EXPECTED SEEN
+verdict() {
+  if [ "$2" = "$3" ]; then
+    echo "ok $1"
+  else
+    echo "not ok $1: expected $2, saw $3"
+    # shellcheck disable=SC2034
+    failed=1
+  fi
+}
