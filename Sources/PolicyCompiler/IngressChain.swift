@@ -14,12 +14,16 @@ extension RulesetBuilder {
   /// Types of destinations of which a bridge gives a copy to this host and to its other ports.
   static let sharedTypes: [AddressType] = [.broadcast, .multicast]
 
-  /// The set of these types, added to the ruleset.
-  mutating func localTypes() -> String {
-    let name = "local-types"
+  /// The set of `localTypes`, added to the ruleset.
+  mutating func localTypes() -> String { typeSet("local-types", Self.localTypes) }
+
+  /// The set of `sharedTypes`, added to the ruleset.
+  mutating func sharedTypes() -> String { typeSet("shared-types", Self.sharedTypes) }
+
+  private mutating func typeSet(_ name: String, _ types: [AddressType]) -> String {
     let key = NamedSet.Key.addressType
     var records: [UInt8] = []
-    for type in Self.localTypes { records += SetKey.addressType(type) + [0] }
+    for type in types { records += SetKey.addressType(type) + [0] }
     add(
       NamedSet(
         name: name, key: key, kind: .set, elements: SetElements(keyLength: key.length, unsorted: records)))

@@ -88,9 +88,13 @@ extension RulesetBuilder {
     let usual = own.filter { prefix in !checked.contains { $0.overlaps(prefix) } }
     guard usual.count <= Self.mostUsualSources else { return [] }
     return usual.map { prefix in
-      let chain = "usual-source-\(prefix.family == .ipv4 ? "v4" : "v6")"
+      let others = unreachableAddresses(from: zone).filter { $0.family == prefix.family }
+      let chain =
+        "usual-source-\(prefix.family == .ipv4 ? "v4" : "v6")\(others.isEmpty ? "" : "-\(zone.identifier)")"
       if !hasChain(chain) {
-        let rules = impossibleDestinationRules(prefix.family) + sourceRouteRules(prefix.family)
+        let rules =
+          impossibleDestinationRules(prefix.family) + sourceRouteRules(prefix.family)
+          + tunnelAddressRules(others)
         add(RuleChain(name: chain, rules: rules))
       }
       return Rule(
@@ -106,12 +110,21 @@ extension RulesetBuilder {
   /// blocked sources are dropped. Containers run on this machine and use its tunnel addresses as it does
   /// itself; they also answer to these addresses.
   private mutating func addOutsideChecks() {
-    var rules: [Rule] = []
-    let origin = site.origin(site.machine.location.line, "own tunnel address, but not through the tunnel")
-    for address in site.machine.addresses.flatMap(\.addresses) {
-      rules.append(drop([.address(.destination, .equal, Prefix(address))], DropCause(.tunnelAddress), origin))
-    }
+    let rules = tunnelAddressRules(site.machine.addresses.flatMap(\.addresses))
     add(RuleChain(name: "outside", rules: rules + blockedSourceRules()))
+  }
+
+  /// This machine's addresses in other tunnels: through this one they are not reachable.
+  private func unreachableAddresses(from tunnel: SiteZone) -> [IPAddress] {
+    site.machine.addresses.filter { !tunnel.interfaces.contains(.exact($0.tunnel)) }.flatMap(\.addresses)
+  }
+
+  /// The rules that drop packets to this machine's addresses in tunnels.
+  private mutating func tunnelAddressRules(_ addresses: [IPAddress]) -> [Rule] {
+    let origin = site.origin(site.machine.location.line, "own tunnel address, but not through the tunnel")
+    return addresses.map {
+      drop([.address(.destination, .equal, Prefix($0))], DropCause(.tunnelAddress), origin)
+    }
   }
 
   /// The rules that drop the sources of blocked lists.
@@ -138,6 +151,7 @@ extension RulesetBuilder {
         zone.line, "\(zone.name) is not a tunnel interface: its link type is not 'none'")
       rules.append(
         drop([.interfaceType(.input, .notEqual, .linkless)], DropCause(.linkType, zone.identifier), wrong))
+      rules += tunnelAddressRules(unreachableAddresses(from: zone))
     case .containers: rules += blockedSourceRules()
     case .network, .internet:
       rules.append(Rule([], action: .jump("outside"), origin: Origin(reason: "not a tunnel")))

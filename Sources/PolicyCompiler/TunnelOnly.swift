@@ -36,7 +36,7 @@ enum Refusal: String {
   case rejected
   /// Without an answer: after routing the kernel cannot send one.
   case dropped
-  /// As `rejected`, at a limited rate; without an answer above it.
+  /// As `rejected`, at a limited rate; without an answer above it, and to broadcast and multicast addresses.
   case answered
   /// As `rejected`, and also a connection that exists is reset: TCP takes an ICMP error for a passing fault.
   case aborted
@@ -84,13 +84,19 @@ extension RulesetBuilder {
       [
         drop([.transport(.equal, .tcp)], cause, origin, by: .reset), drop([], cause, origin, by: .reject),
       ]
-    case .rejected, .answered:
-      [
-        drop(
-          [.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], cause, origin, by: .reset,
-          at: refusal == .answered ? Self.answerRate : nil),
-        drop([], cause, origin, by: .reject, at: refusal == .answered ? Self.answerRate : nil),
-      ]
+    case .rejected: answers(cause, origin, at: nil)
+    case .answered:
+      // RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4. Before routing the kernel does not check it.
+      [drop([.destinationTypeSet(.equal, set: sharedTypes())], cause, origin)]
+        + answers(cause, origin, at: Self.answerRate)
     }
+  }
+
+  /// The rules that answer every packet.
+  private mutating func answers(_ cause: DropCause, _ origin: Origin, at rate: PacketRate?) -> [Rule] {
+    [
+      drop([.tcpFlags(mask: [.fin, .syn, .rst, .ack], .equal, .syn)], cause, origin, by: .reset, at: rate),
+      drop([], cause, origin, by: .reject, at: rate),
+    ]
   }
 }

@@ -113,11 +113,13 @@ extension SpecificationWriter {
     traffic.zones.filter { zone in policy.refused.contains { $0.name == zone.name } }
   }
 
-  /// The packets of a zone to whose senders an answer goes back by the same zone: in a tunnel not every source.
+  /// The packets of a zone to whose senders an answer goes back by the same zone: in a tunnel not every source. A host does
+  /// not answer what was sent to many (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4).
   func answerable(in zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
     packets(of: zone, family).map { own in
-      zone.kind == .tunnel
-        ? own + [(.source, PacketSpace.addresses(traffic.inside(zone), family))] : own
+      let one = own + [(.destinationType, IntervalSet(0, .max).subtracting(Self.sharedTypes))]
+      return zone.kind == .tunnel
+        ? one + [(.source, PacketSpace.addresses(traffic.inside(zone), family))] : one
     }
   }
 

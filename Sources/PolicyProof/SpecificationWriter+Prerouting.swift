@@ -29,13 +29,13 @@ extension SpecificationWriter {
         [(.input, input(tunnel)), (.inputType, IntervalSet(0, 0xffff).subtracting(Self.noLinkLayer))])
     }
     for family in AddressFamily.allCases {
-      let inside = machine.addresses.flatMap(\.addresses).map { Prefix($0) }
-      draft.say(
-        .tunnelAddresses, .drop,
-        [
-          (.destination, PacketSpace.addresses(inside, family)),
-          (.input, outside.subtracting(input(.containers))),
-        ], family)
+      // From the tunnel itself and from containers they are reachable.
+      for own in machine.addresses {
+        let through = traffic.zones.filter { $0.interfaces.contains(.exact(own.tunnel)) }.map { input($0) }
+        let others = IntervalSet(0, .max).subtracting(IntervalSet.union(through + [input(.containers)]))
+        let inside = PacketSpace.addresses(own.addresses.map { Prefix($0) }, family)
+        draft.say(.tunnelAddresses, .drop, [(.destination, inside), (.input, others)], family)
+      }
       for list in policy.block {
         let blocked = PacketSpace.addresses(policy.list(named: list.name)?.prefixes ?? [], family)
         draft.say(.blocked, .drop, [(.input, outside), (.source, blocked)], family)
@@ -73,6 +73,13 @@ extension SpecificationWriter {
         [(.destinationType, Self.localTypes)], [(.input, IntervalSet(0, .max).subtracting(staying))],
       ]
       let isAnswered = !isAboveAnswers && answered.contains { $0.name == zone.name }
+      if isAnswered {
+        draft.say(
+          .closedPorts, .drop,
+          any: packets(of: zone, family).map { own in
+            conditions + own + closed + [(.destinationType, Self.sharedTypes)]
+          }, family)
+      }
       draft.say(
         .closedPorts, isAnswered ? .reset : .drop,
         any: packets(of: zone, family).flatMap { own in subject.map { conditions + own + closed + $0 } },

@@ -129,6 +129,26 @@ udp lan 255.255.255.255 5005 --broadcast --device eth0 >/dev/null
 udp lan ff02::1%eth0 5005 --device eth0 >/dev/null
 udp lan 224.0.0.1 5005 --broadcast --device eth0 >/dev/null
 verdict "nor do broadcasts and multicasts" 0 "$(watched)"
+# In a frame for the host alone, the kernel does not see by the frame that it was sent to many.
+many() { # NODE DEVICE MAC SOURCE4 SOURCE6 TARGET...
+  local n=$1 device=$2 to=$3 four=$4 six=$5 target source
+  shift 5
+  watch
+  for target in "$@"; do
+    source=$four
+    case $target in *:*) source=$six ;; esac
+    forge "$n" "$device" "$to" tcp "$source" "$target" --port 9999
+    forge "$n" "$device" "$to" udp "$source" "$target" --port 5005
+  done
+  watched
+}
+verdict "in the LAN: to the host and a group of IPv6, of which only the host's are answered" 4 \
+  "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.1 fd68:1::1 ff02::1)"
+verdict "to broadcast and multicast addresses, in frames for the host" 0 \
+  "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3)"
+verdict "in the tunnel: the host answers" 4 "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.2 fd13:13::2)"
+verdict "and not for broadcast and multicast addresses" 0 \
+  "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3)"
 
 try "above a limit" open tcp lan 192.168.1.1 3000
 settle
