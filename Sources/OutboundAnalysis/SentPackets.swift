@@ -308,7 +308,7 @@ struct SentPackets {
         .connection,
         PacketSpace.Connection.set { $0.state == .new && $0.direction == .original && $0.status == [] }
       ),
-      (.tag, IntervalSet(0)), (.sourceRoute, IntervalSet(0)),
+      (.tag, IntervalSet(0)), (.options, PacketSpace.Field.noOptions),
       (.destinationType, IntervalSet(UInt128(AddressType.unicast.rawValue))),
       (.sourcePort, IntervalSet(UInt128(sourcePort))),
       (.tcpFlags, IntervalSet(UInt128(TCPFlags.syn.rawValue))),

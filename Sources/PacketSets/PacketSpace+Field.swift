@@ -17,8 +17,9 @@ extension PacketSpace {
     case destinationType
     /// Whether the packet has the tag (`PacketTag`): 1 or 0.
     case tag
-    /// The packet's `SourceRoute`, 0 for none. A packet with several is in the class of the first.
-    case sourceRoute
+    /// What the packet has beside the fixed header. Of IPv4 the first byte of the header, which says how long the options
+    /// are: 0x45 without any. Of IPv6 43 (`SourceRoute.routingHeader`) if it has a routing header, else 0.
+    case options
     /// `LinkType` of the input interface.
     case inputType
     /// `LinkType` of the output interface.
@@ -60,9 +61,17 @@ extension PacketSpace.Field {
   private static let bytes = IntervalSet(0, 0xff)
   private static let connections = IntervalSet(0, UInt128(PacketSpace.Connection.all.count - 1))
   private static let addressTypes = IntervalSet(1, 8)
-  private static let routes = AddressFamily.allCases.map { family in
-    IntervalSet([0] + SourceRoute.allCases.filter { $0.family == family }.map { UInt128($0.rawValue) })
+  private static let optionValues = AddressFamily.allCases.map {
+    $0 == .ipv4
+      ? IntervalSet(0x45, 0x4f) : IntervalSet([0, UInt128(SourceRoute.routingHeader.rawValue)])
   }
+
+  /// The values of `options` in packets that have none.
+  package static let noOptions = IntervalSet([0, 0x45])
+  /// The values of `options` in packets with IPv4 options of more than four bytes, or a routing header.
+  package static let sourceRoutes = IntervalSet(
+    UInt128(IPv4Options.longHeader.lowerBound) + 0x40, UInt128(IPv4Options.longHeader.upperBound) + 0x40
+  ).union(IntervalSet(UInt128(SourceRoute.routingHeader.rawValue)))
 
   /// Every value that it can have in packets of a family.
   func universe(_ family: AddressFamily) -> IntervalSet {
@@ -75,7 +84,7 @@ extension PacketSpace.Field {
     case .connection: Self.connections
     case .destinationType: Self.addressTypes
     case .tag: Self.bits
-    case .sourceRoute: Self.routes[family == .ipv4 ? 0 : 1]
+    case .options: Self.optionValues[family == .ipv4 ? 0 : 1]
     }
   }
 
@@ -103,7 +112,7 @@ extension PacketSpace.Field {
             ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
         : PacketSpace.Service.number(packet)
     case .tag: packet.mark & PacketTag.bit == 0 ? 0 : 1
-    case .sourceRoute: 0
+    case .options: packet.family == .ipv4 ? 0x45 : 0
     }
   }
 
@@ -114,7 +123,7 @@ extension PacketSpace.Field {
     switch self {
     case .input, .output, .source, .destination, .service, .sourcePort, .connection, .originalService: break
     // Packets of the walk have none.
-    case .sourceRoute: break
+    case .options: break
     case .tag: packet.mark = pick(self, [0]) == 0 ? 0 : PacketTag.bit
     case .hopLimit: packet.hopLimit = UInt8(truncatingIfNeeded: pick(self, [64]))
     case .tcpFlags:
@@ -181,6 +190,7 @@ extension PacketSpace {
       case .header(.destinationPort): self = .destinationPort
       case .header(.tcpFlags): self = .whole(.tcpFlags)
       case .header(.icmpType): self = .icmpType
+      case .header(.ipv4HeaderLength): self = .whole(.options)
       case .header(.icmpCode), .header(.ipv4Length), .header(.ipv6Length), .header(.ipv4Protocol),
         .header(.ipv6NextHeader):
         return nil

@@ -181,9 +181,11 @@ struct SpaceRuleReader {
       connections { $0.direction != nil }
       add(.require(.originalService, repeated(values)))
     case .sourceRoute(let route):
-      let isThere = IntervalSet(UInt128(route.rawValue))
-      if !values.contains(1) { add(.require(.sourceRoute, IntervalSet(0, 0xff).subtracting(isThere))) }
-      if !values.contains(0) { add(.require(.sourceRoute, isThere)) }
+      if route.family == .ipv4, !values.contains(0) || !values.contains(1) {
+        add(.unknown(.options, PacketSpace.Field.sourceRoutes, why: "which IPv4 options it has"))
+      }
+      if !values.contains(1) { add(.require(.options, PacketSpace.Field.noOptions.union(IntervalSet(0x46)))) }
+      if !values.contains(0) { add(.require(.options, PacketSpace.Field.sourceRoutes)) }
     case .state:
       connections { values.contains(UInt128($0.state.rawValue)) }
     case .direction:

@@ -58,7 +58,6 @@ struct PacketHeaders: Sendable {
     switch packet.family {
     case .ipv4:
       network = PartlyKnown(unknown: 20)
-      network.put([0x45], at: 0)
       // Fragments are reassembled before any rule sees them (nf_defrag, -400): no offset, no more fragments.
       // Whether the packet may be fragmented is unknown.
       network.known[6] = 0xbf
@@ -94,6 +93,7 @@ struct PacketHeaders: Sendable {
   private mutating func put(_ field: HeaderField, of packet: Packet) {
     let place = field.bytes.offset
     switch field {
+    case .ipv4HeaderLength: network.put([0x45], at: place)
     case .ipv4Length: if let length = packet.length { network.put(length, at: place) }
     case .ipv6Length: if let length = packet.length, length >= 40 { network.put(length - 40, at: place) }
     case .ipv4HopLimit, .ipv6HopLimit: network.put([packet.hopLimit], at: place)

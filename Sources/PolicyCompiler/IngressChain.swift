@@ -33,7 +33,7 @@ extension RulesetBuilder {
   mutating func addIngress(_ entries: GrantEntries, _ encryption: EncryptionPlan) {
     var rules = [loopbackRule]
     // A routing header may begin in the second fragment of a packet, where `sources` does not see it.
-    rules += sourceRouteRules(.ipv6)
+    rules.append(sourceRouteRule(.ipv6))
     rules += clearTextRules(encryption)
     rules.append(replyRule)
     rules += tagging([[.ctState(.invalid), .destinationTypeSet(.notEqual, set: localTypes())]])

@@ -49,7 +49,7 @@ extension RulesetBuilder {
   private mutating func addImpossible() {
     func rules(_ builder: inout RulesetBuilder, _ family: AddressFamily) -> [Rule] {
       builder.impossibleSourceRules(family) + builder.impossibleDestinationRules(family)
-        + builder.sourceRouteRules(family)
+        + [builder.sourceRouteRule(family)]
     }
     let six = Rule([.family(.ipv6)], action: .goto("impossible-v6"), origin: Origin(reason: "IPv6"))
     add(RuleChain(name: "impossible", rules: [six] + rules(&self, .ipv4)))
@@ -72,10 +72,11 @@ extension RulesetBuilder {
   private static let impossible = Origin(reason: "martian address: never valid on a wire")
 
   /// A source route has the next destination outside the fixed header, and no rule checks that destination.
-  mutating func sourceRouteRules(_ family: AddressFamily) -> [Rule] {
+  mutating func sourceRouteRule(_ family: AddressFamily) -> Rule {
     let origin = Origin(reason: "source-routed packets are not accepted")
-    return SourceRoute.allCases.filter { $0.family == family }.map {
-      drop([.sourceRoute($0)], DropCause(.sourceRoute), origin)
+    return switch family {
+    case .ipv4: drop([.longIPv4Options], DropCause(.ipOptions), origin)
+    case .ipv6: drop([.routingHeader], DropCause(.sourceRoute), origin)
     }
   }
 
@@ -93,7 +94,7 @@ extension RulesetBuilder {
         "usual-source-\(prefix.family == .ipv4 ? "v4" : "v6")\(others.isEmpty ? "" : "-\(zone.identifier)")"
       if !hasChain(chain) {
         let rules =
-          impossibleDestinationRules(prefix.family) + sourceRouteRules(prefix.family)
+          impossibleDestinationRules(prefix.family) + [sourceRouteRule(prefix.family)]
           + tunnelAddressRules(others)
         add(RuleChain(name: chain, rules: rules))
       }

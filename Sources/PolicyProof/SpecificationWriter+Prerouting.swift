@@ -21,7 +21,7 @@ extension SpecificationWriter {
     draft.say(.impossible, .drop, any: [[(.source, never)], [(.destination, own)]], .ipv4)
     draft.say(
       .impossible, .drop, any: [[(.source, never6)], [(.destination, mapped.union(IntervalSet(1)))]], .ipv6)
-    draft.say(.sourceRoutes, .drop, [(.sourceRoute, IntervalSet(1, 0xff))])
+    draft.say(.sourceRoutes, .drop, [(.options, Self.sourceRoutes)])
     let outside = IntervalSet(0, .max).subtracting(input(.tunnel))
     for tunnel in traffic.zones where tunnel.kind == .tunnel {
       draft.say(
@@ -107,7 +107,7 @@ extension SpecificationWriter {
     var draft = SpecificationDraft(chain: "ingress", input: .present, output: .absent)
     draft.say(.works, .accept, [(.input, Self.loopback)])
     // A routing header in the second fragment of a packet is seen only now.
-    draft.say(.sourceRoutes, .drop, [(.sourceRoute, IntervalSet(43))], .ipv6)
+    draft.say(.sourceRoutes, .drop, [(.options, Self.sourceRoutes)], .ipv6)
     for part in encryptions {
       for family in AddressFamily.allCases {
         let sources = PacketSpace.addresses(part.endpoints, family)

@@ -325,6 +325,8 @@ struct SpecificationWriter {
     $0.status.map { !$0.contains(.destinationNAT) } ?? false
   }
   static let tag = IntervalSet(1)
+  /// IPv4 headers of seven words and more, in the first byte of the packet; the IPv6 routing header (RFC 8200 section 4.4).
+  static let sourceRoutes = IntervalSet(0x47, 0x4f).union(IntervalSet(43))
   static let everyService = IntervalSet(0, 0xff_ffff)
 
   /// Flags of the first packet of a TCP connection: of FIN, SYN, RST and ACK, only SYN.

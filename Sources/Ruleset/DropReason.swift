@@ -17,8 +17,10 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
   case impossibleSource = "impossible-source"
   /// No packet on a network has such a destination.
   case impossibleDestination = "impossible-destination"
-  /// It has a source route.
+  /// It has an IPv6 routing header.
   case sourceRoute = "source-route"
+  /// It has IPv4 options of more than four bytes: a source route may be among them.
+  case ipOptions = "ip-options"
   /// The interface has the name of the tunnel, but is none.
   case linkType = "link-type-"
   /// An ICMP redirect.

@@ -160,9 +160,14 @@ private struct RuleLowering {
       append(ConnectionLimitExpression.expression(set: set, source: Self.register, limit))
     case .belowRate(let rate):
       append(.limit(rate: UInt64(rate.perSecond), unit: 1, burst: rate.perSecond))
-    case .sourceRoute(let route):
-      require(route.family)
-      load(.sourceRoute(route))
+    case .longIPv4Options:
+      require(.ipv4)
+      load(.header(.ipv4HeaderLength))
+      mask([0x0f])
+      compare(range: [IPv4Options.longHeader.lowerBound], [IPv4Options.longHeader.upperBound])
+    case .routingHeader:
+      require(.ipv6)
+      load(.sourceRoute(.routingHeader))
       compare(.equal, [1])
     }
   }

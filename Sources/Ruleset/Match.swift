@@ -53,8 +53,10 @@ public enum Match: Sendable, Hashable {
   /// `limit rate 100/second burst 100 packets`: below this rate of packets of all sources together. The last condition
   /// of a rule, since it counts the packet.
   case belowRate(PacketRate)
-  /// `ip option lsrr exists`, `exthdr rt exists`: the sender wrote the route into the packet.
-  case sourceRoute(SourceRoute)
+  /// `ip hdrlength 7-15`: options of more than four bytes, as all source routes are (RFC 791 section 3.1).
+  case longIPv4Options
+  /// `exthdr rt exists`: the sender wrote the route into the packet (RFC 8200 section 4.4).
+  case routingHeader
 }
 
 /// Whether a value must be equal or must differ.

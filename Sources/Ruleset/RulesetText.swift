@@ -187,7 +187,8 @@ public struct RulesetText {
     case .addressSet(let own, _, _, _), .sourceAndPortSet(let own, _), .icmpType(let own, _),
       .aboveLimit(let own, _, _):
       own == family
-    case .hopLimit: family == .ipv6
+    case .hopLimit, .routingHeader: family == .ipv6
+    case .longIPv4Options: family == .ipv4
     default: false
     }
   }
@@ -260,9 +261,9 @@ public struct RulesetText {
       return
         "update @\(set) { \(source) timeout \(timeout)s limit rate over \(limit.rate) burst \(limit.burst) packets }"
     case .belowRate(let rate): return "limit rate \(rate.perSecond)/second burst \(rate.perSecond) packets"
-    case .sourceRoute(.loose): return "ip option lsrr exists"
-    case .sourceRoute(.strict): return "ip option ssrr exists"
-    case .sourceRoute(.routingHeader): return "exthdr rt exists"
+    case .longIPv4Options:
+      return "ip hdrlength \(IPv4Options.longHeader.lowerBound)-\(IPv4Options.longHeader.upperBound)"
+    case .routingHeader: return "exthdr rt exists"
     }
   }
 

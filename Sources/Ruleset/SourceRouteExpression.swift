@@ -2,6 +2,13 @@
 
 internal import NetworkModel
 
+/// IPv4 options (RFC 791 section 3.1).
+package enum IPv4Options {
+  /// Header lengths, in words of 32 bits, with options of more than four bytes. The router alert of IGMP has four (RFC 2113); a
+  /// source route with an address has seven or more, and the kernel's own match finds it only while no part of it is used.
+  package static let longHeader: ClosedRange<UInt8> = 7...15
+}
+
 /// The `exthdr` expression that loads whether a packet has a source route: 1 or 0, one byte.
 extension Expression {
   /// The expression, with the attributes in the order in which the kernel returns them. Source:

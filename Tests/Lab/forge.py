@@ -92,12 +92,14 @@ def make_fragment(options):
 
 
 def make_source_route(options):
-    """UDP to TARGET, with VIA as the next hop: an IPv4 option, or an IPv6 routing header of type 4."""
+    """UDP to TARGET, with VIA as the next hop: an IPv4 option, of which --used addresses were taken before, behind --pad bytes of
+    no operation; or an IPv6 routing header of type 4."""
     source, target, via = packed(options.source), packed(options.target), packed(options.via)
     segment = udp_segment(source, via, options.sport, options.port, options.text.encode())
     if len(source) == 4:
-        route = bytes([131 if options.loose else 137, 7, 4]) + via + b"\0"
-        send(options, ipv4(source, target, UDP, segment, options=route))
+        used = packed("203.0.113.77") * options.used
+        route = b"\1" * options.pad + bytes([131 if options.loose else 137, 7 + len(used), 4 + len(used)]) + used + via
+        send(options, ipv4(source, target, UDP, segment, options=route + b"\0" * (-len(route) % 4)))
     else:
         head = bytes([UDP, 2, 4, 1, 0, 0, 0, 0]) + via
         send(options, ipv6(source, target, ROUTING, head + segment))
@@ -152,7 +154,10 @@ def main():
     sub.add_argument("--other", default="")
     sub.add_argument("--ident", type=int, default=777)
     kind("hidden-route", make_hidden_route).add_argument("--ident", type=int, default=778)
-    kind("source-route", make_source_route, "via").add_argument("--loose", action="store_true")
+    sub = kind("source-route", make_source_route, "via")
+    sub.add_argument("--loose", action="store_true")
+    sub.add_argument("--used", type=int, default=0)
+    sub.add_argument("--pad", type=int, default=0)
     kind("redirect", make_redirect, "gateway", "remote")
     options = parser.parse_args()
     options.make(options)

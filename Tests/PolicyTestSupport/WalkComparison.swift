@@ -150,7 +150,7 @@ package struct WalkComparison {
       return AddressFamily.allCases.flatMap { family in
         transports.compactMap {
           PacketSpace(family, input: point.input, output: point.output)
-            .narrowed(.sourceRoute, to: IntervalSet(0))?.narrowed(.service, to: $0)?
+            .narrowed(.options, to: PacketSpace.Field.noOptions)?.narrowed(.service, to: $0)?
             .narrowed(.originalService, to: $0)
         }
       }

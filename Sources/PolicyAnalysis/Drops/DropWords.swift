@@ -46,6 +46,11 @@ package struct DropWords {
         "its destination is not a valid address on a network",
         "loopback and IPv4-mapped addresses are never reachable from outside"
       )
+    case .ipOptions:
+      (
+        "it has IPv4 options of more than 4 bytes",
+        "one of them may be a source route: no grant was evaluated for the packet's final destination"
+      )
     case .sourceRoute:
       (
         "it has a source route",

@@ -93,7 +93,7 @@ struct RouteWalks {
     if let inputs { conditions.append((.input, inputs)) } else { conditions.append(programs) }
     // Tunnel interfaces have a tunnel's link type, and tests send no source routes.
     let linkless = IntervalSet(UInt128(LinkType.linkless.rawValue))
-    conditions.append((.sourceRoute, IntervalSet(0)))
+    conditions.append((.options, PacketSpace.Field.noOptions))
     if place.segment.entry?.kind == .tunnel { conditions.append((.inputType, linkless)) }
     if case .zone(let zone)? = place.segment.exit, zone.kind == .tunnel {
       conditions.append((.outputType, linkless))

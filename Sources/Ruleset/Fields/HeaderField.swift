@@ -4,6 +4,8 @@ package import NetworkModel
 
 /// A field of a packet's headers that `payload` loads.
 package enum HeaderField: Sendable, CaseIterable {
+  /// The version, and in the lower four bits the length of the header in words of 32 bits.
+  case ipv4HeaderLength
   case ipv4Length
   case ipv4HopLimit
   case ipv4Protocol
@@ -37,6 +39,7 @@ package enum HeaderField: Sendable, CaseIterable {
   /// Where the field is, in bytes, and its form.
   private var entry: (header: Header, offset: Int, form: FieldForm) {
     switch self {
+    case .ipv4HeaderLength: (.ipv4, 0, FieldForm("hdrlength", 1, .network, .hex))
     case .ipv4Length: (.ipv4, 2, FieldForm("length", 2, .network))
     case .ipv4HopLimit: (.ipv4, 8, FieldForm("ttl", 1, .network))
     case .ipv4Protocol: (.ipv4, 9, FieldForm("protocol", 1, .network, .transport))

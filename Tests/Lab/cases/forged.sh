@@ -17,7 +17,13 @@ encrypt:
   - { between: [ec2, onprem], tunnel: wg0 }
 YAML
 
-sed -i 's/^      lan: {.*/&\n      guest: { interfaces: [gst0] }/' "$LAB/forged.yaml"
+sed -i -e 's/^      lan: {.*/&\n      guest: { interfaces: [gst0] }/' \
+  -e 's/^tunnels:/&\n  wg1: { prefixes: [10.14.14.0\/24, "fd14:14::\/64"], listen: 51822 }/' \
+  -e 's/wg0: \[10.13.13.2,.*\]/&, wg1: [10.14.14.2, "fd14:14::2"]/' "$LAB/forged.yaml"
+# This host's addresses in a second tunnel, to which the hub sends through the first one.
+address onprem lo 10.14.14.2/32 fd14:14::2/128
+node ec2 wg set wg0 peer "$(cat "$LAB/onprem/public")" allowed-ips \
+  "$(node ec2 wg show wg0 allowed-ips | sed -n "s|^$(cat "$LAB/onprem/public")\t||p" | tr ' ' ,),10.14.14.2/32,fd14:14::2/128"
 
 mac_of() { node "$1" cat "/sys/class/net/$2/address"; }
 onprem_wan=$(mac_of onprem eth0)
@@ -75,6 +81,12 @@ sources() { # WORD EXPECTED EXPECTED-OF-HONEST
     udp 192.168.1.50 198.51.100.7)"
   verdict "$1: the LAN's source from the LAN" "$3" "$(lands onprem servers "$1-lan-lan" lan eth0 "$onprem_lan" \
     udp 192.168.1.50 192.168.1.1)"
+  verdict "$1: this host's address in another tunnel (IPv4)" "$2" "$(lands onprem servers "$1-other4" ec2 wg0 - \
+    udp 10.13.13.10 10.14.14.2)"
+  verdict "$1: this host's address in another tunnel (IPv6)" "$2" "$(lands onprem servers "$1-other6" ec2 wg0 - \
+    udp fd13:13::10 fd14:14::2)"
+  verdict "$1: its address in the tunnel (IPv4)" "$3" "$(lands onprem servers "$1-own4" ec2 wg0 - udp 10.13.13.10 10.13.13.2)"
+  verdict "$1: its address in the tunnel (IPv6)" "$3" "$(lands onprem servers "$1-own6" ec2 wg0 - udp fd13:13::10 fd13:13::2)"
   verdict "$1: a fragment from outside completed by the tunnel (IPv4)" "$2" "$(fragments x "$1-frag4" 10.13.13.10 10.13.13.2)"
   verdict "$1: a fragment from outside completed by the tunnel (IPv6)" "$2" "$(fragments x "$1-frag6" fd13:13::10 fd13:13::2)"
 }
@@ -85,8 +97,9 @@ source_routes() {
   for n in onprem lan; do
     node $n sh -c 'for i in all eth0; do echo 1 >/proc/sys/net/ipv4/conf/$i/accept_source_route; done'
   done
-  for kind in --loose ""; do
-    verdict "$1: a source route ${kind:-strict} to the LAN" "$2" "$(lands lan gossip "$1-route$kind" internet onprem "$onprem_wan" \
+  for kind in --loose "" "--loose --used 1" "--used 1" "--loose --used 7 --pad 1" "--loose --pad 3"; do
+    # shellcheck disable=SC2086
+    verdict "$1: a source route (${kind:---strict}) to the LAN" "$2" "$(lands lan gossip "$1-route${kind// /}" internet onprem "$onprem_wan" \
       source-route 198.51.100.66 198.51.100.7 192.168.1.20 --port 5005 $kind)"
   done
   verdict "$1: a routing header in the second fragment" "$2" "$(lands onprem servers "$1-hidden" internet onprem "$onprem_wan" \
