@@ -155,7 +155,7 @@ SH
 }
 
 # on_server FILE: the commands of this file in a new SSH session from the laptop over the tunnel. The session's connection is a
-# real one, which stays open until the commands end. What they print is in $LAB/said; the status is that of the last one.
+# real one, which stays open until the commands end, after 30 s at the latest. What they print is in $LAB/said; the status is that of the last one.
 SESSIONS=0
 on_server() {
   local name port status
@@ -163,7 +163,7 @@ on_server() {
   name=session$SESSIONS port=$((40000 + SESSIONS))
   session "$name" laptop 10.77.0.1 22 --source-port $port
   node server env -i PATH="$LAB/bin:$LAB/installed/usr/sbin:$PATH" HOME=/root LAB="$LAB" WGFENCE="$WGFENCE" NO_COLOR=1 \
-    SSH_CONNECTION="10.77.0.2 $port 10.77.0.1 22" bash -e "$1" </dev/null >"$LAB/said" 2>&1
+    SSH_CONNECTION="10.77.0.2 $port 10.77.0.1 22" timeout 30 bash -e "$1" </dev/null >"$LAB/said" 2>&1
   status=$?
   hang_up "$name"
   return $status

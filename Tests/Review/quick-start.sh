@@ -22,6 +22,7 @@ fi
 enter_lab "$@"
 passed=0
 failed=0
+skipped=0
 
 # verdict NAME EXPECTED SEEN
 verdict() {
@@ -73,17 +74,22 @@ from_everywhere "afterwards" silent
 verdict "a table is loaded" 1 "$(node server nft list tables | grep -c 'inet wgfence')"
 
 # The machine starts again: no process and no rule is left.
-reboot="systemctl stop wgfence; nft delete table inet wgfence; systemctl start wgfence-boot"
-printf '%s\n' "$reboot" >"$LAB/block"
+echo "systemctl stop wgfence; nft delete table inet wgfence; systemctl start wgfence-boot" >"$LAB/block"
 on_server "$LAB/block"
 verdict "the boot unit ends with" 0 $?
-try "after a restart, before the daemon, outside the tunnel the service is silent" silent tcp internet 198.51.100.7 5432
-try "after a restart, before the daemon, outside the tunnel the service is silent (IPv6)" silent tcp internet 2001:db8:198::7 5432
-settle
+if node server test -e /var/lib/wgfence/boot; then
+  from_everywhere "after a restart, before the daemon" silent
+else
+  skipped=1
+  echo "skip quick-start: after a restart, before the daemon: 'confirm' without a daemon stored no ruleset for the boot"
+  try "after a restart, before the daemon, outside the tunnel the service is silent" silent tcp internet 198.51.100.7 5432
+  try "after a restart, before the daemon, outside the tunnel the service is silent (IPv6)" silent tcp internet 2001:db8:198::7 5432
+  settle
+fi
 echo "systemctl start wgfence" >"$LAB/block"
 on_server "$LAB/block"
 verdict "the daemon's unit ends with" 0 $?
 from_everywhere "after a restart" silent
 
-echo "quick-start: $passed passed, $failed failed, 0 skipped"
+echo "quick-start: $passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
