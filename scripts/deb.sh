@@ -60,7 +60,7 @@ cp docs/grafana-board.json "$doc/examples/"
 cp packaging/deb/copyright "$doc/"
 # Where the package has the example policies.
 sed 's|](policies/|](examples/|g; s|\[policies/|[examples/|g' README.md >"$doc/README.md"
-cp docs/*.md docs/policy-1.schema.json "$doc/docs/"
+cp -r docs/*.md docs/guides docs/policy-1.schema.json "$doc/docs/"
 cp CHANGELOG.md "$doc/changelog"
 cat >"$doc/changelog.Debian" <<END
 wgfence ($version) unstable; urgency=medium

@@ -47,7 +47,7 @@ size=$(field Installed-Size)
 verdict "its installed size is below 25 MiB" yes "$([ "$size" -lt 25600 ] && echo yes || echo "$size KiB")"
 echo "    $(stat -c %s "$first") bytes, installed $size KiB; $(field Depends)"
 
-# The list of files, without the folders. A page for each verb, and the pages of docs/, follow from these.
+# The list of files, without the folders. A page for each verb, and the pages of docs/ and docs/guides/, follow from these.
 expected() {
   local verb page
   cat <<'FILES'
@@ -76,7 +76,7 @@ FILES
   for verb in $("$program" --help | awk '/^SUBCOMMANDS/ { on = 1 } on && /^  [a-z]/ && $1 != "See" { print $1 }'); do
     echo "/usr/share/man/man8/wgfence-$verb.8.gz"
   done
-  for page in docs/*.md; do
+  for page in docs/*.md docs/guides/*.md; do
     if [ "$(stat -c %s "$page")" -gt 4096 ]; then page=$page.gz; fi
     echo "/usr/share/doc/wgfence/$page"
   done
