@@ -163,9 +163,9 @@ struct SpaceRuleReader {
           .service,
           IntervalSet(ranges: values.intervals.map { ($0.lower << 16, $0.upper << 16 | 0xffff) })))
     case .destinationPort:
-      // In ICMP these two bytes are not a port.
-      if !transports.isDisjoint(with: Self.icmpNumbers) {
-        add(.unknown(.service, Self.icmp, why: "port of an ICMP packet"))
+      // In other protocols these two bytes are not a port.
+      if !Self.numbersWithPorts.isSuperset(of: transports) {
+        add(.unknown(.service, Self.withoutPorts, why: "port of a packet without ports"))
       }
       add(.require(.service, repeated(values)))
     case .icmpType:
@@ -203,6 +203,13 @@ struct SpaceRuleReader {
   private static let icmp = PacketSpace.Service.all(.icmp).union(PacketSpace.Service.all(.icmpv6))
 
   private static let icmpNumbers = IntervalSet([1, 58] as [UInt128])
+
+  private static let withPorts = (0...255).map { IPProtocol(number: $0) }.filter(\.hasPorts)
+  private static let numbersWithPorts = IntervalSet(withPorts.map { UInt128($0.number) })
+  /// The packets of protocols that have no ports.
+  private static let withoutPorts = withPorts.reduce(IntervalSet(0, 0xff_ffff)) {
+    $0.subtracting(PacketSpace.Service.all($1))
+  }
 
   /// 16-bit values for every protocol that is not excluded.
   private func repeated(_ values: IntervalSet) -> IntervalSet {

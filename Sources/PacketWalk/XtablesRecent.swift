@@ -77,7 +77,8 @@ extension WalkRun {
   enum Seen {
     case yes
     case no
-    /// It would have to be there several times: the walk assumes that it is not.
+    /// It would have to be there several times: the walk assumes that it is not. Also said of an address that is not there
+    /// yet, since it is a limit for those that come again.
     case rarely
     case unknown
   }
@@ -93,7 +94,7 @@ extension WalkRun {
     case .remove:
       recentChanges[asked.list] = certain ? .no : .unknown
       return known ?? inHost
-    case .check, .update: return asked.hits > 1 ? inHost == .no ? .no : .rarely : known ?? inHost
+    case .check, .update: return asked.hits > 1 ? .rarely : known ?? inHost
     }
   }
 }

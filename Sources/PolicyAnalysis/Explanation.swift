@@ -167,7 +167,13 @@ public struct Explanation: Sendable {
       }
     }
     let (targetZone, sourceZone): ((machine: String, zone: String)?, (machine: String, zone: String)?)
-    if case .zone(let machine, let zone) = target { targetZone = (machine, zone) } else { targetZone = nil }
+    switch target {
+    case .zone(let machine, let zone): targetZone = (machine, zone)
+    // Peers send to the internet through a machine if some grant says so.
+    case .machine(let name), .subnet(let name, _):
+      let outside = GrantTarget.zone(machine: name, zone: Zone.internet)
+      targetZone = policy.grants.contains { $0.to.contains(outside) } ? (name, Zone.internet) : nil
+    }
     if case .machineZone(let machine, let zone) = source {
       sourceZone = (machine, zone)
     } else {

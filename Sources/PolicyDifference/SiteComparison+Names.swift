@@ -120,8 +120,14 @@ extension SiteComparison {
   ) -> [SiteDifference.ClearText] {
     let rows = parts.enumerated().flatMap { part, spaces in
       departures(spaces, machine, side, over: [.network, .internet, .containers]) { rest, family in
-        part > 0
-          ? [] : ReachNames.prefixes(rest, family).prefix(ReachNames.mostMachines).map(\.description)
+        if part > 0 { return [] }
+        var (rest, names) = (rest, [String]())
+        for tunnel in side.site.policy.tunnels {
+          let inside = PacketSpace.addresses(tunnel.prefixes, family)
+          if !rest.isDisjoint(with: inside) { names.append("other addresses in \(tunnel.name)") }
+          rest = rest.subtracting(inside)
+        }
+        return names + ReachNames.prefixes(rest, family).prefix(ReachNames.mostMachines).map(\.description)
       }
     }
     return rows.map { row, services in

@@ -6,8 +6,13 @@ internal import NetworkModel
 
 /// Writes files that do not exist yet.
 package enum NewFile {
-  /// Writes a file that must not exist. The error says if a partial file remains.
+  /// Writes a file that must not exist, and creates its folder (mode 0755) if only that one is missing. The error says if a
+  /// partial file remains.
   package static func write(_ text: String, to path: String) throws(Refusal) {
+    if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+      let folder = String(path[..<slash])
+      guard mkdir(folder, 0o755) == 0 || errno == EEXIST else { throw Refusal("\(folder): \(words)") }
+    }
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard file >= 0 else {
       let reason = errno == EEXIST ? "the file exists and is not overwritten" : words
@@ -33,6 +38,7 @@ package enum FilePath {
     if path.hasPrefix("/") { return path }
     guard let folder = getcwd(nil, 0) else { return path }
     defer { free(folder) }
-    return "\(String(cString: folder))/\(path)"
+    let start = String(cString: folder)
+    return start == "/" ? "/\(path)" : "\(start)/\(path)"
   }
 }

@@ -111,8 +111,8 @@ struct ImportRemarks {
       all.append(
         ImportRemark(
           .limit,
-          "\(word(service)) is accepted within a rate (\(limits.joined(separator: ", "))): a grant has no rate",
-          advice: "Use the server's own limits, or fail2ban"))
+          "\(word(service)) is accepted within a rate (\(limits.joined(separator: ", "))): its line has none",
+          advice: "Add limit: 6/minute to the line, which counts the new connections of each source"))
     }
     addGroups(reached)
   }

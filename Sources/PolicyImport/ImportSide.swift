@@ -132,12 +132,14 @@ struct ImportSide {
   }
 
   private static func everySender(_ family: AddressFamily) -> IntervalSet {
-    everyAddress(family).subtracting(nobody(family)).subtracting(linkLocal(family))
+    everyAddress(family).subtracting(nobody(family)).subtracting(
+      set(family, ["169.254.0.0/16", "fe80::/10"].compactMap { Prefix($0) }))
   }
 
-  /// Addresses that are valid on one link only.
+  /// Addresses that are valid on one link only (RFC 3927 section 2.1). Of fe80::/10 hosts have those whose next 54 bits are 0
+  /// (RFC 4291 section 2.5.6).
   static func linkLocal(_ family: AddressFamily) -> IntervalSet {
-    set(family, ["169.254.0.0/16", "fe80::/10"].compactMap { Prefix($0) })
+    set(family, ["169.254.0.0/16", "fe80::/64"].compactMap { Prefix($0) })
   }
 
   /// Reserved addresses that no host has (RFC 2544, RFC 3849), and two that hosts have: an example of a class.

@@ -41,8 +41,12 @@ public struct DropSummaryReport: Sendable {
       text += "\(summary.groups.count - Self.mostRows) more groups: --format json has all\n"
     }
     return text
-      + "\(summary.packets) packets in \(summary.groups.count) groups since \(TimeText.short(since)); "
+      + "\(Self.count(summary.packets, "packet")) in \(Self.count(summary.groups.count, "group")) since \(TimeText.short(since)); "
       + "\(Self.sample)\n"
+  }
+
+  private static func count(_ number: some BinaryInteger, _ what: String) -> String {
+    "\(number) \(what)\(number == 1 ? "" : "s")"
   }
 
   private static func cells(_ report: DropReport) -> [String] {

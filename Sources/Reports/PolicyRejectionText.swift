@@ -56,11 +56,11 @@ package struct PolicyRejectionText {
     }
   }
 
-  /// The exit status of a verb that it ends: 2 where the policy itself is at fault.
+  /// The exit status of a verb that it ends: 2 where the policy itself is at fault, or would lock out who applies it.
   package var exitStatus: Int32 {
     switch rejection {
-    case .invalid, .failedTests: 2
-    case .unreadable, .tooMuchWork, .noMachine, .disproved, .lockedOut: 1
+    case .invalid, .failedTests, .lockedOut: 2
+    case .unreadable, .tooMuchWork, .noMachine, .disproved: 1
     }
   }
 }

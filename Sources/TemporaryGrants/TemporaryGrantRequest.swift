@@ -214,7 +214,7 @@ public struct TemporaryGrantRequest: Sendable {
     return zones.compactMap { zone in found[zone.name].map { (zone, $0.sorted()) } }
   }
 
-  /// A prefix, in the zones that are not tunnels.
+  /// A prefix, in the zones that are not tunnels. Guests can forge any source, so that no prefix but their own is theirs.
   private static func networks(
     _ prefix: Prefix, _ policy: Policy, _ machine: Machine, _ zones: [SiteZone]
   ) throws(TemporaryGrantError) -> [(SiteZone, [Prefix])] {
@@ -226,7 +226,11 @@ public struct TemporaryGrantRequest: Sendable {
     }
     // A zone with prefixes drops other sources before it reaches the sets of temporary grants.
     let arriving = zones.filter { zone in
-      zone.kind != .tunnel && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.overlaps(prefix) })
+      switch zone.kind {
+      case .tunnel: false
+      case .containers: zone.prefixes.contains { $0.overlaps(prefix) }
+      case .network, .internet: zone.prefixes.isEmpty || zone.prefixes.contains { $0.overlaps(prefix) }
+      }
     }
     return arriving.map { ($0, [prefix]) }
   }

@@ -46,7 +46,7 @@ struct ApplyVerb: Verb {
 
   @Option(
     help:
-      "Roll back after this time (60s, 5m) unless wgfence confirm is run over a new connection."
+      "Roll back after this time (60s; 5s to 24h) unless wgfence confirm is run over a new connection."
   )
   var confirm: String?
 
@@ -54,8 +54,9 @@ struct ApplyVerb: Verb {
 
   func validate() throws { _ = try trial() }
 
-  private func trial() throws -> TrialTime? {
-    guard let confirm else { return nil }
+  private func trial() throws -> TrialTime? { try confirm.map(Self.trial) }
+
+  static func trial(_ confirm: String) throws -> TrialTime {
     let duration: GrantDuration
     do throws(TemporaryGrantError) { duration = try GrantDuration(confirm) } catch {
       throw ValidationError("--confirm: \(error)")
@@ -130,7 +131,7 @@ struct ApplyVerb: Verb {
     return report
   }
 
-  /// Ends the verb with status 1 if the caller would be locked out. Prints a warning if that is not known.
+  /// Ends the verb with status 2 if the caller would be locked out. Prints a warning if that is not known.
   private func refuseLockOut(_ view: SiteView) throws {
     switch OwnSession.verdict(of: view) {
     case .passed: return

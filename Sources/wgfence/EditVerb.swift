@@ -27,8 +27,10 @@ struct EditVerb: Verb {
   @OptionGroup var namespace: NamespaceGuard
   @OptionGroup var places: StateOptions
 
-  @Option(help: "The time for the confirmation (60s, 5m).")
+  @Option(help: "The time for the confirmation: 5s to 24h.")
   var confirm = "60s"
+
+  func validate() throws { _ = try ApplyVerb.trial(confirm) }
 
   func run() throws {
     guard let directory = places.directory else {

@@ -33,7 +33,7 @@ struct ControllerDriverTests {
     deinit {
       let state = StateDirectory("\(path)/state")
       for number in state.numbers() { try? state.remove(number: number) }
-      for name in ["state", "boot", "lock-down", "panic", "lock"] { unlink("\(path)/state/\(name)") }
+      for name in ["state", "boot", "lock-down", "panic", "trial-lock-down", "trial-panic", "lock"] { unlink("\(path)/state/\(name)") }
       unlink("\(path)/state")
       for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
     }
@@ -51,11 +51,12 @@ struct ControllerDriverTests {
 
   static let resort = Lowering.table(PolicyCompiler.lastResort)
 
-  static func driver(_ folder: Folder, _ quiet: Quiet, _ state: PersistedState = PersistedState())
-    -> ControllerDriver<MemoryRuleset>
-  {
+  static func driver(
+    _ folder: Folder, _ quiet: Quiet, _ state: PersistedState = PersistedState(),
+    past: Controller.Past = .rulesets
+  ) -> ControllerDriver<MemoryRuleset> {
     ControllerDriver(
-      Controller(state, inForce: nil), store: MemoryRuleset(), directory: folder.state, ownership: .shared,
+      Controller(state, inForce: nil, past: past), store: MemoryRuleset(), directory: folder.state, ownership: .shared,
       lastResort: resort, environment: quiet)
   }
 
@@ -76,7 +77,7 @@ struct ControllerDriverTests {
     let candidate = try ControllerTests.candidate("a")
     #expect(try Self.apply(candidate, &driver) == nil)
     #expect(folder.state.state().value?.inForce == 1)
-    for slot in StateDirectory.Slot.allCases {
+    for slot in StateDirectory.Slot.lasting {
       #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
     }
     let boot = try #require(folder.state.ruleset(.boot).value?.table)
@@ -153,6 +154,84 @@ struct ControllerDriverTests {
     #expect(folder.state.numbers() == [1, 2])
     #expect(folder.state.state().value?.inForce == 2)
     #expect(folder.state.state().value?.pending == nil)
+  }
+
+  /// The driver of another process, which knows what is stored.
+  static func successor(_ folder: Folder, _ quiet: Quiet) throws -> ControllerDriver<MemoryRuleset> {
+    let state = try #require(folder.state.state().value)
+    let found = state.inForce.flatMap { folder.state.ruleset($0).value?.provenance }
+    return ControllerDriver(
+      Controller(state, inForce: found, past: folder.state.past), store: MemoryRuleset(),
+      directory: folder.state, ownership: .shared, lastResort: resort, environment: quiet)
+  }
+
+  @Test(
+    "a trial that another process confirms is stored for boot, with its lock-down and panic rulesets",
+    arguments: [false, true])
+  func confirmedElsewhere(_ isFirst: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    if !isFirst { _ = try Self.apply(try ControllerTests.candidate("a"), &driver) }
+    let candidate = try ControllerTests.candidate("b", port: 8888)
+    #expect(try Self.apply(candidate, &driver, confirm: 60) == nil)
+    for slot in StateDirectory.Slot.lasting {
+      #expect(folder.state.ruleset(slot).value?.provenance.digest == (isFirst ? nil : "a"))
+    }
+    var other = try Self.successor(folder, quiet)
+    #expect(other.perform(try other.controller.confirm(by: "eric")) == nil)
+    #expect(other.notPersisted == nil)
+    #expect(folder.state.state().value?.inForce == (isFirst ? 1 : 2))
+    for (slot, kind) in [
+      (StateDirectory.Slot.boot, Provenance.Kind.policy), (.lockDown, .lockDown), (.panic, .panic),
+    ] {
+      let stored = try #require(folder.state.ruleset(slot).value)
+      #expect(stored.provenance.digest == "b")
+      #expect(Plan(desired: candidate.table(kind), observed: stored.table).isEmpty, "\(slot)")
+    }
+    for slot in [StateDirectory.Slot.trialLockDown, .trialPanic] {
+      if case .absent = folder.state.ruleset(slot) {} else { Issue.record("\(slot) stays") }
+    }
+  }
+
+  @Test("a confirmation is not reported as stored if the ruleset on trial cannot be read any more")
+  func confirmedButLost() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    let state = try #require(folder.state.state().value)
+    let found = folder.state.ruleset(2).value?.provenance
+    unlink("\(folder.path)/state/rulesets/2")
+    var other = ControllerDriver(
+      Controller(state, inForce: found), store: MemoryRuleset(), directory: folder.state, ownership: .shared,
+      lastResort: Self.resort, environment: quiet)
+    other.perform(try other.controller.confirm(by: "eric"))
+    #expect(other.notPersisted?.contains("cannot be read") == true)
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "a")
+  }
+
+  @Test("a first trial that goes back leaves nothing behind")
+  func firstTrialGoesBack() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver, confirm: 60)
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
+    #expect(folder.state.numbers().isEmpty)
+    for slot in StateDirectory.Slot.allCases {
+      if case .absent = folder.state.ruleset(slot) {} else { Issue.record("\(slot) stays") }
+    }
+    #expect(folder.state.past == .nothing)
+  }
+
+  @Test("a file for boot that was removed is stored again", arguments: StateDirectory.Slot.lasting)
+  func restored(_ slot: StateDirectory.Slot) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    unlink("\(folder.path)/state/\(slot.rawValue)")
+    driver.restoreMissing()
+    #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
+    #expect(folder.state.numbers() == [1])
   }
 
   @Test("a rollback does not lead to a trial that went back")

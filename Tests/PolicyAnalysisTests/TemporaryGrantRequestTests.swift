@@ -55,15 +55,10 @@ import Testing
     #expect(!words.contains { $0.contains(" 10.13.13.2 ") })
   }
 
-  @Test func `a prefix is opened in every zone outside tunnels that can contain it`() throws {
+  @Test func `a prefix is opened in every network that can contain it, and not for guests`() throws {
+    #expect(try words(request("ssh", from: "198.51.100.0/24")).map { $0.prefix { $0 != " " } } == ["internet"])
     #expect(
-      try words(request("ssh", from: "198.51.100.0/24")).map { $0.prefix { $0 != " " } } == [
-        "containers", "internet",
-      ])
-    #expect(
-      try words(request("ssh", from: "192.168.1.7")).map { $0.prefix { $0 != " " } } == [
-        "containers", "lan", "internet",
-      ])
+      try words(request("ssh", from: "192.168.1.7")).map { $0.prefix { $0 != " " } } == ["lan", "internet"])
   }
 
   @Test func `a zone is everyone in it, and the internet gives a warning`() throws {
@@ -121,7 +116,7 @@ import Testing
     let machine = try #require(policy.machine(named: "onprem"))
     let table = try opened(try request("web", from: "198.51.100.0/24"), policy, machine)
     let found = TemporaryGrant.inForce(in: table, policy: policy, machine: machine)
-    #expect(found.map(\.zone) == ["containers", "internet"])
+    #expect(found.map(\.zone) == ["internet"])
     let grant = try #require(found.last)
     #expect(grant.sources.map(\.description) == ["198.51.100.0/24"])
     #expect(grant.services == ["web"])

@@ -96,7 +96,7 @@ struct ChangeReportTests {
       (.invalid([error]), 2, "p.yaml is not valid: 1 error"),
       (.tooMuchWork("12 packets"), 1, "p.yaml is too much work: 12 packets"),
       (.failedTests([], count: 3), 2, "3 of the tests of p.yaml failed"),
-      (.lockedOut(explanation: "you"), 1, "you"),
+      (.lockedOut(explanation: "you"), 2, "you"),
     ]
     for (rejection, status, sentence) in cases {
       let text = PolicyRejectionText(rejection, path: "p.yaml")

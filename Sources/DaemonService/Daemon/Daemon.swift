@@ -108,6 +108,8 @@ package final class Daemon {
     var watchdog: Int64?
     /// When storing is tried again after a failure.
     var storing: Int64 = 0
+    /// When the start is reported even if the policy file was not read yet; nil: it was reported.
+    var ready: Int64?
     /// When connections are accepted again, after there was no descriptor for one.
     var accept: Int64?
   }
@@ -139,7 +141,7 @@ package final class Daemon {
       sessions: KernelSessions())
     books = DropBooks(stored: StoredDrops(settings.stateDirectory))
     let journal = journal
-    environment = DaemonEnvironment(path: settings.policy, machine: settings.machine) { severity, text in
+    environment = DaemonEnvironment(machine: settings.machine) { severity, text in
       journal.say(severity, text)
     }
     try DaemonError.requireKernel()
@@ -186,18 +188,16 @@ package final class Daemon {
   /// Runs until a signal ends it. The rules stay.
   package func run() throws(DaemonError) {
     let now = environment.now()
-    environment.inForce = driver.controller.inForce?.digest
     files.watch([settings.policy])
     noteFiles()
-    driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
-    policyWasRead()
     // The driver can ask for this in the middle of its work; the loop then reads the file after that.
     environment.readLater = { [unowned self] in settle = Clock.sinceBoot }
+    driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
+    policyWasRead()
+    schedule.ready = now.sinceBoot + Self.readyLimit
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
     if settings.metricsFile != nil { schedule.metrics = now.sinceBoot }
     if let watchdog = ServiceManager.watchdog { schedule.watchdog = now.sinceBoot + watchdog / 2 }
-    ServiceManager.notify("READY=1\nSTATUS=\(statusLine)")
-    journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
     while !isEnding {
       timer.arm(nextMoment)
       if isFat {
@@ -212,10 +212,23 @@ package final class Daemon {
         driver.verify(author: nil)
       }
       if let settle, settle <= Clock.sinceBoot { readPolicy() }
+      if let ready = schedule.ready, ready <= Clock.sinceBoot { becomeReady() }
     }
     ServiceManager.notify("STOPPING=1")
     finishDrops()
     journal.say(.info, "ending; the rules stay loaded")
+  }
+
+  /// How long the service manager, and with it the network, waits for the policy file to be read and checked, in nanoseconds.
+  /// After that the network comes up with what was in force before: the file of a large site takes longer.
+  private static let readyLimit: Int64 = 10_000_000_000
+
+  /// The policy file was read, or takes too long.
+  func becomeReady() {
+    guard schedule.ready != nil else { return }
+    schedule.ready = nil
+    ServiceManager.notify("READY=1\nSTATUS=\(statusLine)")
+    journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
   }
 
   private var nextMoment: Int64? {
@@ -223,7 +236,7 @@ package final class Daemon {
     let storing = driver.notPersisted == nil ? nil : schedule.storing
     return [
       storing, driver.controller.alarm, schedule.fullRead, schedule.endpoints, schedule.metrics,
-      schedule.watchdog, schedule.accept, settle, books.deadline,
+      schedule.watchdog, schedule.accept, schedule.ready, settle, books.deadline,
       clients,
     ].compactMap { $0 }.min()
   }

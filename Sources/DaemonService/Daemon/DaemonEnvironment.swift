@@ -9,29 +9,22 @@ internal import Ruleset
 
 /// The environment of the daemon's controller: the policy file, the clocks and the journal.
 final class DaemonEnvironment: ControllerEnvironment {
-  private let path: String
   let loader: PolicyLoader
   private let journal: (Controller.Severity, PrintableText) -> Void
   /// The list files of the policy as it was last read.
   private(set) var lists: [String] = []
   private var gaps: [String] = []
-  /// The digest of the policy that was in force before the daemon started; nil if none was.
-  var inForce: String?
-  /// Schedules reading the policy file on another thread. Nil before the loop runs: the file is then read at once.
-  var readLater: (() -> Void)?
+  /// Schedules reading the policy file on another thread.
+  var readLater: () -> Void = {}
 
-  init(path: String, machine: MachineChoice, say: @escaping (Controller.Severity, PrintableText) -> Void) {
-    self.path = path
+  init(machine: MachineChoice, say: @escaping (Controller.Severity, PrintableText) -> Void) {
     loader = PolicyLoader(daemon: machine)
     journal = say
   }
 
   func readPolicy() -> PolicyReading? {
-    if let readLater {
-      readLater()
-      return nil
-    }
-    return take(loader.load(path, unless: inForce))
+    readLater()
+    return nil
   }
 
   /// Records the list files of a loaded policy and logs its gaps. Returns the reading.

@@ -46,6 +46,15 @@ struct StatusReport {
     guard case .accepted = controller.file, !controller.isObserving else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
       && daemon.driver.notPersisted == nil && !controller.isReleased && controller.state.superseded == nil
+      && !isTunnelMissing
+  }
+
+  /// Whether the interface of a tunnel of this machine does not exist.
+  private var isTunnelMissing: Bool {
+    guard let (policy, machine, _) = daemon.policyInForce else { return false }
+    return policy.tunnels.contains {
+      !machine.addresses(in: $0.name).isEmpty && if_nametoindex($0.name.description) == 0
+    }
   }
 
   /// The objection because of which the policy file is held back, with the file's digest.
@@ -72,7 +81,9 @@ struct StatusReport {
     table.append(["policy", policyLine])
     if let refusal {
       let consequence =
-        controller.inForce == nil ? "NOTHING IS ENFORCED" : "the last accepted one is in force"
+        controller.inForce != nil
+        ? "the last accepted one is in force"
+        : self.table == nil ? "NOTHING IS ENFORCED" : "the ruleset that was loaded before stays"
       table.append(["", "NOT ACCEPTED, \(consequence): \(refusal.reason)"])
     }
     if let held {
@@ -112,7 +123,8 @@ struct StatusReport {
       state.packets > 0 ? NamedCounter.Purpose(counterNamed: name).cause.map { ($0, state.packets) } : nil
     }
     for (cause, packets) in drops.sorted(by: { $0.1 > $1.1 }).prefix(8) {
-      table.append(["dropped", "\(packets) packets: \(cause.name)"])
+      let verb = controller.isObserving ? "would drop" : "dropped"
+      table.append([verb, "\(packets == 1 ? "1 packet" : "\(packets) packets"): \(cause.name)"])
     }
     return table.text()
   }
@@ -124,7 +136,11 @@ struct StatusReport {
 
   private var inForceLine: String {
     if controller.isReleased { return "NOTHING: the ruleset was removed" }
-    guard let from = controller.inForce else { return "NOTHING IS ENFORCED: no policy was accepted yet" }
+    guard let from = controller.inForce else {
+      return table == nil
+        ? "NOTHING IS ENFORCED: no policy was accepted yet"
+        : "the ruleset that was loaded before the daemon started; no policy was accepted yet"
+    }
     let kind =
       switch from.kind {
       case .policy, .found, .observe: "\(from.path) (\(from.digest)) as \(from.machine)"

@@ -6,31 +6,53 @@ internal import Ruleset
 
 /// What survives a restart: the rulesets and the state, in the state directory.
 extension ControllerDriver where Store: ~Copyable {
-  /// Stores what is in force under a number of its own. If it is settled, stores it also for the next boot,
-  /// with its rulesets for a lock-down and a panic.
+  /// Stores what is in force under a number of its own, with its rulesets for a lock-down and a panic. If it is settled,
+  /// they are those for the next boot.
   mutating func store(_ settlement: Controller.Settlement) {
-    guard let directory, let desired, let provenance = controller.inForce else { return }
-    let known = storedNumber
+    guard let directory, let provenance = controller.inForce else { return }
+    // What another process put in force is known as that process stored it.
+    let known = storedNumber ?? (desired == nil ? controller.state.inForce : nil)
+    let table = desired ?? known.flatMap { directory.ruleset($0).value?.table }
     let number = known ?? (directory.numbers().last ?? 0) + 1
     let held = [controller.state.inForce, controller.state.pending?.back, controller.state.panic?.behind]
       .compactMap { $0 }
     let candidate = candidate
     let result = persist(.rulesets) { (directory) throws(StateError) in
-      let ruleset = try Self.stored(desired, provenance)
+      guard let table else {
+        throw StateError("the ruleset in force is not known here, and its stored copy cannot be read")
+      }
+      let ruleset = try Self.stored(table, provenance)
       if known == nil { try directory.write(ruleset, number: number, holding: held) }
-      guard settlement == .settled else { return }
-      try directory.write(ruleset, .boot)
-      guard let candidate else { return }
+      if settlement == .settled { try directory.write(ruleset, .boot) }
       // A machine on which nothing was dropped drops nothing in a lock-down either.
       let mode: EnforcementMode = provenance.kind == .observe ? .observing : .enforcing
-      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
-        var provenance = provenance
-        (provenance.kind, provenance.observer) = (kind, nil)
-        try directory.write(try Self.stored(candidate.table(kind, mode), provenance), slot)
+      let slots: [(slot: StateDirectory.Slot, trial: StateDirectory.Slot, kind: Provenance.Kind)] = [
+        (.lockDown, .trialLockDown, .lockDown), (.panic, .trialPanic, .panic),
+      ]
+      for (slot, trial, kind) in slots {
+        if let candidate {
+          var provenance = provenance
+          (provenance.kind, provenance.observer) = (kind, nil)
+          let ruleset = try Self.stored(candidate.table(kind, mode), provenance)
+          try directory.write(ruleset, settlement == .settled ? slot : trial)
+        } else if settlement == .settled, let ruleset = directory.ruleset(trial).value,
+          ruleset.provenance.digest == provenance.digest
+        {
+          try directory.write(ruleset, slot)
+        }
       }
+      if settlement == .settled { try directory.removeTrial() }
     }
     storedNumber = result == .stored ? number : nil
     controller.stored(storedNumber)
+  }
+
+  /// Stores what is in force again if a file for boot or for a panic is missing or damaged.
+  public mutating func restoreMissing() {
+    guard let directory, candidate != nil, controller.inForce != nil, !controller.isReleased,
+      controller.state.pending == nil, controller.state.panic == nil, directory.isIncomplete
+    else { return }
+    perform([.store(.settled), .save])
   }
 
   mutating func storePanic() {
@@ -68,6 +90,7 @@ extension ControllerDriver where Store: ~Copyable {
   func discard(_ number: Int) {
     do throws(StateError) {
       try directory?.remove(number: number)
+      try directory?.removeTrial()
     } catch {
       environment.say(
         .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")

@@ -8,6 +8,7 @@ internal import Netlink
 ///     boot           the ruleset for boot: the last one that was proven and, if requested, confirmed
 ///     lock-down      the failsafe grants of the same policy, loaded if `boot` is damaged
 ///     panic          the same, without outbound traffic
+///     trial-lock-down, trial-panic   both of a ruleset on trial, until it is confirmed
 ///     rulesets/N     the ruleset in force and earlier ones; the newest has the highest number
 ///     drops, drops.old   the log of dropped packets, which the daemon writes
 ///     lock           held by the process that writes here
@@ -31,6 +32,18 @@ public struct StateDirectory: Sendable {
     case boot
     case lockDown = "lock-down"
     case panic
+    /// What `lockDown` becomes if the ruleset on trial is confirmed.
+    case trialLockDown = "trial-lock-down"
+    /// What `panic` becomes if the ruleset on trial is confirmed.
+    case trialPanic = "trial-panic"
+
+    /// Those that stay when there is no trial.
+    public static let lasting = [boot, lockDown, panic]
+  }
+
+  /// Whether a file for boot or for a panic is missing or damaged.
+  public var isIncomplete: Bool {
+    Slot.lasting.contains { ruleset($0).value == nil }
   }
 
   /// The result of reading a file.
@@ -59,7 +72,7 @@ public struct StateDirectory: Sendable {
       if state.inForce != nil || state.panic != nil { return .rulesets }
     case .absent: break
     }
-    return numbers().isEmpty && Slot.allCases.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
+    return numbers().isEmpty && Slot.lasting.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
   }
 
   private func isAbsent(_ slot: Slot) -> Bool { !DurableFile.exists("\(path)/\(slot.rawValue)") }
@@ -123,6 +136,15 @@ public struct StateDirectory: Sendable {
   public func remove(number: Int) throws(StateError) {
     do throws(SystemError) {
       try DurableFile.remove("\(path)/rulesets/\(number)")
+    } catch {
+      throw StateError(error)
+    }
+  }
+
+  /// Deletes the rulesets of a trial, if they exist.
+  public func removeTrial() throws(StateError) {
+    do throws(SystemError) {
+      for slot in [Slot.trialLockDown, .trialPanic] { try DurableFile.remove("\(path)/\(slot.rawValue)") }
     } catch {
       throw StateError(error)
     }

@@ -12,7 +12,7 @@ struct StatusVerb: Verb {
       Asks the daemon. Only root and members of the group wgfence can connect to it.
 
       Exit status: 0 nothing needs attention; 1 the daemon is not running; 2 something needs attention: a policy that \
-      was not accepted, drift, an apply on trial, a panic.
+      was not accepted, drift, an apply on trial, a panic, a tunnel without its interface.
       """)
 
   @OptionGroup var places: StateOptions
