@@ -51,6 +51,19 @@ struct PolicyImportTests {
       imported.comparison.lost.allSatisfy { $0.because.contains("tunnel") }, "\(imported.comparison.lost)")
   }
 
+  /// As the reverse path filter of firewalld on a host with a default route of IPv6.
+  @Test("A rule that drops link-local sources that no host has does not matter")
+  func linkLocal() throws {
+    let imported = try Self.imported { family in
+      (family == .ipv6 ? [Rules.rule([Rules.source("fe80:0:0:1::/64")], .drop)] : [])
+        + [Rules.rule([Rules.port(22)], .accept)]
+    }
+    #expect(
+      Self.lines(imported) == [
+        "- { to: onprem, services: [ssh], from: [wg0, containers, lan, internet] }"
+      ])
+  }
+
   @Test("A rule for an interface is a grant to its zone or tunnel")
   func interfaces() throws {
     let imported = try Self.imported { _ in
