@@ -25,6 +25,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   die "this is not Debian; install by hand: $build $lab postgresql"
 fi
 if [ "${1:-}" = build ]; then lab=; fi
+# Tests/Review/json.sh compares JSON and YAML with their schemas.
+if [ "${1:-}" = test ]; then lab+=" python3-jsonschema python3-yaml"; fi
 
 missing=()
 # shellcheck disable=SC2086 # lists of words
