@@ -3,7 +3,8 @@
 #
 # All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, the impact of a change on 2,000 random
 # hosts compared with their packets, random inputs for each parser, then the tests of the review snippets, of the audit's
-# page and of the JSON documents, the daemon under a flood, among random events and under attack from its group, and the lab's tests with real packets.
+# page and of the JSON documents, the daemon under a flood, among random events and under attack from its group, and the lab's
+# tests with real packets.
 #
 # Every step runs, also after a failure. The last lines say which steps failed, each with the lines of its output that say
 # what failed; the exit status is 1 then.

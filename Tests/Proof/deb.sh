@@ -66,6 +66,7 @@ expected() {
 /usr/share/doc/wgfence/copyright
 /usr/share/doc/wgfence/docs/policy-1.schema.json.gz
 /usr/share/doc/wgfence/examples/grafana-board.json
+/usr/share/doc/wgfence/examples/wgfence.rules.yml
 /usr/share/fish/vendor_completions.d/wgfence.fish
 /usr/share/lintian/overrides/wgfence
 /usr/share/man/man5/wgfence-policy.5.gz
@@ -76,7 +77,7 @@ FILES
   for verb in $("$program" --help | awk '/^SUBCOMMANDS/ { on = 1 } on && /^  [a-z]/ && $1 != "See" { print $1 }'); do
     echo "/usr/share/man/man8/wgfence-$verb.8.gz"
   done
-  for page in docs/*.md; do
+  for page in docs/*.md docs/schemas/*.json; do
     if [ "$(stat -c %s "$page")" -gt 4096 ]; then page=$page.gz; fi
     echo "/usr/share/doc/wgfence/$page"
   done

@@ -252,8 +252,123 @@ def engine(path, container):
                 client.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}".encode())
 
 
+# The functions and words of PromQL that the rules and the dashboard use, and the metrics and labels that others make:
+# Prometheus adds `instance`; `node_textfile_mtime_seconds` with `file` is node-exporter's.
+PROMQL_WORDS = set("absent and by count increase max min offset or rate sum time unless without".split())
+OTHERS_METRICS = {"node_textfile_mtime_seconds": {"file"}}
+PROMQL_TOKEN = re.compile(r"""\s*(?:
+    (?P<text>"(?:[^"\\]|\\.)*")
+    | (?P<duration>\[(?:\d+[smhdw]|\$__\w+)(?::(?:\d+[smhdw])?)?\])
+    | (?P<number>\d+(?:\.\d+)?(?:[smhdw])?)
+    | (?P<word>[A-Za-z_:][A-Za-z0-9_:]*)
+    | (?P<sign>=~|!~|!=|==|>=|<=|[-+*/%^(){},=<>])
+)""", re.X)
+
+
+def promql(expression):
+    """The metrics of an expression, each with the labels of its matchers, and the labels that it groups by. A ValueError if
+    it has a character that PromQL does not have, or brackets that do not fit. Not a parser: promtool is one."""
+    found, grouped, depth, at, previous, metric, inside = [], set(), [], 0, "", None, ""
+    text = expression.strip()
+    while at < len(text):
+        token = PROMQL_TOKEN.match(text, at)
+        if not token:
+            raise ValueError(f"not PromQL at {text[at:at + 20]!r}")
+        at = token.end()
+        word = token.group().strip()
+        if token.lastgroup == "sign" and word in "({":
+            inside = "labels" if word == "{" else "by" if previous in ("by", "without") else ""
+            depth.append((word, inside))
+            if word == "{" and metric is None:
+                raise ValueError("a selector without a metric")
+        elif token.lastgroup == "sign" and word in ")}":
+            if not depth or depth[-1][0] + word not in ("()", "{}"):
+                raise ValueError("brackets that do not fit")
+            depth.pop()
+        elif token.lastgroup == "word":
+            place = depth[-1][1] if depth else ""
+            if place == "labels":
+                found[-1][1].add(word)
+            elif place == "by":
+                grouped.add(word)
+            elif word not in PROMQL_WORDS:
+                metric = word
+                found.append((word, set()))
+        previous = word
+    if depth:
+        raise ValueError("brackets that do not fit")
+    return found, grouped
+
+
+def complaints(expression, served):
+    """What an expression names that no daemon serves."""
+    try:
+        found, grouped = promql(expression)
+    except ValueError as error:
+        return [f"{error}: {expression!r}"]
+    problems = [] if found else [f"no metric: {expression!r}"]
+    known = {"instance"}
+    for metric, labels in found:
+        if metric not in served and metric not in OTHERS_METRICS:
+            problems.append(f"no such metric: {metric}")
+            continue
+        own = served.get(metric, set()) | OTHERS_METRICS.get(metric, set()) | {"instance"}
+        known |= own
+        problems += [f"{metric} has no label {label}" for label in labels - own]
+    return problems + [f"grouped by {label}, which no metric of the expression has" for label in grouped - known]
+
+
 def metrics(scraped, rules, board, page):
-    pass
+    import yaml
+
+    served = {}
+    for line in open(scraped, encoding="utf-8"):
+        if line.startswith("# TYPE "):
+            served[line.split()[2]] = set()
+        elif not line.startswith("#"):
+            name, _, rest = line.partition("{")
+            labels = re.findall(r'([a-zA-Z_]\w*)="(?:[^"\\]|\\.)*"', rest) if rest else []
+            served[name.split()[0]].update(labels)
+    verdict(f"{len(served)} metrics are served, and the page has exactly these", " ".join(sorted(
+        set(served) ^ set(re.findall(r"`(wgfence_\w+)`", open(page, encoding="utf-8").read())))))
+    # What has no sample on this host has no labels in the scrape.
+    verdict("each metric has a sample on this host", " ".join(sorted(set(served) - {
+        line.split("{")[0].split()[0] for line in open(scraped, encoding="utf-8") if not line.startswith("#")})))
+
+    written = yaml.safe_load(open(rules, encoding="utf-8"))
+    problems, names = [], []
+    for group in written["groups"]:
+        for rule in group["rules"]:
+            names.append(rule["alert"])
+            problems += [f"{rule['alert']}: {problem}" for problem in complaints(rule["expr"], served)]
+            if set(rule) - {"alert", "expr", "for", "labels", "annotations"}:
+                problems.append(f"{rule['alert']}: unknown keys")
+            if not re.fullmatch(r"Wgfence[A-Z]\w+", rule["alert"]) or not re.fullmatch(r"\d+[smhd]", rule.get("for", "0s")):
+                problems.append(f"{rule['alert']}: its name or its time")
+            if rule["labels"].get("severity") not in ("critical", "warning", "info") or \
+                    set(rule["annotations"]) != {"summary", "description"}:
+                problems.append(f"{rule['alert']}: severity, summary, description")
+    if len(set(names)) != len(names):
+        problems.append("a name occurs twice")
+    verdict(f"{len(names)} alert rules use metrics and labels that are served", "; ".join(problems[:5]))
+
+    expressions = []
+
+    def look(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("expr"), str):
+                expressions.append(value["expr"])
+            for part in value.values():
+                look(part)
+        elif isinstance(value, list):
+            for part in value:
+                look(part)
+
+    look(json.load(open(board, encoding="utf-8")))
+    verdict(f"{len(expressions)} expressions of the dashboard do so",
+            "; ".join(problem for expression in expressions for problem in complaints(expression, served)))
+    wrong = ["wgfence_rulez > 1", "wgfence_rules{machine=\"a\"} > 1", "sum by (zone) (wgfence_rules)", "sum(wgfence_rules", "wgfence_rules > § 1"]
+    verdict("control: wrong expressions are found", " ".join(one for one in wrong if not complaints(one, served)))
 
 
 def yaml_loader():

@@ -378,6 +378,13 @@ compare() {
 }
 compare outputs docs/schemas "$outputs"
 compare metrics "$metrics" packaging/prometheus/wgfence.rules.yml docs/grafana-board.json docs/metrics.md
+if command -v promtool >/dev/null; then
+  verdict "promtool accepts the alert rules, and they fire as their tests say" 0 \
+    "$(cd packaging/prometheus && promtool check rules wgfence.rules.yml >"$LAB/promtool" 2>&1 &&
+      promtool test rules wgfence.rules.test.yml >>"$LAB/promtool" 2>&1; echo $?)"
+else
+  echo "    promtool is not installed: the alert rules are not parsed, and packaging/prometheus/wgfence.rules.test.yml is not run"
+fi
 compare policies
 if [ -n "${JSON_KEEP:-}" ]; then cp -r "$outputs" "$metrics" "$JSON_KEEP/"; fi
 echo "json: $passed passed, $failed failed, 0 skipped"
