@@ -271,10 +271,9 @@ table inet filter {
 	}
 }
 NFT
-output import 0 lan import nft --machine lan
+output import 0 lan import nft --machine lan --output "$LAB/imported.yaml"
 output audit 2 onprem audit "$LAB/open.yaml" --machine onprem
 output import 0 onprem import nft --machine onprem
-output import 0 onprem import nft --machine onprem --output "$LAB/imported.yaml"
 silent 1 onprem import ufw --machine onprem
 output doctor 0 onprem doctor
 output doctor 0 onprem doctor "$LAB/open.yaml" --machine onprem
@@ -318,7 +317,7 @@ begin visitor "$LAB/missing.yaml" --machine nobody
 output status 0 onprem status
 output status 2 visitor status
 output open 0 onprem open --list
-wgfence_in onprem open 9200/tcp --from internet --for 5m --because 'a visit' >/dev/null
+wgfence_in onprem open 9200/tcp --from internet --for 5m --because 'a visit' >/dev/null 2>&1
 output open 0 onprem open --list
 output status 0 onprem status
 output audit 0 onprem audit "$live" --machine onprem
