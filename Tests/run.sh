@@ -3,7 +3,7 @@
 #
 # All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, the impact of a change on 2,000 random
 # hosts compared with their packets, random inputs for each parser, then the tests of the review snippets, of the audit's
-# page and of the JSON documents, the daemon under a flood, among random events and under attack from its group, and the lab's
+# page, of the JSON documents and of the files for other programs, the daemon under a flood, among random events and under attack from its group, and the lab's
 # tests with real packets.
 #
 # Every step runs, also after a failure. The last lines say which steps failed, each with the lines of its output that say
@@ -76,6 +76,7 @@ fi
 step review Tests/Review/review.sh
 step audit-page Tests/Review/page.sh
 step json Tests/Review/json.sh
+step packaging Tests/Review/packaging.sh
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
 # it: make flood, make random-events.

@@ -91,7 +91,7 @@ until_true 60 "${guest[@]}" true || die "the guest does not answer: $(tail -n 5 
 # --- what is played
 
 export ANSIBLE_HOME=$LAB/ansible ANSIBLE_LOCAL_TEMP=$LAB/ansible/tmp HOME=$LAB ANSIBLE_NOCOLOR=1 ANSIBLE_HOST_KEY_CHECKING=False
-export ANSIBLE_ROLES_PATH=$ROOT/packaging/ansible/roles ANSIBLE_RETRY_FILES_ENABLED=False LC_ALL=C.UTF-8
+export ANSIBLE_ROLES_PATH=$ROOT/packaging/ansible/roles ANSIBLE_RETRY_FILES_ENABLED=False LC_ALL=C.UTF-8 ANSIBLE_PIPELINING=True
 mkdir -p "$LAB/play/lists"
 cat >"$LAB/play/hosts" <<HOSTS
 guest ansible_host=10.99.0.2 ansible_user=admin ansible_ssh_private_key_file=$LAB/key ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR' ansible_python_interpreter=/usr/bin/python3
@@ -99,6 +99,7 @@ HOSTS
 cat >"$LAB/play/site.yml" <<YAML
 - hosts: guest
   become: true
+  gather_facts: false
   roles:
     - role: wgfence
       wgfence_deb: $package
@@ -151,7 +152,7 @@ verdict "status needs no attention" 0 "$(in_guest wgfence status >"$LAB/status";
 verdict "with the options" yes "$(in_guest test -S /run/wgfence/metrics.sock && echo yes)"
 verdict "the policy is the one that was given" "$(sha256sum <"$LAB/play/policy.yaml" | cut -c1-12)" "$(stored)"
 verdict "nobody else may read it" "600 root" "$(in_guest stat -c '%a %U' /etc/wgfence/policy.yaml)"
-verdict "the administrator may use the daemon" 0 "$("${guest[@]}" wgfence status >/dev/null 2>&1; echo $?)"
+verdict "the administrator may use the daemon" 0 "$("${guest[@]}" /usr/sbin/wgfence status >/dev/null 2>&1; echo $?)"
 verdict "nothing is left in /tmp" "" "$(in_guest find /tmp -maxdepth 1 -name 'wgfence.*')"
 verdict "the second run changes nothing" "0 changed=0 failed=0" "$(play)"
 verdict "nor does check mode say that it would" "0 changed=0 failed=0" "$(play --check)"
