@@ -184,6 +184,6 @@ echo 192.0.2.0/24 >"$LAB/play/lists/bad.txt"
 policy 'postgres, grafana' 10.99.0.0/24 'lists: { bad: { file: lists/bad.txt } }
 block: bad'
 verdict "a policy with a list file succeeds" "0 failed=0" "$(play -e "wgfence_lists=$LAB/play/lists" | sed 's/ changed=[0-9]*//')"
-verdict "its list is in force" yes "$(in_force 192.0.2.0/24)"
+verdict "its list is in force" yes "$(in_force 'elements = { 192.0.2.0 }')"
 verdict "and again nothing changes" "0 changed=0 failed=0" "$(play -e "wgfence_lists=$LAB/play/lists")"
 exit $failed
