@@ -145,7 +145,7 @@ site_up
 container_up
 serve onprem servers --tcp 22,5432,8888,9100 --udp 5005
 serve internet servers --tcp 443 --udp 7
-serve lan servers --tcp 80 --udp 53
+serve lan servers --tcp 80,81 --udp 53
 
 # The kernel records when a connection began.
 node onprem sh -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_timestamp'
@@ -268,12 +268,31 @@ table inet filter {
 		ct state established,related accept
 		iifname "lo" accept
 		tcp dport 80 accept
+		udp dport 53 limit rate 6/minute accept
+		tcp sport 4000 tcp dport 81 accept
+	}
+}
+table ip others {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		tcp dport 8080 dnat to 192.168.1.21
 	}
 }
 NFT
+# A tunnel's address is reached from outside by these rules, and by no policy.
+serve visitor servers --tcp 22
+node visitor nft -f - <<'NFT'
+table inet filter {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		tcp dport 22 accept
+	}
+}
+NFT
+output import 0 visitor import nft --machine visitor
+node visitor nft flush ruleset
 output import 0 lan import nft --machine lan --output "$LAB/imported.yaml"
 output audit 2 onprem audit "$LAB/open.yaml" --machine onprem
-output import 0 onprem import nft --machine onprem
 silent 1 onprem import ufw --machine onprem
 output doctor 0 onprem doctor
 output doctor 0 onprem doctor "$LAB/open.yaml" --machine onprem
@@ -324,6 +343,10 @@ output audit 0 onprem audit "$live" --machine onprem
 
 # Dropped packets: of a peer, of an endpoint, of many ports, forwarded, of the host itself, of a machine that observes.
 knock() { PROBE_TIMEOUT=0.1 tcp "$@" >/dev/null; }
+mkdir -p "$outputs/log"
+wgfence_in onprem log "$live" --machine onprem --follow --format json >"$outputs/log/followed" 2>"$LAB/complaint" &
+following=$!
+sleep 0.3
 for _ in 1 2 3 4; do knock laptop-ryan 10.13.13.2 3000; done &
 for port in {1..30}; do knock internet 198.51.100.7 $((port + 100)); done &
 knock laptop-eric 198.51.100.7 8443
@@ -332,6 +355,8 @@ knock container 198.51.100.66 25
 knock onprem 198.51.100.66 25
 wait $!
 sleep 1.3
+kill $following
+verdict "log --follow prints lines" yes "$([ "$(wc -l <"$outputs/log/followed")" -ge 5 ] && echo yes || cat "$LAB/complaint")"
 output log 0 onprem log "$live" --machine onprem --since 1h
 output log-summary 0 onprem log "$live" --machine onprem --summary
 output suggest 0 onprem suggest "$live" --machine onprem
