@@ -75,10 +75,10 @@ bash -c '
 # The guest's end of the cable, into the first process that has another network.
 container=$!
 cabled() {
-  local own process
+  local own child process
   own=$(readlink /proc/self/ns/net)
-  for process in $(cat "/proc/$container/task/$container/children"); do
-    for process in $process $(cat "/proc/$process/task/$process/children"); do
+  for child in $(cat "/proc/$container/task/$container/children"); do
+    for process in "$child" $(cat "/proc/$child/task/$child/children"); do
       if [ "$(readlink "/proc/$process/ns/net")" != "$own" ]; then ip link set wire netns "$process" && return; fi
     done
   done

@@ -81,6 +81,18 @@ print("same")
 PY
 verdict "the action has the steps of docs/review.md" same "$(tail -n 1 "$scratch/said")"
 
+verdict "a step that does not exist fails" 1 "$(packaging/github-action/step.sh github '- name: Nothing' | bash 2>/dev/null; echo $?)"
+"$python" - >"$scratch/said" 2>&1 <<'PY'
+import re, yaml
+page = open("docs/review.md").read()
+inputs = set(yaml.safe_load(open("packaging/github-action/action.yml"))["inputs"])
+jobs = next(yaml.safe_load(text)["jobs"] for text in re.findall(r"```yaml\n(.*?)```", page, re.S) if "github-action@" in text)
+given = [set(step["with"]) for job in jobs.values() for step in job["steps"]]
+assert all(names <= inputs for names in given), given
+print(len(given))
+PY
+verdict "the example of the action has inputs that it knows" 2 "$(tail -n 1 "$scratch/said")"
+
 # --- the hook takes the policies that it should
 
 "$python" - >"$scratch/said" 2>&1 <<'PY'

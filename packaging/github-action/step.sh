@@ -14,4 +14,6 @@ awk -v mark="<!-- snippet: $1 -->" '
     !found { if (text == anchor) found = 1; next }
     !inside { if (text ~ /\|$/) { inside = 1; parent = indent }; next }
     text != "" && indent <= parent { exit }
-    { if (!cut && text != "") cut = indent; print substr($0, cut + 1) }'
+    { if (!cut && text != "") cut = indent; print substr($0, cut + 1); printed = 1 }
+    # What runs the output must not succeed without it.
+    END { if (!printed) print "echo no such step in docs/review.md >&2; exit 1" }'
