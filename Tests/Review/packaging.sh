@@ -84,7 +84,7 @@ verdict "the action has the steps of docs/review.md" same "$(tail -n 1 "$scratch
 verdict "a step that does not exist fails" 1 "$(packaging/github-action/step.sh github '- name: Nothing' | bash 2>/dev/null; echo $?)"
 "$python" - >"$scratch/said" 2>&1 <<'PY'
 import re, yaml
-page = open("docs/review.md").read()
+page = open("packaging/github-action/README.md").read()
 inputs = set(yaml.safe_load(open("packaging/github-action/action.yml"))["inputs"])
 jobs = next(yaml.safe_load(text)["jobs"] for text in re.findall(r"```yaml\n(.*?)```", page, re.S) if "github-action@" in text)
 given = [set(step["with"]) for job in jobs.values() for step in job["steps"]]
@@ -177,7 +177,7 @@ verdict "autopkgtest's tests exist" smoke "$(sed -n 's/^Tests: //p' packaging/de
 
 # --- pages name files that exist
 
-for page in docs/install.md docs/review.md docs/metrics.md docs/editor.md docs/json.md; do
+for page in docs/install.md docs/review.md docs/metrics.md docs/editor.md docs/json.md packaging/github-action/README.md; do
   missing=$(grep -o ']([^)#:]*[)#]' "$page" | sed 's/^](//; s/[)#]$//' | grep . | while read -r path; do
     [ -e "$(dirname "$page")/$path" ] || echo "$path"; done | paste -sd ' ')
   verdict "$page links to files that exist" "" "$missing"
