@@ -298,6 +298,25 @@ unset REVIEW_TOKEN
 verdict "gitlab: without a token the verdict is the same" 1 "$(gitlab 7 "$opens")"
 verdict "gitlab: and nothing is sent" 0 "$(wc -l <"$COMMENTS.log")"
 
+# A target that is not valid: nothing is compared with it, which must not look like no difference.
+cd "$scratch/work" || exit 1
+git checkout -q main
+sed -i 's/services: \[web\]/services: [wbe]/' policies/site.yaml
+git commit -qam "A broken target" && git push -q origin main
+target=$(git rev-parse main)
+propose 11 's/services: \[wbe\]/services: [web]/'
+repairs=$head
+export REVIEW_TOKEN=secret-token
+for forge in github action gitlab; do
+  export COMMENTS="$scratch/$forge.json"
+  verdict "$forge: a change that repairs a policy passes" 0 "$($forge 11 "$repairs")"
+  body
+  verdict "$forge: and says that nothing was compared" yes "$(has "$scratch/body" 'Who can newly reach what is not known')"
+  verdict "$forge: and why" yes "$(has "$scratch/body" "unknown service 'wbe'")"
+done
+cd "$scratch/work" || exit 1
+git checkout -q -B main "$repairs"
+
 # --- the hooks
 
 cd "$scratch/work" || exit 1
