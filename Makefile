@@ -5,10 +5,10 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro -Xlinker -L.build/static --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof flood random-events audit-proof lint bench clean
+.PHONY: help setup build install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof flood random-events audit-proof lint bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what build, demo and test need (Debian packages; needs root if any is missing)
 	@scripts/setup.sh
@@ -68,6 +68,10 @@ deb-proof: ## build the Debian package twice, check it, and install, upgrade and
 	@scripts/setup.sh
 	@Tests/Proof/deb.sh
 
+ansible-proof: build ## run the Ansible role over SSH against a system container: check mode, first run, again, changes (root, minutes)
+	@scripts/setup.sh
+	@Tests/Proof/ansible.sh
+
 flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@scripts/setup.sh
 	@Tests/Stress/flood.sh
@@ -83,7 +87,7 @@ audit-proof: build ## the audit against nmap: on the rulesets of Tests/Corpus, a
 lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
 	@scripts/check-modules.sh
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
-	@if command -v shellcheck >/dev/null; then shellcheck -x -S warning .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh packaging/deb/post* packaging/deb/prerm; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -S warning .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh packaging/deb/post* packaging/deb/prerm packaging/deb/tests/smoke packaging/github-action/step.sh; fi
 
 bench: build ## measure against the goals, side by side with the others (root)
 	@scripts/setup.sh

@@ -3,8 +3,8 @@
 #
 # All Swift tests, 2,000 proofs of random policies and the walks of 1,250 of them, the impact of a change on 2,000 random
 # hosts compared with their packets, random inputs for each parser, then the tests of the review snippets, of the quick start's
-# commands, of the policies and commands in the pages and of the audit's page, the daemon under a flood, among random events and
-# under attack from its group, and the lab's tests with real packets.
+# commands, of the policies and commands in the pages, of the audit's page, of the JSON documents and of the files for other
+# programs, the daemon under a flood, among random events and under attack from its group, and the lab's tests with real packets.
 #
 # Every step runs, also after a failure. The last lines say which steps failed, each with the lines of its output that say
 # what failed; the exit status is 1 then.
@@ -77,6 +77,8 @@ step review Tests/Review/review.sh
 step quick-start Tests/Review/quick-start.sh
 step guides Tests/Review/guides.sh
 step audit-page Tests/Review/page.sh
+step json Tests/Review/json.sh
+step packaging Tests/Review/packaging.sh
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
 # it: make flood, make random-events.

@@ -54,13 +54,13 @@ mkdir "$root"
 WGFENCE=$program DESTDIR=$root PREFIX=/usr scripts/install.sh install >"$work/install.log" || die "$(cat "$work/install.log")"
 gzip -9n "$root"/usr/share/man/man*/*
 
-mkdir -p "$doc/docs" "$doc/examples"
+mkdir -p "$doc/docs/schemas" "$doc/examples"
 cp -r policies/. "$doc/examples/"
-cp docs/grafana-board.json "$doc/examples/"
+cp docs/grafana-board.json packaging/prometheus/wgfence.rules.yml "$doc/examples/"
 cp packaging/deb/copyright "$doc/"
 # Where the package has the example policies.
 sed 's|](policies/|](examples/|g; s|\[policies/|[examples/|g' README.md >"$doc/README.md"
-cp -r docs/*.md docs/guides docs/policy-1.schema.json "$doc/docs/"
+cp -r docs/*.md docs/guides docs/schemas docs/policy-1.schema.json "$doc/docs/"
 cp CHANGELOG.md "$doc/changelog"
 cat >"$doc/changelog.Debian" <<END
 wgfence ($version) unstable; urgency=medium

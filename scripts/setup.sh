@@ -7,7 +7,8 @@
 # `setup.sh build` installs only what building needs, which is enough for tests without a network namespace.
 #
 # `setup.sh test` also unpacks programs that only the tests run: Docker, podman, libvirt, ufw, firewalld, busybox and nmap, below
-# .build. They are not installed: none of them starts at boot, and a Docker of this host is not changed.
+# .build. They are not installed: none of them starts at boot, and a Docker of this host is not changed. It installs Chromium,
+# python3-jsonschema and python3-yaml.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -87,8 +88,23 @@ browser() {
     say "not to be had: the page's test will be skipped" >&2
 }
 
+# The tests compare JSON and YAML with their schemas: small packages, and no program.
+validators() {
+  local packages="python3-jsonschema python3-yaml"
+  # shellcheck disable=SC2086 # a list of words
+  [ "$(dpkg-query -W -f='${db:Status-Status}\n' $packages 2>/dev/null | grep -cx installed)" != 2 ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    say "$packages are missing, and only root can install them: the tests of the schemas will be skipped" >&2
+    return 0
+  fi
+  say "apt-get install $packages, for the tests of the schemas"
+  # shellcheck disable=SC2086 # a list of words
+  apt_install $packages || { apt-get -qq update && apt_install $packages; } ||
+    say "not to be had: the tests of the schemas will be skipped" >&2
+}
+
 finish() {
-  if [ "${1:-}" = test ]; then neighbours; browser; fi
+  if [ "${1:-}" = test ]; then neighbours; validators; browser; fi
   exit 0
 }
 

@@ -3,7 +3,8 @@
 #
 # Makes the Debian package twice and compares the bytes; checks its files, what it depends on, its size and its manual pages;
 # then installs, upgrades, removes and purges it in Debian 12 and 13: first without a service manager, then in a system container
-# with one, where the daemon runs meanwhile and the table of the rules must never be gone. Last `make install` and `make uninstall`.
+# with one, where the daemon runs meanwhile and the table of the rules must never be gone, and where the test of packaging/deb/tests
+# (autopkgtest) runs. Last `make install` and `make uninstall`.
 #
 # Each part prints `ok NAME` or `not ok NAME: …`, and the script ends with status 1 when one failed. The guests are stored below
 # .build/deb-proof. Root; it runs in namespaces of its own and touches nothing of this host.
@@ -66,6 +67,7 @@ expected() {
 /usr/share/doc/wgfence/copyright
 /usr/share/doc/wgfence/docs/policy-1.schema.json.gz
 /usr/share/doc/wgfence/examples/grafana-board.json
+/usr/share/doc/wgfence/examples/wgfence.rules.yml
 /usr/share/fish/vendor_completions.d/wgfence.fish
 /usr/share/lintian/overrides/wgfence
 /usr/share/man/man5/wgfence-policy.5.gz
@@ -76,7 +78,7 @@ FILES
   for verb in $("$program" --help | awk '/^SUBCOMMANDS/ { on = 1 } on && /^  [a-z]/ && $1 != "See" { print $1 }'); do
     echo "/usr/share/man/man8/wgfence-$verb.8.gz"
   done
-  for page in docs/*.md docs/guides/*.md; do
+  for page in docs/*.md docs/guides/*.md docs/schemas/*.json; do
     if [ "$(stat -c %s "$page")" -gt 4096 ]; then page=$page.gz; fi
     echo "/usr/share/doc/wgfence/$page"
   done
@@ -268,6 +270,7 @@ systemctl is-enabled wgfence.service wgfence-boot.service 2>&1 | paste -sd ' ' |
 echo "[$(table)]" | say install-table
 stat -c '%a %U %G' /run/wgfence | say install-run
 there /etc/wgfence /var/lib/wgfence | say install-made
+step smoke /source/packaging/deb/tests/smoke
 step mixed /source/scripts/install.sh uninstall
 step quiet dpkg -i /packages/2.deb
 daemon quiet-daemon
@@ -387,8 +390,9 @@ with_systemd() {
   cp "$LAB/words" "$tree/"
   cp "$LAB/steps-with" "$tree/steps"
   cp -a "$LAB/kept" "$tree/made"
-  mkdir "$tree/source"
+  mkdir -p "$tree/source/packaging/deb"
   cp -a scripts systemd "$tree/source/"
+  cp -a packaging/deb/tests "$tree/source/packaging/deb/"
   printf '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=/bin/sh -c "sh /steps >/report.txt 2>&1; systemctl poweroff --force --force"\n' \
     >"$tree/etc/systemd/system/steps.service"
   mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
@@ -414,6 +418,7 @@ install-enabled disabled disabled
 install-table []
 install-run 750 root wgfence
 install-made NONE
+smoke-status 0
 quiet-status 0
 quiet-daemon inactive
 apply-status 0

@@ -42,14 +42,17 @@ snippet() {
     wanted && inside { print }' docs/review.md
 }
 
-# block ANCHOR: of standard input, the lines of the first `|` block behind a line that reads ANCHOR, unindented.
-block() {
-  awk -v anchor="$1" '
+# step_of FORGE ANCHOR: the shell of a step; packaging/github-action runs the same.
+step_of() { packaging/github-action/step.sh "$@"; }
+
+# run_of NAME: the shell of a step of the action itself.
+run_of() {
+  awk -v anchor="- name: $1" '
     { text = $0; sub(/^ */, "", text); indent = length($0) - length(text) }
-    !found { if (text == anchor) found = 1; next }
-    !inside { if (text ~ /\|$/) { inside = 1; parent = indent }; next }
+    !found { found = text == anchor; next }
+    !inside { if (text == "run: |") { inside = 1; parent = indent }; next }
     text != "" && indent <= parent { exit }
-    { if (!cut && text != "") cut = indent; print substr($0, cut + 1) }'
+    { if (!cut && text != "") cut = indent; print substr($0, cut + 1) }' packaging/github-action/action.yml
 }
 
 # has FILE TEXT: yes or no
@@ -64,17 +67,19 @@ git config --global init.defaultBranch main
 
 # --- the shell itself
 
-snippet github | block '- name: Fetch' >"$scratch/shell/github-fetch"
-snippet github | block '- name: Judge' >"$scratch/shell/github-judge"
-snippet github | block '- name: Comment' >"$scratch/shell/github-comment"
-snippet gitlab | block 'policy-judge:' >"$scratch/shell/gitlab-judge"
-snippet gitlab | block 'policy-comment:' >"$scratch/shell/gitlab-comment"
-snippet github | block '- name: Get wgfence' >"$scratch/shell/github-get"
+step_of github '- name: Fetch' >"$scratch/shell/github-fetch"
+step_of github '- name: Judge' >"$scratch/shell/github-judge"
+step_of github '- name: Comment' >"$scratch/shell/github-comment"
+step_of gitlab 'policy-judge:' >"$scratch/shell/gitlab-judge"
+step_of gitlab 'policy-comment:' >"$scratch/shell/gitlab-comment"
+step_of github '- name: Get wgfence' >"$scratch/shell/github-get"
+for name in Fetch Judge Comment; do run_of $name >"$scratch/shell/action-${name,,}"; done
 snippet pre-commit >"$scratch/shell/pre-commit"
 for file in "$scratch"/shell/*; do
   name=$(basename "$file")
   verdict "$name is there" yes "$([ -s "$file" ] && echo yes || echo no)"
-  verdict "$name is a shell's" 0 "$(bash -n "$file" 2>&1 && sh -n "$file" 2>&1; echo $?)"
+  # The action names its shell.
+  verdict "$name is a shell's" 0 "$(bash -n "$file" 2>&1 && { [[ $name == action-* ]] || sh -n "$file" 2>&1; }; echo $?)"
   if command -v shellcheck >/dev/null; then
     verdict "$name satisfies shellcheck" "" "$(shellcheck -s bash -e SC2016,SC2086 "$file")"
   fi
@@ -220,22 +225,27 @@ target=$(git rev-parse main)
 # step SHELL: runs a snippet's block as the runners do; its output goes to a file.
 step() { bash --noprofile --norc -eo pipefail "$scratch/shell/$1" >"$scratch/said" 2>&1 </dev/null; }
 
-# github NUMBER HEAD: a run of the workflow; prints the exit status of its last step.
-github() {
-  local job=$scratch/job-github
+# github NUMBER HEAD, action NUMBER HEAD: a run of the workflow, or of one with the action; prints the exit status of its last
+# step.
+github() { workflow github "$@"; }
+action() { workflow action "$@"; }
+workflow() {
+  local kind=$1 job=$scratch/job-$1
+  shift
+  export RUNNER_TEMP=$job GITHUB_ACTION_PATH=$root/packaging/github-action
   rm -rf "$job" && mkdir "$job" && cd "$job" || return
   export GITHUB_SERVER_URL="file://$scratch/forge" GITHUB_REPOSITORY=team/site GITHUB_OUTPUT="$scratch/output"
   export GH_TOKEN=secret-token NUMBER=$1 HEAD=$2 TARGET=$target POLICIES=policies/site.yaml
   : >"$GITHUB_OUTPUT"
-  step github-fetch || { echo "fetch: $(cat "$scratch/said")"; return; }
+  step "$kind-fetch" || { echo "fetch: $(cat "$scratch/said")"; return; }
   unset GH_TOKEN
-  step github-judge || { echo "judge: $(cat "$scratch/said")"; return; }
+  step "$kind-judge" || { echo "judge: $(cat "$scratch/said")"; return; }
   FAILED=$(sed -n 's/^failed=//p' "$GITHUB_OUTPUT")
   # The text between the report's two marks.
   REPORT=$(awk '/^report<</ { end = substr($0, 9); next } end != "" && $0 == end { exit } end != ""' "$GITHUB_OUTPUT")
   export FAILED REPORT GH_TOKEN=secret-token
   rm -rf "$job" && mkdir "$job" && cd "$job" || return
-  step github-comment
+  step "$kind-comment"
   echo $?
 }
 
@@ -254,7 +264,7 @@ gitlab() {
 
 body() { jq -r '.[-1].body' "$COMMENTS" >"$scratch/body"; }
 
-for forge in github gitlab; do
+for forge in github action gitlab; do
   export COMMENTS="$scratch/$forge.json" REVIEW_TOKEN=secret-token
   # Another user's comment with the same beginning must not be updated.
   jq -n '[{id: 1, user: {login: "mallory"}, author: {id: 6}, body: "<!-- wgfence: policy review --> mine"}]' >"$COMMENTS"
@@ -287,6 +297,25 @@ export COMMENTS="$scratch/gitlab.json"
 unset REVIEW_TOKEN
 verdict "gitlab: without a token the verdict is the same" 1 "$(gitlab 7 "$opens")"
 verdict "gitlab: and nothing is sent" 0 "$(wc -l <"$COMMENTS.log")"
+
+# A target that is not valid: nothing is compared with it, which must not look like no difference.
+cd "$scratch/work" || exit 1
+git checkout -q main
+sed -i 's/services: \[web\]/services: [wbe]/' policies/site.yaml
+git commit -qam "A broken target" && git push -q origin main
+target=$(git rev-parse main)
+propose 11 's/services: \[wbe\]/services: [web]/'
+repairs=$head
+export REVIEW_TOKEN=secret-token
+for forge in github action gitlab; do
+  export COMMENTS="$scratch/$forge.json"
+  verdict "$forge: a change that repairs a policy passes" 0 "$($forge 11 "$repairs")"
+  body
+  verdict "$forge: and says that nothing was compared" yes "$(has "$scratch/body" 'Who can newly reach what is not known')"
+  verdict "$forge: and why" yes "$(has "$scratch/body" "unknown service 'wbe'")"
+done
+cd "$scratch/work" || exit 1
+git checkout -q -B main "$repairs"
 
 # --- the hooks
 

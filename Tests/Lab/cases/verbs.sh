@@ -97,9 +97,9 @@ verdict "and the kernel is untouched" "$untouched" "$(held onprem)"
 # The caller's own session.
 session() { SSH_CONNECTION="$1 40000 $2 22" status onprem apply "$3" --machine onprem; }
 verdict "a session that would be accepted is not refused" 0 "$(session 10.13.13.10 10.13.13.2 "$SITE")"
-verdict "a session from the internet that would be dropped is refused" 1 "$(session 198.51.100.66 198.51.100.7 "$SITE")"
+verdict "a session from the internet that would be dropped is refused" 2 "$(session 198.51.100.66 198.51.100.7 "$SITE")"
 verdict "and names --force" yes "$(grep -q -- '--force' "$LAB/said" && echo yes)"
-verdict "and so for a peer without the grant" 1 "$(session 10.13.13.1 10.13.13.2 "$SITE")"
+verdict "and so for a peer without the grant" 2 "$(session 10.13.13.1 10.13.13.2 "$SITE")"
 verdict "force overrides" 0 "$(SSH_CONNECTION='198.51.100.66 40000 198.51.100.7 22' status onprem apply "$SITE" --machine onprem --force)"
 
 node onprem nft delete table ip others-nat
