@@ -11,28 +11,66 @@
 ///
 /// All output for people (`Console`, `Journal`, `ControlFrame`) takes this type, so a report cannot contain
 /// an unescaped value.
+///
+/// A text may contain tables. They are laid out when it is written, since only then the width of the terminal is known.
 public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
-  /// The text as it is written.
-  public private(set) var description: String
+  /// The tables, each with the text before it.
+  private var pieces: [Piece] = []
+  /// The text after the last table.
+  private var tail: String
 
-  private init(written text: String) { description = text }
+  private struct Piece: Sendable {
+    var text: String
+    let table: AlignedTable
+    let indent: Int
+    let gap: Int
+  }
+
+  private init(written text: String) { tail = text }
+
+  /// A table; its cells are escaped.
+  init(_ table: AlignedTable, indent: Int, gap: Int) {
+    pieces = [Piece(text: "", table: table, indent: indent, gap: gap)]
+    tail = ""
+  }
+
+  /// The text as it is written where there is no width: to a file, a pipe, the journal.
+  public var description: String { text(columns: nil) }
+
+  /// The text for a terminal with this number of columns: cells of tables are broken between words where their rows are
+  /// wider. Nil: no row is broken.
+  public func text(columns: Int?) -> String {
+    if pieces.isEmpty { return tail }
+    var text = ""
+    for piece in pieces {
+      text += piece.text + piece.table.joined(indent: piece.indent, gap: piece.gap, columns: columns)
+    }
+    return text + tail
+  }
 
   /// A text of several lines whose origin is not known, such as a document or another process's output: its
   /// line feeds and tabs are kept, every other unsafe character is escaped.
-  public init(lines text: String) { description = UnsafeCharacters.escaped(text, .lines) }
+  public init(lines text: String) { tail = UnsafeCharacters.escaped(text, .lines) }
 
   /// A text on one line: every unsafe character is escaped, including line feeds and tabs.
   public static func of(_ text: String) -> String { UnsafeCharacters.escaped(text, .oneLine) }
 
+  /// Whether both are written alike.
+  public static func == (left: PrintableText, right: PrintableText) -> Bool {
+    left.description == right.description
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(description) }
+
   /// Whether the text is empty.
-  public var isEmpty: Bool { description.isEmpty }
+  public var isEmpty: Bool { tail.isEmpty && description.isEmpty }
 
   /// Its lines, each without its line feed; empty lines are left out.
   public var lines: [String] { description.unicodeScalars.split(separator: "\n").map { String($0) } }
 
   /// The text in a colour, with the escape sequences of ECMA-48 (SGR).
   public static func coloured(_ text: PrintableText, _ colour: Colour) -> PrintableText {
-    PrintableText(written: "\u{1b}[\(colour.rawValue)m\(text.description)\u{1b}[0m")
+    PrintableText(written: "\u{1b}[\(colour.rawValue)m") + text + PrintableText(written: "\u{1b}[0m")
   }
 
   /// The colours that the program uses, by their SGR parameters.
@@ -49,40 +87,46 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
 
   /// Both texts, one after the other.
   public static func + (left: PrintableText, right: PrintableText) -> PrintableText {
-    PrintableText(written: left.description + right.description)
+    var both = left
+    both += right
+    return both
   }
 
   /// Appends a text.
   public static func += (left: inout PrintableText, right: PrintableText) {
-    left.description += right.description
+    guard var first = right.pieces.first else { return left.tail += right.tail }
+    first.text = left.tail + first.text
+    left.pieces.append(first)
+    left.pieces += right.pieces.dropFirst()
+    left.tail = right.tail
   }
 }
 
 extension PrintableText: ExpressibleByStringInterpolation {
   /// A literal, unchanged.
-  public init(stringLiteral text: StaticString) { description = text.description }
+  public init(stringLiteral text: StaticString) { tail = text.description }
 
   /// A literal with interpolated values.
-  public init(stringInterpolation parts: Interpolation) { description = parts.text }
+  public init(stringInterpolation parts: Interpolation) { self = parts.text }
 
   /// Collects the parts of a literal: literal text unchanged, values escaped.
   public struct Interpolation: StringInterpolationProtocol {
-    fileprivate var text = ""
+    fileprivate var text = PrintableText(written: "")
 
     /// An empty collection.
     public init(literalCapacity: Int, interpolationCount: Int) {
-      text.reserveCapacity(literalCapacity + 16 * interpolationCount)
+      text.tail.reserveCapacity(literalCapacity + 16 * interpolationCount)
     }
 
     /// Appends literal text unchanged.
-    public mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
+    public mutating func appendLiteral(_ literal: StaticString) { text.tail += literal.description }
 
     /// Appends a text that is already escaped.
-    public mutating func appendInterpolation(_ value: PrintableText) { text += value.description }
+    public mutating func appendInterpolation(_ value: PrintableText) { text += value }
 
     /// Appends a value of any origin, escaped to one line.
     public mutating func appendInterpolation<Value>(_ value: Value) {
-      text += UnsafeCharacters.escaped(String(describing: value), .oneLine)
+      text.tail += UnsafeCharacters.escaped(String(describing: value), .oneLine)
     }
   }
 }

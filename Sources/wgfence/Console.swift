@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import Glibc
+import LinuxHost
 import NetworkModel
 
 /// The program's output: reports go to standard output, everything else to standard error. Only this type and
@@ -32,7 +33,7 @@ enum Console {
   }
 
   private static func write(_ text: PrintableText, to descriptor: Int32) {
-    var text = text.description
+    var text = text.text(columns: Terminal.columns(descriptor))
     text.withUTF8 { bytes in
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {

@@ -29,7 +29,6 @@ struct EditVerb: Verb {
 
   @Option(help: "The time for the confirmation: 5s to 24h.")
   var confirm = "60s"
-
   func validate() throws { _ = try ApplyVerb.trial(confirm) }
 
   func run() throws {

@@ -446,7 +446,7 @@ struct SinkTests {
     let users = Sources.all.filter { $0.text.contains("PrintableText(lines:") }.map(\.name)
     #expect(
       Set(users) == [
-        "Console.swift", "Program.swift", "DaemonConnection.swift", "AlignedTable.swift",
+        "Console.swift", "Program.swift", "DaemonConnection.swift",
         "FirewallResult.swift",
         // JSON, and the diff of a policy file.
         "DropQuestion.swift", "SuggestionReport.swift",

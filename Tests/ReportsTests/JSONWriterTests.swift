@@ -107,6 +107,30 @@ struct JSONWriterTests {
 }
 
 struct AlignedTableTests {
+  @Test("a table that is wider than the terminal breaks the cells of its widest columns between words")
+  func narrow() {
+    var table = AlignedTable([.left("SERVICE"), .right("PORT"), .left("WHO"), .left("WHY")])
+    table.append(["postgres", "5432", "laptop-eric laptop-ryan ec2", "policy.yaml:31 postgres from the laptops"])
+    table.append(["ssh", "22", "anyone", "no grant"])
+    let text: PrintableText = "Listeners\n\(table.text())end\n"
+    #expect(
+      text.text(columns: 50) == """
+        Listeners
+        SERVICE   PORT  WHO               WHY
+        postgres  5432  laptop-eric       policy.yaml:31
+                        laptop-ryan ec2   postgres from
+                                          the laptops
+        ssh         22  anyone            no grant
+        end
+
+        """)
+    #expect(text.text(columns: nil) == text.description)
+    #expect(text.description.contains("laptop-eric laptop-ryan ec2  policy.yaml:31 postgres from the laptops\n"))
+    #expect(text.text(columns: 200) == text.description)
+    // A word that is longer than its column stays whole.
+    #expect(text.text(columns: 5).contains("policy.yaml:31"))
+  }
+
   @Test("Columns line up, numbers to the right, and no line ends in spaces")
   func layout() {
     var table = AlignedTable([.left("service"), .right("port"), .left("from"), .left("note")])

@@ -66,6 +66,10 @@ struct StatusReport {
     }
   }
 
+  private var isAccepted: Bool {
+    if case .accepted = controller.file { true } else { false }
+  }
+
   private var refusal: PolicyRefusal? {
     if case .refused(let refusal) = controller.file { refusal } else { nil }
   }
@@ -202,8 +206,8 @@ struct StatusReport {
       }
       object.object("policy") { object in
         object.put("path", daemon.settings.policy)
-        object.put("digest", controller.file.digest)
-        object.put("accepted", refusal == nil)
+        object.put("digest", controller.file.digest.flatMap { $0.isEmpty ? nil : $0 })
+        object.put("accepted", isAccepted)
         object.put(
           "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
         object.put("held", held?.objection.reason)

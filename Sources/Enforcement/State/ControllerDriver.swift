@@ -152,7 +152,10 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     do throws(StoreError) {
       let now = try store.read()
       observed = now
-      if Plan(desired: held(desired), observed: now.table).isEmpty { return }
+      if Plan(desired: held(desired), observed: now.table).isEmpty {
+        controller.tally.lastSuccess = environment.now().sinceEpoch
+        return
+      }
     } catch {
       environment.say(.warning, "the ruleset could not be read: \(EnforcementError(error))")
     }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-public import NetworkModel
-
-/// A table of text whose columns are aligned on a terminal.
+/// A table of text whose columns are aligned on a terminal. If a row is wider than the terminal, the widest columns become
+/// narrower, and their cells are broken between words.
 ///
 /// Widths are in columns of a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji. Unsafe
 /// characters in a cell (a process may have any name) are written as `\u{1b}`, so no cell can control the terminal or
@@ -43,34 +42,71 @@ public struct AlignedTable: Sendable {
   /// The table as lines, each ended by a line feed, without trailing spaces. Columns are `gap` spaces apart, and each
   /// line is indented by `indent` spaces. Without rows, the text is empty.
   public func text(indent: Int = 0, gap: Int = 2) -> PrintableText {
-    PrintableText(lines: joined(indent: indent, gap: gap))
+    PrintableText(self, indent: indent, gap: gap)
   }
 
-  /// The same as a string. All line feeds are the table's own: cells have none.
-  private func joined(indent: Int, gap: Int) -> String {
+  /// The same as a string. All line feeds are the table's own: cells have none. With `limit`, no line has more columns, if the
+  /// words are not too long.
+  func joined(indent: Int, gap: Int, columns limit: Int?) -> String {
     if rows.isEmpty { return "" }
     let headings = columns.map { PrintableText.of($0.heading) }
     let lines = headings.allSatisfy(\.isEmpty) ? rows : [headings] + rows
-    let widths = columns.indices.map { column in
+    let natural = columns.indices.map { column in
       lines.map { column < $0.count ? Self.width($0[column]) : 0 }.max() ?? 0
     }
+    let widths = limit.map { narrowed(natural, lines, to: $0 - indent - gap * (columns.count - 1)) } ?? natural
     var text = ""
     for line in lines {
-      var pending = indent
-      for (column, cell) in line.enumerated() {
-        let padding = widths[column] - Self.width(cell)
-        if columns[column].alignment == .right { pending += padding }
-        // Spaces are only written when a cell follows, so that no line has trailing spaces.
-        if !cell.isEmpty {
-          text += String(repeating: " ", count: pending) + cell
-          pending = 0
-        }
-        if columns[column].alignment == .left { pending += padding }
-        pending += gap
+      let cells = line.enumerated().map { column, cell in
+        Self.width(cell) > widths[column] ? Self.broken(cell, widths[column]) : [cell]
       }
-      text += "\n"
+      for part in 0..<(cells.map(\.count).max() ?? 0) {
+        var pending = indent
+        for (column, parts) in cells.enumerated() {
+          let cell = part < parts.count ? parts[part] : ""
+          let padding = max(0, widths[column] - Self.width(cell))
+          if columns[column].alignment == .right { pending += padding }
+          // Spaces are only written when a cell follows, so that no line has trailing spaces.
+          if !cell.isEmpty {
+            text += String(repeating: " ", count: pending) + cell
+            pending = 0
+          }
+          if columns[column].alignment == .left { pending += padding }
+          pending += gap
+        }
+        text += "\n"
+      }
     }
     return text
+  }
+
+  /// The widths of the columns, of which the widest are reduced until all fit into `room`, but not below their longest word.
+  private func narrowed(_ natural: [Int], _ lines: [[String]], to room: Int) -> [Int] {
+    var widths = natural
+    var excess = natural.reduce(0, +) - room
+    if excess <= 0 { return natural }
+    let least = columns.indices.map { column in
+      lines.flatMap { column < $0.count ? $0[column].split(separator: " ") : [] }
+        .map { Self.width(String($0)) }.max() ?? 0
+    }
+    while excess > 0, let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] }) {
+      widths[widest] -= 1
+      excess -= 1
+    }
+    return widths
+  }
+
+  /// A cell in lines of at most `width` columns, broken between words.
+  private static func broken(_ cell: String, _ width: Int) -> [String] {
+    var lines: [String] = []
+    for word in cell.split(separator: " ") {
+      if let last = lines.last, Self.width(last) + 1 + Self.width(String(word)) <= width {
+        lines[lines.count - 1] += " \(word)"
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines
   }
 
   /// The width of a text in columns of a terminal.
