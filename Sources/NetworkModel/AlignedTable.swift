@@ -54,7 +54,8 @@ public struct AlignedTable: Sendable {
     let natural = columns.indices.map { column in
       lines.map { column < $0.count ? Self.width($0[column]) : 0 }.max() ?? 0
     }
-    let widths = limit.map { narrowed(natural, lines, to: $0 - indent - gap * (columns.count - 1)) } ?? natural
+    let widths =
+      limit.map { narrowed(natural, lines, to: $0 - indent - gap * (columns.count - 1)) } ?? natural
     var text = ""
     for line in lines {
       let cells = line.enumerated().map { column, cell in
@@ -89,7 +90,9 @@ public struct AlignedTable: Sendable {
       lines.flatMap { column < $0.count ? $0[column].split(separator: " ") : [] }
         .map { Self.width(String($0)) }.max() ?? 0
     }
-    while excess > 0, let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] }) {
+    while excess > 0,
+      let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] })
+    {
       widths[widest] -= 1
       excess -= 1
     }

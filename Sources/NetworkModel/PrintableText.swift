@@ -60,6 +60,7 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
     left.description == right.description
   }
 
+  /// Hashes what is written.
   public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 
   /// Whether the text is empty.

@@ -93,7 +93,8 @@ extension Match {
       set
     case .interface, .interfaceType, .family, .address, .transport, .port, .icmpType, .hopLimit, .tcpFlags,
       .ctDirection,
-      .ctState, .ctStatus, .ctStatusNone, .destinationType, .originalPort, .tagged, .belowRate, .longIPv4Options,
+      .ctState, .ctStatus, .ctStatusNone, .destinationType, .originalPort, .tagged, .belowRate,
+      .longIPv4Options,
       .routingHeader:
       nil
     }

@@ -33,7 +33,9 @@ struct ControllerDriverTests {
     deinit {
       let state = StateDirectory("\(path)/state")
       for number in state.numbers() { try? state.remove(number: number) }
-      for name in ["state", "boot", "lock-down", "panic", "trial-lock-down", "trial-panic", "lock"] { unlink("\(path)/state/\(name)") }
+      for name in ["state", "boot", "lock-down", "panic", "trial-lock-down", "trial-panic", "lock"] {
+        unlink("\(path)/state/\(name)")
+      }
       unlink("\(path)/state")
       for name in ["state/rulesets", "state", ""] { rmdir("\(path)/\(name)") }
     }
@@ -56,7 +58,8 @@ struct ControllerDriverTests {
     past: Controller.Past = .rulesets
   ) -> ControllerDriver<MemoryRuleset> {
     ControllerDriver(
-      Controller(state, inForce: nil, past: past), store: MemoryRuleset(), directory: folder.state, ownership: .shared,
+      Controller(state, inForce: nil, past: past), store: MemoryRuleset(), directory: folder.state,
+      ownership: .shared,
       lastResort: resort, environment: quiet)
   }
 

@@ -42,7 +42,8 @@ import Testing
         let transports = ported + [IntervalSet(0, 0xff_ffff).subtracting(IntervalSet.union(ported))]
         let everything = AddressFamily.allCases.flatMap { family in
           transports.compactMap {
-            PacketSpace(family, input: input, output: output).narrowed(.options, to: PacketSpace.Field.noOptions)?
+            PacketSpace(family, input: input, output: output).narrowed(
+              .options, to: PacketSpace.Field.noOptions)?
               .narrowed(.service, to: $0)?.narrowed(.originalService, to: $0)
           }
         }

@@ -56,7 +56,8 @@ import Testing
   }
 
   @Test func `a prefix is opened in every network that can contain it, and not for guests`() throws {
-    #expect(try words(request("ssh", from: "198.51.100.0/24")).map { $0.prefix { $0 != " " } } == ["internet"])
+    #expect(
+      try words(request("ssh", from: "198.51.100.0/24")).map { $0.prefix { $0 != " " } } == ["internet"])
     #expect(
       try words(request("ssh", from: "192.168.1.7")).map { $0.prefix { $0 != " " } } == ["lan", "internet"])
   }

@@ -110,7 +110,9 @@ struct AlignedTableTests {
   @Test("a table that is wider than the terminal breaks the cells of its widest columns between words")
   func narrow() {
     var table = AlignedTable([.left("SERVICE"), .right("PORT"), .left("WHO"), .left("WHY")])
-    table.append(["postgres", "5432", "laptop-eric laptop-ryan ec2", "policy.yaml:31 postgres from the laptops"])
+    table.append([
+      "postgres", "5432", "laptop-eric laptop-ryan ec2", "policy.yaml:31 postgres from the laptops",
+    ])
     table.append(["ssh", "22", "anyone", "no grant"])
     let text: PrintableText = "Listeners\n\(table.text())end\n"
     #expect(
@@ -125,7 +127,8 @@ struct AlignedTableTests {
 
         """)
     #expect(text.text(columns: nil) == text.description)
-    #expect(text.description.contains("laptop-eric laptop-ryan ec2  policy.yaml:31 postgres from the laptops\n"))
+    #expect(
+      text.description.contains("laptop-eric laptop-ryan ec2  policy.yaml:31 postgres from the laptops\n"))
     #expect(text.text(columns: 200) == text.description)
     // A word that is longer than its column stays whole.
     #expect(text.text(columns: 5).contains("policy.yaml:31"))
