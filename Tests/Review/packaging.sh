@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The files of packaging that other programs read, as far as they can be checked without these programs: the component for GitLab
+# The files of packaging that other programs read, as far as they can be checked without these programs: the workflow of a release,
+# the bill of materials, the component for GitLab
 # and the hook for pre-commit against docs/review.md, the drop-ins against systemd, the file for cloud-init, the role for Ansible
 # and the test for autopkgtest by their form, and that pages and examples name files that exist. What a program checks is
 # checked with it where it is installed (cloud-init, ansible-playbook, shellcheck). Quick; needs no root.
@@ -38,10 +39,67 @@ fi
 
 # --- what reads YAML can read it
 
-for file in .pre-commit-hooks.yaml packaging/github-action/action.yml packaging/gitlab/wgfence.yml packaging/cloud-init/user-data.yaml \
+for file in .github/workflows/release.yml .pre-commit-hooks.yaml packaging/github-action/action.yml packaging/gitlab/wgfence.yml packaging/cloud-init/user-data.yaml \
   packaging/prometheus/*.yml packaging/ansible/roles/wgfence/*/*.yml; do
   verdict "$file is YAML" "" "$("$python" -c 'import sys, yaml; list(yaml.safe_load_all(open(sys.argv[1])))' "$file" 2>&1 | tail -n 1)"
 done
+
+# --- the release: each step is a shell's, and what it runs exists
+
+"$python" - "$scratch" >"$scratch/said" 2>&1 <<'PY'
+import os, re, sys, yaml
+workflow = yaml.safe_load(open(".github/workflows/release.yml"))
+targets = set(re.findall(r"^([a-z-]+):", open("Makefile").read(), re.M))
+count = 0
+for job in workflow["jobs"].values():
+    for step in job["steps"]:
+        if "run" not in step:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]), step
+            continue
+        assert "${{" not in step["run"], f"{step['name']}: an expression is pasted into a shell"
+        for target in re.findall(r"^\s*make ([a-z-]+)", step["run"], re.M):
+            assert target in targets, target
+        for path in re.findall(r"scripts/[a-z.-]+", step["run"]):
+            assert os.access(path, os.X_OK), path
+        for path in re.findall(r"/usr/share/doc/wgfence/examples/(\S+)", step["run"]):
+            assert os.path.exists(f"policies/{path}"), path
+        count += 1
+        open(f"{sys.argv[1]}/release-{count}.sh", "w").write("#!/bin/bash\nset -e\n" + step["run"])
+needs = {name: job.get("needs") for name, job in workflow["jobs"].items()}
+assert needs == {"build": None, "install": "build", "release": "install"}, needs
+print(count)
+PY
+verdict "the steps of a release run what exists" 7 "$(tail -n 1 "$scratch/said")"
+for file in "$scratch"/release-*.sh; do
+  verdict "step $(basename "$file" .sh) is a shell's" "" "$(bash -n "$file" 2>&1)"
+  if command -v shellcheck >/dev/null; then verdict "step $(basename "$file" .sh) satisfies shellcheck" "" "$(shellcheck -S warning "$file")"; fi
+done
+
+# --- the bill of materials names what is linked and what is loaded
+
+if ! command -v readelf >/dev/null || ! git rev-parse HEAD >/dev/null 2>&1 || [ ! -f .build/workspace-state.json ]; then
+  skip "the bill of materials needs readelf, a git repository and a build"
+else
+  scripts/sbom.py "$program" >"$scratch/sbom.json" 2>"$scratch/said"
+  verdict "the bill of materials is written" "0 " "$? $(cat "$scratch/said")"
+  verdict "the same each time" same "$(scripts/sbom.py "$program" | cmp -s - "$scratch/sbom.json" && echo same)"
+  "$python" - "$scratch/sbom.json" "$program" >"$scratch/said" 2>&1 <<'PY'
+import hashlib, json, subprocess, sys
+document = json.load(open(sys.argv[1]))
+packages = {entry["SPDXID"]: entry for entry in document["packages"]}
+assert len(packages) == len(document["packages"])
+names = {entry["name"] for entry in packages.values()}
+assert {"wgfence", "swift-argument-parser", "swift-runtime", "libnftnl11", "libmnl0", "libyaml-0-2", "libc6"} <= names, names
+digest = hashlib.sha256(open(sys.argv[2], "rb").read()).hexdigest()
+own = next(entry for entry in packages.values() if entry["name"] == "wgfence")
+assert own["checksums"][0]["checksumValue"] == digest
+assert own["versionInfo"] == subprocess.run([sys.argv[2], "--version"], capture_output=True, text=True).stdout.strip()
+related = {relation["relatedSpdxElement"] for relation in document["relationships"]}
+assert related == set(packages), related ^ set(packages)
+print("complete")
+PY
+  verdict "it names the program, what is linked into it and what it loads" complete "$(tail -n 1 "$scratch/said")"
+fi
 
 # --- the component for GitLab has the jobs of docs/review.md
 
