@@ -14,8 +14,8 @@ package struct BootLoader {
   /// A loader of the rulesets in a directory.
   package init(_ directory: StateDirectory?) { self.directory = directory }
 
-  /// Puts in force the first of these that can be loaded: the ruleset for boot, the one for a lock-down, the one for a
-  /// panic, a built-in one. Loads nothing on a machine on which nothing was ever in force. A daemon's table is not
+  /// Puts in force the first of these that can be loaded: the ruleset for boot, the stored ruleset that is in force by the
+  /// state, the one for a lock-down, the one for a panic, a built-in one. Loads nothing on a machine on which nothing was ever in force. A daemon's table is not
   /// changed. Refuses if none could be loaded.
   package func load() throws(Refusal) {
     var kernel: KernelRuleset
@@ -37,7 +37,13 @@ package struct BootLoader {
         "nothing was loaded: no ruleset was ever in force on this machine. Run wgfence apply to begin")
     }
     // Each of these contains the failsafe grants.
-    for slot in [StateDirectory.Slot.boot, .lockDown, .panic] where load(slot, &kernel) == .loaded { return }
+    if load(.boot, &kernel) == .loaded { return }
+    // A process that ended directly after it had saved the state leaves a ruleset that is not stored for boot yet.
+    if let settled = directory?.settled, load(settled, &kernel) == .loaded {
+      let from = settled.provenance
+      return journal.say(.notice, "loaded the stored ruleset in force, of \(from.path) (\(from.digest))")
+    }
+    for slot in [StateDirectory.Slot.lockDown, .panic] where load(slot, &kernel) == .loaded { return }
     let table = Lowering.table(PolicyCompiler.lastResort)
     let provenance = Provenance(
       kind: .lockDown, path: "built in", digest: "", machine: "", by: "boot", since: 0)

@@ -17,8 +17,9 @@ extension RulesetBuilder {
   /// The set of `localTypes`, added to the ruleset.
   mutating func localTypes() -> String { typeSet("local-types", Self.localTypes) }
 
-  /// The set of `sharedTypes`, added to the ruleset.
-  mutating func sharedTypes() -> String { typeSet("shared-types", Self.sharedTypes) }
+  /// The set of types of destinations to which no answer is sent, added to the ruleset: what was sent to many hosts, or to any of
+  /// them (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4).
+  mutating func unansweredTypes() -> String { typeSet("unanswered-types", Self.sharedTypes + [.anycast]) }
 
   private mutating func typeSet(_ name: String, _ types: [AddressType]) -> String {
     let key = NamedSet.Key.addressType

@@ -36,7 +36,7 @@ enum Refusal: String {
   case rejected
   /// Without an answer: after routing the kernel cannot send one.
   case dropped
-  /// As `rejected`, at a limited rate; without an answer above it, and to broadcast and multicast addresses.
+  /// As `rejected`, at a limited rate; without an answer above it, and to broadcast, anycast and multicast addresses.
   case answered
   /// As `rejected`, and also a connection that exists is reset: TCP takes an ICMP error for a passing fault.
   case aborted
@@ -86,8 +86,8 @@ extension RulesetBuilder {
       ]
     case .rejected: answers(cause, origin, at: nil)
     case .answered:
-      // RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4. Before routing the kernel does not check it.
-      [drop([.destinationTypeSet(.equal, set: sharedTypes())], cause, origin)]
+      // Before routing the kernel does not check it.
+      [drop([.destinationTypeSet(.equal, set: unansweredTypes())], cause, origin)]
         + answers(cause, origin, at: Self.answerRate)
     }
   }

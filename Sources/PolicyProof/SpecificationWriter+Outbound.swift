@@ -117,7 +117,7 @@ extension SpecificationWriter {
   /// not answer what was sent to many (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4).
   func answerable(in zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
     packets(of: zone, family).map { own in
-      let one = own + [(.destinationType, IntervalSet(0, .max).subtracting(Self.sharedTypes))]
+      let one = own + [(.destinationType, IntervalSet(0, .max).subtracting(Self.unansweredTypes))]
       return zone.kind == .tunnel
         ? one + [(.source, PacketSpace.addresses(traffic.inside(zone), family))] : one
     }

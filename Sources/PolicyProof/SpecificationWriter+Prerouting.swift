@@ -77,7 +77,7 @@ extension SpecificationWriter {
         draft.say(
           .closedPorts, .drop,
           any: packets(of: zone, family).map { own in
-            conditions + own + closed + [(.destinationType, Self.sharedTypes)]
+            conditions + own + closed + [(.destinationType, Self.unansweredTypes)]
           }, family)
       }
       draft.say(

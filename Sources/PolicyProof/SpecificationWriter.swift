@@ -302,6 +302,8 @@ struct SpecificationWriter {
   static let localTypes = IntervalSet([2, 3, 4, 5] as [UInt128])
   /// Broadcast and multicast.
   static let sharedTypes = IntervalSet([3, 5] as [UInt128])
+  /// Broadcast, anycast and multicast.
+  static let unansweredTypes = IntervalSet([3, 4, 5] as [UInt128])
   static let groups = IntervalSet(5)
   static let otherTypes = IntervalSet([1, 6, 7, 8] as [UInt128])
   static let noLinkLayer = IntervalSet(UInt128(LinkType.linkless.rawValue))

@@ -226,6 +226,102 @@ struct ControllerDriverTests {
     #expect(folder.state.past == .nothing)
   }
 
+  @Test("a confirmation that ends directly after it saved the state is completed by the next process")
+  func confirmationCompleted() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    #expect(folder.state.settled == nil)
+    var state = try #require(folder.state.state().value)
+    state.pending = nil
+    try folder.state.write(state)
+    #expect(folder.state.settled?.provenance.digest == "b")
+    var other = try Self.successor(folder, quiet)
+    other.completeStoring()
+    for slot in StateDirectory.Slot.lasting {
+      #expect(folder.state.ruleset(slot).value?.provenance.digest == "b", "\(slot)")
+    }
+  }
+
+  @Test("a confirmation whose state cannot be saved does not change what a boot loads")
+  func confirmationNotSaved() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    folder.breakState()
+    driver.perform(try driver.controller.confirm(by: "eric"))
+    #expect(driver.notPersisted != nil)
+    folder.repairState()
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "a")
+    driver.storeAgain()
+    #expect(driver.notPersisted == nil)
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == "b")
+    #expect(folder.state.state().value?.pending == nil)
+  }
+
+  @Test(
+    "a trial whose ruleset was not stored goes back when the next process begins, and leaves no ruleset",
+    arguments: [false, true])
+  func interruptedApply(_ isFirst: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    if !isFirst { _ = try Self.apply(try ControllerTests.candidate("a"), &driver) }
+    let before = folder.state.state().value ?? PersistedState()
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    // As if the process had ended before it saved the state with the ruleset's number.
+    var state = try #require(folder.state.state().value)
+    state.inForce = before.inForce
+    try folder.state.write(state)
+    var other = try Self.successor(folder, quiet)
+    other.perform(other.controller.resumeTrial(at: ControllerTests.later(1)))
+    other.completeStoring()
+    #expect(other.controller.state.pending == nil)
+    #expect(folder.state.numbers() == (isFirst ? [] : [1]))
+    #expect(folder.state.past == (isFirst ? .nothing : .rulesets))
+    #expect(folder.state.ruleset(.boot).value?.provenance.digest == (isFirst ? nil : "a"))
+    #expect(throws: Refusal.self) { _ = try other.controller.confirm(by: "eric") }
+  }
+
+  @Test("a first apply that ended before it saved anything but its ruleset locks no boot down")
+  func interruptedFirstApply() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    for name in ["state", "boot", "lock-down", "panic"] { unlink("\(folder.path)/state/\(name)") }
+    #expect(folder.state.past == .nothing)
+  }
+
+  @Test("a restart of the machine in its first trial leaves it as it was before")
+  func restartInFirstTrial() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    _ = try Self.apply(try ControllerTests.candidate("b"), &driver, confirm: 60)
+    var other = try Self.successor(folder, quiet)
+    other.perform(other.controller.begin(at: ControllerTests.later(9, boot: "two"), isTableThere: false))
+    #expect(other.store.table == nil)
+    #expect(folder.state.past == .nothing)
+    // The policy file that was on trial is not put in force by the restart.
+    #expect(other.controller.state.superseded == "b")
+  }
+
+  @Test(
+    "a panic in the first trial has the failsafe grants of the trial, and can be ended",
+    arguments: [false, true])
+  func panicInFirstTrial(_ isElsewhere: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    let candidate = try ControllerTests.candidate("b")
+    _ = try Self.apply(candidate, &driver, confirm: 60)
+    var other = try isElsewhere ? Self.successor(folder, quiet) : driver
+    #expect(other.perform(other.controller.panic(by: "eric", at: ControllerTests.now)) == nil)
+    #expect(Plan(desired: candidate.table(.panic), observed: other.store.table).isEmpty)
+    #expect(other.perform(try other.controller.endPanic(by: "eric")) == nil)
+    #expect(other.controller.state.panic == nil)
+    #expect(Plan(desired: candidate.table(.policy), observed: other.store.table).isEmpty)
+  }
+
   @Test("a file for boot that was removed is stored again", arguments: StateDirectory.Slot.lasting)
   func restored(_ slot: StateDirectory.Slot) throws {
     let (folder, quiet) = (try Folder(), Quiet())

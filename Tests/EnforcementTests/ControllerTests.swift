@@ -56,6 +56,7 @@ struct ControllerTests {
         }
       case .store(let settlement): "store \(settlement)"
       case .promise: "promise"
+      case .settle: "settle"
       case .discard(let number): "discard \(number)"
       case .storePanic: "store panic"
       case .save: "save"
@@ -305,7 +306,7 @@ struct ControllerTests {
   func confirms() throws {
     var controller = try Self.onTrial()
     #expect(
-      Self.words(try controller.confirm(by: "eric")) == ["store settled", "save", "say notice", "read"])
+      Self.words(try controller.confirm(by: "eric")) == ["settle", "say notice", "read"])
     #expect(controller.state.pending == nil)
     #expect(throws: Refusal.self) { try controller.confirm(by: "eric") }
     // The content of the file has not changed: the apply overrides it.

@@ -46,6 +46,8 @@ final class ControlClient {
     case asking
     /// The policy of its request is being checked, to be put in force on trial for a time, or permanently (nil).
     case checking(ControlRequest, EnforcementMode, TrialTime?)
+    /// It asked for the status before the policy file was read for the first time.
+    case waiting(FirewallRequest.ReportForm)
     /// It receives every dropped packet.
     case following(FirewallRequest.ReportForm)
     /// The answer is complete: the connection is closed when it is sent.
@@ -74,6 +76,14 @@ final class ControlClient {
     self.deadline = deadline
   }
 
+  /// Whether its answer comes later.
+  var isWaited: Bool {
+    switch mode {
+    case .checking, .waiting: true
+    case .asking, .following, .ending: false
+    }
+  }
+
   /// Its owner, for the limits of connections.
   var owner: ControlPlaces.Owner { peer.user == 0 && home == .here ? .root : .user(peer.user) }
 
@@ -93,8 +103,8 @@ extension Daemon {
     switch client.connection.receive(atMost: max(min(room, 64 << 10), 1), files: .one) {
     case .nothing: return
     case .end:
-      // A client that only stopped sending is still connected while its policy is checked, and gets the answer.
-      if case .checking = client.mode, client.connection.isPeerConnected {
+      // A client that only stopped sending is still connected, and gets its answer.
+      if client.isWaited, client.connection.isPeerConnected {
         client.input = .ended
       } else {
         clientIsGone(client)

@@ -39,7 +39,7 @@ extension Daemon {
     case .file:
       driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
       signatures.merge(loaded.signatures) { _, read in read }
-      driver.restoreMissing()
+      if schedule.ready != nil || isReloading { driver.restoreMissing() }
       policyWasRead()
       becomeReady()
       // A list that the policy did not name before was not watched while it was checked.

@@ -70,7 +70,10 @@ extension Daemon {
   /// Answers at once, or starts a check that is answered later.
   private func carryOut(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     switch request.request {
-    case .status(let form): status(form, client)
+    case .status(let form):
+      if schedule.ready == nil { return status(form, client) }
+      client.mode = .waiting(form)
+      client.deadline = nil
     case .temporaryGrants(let form): temporaryGrants(form, client)
     case .log(let form):
       client.mode = .following(form)
@@ -177,6 +180,16 @@ extension Daemon {
       return "the policy file is held back: \(objection.reason)"
     }
     return "enforcing \(inForce.path) as \(inForce.machine)"
+  }
+
+  /// Answers the clients that asked for the status before the policy file was read.
+  func answerWaiting() {
+    for (token, client) in clients.all {
+      guard case .waiting(let form) = client.mode else { continue }
+      client.deadline = Clock.sinceBoot + ControlClient.patience
+      status(form, client)
+      flush(client, token)
+    }
   }
 
   private func status(_ form: FirewallRequest.ReportForm, _ client: ControlClient) {

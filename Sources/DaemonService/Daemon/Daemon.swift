@@ -170,6 +170,7 @@ package final class Daemon {
       try poller.add(files.descriptor, .reading, token: Token.files)
       try poller.add(rulesetEvents.descriptor, .reading, token: Token.ruleset)
       try poller.add(linkEvents.descriptor, .reading, token: Token.links)
+      try poller.add(control.descriptor, .reading, token: Token.control)
       try poller.add(checks.done.descriptor, .reading, token: Token.checks)
     } catch let error as DaemonError {
       throw error
@@ -192,6 +193,7 @@ package final class Daemon {
     // The driver can ask for this in the middle of its work; the loop then reads the file after that.
     environment.readLater = { [unowned self] in settle = Clock.sinceBoot }
     driver.perform(driver.controller.begin(at: now, isTableThere: (try? driver.store.read())?.table != nil))
+    driver.completeStoring()
     openDropLog()
     schedule.ready = now.sinceBoot + Self.readyLimit
     schedule.fullRead = now.sinceBoot + settings.fullReadInterval
@@ -222,16 +224,11 @@ package final class Daemon {
   /// After that the network comes up with what was in force before: the file of a large site takes longer.
   private static let readyLimit: Int64 = 10_000_000_000
 
-  /// The policy file was read, or takes too long: from now on clients are answered. Until then they wait.
+  /// The policy file was read, or takes too long: who asked for the status is answered now.
   func becomeReady() {
     guard schedule.ready != nil else { return }
     schedule.ready = nil
-    do throws(SystemError) {
-      try poller.add(control.descriptor, .reading, token: Token.control)
-    } catch {
-      journal.say(.error, "the control socket cannot be watched: \(error)")
-      isEnding = true
-    }
+    answerWaiting()
     ServiceManager.notify("READY=1\nSTATUS=\(statusLine)")
     journal.say(.info, "keeping the ruleset equal to \(settings.policy)")
   }

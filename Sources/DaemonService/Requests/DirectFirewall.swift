@@ -49,7 +49,10 @@ package struct DirectFirewall: ~Copyable {
     self.caller = caller
     service = FirewallService(directory, in: .verb, sessions: KernelSessions())
     // Whichever process comes first after the end of a trial goes back.
-    if access != .reading { driver.perform(driver.controller.endTrial(at: Moment.now)) }
+    if access != .reading {
+      driver.perform(driver.controller.resumeTrial(at: Moment.now))
+      driver.completeStoring()
+    }
   }
 
   private static func driver(

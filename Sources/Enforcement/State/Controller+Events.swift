@@ -12,7 +12,7 @@ extension Controller {
     var actions: [Action] = []
     if let pending = state.pending {
       let isSameBoot = pending.boot == now.boot
-      actions = state.panic != nil ? settleBack(pending) : endTrial(at: now)
+      actions = state.panic != nil ? endForPanic(pending, digest: inForce?.digest) : resumeTrial(at: now)
       if state.panic == nil, isSameBoot, !actions.isEmpty { return actions + [.readPolicy] }
     }
     if state.panic == nil, isUnprotected {
@@ -129,6 +129,15 @@ extension Controller {
     isReleased ? [] : [.enforce(.same, .repair(by: author))]
   }
 
+  /// A process that may change the ruleset begins: ends a trial as `endTrial`, and also one whose ruleset was not stored
+  /// because the process that applied it was interrupted, or the disk was full: nobody could confirm it.
+  public mutating func resumeTrial(at now: Moment) -> [Action] {
+    guard let pending = state.pending, pending.boot == now.boot,
+      state.inForce == nil || state.inForce == pending.back
+    else { return endTrial(at: now) }
+    return goBack(pending, "the ruleset of the apply by \(pending.by) was not stored, so it cannot be confirmed")
+  }
+
   /// Ends a trial if the time for its confirmation is over, or if the machine was restarted: then the ruleset before it
   /// was loaded at boot.
   public mutating func endTrial(at now: Moment) -> [Action] {
@@ -139,7 +148,7 @@ extension Controller {
           .warning,
           "the machine was restarted before the apply by \(pending.by) was confirmed: "
             + "the ruleset before it is in force again")
-      ] + settleBack(pending)
+      ] + forgetTrial(pending)
     }
     return pending.deadline <= now.sinceBoot ? goBack(pending) : []
   }
@@ -235,8 +244,7 @@ extension Controller {
     guard let pending = state.pending else { throw Refusal("no apply is waiting for confirmation") }
     state.pending = nil
     return [
-      .store(.settled), .save, .say(.notice, "the apply by \(pending.by) was confirmed by \(by)"),
-      .readPolicy,
+      .settle, .say(.notice, "the apply by \(pending.by) was confirmed by \(by)"), .readPolicy,
     ]
   }
 
@@ -258,6 +266,7 @@ extension Controller {
   public mutating func panic(_ candidate: Candidate? = nil, by: String, at now: Moment) -> [Action] {
     if state.panic == nil {
       state.panic = PersistedState.Panic(
+        // The first ruleset of a machine is in force again after the panic, even if it was on trial.
         since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce,
         observer: inForce?.observer)
     }
@@ -280,10 +289,11 @@ extension Controller {
 
   /// The table was deleted on request. What is stored stays, and is in force again after the next start.
   public mutating func released() -> [Action] {
+    let digest = inForce?.digest
     isReleased = true
     inForce = nil
     retry = nil
-    return state.pending.map { settleBack($0) } ?? []
+    return state.pending.map { settleBack($0, digest: digest) } ?? []
   }
 
   /// How the policy file is put in force after a panic: as what was in force before the panic.
@@ -303,17 +313,33 @@ extension Controller {
     if state.panic != nil { throw Refusal("a panic is in force: end it first with `wgfence panic --end`") }
   }
 
-  /// The state that matches the stored `boot` ruleset: as if the apply had not happened.
-  mutating func settleBack(_ pending: PersistedState.Pending) -> [Action] {
+  /// The state that matches the stored `boot` ruleset: as if the apply had not happened. `digest` is that of the policy on
+  /// trial: while it is in the policy file, the file is superseded.
+  mutating func settleBack(_ pending: PersistedState.Pending, digest: String?) -> [Action] {
     let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
     state.inForce = pending.back
-    state.superseded = file.digest ?? state.superseded
+    state.superseded = file.digest ?? (trial == nil ? nil : digest) ?? state.superseded
     return [.save] + (trial.map { [.discard($0)] } ?? [])
   }
 
-  private func goBack(_ pending: PersistedState.Pending) -> [Action] {
-    let reason = "the apply by \(pending.by) was not confirmed"
+  /// A restart of the machine ended a trial: what is in force is the ruleset before it, of which only the number is known.
+  private mutating func forgetTrial(_ pending: PersistedState.Pending) -> [Action] {
+    let isStored = state.inForce != pending.back
+    let actions = settleBack(pending, digest: inForce?.digest)
+    if isStored { inForce = nil }
+    return actions
+  }
+
+  /// A panic ends a trial. If nothing was in force before it, its ruleset stays stored, since there is no other.
+  mutating func endForPanic(_ pending: PersistedState.Pending, digest: String?) -> [Action] {
+    if pending.back != nil { return settleBack(pending, digest: digest) }
+    state.pending = nil
+    return [.save]
+  }
+
+  private func goBack(_ pending: PersistedState.Pending, _ why: String? = nil) -> [Action] {
+    let reason = why ?? "the apply by \(pending.by) was not confirmed"
     return [pending.back.map { .enforce(.stored($0), .goBack(reason)) } ?? .removeTable(reason)]
   }
 
@@ -323,8 +349,9 @@ extension Controller {
       state.pending?.deadline = now.sinceBoot + 1_000_000_000
       return [.say(.error, "\(reason), but the table could not be removed: \(failure)")]
     }
+    let digest = inForce?.digest
     inForce = nil
-    return (state.pending.map { settleBack($0) } ?? [.save]) + [
+    return (state.pending.map { settleBack($0, digest: digest) } ?? [.save]) + [
       .say(
         .warning, "\(reason): nothing was in force before it, so the table was removed: NOTHING IS ENFORCED"),
       .readPolicy,

@@ -162,6 +162,9 @@ public struct Controller: Sendable {
     /// Delete the stored ruleset of a trial that went back: nobody may roll back to a ruleset that was never
     /// confirmed.
     case discard(Int)
+    /// Save the state, and if that succeeds, store what is in force as the ruleset for boot: the state decides whether it is
+    /// confirmed, and a process that ends in between leaves a boot that loads the ruleset before it.
+    case settle
     /// Save the state.
     case save
     /// Save the state. If that fails, skip the following actions and call `abandoned`.

@@ -47,6 +47,30 @@ extension ControllerDriver where Store: ~Copyable {
     controller.stored(storedNumber)
   }
 
+  /// Completes what another process left when it ended while it stored: a settled ruleset that is not the one for boot yet, and
+  /// rulesets that no state names.
+  public mutating func completeStoring() {
+    guard let directory else { return }
+    let state = controller.state
+    directory.removeUnnamed(state)
+    guard state.pending == nil, state.panic == nil, let number = state.inForce,
+      let ruleset = directory.ruleset(number).value,
+      directory.ruleset(.boot).value?.provenance != ruleset.provenance
+    else { return }
+    persist(.rulesets) { (directory) throws(StateError) in
+      try directory.write(ruleset, .boot)
+      for (slot, trial) in [
+        (StateDirectory.Slot.lockDown, StateDirectory.Slot.trialLockDown), (.panic, .trialPanic),
+      ] {
+        guard let stored = directory.ruleset(trial).value,
+          stored.provenance.digest == ruleset.provenance.digest
+        else { continue }
+        try directory.write(stored, slot)
+      }
+      try directory.removeTrial()
+    }
+  }
+
   /// Stores what is in force again if a file for boot or for a panic is missing or damaged.
   public mutating func restoreMissing() {
     guard let directory, candidate != nil, controller.inForce != nil, !controller.isReleased,

@@ -79,6 +79,10 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
         }
       case .discard(let number): discard(number)
       case .save: save()
+      case .settle:
+        guard save() == .stored else { break }
+        store(.settled)
+        save()
       case .promise:
         guard save() == .stored else {
           controller.abandoned()
@@ -113,7 +117,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     } else if controller.state.panic != nil {
       perform([.storePanic, .save])
     } else {
-      perform([.store(controller.state.pending == nil ? .settled : .pending), .save])
+      perform(controller.state.pending == nil ? [.settle] : [.store(.pending), .save])
     }
   }
 
@@ -315,7 +319,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       }
       return found
     case .storedPanic:
-      let found = stored(directory?.ruleset(.panic) ?? .absent, "the stored ruleset for a panic")
+      let slot: StateDirectory.Slot = controller.state.pending == nil ? .panic : .trialPanic
+      let found = stored(directory?.ruleset(slot) ?? .absent, "the stored ruleset for a panic")
       if case .failure = found {
         let provenance = Provenance(
           kind: .panic, path: "built in", digest: "", machine: "", by: purpose.author, since: now)

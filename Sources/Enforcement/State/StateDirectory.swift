@@ -70,7 +70,10 @@ public struct StateDirectory: Sendable {
       // The first apply is on trial, or was when the machine was restarted: nothing was in force before it.
       if let pending = state.pending, pending.back == nil { return .nothing }
       if state.inForce != nil || state.panic != nil { return .rulesets }
-    case .absent: break
+    case .absent:
+      // A first apply that was interrupted leaves one ruleset, and no state.
+      if numbers().count > 1 { return .rulesets }
+      return Slot.lasting.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
     }
     return numbers().isEmpty && Slot.lasting.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
   }
@@ -139,6 +142,22 @@ public struct StateDirectory: Sendable {
     } catch {
       throw StateError(error)
     }
+  }
+
+  /// The ruleset that is in force without a trial and without a panic, by the state.
+  public var settled: StoredRuleset? {
+    guard case .whole(let state) = state(), state.pending == nil, state.panic == nil else { return nil }
+    return state.inForce.flatMap { ruleset($0).value }
+  }
+
+  /// Deletes the stored rulesets that are newer than all that the state names: a process that ended before it saved the state
+  /// left them. Nobody may roll back to them.
+  func removeUnnamed(_ state: PersistedState) {
+    if case .damaged = self.state() { return }
+    let named = [state.inForce, state.pending?.back, state.panic?.behind].compactMap { $0 }
+    let isNew = named.isEmpty && Slot.lasting.allSatisfy { isAbsent($0) }
+    guard let newest = named.max() ?? (isNew ? 0 : nil) else { return }
+    for number in numbers() where number > newest { try? remove(number: number) }
   }
 
   /// Deletes the rulesets of a trial, if they exist.
