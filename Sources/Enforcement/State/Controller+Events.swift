@@ -135,7 +135,8 @@ extension Controller {
     guard let pending = state.pending, pending.boot == now.boot,
       state.inForce == nil || state.inForce == pending.back
     else { return endTrial(at: now) }
-    return goBack(pending, "the ruleset of the apply by \(pending.by) was not stored, so it cannot be confirmed")
+    return goBack(
+      pending, "the ruleset of the apply by \(pending.by) was not stored, so it cannot be confirmed")
   }
 
   /// Ends a trial if the time for its confirmation is over, or if the machine was restarted: then the ruleset before it
