@@ -15,19 +15,9 @@ program=$(realpath "${WGFENCE:-.build/release/wgfence}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export NO_COLOR=1
-passed=0
-failed=0
-
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    passed=$((passed + 1))
-    echo "ok guides: $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok guides: $1: expected $2, saw $3"
-  fi
-}
+suite=guides
+# shellcheck source=Tests/Review/claims.sh
+. Tests/Review/claims.sh
 
 # policies FILE FOLDER: writes each complete policy of a page to FOLDER/LINE.yaml.
 policies() {
@@ -90,5 +80,4 @@ for page in docs/guides/*.md; do
   verdict "$page has a policy" yes "$(compgen -G "$scratch/*.yaml" >/dev/null && echo yes || echo no)"
 done
 
-echo "guides: $passed passed, $failed failed, 0 skipped"
-[ $failed = 0 ]
+conclude

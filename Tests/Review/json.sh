@@ -26,18 +26,9 @@ if [ $$ -ne 1 ]; then
 fi
 enter_lab "$@"
 cd "$ROOT" || exit 1
-
-passed=0
-failed=0
-verdict() {
-  if [ "$2" = "$3" ]; then
-    passed=$((passed + 1))
-    echo "ok json: $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok json: $1: expected $2, saw $3"
-  fi
-}
+suite=json
+# shellcheck source=Tests/Review/claims.sh
+. "$ROOT/Tests/Review/claims.sh"
 
 outputs=$LAB/outputs
 mkdir "$outputs"
@@ -411,5 +402,4 @@ else
 fi
 compare policies
 if [ -n "${JSON_KEEP:-}" ]; then cp -r "$outputs" "$metrics" "$JSON_KEEP/"; fi
-echo "json: $passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+conclude

@@ -15,26 +15,13 @@ program=${WGFENCE:-$PWD/.build/release/wgfence}
 python=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-skipped=0
-verdict() {
-  if [ "$2" = "$3" ]; then
-    passed=$((passed + 1))
-    echo "ok packaging: $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok packaging: $1: expected $2, saw $3"
-  fi
-}
-skip() {
-  skipped=$((skipped + 1))
-  echo "skip packaging: $1"
-}
+suite=packaging
+# shellcheck source=Tests/Review/claims.sh
+. Tests/Review/claims.sh
 if ! "$python" -c 'import yaml' 2>/dev/null || [ ! -x "$program" ]; then
   skip "it needs python3-yaml (scripts/setup.sh test) and the program (make build)"
-  echo "packaging: 0 passed, 0 failed, $skipped skipped"
-  exit 0
+  conclude
+  exit
 fi
 
 # --- what reads YAML can read it
@@ -252,5 +239,4 @@ verdict "the settings for an editor are JSON" read "$(tail -n 1 "$scratch/said")
 { echo '# yaml-language-server: $schema=policy-1.schema.json'; cat policies/starter.yaml; } >"$scratch/marked.yaml"
 verdict "a policy that names the schema is valid" 0 "$("$program" check --strict "$scratch/marked.yaml" >/dev/null 2>&1; echo $?)"
 
-echo "packaging: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+conclude

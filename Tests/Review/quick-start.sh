@@ -20,20 +20,9 @@ if [ "$(id -u)" != 0 ] || [ ! -c /dev/net/tun ] || [ ! -x "$WGFENCE" ]; then
   exit 0
 fi
 enter_lab "$@"
-passed=0
-failed=0
-skipped=0
-
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    passed=$((passed + 1))
-    echo "ok quick-start: $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok quick-start: $1: expected $2, saw $3"
-  fi
-}
+suite=quick-start
+# shellcheck source=Tests/Review/claims.sh
+. "$ROOT/Tests/Review/claims.sh"
 
 # from_everywhere WHEN EXPECTED: the service from the peer, and from outside the tunnel.
 from_everywhere() {
@@ -91,5 +80,4 @@ on_server "$LAB/block"
 verdict "the daemon's unit ends with" 0 $?
 from_everywhere "after a restart" silent
 
-echo "quick-start: $passed passed, $failed failed, $skipped skipped"
-[ $failed = 0 ]
+conclude

@@ -13,26 +13,9 @@ root=$PWD
 program=${WGFENCE:-$root/.build/release/wgfence}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-skipped=0
-
-# verdict NAME EXPECTED SEEN
-verdict() {
-  if [ "$2" = "$3" ]; then
-    passed=$((passed + 1))
-    echo "ok review: $1"
-  else
-    failed=$((failed + 1))
-    echo "not ok review: $1: expected $2, saw $3"
-  fi
-}
-
-finish() {
-  echo "review: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" = 0 ]
-  exit
-}
+suite=review
+# shellcheck source=Tests/Review/claims.sh
+. Tests/Review/claims.sh
 
 # snippet NAME: the fenced block behind the mark of this name.
 snippet() {
@@ -90,7 +73,8 @@ verdict "no expression is pasted into a shell" 0 "$(cat "$scratch"/shell/* | gre
 if [ ! -x "$program" ] || ! command -v jq >/dev/null; then
   echo "skip review: the rest needs jq, and the program"
   skipped=1
-  finish
+  conclude
+  exit
 fi
 
 # --- check and schema
@@ -131,7 +115,8 @@ verdict "the same by the same seed" 0 \
 if ! "$program" --help | grep -q '^ *diff '; then
   echo "skip review: the rest needs the verb diff"
   skipped=1
-  finish
+  conclude
+  exit
 fi
 
 # --- the recorders
@@ -331,4 +316,4 @@ echo "# another line" >>policies/site.yaml
 verdict "pre-commit: a valid policy is committed" committed "$(commit good)"
 rm policies/site.yaml
 verdict "pre-commit: a removed policy is not checked" committed "$(commit gone)"
-finish
+conclude
