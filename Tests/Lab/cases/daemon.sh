@@ -158,7 +158,7 @@ seen "then the policy is in force" open to_onprem 5432
 
 session old laptop-eric 10.13.13.2 22
 old_one=$(ssh_connections | tail -1)
-ends "an apply on trial is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 6s
+ends "an apply on trial is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 12s
 seen "and is in force" silent to_onprem 8888
 ends "a console does not confirm it" 1 confirm
 verdict "nor does a connection from before" 1 "$(confirms "$old_one")"
@@ -166,7 +166,7 @@ verdict "and the reason is printed" yes "$(said 'existed before the apply')"
 verdict "nor one that is not there" 1 "$(confirms "10.13.13.10 9 10.13.13.2 22")"
 end_task onprem daemon -KILL
 begin
-sleep 6
+sleep 12
 seen "the trial is rolled back, although the daemon was started again in between" open to_onprem 8888
 ends "another is made" 0 apply "$LAB/without.yaml" --machine onprem --force --confirm 60s
 session new laptop-eric 10.13.13.2 22
