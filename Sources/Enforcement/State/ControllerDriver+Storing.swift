@@ -35,13 +35,9 @@ extension ControllerDriver where Store: ~Copyable {
           (provenance.kind, provenance.observer) = (kind, nil)
           let ruleset = try Self.stored(candidate.table(kind, mode), provenance)
           try directory.write(ruleset, settlement == .settled ? slot : trial)
-        } else if settlement == .settled, let ruleset = directory.ruleset(trial).value,
-          ruleset.provenance.digest == provenance.digest
-        {
-          try directory.write(ruleset, slot)
         }
       }
-      if settlement == .settled { try directory.removeTrial() }
+      if settlement == .settled { try directory.endTrial(of: candidate == nil ? provenance.digest : nil) }
     }
     storedNumber = result == .stored ? number : nil
     controller.stored(storedNumber)
@@ -59,15 +55,7 @@ extension ControllerDriver where Store: ~Copyable {
     else { return }
     persist(.rulesets) { (directory) throws(StateError) in
       try directory.write(ruleset, .boot)
-      for (slot, trial) in [
-        (StateDirectory.Slot.lockDown, StateDirectory.Slot.trialLockDown), (.panic, .trialPanic),
-      ] {
-        guard let stored = directory.ruleset(trial).value,
-          stored.provenance.digest == ruleset.provenance.digest
-        else { continue }
-        try directory.write(stored, slot)
-      }
-      try directory.removeTrial()
+      try directory.endTrial(of: ruleset.provenance.digest)
     }
   }
 
@@ -114,7 +102,7 @@ extension ControllerDriver where Store: ~Copyable {
   func discard(_ number: Int) {
     do throws(StateError) {
       try directory?.remove(number: number)
-      try directory?.removeTrial()
+      try directory?.endTrial(of: nil)
     } catch {
       environment.say(
         .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")

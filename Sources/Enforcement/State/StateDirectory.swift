@@ -160,8 +160,15 @@ public struct StateDirectory: Sendable {
     for number in numbers() where number > newest { try? remove(number: number) }
   }
 
-  /// Deletes the rulesets of a trial, if they exist.
-  public func removeTrial() throws(StateError) {
+  /// Makes the rulesets of a trial those for a lock-down and a panic, if they are of the policy with this digest, and deletes
+  /// them.
+  func endTrial(of digest: String?) throws(StateError) {
+    for (slot, trial) in [(Slot.lockDown, Slot.trialLockDown), (.panic, .trialPanic)] {
+      guard let digest, let stored = ruleset(trial).value, stored.provenance.digest == digest else {
+        continue
+      }
+      try write(stored, slot)
+    }
     do throws(SystemError) {
       for slot in [Slot.trialLockDown, .trialPanic] { try DurableFile.remove("\(path)/\(slot.rawValue)") }
     } catch {

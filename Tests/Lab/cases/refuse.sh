@@ -144,8 +144,8 @@ many() { # NODE DEVICE MAC SOURCE4 SOURCE6 TARGET...
 }
 verdict "in the LAN: to the host and a group of IPv6, of which only the host's are answered" 4 \
   "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.1 fd68:1::1 ff02::1)"
-verdict "to broadcast and multicast addresses, in frames for the host" 0 \
-  "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3)"
+verdict "to broadcast, anycast and multicast addresses, in frames for the host" 0 \
+  "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3 fd68:1::)"
 verdict "in the tunnel: the host answers" 4 "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.2 fd13:13::2)"
 verdict "and not for broadcast and multicast addresses" 0 \
   "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3)"
