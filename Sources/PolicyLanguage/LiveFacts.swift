@@ -43,6 +43,9 @@ extension LiveFacts {
     case links
     /// WireGuard: `addresses` and `ports`.
     case wireGuard
+    /// One device of WireGuard, the others could be read: `ports` of its tunnel, and `addresses` of machines that no
+    /// other device knows.
+    case device(InterfaceName)
   }
 
   /// These facts, with the last known ones of each source that could not be read: that it cannot be read does not mean
@@ -57,6 +60,12 @@ extension LiveFacts {
     if unread.contains(.wireGuard) {
       facts.addresses = last.addresses
       facts.ports = last.ports
+    }
+    for case .device(let tunnel) in unread {
+      for (machine, ports) in last.ports {
+        if let port = ports[tunnel] { facts.ports[machine, default: [:]][tunnel] = port }
+      }
+      facts.addresses.merge(last.addresses) { now, last in now.isEmpty ? last : now }
     }
     return facts
   }

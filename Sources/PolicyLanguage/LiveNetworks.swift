@@ -82,6 +82,14 @@ extension Policy {
     self.machine(named: machine)?.zones.contains { $0.prefixOrigin == .live } ?? false
   }
 
+  /// Whether the ruleset of the machine depends on the state of its WireGuard: on the endpoints of machines with
+  /// `endpoint: live`, or on a port that the policy does not fix.
+  public func followsWireGuard(of machine: String?) -> Bool {
+    let own = machine.flatMap { self.machine(named: $0) }
+    return machines.contains { $0.endpoint == .live }
+      || tunnels.contains { own?.choosesPort(of: $0) == true }
+  }
+
   /// The policy with what is known now of its machines: the networks of zones with `prefixes: live`, and WireGuard's
   /// ports. The result does not depend on what was known before.
   public func following(_ live: LiveFacts) -> Policy {

@@ -30,6 +30,18 @@ import Testing
     #expect(wireGuard.sharedBridges == now.sharedBridges && wireGuard.networks == now.networks)
   }
 
+  @Test("of a WireGuard device that does not answer keep its port, and the endpoints that only it knows")
+  func device() throws {
+    let last = try Self.facts(1)
+    let (failed, other) = (try #require(InterfaceName("br1")), try #require(InterfaceName("wg9")))
+    #expect(LiveFacts().with(last, for: [.device(failed)]) == LiveFacts(last.addresses, ports: last.ports))
+    #expect(LiveFacts().with(last, for: [.device(other)]) == LiveFacts(last.addresses))
+    var now = LiveFacts(try Self.facts(2).addresses, ports: ["home": [other: LivePort(port: 9, peers: [])]])
+    now = now.with(last, for: [.device(failed)])
+    #expect(now.addresses == (try Self.facts(2).addresses))
+    #expect(now.ports["home"]?.keys.sorted() == [failed, other])
+  }
+
   @Test("that were read and are empty replace the last ones")
   func gone() throws {
     #expect(LiveFacts().with(try Self.facts(1), for: []) == LiveFacts())

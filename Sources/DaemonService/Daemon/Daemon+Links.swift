@@ -8,7 +8,7 @@ internal import PolicyLanguage
 
 /// Changes of interfaces, and of WireGuard's endpoints.
 extension Daemon {
-  /// How often WireGuard is read if a machine has `endpoint: live`, in nanoseconds. It reports no change by itself.
+  /// How often WireGuard is read if the ruleset depends on its state, in nanoseconds. It reports no change by itself.
   static let endpointInterval: Int64 = 5_000_000_000
 
   func linksChanged() {
@@ -29,18 +29,13 @@ extension Daemon {
     }
     refreshLive()
     refreshDropHost()
-    // WireGuard takes its port after its interface is up.
-    let choosesPort = policy.tunnels.contains { machine.choosesPort(of: $0) }
-    if choosesPort, schedule.endpoints == nil {
-      schedule.endpoints = Clock.sinceBoot + Self.endpointInterval
-    }
   }
 
-  /// Reads WireGuard again after a while if its state is part of what is in force.
+  /// Reads WireGuard again after a while if the ruleset depends on its state. What was read last does not matter:
+  /// WireGuard may have had no port yet, or not have answered.
   func scheduleEndpoints() {
     guard let known = policyInForce?.candidate else { return schedule.endpoints = nil }
-    let isFollowing =
-      known.policy.machines.contains { $0.endpoint == .live } || !known.live.ports.isEmpty
+    let isFollowing = known.policy.followsWireGuard(of: known.machine)
     schedule.endpoints = isFollowing ? Clock.sinceBoot + Self.endpointInterval : nil
   }
 

@@ -65,23 +65,26 @@ package struct LiveReading {
   }
 
   private mutating func readWireGuard(_ policy: Policy, _ machine: String?) throws(HostReadError) {
-    let machines = policy.machines.filter { $0.endpoint == .live }
-    let own = machine.flatMap { policy.machine(named: $0) }
-    let choosing = policy.tunnels.filter { own?.choosesPort(of: $0) == true }
-    if machines.isEmpty, choosing.isEmpty { return }
+    guard policy.followsWireGuard(of: machine) else { return }
     let found = try WireGuardDevices.read()
-    for tunnel in choosing {
+    for case (let name, .unreadable(let error)) in found.failures.map({ ($0.name, $0.reason) })
+    where policy.tunnels.contains(where: { $0.name == name }) {
+      unread.insert(.device(name))
+      gaps.append("WireGuard's live endpoints and port of \(name) are not known: \(error)")
+    }
+    let own = machine.flatMap { policy.machine(named: $0) }
+    for tunnel in policy.tunnels where own?.choosesPort(of: tunnel) == true {
       guard let own, let device = found.devices.first(where: { $0.name == tunnel.name }),
         let port = device.listenPort, port != 0, port != tunnel.listen
       else { continue }
       facts.ports[own.name, default: [:]][tunnel.name] = LivePort(
         port: port, peers: device.peers.compactMap(\.endpoint?.address))
     }
-    for machine in machines {
+    for machine in policy.machines where machine.endpoint == .live {
       let key = machine.key.flatMap { WireGuardKey(base64: $0) }
       let peers = found.devices.flatMap(\.peers).filter { $0.publicKey == key }
       let addresses = Set(peers.compactMap(\.endpoint?.address)).sorted()
-      if addresses.isEmpty {
+      if addresses.isEmpty, unread.isEmpty {
         gaps.append("WireGuard has not received a packet of \(machine.name) yet: its endpoint is not known")
       }
       facts.addresses[machine.name] = addresses

@@ -46,6 +46,21 @@ verdict "nor does status name it" no "$(state | grep -q "$(chosen)" && echo yes 
 verdict "status names the hub, which the client's own address is also behind" yes \
   "$(state | grep -q 'wg0: ec2, last handshake' && echo yes)"
 
+# A WireGuard that does not answer for a while (the daemon reads it every 5 s and waits 1 s) keeps its port, and is followed
+# afterwards.
+known() { node laptop-eric nft list map inet wgfence local-internet/ports | grep "udp . $(chosen) "; }
+before=$(known)
+pause() { node laptop-eric kill -"$1" "$(cat "$LAB/laptop-eric/wireguard.pid")"; }
+unanswered() { grep -q 'port of wg0 are not known' "$journal"; }
+pause STOP
+until_true 15 unanswered
+noticed=$?
+sleep 6
+port=$(node laptop-eric nft list map inet wgfence local-internet/ports)
+pause CONT
+verdict "the daemon notices that WireGuard does not answer" 0 "$noticed"
+verdict "and its port stays open" yes "$(grep -qF "$before" <<<"$port" && echo yes)"
+
 old=$(chosen)
 choose
 verdict "WireGuard chose another port" yes "$([ "$(chosen)" != "$old" ] && echo yes)"
@@ -72,4 +87,9 @@ until_true 30 followed
 try46 "also after WireGuard chose another port in panic" open tcp ec2 10.13.13.10 fd13:13::10 8888
 settle
 wgfence_in laptop-eric panic --end >"$LAB/said" 2>&1
+
+node laptop-eric ip link del wg0
+missing() { [ "$(wgfence_in laptop-eric status >"$LAB/said" 2>&1; echo $?)" = 2 ] && grep -q 'wg0: its interface does not exist' "$LAB/said"; }
+until_true 15 missing
+verdict "status says that the tunnel's interface is missing, and ends with 2" yes "$(missing && echo yes || cat "$LAB/said")"
 end_task laptop-eric daemon
