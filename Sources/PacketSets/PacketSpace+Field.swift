@@ -15,6 +15,8 @@ extension PacketSpace {
     case connection
     /// `AddressType` of the destination.
     case destinationType
+    /// To whom its frame was sent: `PacketType`.
+    case packetType
     /// Whether the packet has the tag (`PacketTag`): 1 or 0.
     case tag
     /// What the packet has beside the fixed header. Of IPv4 the first byte of the header, which says how long the options
@@ -45,7 +47,7 @@ extension PacketSpace {
     case source
 
     /// Something for each field, by its raw value. A test compares the number with the cases.
-    package typealias Sets = InlineArray<15, IntervalSet?>
+    package typealias Sets = InlineArray<16, IntervalSet?>
   }
 }
 
@@ -58,6 +60,7 @@ extension PacketSpace.Field {
   private static let services = IntervalSet(0, 0xff_ffff)
   private static let words = IntervalSet(0, 0xffff)
   private static let bits = IntervalSet(0, 1)
+  private static let packetTypes = IntervalSet(PacketType.allCases.map { UInt128($0.rawValue) })
   private static let bytes = IntervalSet(0, 0xff)
   private static let connections = IntervalSet(0, UInt128(PacketSpace.Connection.all.count - 1))
   private static let addressTypes = IntervalSet(1, 8)
@@ -83,6 +86,7 @@ extension PacketSpace.Field {
     case .hopLimit, .tcpFlags: Self.bytes
     case .connection: Self.connections
     case .destinationType: Self.addressTypes
+    case .packetType: Self.packetTypes
     case .tag: Self.bits
     case .options: Self.optionValues[family == .ipv4 ? 0 : 1]
     }
@@ -111,6 +115,7 @@ extension PacketSpace.Field {
           port: packet.status.contains(.destinationNAT)
             ? packet.flow?.original.destinationPort ?? packet.destinationPort : packet.destinationPort)
         : PacketSpace.Service.number(packet)
+    case .packetType: packet.likelyPacketType.map { UInt128($0) }
     case .tag: packet.mark & PacketTag.bit == 0 ? 0 : 1
     case .options: packet.family == .ipv4 ? 0x45 : 0
     }
@@ -124,6 +129,7 @@ extension PacketSpace.Field {
     case .input, .output, .source, .destination, .service, .sourcePort, .connection, .originalService: break
     // Packets of the walk have none.
     case .options: break
+    case .packetType: packet.packetType = UInt8(truncatingIfNeeded: pick(self, [0]))
     case .tag: packet.mark = pick(self, [0]) == 0 ? 0 : PacketTag.bit
     case .hopLimit: packet.hopLimit = UInt8(truncatingIfNeeded: pick(self, [64]))
     case .tcpFlags:
@@ -176,12 +182,13 @@ extension PacketSpace {
       case .meta(.outputName): self = .whole(.output)
       case .meta(.inputType): self = .whole(.inputType)
       case .meta(.outputType): self = .whole(.outputType)
+      case .meta(.packetType): self = .whole(.packetType)
       case .meta(.family): self = .family
       case .meta(.transport): self = .transport
       case .meta(.mark): self = .mark
       case .meta(.length), .meta(.etherType), .meta(.inputIndex), .meta(.outputIndex),
-        .meta(.user), .meta(.group), .meta(.packetType), .meta(.inputGroup), .meta(.outputGroup),
-        .meta(.controlGroup), .meta(.security):
+        .meta(.user), .meta(.group), .meta(.inputGroup), .meta(.outputGroup), .meta(.controlGroup),
+        .meta(.security):
         return nil
       case .header(.ipv4Source), .header(.ipv6Source): self = .whole(.source)
       case .header(.ipv4Destination), .header(.ipv6Destination): self = .whole(.destination)

@@ -48,8 +48,14 @@ public struct Packet: Sendable, Hashable {
   public var flow: Flow?
   /// Bytes from the network header on; nil if not stated.
   public var length: UInt16?
-  /// `PACKET_HOST` (0) or another `PACKET_…` of `linux/if_packet.h`; nil if not stated.
+  /// `PACKET_HOST` (0) or another `PACKET_…` of `linux/if_packet.h`; nil if not stated: see `likelyPacketType`.
   public var packetType: UInt8?
+  /// The type of the frame as its sender's kernel would make it: what is sent to one address is sent to one host. Nil if it
+  /// is not stated and the packet is for many: interfaces without link layer give such packets the type `PACKET_HOST`.
+  package var likelyPacketType: UInt8? {
+    if let packetType { return packetType }
+    return destinationType == .broadcast || destinationType == .multicast ? nil : 0
+  }
   /// The user who owns the sending socket; nil if not stated. Packets that arrive have none.
   public var user: UInt32?
   /// The group of the sending socket; nil if not stated.

@@ -47,13 +47,7 @@ extension WalkRun {
         registers.forget(start, 4)
       }
     case .packetType:
-      // For the kernel, packets that are sent or forwarded have the type "host".
-      if case .egress = frame, !hasSetPacketType {
-        registers.write([0], at: start)
-        break
-      }
-      let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
-      if let type = isHost && !hasSetPacketType ? 0 : packet.packetType {
+      if let type = packetType {
         registers.write([type], at: start)
       } else {
         registers.forget(start, 4)
@@ -70,6 +64,15 @@ extension WalkRun {
     case nil: registers.forget(start, 16)
     }
     return .loaded
+  }
+
+  /// The type of the packet's frame at this hook; nil if it is not known.
+  var packetType: UInt8? {
+    if hasSetPacketType { return packet.packetType }
+    // For the kernel, packets that are sent or forwarded have the type "host".
+    if case .egress = frame { return 0 }
+    if hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting { return 0 }
+    return frame == nil ? packet.likelyPacketType : packet.packetType
   }
 
   /// The keys of `meta` that are about an interface.

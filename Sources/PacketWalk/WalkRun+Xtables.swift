@@ -77,10 +77,7 @@ extension WalkRun {
     // Below the limit: `evaluate` has already noted the assumption for a plain limit.
     case .limit(_, let inverted): return inverted == .plain
     case .packetType(let type, let inverted):
-      let isHost = hook == NFT.hookForward || hook == NFT.hookOutput || hook == NFT.hookPostrouting
-      return (isHost && !hasSetPacketType ? 0 : packet.packetType).map {
-        ($0 == type) != (inverted == .inverted)
-      }
+      return packetType.map { ($0 == type) != (inverted == .inverted) }
     case .addressRange(let source, let destination):
       return all([
         source.map { knowsSource == .none ? nil : holds($0, packet.source.bytes) } ?? true,

@@ -77,7 +77,7 @@ extension RulesetBuilder {
     let known = lines.compactMap { $0 }
     let origin =
       known.isEmpty ? Origin(reason: reason) : Origin(file: site.policy.path, lines: known, reason: reason)
-    return refusal(zone, DropCause(.notGranted, zone.identifier), origin)
+    return refusal(zone, DropCause(.notGranted, zone.identifier), origin, .arriving)
   }
 
   /// The rule for such packets that get no answer whatever `refuse` says.
@@ -87,17 +87,31 @@ extension RulesetBuilder {
   }
 
   /// The rules for packets from this zone that no grant forwards.
-  mutating func notForwarded(_ zone: SiteZone) -> [Rule] {
-    refusal(zone, DropCause(.notForwarded), Origin(reason: "no grant forwards it"))
+  mutating func notForwarded(_ zone: SiteZone, _ stage: RefusalStage) -> [Rule] {
+    refusal(zone, DropCause(.notForwarded), Origin(reason: "no grant forwards it"), stage)
+  }
+
+  /// Where a packet is refused.
+  enum RefusalStage {
+    /// Before routing, or as a packet for this host.
+    case arriving
+    /// The kernel forwards only packets of frames for this host (`ip_forward` of `net/ipv4/ip_forward.c`, `ip6_forward`).
+    case forwarded
   }
 
   /// Without `refuse` no answer tells the sender that there is a host. An answer to an address whose home is not the tunnel
   /// would not go back into the tunnel.
-  private mutating func refusal(_ zone: SiteZone, _ cause: DropCause, _ origin: Origin) -> [Rule] {
+  private mutating func refusal(
+    _ zone: SiteZone, _ cause: DropCause, _ origin: Origin, _ stage: RefusalStage
+  ) -> [Rule] {
     let drop = drop([], cause, origin)
     guard isRefused(zone) else { return [drop] }
     let answers = refuse(cause, origin, .answered)
-    guard zone.kind == .tunnel else { return answers }
+    guard zone.kind == .tunnel else {
+      // What came in a frame for many reached other hosts too, and may be for one of them.
+      return stage == .forwarded
+        ? answers : [self.drop([.packetType(.notEqual, .host)], cause, origin)] + answers
+    }
     let chain = "answer-\(zone.identifier)-\(cause.name)"
     if !hasChain(chain) { add(RuleChain(name: chain, rules: answers)) }
     let homes = memberships(

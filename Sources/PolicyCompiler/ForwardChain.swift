@@ -27,7 +27,7 @@ extension RulesetBuilder {
         origin: Origin(reason: "loopback is not forwarded")))
     addSameInterface()
     let own = dispatch(map: "routes") { builder, zone in
-      let notForwarded = builder.notForwarded(zone)
+      let notForwarded = builder.notForwarded(zone, .forwarded)
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       let isOutward = zone.kind == .containers && builder.restriction == .none
       // Zones from which nothing is forwarded share a chain.
@@ -72,7 +72,7 @@ extension RulesetBuilder {
   /// The chain that refuses packets of a zone that no grant forwards.
   private mutating func notForwardedChain(_ zone: SiteZone) -> String {
     let name = "not-forwarded-\(zone.identifier)"
-    if !hasChain(name) { add(RuleChain(name: name, rules: notForwarded(zone))) }
+    if !hasChain(name) { add(RuleChain(name: name, rules: notForwarded(zone, .forwarded))) }
     return name
   }
 

@@ -194,7 +194,7 @@ extension RulesetBuilder {
   /// Packets to others: outbound packets of containers, and what a grant sends through this machine.
   private mutating func addTransit(_ entries: GrantEntries) {
     let rules = dispatch(map: "transit") { builder, zone in
-      let notForwarded = builder.notForwarded(zone)
+      let notForwarded = builder.notForwarded(zone, .arriving)
       let origin = builder.site.origin(zone.line, "zone \(zone.name)")
       switch zone.kind {
       case .containers where builder.restriction == .none:

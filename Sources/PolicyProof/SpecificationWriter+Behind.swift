@@ -69,7 +69,7 @@ extension SpecificationWriter {
     }
     // No grant accepted these at ingress: they go nowhere else.
     if !staying.isEmpty {
-      stop(&draft, .sameInterface, [(.input, networks), (.tag, Self.tag)])
+      stop(&draft, .sameInterface, [(.input, networks), (.tag, Self.tag)], forwarded: true)
     }
     // Accepted at ingress from every sender: it stays on its link.
     let discovery = PacketSpace.Service.types(.icmpv6, 133...136)
@@ -97,7 +97,7 @@ extension SpecificationWriter {
       }
       draft.say(.granted, .accept, any: groups, family)
     }
-    stop(&draft, .forwarded, [])
+    stop(&draft, .forwarded, [], forwarded: true)
     return draft.finished(.forwarded, .drop)
   }
 

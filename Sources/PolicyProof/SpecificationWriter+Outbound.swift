@@ -115,9 +115,13 @@ extension SpecificationWriter {
 
   /// The packets of a zone to whose senders an answer goes back by the same zone: in a tunnel not every source. A host does
   /// not answer what was sent to many (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4).
-  func answerable(in zone: SiteZone, _ family: AddressFamily) -> [Conditions] {
+  /// Of the packets that are `forwarded`, none came in a frame for many.
+  func answerable(in zone: SiteZone, _ family: AddressFamily, forwarded: Bool = false) -> [Conditions] {
     packets(of: zone, family).map { own in
-      let one = own + [(.destinationType, IntervalSet(0, .max).subtracting(Self.unansweredTypes))]
+      var one = own + [(.destinationType, IntervalSet(0, .max).subtracting(Self.unansweredTypes))]
+      if zone.kind != .tunnel, !forwarded {
+        one.append((.packetType, IntervalSet(0, .max).subtracting(Self.framesForMany)))
+      }
       return zone.kind == .tunnel
         ? one + [(.source, PacketSpace.addresses(traffic.inside(zone), family))] : one
     }
@@ -127,11 +131,11 @@ extension SpecificationWriter {
   /// kinds.
   func stop(
     _ draft: inout SpecificationDraft, _ claim: ProofClaim, _ conditions: Conditions,
-    answering kinds: Set<SiteZone.Kind> = [.tunnel, .network, .internet, .containers]
+    answering kinds: Set<SiteZone.Kind> = [.tunnel, .network, .internet, .containers], forwarded: Bool = false
   ) {
     for zone in answered where !isAboveAnswers && kinds.contains(zone.kind) {
       for family in AddressFamily.allCases {
-        for own in answerable(in: zone, family) {
+        for own in answerable(in: zone, family, forwarded: forwarded) {
           draft.say(.answered, .reset, own + conditions + Self.firstOfConnection, family)
           draft.say(.answered, .reject, own + conditions, family)
         }

@@ -74,10 +74,13 @@ extension SpecificationWriter {
       ]
       let isAnswered = !isAboveAnswers && answered.contains { $0.name == zone.name }
       if isAnswered {
+        let unanswered: [Conditions] =
+          [[(.destinationType, Self.unansweredTypes)]]
+          + subject.map { $0 + [(.packetType, Self.framesForMany)] }
         draft.say(
           .closedPorts, .drop,
-          any: packets(of: zone, family).map { own in
-            conditions + own + closed + [(.destinationType, Self.unansweredTypes)]
+          any: packets(of: zone, family).flatMap { own in
+            unanswered.map { conditions + own + closed + $0 }
           }, family)
       }
       draft.say(

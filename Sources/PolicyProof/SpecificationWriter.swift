@@ -302,6 +302,8 @@ struct SpecificationWriter {
   static let localTypes = IntervalSet([2, 3, 4, 5] as [UInt128])
   /// Broadcast and multicast.
   static let sharedTypes = IntervalSet([3, 5] as [UInt128])
+  /// `PACKET_BROADCAST`, `PACKET_MULTICAST`.
+  static let framesForMany = IntervalSet([1, 2] as [UInt128])
   /// Broadcast, anycast and multicast.
   static let unansweredTypes = IntervalSet([3, 4, 5] as [UInt128])
   static let groups = IntervalSet(5)

@@ -165,6 +165,9 @@ private struct RuleLowering {
       load(.header(.ipv4HeaderLength))
       mask([0x0f])
       compare(range: [IPv4Options.longHeader.lowerBound], [IPv4Options.longHeader.upperBound])
+    case .packetType(let comparison, let type):
+      load(.meta(.packetType))
+      compare(comparison, [type.rawValue])
     case .routingHeader:
       require(.ipv6)
       load(.sourceRoute(.routingHeader))

@@ -55,6 +55,8 @@ public enum Match: Sendable, Hashable {
   case belowRate(PacketRate)
   /// `ip hdrlength 7-15`: options of more than four bytes, as all source routes are (RFC 791 section 3.1).
   case longIPv4Options
+  /// `meta pkttype != host`: to whom the frame was sent that the packet came in.
+  case packetType(Comparison, PacketType)
   /// `exthdr rt exists`: the sender wrote the route into the packet (RFC 8200 section 4.4).
   case routingHeader
 }
@@ -82,6 +84,17 @@ public enum SourceRoute: UInt8, Sendable, Hashable, CaseIterable {
 
   /// The family of packets that can have it.
   public var family: AddressFamily { self == .routingHeader ? .ipv6 : .ipv4 }
+}
+
+/// To whom the frame was sent that a packet came in: `PACKET_…` of `linux/if_packet.h`. The kernel discards frames to others
+/// before any hook.
+public enum PacketType: UInt8, Sendable, Hashable, CaseIterable {
+  /// `PACKET_HOST`: this host. Of packets of interfaces without link layer, and of those that are forwarded or sent, too.
+  case host = 0
+  /// `PACKET_BROADCAST`
+  case broadcast = 1
+  /// `PACKET_MULTICAST`
+  case multicast = 2
 }
 
 /// A packet's source or destination address.

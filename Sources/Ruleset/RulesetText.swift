@@ -263,6 +263,7 @@ public struct RulesetText {
     case .belowRate(let rate): return "limit rate \(rate.perSecond)/second burst \(rate.perSecond) packets"
     case .longIPv4Options:
       return "ip hdrlength \(IPv4Options.longHeader.lowerBound)-\(IPv4Options.longHeader.upperBound)"
+    case .packetType(let comparison, let type): return "meta pkttype \(word(comparison))\(type)"
     case .routingHeader: return "exthdr rt exists"
     }
   }

@@ -94,7 +94,7 @@ extension Match {
     case .interface, .interfaceType, .family, .address, .transport, .port, .icmpType, .hopLimit, .tcpFlags,
       .ctDirection,
       .ctState, .ctStatus, .ctStatusNone, .destinationType, .originalPort, .tagged, .belowRate,
-      .longIPv4Options,
+      .longIPv4Options, .packetType,
       .routingHeader:
       nil
     }

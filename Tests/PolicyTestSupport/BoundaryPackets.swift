@@ -85,6 +85,7 @@ package struct BoundaryPackets: Sendable {
     case type
     case hopLimit
     case destinationType
+    case packetType
     case linkTypes
   }
 
@@ -101,6 +102,7 @@ package struct BoundaryPackets: Sendable {
     case .hopLimit: packet.hopLimit = random.one(of: allBytes)
     case .destinationType:
       packet.destinationType = random.one(of: [.local, .unicast, .multicast, .broadcast, .anycast])
+    case .packetType: packet.packetType = random.one(of: PacketType.allCases).rawValue
     case .linkTypes:
       packet.inputType = random.one(of: [.ethernet, .linkless])
       packet.outputType = random.one(of: [.ethernet, .linkless])

@@ -146,6 +146,11 @@ verdict "in the LAN: to the host and a group of IPv6, of which only the host's a
   "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.1 fd68:1::1 ff02::1)"
 verdict "to broadcast, anycast and multicast addresses, in frames for the host" 0 \
   "$(many lan eth0 "$(mac enp5s0)" 192.168.1.20 fd68:1::20 192.168.1.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3 fd68:1::)"
+# In a frame for many, other hosts may have received the same packet, and it may be for one of them.
+for to in ff:ff:ff:ff:ff:ff 01:00:5e:00:00:01 33:33:00:00:00:01; do
+  verdict "in frames to $to: not even to the host's own addresses" 0 \
+    "$(many lan eth0 $to 192.168.1.20 fd68:1::20 192.168.1.1 fd68:1::1 198.51.100.66 2001:db8:198::66)"
+done
 verdict "in the tunnel: the host answers" 4 "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.2 fd13:13::2)"
 verdict "and not for broadcast and multicast addresses" 0 \
   "$(many ec2 wg0 - 10.13.13.1 fd13:13::1 10.13.13.255 255.255.255.255 224.0.0.1 239.1.2.3 ff02::1 ff05::1:3)"
