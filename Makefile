@@ -5,7 +5,7 @@ RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
 	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro -Xlinker -L.build/static --product wgfence
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof flood random-events audit-proof lint bench clean
+.PHONY: help setup build install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof flood random-events trials audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ sanitize: setup ## all Swift tests under the address and the thread sanitizer (r
 soak: setup ## compare 100,000 real packets each through random tables and the rulesets in files with the walk, and the packets of 20,000 random hosts with the impact analysis (root)
 	@SWIFT="$(SWIFT)" Tests/Stress/soak.sh
 
-proof: build ## prove the shipped policies, mutate each of their rules, and time a policy of 1,000 machines (minutes)
+proof: build ## prove the shipped policies, mutate each of their rules, time a policy of 1,000 machines, and use the package under attack (minutes)
 	@scripts/setup.sh
 	@SWIFT="$(SWIFT)" Tests/Proof/proof.sh
 
@@ -67,6 +67,7 @@ boots: build ## boot a system container 40 times and count failures of the units
 deb-proof: ## build the Debian package twice, check it, and install, upgrade and remove it in a container (root, minutes)
 	@scripts/setup.sh
 	@Tests/Proof/deb.sh
+	@Tests/Proof/deb-booted.sh
 
 ansible-proof: build ## run the Ansible role over SSH against a system container: check mode, first run, again, changes (root, minutes)
 	@scripts/setup.sh
@@ -79,6 +80,12 @@ flood: build ## 1,000 policy changes under a flood from three sides, and a daemo
 random-events: build ## an hour of random events around the daemon: files, flushes, links, Docker, signals, hostile clients (root)
 	@scripts/setup.sh test
 	@Tests/Stress/random-events.sh
+
+trials: build ## random requests around trials, panics and rollbacks, with a daemon that is killed at random moments, against a model (root, TRIALS_SECONDS, 1800)
+	@scripts/setup.sh test
+	@Tests/Stress/trials.sh $(TRIALS_SECONDS) --allow open-after-restart
+
+TRIALS_SECONDS ?= 1800
 
 audit-proof: build ## the audit against nmap: on the rulesets of Tests/Corpus, and with real servers, all ports from every side (root, minutes)
 	@scripts/setup.sh test

@@ -81,7 +81,7 @@ step json Tests/Review/json.sh
 step packaging Tests/Review/packaging.sh
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
-# it: make flood, make random-events.
+# it: make flood, make random-events. Interrupted trials, panics and rollbacks: make trials.
 if [ "$(id -u)" = 0 ]; then
   step flood Tests/Stress/flood.sh 60 10
   step random-events Tests/Stress/random-events.sh 60

@@ -14,9 +14,9 @@ package struct BootLoader {
   /// A loader of the rulesets in a directory.
   package init(_ directory: StateDirectory?) { self.directory = directory }
 
-  /// Puts in force the first of these that can be loaded: the ruleset for boot, the stored ruleset that is in force by the
-  /// state, the one for a lock-down, the one for a panic, a built-in one. Loads nothing on a machine on which nothing was ever in force. A daemon's table is not
-  /// changed. Refuses if none could be loaded.
+  /// Puts in force the first of these that can be loaded: where the ruleset for boot is not what the state says, the stored
+  /// ruleset that is, or the one for a panic; the ruleset for boot; the ones for a lock-down and a panic; a built-in one. Loads
+  /// nothing on a machine on which nothing was ever in force. A daemon's table is not changed. Refuses if none could be loaded.
   package func load() throws(Refusal) {
     var kernel: KernelRuleset
     do throws(StoreError) { kernel = try KernelRuleset() } catch {
@@ -36,13 +36,17 @@ package struct BootLoader {
         .notice,
         "nothing was loaded: no ruleset was ever in force on this machine. Run wgfence apply to begin")
     }
-    // Each of these contains the failsafe grants.
-    if load(.boot, &kernel) == .loaded { return }
-    // A process that ended directly after it had saved the state leaves a ruleset that is not stored for boot yet.
-    if let settled = directory?.settled, load(settled, &kernel) == .loaded {
+    // The state decides. A process that ended after it had saved the state leaves a ruleset that is not stored for boot yet.
+    let boot = directory?.ruleset(.boot).value?.provenance
+    if let panic = directory?.unstoredPanic, load(panic, &kernel) == .loaded {
+      return journal.say(.warning, "PANIC: loaded the stored ruleset of \(panic.provenance.path)")
+    }
+    if let settled = directory?.settled, settled.provenance != boot, load(settled, &kernel) == .loaded {
       let from = settled.provenance
       return journal.say(.notice, "loaded the stored ruleset in force, of \(from.path) (\(from.digest))")
     }
+    // Each of these contains the failsafe grants.
+    if load(.boot, &kernel) == .loaded { return }
     for slot in [StateDirectory.Slot.lockDown, .panic] where load(slot, &kernel) == .loaded { return }
     let table = Lowering.table(PolicyCompiler.lastResort)
     let provenance = Provenance(
@@ -87,6 +91,10 @@ package struct BootLoader {
   /// Sends a ruleset and reads it back.
   private func load(_ ruleset: StoredRuleset, _ kernel: inout KernelRuleset) -> Outcome {
     do throws(StoreError) {
+      // On a host that runs already, connections that the ruleset grants go on, as with the first apply. At boot there is none.
+      if let meant = ruleset.table, try kernel.read().table == nil {
+        for gap in ConnectionAdoption.adopt(before: meant) { journal.say(.info, "\(gap)") }
+      }
       try kernel.replay(ruleset)
       guard let meant = ruleset.table, Plan(desired: meant, observed: try kernel.read().table).isEmpty else {
         journal.say(.error, "the kernel's table differs from the stored ruleset that was loaded")

@@ -33,7 +33,7 @@ struct ControllerDriverTests {
     deinit {
       let state = StateDirectory("\(path)/state")
       for number in state.numbers() { try? state.remove(number: number) }
-      for name in ["state", "boot", "lock-down", "panic", "trial-lock-down", "trial-panic", "lock"] {
+      for name in ["state", "boot", "lock-down", "panic", "lock"] {
         unlink("\(path)/state/\(name)")
       }
       unlink("\(path)/state")
@@ -80,7 +80,7 @@ struct ControllerDriverTests {
     let candidate = try ControllerTests.candidate("a")
     #expect(try Self.apply(candidate, &driver) == nil)
     #expect(folder.state.state().value?.inForce == 1)
-    for slot in StateDirectory.Slot.lasting {
+    for slot in StateDirectory.Slot.allCases {
       #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
     }
     let boot = try #require(folder.state.ruleset(.boot).value?.table)
@@ -177,7 +177,7 @@ struct ControllerDriverTests {
     if !isFirst { _ = try Self.apply(try ControllerTests.candidate("a"), &driver) }
     let candidate = try ControllerTests.candidate("b", port: 8888)
     #expect(try Self.apply(candidate, &driver, confirm: 60) == nil)
-    for slot in StateDirectory.Slot.lasting {
+    for slot in StateDirectory.Slot.allCases {
       #expect(folder.state.ruleset(slot).value?.provenance.digest == (isFirst ? nil : "a"))
     }
     var other = try Self.successor(folder, quiet)
@@ -190,9 +190,6 @@ struct ControllerDriverTests {
       let stored = try #require(folder.state.ruleset(slot).value)
       #expect(stored.provenance.digest == "b")
       #expect(Plan(desired: candidate.table(kind), observed: stored.table).isEmpty, "\(slot)")
-    }
-    for slot in [StateDirectory.Slot.trialLockDown, .trialPanic] {
-      if case .absent = folder.state.ruleset(slot) {} else { Issue.record("\(slot) stays") }
     }
   }
 
@@ -239,7 +236,7 @@ struct ControllerDriverTests {
     #expect(folder.state.settled?.provenance.digest == "b")
     var other = try Self.successor(folder, quiet)
     other.completeStoring()
-    for slot in StateDirectory.Slot.lasting {
+    for slot in StateDirectory.Slot.allCases {
       #expect(folder.state.ruleset(slot).value?.provenance.digest == "b", "\(slot)")
     }
   }
@@ -298,12 +295,13 @@ struct ControllerDriverTests {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet, past: .nothing)
     _ = try Self.apply(try ControllerTests.candidate("b"), &driver, confirm: 60)
+    quiet.reading = .accepted(try ControllerTests.candidate("b"))
     var other = try Self.successor(folder, quiet)
     other.perform(other.controller.begin(at: ControllerTests.later(9, boot: "two"), isTableThere: false))
     #expect(other.store.table == nil)
     #expect(folder.state.past == .nothing)
     // The policy file that was on trial is not put in force by the restart.
-    #expect(other.controller.state.superseded == "b")
+    #expect(other.controller.state.superseded == ["b"])
   }
 
   @Test(
@@ -322,7 +320,7 @@ struct ControllerDriverTests {
     #expect(Plan(desired: candidate.table(.policy), observed: other.store.table).isEmpty)
   }
 
-  @Test("a file for boot that was removed is stored again", arguments: StateDirectory.Slot.lasting)
+  @Test("a file for boot that was removed is stored again", arguments: StateDirectory.Slot.allCases)
   func restored(_ slot: StateDirectory.Slot) throws {
     let (folder, quiet) = (try Folder(), Quiet())
     var driver = Self.driver(folder, quiet)
@@ -331,6 +329,163 @@ struct ControllerDriverTests {
     driver.restoreMissing()
     #expect(folder.state.ruleset(slot).value?.provenance.digest == "a")
     #expect(folder.state.numbers() == [1])
+  }
+
+  @Test(
+    "what could not be stored is undone by a restart, and the ruleset before it is guarded",
+    arguments: [false, true])
+  func unstored(_ isTrial: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = driver.controller.read(.accepted(try ControllerTests.candidate("a")), at: ControllerTests.now)
+    // A folder in the place of a file of the next ruleset: only this file cannot be written, the state can.
+    let place = "\(folder.path)/state/rulesets/2.panic"
+    mkdir(place, 0o700)
+    mkdir("\(place)/full", 0o700)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: isTrial ? 60 : nil)
+    #expect(driver.notPersisted != nil)
+    if isTrial { driver.perform(try driver.controller.confirm(by: "eric")) }
+    rmdir("\(place)/full")
+    rmdir(place)
+    var other = try Self.successor(folder, quiet)
+    #expect(other.controller.state.inForce == 1)
+    #expect(other.controller.state.superseded.isEmpty)
+    other.perform(other.controller.begin(at: ControllerTests.now, isTableThere: true))
+    #expect(other.desired != nil)
+    #expect(other.controller.inForce?.digest == "a")
+  }
+
+  @Test(
+    "an interrupted panic is completed by the next process, and a boot in between knows it",
+    arguments: [false, true])
+  func interruptedPanic(_ isFirst: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet, past: .nothing)
+    let candidate = try ControllerTests.candidate("b", port: 8888)
+    _ = try Self.apply(candidate, &driver, confirm: isFirst ? 60 : nil)
+    // As if the process had ended after it saved the state.
+    _ = driver.controller.panic(by: "eric", at: ControllerTests.now)
+    try folder.state.write(driver.controller.state)
+    let loaded = try #require(folder.state.unstoredPanic)
+    #expect(Plan(desired: candidate.table(.panic), observed: loaded.table).isEmpty)
+    #expect(folder.state.past == .rulesets)
+    var other = try Self.successor(folder, quiet)
+    other.perform(other.controller.begin(at: ControllerTests.now, isTableThere: true))
+    #expect(Plan(desired: candidate.table(.panic), observed: other.store.table).isEmpty)
+    other.completeStoring()
+    #expect(folder.state.ruleset(.boot).value?.provenance.kind == .panic)
+    #expect(folder.state.unstoredPanic == nil)
+  }
+
+  @Test(
+    "a trial that goes back leaves superseded what was, and a policy file that was edited meanwhile is put in force"
+  )
+  func supersededBeforeTrial() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    let (file, edited) = (try ControllerTests.candidate("a"), try ControllerTests.candidate("d", port: 9))
+    var driver = Self.driver(folder, quiet)
+    driver.perform(driver.controller.read(.accepted(file), at: ControllerTests.now))
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("c", port: 9999), &driver, confirm: 60)
+    // In the next process nothing was read yet.
+    var other = try Self.successor(folder, quiet)
+    quiet.reading = .accepted(file)
+    other.perform(other.controller.begin(at: ControllerTests.later(60), isTableThere: true))
+    #expect(other.controller.inForce?.digest == "b")
+    #expect(other.controller.state.superseded == ["a"])
+    // An edit during the trial waits for its end.
+    quiet.reading = .accepted(edited)
+    driver.perform(driver.controller.read(.accepted(edited), at: ControllerTests.now))
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
+    #expect(driver.controller.inForce?.digest == "d")
+  }
+
+  @Test(
+    "a panic after a rollback has the failsafe grants of the policy that is in force",
+    arguments: [false, true])
+  func panicAfterRollback(_ isElsewhere: Bool) throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    let first = try ControllerTests.candidate("a")
+    _ = try Self.apply(first, &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver)
+    driver.perform(try driver.controller.rollback(to: 1, by: "eric"))
+    #expect(folder.state.ruleset(.lockDown).value?.provenance.digest == "a")
+    var other = try isElsewhere ? Self.successor(folder, quiet) : driver
+    other.perform(other.controller.panic(by: "eric", at: ControllerTests.now))
+    #expect(Plan(desired: first.table(.panic), observed: other.store.table).isEmpty)
+    // After a restart a second panic is of the same policy, whatever the policy file has.
+    var next = try Self.successor(folder, quiet)
+    next.perform(next.controller.begin(at: ControllerTests.now, isTableThere: true))
+    _ = next.controller.read(
+      .accepted(try ControllerTests.candidate("b", port: 8888)), at: ControllerTests.now)
+    next.perform(next.controller.panic(by: "eric", at: ControllerTests.now))
+    #expect(Plan(desired: first.table(.panic), observed: next.store.table).isEmpty)
+  }
+
+  @Test("a restart in a panic keeps the failsafe grants of the policy file that was read in it")
+  func restartInPanic() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    driver.perform(driver.controller.panic(by: "eric", at: ControllerTests.now))
+    let edited = try ControllerTests.candidate("b", port: 8888)
+    driver.perform(driver.controller.read(.accepted(edited), at: ControllerTests.now))
+    var other = try Self.successor(folder, quiet)
+    other.perform(other.controller.begin(at: ControllerTests.now, isTableThere: true))
+    #expect(Plan(desired: edited.table(.panic), observed: other.store.table).isEmpty)
+  }
+
+  @Test("a file with the content of a trial that went back takes effect if it had another one in between")
+  func editedBack() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    let trial = try ControllerTests.candidate("c", port: 9999)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    driver.perform(driver.controller.read(.accepted(trial), at: ControllerTests.now))
+    #expect(driver.controller.inForce?.digest == "c")
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    #expect(driver.controller.isFileSuperseded)
+    _ = try Self.apply(trial, &driver, confirm: 60)
+    quiet.reading = .accepted(trial)
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
+    #expect(driver.controller.inForce?.digest == "a")
+    #expect(driver.controller.isFileSuperseded)
+    driver.perform(
+      driver.controller.read(.accepted(try ControllerTests.candidate("b")), at: ControllerTests.now))
+    #expect(driver.controller.inForce?.digest == "b")
+    driver.perform(driver.controller.read(.accepted(trial), at: ControllerTests.now))
+    #expect(driver.controller.inForce?.digest == "c")
+  }
+
+  @Test("the end of a panic stores no second copy of what was in force")
+  func endedPanic() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver)
+    driver.perform(driver.controller.panic(by: "eric", at: ControllerTests.now))
+    #expect(driver.perform(try driver.controller.endPanic(by: "eric")) == nil)
+    #expect(folder.state.numbers() == [1, 2])
+    #expect(folder.state.state().value?.inForce == 2)
+    for slot in StateDirectory.Slot.allCases {
+      #expect(folder.state.ruleset(slot).value?.provenance.digest == "b", "\(slot)")
+    }
+  }
+
+  @Test("a ruleset on trial that could not be deleted is deleted before the next one gets a number")
+  func leftOver() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    _ = try Self.apply(try ControllerTests.candidate("a"), &driver)
+    _ = try Self.apply(try ControllerTests.candidate("b", port: 8888), &driver, confirm: 60)
+    let trial = try #require(folder.state.ruleset(2).value)
+    driver.perform(driver.controller.ring(at: ControllerTests.later(60)))
+    try folder.state.write(trial, number: 2, holding: [])
+    _ = try Self.apply(try ControllerTests.candidate("c", port: 9999), &driver)
+    #expect(
+      folder.state.numbers().compactMap { folder.state.ruleset($0).value?.provenance.digest } == ["a", "c"])
   }
 
   @Test("a rollback does not lead to a trial that went back")

@@ -312,7 +312,8 @@ struct ControllerTests {
     // The content of the file has not changed: the apply overrides it.
     #expect(controller.read(.accepted(try Self.candidate("a")), at: Self.now).isEmpty)
     #expect(
-      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now))
+        == ["save", "enforce c policy"])
   }
 
   @Test("after a restart of the daemon the countdown continues, after one of the machine it has gone back")
@@ -387,10 +388,11 @@ struct ControllerTests {
     #expect(Self.words(try controller.rollback(to: 6, by: "eric")) == ["enforce stored 6"])
     _ = controller.enforced(
       .rollback(by: "eric"), .stored(6), .equal(changes: 1, Self.provenance("a")), at: Self.now)
-    #expect(controller.state.superseded == "b")
+    #expect(controller.state.superseded == ["b"])
     #expect(controller.read(.accepted(try Self.candidate("b")), at: Self.now).isEmpty)
     #expect(
-      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["enforce c policy"])
+      Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now))
+        == ["save", "enforce c policy"])
   }
 
   @Test("a panic that the kernel refuses during a trial does not change the trial and its deadline")
@@ -481,13 +483,13 @@ struct ControllerTests {
     _ = controller.enforced(
       .apply(by: "eric", confirm: nil), .candidate(try Self.candidate("b"), .policy),
       .equal(changes: 1, Self.provenance("b")), at: Self.now)
-    #expect(controller.state.superseded == "a")
+    #expect(controller.state.superseded == ["a"])
     let actions = controller.recompiled(try Self.candidate("b"), because: "a new day")
     #expect(Self.words(actions) == ["enforce b policy"])
     _ = controller.enforced(
       .recompile("a new day"), .candidate(try Self.candidate("b"), .policy),
       .equal(changes: 1, Self.provenance("b")), at: Self.now)
-    #expect(controller.state.superseded == "a")
+    #expect(controller.state.superseded == ["a"])
     #expect(controller.recompiled(try Self.candidate("a"), because: "a new day").isEmpty)
   }
 
@@ -507,7 +509,7 @@ struct ControllerTests {
     #expect(Self.words(controller.released()) == ["save", "discard 8"])
     #expect(controller.alarm == nil)
     #expect(controller.state.inForce == 7)
-    #expect(controller.read(.accepted(try Self.candidate("c")), at: Self.now).isEmpty)
+    #expect(Self.words(controller.read(.accepted(try Self.candidate("c")), at: Self.now)) == ["save"])
     #expect(controller.drifted(by: "nft[8]").isEmpty)
     #expect(controller.recompiled(try Self.candidate("b"), because: "a new day").isEmpty)
     #expect(controller.ring(at: Self.later(100)).isEmpty)

@@ -39,9 +39,11 @@ struct PersistedStateTests {
   func damagedState() throws {
     var state = PersistedState()
     state.inForce = 3
-    state.superseded = "x\n\\=y"
+    state.superseded = ["x\n\\=y", "z"]
+    state.file = "z"
     state.pending = PersistedState.Pending(
-      back: 2, deadline: 99, boot: "b", seconds: 60, by: "eric\n\r", connections: ["1,2>3,4", "5,6>7,8"])
+      back: 2, superseded: ["a", "b"], deadline: 99, boot: "b", seconds: 60, by: "eric\n\r",
+      connections: ["1,2>3,4", "5,6>7,8"])
     state.panic = PersistedState.Panic(since: 4, by: "\u{301}ryan\r", behind: 9)
     let bytes = state.bytes
     #expect(PersistedState(bytes) == state)

@@ -45,7 +45,7 @@ struct StatusReport {
   var isFine: Bool {
     guard case .accepted = controller.file, !controller.isObserving else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
-      && daemon.driver.notPersisted == nil && !controller.isReleased && controller.state.superseded == nil
+      && daemon.driver.notPersisted == nil && !controller.isReleased && !controller.isFileSuperseded
       && !isTunnelMissing
   }
 
@@ -95,7 +95,7 @@ struct StatusReport {
       for line in held.objection.report.lines { table.append(["", "\(line)"]) }
       table.append(["", "to put it in force anyway: wgfence accept \(held.digest.prefix(12))"])
     }
-    if controller.state.superseded != nil {
+    if controller.isFileSuperseded {
       table.append([
         "", "the file is superseded by an apply or a rollback until it is edited",
       ])
@@ -212,7 +212,7 @@ struct StatusReport {
           "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })
         object.put("held", held?.objection.reason)
         object.put("held_digest", held?.digest)
-        object.put("superseded", controller.state.superseded != nil)
+        object.put("superseded", controller.isFileSuperseded)
       }
       object.object("ruleset") { object in
         object.put("digest", controller.inForce?.digest)

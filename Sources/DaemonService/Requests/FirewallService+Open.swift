@@ -18,12 +18,13 @@ extension FirewallService {
     _ order: TemporaryGrantOrder, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
     let advice = TemporaryGrantAdvice(order, until: Today.time)
-    if let target = order.target, let candidate = driver.grantedPolicy {
+    let candidate = try driver.grantedPolicy()
+    if let target = order.target {
       try advice.check(target, candidate.policy, candidate.machine)
     }
     let grant = try Self.understand(
-      order.service, order.source, order.duration, caller, order.reason, driver.grantedPolicy)
-    let relays = grant.relays.map { advice.warning($0, driver.grantedPolicy?.machine ?? "") }
+      order.service, order.source, order.duration, caller, order.reason, candidate)
+    let relays = grant.relays.map { advice.warning($0, candidate.machine) }
     let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
       try grant.operations(on: table)
     }
@@ -43,7 +44,7 @@ extension FirewallService {
     // The duration has no effect on ending the grant.
     let grant = try Self.understand(
       service, source, try Self.understood { () throws(TemporaryGrantError) in try GrantDuration("1s") },
-      caller, "ended", driver.grantedPolicy)
+      caller, "ended", try driver.grantedPolicy())
     let sent = try Self.commit(&driver) { table throws(TemporaryGrantError) in
       try grant.endingOperations(on: table)
     }
@@ -57,9 +58,9 @@ extension FirewallService {
   func close<Store: RulesetStore & ~Copyable>(
     _ number: Int, _ caller: String, _ driver: inout ControllerDriver<Store>
   ) throws(Refusal) -> FirewallResult {
-    guard let candidate = driver.grantedPolicy,
-      let machine = candidate.policy.machine(named: candidate.machine)
-    else { throw Refusal("no policy is in force, so nothing is open (see wgfence status)") }
+    let candidate = try driver.grantedPolicy()
+    guard let machine = candidate.policy.machine(named: candidate.machine)
+    else { throw Refusal("the policy in force has no machine '\(candidate.machine)'") }
     // What the number means is decided once: the list can become shorter between two attempts.
     var chosen: TemporaryGrant?
     let sent = try Self.commit(&driver) { table in
@@ -87,10 +88,10 @@ extension FirewallService {
 
   private static func understand(
     _ service: String, _ source: String, _ duration: GrantDuration, _ caller: String, _ reason: String,
-    _ candidate: Candidate?
+    _ candidate: Candidate
   ) throws(Refusal) -> TemporaryGrantRequest {
-    guard let candidate, let machine = candidate.policy.machine(named: candidate.machine) else {
-      throw Refusal("no policy is in force, so nothing can be opened (see wgfence status)")
+    guard let machine = candidate.policy.machine(named: candidate.machine) else {
+      throw Refusal("the policy in force has no machine '\(candidate.machine)'")
     }
     return try understood { () throws(TemporaryGrantError) in
       try TemporaryGrantRequest(
@@ -132,8 +133,15 @@ extension FirewallService {
 }
 
 extension ControllerDriver where Store: ~Copyable {
-  /// The policy in force; nil in a panic and after `unload`, when nothing can be opened.
-  fileprivate var grantedPolicy: Candidate? {
-    controller.isReleased || controller.state.panic != nil ? nil : candidate
+  /// The policy in force. In a panic and after `unload` nothing can be opened, nor while only its rules are known.
+  fileprivate func grantedPolicy() throws(Refusal) -> Candidate {
+    if controller.isReleased || controller.state.panic != nil || controller.inForce == nil {
+      throw Refusal("no policy is in force, so no temporary grant can be changed (see wgfence status)")
+    }
+    if let candidate { return candidate }
+    let path = controller.inForce?.path ?? ""
+    throw Refusal(
+      "of the policy in force, only the stored rules are known since the restart, not the services that it names: run "
+        + "wgfence apply \(path), or edit the policy file")
   }
 }

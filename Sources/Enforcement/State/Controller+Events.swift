@@ -39,6 +39,16 @@ extension Controller {
 
   /// The policy file was read.
   public mutating func read(_ reading: PolicyReading, at now: Moment) -> [Action] {
+    let actions = take(reading)
+    guard let digest = file.digest else { return actions }
+    state.file = digest
+    // A file that has another content now takes effect if it gets the former one again.
+    guard state.pending == nil, !state.superseded.isSubset(of: [digest]) else { return actions }
+    state.superseded.formIntersection([digest])
+    return [.save] + actions
+  }
+
+  private mutating func take(_ reading: PolicyReading) -> [Action] {
     switch reading {
     case .refused(let refusal):
       let isNews = if case .refused(let known) = file { known != refusal } else { true }
@@ -65,7 +75,7 @@ extension Controller {
       file = .accepted(digest: candidate.digest)
       accepted = candidate.withoutTable
       if isReleased { return [] }
-      if candidate.digest == state.superseded, candidate.digest != inForce?.digest { return [] }
+      if state.superseded.contains(candidate.digest), candidate.digest != inForce?.digest { return [] }
       // A trial is not interrupted: the file is read again when the trial has ended.
       if state.pending != nil { return [] }
       if state.panic != nil { return [.enforce(.candidate(candidate, .panic), .policyFile("in a panic"))] }
@@ -93,7 +103,7 @@ extension Controller {
     if isReleased || isUnprotected || state.panic != nil || candidate.digest == inForce?.digest {
       return false
     }
-    if candidate.digest == state.superseded { return false }
+    if state.superseded.contains(candidate.digest) { return false }
     if case .observed = target(candidate) { return false }
     return true
   }
@@ -186,7 +196,8 @@ extension Controller {
     }
     // Saved before the kernel is changed: if a process dies in between, the ruleset to go back to is known.
     state.pending = PersistedState.Pending(
-      back: back, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000, boot: now.boot,
+      back: back, superseded: state.superseded, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000,
+      boot: now.boot,
       seconds: confirm.seconds, by: by, connections: confirm.connections)
     return [.promise, .enforce(target, .apply(by: by, confirm: confirm))]
   }
@@ -268,11 +279,12 @@ extension Controller {
     if state.panic == nil {
       state.panic = PersistedState.Panic(
         // The first ruleset of a machine is in force again after the panic, even if it was on trial.
-        since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce,
+        since: now.sinceEpoch, by: by, behind: state.pending?.back ?? state.inForce ?? lastStored.number,
         observer: inForce?.observer)
     }
+    // A built-in ruleset has no digest.
     let known = [candidate, accepted].compactMap { $0 }.first { candidate in
-      inForce.map { $0.digest == candidate.digest || $0.kind == .panic } ?? true
+      inForce.map { $0.digest == candidate.digest || $0.digest.isEmpty } ?? true
     }
     let target: Target = known.map { .candidate($0, .panic) } ?? .storedPanic
     return [.save, .enforce(target, .panic(by: by))]
@@ -281,7 +293,7 @@ extension Controller {
   /// A user ends a panic: the policy file is in force again if it is valid, else what was in force before.
   public mutating func endPanic(by: String) throws(Refusal) -> [Action] {
     guard let panic = state.panic else { throw Refusal("there is no panic to end") }
-    if let accepted, accepted.digest != state.superseded, case .accepted = file {
+    if let accepted, !state.superseded.contains(accepted.digest), case .accepted = file {
       return [.enforce(afterPanic(accepted, panic), .endPanic(by: by))]
     }
     // If no policy was ever in force, refusing everything is the best choice.
@@ -314,13 +326,14 @@ extension Controller {
     if state.panic != nil { throw Refusal("a panic is in force: end it first with `wgfence panic --end`") }
   }
 
-  /// The state that matches the stored `boot` ruleset: as if the apply had not happened. `digest` is that of the policy on
-  /// trial: while it is in the policy file, the file is superseded.
+  /// The state that matches the stored `boot` ruleset: as if the apply had not happened, except that the policy on trial, with
+  /// this digest, is not put in force from the policy file.
   mutating func settleBack(_ pending: PersistedState.Pending, digest: String?) -> [Action] {
     let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
     state.inForce = pending.back
-    state.superseded = file.digest ?? (trial == nil ? nil : digest) ?? state.superseded
+    state.superseded = pending.superseded.union(trial == nil && !isUnstored ? [] : digest.map { [$0] } ?? [])
+    (isUnstored, lastStored) = (false, (state.inForce, state.superseded))
     return [.save] + (trial.map { [.discard($0)] } ?? [])
   }
 

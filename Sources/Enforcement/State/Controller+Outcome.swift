@@ -33,7 +33,11 @@ extension Controller {
 
   /// What is in force was stored under this number. Nil if it could not be stored: then nothing can go back
   /// to it.
-  public mutating func stored(_ number: Int?) { state.inForce = number }
+  public mutating func stored(_ number: Int?) {
+    state.inForce = number
+    isUnstored = number == nil
+    if number != nil { lastStored = (number, state.superseded) }
+  }
 
   private mutating func succeeded(
     _ purpose: Purpose, _ target: Target, _ changes: Int, _ provenance: Provenance
@@ -51,7 +55,7 @@ extension Controller {
       let who = author.map { " by \($0)" } ?? ""
       return [.say(.warning, "the ruleset was changed\(who): repaired, \(count)")]
     case .policyFile(let reason):
-      state.superseded = nil
+      state.superseded = []
       guard changes > 0 || before?.digest != provenance.digest || state.inForce == nil else { return [] }
       if state.panic != nil {
         return [
@@ -69,7 +73,7 @@ extension Controller {
         .say(.notice, "applied by \(by), to be confirmed within \(confirm.seconds) s: \(count)"),
       ]
     case .accept(let by):
-      state.superseded = nil
+      state.superseded = []
       return Self.store + [.say(.notice, "the policy file was accepted by \(by): in force, \(count)")]
     case .endObservation(let by):
       return Self.store + [.say(.notice, "the observe mode was ended by \(by): enforcing, \(count)")]
@@ -78,7 +82,7 @@ extension Controller {
       return Self.store + [.say(.notice, "rolled back by \(by): \(count)")]
     case .goBack(let reason):
       let settled = state.pending.map { settleBack($0, digest: before?.digest) } ?? [.save]
-      if file.digest != nil || state.superseded == provenance.digest { supersede(unless: provenance) }
+      state.superseded.remove(provenance.digest)
       return settled + [
         .say(.warning, "\(reason): the ruleset before it is in force again: \(count)"), .readPolicy,
       ]
@@ -98,7 +102,8 @@ extension Controller {
 
   /// What a user requested overrides the policy file, unless the file has the same content.
   private mutating func supersede(unless provenance: Provenance) {
-    state.superseded = file.digest == provenance.digest ? nil : file.digest
+    let digest = file.digest ?? state.file
+    state.superseded = digest.map { $0 == provenance.digest ? [] : [$0] } ?? []
   }
 
   /// Nothing was changed. What must become true is tried again, with growing pauses; what a person requested

@@ -10,8 +10,24 @@ internal import Ruleset
 /// What is in force stays until something proven replaces it: an unusable policy, a kernel that refuses and a
 /// full disk change nothing in the kernel.
 public struct Controller: Sendable {
-  /// The state that survives restarts.
+  /// The state of this process.
   public internal(set) var state: PersistedState
+  /// What was in force, and which files were superseded, when a ruleset in force was stored last.
+  var lastStored: (number: Int?, superseded: Set<String>)
+  /// Whether what is in force could not be stored.
+  var isUnstored = false
+
+  /// The state that survives a restart: one without what could not be stored, since a restart undoes that.
+  public var lastingState: PersistedState {
+    var state = state
+    if isUnstored { (state.inForce, state.superseded) = lastStored }
+    return state
+  }
+
+  /// Whether the policy file, as it was read last, has no effect.
+  public var isFileSuperseded: Bool {
+    file.digest.map { state.superseded.contains($0) } ?? !state.superseded.isEmpty
+  }
   /// The result of the last read of the policy file.
   public internal(set) var file: PolicyFileState = .unread
   /// The origin of the ruleset that the kernel must have; nil before the first ruleset.
@@ -92,6 +108,7 @@ public struct Controller: Sendable {
   /// force, if that is known. `past` says whether anything was ever in force.
   public init(_ state: PersistedState, inForce found: Provenance?, past: Past = .rulesets) {
     self.state = state
+    lastStored = (state.inForce, state.superseded)
     self.past = past
     inForce = found
   }

@@ -6,57 +6,59 @@ internal import Ruleset
 
 /// What survives a restart: the rulesets and the state, in the state directory.
 extension ControllerDriver where Store: ~Copyable {
-  /// Stores what is in force under a number of its own, with its rulesets for a lock-down and a panic. If it is settled,
-  /// they are those for the next boot.
+  /// Stores what is in force under a number of its own, with its rulesets for a lock-down and a panic: they are those of its
+  /// policy, or, where only a stored ruleset is known, those of the ruleset that was put in force. If it is settled, all are
+  /// those for the next boot.
   mutating func store(_ settlement: Controller.Settlement) {
     guard let directory, let provenance = controller.inForce else { return }
     // What another process put in force is known as that process stored it.
     let known = storedNumber ?? (desired == nil ? controller.state.inForce : nil)
     let table = desired ?? known.flatMap { directory.ruleset($0).value?.table }
-    let number = known ?? (directory.numbers().last ?? 0) + 1
     let held = [controller.state.inForce, controller.state.pending?.back, controller.state.panic?.behind]
       .compactMap { $0 }
-    let candidate = candidate
+    let (candidate, source, state) = (candidate, known ?? sourceNumber, controller.lastingState)
+    // What a trial left that went back while nothing could be deleted has no number that the state names.
+    if known == nil { directory.removeUnnamed(state) }
+    let number = known ?? (directory.numbers().last ?? 0) + 1
     let result = persist(.rulesets) { (directory) throws(StateError) in
       guard let table else {
         throw StateError("the ruleset in force is not known here, and its stored copy cannot be read")
       }
-      let ruleset = try Self.stored(table, provenance)
-      if known == nil { try directory.write(ruleset, number: number, holding: held) }
-      if settlement == .settled { try directory.write(ruleset, .boot) }
       // A machine on which nothing was dropped drops nothing in a lock-down either.
       let mode: EnforcementMode = provenance.kind == .observe ? .observing : .enforcing
-      let slots: [(slot: StateDirectory.Slot, trial: StateDirectory.Slot, kind: Provenance.Kind)] = [
-        (.lockDown, .trialLockDown, .lockDown), (.panic, .trialPanic, .panic),
-      ]
-      for (slot, trial, kind) in slots {
+      for (slot, kind) in [(StateDirectory.Slot.lockDown, Provenance.Kind.lockDown), (.panic, .panic)] {
         if let candidate {
           var provenance = provenance
           (provenance.kind, provenance.observer) = (kind, nil)
-          let ruleset = try Self.stored(candidate.table(kind, mode), provenance)
-          try directory.write(ruleset, settlement == .settled ? slot : trial)
+          try directory.write(try Self.stored(candidate.table(kind, mode), provenance), slot, of: number)
+        } else if let source, source != number, let own = directory.ruleset(slot, of: source).value {
+          try directory.write(own, slot, of: number)
         }
       }
-      if settlement == .settled { try directory.endTrial(of: candidate == nil ? provenance.digest : nil) }
+      if known == nil {
+        try directory.write(try Self.stored(table, provenance), number: number, holding: held)
+      }
+      if settlement == .settled { try directory.settle(number) }
     }
     storedNumber = result == .stored ? number : nil
     controller.stored(storedNumber)
   }
 
-  /// Completes what another process left when it ended while it stored: a settled ruleset that is not the one for boot yet, and
-  /// rulesets that no state names.
+  /// Completes what another process left when it ended while it stored: a panic that no boot loads yet, a settled ruleset that is
+  /// not the one for boot yet, and rulesets that no state names.
   public mutating func completeStoring() {
     guard let directory else { return }
     let state = controller.state
     directory.removeUnnamed(state)
-    guard state.pending == nil, state.panic == nil, let number = state.inForce,
-      let ruleset = directory.ruleset(number).value,
-      directory.ruleset(.boot).value?.provenance != ruleset.provenance
-    else { return }
-    persist(.rulesets) { (directory) throws(StateError) in
-      try directory.write(ruleset, .boot)
-      try directory.endTrial(of: ruleset.provenance.digest)
+    let boot = directory.ruleset(.boot).value?.provenance
+    if state.panic != nil {
+      if boot?.kind != .panic, controller.inForce?.kind == .panic { storePanic() }
+      return
     }
+    guard state.pending == nil, let number = state.inForce, let ruleset = directory.ruleset(number).value,
+      boot != ruleset.provenance
+    else { return }
+    persist(.rulesets) { (directory) throws(StateError) in try directory.settle(number) }
   }
 
   /// Stores what is in force again if a file for boot or for a panic is missing or damaged.
@@ -93,7 +95,7 @@ extension ControllerDriver where Store: ~Copyable {
 
   @discardableResult
   mutating func save() -> StoreResult {
-    let state = controller.state
+    let state = controller.lastingState
     return persist(.state) { (directory) throws(StateError) in try directory.write(state) }
   }
 
@@ -102,7 +104,6 @@ extension ControllerDriver where Store: ~Copyable {
   func discard(_ number: Int) {
     do throws(StateError) {
       try directory?.remove(number: number)
-      try directory?.endTrial(of: nil)
     } catch {
       environment.say(
         .warning, "the stored ruleset \(number) of a trial that went back could not be deleted: \(error)")

@@ -29,6 +29,8 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   private var planned: Enforcer.Planned?
   /// The number under which what is in force is stored; nil if it is not stored.
   var storedNumber: Int?
+  /// The number of the stored ruleset that was put in force; nil if it was not a stored one.
+  var sourceNumber: Int?
 
   let directory: StateDirectory?
   let environment: any ControllerEnvironment
@@ -132,7 +134,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
 
   /// Nothing must be in the store any more.
   private mutating func forgetRuleset() {
-    (desired, observed, candidate, storedNumber) = (nil, nil, nil, nil)
+    (desired, observed, candidate, storedNumber, sourceNumber) = (nil, nil, nil, nil, nil)
   }
 
   /// Writes to the journal what was done outside the controller's decisions.
@@ -222,10 +224,11 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
     sent = outcome.plan.operations.count
     switch (target, purpose) {
     case (.same, _): break
-    case (.stored(let number), .begin), (.stored(let number), .goBack):
-      (self.candidate, storedNumber) = (candidate, number)
-    case (.candidate, _), (.observed, _), (.stored, _), (.storedPanic, _), (.lastResort, _):
-      (self.candidate, storedNumber) = (candidate, nil)
+    case (.stored(let number), .begin), (.stored(let number), .goBack), (.stored(let number), .endPanic):
+      (self.candidate, storedNumber, sourceNumber) = (candidate, number, number)
+    case (.stored(let number), _): (self.candidate, storedNumber, sourceNumber) = (candidate, nil, number)
+    case (.candidate, _), (.observed, _), (.storedPanic, _), (.lastResort, _):
+      (self.candidate, storedNumber, sourceNumber) = (candidate, nil, nil)
     }
     return .equal(changes: sent, provenance)
   }
@@ -319,8 +322,7 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       }
       return found
     case .storedPanic:
-      let slot: StateDirectory.Slot = controller.state.pending == nil ? .panic : .trialPanic
-      let found = stored(directory?.ruleset(slot) ?? .absent, "the stored ruleset for a panic")
+      let found = stored(storedPanic(purpose), "the stored ruleset for a panic")
       if case .failure = found {
         let provenance = Provenance(
           kind: .panic, path: "built in", digest: "", machine: "", by: purpose.author, since: now)
@@ -328,6 +330,15 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
       }
       return found
     }
+  }
+
+  /// The ruleset of a panic: of the one that was in force before a restart, or of what is in force now.
+  private func storedPanic(_ purpose: Controller.Purpose) -> StateDirectory.Content<StoredRuleset> {
+    guard let directory else { return .absent }
+    if purpose == .begin, let boot = directory.ruleset(.boot).value, boot.provenance.kind == .panic {
+      return .whole(boot)
+    }
+    return directory.panic(of: controller.state.inForce, digest: controller.inForce?.digest)
   }
 
   private func stored(_ content: StateDirectory.Content<StoredRuleset>, _ what: String) -> Result<

@@ -4,9 +4,11 @@
 public struct PersistedState: Sendable, Hashable {
   /// The number of the stored ruleset that is in force; nil if none was ever stored.
   public var inForce: Int?
-  /// The digest of the policy file that an `apply` or `rollback` overrides. The file takes effect again when
-  /// its content changes.
-  public var superseded: String?
+  /// The digests of policy files that have no effect: of the one that an `apply` or `rollback` overrides, and of a trial that
+  /// went back. The file takes effect again when it has other content.
+  public var superseded: Set<String> = []
+  /// The digest of the policy file that the daemon read last; nil if none was ever read.
+  public var file: String?
   /// An apply that is not confirmed yet.
   public var pending: Pending?
   /// The panic that is in force.
@@ -16,6 +18,8 @@ public struct PersistedState: Sendable, Hashable {
   public struct Pending: Sendable, Hashable {
     /// The number of the stored ruleset to go back to; nil: nothing was in force, and the table is removed.
     public var back: Int?
+    /// `PersistedState.superseded` before the apply.
+    public var superseded: Set<String>
     /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot `boot`.
     public var deadline: Int64
     /// The boot, from `/proc/sys/kernel/random/boot_id`. In any other boot the apply counts as gone back.
@@ -30,9 +34,11 @@ public struct PersistedState: Sendable, Hashable {
 
     /// Creates a pending apply from its parts.
     public init(
-      back: Int?, deadline: Int64, boot: String, seconds: Int64, by: String, connections: [String] = []
+      back: Int?, superseded: Set<String> = [], deadline: Int64, boot: String, seconds: Int64, by: String,
+      connections: [String] = []
     ) {
       self.back = back
+      self.superseded = superseded
       self.deadline = deadline
       self.boot = boot
       self.seconds = seconds
@@ -72,10 +78,12 @@ public struct PersistedState: Sendable, Hashable {
     guard let rest = DigestedFile.unwrap(Self.magic, bytes) else { return nil }
     let lines = LabelledLines(Substring(decoding: rest, as: UTF8.self))
     inForce = lines[number: "in-force"]
-    superseded = lines["superseded"]
+    superseded = Self.words(lines["superseded"])
+    file = lines["file"]
     if let deadline: Int64 = lines[number: "pending-deadline"] {
       pending = Pending(
-        back: lines[number: "pending-back"], deadline: deadline, boot: lines["pending-boot"] ?? "",
+        back: lines[number: "pending-back"], superseded: Self.words(lines["pending-superseded"]),
+        deadline: deadline, boot: lines["pending-boot"] ?? "",
         seconds: lines[number: "pending-seconds"] ?? 0, by: lines["pending-by"] ?? "",
         connections: lines["pending-connections"]?.split(separator: " ").map { String($0) } ?? [])
     }
@@ -86,13 +94,23 @@ public struct PersistedState: Sendable, Hashable {
     }
   }
 
+  private static func words(_ text: String?) -> Set<String> {
+    Set(text?.split(separator: " ").map { String($0) } ?? [])
+  }
+
+  private static func text(_ words: Set<String>) -> String? {
+    words.isEmpty ? nil : words.sorted().joined(separator: " ")
+  }
+
   /// The content of the file.
   public var bytes: [UInt8] {
     var lines = LabelledLines()
     lines["in-force"] = inForce.map { String($0) }
-    lines["superseded"] = superseded
+    lines["superseded"] = Self.text(superseded)
+    lines["file"] = file
     if let pending {
       lines["pending-back"] = pending.back.map { String($0) }
+      lines["pending-superseded"] = Self.text(pending.superseded)
       lines["pending-deadline"] = String(pending.deadline)
       lines["pending-boot"] = pending.boot
       lines["pending-seconds"] = String(pending.seconds)

@@ -8,8 +8,8 @@ internal import Netlink
 ///     boot           the ruleset for boot: the last one that was proven and, if requested, confirmed
 ///     lock-down      the failsafe grants of the same policy, loaded if `boot` is damaged
 ///     panic          the same, without outbound traffic
-///     trial-lock-down, trial-panic   both of a ruleset on trial, until it is confirmed
 ///     rulesets/N     the ruleset in force and earlier ones; the newest has the highest number
+///     rulesets/N.lock-down, rulesets/N.panic   the failsafe grants of the same policies
 ///     drops, drops.old   the log of dropped packets, which the daemon writes
 ///     lock           held by the process that writes here
 ///
@@ -32,18 +32,14 @@ public struct StateDirectory: Sendable {
     case boot
     case lockDown = "lock-down"
     case panic
-    /// What `lockDown` becomes if the ruleset on trial is confirmed.
-    case trialLockDown = "trial-lock-down"
-    /// What `panic` becomes if the ruleset on trial is confirmed.
-    case trialPanic = "trial-panic"
 
-    /// Those that stay when there is no trial.
-    public static let lasting = [boot, lockDown, panic]
+    /// Those that each stored ruleset has, too.
+    static let failsafe = [lockDown, panic]
   }
 
   /// Whether a file for boot or for a panic is missing or damaged.
   public var isIncomplete: Bool {
-    Slot.lasting.contains { ruleset($0).value == nil }
+    Slot.allCases.contains { ruleset($0).value == nil }
   }
 
   /// The result of reading a file.
@@ -67,15 +63,16 @@ public struct StateDirectory: Sendable {
     switch state() {
     case .damaged: return .rulesets
     case .whole(let state):
+      if state.panic != nil { return .rulesets }
       // The first apply is on trial, or was when the machine was restarted: nothing was in force before it.
       if let pending = state.pending, pending.back == nil { return .nothing }
-      if state.inForce != nil || state.panic != nil { return .rulesets }
+      if state.inForce != nil { return .rulesets }
     case .absent:
       // A first apply that was interrupted leaves one ruleset, and no state.
       if numbers().count > 1 { return .rulesets }
-      return Slot.lasting.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
+      return Slot.allCases.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
     }
-    return numbers().isEmpty && Slot.lasting.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
+    return numbers().isEmpty && Slot.allCases.allSatisfy({ isAbsent($0) }) ? .nothing : .rulesets
   }
 
   private func isAbsent(_ slot: Slot) -> Bool { !DurableFile.exists("\(path)/\(slot.rawValue)") }
@@ -124,6 +121,40 @@ public struct StateDirectory: Sendable {
     read("rulesets/\(number)", limit: StoredRuleset.limit) { StoredRuleset($0) }
   }
 
+  /// Reads the ruleset for a lock-down or a panic of a stored ruleset.
+  func ruleset(_ slot: Slot, of number: Int) -> Content<StoredRuleset> {
+    read(Self.file(slot, of: number), limit: StoredRuleset.limit) { StoredRuleset($0) }
+  }
+
+  /// Writes the ruleset for a lock-down or a panic of a stored ruleset.
+  func write(_ ruleset: StoredRuleset, _ slot: Slot, of number: Int) throws(StateError) {
+    try writing { () throws(SystemError) in
+      try DurableFile.replace("\(path)/\(Self.file(slot, of: number))", ruleset.bytes)
+    }
+  }
+
+  private static func file(_ slot: Slot, of number: Int) -> String { "rulesets/\(number).\(slot.rawValue)" }
+
+  /// Makes a stored ruleset the one for boot, with its rulesets for a lock-down and a panic. Throws if it cannot be read.
+  func settle(_ number: Int) throws(StateError) {
+    guard let ruleset = ruleset(number).value else {
+      throw StateError("the stored ruleset \(number) cannot be read")
+    }
+    try write(ruleset, .boot)
+    for slot in Slot.failsafe {
+      if let own = self.ruleset(slot, of: number).value { try write(own, slot) }
+    }
+  }
+
+  /// The ruleset for a panic while the policy with this digest is in force, which is stored under this number.
+  func panic(of number: Int?, digest: String?) -> Content<StoredRuleset> {
+    let own = number.map { ruleset(.panic, of: $0) } ?? .absent
+    // In a panic, the one that is in force.
+    let stored = ruleset(.panic)
+    if let own = own.value, own.provenance.digest == digest || stored.value == nil { return .whole(own) }
+    return stored
+  }
+
   /// Writes a stored ruleset, and deletes the oldest ones beyond `historyLength`, except those in `held`.
   public func write(_ ruleset: StoredRuleset, number: Int, holding held: [Int]) throws(StateError) {
     try writing { () throws(SystemError) in
@@ -131,7 +162,7 @@ public struct StateDirectory: Sendable {
     }
     for old in numbers().filter({ !held.contains($0) && $0 != number }).dropLast(Self.historyLength) {
       // A file that cannot be deleted now is deleted after the next write.
-      try? DurableFile.remove("\(path)/rulesets/\(old)")
+      try? remove(number: old)
     }
   }
 
@@ -139,6 +170,7 @@ public struct StateDirectory: Sendable {
   public func remove(number: Int) throws(StateError) {
     do throws(SystemError) {
       try DurableFile.remove("\(path)/rulesets/\(number)")
+      for slot in Slot.failsafe { try DurableFile.remove("\(path)/\(Self.file(slot, of: number))") }
     } catch {
       throw StateError(error)
     }
@@ -150,30 +182,24 @@ public struct StateDirectory: Sendable {
     return state.inForce.flatMap { ruleset($0).value }
   }
 
+  /// The ruleset of a panic that is in the state, and that a process did not store for boot because it ended; nil if there is
+  /// none.
+  public var unstoredPanic: StoredRuleset? {
+    guard case .whole(let state) = state(), state.panic != nil,
+      ruleset(.boot).value?.provenance.kind != .panic
+    else { return nil }
+    let digest = state.inForce.flatMap { ruleset($0).value?.provenance.digest }
+    return panic(of: state.inForce, digest: digest).value
+  }
+
   /// Deletes the stored rulesets that are newer than all that the state names: a process that ended before it saved the state
   /// left them. Nobody may roll back to them.
   func removeUnnamed(_ state: PersistedState) {
     if case .damaged = self.state() { return }
     let named = [state.inForce, state.pending?.back, state.panic?.behind].compactMap { $0 }
-    let isNew = named.isEmpty && Slot.lasting.allSatisfy { isAbsent($0) }
+    let isNew = named.isEmpty && Slot.allCases.allSatisfy { isAbsent($0) }
     guard let newest = named.max() ?? (isNew ? 0 : nil) else { return }
     for number in numbers() where number > newest { try? remove(number: number) }
-  }
-
-  /// Makes the rulesets of a trial those for a lock-down and a panic, if they are of the policy with this digest, and deletes
-  /// them.
-  func endTrial(of digest: String?) throws(StateError) {
-    for (slot, trial) in [(Slot.lockDown, Slot.trialLockDown), (.panic, .trialPanic)] {
-      guard let digest, let stored = ruleset(trial).value, stored.provenance.digest == digest else {
-        continue
-      }
-      try write(stored, slot)
-    }
-    do throws(SystemError) {
-      for slot in [Slot.trialLockDown, .trialPanic] { try DurableFile.remove("\(path)/\(slot.rawValue)") }
-    } catch {
-      throw StateError(error)
-    }
   }
 
   private func read<Value>(_ name: String, limit: Int, _ decode: ([UInt8]) -> Value?) -> Content<Value> {

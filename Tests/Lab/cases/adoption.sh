@@ -82,6 +82,20 @@ verdict "the first ruleset corrects it, and the session goes on" alive "$(asked 
 node onprem nft delete table inet tracking
 hang_up chatty
 unload onprem
+
+# The boot unit on a host that runs already, as after the package is installed again: the same with the stored ruleset.
+untracked
+session chatty laptop-eric 10.13.13.2 15433
+session foreign internet 198.51.100.7 15433
+for name in chatty foreign; do ask $name say; done
+verdict "before a boot on a running host nothing is tracked" 0 "$(node onprem cat /proc/sys/net/netfilter/nf_conntrack_count)"
+wgfence_in onprem boot >"$LAB/said" 2>&1
+verdict "it loads the stored ruleset" 0 $?
+sleep 1
+verdict "a granted session goes on, though the server sends first" alive "$(asked chatty hear)"
+verdict "one that no line grants ends" dead "$(asked foreign hear)"
+for name in chatty foreign; do hang_up $name; done
+unload onprem
 end_task onprem adopted
 end_task internet adopted
 ip -n onprem link del br-guest
