@@ -57,32 +57,12 @@ printf '[Unit]\nAfter=multi-user.target wgfence-boot.service wgfence.service net
   >"$work/guest/etc/systemd/system/report.service"
 ln -sf ../report.service "$work/guest/etc/systemd/system/multi-user.target.wants/"
 
-# open_guest: the guest's files at $tree, as they were before any boot.
-tree=$LAB/tree
-open_guest() {
-  mkdir -p "$LAB/changes" "$tree"
-  mount -t tmpfs -o mode=755 tmpfs "$LAB/changes" || die "no tmpfs"
-  mkdir "$LAB/changes/upper" "$LAB/changes/work"
-  mount -t overlay -o "lowerdir=$work/guest,upperdir=$LAB/changes/upper,workdir=$LAB/changes/work" overlay "$tree" ||
-    die "this kernel does not mount an overlay"
-}
-close_guest() { umount -l "$tree" "$LAB/changes"; }
-
 # boot OPTION…: boots $tree with options of systemd-nspawn; leaves report.txt and console.log in $LAB.
 boot() {
-  # Control groups of its own: those that systemd-nspawn makes are below it, and go with the lab.
-  timeout -s KILL 120 bash -c '
-    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-      [ -e "$hierarchy/cgroup.procs" ] || continue
-      mkdir -p "$hierarchy/$LAB_CGROUP" && echo 0 >"$hierarchy/$LAB_CGROUP/cgroup.procs" || exit 1
-    done
-    exec systemd-nspawn "$@"' _ \
-    --quiet --register=no --keep-unit --private-network --kill-signal=SIGKILL --console=pipe --directory="$tree" "$@" --boot \
-    >"$LAB/console.log" 2>&1 </dev/null
+  timeout -s KILL 120 "${BOOT[@]}" --directory="$tree" "$@" >"$LAB/console.log" 2>&1 </dev/null
   forget_cgroups
   cp "$tree/report.txt" "$LAB/report.txt" 2>/dev/null || : >"$LAB/report.txt"
 }
-reported() { sed -n "s/^$1 //p" "$LAB/report.txt"; }
 
 # faults: what is wrong with the last boot, a line each.
 faults() {
@@ -107,7 +87,7 @@ count() {
   local n found
   bad=0
   for ((n = 1; n <= boots; n++)); do
-    open_guest
+    open_guest "$work/guest"
     [ "$1" != before ] || sed -i '/^After=systemd-tmpfiles-setup.service/d' "$tree"/etc/systemd/system/wgfence*.service
     boot
     close_guest
@@ -120,7 +100,7 @@ count() {
   done
 }
 
-open_guest
+open_guest "$work/guest"
 verdict "the units are right for systemd-analyze verify" "" \
   "$(chroot "$tree" systemd-analyze verify --man=no /etc/systemd/system/wgfence-boot.service /etc/systemd/system/wgfence.service 2>&1)"
 close_guest
@@ -130,7 +110,7 @@ echo "without the order after systemd-tmpfiles-setup.service: $bad of $boots boo
 count now
 verdict "both units, the table and the order in $boots boots" "0 with faults" "$bad with faults"
 
-open_guest
+open_guest "$work/guest"
 for unit in nftables systemd-networkd; do
   ln -sf "/lib/systemd/system/$unit.service" "$tree/etc/systemd/system/sysinit.target.wants/"
 done
@@ -182,7 +162,7 @@ SH
 in_container() {
   local name=$1 uids=$2 key expected said
   shift 2
-  open_guest
+  open_guest "$work/guest"
   cp "$LAB/after" "$tree/after"
   boot "$@"
   close_guest
@@ -213,7 +193,7 @@ EXPECTED
 
 in_container "system container" "0 0 4294967295"
 
-open_guest
+open_guest "$work/guest"
 private=(--private-users=655360:65536 --private-users-ownership=auto)
 boot "${private[@]}"
 close_guest
@@ -223,7 +203,7 @@ else
   echo "skip the system container with a user namespace: systemd-nspawn does not boot one here: $(tail -n 1 "$LAB/console.log")"
 fi
 
-open_guest
+open_guest "$work/guest"
 boot --drop-capability=CAP_NET_ADMIN
 close_guest
 verdict "system container without CAP_NET_ADMIN: the daemon ends once" "ActiveState=failed ExecMainStatus=78 NRestarts=0 Result=exit-code" \

@@ -85,8 +85,10 @@ FILES
 }
 contents=$(dpkg-deb -c "$first")
 verdict "its files" "" "$(diff <(expected | LC_ALL=C sort) <(awk '$1 ~ /^-/ { print substr($6, 2) }' <<<"$contents" | LC_ALL=C sort) | grep '^[<>]' | paste -sd ' ')"
+verdict "and a link for verbs that need no root" "/usr/bin/wgfence -> ../sbin/wgfence" \
+  "$(awk '$1 ~ /^l/ { print substr($6, 2), $7, $8 }' <<<"$contents")"
 verdict "all of them belong to root" root/root "$(awk '{ print $2 }' <<<"$contents" | sort -u | paste -sd ' ')"
-verdict "nobody but root may write them" "-rw-r--r-- -rwxr-xr-x drwxr-xr-x" "$(awk '{ print $1 }' <<<"$contents" | sort -u | paste -sd ' ')"
+verdict "nobody but root may write them" "-rw-r--r-- -rwxr-xr-x drwxr-xr-x" "$(awk '$1 !~ /^l/ { print $1 }' <<<"$contents" | sort -u | paste -sd ' ')"
 dpkg-deb -x "$first" "$LAB/files"
 verdict "one program" /usr/sbin/wgfence "$(cd "$LAB/files" && find . -type f -perm /111 -printf '/%P\n' | paste -sd ' ')"
 verdict "the verb for trials without a daemon is hidden" "" "$(grep -rl guard-trial "$LAB"/files/usr/share/man | paste -sd ' ')"
@@ -111,34 +113,19 @@ verdict "without a program it says what to do" 1 \
   "$(WGFENCE=/missing make -s install DESTDIR="$LAB/made" 2>&1 | grep -c "run 'make build' first")"
 
 # Later versions: the same files.
-versions() {
-  local n
-  cp "$first" "$packages/1.deb"
-  for n in 2 3 4 5; do
-    rm -rf "$LAB/again"
-    dpkg-deb -R "$first" "$LAB/again"
-    sed -i "s/^Version: .*/Version: 1.0-$n/" "$LAB/again/DEBIAN/control"
-    dpkg-deb --root-owner-group -Zgzip -z1 --build "$LAB/again" "$packages/$n.deb" >/dev/null || die "no package of version 1.0-$n"
-  done
-}
-versions
+cp "$first" "$packages/1.deb"
+for n in 2 3 4 5; do package_again "$first" "1.0-$n" "$packages/$n.deb"; done
 
 # --- the guest
 
-tree=$LAB/tree
-open_guest() {
-  mkdir -p "$LAB/changes" "$tree"
-  mount -t tmpfs -o mode=755 tmpfs "$LAB/changes" || die "no tmpfs"
-  mkdir "$LAB/changes/upper" "$LAB/changes/work"
-  mount -t overlay -o "lowerdir=$work/$release,upperdir=$LAB/changes/upper,workdir=$LAB/changes/work" overlay "$tree" ||
-    die "this kernel does not mount an overlay"
+bare_guest() {
+  open_guest "$work/$release"
   mkdir "$tree/packages"
   cp "$packages"/*.deb "$tree/packages/"
   echo guest >"$tree/etc/hostname"
   : >"$tree/etc/fstab"
   : >"$tree/etc/machine-id"
 }
-close_guest() { umount -l "$tree" "$LAB/changes"; }
 
 # What both guests run. `say KEY` writes each line of its input with the key in front.
 cat >"$LAB/words" <<'SH'
@@ -159,7 +146,6 @@ there() { for path in "$@"; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$
 links() { (cd /etc/systemd/system && find . -name '*wgfence*' -printf '%P\n' | sort | paste -sd ' '); }
 state() { dpkg-query -W -f '${db:Status-Abbrev}${Version}\n' wgfence 2>/dev/null || echo unknown; }
 SH
-reported() { sed -n "s/^$1 //p" "$LAB/report.txt"; }
 # expect GUEST, with lines `KEY EXPECTED` on standard input; NONE is nothing.
 expect() {
   local guest=$1 key want
@@ -203,7 +189,7 @@ SH
 
 without_systemd() {
   local guest="$release without systemd"
-  open_guest
+  bare_guest
   cp "$LAB/words" "$tree/"
   cp "$LAB/steps-without" "$tree/steps"
   timeout -s KILL 300 unshare -n -m -p --fork --kill-child chroot "$tree" sh /steps >"$LAB/report.txt" 2>&1
@@ -241,7 +227,7 @@ EXPECTED
 cat >"$LAB/steps-with" <<'SH'
 . /words
 daemon() { systemctl is-active wgfence.service | say "$1"; }
-table() { nft -a list tables | sed -n 's/^table inet wgfence .*\(handle [0-9]*\).*/\1/p'; }
+table() { nft -j list tables | sed -n 's/.*"name": "wgfence", "handle": \([0-9]*\).*/\1/p'; }
 pid() { systemctl show -p MainPID --value wgfence.service; }
 same() { if [ "$1" = "$2" ]; then echo same; else echo "other: $1, $2"; fi; }
 # While a step runs: is the table there at every moment, with its rules?
@@ -311,6 +297,7 @@ rm -r /etc/systemd/system/wgfence.service.d
 systemctl daemon-reload
 systemctl restart wgfence.service
 handle=$(table)
+if [ -n "$handle" ]; then echo yes; fi | say handle
 process=$(pid)
 
 watched upgrade dpkg -i /packages/3.deb
@@ -350,6 +337,8 @@ systemctl is-enabled wgfence.service wgfence-boot.service 2>&1 | paste -sd ' ' |
 systemctl start wgfence-boot wgfence
 daemon return-started
 
+# The boot unit replaced the table, in one transaction.
+handle=$(table)
 watched purge apt-get purge -y wgfence
 state | say purge
 same "$handle" "$(table)" | say purge-table
@@ -386,7 +375,7 @@ SH
 
 with_systemd() {
   local guest="$release with systemd"
-  open_guest
+  bare_guest
   cp "$LAB/words" "$tree/"
   cp "$LAB/steps-with" "$tree/steps"
   cp -a "$LAB/kept" "$tree/made"
@@ -397,15 +386,7 @@ with_systemd() {
     >"$tree/etc/systemd/system/steps.service"
   mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
   ln -sf ../steps.service "$tree/etc/systemd/system/multi-user.target.wants/"
-  # Control groups of its own: those that systemd-nspawn makes are below it, and go with the lab.
-  timeout -s KILL 400 bash -c '
-    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-      [ -e "$hierarchy/cgroup.procs" ] || continue
-      mkdir -p "$hierarchy/$LAB_CGROUP" && echo 0 >"$hierarchy/$LAB_CGROUP/cgroup.procs" || exit 1
-    done
-    exec systemd-nspawn "$@"' _ \
-    --quiet --register=no --keep-unit --private-network --kill-signal=SIGKILL --console=pipe --directory="$tree" --boot \
-    >"$LAB/console.log" 2>&1 </dev/null
+  timeout -s KILL 400 "${BOOT[@]}" --directory="$tree" >"$LAB/console.log" 2>&1 </dev/null
   forget_cgroups
   cp "$tree/report.txt" "$LAB/report.txt" 2>/dev/null || tail -n 5 "$LAB/console.log" >"$LAB/report.txt"
   close_guest
@@ -429,6 +410,7 @@ metrics /run/wgfence/metrics.sock
 equal 1
 folder active active
 folder-files /srv/wgfence/boot /srv/wgfence/lock
+handle yes
 upgrade-status 0
 upgrade-watched yes
 upgrade-gone 0

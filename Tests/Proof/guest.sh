@@ -63,6 +63,39 @@ YAML
   unshare -n -m sh -c "mount -t proc none '$root/proc' && exec chroot '$root' /usr/sbin/wgfence apply /etc/wgfence/policy.yaml --machine guest --state-dir /var/lib/wgfence --force" >/dev/null
 }
 
+# package_again PACKAGE VERSION FILE: the same package with another version.
+package_again() {
+  rm -rf "$LAB/again"
+  dpkg-deb -R "$1" "$LAB/again"
+  sed -i "s/^Version: .*/Version: $2/" "$LAB/again/DEBIAN/control"
+  dpkg-deb --root-owner-group -Zgzip -z1 --build "$LAB/again" "$3" >/dev/null || die "no package of version $2"
+}
+
+# open_guest FOLDER: the files of a guest at $tree; close_guest forgets what was changed in them.
+open_guest() {
+  tree=$LAB/tree
+  mkdir -p "$LAB/changes" "$tree"
+  mount -t tmpfs -o mode=755 tmpfs "$LAB/changes" || die "no tmpfs"
+  mkdir "$LAB/changes/upper" "$LAB/changes/work"
+  mount -t overlay -o "lowerdir=$1,upperdir=$LAB/changes/upper,workdir=$LAB/changes/work" overlay "$tree" ||
+    die "this kernel does not mount an overlay"
+}
+close_guest() { umount -l "$tree" "$LAB/changes"; }
+
+# The command that boots a guest as a system container, until it is switched off; options of systemd-nspawn follow. In control
+# groups of its own: those that systemd-nspawn makes are below it, and go with the lab.
+# shellcheck disable=SC2016,SC2034 # words for the inner shell; the callers use it
+BOOT=(bash -c '
+  for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+    [ -e "$hierarchy/cgroup.procs" ] || continue
+    mkdir -p "$hierarchy/$LAB_CGROUP" && echo 0 >"$hierarchy/$LAB_CGROUP/cgroup.procs" || exit 1
+  done
+  exec systemd-nspawn "$@"' _
+  --quiet --register=no --keep-unit --private-network --kill-signal=SIGKILL --console=pipe --boot)
+
+# reported KEY: the lines of the guest's report that begin with it.
+reported() { sed -n "s/^$1 //p" "$LAB/report.txt"; }
+
 # 1 after a claim that did not hold: the exit status of the scripts.
 failed=0
 # verdict NAME EXPECTED SEEN

@@ -24,6 +24,12 @@ said_on_page() {
 # blocks FILE: how many it has.
 blocks() { grep -c '^```sh$' "$1"; }
 
+# missing FILE: the lines of a text that $LAB/said does not have. Numbers and times differ from host to host.
+missing() {
+  plain() { sed -E 's/[0-9a-f]{16}/ID/g; s/[0-9T:-]{19}Z/TIME/g; s/(^|[^.0-9:/])[0-9]+([^.0-9:/a-z]|$)/\1N\2/g; s/:[0-9]+ /:N /g' "$1"; }
+  grep -vxFf <(plain "$LAB/said") <(plain "$1")
+}
+
 # machine_up NODE: like new_nodes, but the node's first process is in the node's network.
 machine_up() {
   local n=$1 line
@@ -47,22 +53,36 @@ machine_up() {
     for i in all default; do echo 0 >ipv6/conf/$i/accept_dad; echo 0 >ipv6/conf/$i/accept_ra; done' 2>/dev/null
 }
 
-# tunnel NODE PEER ENDPOINT: wg0 of this node, with its one peer.
-tunnel() {
-  local n=$1 peer=$2
-  task "$n" wireguard env LOG_LEVEL=error wireguard-go -f wg0
-  cat >"$LAB/$n/wg0.conf" <<WG
+# keys NODE…: a key of WireGuard for each.
+keys() {
+  local n
+  for n in "$@"; do
+    (umask 077; wg genkey >"$LAB/$n/private")
+    wg pubkey <"$LAB/$n/private" >"$LAB/$n/public"
+  done
+}
+
+# tunnel_settings NODE PEER ENDPOINT: for `wg setconf`.
+tunnel_settings() {
+  cat <<WG
 [Interface]
-PrivateKey = $(cat "$LAB/$n/private")
+PrivateKey = $(cat "$LAB/$1/private")
 ListenPort = 51820
 
-# $peer
+# $2
 [Peer]
-PublicKey = $(cat "$LAB/$peer/public")
-AllowedIPs = ${TUN[$peer]}/32, fd77::${TUN[$peer]##*.}/128
+PublicKey = $(cat "$LAB/$2/public")
+AllowedIPs = ${TUN[$2]}/32, fd77::${TUN[$2]##*.}/128
 ${3:+Endpoint = $3:51820
 PersistentKeepalive = 25}
 WG
+}
+
+# tunnel NODE PEER ENDPOINT: wg0 of this node, with its one peer.
+tunnel() {
+  local n=$1
+  task "$n" wireguard env LOG_LEVEL=error wireguard-go -f wg0
+  tunnel_settings "$@" >"$LAB/$n/wg0.conf"
   until_true 10 node "$n" test -S /run/wireguard/wg0.sock || die "wireguard-go did not start in $n"
   node "$n" wg setconf wg0 "$LAB/$n/wg0.conf"
   address "$n" wg0 "${TUN[$n]}/24" "fd77::${TUN[$n]##*.}/64"
@@ -82,11 +102,7 @@ site() {
   default_route server 198.51.100.1 2001:db8:198::1
   default_route laptop 203.0.113.1 2001:db8:203::1
   forwarding internet
-  local n
-  for n in server laptop; do
-    (umask 077; wg genkey >"$LAB/$n/private")
-    wg pubkey <"$LAB/$n/private" >"$LAB/$n/public"
-  done
+  keys server laptop
   tunnel server laptop ""
   tunnel laptop server 198.51.100.7
   node server cp "$LAB/server/wg0.conf" /etc/wireguard/wg0.conf

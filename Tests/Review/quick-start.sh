@@ -36,12 +36,6 @@ from_everywhere() {
   settle
 }
 
-# missing FILE: the lines of a text that $LAB/said does not have. Numbers and times differ from host to host.
-missing() {
-  plain() { sed -E 's/[0-9a-f]{16}/ID/g; s/[0-9T:-]{19}Z/TIME/g; s/(^|[^.0-9:/])[0-9]+([^.0-9:/a-z]|$)/\1N\2/g; s/:[0-9]+ /:N /g' "$1"; }
-  grep -vxFf <(plain "$LAB/said") <(plain "$1")
-}
-
 site 2>/dev/null
 serve server services --tcp 5432,22
 stand_ins
