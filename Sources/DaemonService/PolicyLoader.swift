@@ -71,7 +71,7 @@ package struct PolicyLoader: Sendable {
       case .failure(let rejection):
         let text = PolicyRejectionText(rejection, path: path)
         return .refused(
-          PolicyRefusal(digest: digest, reason: text.sentence, report: text.report(.plain)))
+          PolicyRefusal(digest: digest, reason: text.sentence, report: text.report))
       }
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /// A table of text whose columns are aligned on a terminal. If a row is wider than the terminal, the widest columns become
-/// narrower, and their cells are broken between words.
+/// narrower, and their cells are broken between words, and in long words if that is not enough.
 ///
 /// Widths are in columns of a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji. Unsafe
 /// characters in a cell (a process may have any name) are written as `\u{1b}`, so no cell can control the terminal or
@@ -29,14 +29,24 @@ public struct AlignedTable: Sendable {
 
   /// The columns, from the left.
   public let columns: [Column]
-  private var rows: [[String]] = []
+  private var rows: [Row] = []
+
+  private struct Row {
+    let cells: [String]
+    let colour: PrintableText.Colour?
+    /// How many cells have the colour.
+    let coloured: Int
+  }
 
   /// A table without rows.
   public init(_ columns: [Column]) { self.columns = columns }
 
-  /// Adds a row. Missing cells are empty; cells beyond the last column are ignored.
-  public mutating func append(_ cells: [String]) {
-    rows.append(cells.prefix(columns.count).map(PrintableText.of))
+  /// Adds a row, its first cells in a colour if one is given. Missing cells are empty; cells beyond the last column are ignored.
+  public mutating func append(
+    _ cells: [String], _ colour: PrintableText.Colour? = nil, first coloured: Int = .max
+  ) {
+    rows.append(
+      Row(cells: cells.prefix(columns.count).map(PrintableText.of), colour: colour, coloured: coloured))
   }
 
   /// The table as lines, each ended by a line feed, without trailing spaces. Columns are `gap` spaces apart, and each
@@ -50,15 +60,17 @@ public struct AlignedTable: Sendable {
   func joined(indent: Int, gap: Int, columns limit: Int?) -> String {
     if rows.isEmpty { return "" }
     let headings = columns.map { PrintableText.of($0.heading) }
-    let lines = headings.allSatisfy(\.isEmpty) ? rows : [headings] + rows
+    let shown =
+      headings.allSatisfy(\.isEmpty) ? rows : [Row(cells: headings, colour: .bold, coloured: .max)] + rows
+    let lines = shown.map(\.cells)
     let natural = columns.indices.map { column in
       lines.map { column < $0.count ? Self.width($0[column]) : 0 }.max() ?? 0
     }
     let widths =
       limit.map { narrowed(natural, lines, to: $0 - indent - gap * (columns.count - 1)) } ?? natural
     var text = ""
-    for line in lines {
-      let cells = line.enumerated().map { column, cell in
+    for row in shown {
+      let cells = row.cells.enumerated().map { column, cell in
         Self.width(cell) > widths[column] ? Self.broken(cell, widths[column]) : [cell]
       }
       for part in 0..<(cells.map(\.count).max() ?? 0) {
@@ -69,7 +81,9 @@ public struct AlignedTable: Sendable {
           if columns[column].alignment == .right { pending += padding }
           // Spaces are only written when a cell follows, so that no line has trailing spaces.
           if !cell.isEmpty {
-            text += String(repeating: " ", count: pending) + cell
+            text +=
+              String(repeating: " ", count: pending)
+              + (column < row.coloured ? Self.painted(cell, row.colour) : cell)
             pending = 0
           }
           if columns[column].alignment == .left { pending += padding }
@@ -81,33 +95,51 @@ public struct AlignedTable: Sendable {
     return text
   }
 
-  /// The widths of the columns, of which the widest are reduced until all fit into `room`, but not below their longest word.
+  /// Words of up to this width are never broken.
+  private static let shortWord = 10
+
+  /// The widths of the columns, of which the widest are reduced until all fit into `room`: first to their longest word, and if
+  /// that is not enough, so that only short words stay whole.
   private func narrowed(_ natural: [Int], _ lines: [[String]], to room: Int) -> [Int] {
     var widths = natural
     var excess = natural.reduce(0, +) - room
     if excess <= 0 { return natural }
-    let least = columns.indices.map { column in
+    let longest = columns.indices.map { column in
       lines.flatMap { column < $0.count ? $0[column].split(separator: " ") : [] }
         .map { Self.width(String($0)) }.max() ?? 0
     }
-    while excess > 0,
-      let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] })
-    {
-      widths[widest] -= 1
-      excess -= 1
+    for least in [longest, longest.map { min($0, Self.shortWord) }] {
+      while excess > 0,
+        let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] })
+      {
+        widths[widest] -= 1
+        excess -= 1
+      }
     }
     return widths
   }
 
-  /// A cell in lines of at most `width` columns, broken between words.
+  private static func painted(_ cell: String, _ colour: PrintableText.Colour?) -> String {
+    colour.map { $0.begin + cell + PrintableText.Colour.end } ?? cell
+  }
+
+  /// A cell in lines of at most `width` columns, broken between words, and in words that are wider.
   private static func broken(_ cell: String, _ width: Int) -> [String] {
     var lines: [String] = []
     for word in cell.split(separator: " ") {
       if let last = lines.last, Self.width(last) + 1 + Self.width(String(word)) <= width {
         lines[lines.count - 1] += " \(word)"
-      } else {
-        lines.append(String(word))
+        continue
       }
+      var part = ""
+      for character in word {
+        if !part.isEmpty, Self.width(part) + Self.width(character) > width {
+          lines.append(part)
+          part = ""
+        }
+        part.append(character)
+      }
+      lines.append(part)
     }
     return lines
   }

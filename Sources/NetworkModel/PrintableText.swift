@@ -37,15 +37,31 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   /// The text as it is written where there is no width: to a file, a pipe, the journal.
   public var description: String { text(columns: nil) }
 
+  /// Whether colours are written.
+  public enum Colours: Sendable {
+    case written
+    case leftOut
+  }
+
   /// The text for a terminal with this number of columns: cells of tables are broken between words where their rows are
   /// wider. Nil: no row is broken.
-  public func text(columns: Int?) -> String {
-    if pieces.isEmpty { return tail }
+  public func text(columns: Int?, colours: Colours = .leftOut) -> String {
     var text = ""
     for piece in pieces {
       text += piece.text + piece.table.joined(indent: piece.indent, gap: piece.gap, columns: columns)
     }
-    return text + tail
+    text += tail
+    return colours == .written ? text : Self.withoutColours(text)
+  }
+
+  /// Values are escaped, so every escape sequence is one of `coloured`.
+  private static func withoutColours(_ text: String) -> String {
+    let escape = UInt8(ascii: "\u{1b}")
+    guard text.utf8.contains(escape) else { return text }
+    let parts = text.utf8.split(separator: escape, omittingEmptySubsequences: false)
+    return parts.dropFirst().reduce(into: String(Substring(parts[0]))) { plain, part in
+      plain += Substring(part.drop { $0 != UInt8(ascii: "m") }.dropFirst())
+    }
   }
 
   /// A text of several lines whose origin is not known, such as a document or another process's output: its
@@ -69,9 +85,9 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   /// Its lines, each without its line feed; empty lines are left out.
   public var lines: [String] { description.unicodeScalars.split(separator: "\n").map { String($0) } }
 
-  /// The text in a colour, with the escape sequences of ECMA-48 (SGR).
+  /// The text in a colour, with the escape sequences of ECMA-48 (SGR). They are left out where colours are not written.
   public static func coloured(_ text: PrintableText, _ colour: Colour) -> PrintableText {
-    PrintableText(written: "\u{1b}[\(colour.rawValue)m") + text + PrintableText(written: "\u{1b}[0m")
+    PrintableText(written: colour.begin) + text + PrintableText(written: Colour.end)
   }
 
   /// The colours that the program uses, by their SGR parameters.
@@ -84,6 +100,11 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
     case yellow = "33"
     case blue = "34"
     case cyan = "36"
+
+    /// The sequence that begins it.
+    var begin: String { "\u{1b}[\(rawValue)m" }
+    /// The sequence that ends every colour.
+    static let end = "\u{1b}[0m"
   }
 
   /// Both texts, one after the other.

@@ -57,8 +57,25 @@ public struct ServiceDirectory: Sendable {
       }.map(\.element)
   }
 
-  /// The name that was probably intended by a word.
-  public func suggestion(for word: String) -> String? {
-    Suggestion.nearest(to: word, among: entries.map(\.service.name))
+  /// The result of a search.
+  public enum Finding: Sendable, Hashable {
+    case found([Entry])
+    /// Nothing was found: a sentence that says why, and what to do.
+    case nothing(String)
+  }
+
+  /// Searches for a word; without one, finds everything.
+  public func search(_ word: String?) -> Finding {
+    guard let word else { return .found(entries) }
+    guard let found = find(word) else {
+      let nearest = Suggestion.nearest(to: word, among: entries.map(\.service.name))
+      return .nothing(
+        "no service is called '\(word)'\(nearest.map { ": did you mean '\($0)'?" } ?? "; wgfence services lists them")"
+      )
+    }
+    if !found.isEmpty { return .found(found) }
+    let port = UInt16(word) == nil ? word : "\(word)/tcp"
+    return .nothing(
+      "no service has the port '\(word)': write it in place in a grant, as in services: [\(port)]")
   }
 }

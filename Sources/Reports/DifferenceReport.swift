@@ -128,9 +128,11 @@ package struct DifferenceReport {
     var table = AlignedTable([.left(), .left("MACHINE"), .left("SERVICE"), .left("FROM"), .left("OVER")])
     for line in lines {
       let machine = names(line.machines, " ") + (line.to.map { " -> \($0)" } ?? "")
-      table.append([
-        line.isFromOutside ? mark : "", machine, names(line.services, ", "), names(line.from, " "), line.over,
-      ])
+      table.append(
+        [
+          line.isFromOutside ? mark : "", machine, names(line.services, ", "), names(line.from, " "),
+          line.over,
+        ], mark == "!" ? (line.isFromOutside ? .boldRed : .green) : .yellow)
     }
     return "\(title)\n\(table.text())\n"
   }
@@ -141,9 +143,10 @@ package struct DifferenceReport {
     if lines.isEmpty { return "" }
     var table = AlignedTable([.left(), .left("MACHINE"), .left("TO"), .left("SERVICE"), .left("OVER")])
     for line in lines {
-      table.append([
-        mark, line.machine, line.to, names(line.services, ", "), line.over.joined(separator: " "),
-      ])
+      table.append(
+        [
+          mark, line.machine, line.to, names(line.services, ", "), line.over.joined(separator: " "),
+        ], mark == "!" ? .boldRed : .yellow)
     }
     return "\(title)\n\(table.text())\n"
   }

@@ -31,24 +31,20 @@ package struct DoctorReport {
 
   /// The report for people: the most severe findings first, each with its fix on the next line; then the checks that
   /// passed; then the checks that were not made.
-  package func text(_ style: FindingText.Style) -> PrintableText {
-    let width = DoctorCheck.allCases.map(\.rawValue.count).max() ?? 0
-    func line(
-      _ word: String, _ check: DoctorCheck?, _ text: String, colour: PrintableText.Colour? = nil
-    ) -> PrintableText {
-      var head: PrintableText = "\(word)\(String(repeating: " ", count: max(0, 11 - word.count)))"
-      if style == .coloured, let colour { head = PrintableText.coloured(head, colour) }
-      let name = check?.rawValue ?? ""
-      return "\(head)  \(name)\(String(repeating: " ", count: width - name.count))  \(text)\n"
-    }
-    var text: PrintableText = impact.names == nil ? "" : impact.brokenText + "\n"
+  package var text: PrintableText {
+    var table = AlignedTable([.left(), .left(), .left()])
     for finding in diagnosis.findings {
-      text += line(
-        finding.severity.rawValue, finding.check, finding.found, colour: FindingText.colour(finding.severity))
-      text += line("", nil, "fix: \(finding.fix)")
+      table.append(
+        [finding.severity.rawValue, finding.check.rawValue, finding.found],
+        FindingText.colour(finding.severity), first: 1)
+      table.append(["", "", "fix: \(finding.fix)"])
     }
-    for result in diagnosis.passed { text += line("ok", result.check, result.lookedAt, colour: .green) }
-    for gap in diagnosis.notMade { text += line("not made", gap.check, gap.why) }
+    for result in diagnosis.passed {
+      table.append(["ok", result.check.rawValue, result.lookedAt], .green, first: 1)
+    }
+    for gap in diagnosis.notMade { table.append(["not made", gap.check.rawValue, gap.why]) }
+    var text: PrintableText = impact.names == nil ? "" : impact.brokenText + "\n"
+    text += table.text()
     let counts = FindingSeverity.allCases.map { severity in
       let count = diagnosis.count(severity)
       return "\(count) \(severity.rawValue)\(count == 1 || severity == .information ? "" : "s")"

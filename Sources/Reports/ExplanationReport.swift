@@ -2,7 +2,7 @@
 
 package import NetworkModel
 package import PolicyAnalysis
-package import PolicyLanguage
+internal import PolicyLanguage
 internal import Ruleset
 internal import PacketWalk
 
@@ -25,7 +25,7 @@ package struct ExplanationReport {
 
   // MARK: Text
 
-  package func text(_ style: DiagnosticText.Style) -> PrintableText {
+  package var text: PrintableText {
     var text: PrintableText = ""
     var printed: [(key: [String], packet: String)] = []
     for path in explanation.paths {
@@ -40,7 +40,7 @@ package struct ExplanationReport {
       }
       // If the same rules decided about an earlier packet, its steps are not printed again.
       if let same = printed.first(where: { $0.key == key }) {
-        text += "\(packet)\n  \(verdict(path.verdict, style)), by the same rules as \(same.packet)\n\n"
+        text += "\(packet)\n  \(verdict(path.verdict)), by the same rules as \(same.packet)\n\n"
         continue
       }
       printed.append((key, WalkText.text(path.packet)))
@@ -50,7 +50,7 @@ package struct ExplanationReport {
       if let last = path.deciding {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
         let limits = path.assumptions.map { ", \($0)" }.joined()
-        text += "  \(verdict(path.verdict, style))\(place)\(limits): \(Self.because(last))\n"
+        text += "  \(verdict(path.verdict))\(place)\(limits): \(Self.because(last))\n"
         if !path.otherEnds.isEmpty {
           text += "  by chance it goes to \(path.otherEnds.joined(separator: " or ")) instead\n"
         }
@@ -62,7 +62,7 @@ package struct ExplanationReport {
       let all = Set(explanation.paths.map(\.verdict))
       text +=
         all.count == 1
-        ? "\(explanation.paths.count) packets with the same verdict: \(verdict(explanation.verdict, style))\n"
+        ? "\(explanation.paths.count) packets with the same verdict: \(verdict(explanation.verdict))\n"
         : "\(explanation.paths.count) packets with different verdicts: \(explanation.paths.count { $0.verdict == .accept }) accepted\n"
     }
     return text
@@ -73,10 +73,9 @@ package struct ExplanationReport {
     return "\(hop.because) \(hop.reason)"
   }
 
-  private func verdict(_ verdict: TraceVerdict, _ style: DiagnosticText.Style) -> PrintableText {
+  private func verdict(_ verdict: TraceVerdict) -> PrintableText {
     let name = verdict == .undetermined ? "cannot be determined" : verdict.rawValue
-    let word: PrintableText = "\(name.uppercased())"
-    return style == .plain ? word : PrintableText.coloured(word, verdict == .accept ? .boldGreen : .boldRed)
+    return PrintableText.coloured("\(name.uppercased())", verdict == .accept ? .boldGreen : .boldRed)
   }
 
   /// Whether the name of the machine is printed above the steps of a hop.

@@ -6,17 +6,9 @@ internal import HostAnalysis
 
 /// Formats findings for a terminal.
 package enum FindingText {
-  /// Whether colours are written.
-  package enum Style {
-    case plain
-    /// With ANSI escape sequences.
-    case coloured
-  }
-
   /// The name of a severity.
-  static func severity(_ severity: FindingSeverity, _ style: Style) -> PrintableText {
-    let word: PrintableText = "\(severity.rawValue)"
-    return style == .coloured ? PrintableText.coloured(word, colour(severity)) : word
+  static func severity(_ severity: FindingSeverity) -> PrintableText {
+    PrintableText.coloured("\(severity.rawValue)", colour(severity))
   }
 
   /// The colour of a severity.

@@ -23,8 +23,8 @@ package struct ImpactReport: Sendable {
     if broken.isEmpty { return "" }
     let head: PrintableText =
       broken.count == 1
-      ? "This works now and will stop working:\n" : "These work now and will stop working:\n"
-    return head + Self.text(of: broken)
+      ? "This works now and will stop working:" : "These work now and will stop working:"
+    return PrintableText.coloured(head, .boldRed) + "\n" + Self.text(of: broken)
   }
 
   /// A section for people; empty if there is nothing to say.

@@ -84,7 +84,9 @@ package struct PlanReport {
   private var operations: PrintableText {
     var table = AlignedTable([.left(), .left(), .left()])
     for operation in plan.operations {
-      table.append([operation.sense == .add ? "+" : "-", operation.subject, operation.detail(in: before)])
+      let (sign, colour): (String, PrintableText.Colour) =
+        operation.sense == .add ? ("+", .green) : ("-", .yellow)
+      table.append([sign, operation.subject, operation.detail(in: before)], colour)
     }
     return table.text() + "\n\(summary).\n"
   }

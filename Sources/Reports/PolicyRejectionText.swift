@@ -3,7 +3,7 @@
 package import NetworkModel
 internal import PolicyAnalysis
 internal import PolicyCompiler
-package import PolicyLanguage
+internal import PolicyLanguage
 package import PolicyProof
 
 /// Why a policy is not put in force, for people: a sentence, and the report behind it.
@@ -44,12 +44,12 @@ package struct PolicyRejectionText {
   }
 
   /// Diagnostics, failed tests or counter-examples; empty where the sentence says all.
-  package func report(_ style: DiagnosticText.Style) -> PrintableText {
+  package var report: PrintableText {
     switch rejection {
-    case .invalid(let errors): return DiagnosticText(style: style).render(errors)
+    case .invalid(let errors): return DiagnosticText().render(errors)
     case .failedTests(let failures, let count):
       let more = count - failures.count
-      return TestFailureText(style: style, lines: nil).render(failures)
+      return TestFailureText(lines: nil).render(failures)
         + (more > 0 ? "\(more) more are not shown: run wgfence check\n" : "")
     case .disproved(let proof, _): return ProofReport.text(proof, path: path)
     case .unreadable, .tooMuchWork, .noMachine, .lockedOut: return ""

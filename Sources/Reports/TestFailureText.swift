@@ -8,12 +8,10 @@ public import PolicyLanguage
 /// Formats failed tests for people: each with a packet that shows the failure, the steps of its walk, what decided,
 /// and a change that would make the test pass.
 public struct TestFailureText: Sendable {
-  private let style: DiagnosticText.Style
   private let lines: SourceLines?
 
   /// Creates a formatter. It shows the lines of the policy if `lines` has them.
-  public init(style: DiagnosticText.Style = .plain, lines: SourceLines?) {
-    self.style = style
+  public init(lines: SourceLines?) {
     self.lines = lines
   }
 
@@ -35,14 +33,14 @@ public struct TestFailureText: Sendable {
     let verdict = failure.trace?.verdict.rawValue ?? "no packet"
     rows.append(("decided", "\(verdict) on \(failure.machine): \(failure.because)"))
     rows.append(("to pass", failure.fix))
-    var text = DiagnosticText(style: style).render(lines?.showing(place) ?? place)
+    var text = DiagnosticText().render(lines?.showing(place) ?? place)
     for row in rows { text += "    \(label(row.label))\(row.text)\n" }
     return text
   }
 
   private func label(_ label: String) -> PrintableText {
     let padding = String(repeating: " ", count: max(1, 10 - label.utf8.count))
-    if style == .plain || label.isEmpty { return "\(label)\(padding)" }
+    if label.isEmpty { return "\(label)\(padding)" }
     // The fix is highlighted.
     return "\(PrintableText.coloured("\(label)", label == "to pass" ? .boldGreen : .blue))\(padding)"
   }

@@ -51,6 +51,7 @@ struct ApplyVerb: Verb {
   var confirm: String?
 
   @OptionGroup var places: StateOptions
+  @OptionGroup var colour: ColourOption
 
   func validate() throws { _ = try trial() }
 
@@ -95,7 +96,7 @@ struct ApplyVerb: Verb {
           say: Console.say))
     } else {
       var firewall = try DirectFirewall(
-        places.directory, at: .apply, by: StateOptions.caller, say: Console.say)
+        places.directory, at: .apply, by: Caller.name, say: Console.say)
       cut = try connectionsCut(by: view, loading: candidate.table(mode)) { () throws(EnforcementError) in
         try firewall.plan(candidate, mode)
       }
@@ -107,10 +108,7 @@ struct ApplyVerb: Verb {
       policy: options.policy, machine: candidate.machine, digest: candidate.digest,
       operations: result.operations, generation: result.generation ?? 0,
       storage: result.notPersisted == nil ? .stored : .failed, trial: confirm, cut: cut)
-    switch format {
-    case .text: Console.print(report.text)
-    case .json: Console.print(document: report.json)
-    }
+    Console.print(report.text, or: report.json, as: format)
     try Console.conclude(result)
   }
 

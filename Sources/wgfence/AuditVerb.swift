@@ -3,7 +3,6 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Glibc
 import HostAnalysis
 import NetworkModel
 import PolicyAnalysis
@@ -44,6 +43,7 @@ struct AuditVerb: Verb {
 
   @Option(help: "The lowest severity that gives exit status 2: error, warning, information; or never.")
   var failOn: FailureThreshold = .error
+  @OptionGroup var colour: ColourOption
 
   func run() throws {
     var notes: [String] = []
@@ -55,7 +55,7 @@ struct AuditVerb: Verb {
     }
     let report = try HostReading.read().audit(as: role, notes: notes).leavingOut(known)
     switch format {
-    case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
+    case .text: Console.print(report.text)
     case .json: Console.print(document: report.json)
     case .sarif: Console.print(document: report.sarif)
     case .html: Console.print(document: report.page(at: Today.time))

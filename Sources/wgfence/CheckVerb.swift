@@ -3,7 +3,6 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Glibc
 import NetworkModel
 import PolicyAnalysis
 import PolicyFiles
@@ -36,21 +35,21 @@ struct CheckVerb: Verb {
 
   @Flag(help: "Exit with status 2 also if there is only a warning.")
   var strict = false
+  @OptionGroup var colour: ColourOption
 
   func run() throws {
-    let style: DiagnosticText.Style = Console.hasColour(STDOUT_FILENO) ? .coloured : .plain
     var report = CheckReport()
     for path in policies {
       let file = try PolicyFile.load(path)
       report.diagnostics += file.decoded.diagnostics
       report.isValid = report.isValid && file.decoded.isValid
-      say(DiagnosticText(style: style).render(file.decoded.diagnostics))
+      say(DiagnosticText().render(file.decoded.diagnostics))
       guard file.decoded.isValid, let policy = file.decoded.policy else { continue }
       let site = CompiledSite(policy, today: Today.date)
       let run = PolicyTestRun(site)
       let coverage = run.coverage
-      say(DiagnosticText(style: style).render(report.add(run, coverage, file.lines)))
-      say(TestFailureText(style: style, lines: file.lines).render(run.failures))
+      say(DiagnosticText().render(report.add(run, coverage, file.lines)))
+      say(TestFailureText(lines: file.lines).render(run.failures))
       var proof = prove ? Proof(site) : nil
       var progress = Progress(prove ? "proved" : "compiled", "machines", by: Console.note)
       let rules = SiteCheck.rules(of: site, after: run, proving: &proof) {

@@ -41,6 +41,7 @@ struct DiffVerb: Verb {
 
   @Option(help: "text, json, or markdown (for a pull request).")
   var format: Format = .text
+  @OptionGroup var colour: ColourOption
 
   func validate() throws {
     let wanted = live ? 1 : 2

@@ -3,7 +3,6 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Glibc
 import HostAnalysis
 import NetworkModel
 import PolicyLanguage
@@ -28,6 +27,7 @@ struct DoctorVerb: Verb {
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
+  @OptionGroup var colour: ColourOption
 
   func run() throws {
     var notes: [String] = []
@@ -38,10 +38,7 @@ struct DoctorVerb: Verb {
     let report = DoctorReport(
       machine: role?.machine.name, policy: role?.path, digest: role?.digest,
       diagnosis: found.diagnosis, impact: impact, notes: notes + found.notes + gaps)
-    switch format {
-    case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
-    case .json: Console.print(document: report.json)
-    }
+    Console.print(report.text, or: report.json, as: format)
     if impact.names != nil { throw ExitCode(2) }
     if report.diagnosis.hasProblems { throw ExitCode(2) }
   }

@@ -4,8 +4,6 @@ import ArgumentParser
 import DaemonService
 import Enforcement
 import NetworkModel
-import PolicyAnalysis
-import PolicyDifference
 import PolicyFiles
 import PolicyLanguage
 import Reports
@@ -54,7 +52,7 @@ struct EditVerb: Verb {
         throw ExitCode(2)
       }
     } while true
-    Console.print(try difference(edit).text)
+    Console.print(try edit.difference(to: candidate.policy).text)
     let apply = try ApplyVerb.parse(arguments(edit))
     try apply.run()
     Console.note("Open a new connection, and run wgfence confirm there within \(confirm).\n")
@@ -72,16 +70,6 @@ struct EditVerb: Verb {
     let file = try PolicyFile.load(edit.copy)
     return try Console.accepted(
       PolicyLoader(machine: options.machine.choice).accept(file, path: edit.copy), of: edit.copy)
-  }
-
-  private func difference(_ edit: PolicyEdit) throws -> DifferenceReport {
-    let old = try PolicyFile.load(edit.original).decoded.policy
-    let new = try PolicyFile.load(edit.copy).validPolicy(edit.copy)
-    return DifferenceReport(
-      old: edit.original, new: edit.copy,
-      difference: SiteDifference(
-        from: CompiledSite(old ?? new, today: Today.date), to: CompiledSite(new, today: Today.date), only: nil
-      ))
   }
 
   private func arguments(_ edit: PolicyEdit) -> [String] {

@@ -4,7 +4,6 @@ import ArgumentParser
 import DaemonService
 import Enforcement
 import NetworkModel
-import Glibc
 import PacketWalk
 import PolicyAnalysis
 import PolicyFiles
@@ -49,6 +48,7 @@ struct ExplainVerb: Verb {
 
   @Option(help: "text or json.")
   var format: ReportFormat = .text
+  @OptionGroup var colour: ColourOption
 
   func validate() throws {
     if live, across { throw ValidationError("--live reads only this kernel: do not use it with --across") }
@@ -85,10 +85,7 @@ struct ExplainVerb: Verb {
     }
     let report = ExplanationReport(
       machine: machine.name, question: question, explanation: explanation, notes: notes, isLive: live)
-    switch format {
-    case .text: Console.print(report.text(Console.hasColour(STDOUT_FILENO) ? .coloured : .plain))
-    case .json: Console.print(document: report.json)
-    }
+    Console.print(report.text, or: report.json, as: format)
     if explanation.verdict != .accept { throw ExitCode(2) }
   }
 }

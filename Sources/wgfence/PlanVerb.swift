@@ -29,6 +29,7 @@ struct PlanVerb: Verb {
 
   @Flag(help: "List the operations that would be sent to the kernel.")
   var verbose = false
+  @OptionGroup var colour: ColourOption
 
   func run() throws {
     let policy = try options.load().validPolicy(options.policy)
@@ -45,10 +46,7 @@ struct PlanVerb: Verb {
       impact: Console.impact(of: view, loading: view.table),
       difference: LiveDifference.report(from: outcome.before, to: site, on: own, path: options.policy),
       detail: verbose ? .verbose : .usual)
-    switch format {
-    case .text: Console.print(report.text)
-    case .json: Console.print(document: report.json)
-    }
+    Console.print(report.text, or: report.json, as: format)
     if !report.isEmpty { throw ExitCode(2) }
   }
 }

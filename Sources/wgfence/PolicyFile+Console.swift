@@ -33,9 +33,6 @@ extension LiveFacts {
 }
 
 extension Console {
-  /// Whether text on standard error is coloured.
-  static var style: DiagnosticText.Style { hasColour(STDERR_FILENO) ? .coloured : .plain }
-
   /// Prints that a policy is not valid. The verb ends with status 2.
   static func invalid(_ diagnostics: [Diagnostic], _ path: String) -> ExitCode {
     let errors = diagnostics.filter { $0.severity == .error }
@@ -70,7 +67,7 @@ extension Console {
   /// Prints why a policy is not put in force. Returns the exit status of the verb.
   static func reject(_ rejection: PolicyRejection, of path: String) -> ExitCode {
     let text = PolicyRejectionText(rejection, path: path)
-    note(text.report(style))
+    note(text.report)
     error(text.answer)
     return ExitCode(text.exitStatus)
   }

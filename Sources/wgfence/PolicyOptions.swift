@@ -3,6 +3,7 @@
 public import ArgumentParser
 public import DropAnalysis
 public import Enforcement
+import Glibc
 import NetworkModel
 import PolicyCompiler
 import PolicyFiles
@@ -20,7 +21,7 @@ struct PolicyOptions: ParsableArguments {
   /// Reads the policy. Its diagnostics go to standard error; an invalid one ends the verb with status 2.
   func load() throws -> PolicyFile {
     let file = try PolicyFile.load(policy)
-    Console.note(DiagnosticText(style: Console.style).render(file.decoded.diagnostics))
+    Console.note(DiagnosticText().render(file.decoded.diagnostics))
     guard file.decoded.isValid else { throw Console.invalid(file.decoded.diagnostics, policy) }
     return file
   }
@@ -51,3 +52,19 @@ typealias ReportFormat = FirewallRequest.ReportForm
 extension FirewallRequest.ReportForm: ExpressibleByArgument {}
 
 extension DropAge: ExpressibleByArgument {}
+
+/// Whether the verb's text has colours.
+struct ColourOption: ParsableArguments {
+  enum When: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
+
+  @Option(name: .customLong("color"), help: "auto (on a terminal, unless NO_COLOR is set), always, or never.")
+  var when = When.auto
+
+  /// Colours are written by the environment, as other programs do it.
+  func validate() {
+    if when == .auto { return }
+    for (name, value) in [("NO_COLOR", when == .never ? "1" : ""), ("CLICOLOR_FORCE", "1")] {
+      setenv(name, value, 1)
+    }
+  }
+}

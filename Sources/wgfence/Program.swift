@@ -13,9 +13,8 @@ enum Program {
     CheckVerb.self, ShowVerb.self, ExplainVerb.self, DiffVerb.self, PlanVerb.self, ApplyVerb.self,
     EditVerb.self,
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
-    DoctorVerb.self, InitVerb.self, ImportVerb.self,
-    LogVerb.self, SuggestVerb.self,
-    OpenVerb.self, CloseVerb.self,
+    DoctorVerb.self, InitVerb.self, ImportVerb.self, LogVerb.self, SuggestVerb.self, OpenVerb.self,
+    CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
     GuardTrialVerb.self,
   ]
@@ -25,6 +24,9 @@ enum Program {
     // Only the verb that is run is set up: setting up all of them at each start takes longer than most verbs run.
     if let name = arguments.first, let verb = verbs.first(where: { $0.name == name }) {
       run(verb, Array(arguments.dropFirst()))
+    } else if let word = arguments.first, !word.hasPrefix("-"), word != "help" {
+      Console.error(VerbFailure.unknownVerb(word, among: verbs.dropLast().map { $0.name }))
+      exit(64)
     } else {
       run(Overview.self, arguments)
     }
@@ -45,6 +47,9 @@ enum Program {
       var message = command.fullMessage(for: error)
       for argument in arguments where PrintableText.of(argument) != argument {
         message = message.replacing(argument, with: PrintableText.of(argument))
+      }
+      if let verb = command as? any Verb.Type {
+        message = message.replacing("See '\(verb.name) --help'", with: "See 'wgfence \(verb.name) --help'")
       }
       if !message.isEmpty {
         let text: PrintableText = "\(PrintableText(lines: message))\n"

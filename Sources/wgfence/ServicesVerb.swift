@@ -39,27 +39,13 @@ struct ServicesVerb: Verb {
 
   func run() throws {
     let policy = try known()
-    let directory = ServiceDirectory(policy)
-    var entries = directory.entries
-    if let word {
-      guard let found = directory.find(word) else {
-        let nearest = directory.suggestion(for: word)
-        throw Refusal(
-          "no service is called '\(word)'\(nearest.map { ": did you mean '\($0)'?" } ?? "; wgfence services lists them")"
-        )
-      }
-      if found.isEmpty {
-        throw Refusal(
-          "no service has the port '\(word)': write it in place in a grant, as in services: [\(inPlace(word))]"
-        )
-      }
-      entries = found
+    let entries: [ServiceDirectory.Entry]
+    switch ServiceDirectory(policy).search(word) {
+    case .found(let found): entries = found
+    case .nothing(let sentence): throw Refusal("\(sentence)")
     }
     let report = ServicesReport(entries, policy: policy?.path)
-    switch format {
-    case .text: Console.print(report.text)
-    case .json: Console.print(document: report.json)
-    }
+    Console.print(report.text, or: report.json, as: format)
   }
 
   /// The policy that was named, or that of this host; nil if none was named and this host's cannot be read.
@@ -73,7 +59,4 @@ struct ServicesVerb: Verb {
       return nil
     }
   }
-
-  /// A port as a grant writes it.
-  private func inPlace(_ word: String) -> String { UInt16(word) == nil ? word : "\(word)/tcp" }
 }

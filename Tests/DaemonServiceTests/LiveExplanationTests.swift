@@ -18,8 +18,8 @@ struct LiveExplanationTests {
       let report = try LiveHost.explained(site, machine)
       #expect(report.explanation.paths.allSatisfy { $0.packet.input == InterfaceName("eth0") })
       #expect(report.explanation.paths.count == 2 && report.explanation.verdict == .drop)
-      #expect("\(report.text(.plain))".contains("over internet (eth0)"))
-      #expect("\(report.text(.plain))".contains("ingress eth0"))
+      #expect("\(report.text)".contains("over internet (eth0)"))
+      #expect("\(report.text)".contains("ingress eth0"))
       #expect(report.json.contains("\"interface\": \"eth0\""))
     }
   }
@@ -32,7 +32,7 @@ struct LiveExplanationTests {
         "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress bpf bytecode '1,6 0 0 0' da")
       let report = try LiveHost.explained(site, machine)
       #expect(report.explanation.verdict == .undetermined)
-      let text = "\(report.text(.plain))"
+      let text = "\(report.text)"
       #expect(
         text.contains("traffic control has filters at the ingress of eth0: bpf; by the rules alone: accept"))
     }
@@ -47,7 +47,7 @@ struct LiveExplanationTests {
         """)
       let report = try LiveHost.explained(site, machine, "80/tcp")
       #expect(report.explanation.verdict == .accept)
-      let text = "\(report.text(.plain))"
+      let text = "\(report.text)"
       #expect(text.contains("destination becomes 203.0.113.21 port 80"))
       #expect(text.contains("by chance it goes to 203.0.113.20 port 80 instead"))
       #expect(report.json.contains("203.0.113.20 port 80"))

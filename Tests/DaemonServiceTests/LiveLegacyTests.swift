@@ -20,7 +20,7 @@ struct LiveLegacyTests {
       try LiveHost.shell("iptables-legacy -P INPUT DROP; ip6tables-legacy -P INPUT DROP")
       let report = try LiveHost.explained(site, machine)
       #expect(report.explanation.verdict == .drop)
-      let text = "\(report.text(.plain))"
+      let text = "\(report.text)"
       #expect(text.contains("legacy filter INPUT"))
       #expect(text.contains("legacy ip filter INPUT policy"))
       #expect(text.contains("legacy ip6 filter INPUT policy"))

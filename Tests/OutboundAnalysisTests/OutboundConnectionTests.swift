@@ -156,10 +156,10 @@ import Testing
     let report = AuditReport(
       machine: "onprem", policy: nil, drift: .none, audit: Audit(exposures: []), outbound: outbound,
       findings: outbound.findings(view), temporaryGrants: [], notes: [])
-    for text in [report.text(.plain).description, report.json, report.sarif, report.page(at: 0)] {
+    for text in [report.text.description, report.json, report.sarif, report.page(at: 0)] {
       #expect(!text.contains("\u{1b}") && !text.contains("\u{202e}"))
     }
-    let lines = report.text(.plain).description.split(separator: "\n")
+    let lines = report.text.description.split(separator: "\n")
     #expect(lines.contains { $0.contains("a\\u{1b}[2J\\u{a}\\u{202e}b[812]") }, "\(lines)")
   }
 }

@@ -30,7 +30,7 @@ private let goldens = #filePath.split(separator: "/").dropLast(2).reduce("") { "
 
 @Suite("The report of check on a policy's tests")
 struct FailingTestGoldenTests {
-  private func run(_ golden: FailingPolicy, _ style: DiagnosticText.Style = .plain) throws -> (
+  private func run(_ golden: FailingPolicy, _ colours: PrintableText.Colours = .leftOut) throws -> (
     report: String, run: PolicyTestRun
   ) {
     let bytes = try bytes(of: "\(golden.folder)/policy.yaml")
@@ -38,9 +38,9 @@ struct FailingTestGoldenTests {
     let run = PolicyTestRun(CompiledSite(policy, today: try #require(CalendarDate("2026-11-24"))))
     let lines = SourceLines(bytes)
     let report =
-      DiagnosticText(style: style).render(run.coverage.warnings.map { lines.showing($0) })
-      + TestFailureText(style: style, lines: lines).render(run.failures)
-    return (report.description, run)
+      DiagnosticText().render(run.coverage.warnings.map { lines.showing($0) })
+      + TestFailureText(lines: lines).render(run.failures)
+    return (report.text(columns: nil, colours: colours), run)
   }
 
   @Test("is recorded", arguments: FailingPolicy.all)
@@ -56,11 +56,11 @@ struct FailingTestGoldenTests {
   }
 
   @Test(
-    "has no escape sequences in plain style, and the same text in colour", arguments: FailingPolicy.all)
+    "has no escape sequences without colours, and the same text with them", arguments: FailingPolicy.all)
   func colour(golden: FailingPolicy) throws {
     let plain = try run(golden).report
     #expect(!plain.contains("\u{1b}"))
-    let coloured = try run(golden, .coloured).report
+    let coloured = try run(golden, .written).report
     var words = ""
     var isEscape = false
     for character in coloured {

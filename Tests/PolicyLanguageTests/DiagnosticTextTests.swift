@@ -6,15 +6,16 @@ import Testing
 
 @Suite("Diagnostics as text")
 struct DiagnosticTextTests {
-  private func rendered(_ line: String, column: Int, length: Int, style: DiagnosticText.Style = .plain)
-    -> [String]
-  {
-    DiagnosticText(style: style).render(
+  private func rendered(_ line: String, column: Int, length: Int) -> [String] {
+    text(line, column: column, length: length).lines
+  }
+
+  private func text(_ line: String, column: Int, length: Int) -> PrintableText {
+    DiagnosticText().render(
       Diagnostic(
         severity: .error, location: SourceLocation(file: "p.yaml", line: 7, column: column), message: "wrong",
         help: nil,
-        sourceLine: line, length: length)
-    ).lines
+        sourceLine: line, length: length))
   }
 
   @Test(
@@ -60,8 +61,9 @@ struct DiagnosticTextTests {
 
   @Test("the coloured text is the plain text with escape sequences")
   func colours() {
-    let plain = rendered("abc", column: 1, length: 2).joined(separator: "\n")
-    var coloured = rendered("abc", column: 1, length: 2, style: .coloured).joined(separator: "\n")
+    let text = text("abc", column: 1, length: 2)
+    let plain = text.description
+    var coloured = text.text(columns: nil, colours: .written)
     #expect(coloured.contains("\u{1b}[31;1m^~\u{1b}[0m"))
     while let start = coloured.firstIndex(of: "\u{1b}"), let end = coloured[start...].firstIndex(of: "m") {
       coloured.removeSubrange(start...end)

@@ -103,7 +103,7 @@ struct ChangeReportTests {
       #expect(text.exitStatus == status && text.sentence == sentence)
     }
     #expect(
-      PolicyRejectionText(.failedTests([], count: 3), path: "p.yaml").report(.plain).description
+      PolicyRejectionText(.failedTests([], count: 3), path: "p.yaml").report.description
         == "3 more are not shown: run wgfence check\n")
   }
 }

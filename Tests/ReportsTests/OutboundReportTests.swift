@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func `the text says for each sender how much it may send, and lists the rest`() {
-    let text = Self.report(AuditedSites.outbound).text(.plain).description
+    let text = Self.report(AuditedSites.outbound).text.description
     let wanted = """
 
       Outbound traffic
@@ -68,7 +68,7 @@ import Testing
         process: nil, transport: .tcp, destination: AuditedSites.v4(192, 0, 2, UInt8($0)), port: 443,
         now: granted)
     }
-    let text = Self.report(Outbound(senders: [sender], connections: connections)).text(.plain).description
+    let text = Self.report(Outbound(senders: [sender], connections: connections)).text.description
     #expect(
       text.contains("and 394 more") && text.contains("and 396 more") && text.contains("  and 70 more\n"))
     #expect(text.split(separator: "\n").count < 50)
@@ -80,9 +80,9 @@ import Testing
 
   @Test func `an empty list is said`() {
     let sender = OutboundSender(kind: .host, scope: .listed)
-    let text = Self.report(Outbound(senders: [sender])).text(.plain).description
+    let text = Self.report(Outbound(senders: [sender])).text.description
     #expect(text.contains("  onprem\n    may send nothing to other hosts\n"))
-    #expect(!Self.report(.nothing).text(.plain).description.contains("Outbound"))
+    #expect(!Self.report(.nothing).text.description.contains("Outbound"))
   }
 
   @Test func `the JSON has senders and connections`() {

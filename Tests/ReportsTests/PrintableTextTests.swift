@@ -49,7 +49,52 @@ struct PrintableTextTests {
   @Test("a colour encloses escaped text, and a value cannot end it")
   func colours() {
     let text = PrintableText.coloured("\("\u{1b}[0m")", .green)
-    #expect(text.description == "\u{1b}[32m\\u{1b}[0m\u{1b}[0m")
+    #expect(text.text(columns: nil, colours: .written) == "\u{1b}[32m\\u{1b}[0m\u{1b}[0m")
+    #expect(text.description == "\\u{1b}[0m")
+  }
+
+  @Test("no line of a table is wider than the terminal, and nothing is lost", arguments: [60, 80, 120])
+  func widths(_ limit: Int) {
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<200 {
+      let count = Int.random(in: 1...5, using: &random)
+      var table = AlignedTable((0..<count).map { _ in .left(Bool.random(using: &random) ? "HEAD" : "") })
+      var words: [String] = []
+      for _ in 0..<4 {
+        table.append(
+          (0..<count).map { _ in
+            let cell = (0..<Int.random(in: 0...5, using: &random)).map { _ in
+              String(
+                (0..<Int.random(in: 1...40, using: &random)).map { _ in
+                  "abé漢".randomElement(using: &random) ?? "a"
+                })
+            }
+            words += cell
+            return cell.joined(separator: " ")
+          }, .green)
+      }
+      let text = table.text().text(columns: limit)
+      let lines = text.split(separator: "\n").map { String($0) }
+      #expect(lines.allSatisfy { AlignedTable.width($0) <= limit }, "\(text)")
+      #expect(
+        text.filter { "bé漢".contains($0) }.count == words.joined().filter { "bé漢".contains($0) }.count,
+        "\(text)")
+    }
+  }
+
+  @Test("a coloured row is as wide as a plain one")
+  func rows() {
+    func table(_ colour: PrintableText.Colour?) -> PrintableText {
+      var table = AlignedTable([.left("A"), .right("NUMBER")])
+      table.append(["a word", "1"], colour)
+      return table.text()
+    }
+    #expect(table(.green).description == "A       NUMBER\na word       1\n")
+    #expect(
+      table(.green).text(columns: nil, colours: .written)
+        == "\u{1b}[1mA\u{1b}[0m       \u{1b}[1mNUMBER\u{1b}[0m\n\u{1b}[32ma word\u{1b}[0m       \u{1b}[32m1\u{1b}[0m\n"
+    )
+    #expect(table(.green).text(columns: 9) == table(nil).text(columns: 9))
   }
 
   @Test("joined texts are not escaped again")

@@ -62,7 +62,12 @@ struct ServicesReportTests {
     #expect(names("9/tcp") == [])
     #expect(names("postgre") == nil)
     #expect(names("0") == nil)
-    #expect(directory.suggestion(for: "postgre") == "postgres")
+    #expect(directory.search(nil) == .found(directory.entries))
+    #expect(
+      directory.search("postgre") == .nothing("no service is called 'postgre': did you mean 'postgres'?"))
+    #expect(
+      directory.search("9")
+        == .nothing("no service has the port '9': write it in place in a grant, as in services: [9/tcp]"))
   }
 
   @Test("as text and as JSON")

@@ -366,6 +366,13 @@ output status 2 onprem status
 replaced "$LAB/narrow.yaml"
 output apply 0 onprem apply "$LAB/open.yaml" --machine onprem --confirm 60s
 output status 2 onprem status
+# Its policies are in a git repository; then one of the stored rulesets is damaged.
+git -C "$LAB" init -q && git -C "$LAB" add narrow.yaml open.yaml &&
+  git -C "$LAB" -c user.name=test -c user.email=test@localhost commit -q -m policies
+output rollback-list 0 onprem rollback --list
+cp -r "$LAB/onprem/state" "$LAB/damaged"
+for file in "$LAB"/damaged/rulesets/*; do echo damaged >"$file"; break; done
+output rollback-list 0 onprem rollback --list --state-dir "$LAB/damaged"
 wgfence_in onprem rollback >/dev/null
 output status 0 onprem status
 wgfence_in onprem panic --yes >/dev/null

@@ -26,11 +26,20 @@ package enum StoredImpact {
     return ImpactCheck.report(of: policy, as: machine)
   }
 
-  private static func role(_ from: Provenance) -> (Policy, Machine)? {
+  /// The policy of a stored ruleset as it is now, and its machine; nil if it has none.
+  static func role(_ from: Provenance) -> (Policy, Machine)? {
     guard let policy = try? PolicyFile.load(from.path).decoded.policy,
       let machine = policy.machine(named: from.machine)
     else { return nil }
     return (policy, machine)
+  }
+
+  /// The consequences of a rollback; nil if it ends a trial, which is never refused, or if there is no such ruleset.
+  package static func report(rollingBackTo asked: Int?, in directory: StateDirectory) throws(Refusal) -> (
+    report: ImpactReport, gaps: [String]
+  )? {
+    guard case .whole(let state) = directory.state(), state.pending == nil else { return nil }
+    return directory.ruleset(try directory.number(asked: asked, state)).value.map { report(of: $0) }
   }
 
   private static func unreadable(_ from: Provenance) -> (report: ImpactReport, gaps: [String]) {

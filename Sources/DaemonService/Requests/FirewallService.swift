@@ -46,7 +46,7 @@ package struct FirewallService: Sendable {
     case .confirm(let evidence): return try confirm(evidence, caller, &driver)
     case .history:
       guard let directory else { throw Refusal("there is no state directory, so no ruleset is stored") }
-      return FirewallResult(text: HistoryReport.text(directory, driver.controller.state))
+      return FirewallResult(text: HistoryReport(directory, driver.controller.state).text)
     case .rollback(let number): return try rollback(to: number, caller, &driver)
     case .panic(let change): return try panic(change, caller, now, &driver)
     case .open(let order): return try open(order, caller, &driver)

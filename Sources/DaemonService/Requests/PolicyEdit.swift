@@ -5,8 +5,11 @@ internal import Glibc
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
-internal import PolicyFiles
-internal import PolicyLanguage
+internal import PolicyAnalysis
+internal import PolicyDifference
+package import PolicyFiles
+package import PolicyLanguage
+package import Reports
 
 /// A copy of a policy file that a user edits, to be installed when it has proved itself.
 package struct PolicyEdit {
@@ -50,6 +53,15 @@ package struct PolicyEdit {
 
   /// Whether the copy differs from the file.
   package var isChanged: Bool { (try? Self.content(copy)).map { $0 != before } ?? true }
+
+  /// Who newly reaches what, if the policy of the copy replaces that of the file; if the file has no policy, nothing changes.
+  package func difference(to new: Policy) throws(PolicyFileError) -> DifferenceReport {
+    let old = try PolicyFile.load(original).decoded.policy ?? new
+    return DifferenceReport(
+      old: original, new: copy,
+      difference: SiteDifference(
+        from: CompiledSite(old, today: Today.date), to: CompiledSite(new, today: Today.date), only: nil))
+  }
 
   /// Opens the copy in the user's editor, and waits for it: `$VISUAL`, else `$EDITOR`, else `editor` (the alternative of
   /// Debian), else `vi`.

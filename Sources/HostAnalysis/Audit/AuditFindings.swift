@@ -254,11 +254,22 @@ extension Audit {
 extension Exposure {
   /// The socket as `0.0.0.0:5432/tcp`; `*` for both families.
   public var socket: String {
-    let address =
-      listener.isDualStack
-      ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)"
-    return
-      "\(address):\(ports)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+    socket(
+      at: listener.isDualStack
+        ? "*" : listener.address.family == .ipv6 ? "[\(listener.address)]" : "\(listener.address)")
+  }
+
+  /// The socket with a word in the place of its address.
+  public func socket(at address: String) -> String {
+    "\(address):\(ports)/\(listener.protocol)\(listener.boundInterface.map { "%\($0)" } ?? "")"
+  }
+
+  /// The word for its address in both families: `*` for all addresses, `localhost`; nil for any other address, and for a
+  /// socket of both families.
+  public var addressOfBothFamilies: String? {
+    if listener.isDualStack { return nil }
+    if listener.address.bits == 0 { return "*" }
+    return ["127.0.0.1", "::1"].contains("\(listener.address)") ? "localhost" : nil
   }
 
   /// The identity of the socket across audits. It contains no process ids.

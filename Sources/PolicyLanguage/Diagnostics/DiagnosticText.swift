@@ -5,21 +5,12 @@ public import NetworkModel
 /// Writes diagnostics as text: the location, the message, the source line with the cause underlined, the
 /// help.
 public struct DiagnosticText: Sendable {
-  /// Whether terminal colours are written.
-  public enum Style: Sendable, Hashable {
-    case plain
-    /// With ANSI escape sequences.
-    case coloured
-  }
-
   /// How many terminal cells of a source line are shown; of a longer line, the part around the underlined
   /// text.
   private static let width = 100
 
-  private let style: Style
-
-  /// A writer in this style.
-  public init(style: Style = .plain) { self.style = style }
+  /// A writer.
+  public init() {}
 
   /// The text of all diagnostics, in order. Every line ends with a line feed.
   public func render(_ diagnostics: [Diagnostic]) -> PrintableText {
@@ -49,7 +40,7 @@ public struct DiagnosticText: Sendable {
   }
 
   private func paint(_ text: PrintableText, _ colour: PrintableText.Colour) -> PrintableText {
-    style == .plain ? text : PrintableText.coloured(text, colour)
+    PrintableText.coloured(text, colour)
   }
 
   /// The part of a line around `count` characters from `start` on, the number of cells before them, and of

@@ -8,7 +8,7 @@ internal import Ruleset
 
 /// A line of an audit's table: the sides with the same result. Senders that are accepted have a line for each result;
 /// all that are refused share one line.
-struct AuditLine {
+struct AuditLine: Hashable {
   let zones: String
   let from: String
   /// The verdict; `ACCEPT` in capitals if the senders are accepted without a grant.

@@ -61,17 +61,22 @@ package struct AuditReport {
   // MARK: Text
 
   /// The report for people: for each socket a line for each result, accepted senders first. Then the findings.
-  package func text(_ style: FindingText.Style) -> PrintableText {
+  package var text: PrintableText {
     var table = AlignedTable([
       .left("SOCKET"), .left("SERVICE"), .left("WHO"), .left(policy == nil ? "INTERFACE" : "ZONE"),
       .left("FROM"),
       .left("VERDICT"), .left("BECAUSE"),
     ])
-    for exposure in exposures {
-      var head = [Self.place(exposure), exposure.service ?? "", Self.who(exposure)]
-      if exposure.reachable.isEmpty { table.append(head + ["(local only)"]) }
-      for line in AuditLine.lines(of: exposure, audit.summary) {
-        table.append(head + [line.zones, line.from, line.verdict, line.because])
+    for row in AuditRow.rows(of: exposures, audit.summary) {
+      var head = [row.place, row.service, row.who]
+      if row.lines.isEmpty { table.append(head + ["(local only)"]) }
+      for line in row.lines {
+        // Which file it is, is said below the table.
+        let because =
+          policy.map { line.because.replacing("\($0.path):", with: "\($0.name):") } ?? line.because
+        table.append(
+          head + [line.zones, line.from, line.verdict, because],
+          line.verdict == "ACCEPT" ? .boldRed : nil)
         head = ["", "", ""]
       }
     }
@@ -95,7 +100,7 @@ package struct AuditReport {
     }
     if !findings.isEmpty { text += "\n" }
     for finding in findings {
-      let severity = FindingText.severity(finding.severity, style)
+      let severity = FindingText.severity(finding.severity)
       text += "\(severity): \(finding.found) [\(finding.check.rawValue)]\n"
       text += "  fix: \(finding.fix)\n"
     }

@@ -11,7 +11,8 @@ struct RollbackVerb: Verb {
   static let configuration = verb(
     "rollback", "Put the previous ruleset in force again.",
     discussion: """
-      The last ten rulesets are stored. The policy file is superseded until it is edited or applied.
+      The last ten rulesets are stored. --list shows each with its policy, the commit if the policy is in a git repository \
+      of yours, and how many lines of access it gained and lost against the one before. The policy file is superseded until it is edited or applied.
 
       Refuses if something would stop working that works now, as apply does.
 
@@ -31,18 +32,33 @@ struct RollbackVerb: Verb {
   @Flag(help: "Go back even if something that works now would stop working.")
   var force = false
 
+  @Option(help: "text or json, of --list.")
+  var format: ReportFormat = .text
+
+  func validate() throws {
+    if format == .json, !list { throw ValidationError("--format json is for --list") }
+  }
+
   func run() throws {
-    if list { return try places.carryOut(.history, namespace) }
+    if list { return try printList() }
     if !force { try refuseImpact() }
     try places.carryOut(.rollback(to: to), namespace)
   }
 
-  /// Ends the verb with status 2 if the ruleset would end what works on this host. The end of a trial is never refused.
+  /// Only root can read the stored rulesets. Members of the group get the daemon's list, without differences and commits.
+  private func printList() throws {
+    guard let report = places.directory.flatMap({ HistoryReport(detailed: $0) }) else {
+      if format == .json { throw Refusal("the stored rulesets cannot be read, only root can: use sudo") }
+      return try places.carryOut(.history, namespace)
+    }
+    Console.print(report.text, or: report.json, as: format)
+  }
+
+  /// Ends the verb with status 2 if the ruleset would end what works on this host.
   private func refuseImpact() throws {
-    guard let directory = places.directory, case .whole(let state) = directory.state(), state.pending == nil,
-      let ruleset = directory.ruleset(try directory.number(asked: to, state)).value
+    guard let directory = places.directory,
+      let (report, gaps) = try StoredImpact.report(rollingBackTo: to, in: directory)
     else { return }
-    let (report, gaps) = StoredImpact.report(of: ruleset)
     for gap in gaps { Console.warn("\(gap)") }
     Console.print(report.text)
     if let broken = report.names {

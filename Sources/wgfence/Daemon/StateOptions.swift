@@ -3,7 +3,6 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import Glibc
 import LinuxHost
 import NetworkModel
 
@@ -26,22 +25,15 @@ struct StateOptions: ParsableArguments {
   /// The state directory. In a network namespace other than the machine's own it must be named, because a ruleset
   /// that is tried out there must never be loaded at the machine's next boot.
   var directory: StateDirectory? {
-    if let named = stateDirectory ?? Self.variable("WGFENCE_STATE_DIR") { return StateDirectory(named) }
+    if let named = stateDirectory ?? Caller.variable("WGFENCE_STATE_DIR") { return StateDirectory(named) }
     return NetworkNamespace.current().isCertainlyOther ? nil : StateDirectory(StateDirectory.defaultPath)
   }
 
   /// The control socket; in another network namespace it must be named, too.
   var socketPath: String? {
-    if let named = socket ?? Self.variable("WGFENCE_SOCKET") { return named }
+    if let named = socket ?? Caller.variable("WGFENCE_SOCKET") { return named }
     return NetworkNamespace.current().isCertainlyOther ? nil : Self.defaultSocket
   }
-
-  static func variable(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-  }
-
-  /// The name of the user who runs this program; with sudo, of the user who called it.
-  static var caller: String { variable("SUDO_USER") ?? UserNames.name(of: getuid()) }
 
   /// The daemon, if one answers.
   func daemon() throws(Refusal) -> DaemonConnection? {
@@ -85,7 +77,7 @@ struct StateOptions: ParsableArguments {
         "in a network namespace other than the machine's own this needs --state-dir")
     }
     var firewall = try DirectFirewall(
-      directory, at: DirectFirewall.Access(request), by: Self.caller, say: Console.say)
+      directory, at: DirectFirewall.Access(request), by: Caller.name, say: Console.say)
     if let candidate { firewall.offer(candidate) }
     try Console.conclude(try firewall.execute(request))
   }

@@ -119,6 +119,16 @@ YAML
   node onprem nft 'delete table ip filter; delete table ip6 other; delete table bridge l2; delete table inet wgfence2'
 fi
 
+"$WGFENCE" aply >"$LAB/said" 2>&1
+verdict "a mistyped verb is a usage error" 64 $?
+verdict "which names the nearest one" yes "$(grep -qF "there is no verb 'aply': did you mean 'apply'?" "$LAB/said" && echo yes || cat "$LAB/said")"
+"$WGFENCE" apply --no-such-option >"$LAB/said" 2>&1
+verdict "an error of the options names the whole command" yes "$(grep -qF "See 'wgfence apply --help'" "$LAB/said" && echo yes || cat "$LAB/said")"
+echo 'version: [' >"$LAB/broken.yaml"
+coloured() { env "${@:2}" "$WGFENCE" check --color "$1" "$LAB/broken.yaml" 2>&1 | grep -c $'\e\[' | sed 's/^[1-9].*/yes/; s/^0/no/'; }
+verdict "colours are written with --color always, to a pipe and with NO_COLOR too" "yes yes" "$(coloured always) $(coloured always NO_COLOR=1)"
+verdict "and not with auto to a pipe, nor with never" "no no" "$(coloured auto) $(coloured never CLICOLOR_FORCE=1)"
+
 # 20 means an exposure of 2.0.
 if command -v systemd-analyze >/dev/null; then
   for unit in wgfence-boot wgfence; do

@@ -40,6 +40,9 @@ public struct AuditPage: Sendable {
     /// The digest of its bytes.
     public let digest: String
 
+    /// The file's name, without its folder.
+    var name: Substring { path.split(separator: "/").last ?? "" }
+
     /// Creates a name from its parts.
     public init(path: String, digest: String) {
       self.path = path
