@@ -92,7 +92,8 @@ package struct BootLoader {
   private func load(_ ruleset: StoredRuleset, _ kernel: inout KernelRuleset) -> Outcome {
     do throws(StoreError) {
       // On a host that runs already, connections that the ruleset grants go on, as with the first apply. At boot there is none.
-      if let meant = ruleset.table, try kernel.read().table == nil {
+      // Nothing that fails here may keep the ruleset from being loaded.
+      if let meant = ruleset.table, let before = try? kernel.read(), before.table == nil {
         for gap in ConnectionAdoption.adopt(before: meant) { journal.say(.info, "\(gap)") }
       }
       try kernel.replay(ruleset)

@@ -15,7 +15,7 @@ extension PacketSpace {
     case connection
     /// `AddressType` of the destination.
     case destinationType
-    /// To whom its frame was sent: `PacketType`.
+    /// The destination of its frame: `PacketType`.
     case packetType
     /// Whether the packet has the tag (`PacketTag`): 1 or 0.
     case tag

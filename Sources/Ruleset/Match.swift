@@ -55,7 +55,7 @@ public enum Match: Sendable, Hashable {
   case belowRate(PacketRate)
   /// `ip hdrlength 7-15`: options of more than four bytes, as all source routes are (RFC 791 section 3.1).
   case longIPv4Options
-  /// `meta pkttype != host`: to whom the frame was sent that the packet came in.
+  /// `meta pkttype != host`: the destination of the frame that carried the packet.
   case packetType(Comparison, PacketType)
   /// `exthdr rt exists`: the sender wrote the route into the packet (RFC 8200 section 4.4).
   case routingHeader
@@ -86,8 +86,8 @@ public enum SourceRoute: UInt8, Sendable, Hashable, CaseIterable {
   public var family: AddressFamily { self == .routingHeader ? .ipv6 : .ipv4 }
 }
 
-/// To whom the frame was sent that a packet came in: `PACKET_…` of `linux/if_packet.h`. The kernel discards frames to others
-/// before any hook.
+/// The destination of the frame that carried a packet: `PACKET_…` of `linux/if_packet.h`. The kernel discards frames for other
+/// hosts before any hook.
 public enum PacketType: UInt8, Sendable, Hashable, CaseIterable {
   /// `PACKET_HOST`: this host. Of packets of interfaces without link layer, and of those that are forwarded or sent, too.
   case host = 0

@@ -73,10 +73,13 @@ package struct HistoryReport {
   /// Adds how each ruleset differs from the one before it, in the names of its policy as it is now, and the commits of the
   /// policies. Runs git, and compares each pair of rulesets.
   private mutating func addDetails() {
+    var roles: [[String]: (policy: Policy, machine: Machine)] = [:]
     for index in entries.indices {
       guard let (from, table) = entries[index].content else { continue }
+      let key = [from.path, from.machine]
+      roles[key] = roles[key] ?? StoredImpact.role(from)
       let older = index + 1 < entries.count ? entries[index + 1].content : nil
-      if let older, let (policy, machine) = StoredImpact.role(from), older.from.machine == from.machine {
+      if let older, let (policy, machine) = roles[key], older.from.machine == from.machine {
         let old = CompiledSite(policy, today: Today.date, replacing: [machine.name: older.table])
         let new = CompiledSite(policy, today: Today.date, replacing: [machine.name: table])
         entries[index].change = Change(SiteDifference(from: old, to: new, only: machine.name))
