@@ -381,6 +381,17 @@ struct ControllerTests {
     #expect(controller.tally.repairs == 1)
   }
 
+  @Test("an apply by a process that read no file overrides the file that the daemon read last")
+  func supersedesUnread() throws {
+    var daemon = Self.holding("a")
+    _ = daemon.read(.accepted(try Self.candidate("a")), at: Self.now)
+    var verb = Controller(daemon.state, inForce: Self.provenance("a"))
+    _ = verb.enforced(
+      .apply(by: "eric", confirm: nil), .candidate(try Self.candidate("b"), .policy),
+      .equal(changes: 1, Self.provenance("b")), at: Self.now)
+    #expect(verb.state.superseded == ["a"])
+  }
+
   @Test("a rollback overrides the file until its content changes")
   func rollsBack() throws {
     var controller = Self.holding("b")
