@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-@testable import LinuxHost
-import Netlink
+@testable import Netlink
 import NetworkModel
 import PacketWalk
-import TestSupport
 import Testing
 
 @Suite("The element that a packet has in a set of ipset")

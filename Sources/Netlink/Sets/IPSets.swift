@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
-internal import Netlink
 internal import NetworkModel
-internal import PacketWalk
+package import PacketWalk
 
 /// The sets of ipset in this thread's network namespace, asked from the kernel: it decides whether an element is in a set, so no
 /// element is read. Source: `linux/netfilter/ipset/ip_set.h`, `net/netfilter/ipset/ip_set_core.c`.
 ///
 /// It is a class because it has a socket and caches the answers. A question is not repeated: create a new value if the sets may have
 /// changed.
-final class IPSets {
+package final class IPSets {
   private var netlink: NetlinkDump
   private var kinds: [UInt16: IPSetKind?] = [:]
   private var members: [String: [IPSetKind]?] = [:]
@@ -22,10 +21,10 @@ final class IPSets {
     let attributes: [UInt8]
   }
 
-  init() throws(HostReadError) { netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER)) }
+  package init() throws(HostReadError) { netlink = try NetlinkDump(family: Int(CSYS_NETLINK_NETFILTER)) }
 
   /// Whether a packet is in a set; nil if that is not known.
-  func contains(_ question: IPSetQuestion) -> Bool? {
+  package func contains(_ question: IPSetQuestion) -> Bool? {
     guard let kind = kind(of: question.set) else { return nil }
     guard kind.isList else { return contains(question, in: kind) }
     guard let members = members(of: kind) else { return nil }
@@ -47,7 +46,7 @@ final class IPSets {
     case .attributes(let attributes):
       let element = Element(set: kind.name, attributes: attributes)
       if let known = answers[element] { return known }
-      let answer = ask(element, kind.family)
+      let answer = ask(element)
       answers[element] = .some(answer)
       return answer
     }
@@ -55,7 +54,7 @@ final class IPSets {
 
   /// Asks the kernel for one element (`IPSET_CMD_TEST`). It refuses with an error if the element is not in the set
   /// (`IPSET_ERR_EXIST`), or cannot be (those of the type: for example an address outside a range).
-  private func ask(_ element: Element, _ family: UInt8) -> Bool? {
+  private func ask(_ element: Element) -> Bool? {
     let body =
       Self.name(element.set)
       + AttributeReader.encode(
@@ -67,7 +66,8 @@ final class IPSets {
       return true
     } catch {
       guard case .refused(_, let errno, _) = error else { return nil }
-      return errno == CSYS_IPSET_ERR_EXIST || errno >= CSYS_IPSET_ERR_TYPE_SPECIFIC ? false : nil
+      return errno == Int32(CSYS_IPSET_ERR_EXIST) || errno >= Int32(CSYS_IPSET_ERR_TYPE_SPECIFIC)
+        ? false : nil
     }
   }
 
@@ -79,7 +79,7 @@ final class IPSets {
     let names = try? get("looking up set \(index)", CSYS_IPSET_CMD_GET_BYINDEX, number) { payload in
       AttributeReader(payload).first { $0.type == Int(CSYS_IPSET_ATTR_SETNAME) }?.value.text
     }
-    let kind = names?.first.flatMap { kind(named: $0) }
+    let kind = names?.first.flatMap { self.kind(named: $0) }
     kinds[index] = .some(kind)
     return kind
   }
@@ -100,7 +100,7 @@ final class IPSets {
     ) { (_, payload) throws(HostReadError) in IPSetKind.members(payload.dropFirst(Self.headerSize)) }
     var found: [IPSetKind]? = names == nil ? nil : []
     for name in (names ?? []).joined() {
-      guard let kind = kind(named: name), !kind.isList else {
+      guard let kind = self.kind(named: name), !kind.isList else {
         found = nil
         break
       }
@@ -113,7 +113,7 @@ final class IPSets {
   /// The size of `struct nfgenmsg` in bytes.
   private static let headerSize = 4
 
-  private static func type(_ command: Int32) -> Int { Int(CSYS_NFNL_SUBSYS_IPSET) << 8 | Int(command) }
+  private static func type(_ command: Int) -> Int { Int(CSYS_NFNL_SUBSYS_IPSET) << 8 | Int(command) }
 
   private static func name(_ name: String) -> [UInt8] {
     AttributeReader.encode(Int(CSYS_IPSET_ATTR_SETNAME), Array(name.utf8) + [0])
@@ -125,7 +125,7 @@ final class IPSets {
   }
 
   private func get<T>(
-    _ what: String, _ command: Int32, _ attributes: [UInt8], each: (ArraySlice<UInt8>) -> T?
+    _ what: String, _ command: Int, _ attributes: [UInt8], each: (ArraySlice<UInt8>) -> T?
   ) throws(HostReadError) -> [T] {
     try netlink.get(what, type: Self.type(command), body: Self.body(attributes)) {
       (_, payload) throws(HostReadError) in each(payload.dropFirst(Self.headerSize))

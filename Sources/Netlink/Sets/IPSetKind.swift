@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
-internal import Netlink
 internal import NetworkModel
 internal import PacketWalk
 
@@ -112,12 +111,12 @@ struct IPSetKind: Hashable {
     }
   }
 
-  private static func nested(_ type: Int32, _ value: [UInt8]) -> [UInt8] {
+  private static func nested(_ type: Int, _ value: [UInt8]) -> [UInt8] {
     AttributeReader.encode(Int(type) | Int(CSYS_NLA_F_NESTED), value)
   }
 
   /// An attribute in network byte order.
-  private static func inOrder(_ type: Int32, _ value: [UInt8]) -> [UInt8] {
+  private static func inOrder(_ type: Int, _ value: [UInt8]) -> [UInt8] {
     AttributeReader.encode(Int(type) | Int(CSYS_NLA_F_NET_BYTEORDER), value)
   }
 }
