@@ -27,8 +27,11 @@ extension Daemon {
     noteFiles()
     var loader = environment.loader
     loader.lastFacts = lastFacts
-    let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
-    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
+    // What a policy would end that is only observed for that reason is asked again.
+    var known = driver.controller.inForce?.digest
+    if case .daemon? = driver.controller.inForce?.observer { known = nil }
+    let path = settings.policy
+    checks.add(.file) { [loader, known] in loader.load(path, unless: known) }
   }
 
   /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
