@@ -128,7 +128,7 @@ mkdir -p "$folder"
 
 # --- the package of debug symbols
 
-id=$(readelf -n "$program" 2>/dev/null | sed -n 's/^ *Build ID: \([0-9a-f]*\)$/\1/p')
+id=$(readelf -n "$program" 2>/dev/null | sed -n 's/^ *Build ID: \([0-9a-f]*\)$/\1/p') || id=
 symbols=${SYMBOLS:-.build/symbols}/${id:0:2}/${id:2}.debug
 if [ -n "$id" ] && [ -f "$symbols" ]; then
   debug=$work/debug
