@@ -7,7 +7,7 @@ WHOLE = -c release --static-swift-stdlib --disable-local-rpath \
 RELEASE = $(WHOLE) -Xlinker -s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof flood random-events trials audit-proof lint bench clean
+.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof flood random-events trials audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ deb-proof: ## build the Debian package twice, check it, and install, upgrade and
 ansible-proof: build ## run the Ansible role over SSH against a system container: check mode, first run, again, changes (root, minutes)
 	@scripts/setup.sh
 	@Tests/Proof/ansible.sh
+
+ipset-proof: build ## compare the walk with packets through rules with sets of ipset, in guests with Linux 6.1 and 6.12 (root, minutes)
+	@Tests/Proof/ipset.sh
 
 flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@scripts/setup.sh

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 internal import CSys
+internal import Glibc
 public import Netlink
 public import NetworkModel
 public import PacketWalk
@@ -34,7 +35,23 @@ public final class LiveHostEnvironment: HostEnvironment {
     IGMPTable.groups(igmp6: $0)
   }
 
+  /// The queues to which programs listen, by the first number of each line; nil if they cannot be read. Without the file the
+  /// kernel has no queues. Source: `seq_show` of `net/netfilter/nfnetlink_queue.c`.
+  private lazy var queues: Set<UInt16>? = {
+    do throws(HostReadError) {
+      let text = try ProcFile.text("/proc/thread-self/net/netfilter/nfnetlink_queue")
+      return Set(
+        text.split(separator: "\n").compactMap { $0.split(separator: " ").first.flatMap { UInt16($0) } })
+    } catch {
+      if case .file(_, ENOENT) = error { return [] }
+      return nil
+    }
+  }()
+
   private lazy var lower = links.lowerInterfaces
+
+  /// The sets of ipset; nil if no socket can be opened for them.
+  private lazy var sets = try? IPSets()
 
   /// What decides whether the kernel accepts a packet that arrives, if it looks up the destination alone: `fib_validate_source`
   /// of `net/ipv4/fib_frontend.c`, `__mkroute_input` of `net/ipv4/route.c`.
@@ -241,6 +258,15 @@ public final class LiveHostEnvironment: HostEnvironment {
     return text.split(separator: "\n").contains { line in
       line.hasPrefix("src=") && IPAddress(line.dropFirst(4).prefix { $0 != " " }) == address
     }
+  }
+
+  /// Whether a program listens to a queue.
+  public func hasListener(toQueue number: UInt16) -> Bool? { queues?.contains(number) }
+
+  /// Whether a packet is in a set of ipset, as the kernel says. Nothing is asked before a rule names a set: a question would load
+  /// the kernel's module.
+  public func isInSet(_ question: IPSetQuestion) -> Bool? {
+    sets?.contains(question)
   }
 
   /// Whether a routing rule selects by protocol or port.

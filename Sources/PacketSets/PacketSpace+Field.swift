@@ -45,9 +45,6 @@ extension PacketSpace {
     case destination
     /// Source address.
     case source
-
-    /// Something for each field, by its raw value. A test compares the number with the cases.
-    package typealias Sets = InlineArray<16, IntervalSet?>
   }
 }
 

@@ -11,19 +11,19 @@ internal import Ruleset
 public struct PacketSpace: Sendable, Hashable {
   /// The family of all its packets.
   public let family: AddressFamily
-  private var fields: Fields
+  /// The fields that may not have every value: bit N for the field with the raw value N.
+  private var limited: UInt32
+  /// The sets of these fields, in their order. Most spaces limit few fields: copying a space is one reference, and
+  /// comparing two looks only at the fields that both limit.
+  private var sets: [IntervalSet]
 
-  /// The sets of the fields; nil if a field may have any value. Spaces are copied much more often than they
-  /// are narrowed: copying this object is one reference, copying a value would be one per field.
-  private final class Fields: Sendable {
-    let sets: Field.Sets
-    init(_ sets: Field.Sets) { self.sets = sets }
+  private init(_ family: AddressFamily, _ limited: UInt32, _ sets: [IntervalSet]) {
+    (self.family, self.limited, self.sets) = (family, limited, sets)
   }
 
   /// Every packet of a family at a point where packets have (or lack) an input and an output interface.
   public init(_ family: AddressFamily, input: Presence, output: Presence) {
-    self.family = family
-    fields = Fields(Field.Sets(repeating: nil))
+    self.init(family, 0, [])
     if input == .absent { self[.input] = IntervalSet(0) }
     if output == .absent { self[.output] = IntervalSet(0) }
   }
@@ -34,61 +34,71 @@ public struct PacketSpace: Sendable, Hashable {
     case absent
   }
 
+  /// The place of a field's set, if the field is limited.
+  private func place(_ bit: UInt32) -> Int { (limited & (bit - 1)).nonzeroBitCount }
+
+  /// The set of a field; nil if it may have any value.
+  private func limit(_ field: Field) -> IntervalSet? {
+    limited & field.bit == 0 ? nil : sets[place(field.bit)]
+  }
+
   /// The values of a field.
   public subscript(_ field: Field) -> IntervalSet {
-    get { fields.sets[field.rawValue] ?? field.universe(family) }
-    set {
-      var sets = fields.sets
-      sets[field.rawValue] = newValue == field.universe(family) ? nil : newValue
-      fields = Fields(sets)
-    }
+    get { limit(field) ?? field.universe(family) }
+    set { self = replacing(field, newValue) }
+  }
+
+  /// The same with other values of a field.
+  private func replacing(_ field: Field, _ values: IntervalSet) -> PacketSpace {
+    let (bit, place) = (field.bit, place(field.bit))
+    let (isLimited, isWhole) = (limited & bit != 0, values == field.universe(family))
+    if isWhole && !isLimited { return self }
+    var other: [IntervalSet] = []
+    other.reserveCapacity(sets.count + (isLimited ? 0 : 1))
+    other += sets[..<place]
+    if !isWhole { other.append(values) }
+    other += sets[(isLimited ? place + 1 : place)...]
+    return PacketSpace(family, isWhole ? limited & ~bit : limited | bit, other)
   }
 
   /// Whether it contains no packet.
-  public var isEmpty: Bool { Field.allCases.contains { fields.sets[$0.rawValue]?.isEmpty ?? false } }
+  public var isEmpty: Bool { sets.contains { $0.isEmpty } }
 
   /// Whether some of its packets have one of these values in a field.
-  public func mayHave(_ field: Field, _ values: IntervalSet) -> Bool {
-    if let own = fields.sets[field.rawValue] { return !own.isDisjoint(with: values) }
-    return !field.universe(family).isDisjoint(with: values)
-  }
+  public func mayHave(_ field: Field, _ values: IntervalSet) -> Bool { !self[field].isDisjoint(with: values) }
 
   /// Only the packets whose field has one of these values; nil if there are none.
   public func narrowed(_ field: Field, to values: IntervalSet) -> PacketSpace? {
-    if values.holdsInOneRange(fields.sets[field.rawValue]) { return self }
-    let inside = self[field].intersection(values)
+    let own = self[field]
+    if values.holdsInOneRange(own) { return self }
+    let inside = own.intersection(values)
     if inside.isEmpty { return nil }
-    var space = self
-    space[field] = inside
-    return space
+    return inside == own ? self : replacing(field, inside)
   }
 
   /// Only the packets whose field has none of these values; nil if there are none.
   public func narrowed(_ field: Field, outside values: IntervalSet) -> PacketSpace? {
-    let rest = self[field].subtracting(values)
-    if rest.isEmpty { return nil }
-    var space = self
-    space[field] = rest
-    return space
+    let own = self[field]
+    if own.isDisjoint(with: values) { return own.isEmpty ? nil : self }
+    let rest = own.subtracting(values)
+    return rest.isEmpty ? nil : replacing(field, rest)
   }
 
   /// The packets that agree with a packet of this space in a few fields; the other fields may have any value.
   public func keeping(_ retained: [Field]) -> PacketSpace {
-    var sets = Field.Sets(repeating: nil)
-    for field in retained { sets[field.rawValue] = fields.sets[field.rawValue] }
-    var space = self
-    space.fields = Fields(sets)
+    var space = PacketSpace(family, 0, [])
+    for field in retained { if let limit = limit(field) { space[field] = limit } }
     return space
   }
 
   /// Whether no packet is in both.
   public func isDisjoint(with other: PacketSpace) -> Bool {
     if family != other.family { return true }
-    for field in Field.allCases {
-      guard let one = fields.sets[field.rawValue], let two = other.fields.sets[field.rawValue] else {
-        continue
-      }
-      if one.isDisjoint(with: two) { return true }
+    var common = limited & other.limited
+    while common != 0 {
+      let bit = common & (~common + 1)
+      if sets[place(bit)].isDisjoint(with: other.sets[other.place(bit)]) { return true }
+      common &= ~bit
     }
     return false
   }
@@ -96,14 +106,20 @@ public struct PacketSpace: Sendable, Hashable {
   /// The packets in both; nil if there are none.
   public func intersection(_ other: PacketSpace) -> PacketSpace? {
     if isDisjoint(with: other) { return nil }
-    var both = fields.sets
-    for place in both.indices {
-      guard let two = other.fields.sets[place] else { continue }
-      both[place] = both[place].map { $0.intersection(two) } ?? two
+    if other.limited == 0 { return self }
+    var both: [IntervalSet] = []
+    both.reserveCapacity((limited | other.limited).nonzeroBitCount)
+    var rest = limited | other.limited
+    while rest != 0 {
+      let bit = rest & (~rest + 1)
+      switch (limited & bit != 0, other.limited & bit != 0) {
+      case (true, true): both.append(sets[place(bit)].intersection(other.sets[other.place(bit)]))
+      case (true, false): both.append(sets[place(bit)])
+      case (false, _): both.append(other.sets[other.place(bit)])
+      }
+      rest &= ~bit
     }
-    var space = self
-    space.fields = Fields(both)
-    return space
+    return PacketSpace(family, limited | other.limited, both)
   }
 
   /// The packets in this space that are not in the other, as disjoint spaces.
@@ -111,11 +127,12 @@ public struct PacketSpace: Sendable, Hashable {
     if isDisjoint(with: other) { return [self] }
     var result: [PacketSpace] = []
     var rest = self
-    for field in Field.allCases where other.fields.sets[field.rawValue] != nil {
-      if let outside = rest.narrowed(field, outside: other[field]) {
-        result.append(outside)
-        rest[field] = rest[field].intersection(other[field])
-      }
+    for field in Field.allCases where other.limited & field.bit != 0 {
+      let (own, cut) = (rest[field], other[field])
+      let outside = own.subtracting(cut)
+      if outside.isEmpty { continue }
+      result.append(rest.replacing(field, outside))
+      rest = rest.replacing(field, own.intersection(cut))
     }
     return result
   }
@@ -147,30 +164,21 @@ public struct PacketSpace: Sendable, Hashable {
 
   /// Both as one space; nil if they differ in more than one field.
   private func joined(_ other: PacketSpace) -> PacketSpace? {
-    guard family == other.family else { return nil }
+    guard family == other.family, (limited ^ other.limited).nonzeroBitCount <= 1 else { return nil }
     var different: Field?
-    for field in Field.allCases where fields.sets[field.rawValue] != other.fields.sets[field.rawValue] {
+    for field in Field.allCases where (limited | other.limited) & field.bit != 0 {
+      if limit(field) == other.limit(field) { continue }
       if different != nil { return nil }
       different = field
     }
     guard let different else { return self }
-    var space = self
-    space[different] = self[different].union(other[different])
-    return space
+    return replacing(different, self[different].union(other[different]))
   }
+}
 
-  /// Whether both contain the same packets in the same form.
-  public static func == (left: Self, right: Self) -> Bool {
-    left.family == right.family && left.fields === right.fields
-      || left.family == right.family
-        && left.fields.sets.indices.allSatisfy { left.fields.sets[$0] == right.fields.sets[$0] }
-  }
-
-  /// Hashes what makes two spaces equal.
-  public func hash(into hasher: inout Hasher) {
-    hasher.combine(family)
-    for place in fields.sets.indices { hasher.combine(fields.sets[place]) }
-  }
+extension PacketSpace.Field {
+  /// The bit for the field in a set of fields.
+  fileprivate var bit: UInt32 { 1 << UInt32(rawValue) }
 }
 
 extension PacketSpace {

@@ -42,6 +42,8 @@ public struct PacketSpaceIndex: Sendable {
     var rest = [space]
     for place in places {
       if rest.isEmpty { break }
+      // Most spaces have nothing in common.
+      if rest.allSatisfy({ $0.isDisjoint(with: spaces[place]) }) { continue }
       rest = rest.flatMap { $0.subtracting(spaces[place]) }
     }
     return rest

@@ -26,6 +26,10 @@ public protocol HostEnvironment {
   func routesDependOnTransport(_ family: AddressFamily) -> Bool
   /// Whether an address is in a list of the match `recent` (`/proc/net/xt_recent`); nil if it is not known.
   func hasRecent(_ address: IPAddress, in list: String) -> Bool?
+  /// Whether a program listens to a queue of packets (`/proc/net/netfilter/nfnetlink_queue`); nil if it is not known.
+  func hasListener(toQueue number: UInt16) -> Bool?
+  /// Whether a packet is in a set of ipset; nil if it is not known.
+  func isInSet(_ question: IPSetQuestion) -> Bool?
 }
 
 extension HostEnvironment {
@@ -38,6 +42,12 @@ extension HostEnvironment {
 
   /// Always nil: for implementations that do not know it.
   public func hasRecent(_ address: IPAddress, in list: String) -> Bool? { nil }
+
+  /// Always nil: for implementations that do not know it.
+  public func hasListener(toQueue number: UInt16) -> Bool? { nil }
+
+  /// Always nil: for implementations that do not know it.
+  public func isInSet(_ question: IPSetQuestion) -> Bool? { nil }
 }
 
 /// A query to the routing table.

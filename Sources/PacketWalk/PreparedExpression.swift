@@ -56,6 +56,8 @@ enum PreparedExpression: Sendable {
   case shift(source: Int, destination: Int, by: Int)
   /// Loads something that the packet does not state.
   case load(String, destination: Int)
+  /// Gives the packet to a program.
+  case queue(UserQueue)
   /// Has an effect on the packet's path that is not evaluated: nothing is known from here on.
   case effect(String)
   /// The same, for TCP only. It ends the rule for packets of other protocols.
@@ -275,6 +277,7 @@ enum PreparedExpression: Sendable {
     case .headerWrite: return .requireTCP
     case .payloadWrite(let bytes, let source):
       return RegisterNumber.offset(source, bytes.length).map { .writePayload(bytes, source: $0) }
+    case .queue(let queue): return .queue(queue)
     case .effect(let name): return name == "synproxy" ? .effectOnTCP(name) : .effect(name)
     case .passing: return .nothing
     case .loads(let name, _, let destination):

@@ -263,6 +263,7 @@ private struct RuleWriter {
           ?? raw(bytes.base, part.offset, part.length)
       }
       words.append("\(fields.joined(separator: " . ")) set \(written(source, bytes))")
+    case .queue(let queue): words.append(queue.text)
     case .effect(let name): words.append(name)
     case .loads(let name, _, let destination):
       // Shown where it is used.

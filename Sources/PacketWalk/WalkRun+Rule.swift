@@ -177,6 +177,7 @@ extension WalkRun {
       case .load(let name, let destination):
         registers.forget(destination, 16)
         loaded = loaded ?? name
+      case .queue(let queue): return apply(queue, unknown)
       case .effect(let name): return .undetermined(unknown?.name ?? name)
       case .effectOnTCP(let name):
         guard packet.transport == .tcp else { return .noMatch }
@@ -301,6 +302,18 @@ extension WalkRun {
       case .chance: "it may match as well"
       }
     return .passedOver(assuming: "\(unknown.name) does not match; \(other)")
+  }
+
+  /// What a rule does that gives the packet to a program: if none listens, the kernel decides.
+  mutating func apply(_ queue: UserQueue, _ unknown: Unknown?) -> RuleEnd {
+    if let end = settle(unknown) { return end }
+    guard queue.numbers.allSatisfy({ environment.hasListener(toQueue: $0) == false }) else {
+      return .undetermined("queue")
+    }
+    switch queue.absence {
+    case .drops: return .verdict(.drop)
+    case .bypasses: return .verdict(.accept)
+    }
   }
 
   /// The same for a rule that affects something other than the path: only chance is walked both ways.

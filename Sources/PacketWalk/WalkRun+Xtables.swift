@@ -19,6 +19,7 @@ extension XtablesMatch {
     case .length: "match length"
     case .hops: "match ttl"
     case .recent: "match recent"
+    case .set: "match set"
     case .reversePath: "match rpfilter"
     case .bridgePorts: "match physdev"
     case .owner: "match owner"
@@ -94,6 +95,11 @@ extension WalkRun {
       default: return packet.hopLimit > count
       }
     case .reversePath(let asked): return matches(asked)
+    case .set(let asked, let asksCounters):
+      guard !asked.asksForExceptions, let isInside = contains(asked) else { return nil }
+      // The counters of an element are not read.
+      if isInside && asksCounters { return nil }
+      return isInside != (asked.inverted == .inverted)
     // `evaluate` asks the list, and decides on what is assumed.
     case .recent, .chance, .unusual, .socket: return nil
     case .bridgePorts(let asked): return matches(asked)
@@ -254,6 +260,11 @@ extension WalkRun {
     case .trafficClass(let value, let mask):
       if let end = settle(unknown) { return end }
       setTrafficClass(value, mask: mask)
+    case .queue(let queue): return apply(queue, unknown)
+    case .changeSet(let change):
+      // The mark that an element has is not read.
+      if change.setsMark { setMark(nil, certain: false, table, chain, index) }
+      apply(change, certain: unknown == nil)
     case .passes: break
     case .unknown(let name): return .undetermined(unknown?.name ?? name)
     }

@@ -47,6 +47,9 @@ struct WalkRun {
   var changes: [SetPlace: SetChanges] = [:]
   /// What rules wrote into lists of `recent` on the packet's way.
   var recentChanges: [String: Seen] = [:]
+  /// What rules changed in sets of ipset on the packet's way: by the set's number, for the sides of an element, whether the packet
+  /// is in it. For other sides it is not known any more.
+  var setChanges: [UInt16: [[IPSetQuestion.Side]: Bool]] = [:]
   /// Of the rules that may match or not, in the order in which they are reached: whether this run takes each to match.
   var choices: [Bool] = []
   var choicesMade = 0

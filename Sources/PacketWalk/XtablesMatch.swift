@@ -49,6 +49,8 @@ enum XtablesMatch: Sendable, Hashable {
   case chance
   /// `string`, `connbytes`: what an ordinary first packet does not have; what it is, in words.
   case unusual(String, inverted: Inversion)
+  /// `set`: a set of ipset, and whether the counters of the element are compared too.
+  case set(XtablesSet, asksCounters: Bool)
   /// `socket`: a socket of this host, with `isTransparent` only one for the addresses of others.
   case socket(isTransparent: Bool)
   /// `comment`: matches everything.
@@ -82,6 +84,7 @@ enum XtablesMatch: Sendable, Hashable {
       if destination != nil { parts.insert(.destination) }
       return parts
     case .recent, .reversePath: return .addresses
+    case .set: return .everything
     case .icmp, .mark, .limit, .packetType, .length, .hops, .bridgePorts, .owner, .groups, .expected,
       .security, .trafficClass, .chance, .unusual, .socket, .always, .never, .unknown:
       return []
@@ -168,6 +171,7 @@ enum XtablesMatch: Sendable, Hashable {
         ? .unusual("as many bytes or packets as match connbytes asks for", inverted: .plain) : nil
     // XT_SOCKET_TRANSPARENT
     case ("socket", _): .socket(isTransparent: (info.byte(0) ?? 0) & 1 != 0)
+    case ("set", _): set(revision, info)
     case ("recent", _): XtablesRecent(info).map(XtablesMatch.recent)
     case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil

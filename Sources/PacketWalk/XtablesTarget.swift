@@ -19,6 +19,10 @@ enum XtablesTarget: Sendable, Hashable {
   case trafficClass(value: UInt8, mask: UInt8)
   /// `TTL`, `HL`
   case hopLimit(HopLimitChange, UInt8)
+  /// `NFQUEUE`
+  case queue(UserQueue)
+  /// `SET`
+  case changeSet(XtablesSetChange)
   /// Does not affect the packet's verdict: logs, counts, changes options or the type of service.
   case passes
   /// One that the walk does not support, by its name.
@@ -28,7 +32,7 @@ enum XtablesTarget: Sendable, Hashable {
   private static let passing: Set<String> = [
     "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
     "RATEEST",
-    "SECMARK", "CONNSECMARK", "TRACE", "TEE", "SET",
+    "SECMARK", "CONNSECMARK", "TRACE", "TEE",
   ]
 
   /// `IPT_TTL_SET` and so on, `IP6T_HL_SET` and so on.
@@ -62,6 +66,8 @@ enum XtablesTarget: Sendable, Hashable {
       case "DSCP": info.byte(0).map { .trafficClass(value: $0 << 2, mask: 0xfc) }
       case "TOS" where revision == 1:
         info.byte(0).flatMap { value in info.byte(1).map { .trafficClass(value: value, mask: $0) } }
+      case "NFQUEUE": UserQueue(revision: revision, info: info).map(XtablesTarget.queue)
+      case "SET": XtablesSetChange(revision, info).map(XtablesTarget.changeSet)
       case _ where Self.passing.contains(name): .passes
       default: nil
       }

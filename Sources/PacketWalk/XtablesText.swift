@@ -46,6 +46,7 @@ enum XtablesText {
     case .hops(let operation, let count):
       return "\(name) \(["", "!= ", "< ", "", "> "][Int(operation)])\(count)"
     case .recent(let asked): return asked.ruleText
+    case .set(let asked, _): return "match-set \(sign(asked.inverted))\(asked.text)"
     case .reversePath(let asked): return asked.text
     case .bridgePorts: return "physdev"
     case .owner(let asked):
@@ -99,6 +100,8 @@ enum XtablesText {
         case .decrease: "dec"
         }
       return "\(name) \(word) \(number)"
+    case .queue(let queue): return queue.text
+    case .changeSet(let change): return change.text
     case .zone(let number): return number == 0 ? name : "\(name) zone \(number)"
     case .reject, .connectionMark, .untrack, .trafficClass, .passes, .unknown: return name
     }

@@ -186,7 +186,7 @@ public struct Proof: Sendable {
     }
     let wrong = Dictionary(
       uniqueKeysWithValues: Set(place.clauses.map(\.outcome)).map { outcome in
-        (outcome, ends.filter { !outcome.isMet(by: $0) }.map(\.space))
+        (outcome, ends.compactMap { outcome.isMet(by: $0) ? nil : $0.space })
       })
     for clause in place.clauses {
       let others = wrong[clause.outcome] ?? []
@@ -200,7 +200,7 @@ public struct Proof: Sendable {
     }
     guard let (claim, granted) = place.granted else { return found }
     let passing = PacketSpaceIndex(
-      ends.filter { MachineSpecification.Outcome.granted.isMet(by: $0) }.map(\.space))
+      ends.compactMap { MachineSpecification.Outcome.granted.isMet(by: $0) ? $0.space : nil })
     let grants = PacketSpaceIndex(granted)
     let tagged = PacketSpaceIndex(place.tagged)
     let (answered, silent) = (PacketSpaceIndex(place.answered), PacketSpaceIndex(place.silent))

@@ -44,6 +44,12 @@ extension NFT {
 
   /// Attributes of expressions that the model stores as raw bytes, named as in `linux/netfilter/nf_tables.h`.
   public enum Attribute {
+    /// `NFTA_QUEUE_NUM`: 2 bytes.
+    public static let queueNumber: UInt16 = 1
+    /// `NFTA_QUEUE_TOTAL`: 2 bytes.
+    public static let queueTotal: UInt16 = 2
+    /// `NFTA_QUEUE_FLAGS`: 2 bytes.
+    public static let queueFlags: UInt16 = 3
     /// `NFTA_LIMIT_RATE`
     public static let limitRate: UInt16 = 1
     /// `NFTA_LIMIT_UNIT`: seconds.

@@ -43,7 +43,7 @@ struct PacketWalkTests {
 
   @Test(
     "ends at an effect that it does not model, also in a rule without a verdict",
-    arguments: ["queue", "tproxy", "synproxy", "fwd", "an expression of a later kernel"])
+    arguments: ["tproxy", "synproxy", "fwd", "an expression of a later kernel"])
   func effectsAreNotPassedOver(_ name: String) throws {
     let effect = Expression.opaque(name: name, data: [])
     let ends = try Self.walk([Self.base("c", 0, .accept, [[effect]])])

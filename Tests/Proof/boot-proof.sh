@@ -17,29 +17,12 @@ if [ -z "${BOOT_PROOF_OUTSIDE:-}" ]; then
   [ "$(id -u)" = 0 ] || { echo "boot-proof: it needs root" >&2; exit 1; }
   [ -x "$program" ] || { echo "boot-proof: $program is missing: run 'make build'" >&2; exit 1; }
   install_missing boot-proof mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd wireguard-go:wireguard-go wg:wireguard-tools
-  mkdir -p "$work/deb"
   # What needs the network of this host comes first.
   echo "boot-proof: the guest"
   debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables wireguard-tools iproute2 netcat-openbsd procps \
     libnftnl11 libmnl0 libyaml-0-2 libstdc++6
-  if [ $# -eq 0 ]; then
-    set -- "$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')" \
-      "$(apt-cache depends linux-image-6.12-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')"
-  fi
-  asked=("$@")
-  set --
-  for package in "${asked[@]}"; do
-    if [ -n "$package" ]; then
-      set -- "$@" "$package"
-    else
-      echo "skip a kernel: the package sources of this machine do not have it"
-    fi
-  done
-  [ $# -gt 0 ] || { echo "boot-proof: no kernel to boot: name a package" >&2; exit 1; }
-  for package in "$@"; do
-    if ! ls "$work/deb/${package}"_*.deb >/dev/null 2>&1; then (cd "$work/deb" && apt-get download -q "$package"); fi
-    [ -d "$work/kernel-$package" ] || dpkg-deb -x "$work/deb/${package}"_*.deb "$work/kernel-$package"
-  done
+  debian_kernels boot-proof "$@"
+  set -- "${kernels[@]}"
   BOOT_PROOF_OUTSIDE=$(readlink /proc/self/ns/net)
   export BOOT_PROOF_OUTSIDE
   exec unshare -n -m -p --fork --kill-child --mount-proc "$0" "$@"
@@ -135,22 +118,14 @@ SH
 
 # image PACKAGE TREE OUT: the whole root file system as the initial one, with the modules that a network test needs.
 image() {
-  local package=$1 tree=$2 out=$3 version part
-  version=$(basename "$work/kernel-$package"/lib/modules/*)
+  local package=$1 tree=$2 out=$3
   mkdir -p "$out"
   rm -rf "$out/tree"
   cp -a "$tree" "$out/tree"
   rm -rf "$out/tree"/usr/share/{doc,man,locale,info,zoneinfo,bash-completion,lintian} "$out/tree"/var/{lib/apt/lists,cache/apt}/* \
     "$out/tree/usr/lib/x86_64-linux-gnu/gconv"
-  for part in net crypto lib arch/x86/crypto drivers/net/wireguard drivers/virtio drivers/net/virtio_net.ko drivers/net/virtio_net.ko.xz \
-    drivers/net/net_failover.ko drivers/net/net_failover.ko.xz; do
-    part=lib/modules/$version/kernel/$part
-    [ -e "$work/kernel-$package/$part" ] || continue
-    mkdir -p "$out/tree/$(dirname "$part")"
-    cp -a "$work/kernel-$package/$part" "$out/tree/$part"
-  done
-  cp "$work/kernel-$package/lib/modules/$version"/modules.{builtin,order} "$out/tree/lib/modules/$version/"
-  chroot "$out/tree" /sbin/depmod "$version"
+  kernel_modules "$package" "$out/tree" net crypto lib arch/x86/crypto drivers/net/wireguard drivers/virtio \
+    drivers/net/virtio_net.ko drivers/net/virtio_net.ko.xz drivers/net/net_failover.ko drivers/net/net_failover.ko.xz
   printf '%s\n' virtio_pci virtio_net >"$out/tree/etc/modules-load.d/proof.conf"
   ln -sf lib/systemd/systemd "$out/tree/init"
 }

@@ -28,6 +28,45 @@ debian_guest() {
   mv "$tree.part" "$tree"
 }
 
+# debian_kernels NAME [PACKAGE…]: downloads and unpacks these kernels, without a package Debian's 6.1 and 6.12 for the cloud; sets
+# `kernels`. Needs its network.
+# shellcheck disable=SC2154 # $work is the caller's
+debian_kernels() {
+  local name=$1 package
+  shift
+  kernels=()
+  if [ $# -eq 0 ]; then
+    set -- "$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')" \
+      "$(apt-cache depends linux-image-6.12-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')"
+  fi
+  mkdir -p "$work/deb"
+  for package in "$@"; do
+    if [ -z "$package" ]; then
+      echo "skip a kernel: the package sources of this machine do not have it"
+      continue
+    fi
+    if ! ls "$work/deb/${package}"_*.deb >/dev/null 2>&1; then (cd "$work/deb" && apt-get download -q "$package"); fi
+    [ -d "$work/kernel-$package" ] || dpkg-deb -x "$work/deb/${package}"_*.deb "$work/kernel-$package"
+    kernels+=("$package")
+  done
+  [ ${#kernels[@]} -gt 0 ] || { echo "$name: no kernel to boot: name a package" >&2; exit 1; }
+}
+
+# kernel_modules PACKAGE TREE PART…: the modules of a kernel in these folders and files of it, in a guest's files.
+kernel_modules() {
+  local package=$1 tree=$2 version part
+  shift 2
+  version=$(basename "$work/kernel-$package"/lib/modules/*)
+  for part in "$@"; do
+    part=lib/modules/$version/kernel/$part
+    [ -e "$work/kernel-$package/$part" ] || continue
+    mkdir -p "$tree/$(dirname "$part")"
+    cp -a "$work/kernel-$package/$part" "$tree/$part"
+  done
+  cp "$work/kernel-$package/lib/modules/$version"/modules.{builtin,order} "$tree/lib/modules/$version/"
+  chroot "$tree" /sbin/depmod "$version"
+}
+
 # wgfence_guest TREE: the program, its units and a policy, with a ruleset that was proven before.
 # shellcheck disable=SC2154 # $program and $here are the caller's
 wgfence_guest() {

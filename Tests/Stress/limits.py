@@ -279,6 +279,20 @@ class Limits:
         put(self.site.policy, SMALL)
         time.sleep(1)
 
+    def replaced_file(self):
+        """A large policy file is replaced while it is checked: what it granted is never in force."""
+        log = len(self.log())
+        put(self.site.policy, large(MACHINES + MACHINES // 2))
+        time.sleep(0.3)
+        checked = "the policy file" not in self.log()[log:]
+        put(self.site.policy, SMALL + "# replaced\n")
+        end = time.monotonic() + 60
+        while "the policy file" not in self.log()[log:] and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(1)
+        lines = [line for line in self.log()[log:].splitlines() if "the policy file" in line]
+        self.verdicts.say("a policy file that was replaced during its check is not put in force", checked and len(lines) == 1, lines)
+
     def large_lists(self):
         names = [f"l{number}" for number in range(12)]
         text = SMALL + "lists:\n" + "".join(f"  {name}: {{ file: {name} }}\n" for name in names[:4])
@@ -383,6 +397,7 @@ class Limits:
         self.clients_that_leave()
         self.failing_tests()
         self.large_file()
+        self.replaced_file()
         self.large_lists()
         self.few_descriptors()
         self.stop()

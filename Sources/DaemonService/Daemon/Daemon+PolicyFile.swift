@@ -34,12 +34,23 @@ extension Daemon {
     checks.add(.file) { [loader, known] in loader.load(path, unless: known) }
   }
 
-  /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
+  /// A file that is replaced during each of so many checks in a row is put in force as it was read, although it is outdated:
+  /// otherwise a file that changes all the time would never be put in force.
+  private static let mostOutdatedChecks = 3
+
+  /// A check has ended: of the daemon's own policy file, or of a policy that a client sent. If the file was replaced during the
+  /// check, what was read then is not put in force: the new content may take back what it grants.
   func policyWasChecked() {
     guard let (asker, loaded) = checks.take() else { return }
     isFat = true
     switch asker {
     case .file:
+      let isOutdated = checks.willCheckFile || isAnyFileChanged
+      outdatedChecks = isOutdated ? outdatedChecks + 1 : 0
+      if isOutdated && outdatedChecks <= Self.mostOutdatedChecks {
+        if !checks.willCheckFile { readPolicy() }
+        return
+      }
       driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
       signatures.merge(loaded.signatures) { _, read in read }
       if schedule.ready != nil || isReloading { driver.restoreMissing() }

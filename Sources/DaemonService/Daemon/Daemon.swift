@@ -92,6 +92,8 @@ package final class Daemon {
   /// When the policy file is read next, in nanoseconds since boot; nil: nothing changed.
   var settle: Int64?
   var lastPolicyRead: Int64 = 0
+  /// How many checks of the policy file in a row ended after the file was replaced.
+  var outdatedChecks = 0
   /// The signatures of the policy's files right before they were last read, so that a later change is not missed.
   var signatures: [String: FileSignature] = [:]
   /// Whether the service manager waits for the policy file to be read.

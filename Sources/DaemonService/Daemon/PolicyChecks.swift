@@ -51,6 +51,9 @@ final class PolicyChecks {
     }
   }
 
+  /// Whether a check of the policy file waits or runs. Its result is not yet known.
+  var willCheckFile: Bool { running?.asker == .file || waiting.contains { $0.asker == .file } }
+
   /// Removes the waiting check of a client that has disconnected. A running check is not stopped; its result is not
   /// used.
   func forget(_ token: UInt64) {

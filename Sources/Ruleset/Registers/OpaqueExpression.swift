@@ -23,6 +23,8 @@ package enum OpaqueExpression: Sendable {
   case headerWrite(source: UInt32)
   /// `payload` that writes bytes of a header.
   case payloadWrite(HeaderBytes, source: UInt32)
+  /// `queue` with the numbers of its queues.
+  case queue(UserQueue)
   /// Has an effect that is not evaluated: it may change the packet, keep it or send it elsewhere.
   case effect(String)
   /// Has no effect that a rule can see, and reads no register whose effect matters.
@@ -80,7 +82,8 @@ package enum OpaqueExpression: Sendable {
         let length = attributes.u32(NFT.Attribute.payloadLength).flatMap({ Int(exactly: $0) }), length <= 64
       else { return nil }
       return .payloadWrite(HeaderBytes(base: base, offset: offset, length: length), source: source)
-    case "queue", "synproxy", "tproxy", "fwd": return .effect(name)
+    case "queue": return UserQueue(attributes).map { .queue($0) } ?? .effect(name)
+    case "synproxy", "tproxy", "fwd": return .effect(name)
     case "bitwise":
       guard let source = attributes.u32(NFT.Attribute.bitwiseSource) else { return nil }
       return attributes.u32(NFT.Attribute.bitwiseDestination).map {
@@ -124,7 +127,7 @@ package enum OpaqueExpression: Sendable {
   /// What it may read.
   package var reads: Registers {
     switch self {
-    case .match, .target, .limit, .headerLoad, .passing: return .nothing
+    case .match, .target, .limit, .headerLoad, .passing, .queue: return .nothing
     case .translation(let name, let attributes):
       let types =
         switch name {
@@ -150,8 +153,7 @@ package enum OpaqueExpression: Sendable {
   package var writes: Registers {
     switch self {
     case .match, .target, .limit, .translation, .connectionSet, .dynamicSet, .headerWrite, .payloadWrite,
-      .effect,
-      .passing:
+      .effect, .passing, .queue:
       .nothing
     case .byteOrder(_, let destination, let length, _):
       length <= 16 ? .registers([destination]) : .anything
