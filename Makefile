@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 SWIFT ?= swift
-RELEASE = -c release --static-swift-stdlib --disable-local-rpath \
-	-Xlinker -s -Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro -Xlinker -L.build/static --product wgfence
+# With debug symbols, and without.
+WHOLE = -c release --static-swift-stdlib --disable-local-rpath \
+	-Xlinker -z -Xlinker now -Xlinker -z -Xlinker relro -Xlinker -L.build/static --product wgfence
+RELEASE = $(WHOLE) -Xlinker -s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof flood random-events trials audit-proof lint bench clean
+.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof flood random-events trials audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,9 @@ build: ## build the program: .build/release/wgfence
 	@scripts/static-libraries.sh "$(SWIFT)" .build/static
 	$(SWIFT) build $(RELEASE)
 
+symbols: ## the debug symbols of the program that `make build` made, in .build/symbols, for `make deb`; links it again (seconds)
+	@scripts/symbols.sh .build/symbols $(SWIFT) build $(WHOLE)
+
 PREFIX ?= /usr
 export PREFIX DESTDIR
 install: ## install the program that `make build` made, its units and manual pages (PREFIX, DESTDIR); starts nothing
@@ -26,7 +31,7 @@ install: ## install the program that `make build` made, its units and manual pag
 uninstall: ## remove exactly what `make install` installed; says first how to take the rules out
 	@scripts/install.sh uninstall
 
-deb: ## make a Debian package of the program that `make build` made, in .build/deb; installs nothing
+deb: ## make a Debian package of the program that `make build` made, in .build/deb, and one of its `make symbols`; installs nothing
 	@scripts/deb.sh .build/deb
 
 demo: build ## demonstrate wgfence on a site of network namespaces with real WireGuard (root; touches nothing of this host)
@@ -94,10 +99,9 @@ audit-proof: build ## the audit against nmap: on the rulesets of Tests/Corpus, a
 	@scripts/setup.sh test
 	@SWIFT="$(SWIFT)" Tests/Proof/audit-proof.sh
 
-lint: ## check the modules' imports and sizes, the formatting of the Swift sources, and the shell scripts where shellcheck is installed
-	@scripts/check-modules.sh
-	$(SWIFT) format lint --strict -r $(wildcard Sources Tests)
-	@if command -v shellcheck >/dev/null; then shellcheck -x -S warning .ci/run Tests/Lab/*.sh Tests/Lab/cases/*.sh Tests/*.sh Tests/Stress/*.sh Tests/Bench/*.sh Tests/Proof/*.sh Tests/Review/*.sh scripts/*.sh packaging/deb/post* packaging/deb/prerm packaging/deb/tests/smoke packaging/github-action/step.sh; fi
+lint: ## check everything that is checked without running it: modules, formats, shell scripts, manual pages, the package, schemas
+	@scripts/setup.sh lint
+	@SWIFT="$(SWIFT)" scripts/lint.sh
 
 bench: build ## measure against the goals, side by side with the others (root)
 	@scripts/setup.sh

@@ -218,6 +218,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: questions + [
         "wgfence", "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),
   ]

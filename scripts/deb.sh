@@ -4,6 +4,9 @@
 # deb.sh FOLDER: makes a binary Debian package of the program that `make build` made, in FOLDER, and prints its path. The same
 # program and the same commit give the same bytes. Installs nothing, downloads nothing, and needs no root.
 #
+# If `make symbols` wrote the debug symbols of this program, it makes the package wgfence-dbgsym of them too, and says so on
+# standard error. SYMBOLS names another folder than .build/symbols.
+#
 # WGFENCE names another program than .build/release/wgfence. DEB_VERSION is the version of the package: without it, that of
 # the program, with the commit and its date if the commit has not the tag of that version. SOURCE_DATE_EPOCH is the time of all
 # files: without it, that of the commit. DEBFULLNAME and DEBEMAIL are the maintainer.
@@ -110,12 +113,49 @@ Description: host firewall for machines that are joined by WireGuard
  nothing and loads no rule.
 END
 
+# --- packing
+
+# pack FOLDER NAME: prints the path of the package.
+pack() {
+  local package=$folder/$2_${version}_$architecture.deb
+  chmod -R u=rwX,go=rX "$1"
+  find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group --threads-max=1 -Zxz -z6 --build "$1" "$work/package.deb" >/dev/null
+  mv "$work/package.deb" "$package"
+  echo "$package"
+}
+mkdir -p "$folder"
+
+# --- the package of debug symbols
+
+id=$(readelf -n "$program" 2>/dev/null | sed -n 's/^ *Build ID: \([0-9a-f]*\)$/\1/p') || id=
+symbols=${SYMBOLS:-.build/symbols}/${id:0:2}/${id:2}.debug
+if [ -n "$id" ] && [ -f "$symbols" ]; then
+  debug=$work/debug
+  name=usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+  mkdir -p "$debug/DEBIAN" "$debug/usr/share/doc"
+  install -D -m 644 "$symbols" "$debug/$name"
+  ln -s wgfence "$debug/usr/share/doc/wgfence-dbgsym"
+  (cd "$debug" && md5sum "$name") >"$debug/DEBIAN/md5sums"
+  cat >"$debug/DEBIAN/control" <<END
+Package: wgfence-dbgsym
+Source: wgfence
+Version: $version
+Auto-Built-Package: debug-symbols
+Architecture: $architecture
+Maintainer: $maintainer
+Installed-Size: $(($(stat -c %s "$symbols") / 1024 + 8))
+Depends: wgfence (= $version)
+Section: debug
+Priority: optional
+Description: debug symbols for wgfence
+Build-Ids: $id
+END
+  echo "deb: $(pack "$debug" wgfence-dbgsym)" >&2
+else
+  echo "deb: without the package of debug symbols, which 'make symbols' has not written" >&2
+fi
+
 # --- the package
 
-chmod -R u=rwX,go=rX "$root"
-find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-mkdir -p "$folder"
-package=$folder/wgfence_${version}_$architecture.deb
-dpkg-deb --root-owner-group --threads-max=1 -Zxz -z6 --build "$root" "$work/package.deb" >/dev/null
-mv "$work/package.deb" "$package"
-echo "$package"
+pack "$root" wgfence

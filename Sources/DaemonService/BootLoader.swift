@@ -17,13 +17,14 @@ package struct BootLoader {
   /// Puts in force the first of these that can be loaded: where the ruleset for boot is not what the state says, the stored
   /// ruleset that is, or the one for a panic; the ruleset for boot; the ones for a lock-down and a panic; a built-in one. Loads
   /// nothing on a machine on which nothing was ever in force. A daemon's table is not changed. Refuses if none could be loaded.
-  package func load() throws(Refusal) {
+  package func load() throws(Refusal) -> BootReport {
     var kernel: KernelRuleset
     do throws(StoreError) { kernel = try KernelRuleset() } catch {
       throw Refusal("\(EnforcementError(error))")
     }
     if case .found(let loaded) = LoadedRuleset.read(from: &kernel), loaded.holder == .process {
-      return journal.say(.notice, "nothing was loaded: \(loaded.sentence(storedIn: directory))")
+      journal.say(.notice, "nothing was loaded: \(loaded.sentence(storedIn: directory))")
+      return BootReport(source: .daemon, provenance: nil)
     }
     if directory == nil {
       journal.say(
@@ -32,28 +33,34 @@ package struct BootLoader {
           + "name a folder with --state-dir")
     }
     if let directory, directory.past == .nothing {
-      return journal.say(
+      journal.say(
         .notice,
         "nothing was loaded: no ruleset was ever in force on this machine. Run wgfence apply to begin")
+      return BootReport(source: .nothing, provenance: nil)
     }
     // The state decides. A process that ended after it had saved the state leaves a ruleset that is not stored for boot yet.
     let boot = directory?.ruleset(.boot).value?.provenance
     if let panic = directory?.unstoredPanic, load(panic, &kernel) == .loaded {
-      return journal.say(.warning, "PANIC: loaded the stored ruleset of \(panic.provenance.path)")
+      journal.say(.warning, "PANIC: loaded the stored ruleset of \(panic.provenance.path)")
+      return BootReport(source: .panic, provenance: panic.provenance)
     }
     if let settled = directory?.settled, settled.provenance != boot, load(settled, &kernel) == .loaded {
       let from = settled.provenance
-      return journal.say(.notice, "loaded the stored ruleset in force, of \(from.path) (\(from.digest))")
+      journal.say(.notice, "loaded the stored ruleset in force, of \(from.path) (\(from.digest))")
+      return BootReport(source: .inForce, provenance: from)
     }
     // Each of these contains the failsafe grants.
-    if load(.boot, &kernel) == .loaded { return }
-    for slot in [StateDirectory.Slot.lockDown, .panic] where load(slot, &kernel) == .loaded { return }
+    for (slot, source) in [
+      (StateDirectory.Slot.boot, BootReport.Source.boot), (.lockDown, .lockDown), (.panic, .panic),
+    ] {
+      if let loaded = load(slot, &kernel) { return BootReport(source: source, provenance: loaded) }
+    }
     let table = Lowering.table(PolicyCompiler.lastResort)
     let provenance = Provenance(
       kind: .lockDown, path: "built in", digest: "", machine: "", by: "boot", since: 0)
     if let ruleset = try? StoredRuleset(table, provenance), load(ruleset, &kernel) == .loaded {
       journal.say(.warning, "LOCKED DOWN: only loopback, replies and UDP 51820 are accepted")
-      return
+      return BootReport(source: .builtIn, provenance: provenance)
     }
     // The message must describe the table that is loaded now, no matter which process loaded it.
     switch LoadedRuleset.read(from: &kernel) {
@@ -72,20 +79,21 @@ package struct BootLoader {
     case failed
   }
 
-  private func load(_ slot: StateDirectory.Slot, _ kernel: inout KernelRuleset) -> Outcome {
-    guard let directory else { return .failed }
+  /// Loads a stored ruleset; nil if there is none, or if it could not be loaded.
+  private func load(_ slot: StateDirectory.Slot, _ kernel: inout KernelRuleset) -> Provenance? {
+    guard let directory else { return nil }
     switch directory.ruleset(slot) {
     case .absent: journal.say(.warning, "the ruleset \(directory.path)/\(slot.rawValue) does not exist")
     case .damaged(let why): journal.say(.error, "\(why)")
     case .whole(let ruleset):
-      guard load(ruleset, &kernel) == .loaded else { return .failed }
+      guard load(ruleset, &kernel) == .loaded else { return nil }
       let from = ruleset.provenance
       journal.say(
         slot == .boot ? .notice : .warning,
         "\(slot == .boot ? "loaded" : "LOCKED DOWN with") the ruleset of \(from.path) (\(from.digest))")
-      return .loaded
+      return from
     }
-    return .failed
+    return nil
   }
 
   /// Sends a ruleset and reads it back.

@@ -100,12 +100,13 @@ package struct CutReport: Sendable {
 
   // MARK: JSON
 
-  /// The members `cut` and `undetermined`; null where the connections could not be read.
+  /// The members `cut`, `undetermined`, `adopted` and `untracked`; null where the connections could not be read.
   package func put(in object: inout JSONWriter.Object) {
     guard let found else {
       object.null("cut")
       object.null("undetermined")
       object.null("adopted")
+      object.null("untracked")
       return
     }
     object.put("adopted", adopted)

@@ -321,7 +321,7 @@ package struct DifferenceReport {
     object.put("over", each: line.over)
   }
 
-  static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {
+  package static func write(_ reach: SiteDifference.Reach, to object: inout JSONWriter.Object) {
     object.put("machine", reach.machine)
     object.put("to", reach.to)
     object.put("service", reach.service)

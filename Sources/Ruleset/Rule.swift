@@ -80,10 +80,10 @@ public struct Origin: Sendable, Hashable {
     self.reason = reason
   }
 
-  /// `policies/rootski.yaml:31`, or `built in:` if the rule has no line. More than three lines are
+  /// `policies/rootski.yaml:31`, or `built in` if the rule has no line. More than three lines are
   /// `31,32,40+7`.
   public var place: String {
-    if lines.isEmpty { return "built in:" }
+    if lines.isEmpty { return "built in" }
     let shown = lines.prefix(3).map { String($0) }.joined(separator: ",")
     return "\(file):\(shown)\(lines.count > 3 ? "+\(lines.count - 3)" : "")"
   }
@@ -93,7 +93,7 @@ public struct Origin: Sendable, Hashable {
   /// beginning.
   public var comment: String {
     let limit = Userdata.commentLimit - 1
-    var text = "\(place) \(reason)"
+    var text = lines.isEmpty ? "\(place): \(reason)" : "\(place) \(reason)"
     if text.utf8.count > limit, file.utf8.count > 60, let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) {
       let short = Origin(file: "…\(file[slash...])", lines: lines, reason: reason)
       text = "\(short.place) \(reason)"

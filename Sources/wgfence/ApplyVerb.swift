@@ -6,7 +6,6 @@ import Enforcement
 import LinuxHost
 import NetworkModel
 import PolicyAnalysis
-import TemporaryGrants
 import PolicyFiles
 import Reports
 import Ruleset
@@ -58,17 +57,19 @@ struct ApplyVerb: Verb {
   private func trial() throws -> TrialTime? { try confirm.map(Self.trial) }
 
   static func trial(_ confirm: String) throws -> TrialTime {
-    let duration: GrantDuration
-    do throws(TemporaryGrantError) { duration = try GrantDuration(confirm) } catch {
-      throw ValidationError("--confirm: \(error)")
+    do throws(Refusal) { return try TrialTime(words: confirm) } catch {
+      throw ValidationError("--confirm\(error.text)")
     }
-    guard let time = TrialTime(seconds: Int64(duration.milliseconds / 1000)) else {
-      throw ValidationError("--confirm takes 5s to 24h")
-    }
-    return time
   }
 
   func run() throws {
+    let (report, result) = try carryOut()
+    Console.print(report.text, or: report.json, as: format)
+    try Console.conclude(result)
+  }
+
+  /// Puts the policy in force. Prints before that what it ends, except with `--format json`.
+  func carryOut() throws -> (ApplyReport, FirewallResult) {
     let daemon = try places.daemon()
     if daemon == nil { try namespace.check() }
     let file = try options.load()
@@ -108,8 +109,7 @@ struct ApplyVerb: Verb {
       policy: options.policy, machine: candidate.machine, digest: candidate.digest,
       operations: result.operations, generation: result.generation ?? 0,
       storage: result.notPersisted == nil ? .stored : .failed, trial: confirm, cut: cut)
-    Console.print(report.text, or: report.json, as: format)
-    try Console.conclude(result)
+    return (report, result)
   }
 
   /// The live connections that the change ends. They are printed before the change, because the caller's own

@@ -34,29 +34,8 @@ enum Console {
     note("wgfence: \(PrintableText.coloured("warning:", .boldMagenta)) \(text)\n")
   }
 
-  /// Whether colours are written to a descriptor: to a terminal that has them, and never with `NO_COLOR` (no-color.org), which
-  /// has precedence over `CLICOLOR_FORCE`.
-  static func colours(_ descriptor: Int32) -> PrintableText.Colours {
-    func isSet(_ name: String) -> Bool { getenv(name).map { $0.pointee != 0 } ?? false }
-    if isSet("NO_COLOR") { return .leftOut }
-    if isSet("CLICOLOR_FORCE") { return .written }
-    if let value = getenv("TERM"), String(cString: value) == "dumb" { return .leftOut }
-    return isatty(descriptor) == 1 ? .written : .leftOut
-  }
-
   private static func write(_ text: PrintableText, to descriptor: Int32) {
-    var text = text.text(columns: Terminal.columns(descriptor), colours: colours(descriptor))
-    text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-        if count < 0 {
-          if errno == EINTR { continue }
-          // The reader closed the pipe, or the disk is full: the report is incomplete.
-          exit(1)
-        }
-        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      }
-    }
+    // What is read of an incomplete report must not look like a success.
+    if !Terminal.write(text, to: descriptor) { exit(1) }
   }
 }

@@ -21,7 +21,8 @@ struct DiffVerb: Verb {
       listed first. With --live, one policy is compared with what this kernel enforces now, for one machine. Needs root \
       only with --live, and changes nothing.
 
-      Exit status: 0 both let the same packets pass; 1 they could not be compared; 2 they differ, or one is not valid.
+      Exit status: 0 both let the same packets pass; 1 they could not be compared; 2 they differ, or one is \
+      not valid: then nothing is written to standard output.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {

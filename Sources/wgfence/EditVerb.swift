@@ -25,6 +25,9 @@ struct EditVerb: Verb {
   @OptionGroup var namespace: NamespaceGuard
   @OptionGroup var places: StateOptions
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   @Option(help: "The time for the confirmation: 5s to 24h.")
   var confirm = "60s"
   func validate() throws { _ = try ApplyVerb.trial(confirm) }
@@ -39,8 +42,7 @@ struct EditVerb: Verb {
       try edit.openEditor()
       guard edit.isChanged else {
         edit.discard()
-        Console.note("Nothing was changed.\n")
-        return
+        return say(EditReport(edit.original, .unchanged), "Nothing was changed.\n")
       }
       do {
         candidate = try accepted(edit)
@@ -52,17 +54,27 @@ struct EditVerb: Verb {
         throw ExitCode(2)
       }
     } while true
-    Console.print(try edit.difference(to: candidate.policy).text)
-    let apply = try ApplyVerb.parse(arguments(edit))
-    try apply.run()
+    let difference = try edit.difference(to: candidate.policy)
+    if format == .text { Console.print(difference.text) }
+    let (report, result) = try ApplyVerb.parse(arguments(edit)).carryOut()
+    if format == .text { Console.print(report.text) }
+    try Console.conclude(result)
+    let trial = EditReport.Trial(candidate, difference, result)
     Console.note("Open a new connection, and run wgfence confirm there within \(confirm).\n")
     guard PolicyEdit.waitForTrial(directory, digest: candidate.digest) else {
       Console.error(
         "it was not confirmed, so the ruleset before it is in force again; your text is \(edit.copy)")
+      if format == .json {
+        Console.print(document: EditReport(edit.original, .notConfirmed(trial, copy: edit.copy)).json)
+      }
       throw ExitCode(2)
     }
     try edit.install()
-    Console.note("Confirmed and saved to \(edit.original).\n")
+    say(EditReport(edit.original, .confirmed(trial)), "Confirmed and saved to \(edit.original).\n")
+  }
+
+  private func say(_ report: EditReport, _ text: PrintableText) {
+    if format == .json { Console.print(document: report.json) } else { Console.note(text) }
   }
 
   /// The copy as it can be put in force. Prints why it cannot.
@@ -73,7 +85,7 @@ struct EditVerb: Verb {
   }
 
   private func arguments(_ edit: PolicyEdit) -> [String] {
-    var words = [edit.copy, "--confirm", confirm]
+    var words = [edit.copy, "--confirm", confirm, "--format", format.rawValue]
     if let machine = options.machine.given { words += ["--machine", machine] }
     if namespace.isForHost { words.append("--host") }
     if let directory = places.stateDirectory { words += ["--state-dir", directory] }

@@ -33,24 +33,25 @@ struct InitVerb: Verb {
   @Option(help: "The folder of WireGuard's configuration files; their comments give the names of peers.")
   var wireguardDir: String = WireGuardNames.defaultDirectory
 
+  @Option(help: "text, or json: a report, with the policy if there is no --output.")
+  var format: ReportFormat = .text
+
   @OptionGroup var places: StateOptions
 
   func run() throws {
     let look = try HostReading.read()
-    for note in look.notes { Console.warn("\(note)") }
-    let (text, impact) = try look.firstPolicy(
+    if format == .text { for note in look.notes { Console.warn("\(note)") } }
+    let first = try look.firstPolicy(
       named: machine, wireGuardDirectory: wireguardDir, storedIn: places.directory,
       policy: PolicyOptions.defaultPath)
-    if impact.names != nil {
+    if let output { try NewFile.write(first.text, to: output) }
+    if format == .json { return Console.print(document: first.json(writtenTo: output)) }
+    if first.impact.names != nil {
       Console.warn(
         "with this policy, something that works now would stop working: correct it before you apply it")
-      Console.note(impact.brokenText)
+      Console.note(first.impact.brokenText)
     }
-    guard let output else {
-      Console.print(document: text)
-      return
-    }
-    try NewFile.write(text, to: output)
+    guard let output else { return Console.print(document: first.text) }
     Console.note("Written to \(output). Next: read it, then wgfence check \(output)\n")
   }
 }

@@ -17,6 +17,8 @@
 
 int ctest_unshare_network_namespace(void) { return unshare(CLONE_NEWNET) == 0 ? 0 : errno; }
 
+int ctest_unshare_host_name(void) { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }
+
 int ctest_enter_network_namespace(int file) { return setns(file, CLONE_NEWNET) == 0 ? 0 : errno; }
 
 int ctest_set_interface_up(const char *name) {

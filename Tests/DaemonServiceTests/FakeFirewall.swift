@@ -50,6 +50,16 @@ final class FakeFirewall {
       ownership: .shared, lastResort: Lowering.table(PolicyCompiler.lastResort), environment: environment)
   }
 
+  /// The daemon starts again, and has not read a policy yet: it knows what is stored, and the kernel has it.
+  func restart() throws {
+    let state = try #require(directory.state().value)
+    let found = try #require(state.inForce.flatMap { directory.ruleset($0).value })
+    driver = ControllerDriver(
+      Controller(state, inForce: found.provenance), store: MemoryRuleset(holding: try #require(found.table)),
+      directory: directory, ownership: .shared, lastResort: Lowering.table(PolicyCompiler.lastResort),
+      environment: environment)
+  }
+
   deinit {
     mendDisk()
     for number in directory.numbers() { try? directory.remove(number: number) }

@@ -159,4 +159,21 @@ struct FirewallServiceTests {
       #expect(throws: Refusal.self) { try firewall.execute(request) }
     }
   }
+
+  @Test("a rollback skips the stored rulesets of the policy in force")
+  func rollbackSkips() throws {
+    let firewall = try FakeFirewall()
+    _ = try firewall.apply(try FakeFirewall.candidate("a"))
+    // The same policy gives other rules on another day.
+    for port in [80, 81, 82] { _ = try firewall.apply(try FakeFirewall.candidate("b", port: port)) }
+    #expect(firewall.directory.numbers() == [1, 2, 3, 4])
+    _ = try firewall.execute(.rollback(to: nil))
+    #expect(firewall.driver.controller.inForce?.digest == "a")
+    // One that is named is taken as it is, and where there is no other policy, the one before.
+    _ = try firewall.execute(.rollback(to: 3))
+    #expect(firewall.driver.controller.inForce?.digest == "b")
+    let alone = try FakeFirewall()
+    for port in [80, 81] { _ = try alone.apply(try FakeFirewall.candidate("b", port: port)) }
+    #expect(try alone.execute(.rollback(to: nil)).operations > 0)
+  }
 }

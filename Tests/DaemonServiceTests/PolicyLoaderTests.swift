@@ -8,6 +8,7 @@ import PolicyFiles
 import PolicyLanguage
 import PolicyProof
 import Ruleset
+import TestSupport
 import Testing
 
 @testable import DaemonService
@@ -89,5 +90,18 @@ struct PolicyLoaderTests {
       return
     }
     #expect(gone.reason.hasPrefix("/nowhere/p.yaml: ") && gone.digest.isEmpty)
+  }
+
+  @Test("a host name that changed is the machine of the next reading")
+  func hostName() throws {
+    try withOwnHostName { rename in
+      let loader = PolicyLoader(machine: MachineChoice())
+      for (name, machine) in [("server", "server"), ("laptop.example.net", "laptop"), ("server", "server")] {
+        try rename(name)
+        #expect(try Self.load(FakeFirewall.text(5432), loader).result.get().machine == machine)
+      }
+      try rename("elsewhere")
+      #expect(Self.rejection(Self.load(FakeFirewall.text(5432), loader)) != nil)
+    }
   }
 }

@@ -125,6 +125,25 @@ struct TemporaryGrantTests {
     firewall.driver.store.faults = Array(repeating: .error(.stale), count: 4)
     #expect(throws: Refusal.self) { try firewall.execute(.open(try Self.order("laptop", "443/tcp"))) }
   }
+
+  @Test(
+    "after a restart with an unreadable policy file, nothing is opened or closed, and the reason says what to do"
+  )
+  func afterRestart() throws {
+    let firewall = try FakeFirewall()
+    _ = try firewall.apply(try FakeFirewall.candidate("a"))
+    _ = try firewall.execute(.open(try Self.order()))
+    try firewall.restart()
+    let requests: [FirewallRequest] = [
+      .open(try Self.order()), .close(service: "ssh", from: "laptop"), .closeNumber(1),
+    ]
+    for request in requests {
+      let refusal = FirewallServiceTests.refusal { () throws(Refusal) in try firewall.execute(request) }
+      #expect(refusal.contains("only the stored rules are known since the restart"), "\(refusal)")
+      #expect(refusal.contains("run wgfence apply p.yaml, or edit the policy file"), "\(refusal)")
+    }
+    #expect(firewall.driver.store.sent.isEmpty)
+  }
 }
 
 /// A policy with a hub.

@@ -15,7 +15,8 @@ struct ControllerDriverTests {
     var said: [String] = []
     var reading = ControllerTests.refused
     func readPolicy() -> PolicyReading? { reading }
-    func now() -> Moment { ControllerTests.now }
+    var moment = ControllerTests.now
+    func now() -> Moment { moment }
     var adoptions: [KernelTable] = []
     var retranslations = 0
     func adoptConnections(before desired: KernelTable) { adoptions.append(desired) }
@@ -649,5 +650,34 @@ struct ControllerDriverTests {
     #expect(driver.store.table == nil)
     // It is in force again after the next start.
     #expect(folder.state.state().value?.inForce == 1)
+  }
+
+  @Test("the last success is when the kernel was last found equal: by an apply, a repair, or a read")
+  func lastSuccess() throws {
+    let (folder, quiet) = (try Folder(), Quiet())
+    var driver = Self.driver(folder, quiet)
+    func isSuccess(after seconds: Int64, _ work: (inout ControllerDriver<MemoryRuleset>) throws -> Void)
+      rethrows
+      -> Bool
+    {
+      quiet.moment.sinceEpoch += seconds
+      try work(&driver)
+      return driver.controller.tally.lastSuccess == quiet.moment.sinceEpoch
+    }
+    #expect(driver.controller.tally.lastSuccess == nil)
+    let candidate = try ControllerTests.candidate("a")
+    #expect(try isSuccess(after: 0) { _ = try Self.apply(candidate, &$0) })
+    #expect(isSuccess(after: 10) { $0.verify(author: nil) })
+    #expect(isSuccess(after: 10) { _ = $0.isUnchanged() })
+    // Somebody empties the table: a repair is a success, a failed one is not.
+    func empty(_ driver: inout ControllerDriver<MemoryRuleset>) {
+      driver.store.install(KernelTable(family: NFT.familyInet, name: Ruleset.tableName))
+    }
+    empty(&driver)
+    #expect(isSuccess(after: 10) { $0.verify(author: "nft") })
+    empty(&driver)
+    driver.store.permanentFault = .stale
+    #expect(!isSuccess(after: 10) { $0.verify(author: "nft") })
+    #expect(!isSuccess(after: 10) { _ = $0.isUnchanged() })
   }
 }

@@ -174,7 +174,7 @@ struct ControllerTests {
     _ = controller.begin(at: Self.now, isTableThere: false)
     let candidate = try Self.candidate("a")
     let words = Self.words(controller.read(.accepted(candidate, Self.objection), at: Self.now))
-    #expect(words == ["say warning", "observe a daemon(\"the tunnel wg0 would end\")"])
+    #expect(words == ["say warning", "observe a daemon(Optional(\"the tunnel wg0 would end\"))"])
     let observer = Provenance.Observer.daemon("the tunnel wg0 would end")
     _ = controller.enforced(
       .policyFile("the policy file"), .observed(candidate, observer),
@@ -184,7 +184,15 @@ struct ControllerTests {
     // A new file is observed too, also without an objection, and after a restart.
     #expect(
       Self.words(controller.read(.accepted(try Self.candidate("b")), at: Self.now)).last
-        == "observe b daemon(\"the tunnel wg0 would end\")")
+        == "observe b daemon(nil)")
+    // The reason is that of the present file.
+    let other = Objection(reason: "the guests would end", report: "guests:br0\n")
+    #expect(
+      Self.words(controller.read(.accepted(try Self.candidate("b"), other), at: Self.now)).last
+        == "observe b daemon(Optional(\"the guests would end\"))")
+    #expect(
+      Self.words(controller.recompiled(candidate, because: "a new day"))
+        == ["observe a daemon(Optional(\"the tunnel wg0 would end\"))"])
     #expect(throws: Refusal.self) { try controller.accept("b", by: "eric") }
     _ = controller.read(.accepted(candidate), at: Self.now)
     #expect(Self.words(try controller.accept("a", by: "eric")) == ["enforce a policy"])

@@ -99,4 +99,12 @@ struct MetricsTests {
     let text = Self.metrics.text
     for name in Set(names) { #expect(text.contains("# TYPE \(name) "), "\(name)") }
   }
+
+  @Test("the time of the last success is a sample in seconds, and absent if there was none")
+  func lastSuccess() {
+    var metrics = Self.metrics
+    #expect(!metrics.text.contains("\nwgfence_last_success_timestamp_seconds "))
+    metrics.lastSuccess = 1_795_500_000
+    #expect(metrics.text.contains("\nwgfence_last_success_timestamp_seconds 1795500000\n"))
+  }
 }

@@ -40,6 +40,28 @@ import Testing
     #expect(try ask("exit-node", "vps", "guest", "ssh", "internet") == [.drop])
     #expect(try ask("exit-node", "vps", "internet", "https", "internet") == [.drop])
     #expect(try ask("port-forward", "vps", "internet", "443/tcp", nil) == [.accept])
+    // Each machine on the way decides by its own rules.
+    func stops(_ from: String, _ service: String, _ destination: String = "internet") throws -> [[String]] {
+      let site = CompiledSite(
+        try shippedPolicy("exit-node"), today: try #require(CalendarDate("2026-11-24")))
+      let vps = try #require(site.policy.machine(named: "vps"))
+      let question = try Question(
+        site.policy, machine: vps, from: from, to: service, destination: destination, over: nil)
+      return Explanation(question, of: site, .across).paths.map { path in
+        path.hops.map { "\($0.machine) \($0.role.rawValue) \($0.verdict)" }
+      }
+    }
+    // For an address it is the same: WireGuard sends it to the machine, because some grant says so.
+    for destination in ["internet", "198.51.100.66"] {
+      let paths = try stops("laptop", "https", destination)
+      #expect(!paths.isEmpty)
+      for path in paths {
+        #expect(path == ["laptop sender accept", "wg0 tunnel accept", "vps receiver accept"])
+      }
+    }
+    for path in try stops("guest", "ssh") {
+      #expect(path == ["guest sender accept", "wg0 tunnel accept", "vps receiver drop"])
+    }
     #expect(try ask("port-forward", "home", "vps.internet", "8443/tcp", nil) == [.accept])
     #expect(try ask("port-forward", "home", "vps.internet", "443/tcp", nil) == [.drop])
     #expect(try ask("two-sites-same-numbers", "south", "10.50.1.0/24", "postgres", "10.50.2.20") == [.accept])

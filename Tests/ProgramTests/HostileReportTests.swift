@@ -304,6 +304,33 @@ enum HostileReports {
         policy: x, machine: x, digest: x, operations: 1, generation: 1, storage: .failed, trial: x, cut: cuts)
       return [report.text.description, report.json]
     }(),
+    "ChangeReport": {
+      let result = FirewallResult(text: "\(x)\n", warnings: ["\(x)"], operations: 1)
+      let order = try! TemporaryGrantOrder(service: x, from: x, to: x, lasting: "90s", because: x)
+      let requests: [FirewallRequest] = [
+        .open(order), .close(service: x, from: x), .accept(digest: x),
+      ]
+      return requests.map { ChangeReport($0, result).json }
+    }(),
+    "EditReport": {
+      let candidate = try! Candidate(
+        policy, machine: "hub", digest: x, today: Today.date, live: LiveFacts())
+      return differences.flatMap { difference in
+        let trial = EditReport.Trial(
+          candidate, DifferenceReport(old: x, new: x, difference: difference), FirewallResult(text: ""))
+        return [EditReport.Outcome.confirmed(trial), .notConfirmed(trial, copy: x), .unchanged].map {
+          EditReport(x, $0).json
+        }
+      }
+    }(),
+    "BootReport": {
+      let provenance = Provenance(kind: .policy, path: x, digest: x, machine: x, by: x, since: 0)
+      return [BootReport(source: .boot, provenance: provenance).json]
+    }(),
+    "FirstPolicyReport": {
+      let report = FirstPolicyReport(machine: x, text: x, impact: ImpactReport(nil), notes: [x])
+      return [report.json(writtenTo: x), report.json(writtenTo: nil)]
+    }(),
     "PolicyRejectionText": [
       PolicyRejection.unreadable(reason: x), .invalid([diagnostic]), .tooMuchWork(x),
       .failedTests([failure], count: 2),
@@ -469,11 +496,13 @@ struct SinkTests {
         "ApplyVerb.swift report.json", "AuditVerb.swift report.json", "AuditVerb.swift report.page",
         "AuditVerb.swift report.sarif", "CheckVerb.swift report.json",
         "Console.swift json", "ControlClient.swift DropReportText.json",
+        "BootVerb.swift report.json", "EditVerb.swift EditReport", "EditVerb.swift report.json",
+        "StateOptions.swift ChangeReport",
         "ControlFrame.swift String", "ControlRequest.swift lines.text", "Daemon+Requests.swift report.json",
         "FirewallResult.swift lines.text",
         "DiffVerb.swift report.json", "DiffVerb.swift report.markdown", "DoctorVerb.swift report.json",
         "ExplainVerb.swift report.json", "ImportVerb.swift report.json", "ImportVerb.swift report.policy",
-        "InitVerb.swift text", "PlanVerb.swift report.json",
+        "InitVerb.swift first.json", "InitVerb.swift first.text", "PlanVerb.swift report.json",
         "RollbackVerb.swift report.json", "SchemaVerb.swift PolicySchema.text",
         "ServicesVerb.swift report.json",
         "ShowVerb.swift ExpressionText.text",

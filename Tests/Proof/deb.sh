@@ -36,9 +36,9 @@ cd "$ROOT" || exit 1
 packages=$LAB/packages
 mkdir -p "$packages"
 export WGFENCE=$program DEB_VERSION=1.0-1
-first=$(scripts/deb.sh "$LAB/once") || die "the package cannot be made"
+first=$(scripts/deb.sh "$LAB/once" 2>"$LAB/deb.log") || die "the package cannot be made: $(cat "$LAB/deb.log")"
 sleep 1
-second=$(umask 077; scripts/deb.sh "$LAB/twice") || die "the package cannot be made again"
+second=$(umask 077; scripts/deb.sh "$LAB/twice" 2>"$LAB/deb.log") || die "the package cannot be made again: $(cat "$LAB/deb.log")"
 verdict "two packages have the same bytes" "$(sha256sum <"$first")" "$(sha256sum <"$second")"
 
 field() { dpkg-deb -f "$first" "$1"; }
@@ -96,6 +96,28 @@ gunzip "$LAB"/files/usr/share/man/man*/*.gz
 verdict "mandoc -Tlint finds nothing in the manual pages" "" "$(mandoc -Tlint -W warning "$LAB"/files/usr/share/man/man*/* 2>&1 | head -n 5)"
 verdict "bash reads the completion" "" "$(bash -n "$LAB/files/usr/share/bash-completion/completions/wgfence" 2>&1)"
 verdict "lintian finds nothing" "" "$(timeout 300 lintian --allow-root --fail-on error,warning "$first" 2>&1)"
+
+# --- the debug symbols
+
+symbols=$(find "$LAB/once" -name 'wgfence-dbgsym_*.deb')
+if [ -n "$symbols" ]; then
+  verdict "two packages of debug symbols have the same bytes" "$(sha256sum <"$symbols")" "$(sha256sum <"$LAB/twice/${symbols##*/}")"
+  id=$(readelf -n "$program" | sed -n 's/^ *Build ID: //p')
+  file=/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+  verdict "it has one file, named after the program's build ID" "$file" \
+    "$(dpkg-deb -c "$symbols" | awk '$1 ~ /^-/ { print substr($6, 2) }' | paste -sd ' ')"
+  verdict "it is of this version of the package" "wgfence (= 1.0-1)" "$(dpkg-deb -f "$symbols" Depends)"
+  dpkg-deb -x "$symbols" "$LAB/symbols"
+  verdict "the file has that build ID" "$id" "$(readelf -n "$LAB/symbols$file" | sed -n 's/^ *Build ID: //p')"
+  verdict "the program has no symbols" 0 "$(readelf -SW "$program" | grep -cE ' \.(symtab|debug_info) ')"
+  # The place of the entry: a line of this repository.
+  entry=$(nm "$LAB/symbols$file" | awk '$3 == "wgfence_main" { print $1 }')
+  verdict "it says where a function is written" Program.swift \
+    "$(addr2line -e "$LAB/symbols$file" "0x${entry:-0}" 2>/dev/null | sed 's|.*/||; s|[:?].*||')"
+  verdict "lintian finds nothing in it" "" "$(timeout 300 lintian --allow-root --fail-on error,warning "$symbols" 2>&1)"
+else
+  echo "    the debug symbols are not checked: make symbols has not written those of this program"
+fi
 
 # As sudo would run it: without Swift.
 made() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin WGFENCE="$program" make -s "$1" DESTDIR="$LAB/made" >"$LAB/made.log" 2>&1; echo $?; }

@@ -5,6 +5,7 @@ import HostAnalysis
 import ImpactAnalysis
 import NetworkModel
 import PolicyAnalysis
+import PolicyDifference
 import PolicyLanguage
 import PolicyProof
 import Ruleset
@@ -46,7 +47,8 @@ struct ChangeReportTests {
   func unread() throws {
     let unread = CutReport(found: nil, now: 0)
     #expect(unread.text.isEmpty)
-    #expect(try Self.object(Self.apply(1, cut: unread).json)["cut"] is NSNull)
+    let object = try Self.object(Self.apply(1, cut: unread).json)
+    for key in ["cut", "undetermined", "adopted", "untracked"] { #expect(object[key] is NSNull, "\(key)") }
   }
 
   @Test("a plan lists what is added and removed")
@@ -105,5 +107,64 @@ struct ChangeReportTests {
     #expect(
       PolicyRejectionText(.failedTests([], count: 3), path: "p.yaml").report.description
         == "3 more are not shown: run wgfence check\n")
+  }
+
+  // MARK: Colours
+
+  /// The colours of the cells of the line that has all these words; nil if there is none.
+  static func colour(_ text: PrintableText, of words: String...) -> String? {
+    let lines = text.text(columns: nil, colours: .written).split(separator: "\n")
+    let found = lines.first { line in words.allSatisfy { line.contains($0) } }
+    guard let line = found else { return nil }
+    // Each cell begins with its colour, and ends with 0.
+    let parts = line.split(separator: "\u{1b}[").filter { $0.contains("m") }
+    return Set(parts.map { $0.prefix { $0 != "m" } }.filter { $0 != "0" }).sorted().joined(separator: " ")
+  }
+
+  @Test("the rows of a plan's operations are green where they add, and yellow where they remove")
+  func planColours() throws {
+    func table(_ name: String) -> KernelTable {
+      KernelTable(
+        family: NFT.familyInet, name: "wgfence", chains: [KernelChain(name: name, base: nil, rules: [])])
+    }
+    let (before, desired) = (table("old"), table("new"))
+    let report = PlanReport(
+      Plan(desired: desired, observed: before), to: desired, before: before, generation: 3,
+      cut: Self.nothing, impact: ImpactReport(nil), detail: .verbose)
+    #expect(Self.colour(report.text, of: "+", "new") == "32")
+    #expect(Self.colour(report.text, of: "-", "old") == "33")
+    #expect(!report.text.description.contains("\u{1b}"))
+  }
+
+  @Test(
+    "the rows of a difference are bold red where the outside gains, green for other gains, yellow for losses")
+  func differenceColours() throws {
+    func site(_ lines: String) throws -> CompiledSite {
+      let text = """
+        version: 1
+        tunnels: { wg0: { prefixes: [10.0.0.0/24], listen: 51820 } }
+        machines:
+          server: { addresses: { wg0: 10.0.0.1 }, endpoint: 192.0.2.1 }
+          laptop: { addresses: { wg0: 10.0.0.2 }, endpoint: 192.0.2.2 }
+        \(lines)
+        """
+      let today = CalendarDate(secondsSince1970: 1_795_500_000)
+      let decoded = PolicyDecoder.decode(bytes: Array(text.utf8), path: "p.yaml", today: today) { _ in
+        .unreadable(reason: "none")
+      }
+      return CompiledSite(try #require(decoded.policy, "\(decoded.diagnostics)"), today: today)
+    }
+    let old = try site(
+      "allow:\n  - { to: server, services: [7001/tcp], from: laptop }\n"
+        + "encrypt:\n  - { between: [server, laptop], tunnel: wg0 }")
+    let new = try site(
+      "allow:\n  - { to: server, services: [7002/tcp], from: laptop }\n"
+        + "  - { to: server, services: [7003/tcp], from: internet, because: for all }")
+    let report = DifferenceReport(old: "old", new: "new", difference: SiteDifference(from: old, to: new))
+    #expect(Self.colour(report.text, of: "7001/tcp", "laptop") == "33")
+    #expect(Self.colour(report.text, of: "7002/tcp", "laptop") == "32")
+    #expect(Self.colour(report.text, of: "!", "7003/tcp", "internet") == "31;1")
+    #expect(Self.colour(report.text, of: "!", "server", "any") == "31;1")
+    #expect(!report.text.description.contains("\u{1b}"))
   }
 }

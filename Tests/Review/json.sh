@@ -129,6 +129,13 @@ YAML
 output diff 2 here diff "$LAB/old.yaml" "$LAB/new.yaml"
 output diff 2 here diff "$LAB/new.yaml" "$LAB/old.yaml"
 output diff 0 here diff "$LAB/old.yaml" "$LAB/old.yaml"
+# A policy that is not valid has the exit status of a difference, and no document.
+echo 'version: [' >"$LAB/broken.yaml"
+for pair in "broken old" "old broken"; do
+  read -r old new <<<"$pair"
+  verdict "a diff from $old to $new prints no document" "2 0" \
+    "$("$WGFENCE" diff "$LAB/$old.yaml" "$LAB/$new.yaml" --format json 2>/dev/null >"$LAB/none"; echo $?) $(wc -c <"$LAB/none")"
+done
 
 # --- a host
 
@@ -245,12 +252,19 @@ for name in wide ping outward update lost; do ask $name; done
 PROBE_TIMEOUT=2 udp internet 198.51.100.7 5005 >/dev/null
 
 output audit 2 onprem audit
+output init 0 onprem init --machine onprem
+output init 0 onprem init --machine onprem --output "$LAB/first/policy.yaml"
+silent 1 onprem init --machine onprem --output "$LAB/first/policy.yaml"
 # A host on which nothing tracks connections, and one with a filter of its own.
 serve ec2 servers --udp 5005 --tcp 22
 session early laptop-eric 10.13.13.1 22
 ask early
 output plan 2 ec2 plan "$LAB/open.yaml" --machine ec2
+output boot 0 ec2 boot
 output apply 0 ec2 apply "$LAB/open.yaml" --machine ec2 --force
+node ec2 nft delete table inet wgfence
+output boot 0 ec2 boot
+silent 1 ec2 confirm --console
 output plan 2 visitor plan "$LAB/narrow.yaml" --machine laptop-ryan
 node lan nft -f - <<'NFT'
 table inet filter {
@@ -326,11 +340,18 @@ begin onprem "$live" --machine onprem --metrics "unix:$LAB/onprem/metrics.sock" 
 begin visitor "$LAB/missing.yaml" --machine nobody
 output status 0 onprem status
 output status 2 visitor status
+output boot 0 onprem boot
 output open 0 onprem open --list
-wgfence_in onprem open 9200/tcp --from internet --for 5m --because 'a visit' >/dev/null 2>&1
+output open-grant 0 onprem open 9200/tcp --from internet --for 5m --because 'a visit'
+output open-grant 0 onprem open 9200/tcp --from internet --for 1m --because 'a shorter visit'
+output open-grant 0 onprem open 9201/tcp --from laptop-ryan --to onprem --for 5m --because 'over the hub'
+silent 1 onprem open 9200/tcp --from nobody --for 5m --because 'no such machine'
+output close 0 onprem close 9201/tcp --from laptop-ryan
+output close 0 onprem open 9201/tcp --from laptop-ryan --end
 output open 0 onprem open --list
 output status 0 onprem status
 output audit 0 onprem audit "$live" --machine onprem
+output close 0 onprem close 1
 
 # Dropped packets: of a peer, of an endpoint, of many ports, forwarded, of the host itself, of a machine that observes.
 knock() { PROBE_TIMEOUT=0.1 tcp "$@" >/dev/null; }
@@ -358,12 +379,35 @@ verdict "the metrics are served" yes "$(grep -q '^wgfence_policy_accepted 1$' "$
 
 # replaced FILE: replaces the daemon's policy file, and waits until it was read.
 replaced() { replace_policy onprem "$1" "$live"; }
-echo 'version: [' >"$LAB/broken.yaml"
 replaced "$LAB/broken.yaml"
 output status 2 onprem status
 replaced "$LAB/cutting.yaml"
 output status 2 onprem status
+silent 1 onprem accept ffff
+output accept 0 onprem accept
+wgfence_in onprem apply "$LAB/narrow.yaml" --machine onprem --force >/dev/null 2>&1
 replaced "$LAB/narrow.yaml"
+replaced "$LAB/cutting.yaml"
+output accept 0 onprem accept "$(wgfence_in onprem status --format json | sed -n 's/.*"held_digest": "\([^"]*\)".*/\1/p')"
+wgfence_in onprem apply "$LAB/narrow.yaml" --machine onprem --force >/dev/null 2>&1
+replaced "$LAB/narrow.yaml"
+# edited SCRIPT OPTION…: an edit of the daemon's file with a shell script as the editor.
+edited() {
+  printf '#!/bin/sh\n%s\n' "$1" >"$LAB/editor"
+  chmod +x "$LAB/editor"
+  shift
+  EDITOR=$LAB/editor VISUAL="" output edit "$@" --machine onprem
+}
+# Confirms the trial that will begin.
+consent() { until_true 20 wgfence_in onprem confirm --console >/dev/null 2>&1; }
+edited 'exit 0' 0 onprem edit "$live"
+edited 'sed -i "s/8081/8082/; s/services: .http., from: laptop-ryan/services: [https], from: laptop-ryan/" "$1"' 2 onprem edit "$live" --confirm 5s
+consent &
+edited 'exit 0' 0 onprem edit "$live" --confirm 60s
+wait $!
+output apply 0 onprem apply "$LAB/open.yaml" --machine onprem --confirm 60s
+output confirm 0 onprem confirm --console
+wgfence_in onprem apply "$live" --machine onprem --force >/dev/null 2>&1
 output apply 0 onprem apply "$LAB/open.yaml" --machine onprem --confirm 60s
 output status 2 onprem status
 # Its policies are in a git repository; then one of the stored rulesets is damaged.
@@ -373,11 +417,14 @@ output rollback-list 0 onprem rollback --list
 cp -r "$LAB/onprem/state" "$LAB/damaged"
 for file in "$LAB"/damaged/rulesets/*; do echo damaged >"$file"; break; done
 output rollback-list 0 onprem rollback --list --state-dir "$LAB/damaged"
-wgfence_in onprem rollback >/dev/null
+output rollback 0 onprem rollback
 output status 0 onprem status
-wgfence_in onprem panic --yes >/dev/null
+oldest=$(wgfence_in onprem rollback --list --format json | sed -n 's/.*"number": \([0-9]*\).*/\1/p' | tail -n 1)
+output rollback 0 onprem rollback --to "$oldest" --force
+silent 1 onprem rollback --to 999
+output panic 0 onprem panic --yes
 output status 2 onprem status
-wgfence_in onprem panic --end --yes >/dev/null
+output panic 0 onprem panic --end --yes
 output apply 0 onprem apply "$LAB/narrow.yaml" --machine onprem --observe
 output status 2 onprem status
 knock laptop-ryan 10.13.13.2 3001
@@ -385,6 +432,9 @@ sleep 1.3
 output log 0 onprem log "$live" --machine onprem --since 1h
 output log-summary 0 onprem log "$live" --machine onprem --summary
 output suggest 0 onprem suggest "$live" --machine onprem
+output enforce 0 onprem enforce --force
+silent 1 onprem enforce
+output unload 0 onprem unload --yes
 
 # --- the comparison
 

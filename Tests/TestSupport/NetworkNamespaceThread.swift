@@ -43,6 +43,17 @@ public func inNetworkNamespace<Value>(_ body: () throws -> Value) throws -> Valu
   }
 }
 
+/// Runs a body on a new thread that has a host name of its own. The body gets a function that sets it.
+public func withOwnHostName<Value>(_ body: ((String) throws -> Void) throws -> Value) throws -> Value {
+  try onOwnThread {
+    let code = ctest_unshare_host_name()
+    guard code == 0 else { throw NamespaceFailure.unshare(code: code) }
+    return try body { name in
+      guard sethostname(name, name.utf8.count) == 0 else { throw NamespaceFailure.unshare(code: errno) }
+    }
+  }
+}
+
 /// Runs a body on a new thread, so that its changes to the thread (namespaces, capabilities) end with it.
 public func onOwnThread<Value>(_ body: () throws -> Value) throws -> Value {
   var outcome: Result<Value, any Error>?

@@ -27,8 +27,11 @@ extension Daemon {
     noteFiles()
     var loader = environment.loader
     loader.lastFacts = lastFacts
-    let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
-    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
+    // What a policy would end that is only observed for that reason is asked again.
+    var known = driver.controller.inForce?.digest
+    if case .daemon? = driver.controller.inForce?.observer { known = nil }
+    let path = settings.policy
+    checks.add(.file) { [loader, known] in loader.load(path, unless: known) }
   }
 
   /// A file that is replaced during each of so many checks in a row is put in force as it was read, although it is outdated:

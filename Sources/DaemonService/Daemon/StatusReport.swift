@@ -159,8 +159,10 @@ struct StatusReport {
     switch controller.inForce?.observer {
     case .policy: ", because 'observe' of the policy names this machine"
     case .user: ", because it was applied with --observe: wgfence enforce ends it"
-    case .daemon(let reason):
+    case .daemon(let reason?):
       ", because the policy would end what works: \(reason); wgfence accept enforces it"
+    case .daemon(nil):
+      ", because an earlier policy would have ended what works; this one would end nothing: wgfence accept enforces it"
     case nil: ""
     }
   }

@@ -5,16 +5,16 @@ internal import HostAnalysis
 internal import LinuxHost
 internal import Netlink
 internal import NetworkModel
-package import Reports
+internal import Reports
 internal import PolicyFiles
 internal import PolicyLanguage
 internal import Ruleset
 
 extension HostReading {
-  /// The text of a first policy, and what would stop working with it. Refused if it would not be valid.
+  /// A first policy, and what would stop working with it. Refused if it would not be valid.
   package func firstPolicy(
     named: String?, wireGuardDirectory: String, storedIn directory: StateDirectory?, policy: String
-  ) throws(Refusal) -> (text: String, impact: ImpactReport) {
+  ) throws(Refusal) -> FirstPolicyReport {
     let basis = basis(
       named: named, wireGuardDirectory: wireGuardDirectory, storedIn: directory, policy: policy)
     let first = FirstPolicy(basis)
@@ -27,10 +27,11 @@ extension HostReading {
         "this host's facts give no valid policy: write it by hand (docs/policy-language.md)\n"
           + "\(DiagnosticText().render(decoded.diagnostics))")
     }
-    guard let policy = decoded.policy, let machine = policy.machine(named: first.machine) else {
-      return (text, ImpactReport(nil))
+    let impact = decoded.policy.flatMap { policy in
+      policy.machine(named: first.machine).map { ImpactCheck.report(of: policy, as: $0).report }
     }
-    return (text, ImpactCheck.report(of: policy, as: machine).report)
+    return FirstPolicyReport(
+      machine: first.machine, text: text, impact: impact ?? ImpactReport(nil), notes: notes)
   }
 
   /// The facts from which a first policy is generated. `named` is the machine's name; nil: the host name up to its

@@ -24,6 +24,9 @@ package struct LiveReading {
   /// The sources that could not be read.
   private(set) var unread: Set<LiveFacts.Source> = []
 
+  /// A reading of nothing yet.
+  init() {}
+
   /// Reads the addresses from which this host's WireGuard last received packets of the machines with `endpoint: live`,
   /// by their keys, the bridges with ports that are not guests', and the networks, bridges and ports of this host.
   /// `machine` is this host's machine; without it, nothing is known of its networks, bridges and ports. `checks` says
@@ -66,7 +69,11 @@ package struct LiveReading {
 
   private mutating func readWireGuard(_ policy: Policy, _ machine: String?) throws(HostReadError) {
     guard policy.followsWireGuard(of: machine) else { return }
-    let found = try WireGuardDevices.read()
+    take(try WireGuardDevices.read(), policy, machine)
+  }
+
+  /// The facts of WireGuard's devices. What a peer has not sent is only a gap if every device answered.
+  mutating func take(_ found: WireGuardDevices, _ policy: Policy, _ machine: String?) {
     for case (let name, .unreadable(let error)) in found.failures.map({ ($0.name, $0.reason) })
     where policy.tunnels.contains(where: { $0.name == name }) {
       unread.insert(.device(name))

@@ -3,7 +3,7 @@
 package import Enforcement
 internal import ImpactAnalysis
 internal import LinuxHost
-internal import NetworkModel
+package import NetworkModel
 internal import PolicyAnalysis
 internal import PolicyFiles
 internal import PolicyLanguage
@@ -24,6 +24,14 @@ package enum StoredImpact {
   package static func report(enforcing from: Provenance) -> (report: ImpactReport, gaps: [String]) {
     guard let (policy, machine) = role(from) else { return unreadable(from) }
     return ImpactCheck.report(of: policy, as: machine)
+  }
+
+  /// The administrators' sessions and the tunnels that a panic would end, of which nobody may be surprised; nil if there is
+  /// none. Its ruleset is the stored one, else that of a policy.
+  package static func accessLost(_ stored: StoredRuleset?, else policy: Candidate?) -> PrintableText? {
+    if let stored { return report(of: stored).report.accessLost }
+    guard let policy, let view = policy.view else { return nil }
+    return ImpactCheck.report(of: view, loading: policy.table(.panic)).report.accessLost
   }
 
   /// The policy of a stored ruleset as it is now, and its machine; nil if it has none.

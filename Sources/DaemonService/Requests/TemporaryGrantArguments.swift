@@ -51,3 +51,17 @@ package struct TemporaryGrantArguments {
     }
   }
 }
+
+extension TrialTime {
+  /// Reads the value of `--confirm`. What is wrong with it is a clause that follows the option.
+  package init(words: String) throws(Refusal) {
+    let duration: GrantDuration
+    do throws(TemporaryGrantError) { duration = try GrantDuration(words) } catch {
+      throw Refusal(": \(error)")
+    }
+    guard let time = TrialTime(seconds: Int64(duration.milliseconds / 1000)) else {
+      throw Refusal(" takes 5s to 24h")
+    }
+    self = time
+  }
+}

@@ -89,7 +89,7 @@ extension Controller {
           .enforce(.observed(candidate, .daemon(objection.reason)), .policyFile("the policy file")),
         ]
       }
-      return [.enforce(target(candidate), .policyFile("the policy file"))]
+      return [.enforce(target(candidate, objection), .policyFile("the policy file"))]
     }
   }
 
@@ -116,6 +116,13 @@ extension Controller {
       return .observed(candidate, observer)
     }
     return .candidate(candidate, .policy)
+  }
+
+  /// The same for a policy file of which is known what it would end: the daemon's own reason to observe is the present one.
+  private func target(_ candidate: Candidate, _ objection: Objection?) -> Target {
+    let target = target(candidate)
+    if case .observed(_, .daemon) = target { return .observed(candidate, .daemon(objection?.reason)) }
+    return target
   }
 
   /// The policy in force was compiled for another day or other live endpoints. During a trial it is not applied;

@@ -172,7 +172,10 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// needs to be read.
   public mutating func isUnchanged() -> Bool {
     guard let observed, let generation = try? store.generation() else { return false }
-    return observed.generation == generation
+    guard observed.generation == generation else { return false }
+    // What is tried again is not equal.
+    if controller.retry == nil { controller.tally.lastSuccess = environment.now().sinceEpoch }
+    return true
   }
 
   /// The current table, read only if something changed since the last read.

@@ -40,15 +40,17 @@ public struct Provenance: Sendable, Hashable {
     case policy
     /// A user applied it with `--observe`.
     case user
-    /// The daemon put in force a policy on a machine on which nothing was in force before. The reason, in one line.
-    case daemon(String)
+    /// The daemon put in force a policy on a machine on which nothing was in force before, because it would end what works:
+    /// what the present policy would end, in one line; nil if it would end nothing.
+    case daemon(String?)
 
     /// The reason as a line of a file.
     var text: String {
       switch self {
       case .policy: "policy"
       case .user: "user"
-      case .daemon(let reason): "daemon \(reason)"
+      case .daemon(let reason?): "daemon \(reason)"
+      case .daemon(nil): "daemon"
       }
     }
 
@@ -56,6 +58,7 @@ public struct Provenance: Sendable, Hashable {
     init(text: String) {
       switch text {
       case "policy": self = .policy
+      case "daemon": self = .daemon(nil)
       case _ where text.hasPrefix("daemon "): self = .daemon(String(text.dropFirst(7)))
       default: self = .user
       }

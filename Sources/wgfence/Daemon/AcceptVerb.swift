@@ -21,5 +21,8 @@ struct AcceptVerb: Verb {
 
   @OptionGroup var places: StateOptions
 
-  func run() throws { try places.ask(.accept(digest: digest)) }
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
+  func run() throws { try places.ask(.accept(digest: digest), as: format) }
 }

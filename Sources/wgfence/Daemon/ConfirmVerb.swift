@@ -19,15 +19,18 @@ struct ConfirmVerb: Verb {
 
   @OptionGroup var places: StateOptions
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   @Flag(help: "Confirm from a console. This does not show that the network works.")
   var console = false
 
   func run() throws {
     if console {
       Console.warn("confirming from a console does not show that the network works")
-      return try places.settle(.confirm(.console))
+      return try places.settle(.confirm(.console), as: format)
     }
-    try places.settle(.confirm(.session(session())))
+    try places.settle(.confirm(.session(session())), as: format)
   }
 
   /// The SSH session in which this runs; nil on a console.

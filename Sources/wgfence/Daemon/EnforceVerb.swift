@@ -5,7 +5,6 @@ import DaemonService
 import DropAnalysis
 import Enforcement
 import NetworkModel
-import PolicyFiles
 import Reports
 
 /// `wgfence enforce`: ends the observe mode.
@@ -35,44 +34,28 @@ struct EnforceVerb: Verb {
     help: "Enforce the policy even if your own session or something else that works now would stop working.")
   var force = false
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   func run() throws {
-    if let from = observed {
-      showDrops(from)
-      if !force { try refuseImpact(from) }
+    if let observed = ObservedPolicy(places.directory) {
+      do throws(Refusal) { say(try observed.drops(since: since)) } catch { Console.warn(error.text) }
+      if !force { try refuse(observed.impact) }
     }
     if Console.isInteractive, !Console.asks("Enforce the policy?") {
       Console.note("Nothing was changed.\n")
       throw ExitCode(1)
     }
-    try places.carryOut(.endObservation, namespace)
+    try places.carryOut(.endObservation, namespace, as: format)
   }
 
-  /// The origin of the ruleset that is only observed; nil if it cannot be read.
-  private var observed: Provenance? {
-    guard let directory = places.directory, case .whole(let state) = directory.state(),
-      let from = state.inForce.flatMap({ directory.ruleset($0).value?.provenance }), from.kind == .observe
-    else { return nil }
-    return from
-  }
-
-  /// Prints what the policy would have dropped in the last days.
-  private func showDrops(_ from: Provenance) {
-    var notes: [String] = []
-    do {
-      let role = try PolicyRole.find(
-        from.path, default: from.path, MachineChoice(given: from.machine), &notes)
-      Console.print(try DropQuestion(places.directory, as: role, since: since, notes: notes).summary(.text))
-    } catch {
-      let why = VerbFailure.sentence(error) ?? "\(from.path) is not valid"
-      Console.warn("it is not known what would have been dropped: \(why)")
-    }
-  }
+  /// Prints text for people, which with `--format json` must not be on standard output.
+  private func say(_ text: PrintableText) { format == .json ? Console.note(text) : Console.print(text) }
 
   /// Ends the verb with status 2 if the policy would end what works on this host.
-  private func refuseImpact(_ from: Provenance) throws {
-    let (report, gaps) = StoredImpact.report(enforcing: from)
-    for gap in gaps { Console.warn("\(gap)") }
-    Console.print(report.text)
-    if let refusal = report.refusal(accepting: Set(accept)) { throw Console.refuse(refusal) }
+  private func refuse(_ impact: (report: ImpactReport, gaps: [String])) throws {
+    for gap in impact.gaps { Console.warn("\(gap)") }
+    say(impact.report.text)
+    if let refusal = impact.report.refusal(accepting: Set(accept)) { throw Console.refuse(refusal) }
   }
 }

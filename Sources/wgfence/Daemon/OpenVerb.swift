@@ -37,7 +37,7 @@ struct OpenVerb: Verb {
   @Flag(help: "List what is open: the remaining time, who opened it, and why.")
   var list = false
 
-  @Option(help: "text or json, for --list.")
+  @Option(help: "text or json.")
   var format: ReportFormat = .text
 
   @OptionGroup var places: StateOptions
@@ -53,7 +53,7 @@ struct OpenVerb: Verb {
     do { _ = try request } catch let error as Refusal { throw ValidationError("\(error.text)") }
   }
 
-  func run() throws { try places.ask(try request) }
+  func run() throws { try places.ask(try request, as: format) }
 }
 
 /// `wgfence close`: ends a temporary grant before its time.
@@ -68,6 +68,9 @@ struct CloseVerb: Verb {
   @Option(help: "With a service: the source.")
   var from: String?
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   @OptionGroup var places: StateOptions
 
   private var request: FirewallRequest {
@@ -78,5 +81,5 @@ struct CloseVerb: Verb {
     do { _ = try request } catch let error as Refusal { throw ValidationError("\(error.text)") }
   }
 
-  func run() throws { try places.ask(try request) }
+  func run() throws { try places.ask(try request, as: format) }
 }

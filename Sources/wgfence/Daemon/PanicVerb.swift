@@ -5,7 +5,6 @@ import DaemonService
 import Enforcement
 import NetworkModel
 import PolicyFiles
-import Reports
 
 /// `wgfence panic`: accepts only the failsafe grants.
 struct PanicVerb: Verb {
@@ -30,11 +29,14 @@ struct PanicVerb: Verb {
   @Flag(help: "Do not ask.")
   var yes = false
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   func run() throws {
-    if end { return try places.carryOut(.panic(.end), namespace) }
+    if end { return try places.carryOut(.panic(.end), namespace, as: format) }
     let stored = places.directory?.ruleset(.panic).value
     let fallback = stored == nil ? policy : nil
-    let lost = accessLost(stored, fallback)
+    let lost = StoredImpact.accessLost(stored, else: fallback)
     if let lost { Console.warn("the panic ends this:\n\(lost)") }
     if !yes, lost != nil, !Console.isInteractive {
       throw Refusal("the panic would end an administrator's access: use --yes if that is meant")
@@ -45,7 +47,7 @@ struct PanicVerb: Verb {
       Console.note("Nothing was changed.\n")
       throw ExitCode(1)
     }
-    try places.carryOut(.panic(.begin), namespace, offering: fallback)
+    try places.carryOut(.panic(.begin), namespace, as: format, offering: fallback)
   }
 
   /// The policy, for a host on which nothing is in force; nil if it cannot be read: then no failsafe grant is known.
@@ -57,18 +59,5 @@ struct PanicVerb: Verb {
       .result
     else { return nil }
     return candidate
-  }
-
-  /// The administrators' sessions and the tunnels that the panic would end: nobody may be surprised by that.
-  private func accessLost(_ stored: StoredRuleset?, _ fallback: Candidate?) -> PrintableText? {
-    let report: (report: ImpactReport, gaps: [String])? =
-      if let stored {
-        StoredImpact.report(of: stored)
-      } else if let fallback, let view = fallback.view {
-        ImpactCheck.report(of: view, loading: fallback.table(.panic))
-      } else {
-        nil
-      }
-    return report?.report.accessLost
   }
 }

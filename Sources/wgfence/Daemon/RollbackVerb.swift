@@ -32,17 +32,13 @@ struct RollbackVerb: Verb {
   @Flag(help: "Go back even if something that works now would stop working.")
   var force = false
 
-  @Option(help: "text or json, of --list.")
+  @Option(help: "text or json.")
   var format: ReportFormat = .text
-
-  func validate() throws {
-    if format == .json, !list { throw ValidationError("--format json is for --list") }
-  }
 
   func run() throws {
     if list { return try printList() }
     if !force { try refuseImpact() }
-    try places.carryOut(.rollback(to: to), namespace)
+    try places.carryOut(.rollback(to: to), namespace, as: format)
   }
 
   /// Only root can read the stored rulesets. Members of the group get the daemon's list, without differences and commits.
@@ -60,7 +56,7 @@ struct RollbackVerb: Verb {
       let (report, gaps) = try StoredImpact.report(rollingBackTo: to, in: directory)
     else { return }
     for gap in gaps { Console.warn("\(gap)") }
-    Console.print(report.text)
+    format == .json ? Console.note(report.text) : Console.print(report.text)
     if let broken = report.names {
       throw Console.refuse(
         "this would stop working: \(broken). Nothing was changed. To go back anyway, use --force")

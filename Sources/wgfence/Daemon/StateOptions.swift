@@ -51,27 +51,33 @@ struct StateOptions: ParsableArguments {
   }
 
   /// Sends a request to the daemon, and prints its result.
-  func ask(_ request: FirewallRequest) throws {
-    try Self.ask(try requiredDaemon(request.verb), request)
+  func ask(_ request: FirewallRequest, as format: ReportFormat = .text) throws {
+    try Self.ask(try requiredDaemon(request.verb), request, format)
   }
 
-  private static func ask(_ daemon: DaemonConnection, _ request: FirewallRequest) throws {
-    try Console.conclude(try Console.result(daemon.ask(request, say: Console.say)))
+  private static func ask(_ daemon: DaemonConnection, _ request: FirewallRequest, _ format: ReportFormat)
+    throws
+  {
+    try Console.conclude(
+      try Console.result(daemon.ask(request, say: Console.say)), of: request, as: format)
   }
 
   /// Sends a request to the daemon; carries it out in this process if there is no daemon.
   /// `candidate` is the policy for a panic on a host on which nothing is in force.
   func carryOut(
-    _ request: FirewallRequest, _ namespace: NamespaceGuard, offering candidate: Candidate? = nil
+    _ request: FirewallRequest, _ namespace: NamespaceGuard, as format: ReportFormat = .text,
+    offering candidate: Candidate? = nil
   ) throws {
-    if let daemon = try daemon() { return try Self.ask(daemon, request) }
+    if let daemon = try daemon() { return try Self.ask(daemon, request, format) }
     if request.isChange { try namespace.check() }
-    try settle(request, offering: candidate)
+    try settle(request, as: format, offering: candidate)
   }
 
   /// The same for a request that does not change the kernel's rules.
-  func settle(_ request: FirewallRequest, offering candidate: Candidate? = nil) throws {
-    if let daemon = try daemon() { return try Self.ask(daemon, request) }
+  func settle(
+    _ request: FirewallRequest, as format: ReportFormat = .text, offering candidate: Candidate? = nil
+  ) throws {
+    if let daemon = try daemon() { return try Self.ask(daemon, request, format) }
     guard directory != nil || request == .unload else {
       throw Refusal(
         "in a network namespace other than the machine's own this needs --state-dir")
@@ -79,7 +85,7 @@ struct StateOptions: ParsableArguments {
     var firewall = try DirectFirewall(
       directory, at: DirectFirewall.Access(request), by: Caller.name, say: Console.say)
     if let candidate { firewall.offer(candidate) }
-    try Console.conclude(try firewall.execute(request))
+    try Console.conclude(try firewall.execute(request), of: request, as: format)
   }
 }
 
@@ -105,9 +111,15 @@ extension Console {
   }
 
   /// Prints what was done. Ends the verb with status 1 if it could not be stored.
-  static func conclude(_ result: FirewallResult) throws {
-    for warning in result.warnings { warn(warning) }
-    Self.print(result.text)
+  static func conclude(
+    _ result: FirewallResult, of request: FirewallRequest? = nil, as format: ReportFormat = .text
+  ) throws {
+    if format == .json, let request {
+      Self.print(document: ChangeReport(request, result).json)
+    } else {
+      for warning in result.warnings { warn(warning) }
+      Self.print(result.text)
+    }
     if let failure = result.notPersisted { error(failure.consequence) }
     if result.exitStatus != 0 { throw ExitCode(Int32(result.exitStatus)) }
   }

@@ -22,6 +22,9 @@ struct UnloadVerb: Verb {
   @Flag(help: "Do not ask.")
   var yes = false
 
+  @Option(help: "text or json.")
+  var format: ReportFormat = .text
+
   func run() throws {
     if try places.daemon() == nil { try namespace.check() }
     if !yes {
@@ -36,6 +39,6 @@ struct UnloadVerb: Verb {
         throw ExitCode(1)
       }
     }
-    try places.carryOut(.unload, namespace)
+    try places.carryOut(.unload, namespace, as: format)
   }
 }

@@ -8,6 +8,9 @@
 /* Enters a new network namespace on the calling thread. Returns 0, or errno. */
 int ctest_unshare_network_namespace(void);
 
+/* Gives the calling thread a host name of its own. Returns 0 or errno. */
+int ctest_unshare_host_name(void);
+
 /* Moves the calling thread permanently into the network namespace of an open nsfs file. Returns 0, or errno. */
 int ctest_enter_network_namespace(int file);
 

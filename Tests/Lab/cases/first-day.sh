@@ -134,6 +134,10 @@ exit_of() { "$@"; echo $?; }
 ends "a ruleset to begin with" 0 apply "$LAB/edited.yaml" --machine onprem "${ACCEPT[@]}"
 verdict "an edit that changes nothing ends at once" 0 "$(exit_of edit 'exit 0')"
 verdict "and leaves no copy" no "$([ -e "$LAB/edited.yaml.edit" ] && echo yes || echo no)"
+verdict "an edit with a time that is none opens no editor" "64 no no" "$(
+  printf '#!/bin/sh\n: >%s\n' "$LAB/opened" >"$LAB/editor"
+  EDITOR=$LAB/editor wgfence_in onprem edit "$LAB/edited.yaml" --machine onprem --confirm 1s </dev/null >"$said" 2>&1
+  echo $? "$([ -e "$LAB/opened" ] && echo yes || echo no)" "$([ -e "$LAB/edited.yaml.edit" ] && echo yes || echo no)")"
 verdict "an edit that is not valid" 2 "$(exit_of edit 'echo "nonsense: 1" >>"$1"')"
 verdict "leaves the file as it is" 0 "$(grep -c nonsense "$LAB/edited.yaml")"
 rm "$LAB/edited.yaml.edit"
