@@ -43,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "CSys"),
 
     .target(name: "NetworkModel", swiftSettings: pure),
@@ -82,6 +83,8 @@ let package = Package(
         "HostAnalysis", "PolicyImport", "ImpactAnalysis", "OutboundAnalysis",
       ],
       swiftSettings: pure),
+    .target(name: "Sodium", dependencies: ["CSodium"], swiftSettings: pure),
+    .target(name: "Releases", dependencies: ["NetworkModel", "Sodium"], swiftSettings: pure),
     .target(
       name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
       swiftSettings: house),
@@ -182,6 +185,8 @@ let package = Package(
     .testTarget(
       name: "ReportsTests", dependencies: questions + ["TestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
+    .testTarget(
+      name: "ReleasesTests", dependencies: ["Releases", "Sodium", "CSodium", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "WalkTests",
       dependencies: questions + [
