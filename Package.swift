@@ -99,13 +99,23 @@ let package = Package(
       name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],
       swiftSettings: house),
     .target(
+      name: "ReleaseFiles",
+      dependencies: ["NetworkModel", "Releases", "Netlink", "LinuxHost", "Enforcement"], swiftSettings: house),
+    .target(
       name: "DaemonService",
-      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles"],
+      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "Releases", "ReleaseFiles"],
+      swiftSettings: house),
+    .target(
+      name: "FleetCommands",
+      dependencies: questions + [
+        "Netlink", "Enforcement", "PolicyFiles", "Releases", "ReleaseFiles", "DaemonService",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: house),
     .executableTarget(
       name: "wgfence",
       dependencies: questions + [
-        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
+        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "ReleaseFiles", "DaemonService", "FleetCommands",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house,

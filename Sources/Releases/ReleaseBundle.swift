@@ -38,10 +38,9 @@ public struct ReleaseBundle: Sendable, Hashable {
 
   /// The longest bundle, in bytes.
   public static let limit =
-    headerLimit + Statement.limit + Statement.policyLimit + Statement.listLimit
+    ReleaseParts.headerLimit + Statement.limit + Statement.policyLimit + Statement.listLimit
     + (mostSignatures + mostTrustChanges * mostSignatures) * SSHSignature.limit + mostTrustChanges
     * TrustFile.limit
-  static let headerLimit = 64 << 10
   static let (mostSignatures, mostTrustChanges) = (16, 64)
   private static let first = "wgfence bundle 1"
 
@@ -58,65 +57,69 @@ public struct ReleaseBundle: Sendable, Hashable {
 
   /// Parses a bundle: splits it into its parts. Nothing of them is checked yet.
   public init(_ bytes: [UInt8]) throws(ReleaseTextError) {
-    func fail(_ reason: String, line: Int = 1) -> ReleaseTextError {
-      ReleaseTextError(text: .bundle, line: line, column: 1, reason: reason)
-    }
-    guard bytes.starts(with: "\(Self.first)\n".utf8) else {
-      throw fail("the first line is not '\(Self.first)'")
-    }
-    guard bytes.count <= Self.limit else { throw fail("it is longer than \(Self.limit >> 20) MiB") }
-    let newline = UInt8(ascii: "\n")
-    let end = bytes.prefix(Self.headerLimit + 2).indices.dropFirst().first {
-      bytes[$0] == newline && bytes[$0 - 1] == newline
-    }
-    guard let end else { throw fail("no empty line ends the list of its parts") }
-    var lines = try ReleaseLines(Array(bytes[..<end]), .bundle, first: Self.first, limit: Self.headerLimit)
-    var rest = bytes[(end + 1)...]
-    func take(_ value: ReleaseLines.Value, _ most: Int) throws(ReleaseTextError) -> [UInt8] {
-      let length = try value.number(0...most)
-      guard length <= rest.count else {
-        throw value.error("the bundle ends \(length - rest.count) bytes too early")
-      }
-      defer { rest = rest.dropFirst(length) }
-      return Array(rest.prefix(length))
-    }
-    statement = try take(try lines.require("statement"), Statement.limit)
-    signatures = []
-    for value in try lines.all("signature", most: Self.mostSignatures) {
-      signatures.append(try take(value, SSHSignature.limit))
-    }
-    policy = try take(try lines.require("policy"), Statement.policyLimit)
-    lists = []
-    for value in try lines.all("list", most: Statement.mostLists) {
-      lists.append(try take(value, Statement.listLimit))
-    }
-    trustChanges = []
-    while let value = try lines.take("trust") {
-      guard trustChanges.count < Self.mostTrustChanges else {
-        throw value.error("there are more than \(Self.mostTrustChanges) trust files")
-      }
-      let trust = try take(value, TrustFile.limit)
-      var signatures: [[UInt8]] = []
-      for value in try lines.all("trust-signature", most: Self.mostSignatures) {
-        signatures.append(try take(value, SSHSignature.limit))
-      }
-      trustChanges.append(TrustChange(trust: trust, signatures: signatures))
-    }
-    try lines.end()
-    guard rest.isEmpty else { throw fail("\(rest.count) bytes follow its last part", line: lines.number) }
+    var parts = try ReleaseParts(bytes, first: Self.first, limit: Self.limit)
+    statement = try parts.require("statement", most: Statement.limit)
+    signatures = try parts.all("signature", most: Self.mostSignatures, each: SSHSignature.limit)
+    policy = try parts.require("policy", most: Statement.policyLimit)
+    lists = try parts.all("list", most: Statement.mostLists, each: Statement.listLimit)
+    trustChanges = try TrustChange.all(&parts)
+    try parts.end()
   }
 
   /// The bytes of the file.
   public var bytes: [UInt8] {
-    var parts: [(key: String, bytes: [UInt8])] = [("statement", statement)]
+    var parts: [ReleaseParts.Part] = [("statement", statement)]
     parts += signatures.map { ("signature", $0) }
     parts.append(("policy", policy))
     parts += lists.map { ("list", $0) }
-    for change in trustChanges {
-      parts.append(("trust", change.trust))
-      parts += change.signatures.map { ("trust-signature", $0) }
+    return ReleaseParts.write(parts + trustChanges.flatMap(\.parts), first: Self.first)
+  }
+}
+
+/// All trust files after the first one, as one file: `wgfence trust-changes 1`, then the lines of a `ReleaseBundle` for them,
+/// an empty line, and the parts. The publisher keeps it, adds its signatures, and puts it into each bundle.
+public struct TrustChanges: Sendable, Hashable {
+  /// In the order of their epochs.
+  public var all: [ReleaseBundle.TrustChange]
+
+  private static let first = "wgfence trust-changes 1"
+  /// The longest file, in bytes.
+  public static let limit =
+    ReleaseParts.headerLimit + ReleaseBundle.mostTrustChanges
+    * (TrustFile.limit + ReleaseBundle.mostSignatures * SSHSignature.limit)
+
+  /// Some trust files.
+  public init(all: [ReleaseBundle.TrustChange]) { self.all = all }
+
+  /// Whether bytes are meant as such a file.
+  public static func isMeant(by bytes: [UInt8]) -> Bool { bytes.starts(with: "\(first)\n".utf8) }
+
+  /// Parses a file.
+  public init(_ bytes: [UInt8]) throws(ReleaseTextError) {
+    var parts = try ReleaseParts(bytes, first: Self.first, limit: Self.limit)
+    all = try ReleaseBundle.TrustChange.all(&parts)
+    try parts.end()
+  }
+
+  /// The bytes of the file.
+  public var bytes: [UInt8] { ReleaseParts.write(all.flatMap(\.parts), first: Self.first) }
+}
+
+extension ReleaseBundle.TrustChange {
+  fileprivate static func all(_ parts: inout ReleaseParts) throws(ReleaseTextError) -> [Self] {
+    var changes: [Self] = []
+    while let trust = try parts.take("trust", most: TrustFile.limit) {
+      guard changes.count < ReleaseBundle.mostTrustChanges else {
+        throw parts.error("there are more than \(ReleaseBundle.mostTrustChanges) trust files")
+      }
+      let signatures = try parts.all(
+        "trust-signature", most: ReleaseBundle.mostSignatures, each: SSHSignature.limit)
+      changes.append(Self(trust: trust, signatures: signatures))
     }
-    let header = parts.map { "\($0.key) \($0.bytes.count)\n" }.joined()
-    return Array("\(Self.first)\n\(header)\n".utf8) + parts.flatMap(\.bytes)
+    return changes
+  }
+
+  fileprivate var parts: [ReleaseParts.Part] {
+    [("trust", trust)] + signatures.map { ("trust-signature", $0) }
   }
 }

@@ -7,6 +7,7 @@ internal import NetworkModel
 internal import PolicyAnalysis
 internal import PolicyFiles
 internal import PolicyLanguage
+internal import ReleaseFiles
 
 /// The policy file of the daemon: when it is read, and what follows.
 extension Daemon {
@@ -28,7 +29,10 @@ extension Daemon {
     var loader = environment.loader
     loader.lastFacts = lastFacts
     let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
-    checks.add(.file) { [loader] in loader.load(path, unless: inForce) }
+    let fleet = settings.fleet
+    checks.add(.file) { [loader] in
+      fleet.flatMap { ReleaseLoader(loader).loadTaken($0, unless: inForce) } ?? loader.load(path, unless: inForce)
+    }
   }
 
   /// A check has ended: of the daemon's own policy file, or of a policy that a client sent.
@@ -48,21 +52,26 @@ extension Daemon {
         isReloading = false
         ServiceManager.notify("READY=1")
       }
-    case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
+    case .client(let token, _):
+      guard let client = clients.all[token] else { break }
+      if case .checkingRelease = client.mode { endRelease(client, loaded) } else { endApply(client, loaded.reading) }
     }
   }
 
   func noteFiles() {
     signatures = [:]
-    for path in [settings.policy] + environment.lists { signatures[path] = FileSignature(path) }
+    for path in ownFiles + environment.lists { signatures[path] = FileSignature(path) }
   }
+
+  /// The files that decide which policy this machine enforces.
+  var ownFiles: [String] { [settings.policy] + [settings.fleet?.trust].compactMap { $0 } }
 
   var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
   /// Updates what depends on the policy in force: watched files, live endpoints, drop log, metrics.
   func policyWasRead() {
-    files.watch([settings.policy] + environment.lists)
-    for path in [settings.policy] + environment.lists where signatures[path] == nil {
+    files.watch(ownFiles + environment.lists)
+    for path in ownFiles + environment.lists where signatures[path] == nil {
       signatures[path] = FileSignature(path)
     }
     scheduleEndpoints()

@@ -9,6 +9,7 @@ internal import PolicyAnalysis
 internal import PolicyCompiler
 package import PolicyFiles
 internal import PolicyLanguage
+package import ReleaseFiles
 internal import Ruleset
 
 /// The daemon: one thread that sleeps until something happens, and then lets the controller decide.
@@ -21,6 +22,8 @@ package final class Daemon {
     var machine: MachineChoice
     var socket: String
     var stateDirectory: StateDirectory
+    /// The trust file and the ratchet of a fleet; nil: the daemon takes no releases.
+    var fleet: FleetPlaces?
     var ownership: ControllerDriver<KernelRuleset>.Ownership
     var metrics: MetricsPlace?
     var metricsFile: String?
@@ -29,7 +32,7 @@ package final class Daemon {
 
     /// A value of these parts.
     package init(
-      policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory,
+      policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory, fleet: FleetPlaces? = nil,
       ownership: ControllerDriver<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil,
       metricsFile: String? = nil,
       fullReadInterval: Int64
@@ -38,6 +41,7 @@ package final class Daemon {
       self.machine = machine
       self.socket = socket
       self.stateDirectory = stateDirectory
+      self.fleet = fleet
       self.ownership = ownership
       self.metrics = metrics
       self.metricsFile = metricsFile
@@ -188,7 +192,7 @@ package final class Daemon {
   /// Runs until a signal ends it. The rules stay.
   package func run() throws(DaemonError) {
     let now = environment.now()
-    files.watch([settings.policy])
+    files.watch(ownFiles)
     noteFiles()
     // The driver can ask for this in the middle of its work; the loop then reads the file after that.
     environment.readLater = { [unowned self] in settle = Clock.sinceBoot }
