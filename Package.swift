@@ -136,6 +136,9 @@ let package = Package(
       name: "KernelTestSupport", dependencies: ["Ruleset", "Enforcement", "TestSupport"],
       path: "Tests/KernelTestSupport", swiftSettings: house),
     .target(
+      name: "ReleaseTestSupport", dependencies: ["Releases", "Sodium", "CSodium"], path: "Tests/ReleaseTestSupport",
+      swiftSettings: house),
+    .target(
       name: "PolicyTestSupport", dependencies: questions + ["RulesetOptimization", "TestSupport"],
       path: "Tests/PolicyTestSupport",
       swiftSettings: house),
@@ -196,7 +199,7 @@ let package = Package(
       name: "ReportsTests", dependencies: questions + ["TestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(
-      name: "ReleasesTests", dependencies: ["Releases", "Sodium", "CSodium", "TestSupport"], swiftSettings: house),
+      name: "ReleasesTests", dependencies: ["Releases", "ReleaseTestSupport", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "WalkTests",
       dependencies: questions + [
@@ -226,7 +229,7 @@ let package = Package(
       name: "DaemonServiceTests",
       dependencies: questions + [
         "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "KernelTestSupport",
-        "TestSupport",
+        "Releases", "ReleaseFiles", "ReleaseTestSupport", "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(

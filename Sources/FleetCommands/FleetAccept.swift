@@ -33,7 +33,8 @@ struct FleetAccept: FleetVerb {
 
   @Option(
     name: .customLong("socket"),
-    help: "The daemon's control socket (default: $WGFENCE_SOCKET, else \(HostPlaces.socket)).", completion: .file())
+    help: "The daemon's control socket (default: $WGFENCE_SOCKET, else \(HostPlaces.socket)).",
+    completion: .file())
   var socket: String?
 
   @Option(
@@ -41,7 +42,8 @@ struct FleetAccept: FleetVerb {
     help: "Without a daemon: this host's machine in the policy (default: the host name).")
   var machine: String?
 
-  @Flag(name: .customLong("host"), help: "Without a daemon: write rules in the machine's own network namespace.")
+  @Flag(
+    name: .customLong("host"), help: "Without a daemon: write rules in the machine's own network namespace.")
   var isForHost = false
 
   @Flag(help: "Without a daemon: put it in force even if something that works now would stop working.")
@@ -84,7 +86,9 @@ struct FleetAccept: FleetVerb {
       throw Refusal("release \(release.statement.serial) is refused: \(text.sentence)")
     }
     if let objection = loaded.objection, !force {
-      note("\(objection.report)error: \(objection.reason). Nothing was changed. To put it in force anyway, use --force\n")
+      note(
+        "\(objection.report)error: \(objection.reason). Nothing was changed. To put it in force anyway, use --force\n"
+      )
       return FleetAnswer("", status: 2)
     }
     do throws(SystemError) { try places.take(release) } catch {

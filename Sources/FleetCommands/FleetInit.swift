@@ -29,7 +29,8 @@ struct FleetInit: FleetVerb {
     let number = UInt64.random(in: .min ... .max)
     let digits = String(number, radix: 16)
     guard let fleet = FleetName("\(name)-\(String(repeating: "0", count: 16 - digits.count))\(digits)") else {
-      throw Refusal("\(name): a name has 1 to 47 lower-case letters, digits and hyphens, and begins with none of these")
+      throw Refusal(
+        "\(name): a name has 1 to 47 lower-case letters, digits and hyphens, and begins with none of these")
     }
     let trust = TrustFile(
       fleet: fleet, epoch: 1, publishers: try keys.publishers(was: nil), roots: try keys.roots(was: nil))
@@ -42,7 +43,8 @@ struct FleetInit: FleetVerb {
     let both = trust.publishers.keys.filter { trust.roots.name(of: $0.key) != nil }
     if !both.isEmpty {
       note(
-        "warning: the key \(both[0].key.fingerprint) may publish and is a root key: who steals it can also change the keys\n")
+        "warning: the key \(both[0].key.fingerprint) may publish and is a root key: who steals it can also change the keys\n"
+      )
     }
     return FleetAnswer(
       """

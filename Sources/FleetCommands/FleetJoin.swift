@@ -10,7 +10,8 @@ internal import Releases
 /// `wgfence fleet join`: makes this machine a member of a fleet.
 struct FleetJoin: FleetVerb {
   static let configuration = CommandConfiguration(
-    commandName: "join", abstract: "Make this machine a member of a fleet: from then on it takes only signed releases.",
+    commandName: "join",
+    abstract: "Make this machine a member of a fleet: from then on it takes only signed releases.",
     discussion: """
       Installs a trust file. The policy file of this machine is not read any more; what is in force stays until the first \
       release is accepted. Compare the fingerprint with the one that init or publish printed for a person whom you trust. \
@@ -30,19 +31,22 @@ struct FleetJoin: FleetVerb {
   var trusted = false
 
   @Option(help: "Refuse releases with a lower serial.")
-  var from: UInt64 = 1
+  var from: UInt64?
 
   @OptionGroup var options: FleetOptions
 
   func validate() throws {
     if fingerprint == nil, !trusted { throw ValidationError("--fingerprint is needed, or --trusted") }
-    if !(1...Statement.mostSerial).contains(from) { throw ValidationError("--from takes the serial of a release") }
+    if let from, !(1...Statement.mostSerial).contains(from) {
+      throw ValidationError("--from takes the serial of a release")
+    }
   }
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
     let trust = try BundleFile.trust(file)
     if let fingerprint, ContentDigest(hex: fingerprint) != trust.fingerprint {
-      throw Refusal("\(file) has the fingerprint \(trust.fingerprint), not \(fingerprint): it is another trust file")
+      throw Refusal(
+        "\(file) has the fingerprint \(trust.fingerprint), not \(fingerprint): it is another trust file")
     }
     let places = try options.required()
     switch places.membership() {
@@ -51,14 +55,16 @@ struct FleetJoin: FleetVerb {
       throw Refusal("this machine is a member of \(check.trust.fleet) already: wgfence fleet leave ends that")
     case .broken(let why): throw Refusal("this machine is a member of a fleet already, but \(why)")
     }
-    do throws(SystemError) { try places.join(trust, after: from - 1) } catch { throw Refusal("\(error)") }
-    if from == 1 {
+    do throws(SystemError) { try places.join(trust, after: (from ?? 1) - 1) } catch {
+      throw Refusal("\(error)")
+    }
+    if from == nil {
       note(
         "warning: without --from, whoever controls the channel chooses which release is the first one here\n")
     }
     return FleetAnswer(
       """
-      This machine takes releases of \(trust.fleet), epoch \(trust.epoch), from serial \(from) on.
+      This machine takes releases of \(trust.fleet), epoch \(trust.epoch), from serial \(from ?? 1) on.
       What is in force stays until the first one: wgfence fleet accept BUNDLE
 
       """)

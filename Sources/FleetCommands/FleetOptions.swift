@@ -11,7 +11,8 @@ internal import Releases
 struct FleetOptions: ParsableArguments {
   @Option(
     name: .customLong("fleet-trust"),
-    help: "This host's trust file (default: $WGFENCE_FLEET_TRUST, else \(FleetPlaces.defaultTrust)).", completion: .file())
+    help: "This host's trust file (default: $WGFENCE_FLEET_TRUST, else \(FleetPlaces.defaultTrust)).",
+    completion: .file())
   var trust: String?
 
   @Option(
@@ -58,8 +59,12 @@ struct ChannelFolder {
 
   /// Reads the trust files after the first one; empty if there are none.
   func trustChanges() throws(Refusal) -> TrustChanges {
-    guard let bytes = try BundleFile.contentIfThere(changes, limit: TrustChanges.limit) else { return TrustChanges(all: []) }
-    do throws(ReleaseTextError) { return try TrustChanges(bytes) } catch { throw Refusal("\(changes): \(error)") }
+    guard let bytes = try BundleFile.contentIfThere(changes, limit: TrustChanges.limit) else {
+      return TrustChanges(all: [])
+    }
+    do throws(ReleaseTextError) { return try TrustChanges(bytes) } catch {
+      throw Refusal("\(changes): \(error)")
+    }
   }
 
   /// The trust file that is in force, with the changes up to it. A change that too few root keys have signed does not count
@@ -83,7 +88,8 @@ struct ChannelFolder {
 /// The keys of a trust file, on the command line.
 struct KeyOptions: ParsableArguments {
   @Option(
-    name: .customLong("publish-key"), help: "A file with public keys of who may publish (.pub). Can be repeated.",
+    name: .customLong("publish-key"),
+    help: "A file with public keys of who may publish (.pub). Can be repeated.",
     completion: .file(extensions: ["pub"]))
   var publishKeys: [String] = []
 
@@ -101,7 +107,8 @@ struct KeyOptions: ParsableArguments {
 
   /// The keys of some files, and their threshold: as given, else as it was, else `usual`.
   static func signers(
-    _ files: [String], _ threshold: Int?, was: TrustFile.Signers?, usual: (Int) -> Int, most: Int, _ kind: PrintableText
+    _ files: [String], _ threshold: Int?, was: TrustFile.Signers?, usual: (Int) -> Int, most: Int,
+    _ kind: PrintableText
   ) throws(Refusal) -> TrustFile.Signers {
     var keys = was?.keys ?? []
     if !files.isEmpty {
@@ -111,7 +118,8 @@ struct KeyOptions: ParsableArguments {
     let number = threshold ?? was.map { min($0.threshold, keys.count) } ?? usual(keys.count)
     guard number <= most, let signers = TrustFile.Signers(threshold: number, keys: keys) else {
       throw Refusal(
-        "\(number) of \(keys.count) \(kind) keys cannot be required: 1 to \(min(most, keys.count)), and no key twice")
+        "\(number) of \(keys.count) \(kind) keys cannot be required: 1 to \(min(most, keys.count)), and no key twice"
+      )
     }
     return signers
   }
@@ -122,6 +130,7 @@ struct KeyOptions: ParsableArguments {
   }
 
   func roots(was: TrustFile.Signers?) throws(Refusal) -> TrustFile.Signers {
-    try Self.signers(rootKeys, rootThreshold, was: was, usual: { min(2, $0) }, most: TrustFile.mostKeys, "root")
+    try Self.signers(
+      rootKeys, rootThreshold, was: was, usual: { min(2, $0) }, most: TrustFile.mostKeys, "root")
   }
 }

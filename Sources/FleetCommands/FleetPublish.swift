@@ -31,20 +31,27 @@ struct FleetPublish: FleetVerb {
   @Option(help: "Why it is published: one line, for the people who see it on their machines.")
   var because: String?
 
-  @Option(help: "Sign with this key: a private key's file, or the .pub file of a key in an agent. Can be repeated.")
+  @Option(
+    help: "Sign with this key: a private key's file, or the .pub file of a key in an agent. Can be repeated.")
   var key: [String] = []
 
-  @Option(help: "NAME:FLOOR:MEMBERS: these machines and groups take it FLOOR after now (0m, 30m, 2h). Can be repeated; the last has the member *.")
+  @Option(
+    help:
+      "NAME:FLOOR:MEMBERS: these machines and groups take it FLOOR after now (0m, 30m, 2h). Can be repeated; the last has the member *."
+  )
   var wave: [String] = []
 
-  @Option(name: .customLong("fresh-for"), help: "After this time machines report that they are stale: 90d, or never.")
+  @Option(
+    name: .customLong("fresh-for"),
+    help: "After this time machines report that they are stale: 90d, or never.")
   var freshFor = "90d"
 
   @Option(help: "The oldest version of wgfence that may take it.")
   var requires: String = Version.text
 
   @Option(
-    name: .customLong("falls-back"), help: "SERIAL:TIME: a machine may go back to this release by itself for this time (41:24h).")
+    name: .customLong("falls-back"),
+    help: "SERIAL:TIME: a machine may go back to this release by itself for this time (41:24h).")
   var fallsBack: String?
 
   @Option(help: "text or json.")
@@ -55,7 +62,9 @@ struct FleetPublish: FleetVerb {
     let (trust, changes, missing) = try folder.current()
     if let missing { note("warning: \(missing): it is not used yet\n") }
     let file = try PolicyFile.load(policy)
-    guard let expectations = PublishCheck.expectations(of: file, policy, note), let content = file.decoded.policy else {
+    guard let expectations = PublishCheck.expectations(of: file, policy, note),
+      let content = file.decoded.policy
+    else {
       return FleetAnswer("", status: 2)
     }
     let lists = file.lists.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -66,9 +75,11 @@ struct FleetPublish: FleetVerb {
     let serial = try nextSerial(folder, trust)
     let statement = Statement(
       fleet: trust.fleet, epoch: trust.epoch, serial: serial, issued: now, freshUntil: try freshUntil(now),
-      requires: try version(), policy: .init(file.bytes, name: name), lists: lists.map { .init($0.bytes, name: $0.name) },
+      requires: try version(), policy: .init(file.bytes, name: name),
+      lists: lists.map { .init($0.bytes, name: $0.name) },
       commit: PolicyCommits.wholeCommits(of: policy, with: [file.digest])[file.digest], tests: expectations,
-      because: because, waves: try wave.map { try WaveArgument.wave($0, of: content) }, fallBack: try fallBack(now))
+      because: because, waves: try wave.map { try WaveArgument.wave($0, of: content) },
+      fallBack: try fallBack(now))
     // What the machines could not read must not be signed.
     do { _ = try Statement(statement.bytes) } catch { throw Refusal("the release cannot be made: \(error)") }
     var bundle = ReleaseBundle(
@@ -83,7 +94,8 @@ struct FleetPublish: FleetVerb {
     if try BundleFile.trust(folder.trust) != trust { try BundleFile.write(trust.bytes, to: folder.trust) }
     let report = ReleaseReport(bundle, statement, by: ReleaseCheck(first: trust, ratchet: nil))
     return FleetAnswer(
-      "\(folder.release) is written: \(report.summary)" + report.nextStep(folder), document: format == .json ? report.json("fleet-publish") : nil)
+      "\(folder.release) is written: \(report.summary)" + report.nextStep(folder),
+      document: format == .json ? report.json("fleet-publish") : nil)
   }
 
   private var name: String { String(policy.split(separator: "/").last ?? "policy.yaml") }
@@ -98,7 +110,8 @@ struct FleetPublish: FleetVerb {
     guard last.fleet == trust.fleet else { throw Refusal("\(folder.release) is of the fleet \(last.fleet)") }
     guard last.epoch == trust.epoch else { return 1 }
     guard last.serial < Statement.mostSerial else {
-      throw Refusal("no serial is left in epoch \(trust.epoch): wgfence fleet trust rotate begins another one")
+      throw Refusal(
+        "no serial is left in epoch \(trust.epoch): wgfence fleet trust rotate begins another one")
     }
     return last.serial + 1
   }
@@ -112,17 +125,19 @@ struct FleetPublish: FleetVerb {
   }
 
   private func version() throws -> ProgramVersion {
-    guard let version = ProgramVersion(requires) else { throw Refusal("--requires takes a version such as 1.2.3") }
+    guard let version = ProgramVersion(requires) else {
+      throw Refusal("--requires takes a version such as 1.2.3")
+    }
     return version
   }
 
   private func fallBack(_ now: UTCTime) throws -> Statement.FallBack {
     guard let fallsBack else { return .never }
     let parts = fallsBack.split(separator: ":")
-    guard parts.count == 2, let serial = UInt64(parts[0]), let time = WaveArgument.seconds(String(parts[1])) else {
+    guard parts.count == 2, let serial = UInt64(parts[0]), let time = WaveArgument.seconds(String(parts[1]))
+    else {
       throw Refusal("--falls-back takes a serial and a time such as 41:24h")
     }
     return .release(serial, until: now.adding(time))
   }
 }
-

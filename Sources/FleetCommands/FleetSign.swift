@@ -37,14 +37,17 @@ struct FleetSign: FleetVerb {
         changes.all.append(last)
         try BundleFile.write(changes.bytes, to: file)
         return FleetAnswer(
-          "The trust file of epoch \(trust.epoch) has \(last.signatures.count) signatures now: wgfence fleet trust show \(file)\n")
+          "The trust file of epoch \(trust.epoch) has \(last.signatures.count) signatures now: wgfence fleet trust show \(file)\n"
+        )
       }
       var bundle = try ReleaseBundle(bytes)
       let statement = try Statement(bundle.statement)
       bundle.signatures.append(
         try signature(bundle.statement, ReleaseCheck.releaseNamespace, besides: bundle.signatures, note))
       try BundleFile.write(bundle.bytes, to: file)
-      return FleetAnswer("Release \(statement.serial) has \(bundle.signatures.count) signatures now: wgfence fleet verify \(file)\n")
+      return FleetAnswer(
+        "Release \(statement.serial) has \(bundle.signatures.count) signatures now: wgfence fleet verify \(file)\n"
+      )
     } catch let error as ReleaseTextError {
       throw Refusal("\(file): \(error)")
     }

@@ -39,9 +39,11 @@ struct FleetTrustShow: FleetVerb {
       let check = try options.check()
       return answer(check.trust, check.ratchet, nil)
     }
-    guard let bytes = try BundleFile.contentIfThere(file, limit: TrustChanges.limit), TrustChanges.isMeant(by: bytes)
+    guard let bytes = try BundleFile.contentIfThere(file, limit: TrustChanges.limit),
+      TrustChanges.isMeant(by: bytes)
     else { return answer(try BundleFile.trust(file), nil, nil) }
-    let folder = ChannelFolder(path: file.contains("/") ? String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)]) : ".")
+    let folder = ChannelFolder(
+      path: file.contains("/") ? String(file[..<(file.lastIndex(of: "/") ?? file.endIndex)]) : ".")
     let missing = try folder.current().missing
     do {
       guard let last = try TrustChanges(bytes).all.last else { throw Refusal("\(file) has no trust file") }
@@ -92,7 +94,8 @@ struct FleetTrustShow: FleetVerb {
         object.null("ratchet")
       }
     }
-    return FleetAnswer(table.text() + verdict, document: format == .json ? json : nil, status: missing == nil ? 0 : 2)
+    return FleetAnswer(
+      table.text() + verdict, document: format == .json ? json : nil, status: missing == nil ? 0 : 2)
   }
 }
 
@@ -113,7 +116,10 @@ struct FleetTrustRotate: FleetVerb {
 
   @OptionGroup var keys: KeyOptions
 
-  @Option(help: "Sign with this root key: a private key's file, or the .pub file of a key in an agent. Can be repeated.")
+  @Option(
+    help:
+      "Sign with this root key: a private key's file, or the .pub file of a key in an agent. Can be repeated."
+  )
   var key: [String] = []
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {

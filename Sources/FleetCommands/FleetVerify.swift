@@ -33,7 +33,8 @@ struct FleetVerify: FleetVerb {
   @OptionGroup var options: FleetOptions
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
-    let check = try file.map { ReleaseCheck(first: try BundleFile.trust($0), ratchet: nil) } ?? options.check()
+    let check =
+      try file.map { ReleaseCheck(first: try BundleFile.trust($0), ratchet: nil) } ?? options.check()
     let content = try BundleFile.read(bundle).bundle
     let statement: Statement
     do { statement = try Statement(content.statement) } catch { throw Refusal("\(bundle): \(error)") }
@@ -42,6 +43,7 @@ struct FleetVerify: FleetVerb {
       try BundleFile.unpack(statement, content, to: unpack, policy: statement.policy.name)
     }
     return FleetAnswer(
-      report.text, document: format == .json ? report.json("fleet-verify") : nil, status: report.refusal == nil ? 0 : 2)
+      report.text, document: format == .json ? report.json("fleet-verify") : nil,
+      status: report.refusal == nil ? 0 : 2)
   }
 }

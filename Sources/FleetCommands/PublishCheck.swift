@@ -14,7 +14,9 @@ internal import Ruleset
 /// What must hold of a policy before it is published: as `wgfence check --strict --prove`, for all its machines.
 enum PublishCheck {
   /// The number of expectations, which all hold. Nil if the policy may not be published: `note` has printed why.
-  static func expectations(of file: PolicyFile, _ path: String, _ note: @escaping (PrintableText) -> Void) -> UInt64? {
+  static func expectations(of file: PolicyFile, _ path: String, _ note: @escaping (PrintableText) -> Void)
+    -> UInt64?
+  {
     note(DiagnosticText().render(file.decoded.diagnostics))
     guard file.decoded.isValid, let policy = file.decoded.policy else {
       note("\(path) is not valid: nothing was published\n")
@@ -36,7 +38,9 @@ enum PublishCheck {
     }
     var proof: Proof? = Proof(site)
     var progress = Progress("proved", "machines", by: note)
-    _ = SiteCheck.rules(of: site, after: run, proving: &proof) { progress.note($0, of: policy.machines.count) }
+    _ = SiteCheck.rules(of: site, after: run, proving: &proof) {
+      progress.note($0, of: policy.machines.count)
+    }
     progress.end()
     guard let proof, proof.counterExamples.isEmpty else {
       if let proof { note(ProofReport.text(proof, path: path)) }

@@ -14,7 +14,9 @@ struct ReleaseReport {
   /// The report about a bundle for a machine with this trust file and ratchet.
   init(_ bundle: ReleaseBundle, _ statement: Statement, by check: ReleaseCheck) {
     (self.bundle, self.statement, trust) = (bundle, statement, check.trust)
-    do throws(ReleaseRefusal) { result = .success(try check.verify(bundle)) } catch { result = .failure(error) }
+    do throws(ReleaseRefusal) { result = .success(try check.verify(bundle)) } catch {
+      result = .failure(error)
+    }
   }
 
   /// Why it is refused; nil if it is taken.
@@ -44,7 +46,8 @@ struct ReleaseReport {
   }
 
   private var signers: String {
-    (verified?.signers ?? []).map { $0.name.isEmpty ? $0.key.fingerprint : $0.name }.joined(separator: " and ")
+    (verified?.signers ?? []).map { $0.name.isEmpty ? $0.key.fingerprint : $0.name }.joined(
+      separator: " and ")
   }
 
   /// Everything for people.
@@ -55,19 +58,29 @@ struct ReleaseReport {
     table.append(["issued", "\(statement.issued)"])
     table.append(["fresh until", statement.freshUntil.map { "\($0)" } ?? "never stale"])
     table.append(["requires", "wgfence \(statement.requires)"])
-    table.append(["policy", "\(statement.policy.name), \(statement.policy.length) bytes, SHA-256 \(statement.policy.digest)"])
-    for list in statement.lists { table.append(["list", "\(list.name), \(list.length) bytes, SHA-256 \(list.digest)"]) }
+    table.append([
+      "policy",
+      "\(statement.policy.name), \(statement.policy.length) bytes, SHA-256 \(statement.policy.digest)",
+    ])
+    for list in statement.lists {
+      table.append(["list", "\(list.name), \(list.length) bytes, SHA-256 \(list.digest)"])
+    }
     if let commit = statement.commit { table.append(["commit", commit]) }
     table.append(["tests", "\(statement.tests) expectations held"])
     if let because = statement.because { table.append(["because", because]) }
     for wave in statement.waves {
-      table.append(["wave", "\(wave.name), from \(statement.issued.adding(Int64(wave.floor) * 60)): \(wave.members.joined(separator: ", "))"])
+      table.append([
+        "wave",
+        "\(wave.name), from \(statement.issued.adding(Int64(wave.floor) * 60)): \(wave.members.joined(separator: ", "))",
+      ])
     }
     if case .release(let serial, let until) = statement.fallBack {
       table.append(["falls back", "to \(serial), until \(until)"])
     }
     for signer in verified?.signers ?? [] {
-      table.append(["signed by", "\(signer.name.isEmpty ? "no name" : signer.name), \(signer.key.fingerprint)"])
+      table.append([
+        "signed by", "\(signer.name.isEmpty ? "no name" : signer.name), \(signer.key.fingerprint)",
+      ])
     }
     for ignored in verified?.ignored ?? [] { table.append(["", ignored]) }
     let verdict: PrintableText = refusal.map { "REFUSED: \($0)\n" } ?? "This release may be taken.\n"

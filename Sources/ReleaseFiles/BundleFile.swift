@@ -12,7 +12,9 @@ package enum BundleFile {
   /// Reads a bundle.
   package static func read(_ path: String) throws(Refusal) -> (bundle: ReleaseBundle, bytes: [UInt8]) {
     let bytes = try content(path, limit: ReleaseBundle.limit)
-    do throws(ReleaseTextError) { return (try ReleaseBundle(bytes), bytes) } catch { throw Refusal("\(path): \(error)") }
+    do throws(ReleaseTextError) { return (try ReleaseBundle(bytes), bytes) } catch {
+      throw Refusal("\(path): \(error)")
+    }
   }
 
   /// Reads a trust file.
@@ -38,16 +40,22 @@ package enum BundleFile {
 
   /// Replaces a file as a whole: a channel that copies it gets the old one or the new one.
   package static func write(_ bytes: [UInt8], to path: String) throws(Refusal) {
-    do throws(SystemError) { try DurableFile.replace(path, bytes, for: .everyone) } catch { throw Refusal("\(error)") }
+    do throws(SystemError) { try DurableFile.replace(path, bytes, for: .everyone) } catch {
+      throw Refusal("\(error)")
+    }
   }
 
   /// Reads a file; nil if it does not exist.
   package static func contentIfThere(_ path: String, limit: Int) throws(Refusal) -> [UInt8]? {
-    do throws(SystemError) { return try DurableFile.read(path, limit: limit) } catch { throw Refusal("\(error)") }
+    do throws(SystemError) { return try DurableFile.read(path, limit: limit) } catch {
+      throw Refusal("\(error)")
+    }
   }
 
   private static func content(_ path: String, limit: Int) throws(Refusal) -> [UInt8] {
-    guard let bytes = try contentIfThere(path, limit: limit) else { throw Refusal("\(path): No such file or directory") }
+    guard let bytes = try contentIfThere(path, limit: limit) else {
+      throw Refusal("\(path): No such file or directory")
+    }
     return bytes
   }
 }
@@ -62,7 +70,9 @@ extension BundleFile {
 
   /// Writes the policy of a release under a name, and its lists beside it, to a folder. The names of lists are those of the
   /// statement, which do not leave the folder.
-  package static func unpack(_ statement: Statement, _ bundle: ReleaseBundle, to folder: String, policy name: String)
+  package static func unpack(
+    _ statement: Statement, _ bundle: ReleaseBundle, to folder: String, policy name: String
+  )
     throws(Refusal)
   {
     try makeFolder(folder)

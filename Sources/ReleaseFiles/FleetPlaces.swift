@@ -35,13 +35,26 @@ package struct FleetPlaces: Sendable {
     case broken(String)
   }
 
+  /// What distinguishes one release that the machine has taken, or none, from every other.
+  package var mark: String {
+    switch membership() {
+    case .none: "none"
+    case .broken(let why): why
+    case .member(let check):
+      "\(check.trust.fingerprint) \(check.ratchet?.serial ?? 0) \(check.ratchet?.release.map { "\($0)" } ?? "-")"
+    }
+  }
+
   /// Reads the trust file and the ratchet.
   package func membership() -> Membership {
     do throws(SystemError) {
       guard let bytes = try DurableFile.read(trust, limit: TrustFile.limit) else { return .none }
       let own = try DurableFile.read("\(state)/ratchet", limit: Ratchet.limit)
       do throws(ReleaseTextError) {
-        return .member(ReleaseCheck(first: try TrustFile(bytes), ratchet: try own.map { bytes throws(ReleaseTextError) in try Ratchet(bytes) }))
+        return .member(
+          ReleaseCheck(
+            first: try TrustFile(bytes),
+            ratchet: try own.map { bytes throws(ReleaseTextError) in try Ratchet(bytes) }))
       } catch {
         let path = error.text == .ratchet ? "\(state)/ratchet" : trust
         return .broken("\(path): \(error)")
@@ -67,8 +80,12 @@ package struct FleetPlaces: Sendable {
     -> ReleaseCheck.Verified
   {
     let bundle: ReleaseBundle
-    do throws(ReleaseTextError) { bundle = try ReleaseBundle(bytes) } catch { throw FleetStateError("\(path): \(error)") }
-    do throws(ReleaseRefusal) { return try check.verify(bundle) } catch { throw FleetStateError("\(path): \(error)") }
+    do throws(ReleaseTextError) { bundle = try ReleaseBundle(bytes) } catch {
+      throw FleetStateError("\(path): \(error)")
+    }
+    do throws(ReleaseRefusal) { return try check.verify(bundle) } catch {
+      throw FleetStateError("\(path): \(error)")
+    }
   }
 
   // MARK: Writing

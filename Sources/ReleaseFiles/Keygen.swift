@@ -11,7 +11,9 @@ internal import NetworkModel
 package enum Keygen {
   /// Signs bytes with a key: a private key's file, or the `.pub` file of a key that an agent holds. The result is an armoured
   /// signature.
-  package static func sign(_ bytes: [UInt8], with key: String, for namespace: String) throws(Refusal) -> [UInt8] {
+  package static func sign(_ bytes: [UInt8], with key: String, for namespace: String) throws(Refusal)
+    -> [UInt8]
+  {
     guard let program else { throw Refusal("ssh-keygen is not installed: apt-get install openssh-client") }
     var template = Array("\(temporary)/wgfence-sign-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
@@ -31,12 +33,16 @@ package enum Keygen {
     } catch {
       throw Refusal("\(error)")
     }
-    guard let signature else { throw Refusal("ssh-keygen did not sign with \(key): its exit status is \(status)") }
+    guard let signature else {
+      throw Refusal("ssh-keygen did not sign with \(key): its exit status is \(status)")
+    }
     return signature
   }
 
   private static var temporary: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
   private static let program = (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin")
-    .split(separator: ":").map { String($0) + "/ssh-keygen" }.first { $0.hasPrefix("/") && access($0, X_OK) == 0 }
+    .split(separator: ":").map { String($0) + "/ssh-keygen" }.first {
+      $0.hasPrefix("/") && access($0, X_OK) == 0
+    }
 }

@@ -16,7 +16,8 @@ enum Program {
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
     DoctorVerb.self, InitVerb.self, ImportVerb.self, LogVerb.self, SuggestVerb.self, OpenVerb.self,
     CloseVerb.self,
-    PanicVerb.self, UnloadVerb.self, FleetCommand.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
+    PanicVerb.self, UnloadVerb.self, FleetCommand.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self,
+    BootVerb.self,
     GuardTrialVerb.self,
   ]
 

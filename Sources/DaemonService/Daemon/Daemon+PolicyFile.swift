@@ -30,8 +30,10 @@ extension Daemon {
     loader.lastFacts = lastFacts
     let (path, inForce) = (settings.policy, driver.controller.inForce?.digest)
     let fleet = settings.fleet
+    fleetMark = fleet?.mark
     checks.add(.file) { [loader] in
-      fleet.flatMap { ReleaseLoader(loader).loadTaken($0, unless: inForce) } ?? loader.load(path, unless: inForce)
+      fleet.flatMap { ReleaseLoader(loader).loadTaken($0, unless: inForce) }
+        ?? loader.load(path, unless: inForce)
     }
   }
 
@@ -41,6 +43,8 @@ extension Daemon {
     isFat = true
     switch asker {
     case .file:
+      // A release was taken while this one was checked: it must not replace the newer one.
+      if settings.fleet?.mark != fleetMark { return readPolicy() }
       driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
       signatures.merge(loaded.signatures) { _, read in read }
       if schedule.ready != nil || isReloading { driver.restoreMissing() }
@@ -54,7 +58,11 @@ extension Daemon {
       }
     case .client(let token, _):
       guard let client = clients.all[token] else { break }
-      if case .checkingRelease = client.mode { endRelease(client, loaded) } else { endApply(client, loaded.reading) }
+      if case .checkingRelease = client.mode {
+        endRelease(client, loaded)
+      } else {
+        endApply(client, loaded.reading)
+      }
     }
   }
 

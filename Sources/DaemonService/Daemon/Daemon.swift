@@ -32,7 +32,8 @@ package final class Daemon {
 
     /// A value of these parts.
     package init(
-      policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory, fleet: FleetPlaces? = nil,
+      policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory,
+      fleet: FleetPlaces? = nil,
       ownership: ControllerDriver<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil,
       metricsFile: String? = nil,
       fullReadInterval: Int64
@@ -98,6 +99,8 @@ package final class Daemon {
   var lastPolicyRead: Int64 = 0
   /// The signatures of the policy's files right before they were last read, so that a later change is not missed.
   var signatures: [String: FileSignature] = [:]
+  /// `FleetPlaces.mark` when the policy was last read: a result for another release is not used.
+  var fleetMark: String?
   /// Whether the service manager waits for the policy file to be read.
   var isReloading = false
   /// Whether to release memory before the next sleep.

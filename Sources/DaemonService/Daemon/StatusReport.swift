@@ -137,7 +137,7 @@ struct StatusReport {
   }
 
   private var policyLine: String {
-    let path = fleet == nil ? daemon.settings.policy : "of the release"
+    let path = fleet == nil ? daemon.settings.policy : fleet?.policy ?? "no release"
     return controller.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
   }
 
@@ -208,7 +208,7 @@ struct StatusReport {
         object.put("version", Version.text)
       }
       object.object("policy") { object in
-        object.put("path", daemon.settings.policy)
+        object.put("path", fleet?.policy ?? daemon.settings.policy)
         object.put("digest", controller.file.digest.flatMap { $0.isEmpty ? nil : $0 })
         object.put("accepted", isAccepted)
         object.put(

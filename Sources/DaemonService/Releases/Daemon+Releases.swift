@@ -16,7 +16,9 @@ extension Daemon {
     guard length <= ReleaseBundle.limit else {
       throw Refusal("the release is larger than \(ReleaseBundle.limit >> 20) MiB")
     }
-    guard let places = settings.fleet else { throw Refusal("this daemon has no place for a trust file: --fleet-trust") }
+    guard let places = settings.fleet else {
+      throw Refusal("this daemon has no place for a trust file: --fleet-trust")
+    }
     guard client.owner == .root || !checks.isBusy(for: client.owner) else {
       throw Refusal("another policy that you sent is being checked: wait until that check has ended")
     }
@@ -48,12 +50,15 @@ extension Daemon {
         throw Refusal("\(refusal.reason)\(refusal.report.isEmpty ? "" : "\n\(refusal.report)")")
       }
       try refuseLate(request, client)
-      try take(release)
-      journal.say(.notice, "release \(release.statement.serial) was taken, handed over by \(client.name)")
+      if try take(release) == .new {
+        journal.say(.notice, "release \(release.statement.serial) was taken, handed over by \(client.name)")
+      }
       let isAgain = driver.controller.isSuperseded(loaded.digest)
       let failure = driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
       policyWasRead()
-      if let failure { throw Refusal("release \(release.statement.serial) was taken, but is not in force: \(failure)") }
+      if let failure {
+        throw Refusal("release \(release.statement.serial) was taken, but is not in force: \(failure)")
+      }
       // A local apply or a rollback overrides it: accepting it again is a request like another apply.
       if isAgain, objection == nil {
         _ = try service.apply(candidate, trial: nil, by: client.name, at: environment.now(), on: &driver)
@@ -68,17 +73,25 @@ extension Daemon {
     flush(client, client.token)
   }
 
+  private enum Taking {
+    case new
+    /// It was taken before, and can be read.
+    case again
+  }
+
   /// Takes a release. Another one may have been taken while this one was checked, so the ratchet is read again.
-  private func take(_ release: ReleaseCheck.Verified) throws(Refusal) {
+  private func take(_ release: ReleaseCheck.Verified) throws(Refusal) -> Taking {
     guard let places = settings.fleet, case .member(let check) = places.membership() else {
       throw Refusal("this machine has left its fleet meanwhile: nothing was changed")
     }
     do throws(ReleaseRefusal) { _ = try check.verify(release.bundle) } catch {
       throw Refusal("the release is refused: \(error)")
     }
+    if let taken = try? places.release(check), taken.digest == release.digest { return .again }
     do throws(SystemError) { try places.take(release) } catch {
       throw Refusal("the release could not be stored, so nothing was changed: \(error)")
     }
+    return .new
   }
 }
 

@@ -91,6 +91,9 @@ struct FleetStatus {
     return rows
   }
 
+  /// The name of the policy; nil if no release can be read.
+  var policy: String? { release.map { ReleaseLoader.path($0.statement) } }
+
   /// The object `fleet`.
   func put(in object: inout JSONWriter.Object) {
     object.object("fleet") { object in

@@ -42,7 +42,8 @@ package struct ReleaseLoader: Sendable {
 
   /// Checks the policy of a verified release that was handed over, with what it would end on this host if it is not in force
   /// already. Refuses it before the floor of this machine's wave.
-  package func load(_ release: ReleaseCheck.Verified, at now: UTCTime, unless inForce: String?) throws(Refusal)
+  package func load(_ release: ReleaseCheck.Verified, at now: UTCTime, unless inForce: String?)
+    throws(Refusal)
     -> PolicyLoader.Loaded
   {
     var loaded = try load(release)
@@ -62,7 +63,8 @@ package struct ReleaseLoader: Sendable {
     let statement = release.statement
     guard let own = ProgramVersion(Version.text), own >= statement.requires else {
       throw Refusal(
-        "release \(statement.serial) needs wgfence \(statement.requires) or later, and this is \(Version.text)")
+        "release \(statement.serial) needs wgfence \(statement.requires) or later, and this is \(Version.text)"
+      )
     }
     let lists = Dictionary(
       zip(statement.lists.map(\.name), release.bundle.lists), uniquingKeysWith: { first, _ in first })
@@ -97,7 +99,9 @@ package struct ReleaseLoader: Sendable {
       do {
         guard let release = try places.release(check) else {
           return PolicyLoader.unreadable(
-            "", "this machine takes signed releases of \(check.trust.fleet), and has taken none yet: wgfence fleet accept")
+            "",
+            "this machine takes signed releases of \(check.trust.fleet), and has taken none yet: wgfence fleet accept"
+          )
         }
         var loaded = try load(release)
         loader.findObjection(in: &loaded, unless: inForce)

@@ -22,7 +22,9 @@ package enum HostPlaces {
 
   /// The trust file and the ratchet of a fleet; nil: they must be named.
   package static func fleet(_ named: String?, state: StateDirectory?) -> FleetPlaces? {
-    guard let state, let trust = place(named, "WGFENCE_FLEET_TRUST", FleetPlaces.defaultTrust) else { return nil }
+    guard let state, let trust = place(named, "WGFENCE_FLEET_TRUST", FleetPlaces.defaultTrust) else {
+      return nil
+    }
     return FleetPlaces(trust: trust, state: state)
   }
 

@@ -60,7 +60,8 @@ public enum FirewallRequest: Sendable, Hashable {
   public var isChange: Bool {
     switch self {
     case .status, .log, .history, .temporaryGrants: false
-    case .apply, .takeRelease, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close, .closeNumber,
+    case .apply, .takeRelease, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close,
+      .closeNumber,
       .unload:
       true
     }

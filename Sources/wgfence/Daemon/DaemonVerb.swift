@@ -81,7 +81,8 @@ struct DaemonVerb: Verb {
     return try Daemon(
       Daemon.Settings(
         policy: FilePath.absolute(options.policy), machine: options.machine.choice, socket: socket,
-        stateDirectory: directory, fleet: HostPlaces.fleet(fleetTrust, state: directory), ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
+        stateDirectory: directory, fleet: HostPlaces.fleet(fleetTrust, state: directory),
+        ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
         metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
   }
 }

@@ -1,62 +1,64 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import CSodium
-import Releases
-import Sodium
+internal import CSodium
+package import Releases
+internal import Sodium
 
 /// A private key of a test, which signs as `ssh-keygen -Y sign` does: with it, a test can also make signatures that no
 /// ssh-keygen makes, and those of a FIDO token that does not exist.
-struct Signer {
-  let point: [UInt8]
+package struct Signer: Sendable {
+  package let point: [UInt8]
   private let secret: [UInt8]
-  let application: [UInt8]?
-  var name = ""
+  package let application: [UInt8]?
+  package var name = ""
 
   /// A key from a seed of 32 equal bytes; with an application, that of a token.
-  init(_ seed: UInt8, application: String? = nil, name: String = "") {
+  package init(_ seed: UInt8, application: String? = nil, name: String = "") {
     var (point, secret) = ([UInt8](repeating: 0, count: 32), [UInt8](repeating: 0, count: 64))
     crypto_sign_ed25519_seed_keypair(&point, &secret, [UInt8](repeating: seed, count: 32))
     (self.point, self.secret, self.name) = (point, secret, name)
     self.application = application.map { Array($0.utf8) }
   }
 
-  var type: String { application == nil ? "ssh-ed25519" : "sk-ssh-ed25519@openssh.com" }
+  package var type: String { application == nil ? "ssh-ed25519" : "sk-ssh-ed25519@openssh.com" }
 
   /// The serialised public key.
-  var blob: [UInt8] {
+  package var blob: [UInt8] {
     Self.string(Array(type.utf8)) + Self.string(point) + (application.map(Self.string) ?? [])
   }
 
-  var key: SSHKey { get throws { try SSHKey(blob: blob) } }
-  var named: NamedKey { get throws { try NamedKey(line: (try key).line + (name.isEmpty ? "" : " \(name)")) } }
+  package var key: SSHKey { get throws { try SSHKey(blob: blob) } }
+  package var named: NamedKey {
+    get throws { try NamedKey(line: (try key).line + (name.isEmpty ? "" : " \(name)")) }
+  }
 
-  static func number(_ value: Int) -> [UInt8] {
+  package static func number(_ value: Int) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
   }
-  static func string(_ bytes: [UInt8]) -> [UInt8] { number(bytes.count) + bytes }
+  package static func string(_ bytes: [UInt8]) -> [UInt8] { number(bytes.count) + bytes }
 
   /// The values of a signature, before they are serialised.
-  struct Parts {
-    var preamble = Array("SSHSIG".utf8)
-    var version = 1
-    var key: [UInt8]
-    var namespace: [UInt8]
-    var reserved: [UInt8] = []
-    var hash = Array("sha512".utf8)
-    var type: [UInt8]
-    var signature: [UInt8]
-    var extra: [UInt8] = []
-    var tail: [UInt8] = []
+  package struct Parts: Sendable {
+    package var preamble = Array("SSHSIG".utf8)
+    package var version = 1
+    package var key: [UInt8]
+    package var namespace: [UInt8]
+    package var reserved: [UInt8] = []
+    package var hash = Array("sha512".utf8)
+    package var type: [UInt8]
+    package var signature: [UInt8]
+    package var extra: [UInt8] = []
+    package var tail: [UInt8] = []
 
-    var blob: [UInt8] {
+    package var blob: [UInt8] {
       let inner = Signer.string(type) + Signer.string(signature) + extra
       return preamble + Signer.number(version)
         + [key, namespace, reserved, hash, inner].flatMap(Signer.string) + tail
     }
-    var armoured: [UInt8] { Signer.armoured(blob) }
+    package var armoured: [UInt8] { Signer.armoured(blob) }
   }
 
-  static func armoured(_ blob: [UInt8]) -> [UInt8] {
+  package static func armoured(_ blob: [UInt8]) -> [UInt8] {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
     for start in stride(from: 0, to: blob.count, by: 3) {
@@ -70,7 +72,7 @@ struct Signer {
   }
 
   /// Signs a message. `flags` and `counter` are those of a token.
-  func parts(
+  package func parts(
     _ message: [UInt8], _ namespace: String, hash: String = "sha512", flags: UInt8 = 1, counter: Int = 7
   ) -> Parts {
     let digest = hash == "sha256" ? SHA2.sha256(message) : SHA2.sha512(message)
@@ -89,7 +91,7 @@ struct Signer {
     return parts
   }
 
-  func sign(_ message: [UInt8], _ namespace: String = ReleaseCheck.releaseNamespace) -> [UInt8] {
+  package func sign(_ message: [UInt8], _ namespace: String = ReleaseCheck.releaseNamespace) -> [UInt8] {
     parts(message, namespace).armoured
   }
 
