@@ -21,7 +21,7 @@ if [ -z "${BOOT_PROOF_OUTSIDE:-}" ]; then
   # What needs the network of this host comes first.
   echo "boot-proof: the guest"
   debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables wireguard-tools iproute2 netcat-openbsd procps \
-    libnftnl11 libmnl0 libyaml-0-2 libstdc++6
+    libnftnl11 libmnl0 libyaml-0-2 libsodium23 libstdc++6
   if [ $# -eq 0 ]; then
     set -- "$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')" \
       "$(apt-cache depends linux-image-6.12-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ { print $2; exit }')"
