@@ -247,8 +247,8 @@ if isFuzzing {
       name: "wgfence-fuzz",
       dependencies: [
         "NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets", "Netlink", "LinuxHost",
-        "Enforcement", "CSys", "CNftnl",
-        "TestSupport",
+        "Enforcement", "CSys", "CNftnl", "Releases",
+        "TestSupport", "ReleaseTestSupport",
       ],
       path: "Tests/Fuzz", swiftSettings: house + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
