@@ -40,6 +40,9 @@ ip link set up0 up
 ip -n machine address add 10.99.0.2/24 dev eth0
 ip -n machine link set eth0 up
 ip -n machine link set lo up
+# The machine's name server is the publisher: it must keep working.
+echo "nameserver 10.99.0.1" >resolv.conf
+mount --bind resolv.conf /etc/resolv.conf
 machine() { ip netns exec machine env HOME="$W/home" "$@"; }
 export WGFENCE_FLEET_TRUST=$W/etc/fleet/trust WGFENCE_STATE_DIR=$W/state WGFENCE_SOCKET=$W/socket HOME=$W/home
 mkdir -p "$W/home" "$W/etc" lists channel
@@ -172,6 +175,20 @@ PYTHON
 for _ in $(seq 50); do machine curl -sf --cacert "$W/tls.crt" https://10.99.0.1:8443/release.wgfence -o "$W/by-https" && break; sleep 0.1; done
 verdict "HTTPS, then accept" "0 40004" "$(taken by-https) $(port_in_kernel)"
 
+# --- a release that would end what works
+
+policy 40014
+echo 10.99.0.1 >lists/bad.txt
+ends 0 fleet publish policy.yaml --to channel --key anna --because "blocks the name server"
+verdict "a release that would end the name server is taken and held back" "2 5 40004" "$(taken channel/release.wgfence) $(serial) $(port_in_kernel)"
+verdict "and is not drift" "false false dns" "$(status '"\(.fleet.in_force) \(.fleet.drifted) \(.policy.held | capture("(?<a>dns)").a)"')"
+end
+begin
+verdict "so it is after a restart of the daemon" "false 40004" "$(status .fleet.in_force) $(port_in_kernel)"
+verdict "it is in force when a person accepts it" "0 true 40014" "$(machine "$WGFENCE" accept >said 2>complaint; echo $?) $(status .fleet.in_force) $(port_in_kernel)"
+publish 40004
+verdict "the next one is in force at once" "0 40004" "$(taken channel/release.wgfence) $(port_in_kernel)"
+
 # --- two people, keys that are revoked, waves
 
 ends 0 fleet verify channel/release.wgfence
@@ -184,7 +201,7 @@ publish 40005
 verdict "a release by a revoked key is refused" 1 "$(taken channel/release.wgfence)"
 ends 0 fleet sign channel/release.wgfence --key ben
 verdict "so is one with 1 of 2 signatures" 1 "$(taken channel/release.wgfence)"
-verdict "and the release before it stays" "4 40004" "$(serial) $(port_in_kernel)"
+verdict "and the release before it stays" "6 40004" "$(serial) $(port_in_kernel)"
 ends 1 fleet sign channel/release.wgfence --key ben
 ends 0 fleet sign channel/release.wgfence --key stranger
 verdict "with both it is taken, with the new keys" "0 40005" "$(taken channel/release.wgfence) $(port_in_kernel)"
