@@ -43,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
     .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "CSys"),
 
     .target(name: "NetworkModel", swiftSettings: pure),
@@ -82,6 +83,8 @@ let package = Package(
         "HostAnalysis", "PolicyImport", "ImpactAnalysis", "OutboundAnalysis",
       ],
       swiftSettings: pure),
+    .target(name: "Sodium", dependencies: ["CSodium"], swiftSettings: pure),
+    .target(name: "Releases", dependencies: ["NetworkModel", "Sodium"], swiftSettings: pure),
     .target(
       name: "Netlink", dependencies: ["NetworkModel", "Ruleset", "PacketWalk", "CMnl", "CNftnl", "CSys"],
       swiftSettings: house),
@@ -96,13 +99,23 @@ let package = Package(
       name: "PolicyFiles", dependencies: ["NetworkModel", "PolicyLanguage", "Enforcement"],
       swiftSettings: house),
     .target(
+      name: "ReleaseFiles",
+      dependencies: ["NetworkModel", "Releases", "Netlink", "LinuxHost", "Enforcement"], swiftSettings: house),
+    .target(
       name: "DaemonService",
-      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles"],
+      dependencies: questions + ["Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "Releases", "ReleaseFiles"],
+      swiftSettings: house),
+    .target(
+      name: "FleetCommands",
+      dependencies: questions + [
+        "Netlink", "Enforcement", "PolicyFiles", "Releases", "ReleaseFiles", "DaemonService",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: house),
     .executableTarget(
       name: "wgfence",
       dependencies: questions + [
-        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
+        "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "ReleaseFiles", "DaemonService", "FleetCommands",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house,
@@ -122,6 +135,9 @@ let package = Package(
     .target(
       name: "KernelTestSupport", dependencies: ["Ruleset", "Enforcement", "TestSupport"],
       path: "Tests/KernelTestSupport", swiftSettings: house),
+    .target(
+      name: "ReleaseTestSupport", dependencies: ["Releases", "Sodium", "CSodium"], path: "Tests/ReleaseTestSupport",
+      swiftSettings: house),
     .target(
       name: "PolicyTestSupport", dependencies: questions + ["RulesetOptimization", "TestSupport"],
       path: "Tests/PolicyTestSupport",
@@ -183,6 +199,8 @@ let package = Package(
       name: "ReportsTests", dependencies: questions + ["TestSupport", "AnalysisTestSupport"],
       swiftSettings: house),
     .testTarget(
+      name: "ReleasesTests", dependencies: ["Releases", "ReleaseTestSupport", "TestSupport"], swiftSettings: house),
+    .testTarget(
       name: "WalkTests",
       dependencies: questions + [
         "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "CTestSupport", "TestSupport",
@@ -211,7 +229,7 @@ let package = Package(
       name: "DaemonServiceTests",
       dependencies: questions + [
         "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService", "KernelTestSupport",
-        "TestSupport",
+        "Releases", "ReleaseFiles", "ReleaseTestSupport", "TestSupport",
       ],
       swiftSettings: house),
     .testTarget(
@@ -230,8 +248,8 @@ if isFuzzing {
       name: "wgfence-fuzz",
       dependencies: [
         "NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets", "Netlink", "LinuxHost",
-        "Enforcement", "CSys", "CNftnl",
-        "TestSupport",
+        "Enforcement", "CSys", "CNftnl", "Releases",
+        "TestSupport", "ReleaseTestSupport",
       ],
       path: "Tests/Fuzz", swiftSettings: house + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))

@@ -79,6 +79,7 @@ step guides Tests/Review/guides.sh
 step audit-page Tests/Review/page.sh
 step json Tests/Review/json.sh
 step packaging Tests/Review/packaging.sh
+step fleet Tests/Review/fleet.sh
 
 # 60 changes of the daemon's policy under a flood, 10 kills, and a minute of random events around the daemon. The whole of
 # it: make flood, make random-events. Interrupted trials, panics and rollbacks: make trials.

@@ -33,12 +33,16 @@ declare -A may_import=(
   [ImpactAnalysis]="$values PolicyCompiler PolicyAnalysis HostAnalysis"
   [OutboundAnalysis]="$values PolicyAnalysis HostAnalysis"
   [Reports]="$values PolicyCompiler PolicyAnalysis PolicyProof PolicyDifference TemporaryGrants DropAnalysis HostAnalysis PolicyImport ImpactAnalysis OutboundAnalysis"
+  [Sodium]="CSodium"
+  [Releases]="NetworkModel Sodium"
   [Netlink]="NetworkModel Ruleset PacketWalk CMnl CNftnl CSys"
   [LinuxHost]="NetworkModel Ruleset PacketWalk Netlink CSys"
   [Enforcement]="$values PolicyCompiler PolicyAnalysis TemporaryGrants Netlink"
   [PolicyFiles]="NetworkModel PolicyLanguage Enforcement"
-  [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles"
-  [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService ArgumentParser"
+  [ReleaseFiles]="NetworkModel Releases Netlink LinuxHost Enforcement"
+  [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles Releases ReleaseFiles"
+  [FleetCommands]="$questions Netlink Enforcement PolicyFiles Releases ReleaseFiles DaemonService ArgumentParser"
+  [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles ReleaseFiles DaemonService FleetCommands ArgumentParser"
 )
 # The specification that a proof compares a ruleset with, by file names in PolicyProof.
 specification='Specification*.swift MachineSpecification.swift GrantedTraffic.swift'

@@ -193,7 +193,7 @@ def discussion(command):
 
 
 def verb_page(verb, command, date, version):
-    name = "wgfence-" + verb
+    name = "wgfence-" + verb.replace(" ", "-")
     body, exits = discussion(command)
     out = header(name, "8", date, version)
     out += ".SH NAME\n" + escaped(name) + " \\- " + short(command["abstract"]) + "\n"
@@ -218,7 +218,7 @@ def main_page(command, verbs, date, version):
     out += ".SH DESCRIPTION\n" + filled(running(command["abstract"], markdown=False)) + body
     out += ".SH VERBS\n.PP\nEach verb has a page of its own.\n"
     for verb, sub in verbs:
-        out += tagged("\\fB" + escaped("wgfence-" + verb) + "\\fR(8)", running(sub["abstract"], markdown=False))
+        out += tagged("\\fB" + escaped("wgfence-" + verb.replace(" ", "-")) + "\\fR(8)", running(sub["abstract"], markdown=False))
     out += arguments(command, of_program=True) + exits
     out += ".SH ENVIRONMENT\n" + "".join(tagged(bold(n), escaped(t)) for n, t in ENVIRONMENT)
     out += ".SH FILES\n" + "".join(tagged(italic(n), escaped(t)) for n, t in FILES)
@@ -289,6 +289,16 @@ def policy_page(markdown, date, version):
 # --- all pages ------------------------------------------------------------------------------------------------------
 
 
+def all_verbs(command, before=""):
+    """The verbs of a command, each with its name, and those of its verbs: `fleet`, `fleet publish`, `fleet trust show`."""
+    for sub in shown(command.get("subcommands", [])):
+        if sub["commandName"] == "help":
+            continue
+        name = before + sub["commandName"]
+        yield name, sub
+        yield from all_verbs(sub, name + " ")
+
+
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
@@ -301,13 +311,13 @@ def main():
     help_text = subprocess.run([program, "--experimental-dump-help"], check=True, stdout=subprocess.PIPE).stdout
     version = subprocess.run([program, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     command = json.loads(help_text)["command"]
-    verbs = [(sub["commandName"], sub) for sub in shown(command["subcommands"]) if sub["commandName"] != "help"]
+    verbs = list(all_verbs(command))
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "../docs/policy-language.md"), encoding="utf-8") as file:
         policy = file.read()
     pages = {"wgfence.8": main_page(command, verbs, date, version), "wgfence-policy.5": policy_page(policy, date, version)}
     for verb, sub in verbs:
-        pages["wgfence-%s.8" % verb] = verb_page(verb, sub, date, version)
+        pages["wgfence-%s.8" % verb.replace(" ", "-")] = verb_page(verb, sub, date, version)
     for name, text in pages.items():
         place = os.path.join(folder, "man" + name[-1])
         os.makedirs(place, exist_ok=True)

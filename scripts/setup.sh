@@ -18,8 +18,8 @@ cd "$(dirname "$0")/.."
 say() { echo "setup: $*"; }
 die() { say "$*" >&2; exit 1; }
 
-build="pkg-config libnftnl-dev libmnl-dev libyaml-dev"
-lab="nftables iptables iproute2 wireguard-go wireguard-tools tcpdump conntrack iputils-ping python3 util-linux git jq"
+build="pkg-config libnftnl-dev libmnl-dev libyaml-dev libsodium-dev"
+lab="openssh-client rsync curl openssl nftables iptables iproute2 wireguard-go wireguard-tools tcpdump conntrack iputils-ping python3 util-linux git jq"
 
 command -v swift >/dev/null ||
   die "Swift 6.2 or later is needed and is not in PATH: see https://www.swift.org/install/linux/"

@@ -6,6 +6,7 @@ internal import PolicyAnalysis
 package import PolicyFiles
 internal import PolicyLanguage
 package import PolicyProof
+internal import Releases
 internal import Reports
 internal import Ruleset
 
@@ -16,6 +17,8 @@ package struct PolicyLoader: Sendable {
   let machine: MachineChoice
   /// How much work checking a policy may be.
   var extent = Extent.any
+  /// Which of its tests are run.
+  var tests = Tests.all
   /// The most failed tests of a policy that are reported in full; the others are counted.
   var mostFailures = Int.max
   /// The last known live facts, for what cannot be read now.
@@ -23,6 +26,13 @@ package struct PolicyLoader: Sendable {
 
   /// The most failed tests that the daemon reports.
   static let reportedFailures = 100
+
+  /// Which tests of a policy are run.
+  enum Tests {
+    case all
+    /// Those that cross the machine: the policy is of a signed release, whose publisher ran all of them.
+    case crossing
+  }
 
   /// How much work checking a policy may be.
   enum Extent {
@@ -48,13 +58,15 @@ package struct PolicyLoader: Sendable {
     /// What is not known of live endpoints, as sentences.
     package private(set) var gaps: [String]
     /// What would stop working on this host, if that was asked.
-    var objection: Objection?
+    package var objection: Objection?
     /// The policy's file, as it was named.
     let path: String
     /// The digest of what was read; empty if nothing could be read.
     let digest: String
     /// The list files that the policy names.
     var lists: [String] = []
+    /// The release of which the policy is; nil: it is a local file.
+    var release: ReleaseCheck.Verified?
     /// The signatures of the files right before they were read, by path.
     var signatures: [String: FileSignature] = [:]
 
@@ -80,10 +92,15 @@ package struct PolicyLoader: Sendable {
   /// about the policy with the digest `inForce`.
   func load(_ path: String, unless inForce: String?) -> Loaded {
     var loaded = load(path)
+    findObjection(in: &loaded, unless: inForce)
+    return loaded
+  }
+
+  /// Finds what a policy would end on this host. Nothing is asked about the policy with the digest `inForce`.
+  func findObjection(in loaded: inout Loaded, unless inForce: String?) {
     if case .success(let candidate) = loaded.result, candidate.digest != inForce {
       loaded.find(ImpactCheck.objection(to: candidate))
     }
-    return loaded
   }
 
   /// Reads a policy file and its lists from the disk.
@@ -144,7 +161,8 @@ package struct PolicyLoader: Sendable {
     let result: Result<Candidate, PolicyRejection>
     do throws(PolicyRejection) {
       let view = try PolicyAcceptance.check(
-        policy, machine: name, today: today, live: live, keeping: mostFailures)
+        policy, machine: name, today: today, live: live, tests: tests == .all ? .all : .crossing(name),
+        keeping: mostFailures)
       result = .success(Candidate(view, digest: digest, today: today, live: live))
     } catch {
       result = .failure(error)

@@ -11,6 +11,11 @@ package enum PolicyCommits {
   /// For each digest (`PolicyFile.digest`) the newest commit, of those that changed the policy or its lists, whose version
   /// has it, as 12 hexadecimal digits. Empty if the file is in no git repository of this user, or git is not installed.
   package static func commits(of path: String, with digests: Set<String>) -> [String: String] {
+    wholeCommits(of: path, with: digests).mapValues { String($0.prefix(12)) }
+  }
+
+  /// The same, with all digits of each commit.
+  package static func wholeCommits(of path: String, with digests: Set<String>) -> [String: String] {
     guard let place = realpath(path, nil) else { return [:] }
     defer { free(place) }
     let whole = String(cString: place)
@@ -31,7 +36,7 @@ package enum PolicyCommits {
         list.hasPrefix("/")
           ? FileContent.read(list, limit: PolicyFile.listLimit) : blob.read(list, limit: PolicyFile.listLimit)
       }
-      if let digest = file?.digest, missing.remove(digest) != nil { found[digest] = String(line.prefix(12)) }
+      if let digest = file?.digest, missing.remove(digest) != nil { found[digest] = String(line) }
     }
     return found
   }

@@ -9,10 +9,11 @@ internal import Ruleset
 /// what the policy's own tests and the proof are asked of.
 public enum PolicyAcceptance {
   /// Checks a valid policy on a day, with what is known of live endpoints. The result is the machine's view. At most
-  /// `mostFailures` failed tests are kept; the others are counted.
+  /// `mostFailures` failed tests are kept; the others are counted. `tests` says which tests are run: of a signed release, whose
+  /// publisher ran all of them, those that cross the machine.
   public static func check(
     _ policy: Policy, machine name: String, today: CalendarDate, live: LiveFacts,
-    keeping mostFailures: Int = .max
+    tests: PolicyTestRun.Extent = .all, keeping mostFailures: Int = .max
   ) throws(PolicyRejection) -> SiteView {
     let policy = policy.following(live)
     let machine: Machine
@@ -20,7 +21,7 @@ public enum PolicyAcceptance {
       throw .noMachine(error)
     }
     let site = CompiledSite(policy, today: today, live: live)
-    let run = PolicyTestRun(site, keeping: mostFailures)
+    let run = PolicyTestRun(site, tests, keeping: mostFailures)
     guard run.failed == 0 else { throw .failedTests(run.failures, count: run.failed) }
     // Where the tests send packets to this machine, it is compiled already.
     let view = run.view(of: machine) ?? site.view(of: machine)

@@ -2,7 +2,7 @@
 
 public import ArgumentParser
 public import DropAnalysis
-public import Enforcement
+import Enforcement
 import Glibc
 import NetworkModel
 import PolicyCompiler
@@ -48,8 +48,6 @@ struct MachineOptions: ParsableArguments {
 
 /// The format of a report.
 typealias ReportFormat = FirewallRequest.ReportForm
-
-extension FirewallRequest.ReportForm: ExpressibleByArgument {}
 
 extension DropAge: ExpressibleByArgument {}
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import DaemonService
+import FleetCommands
 import Glibc
 import NetworkModel
 
@@ -15,7 +16,8 @@ enum Program {
     StatusVerb.self, AcceptVerb.self, EnforceVerb.self, ConfirmVerb.self, RollbackVerb.self, AuditVerb.self,
     DoctorVerb.self, InitVerb.self, ImportVerb.self, LogVerb.self, SuggestVerb.self, OpenVerb.self,
     CloseVerb.self,
-    PanicVerb.self, UnloadVerb.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self, BootVerb.self,
+    PanicVerb.self, UnloadVerb.self, FleetCommand.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self,
+    BootVerb.self,
     GuardTrialVerb.self,
   ]
 
@@ -37,7 +39,8 @@ enum Program {
   private static func run(_ command: any ParsableCommand.Type, _ arguments: [String]) {
     do {
       var command = try command.parseAsRoot(arguments)
-      try command.run()
+      guard let fleet = command as? any FleetVerb else { return try command.run() }
+      try Console.conclude(fleet.answer(Console.note))
     } catch {
       if let sentence = VerbFailure.sentence(error) {
         Console.error(sentence)
@@ -62,6 +65,8 @@ enum Program {
 
 /// A verb of the command line. An error of this program that it does not catch is printed, and ends it with status 1.
 protocol Verb: ParsableCommand {}
+
+extension FleetCommand: Verb {}
 
 extension Verb {
   package static var name: String { configuration.commandName ?? "" }

@@ -25,6 +25,11 @@ enum FuzzTarget: String, CaseIterable {
   case docker
   case metrics
   case legacy
+  case statement
+  case trust
+  case ratchet
+  case signature
+  case bundle
 
   /// Reads these bytes as the program does. Every result is correct except a crash, a hang, excessive memory, or a
   /// violation of a property that is checked here.
@@ -46,6 +51,11 @@ enum FuzzTarget: String, CaseIterable {
     case .docker: Self.docker(bytes)
     case .metrics: Self.metrics(bytes)
     case .legacy: Self.legacy(bytes)
+    case .statement: Self.statement(bytes)
+    case .trust: Self.trust(bytes)
+    case .ratchet: Self.ratchet(bytes)
+    case .signature: Self.signature(bytes)
+    case .bundle: Self.bundle(bytes)
     }
   }
 

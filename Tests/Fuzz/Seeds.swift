@@ -45,7 +45,7 @@ enum Seeds {
       (.conntrack, [flow]), (.links, [link, address, route]), (.sockets, [socket]),
       (.wireguardKernel, [[200] + device + device]), (.packetLog, [packet]), (.control, [request]),
       (.legacy, AddressFamily.allCases.map(legacy)),
-    ]
+    ] + FuzzTarget.releaseSeeds
   }
 
   /// The size of what precedes the entries of a legacy table, in bytes.

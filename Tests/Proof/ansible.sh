@@ -21,7 +21,7 @@ if [ $$ -ne 1 ]; then
     ssh:openssh-client dpkg-shlibdeps:dpkg-dev || die "ansible, mmdebstrap, systemd-nspawn or ssh cannot be installed"
   mkdir -p "$work"
   echo "ansible-proof: the guest"
-  debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux libnftnl11 libmnl0 libyaml-0-2 \
+  debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux libnftnl11 libmnl0 libyaml-0-2 libsodium23 \
     python3 python3-apt openssh-server sudo || die "the guest cannot be made"
 fi
 enter_lab "$@"

@@ -20,7 +20,7 @@ if [ -z "${BOOT_PROOF_OUTSIDE:-}" ]; then
   # What needs the network of this host comes first.
   echo "boot-proof: the guest"
   debian_guest "$work/guest" systemd systemd-sysv udev kmod nftables wireguard-tools iproute2 netcat-openbsd procps \
-    libnftnl11 libmnl0 libyaml-0-2 libstdc++6
+    libnftnl11 libmnl0 libyaml-0-2 libsodium23 libstdc++6
   debian_kernels boot-proof "$@"
   set -- "${kernels[@]}"
   BOOT_PROOF_OUTSIDE=$(readlink /proc/self/ns/net)

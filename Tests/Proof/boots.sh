@@ -24,7 +24,7 @@ if [ $$ -ne 1 ]; then
   install_missing boots mmdebstrap:mmdebstrap systemd-nspawn:systemd-container || die "systemd-nspawn or mmdebstrap cannot be installed"
   mkdir -p "$work"
   echo "boots: the guest"
-  debian_guest "$work/debian" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux libnftnl11 libmnl0 libyaml-0-2 \
+  debian_guest "$work/debian" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux libnftnl11 libmnl0 libyaml-0-2 libsodium23 \
     libstdc++6 || die "the guest cannot be made"
   rm -rf "$work/guest"
   cp -a "$work/debian" "$work/guest"

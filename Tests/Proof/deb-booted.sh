@@ -35,7 +35,7 @@ if [ $$ -ne 1 ]; then
   for release in "$@"; do
     echo "deb-booted: the guest with Debian $release"
     DEBIAN_RELEASE=$release debian_guest "$work/booted-$release" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux \
-      libnftnl11 libmnl0 libyaml-0-2 ifupdown openssh-server sudo wireguard-go wireguard-tools python3-minimal ||
+      libnftnl11 libmnl0 libyaml-0-2 libsodium23 ifupdown openssh-server sudo wireguard-go wireguard-tools python3-minimal ||
       die "the guest cannot be made"
   done
 fi

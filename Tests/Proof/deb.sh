@@ -25,7 +25,7 @@ if [ $$ -ne 1 ]; then
   for release in $RELEASES; do
     echo "deb-proof: the guest with Debian $release"
     DEBIAN_RELEASE=$release debian_guest "$work/$release" systemd systemd-sysv udev kmod nftables iproute2 procps util-linux \
-      libnftnl11 libmnl0 libyaml-0-2 || die "the guest cannot be made"
+      libnftnl11 libmnl0 libyaml-0-2 libsodium23 || die "the guest cannot be made"
   done
 fi
 enter_lab "$@"
@@ -42,7 +42,7 @@ second=$(umask 077; scripts/deb.sh "$LAB/twice" 2>"$LAB/deb.log") || die "the pa
 verdict "two packages have the same bytes" "$(sha256sum <"$first")" "$(sha256sum <"$second")"
 
 field() { dpkg-deb -f "$first" "$1"; }
-verdict "it depends on nothing but the libraries" "libc6 libgcc-s1 libmnl0 libnftnl11 libyaml-0-2" \
+verdict "it depends on nothing but the libraries" "libc6 libgcc-s1 libmnl0 libnftnl11 libsodium23 libyaml-0-2" \
   "$(field Depends | tr ',' '\n' | awk '{ print $1 }' | sort | paste -sd ' ')"
 size=$(field Installed-Size)
 verdict "its installed size is below 25 MiB" yes "$([ "$size" -lt 25600 ] && echo yes || echo "$size KiB")"

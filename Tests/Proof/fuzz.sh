@@ -18,13 +18,15 @@ program=$folder/release/wgfence-fuzz
 
 usage() { echo "usage: Tests/Proof/fuzz.sh SECONDS [TARGET…] | inputs COUNT [TARGET…]" >&2; exit 64; }
 
-# The share of a target in 1,000 inputs: cheap targets get more. YAML and policies take 20 to 100 times as long as the rest.
+# The share of a target in about 1,300 inputs: cheap targets get more. YAML and policies take 20 to 100 times as long as the rest.
 declare -A share=(
   [yaml]=70 [policy]=25 [list]=60 [nftables]=20 [expressions]=90 [conntrack]=90 [links]=70 [sockets]=80
   [wireguard-kernel]=65 [wireguard-socket]=75 [packet-log]=95 [state]=20 [control]=40 [docker]=60 [metrics]=80 [legacy]=60
+  [statement]=60 [trust]=60 [ratchet]=60 [signature]=60 [bundle]=40
 )
 # The longest input, in bytes: large enough for the parts of a real one.
-declare -A longest=([nftables]=8192 [state]=8192 [policy]=4096 [yaml]=4096 [expressions]=512 [list]=2048 [legacy]=2048)
+declare -A longest=([nftables]=8192 [state]=8192 [policy]=4096 [yaml]=4096 [expressions]=512 [list]=2048 [legacy]=2048
+  [trust]=2048 [ratchet]=2048 [signature]=1024 [bundle]=4096)
 
 by=seconds
 if [ "${1:-}" = inputs ]; then

@@ -16,7 +16,7 @@ program=$(realpath -m "${WGFENCE:-$here/../../.build/release/wgfence}")
 install_missing ipset mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd
 echo "ipset: the guest"
 mkdir -p "$work"
-debian_guest "$work/guest-ipset" iptables ipset iproute2 iputils-ping python3-minimal kmod mount libnftnl11 libmnl0 libyaml-0-2
+debian_guest "$work/guest-ipset" iptables ipset iproute2 iputils-ping python3 kmod mount libnftnl11 libmnl0 libyaml-0-2 libsodium23
 debian_kernels ipset "$@"
 
 out=$work/run-ipset

@@ -67,6 +67,10 @@ user=()
 # shellcheck disable=SC2016 # words for the inner shell
 WGFENCE_MUTATIONS=all unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build --filter MutationTests' _ "$swift"
 
+# Every verdict about a signature, against that of ssh-keygen.
+# shellcheck disable=SC2016 # words for the inner shell
+WGFENCE_SIGNATURES=10000 unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$1" test --skip-build --filter SSHSignatureTests' _ "$swift"
+
 # Forged packets with real sockets, 25 rounds with other numbers each.
 WGFENCE_FORGED_ROUNDS=25 Tests/Lab/run-tests.sh forged
 

@@ -44,14 +44,22 @@ links() {
 
 # unknown FILE: the verbs and options of wgfence in blocks of shell commands that the program does not have.
 unknown() {
-  local words verb word
+  local words verb word next
   awk '/^ *```/ { inside = !inside && $0 ~ /^ *```sh$/; next } inside && !/systemctl/' "$1" | sed 's/ *#.*//; s/[|<>;)"].*//' |
     grep -oE '(^|[ (])wgfence [a-z].*' | sed 's/.*wgfence /wgfence /' |
     while read -ra words; do
       verb=${words[1]}
-      [ -e "$scratch/help-$verb" ] || "$program" help "$verb" >"$scratch/help-$verb" 2>&1
+      next=2
+      while :; do
+        # shellcheck disable=SC2086 # a verb of a verb is two words
+        [ -e "$scratch/help-$verb" ] || "$program" help $verb >"$scratch/help-$verb" 2>&1
+        # Of a verb with verbs, the help that counts is that of the inner one.
+        grep -q '^SUBCOMMANDS:' "$scratch/help-$verb" || break
+        verb="$verb ${words[$next]:-}"
+        next=$((next + 1))
+      done
       grep -q "^USAGE: wgfence $verb" "$scratch/help-$verb" || { echo "$verb"; continue; }
-      for word in "${words[@]:2}"; do
+      for word in "${words[@]:$next}"; do
         case $word in --*) grep -qE -- "(^|[ [,])${word%%=*}([] ,]|\$)" "$scratch/help-$verb" || echo "$verb $word" ;; esac
       done
     done

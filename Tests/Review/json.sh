@@ -332,7 +332,8 @@ answers() { wgfence_in "$1" status >/dev/null 2>&1 || [ $? = 2 ]; }
 begin() {
   local n=$1
   shift
-  task "$n" daemon env WGFENCE_STATE_DIR="$LAB/$n/state" WGFENCE_SOCKET="$LAB/$n/control.sock" "$WGFENCE" daemon "$@"
+  task "$n" daemon env WGFENCE_STATE_DIR="$LAB/$n/state" WGFENCE_SOCKET="$LAB/$n/control.sock" \
+    WGFENCE_FLEET_TRUST="$LAB/$n/trust" "$WGFENCE" daemon "$@"
   until_true 10 answers "$n" || die "the daemon of $n did not start: $(cat "$LAB/$n/daemon.log")"
 }
 cp "$LAB/narrow.yaml" "$live"
@@ -435,6 +436,39 @@ output suggest 0 onprem suggest "$live" --machine onprem
 output enforce 0 onprem enforce --force
 silent 1 onprem enforce
 output unload 0 onprem unload --yes
+
+# --- a fleet: releases with everything that one can have, and a machine that takes them, drifts and loses its ratchet
+
+for name in anna root; do ssh-keygen -q -t ed25519 -N '' -C $name -f "$LAB/$name"; done
+channel=$LAB/channel
+release=$channel/release.wgfence
+mkdir -p "$LAB/site/lists"
+cp policies/starter.yaml "$LAB/site/starter.yaml"
+printf '\nlists:\n  bad: { file: lists/bad.txt }\nblock: [bad]\n' >>"$LAB/site/starter.yaml"
+echo 192.0.2.0/24 >"$LAB/site/lists/bad.txt"
+git -C "$LAB/site" init -q && git -C "$LAB/site" add . &&
+  git -C "$LAB/site" -c user.name=test -c user.email=test@localhost commit -q -m policies
+"$WGFENCE" fleet init office --publish-key "$LAB/anna.pub" --root-key "$LAB/root.pub" --to "$channel" >/dev/null 2>&1
+output fleet-publish 0 here fleet publish "$LAB/site/starter.yaml" --to "$channel"
+output fleet-verify 2 here fleet verify "$release" --trust "$channel/trust"
+output fleet-publish 0 here fleet publish "$LAB/site/starter.yaml" --to "$channel" --key "$LAB/anna" --key "$LAB/root" \
+  --because 'the first release' --wave canary:0m:server --wave 'rest:1h:*' --falls-back 1:1h
+output fleet-verify 0 here fleet verify "$release" --trust "$channel/trust"
+output fleet-trust 0 here fleet trust show "$channel/trust"
+of_fleet=(--fleet-trust "$LAB/laptop-ryan/trust")
+wgfence_in laptop-ryan fleet join "$channel/trust" --trusted --from 2 "${of_fleet[@]}" >/dev/null 2>&1
+output fleet-trust 0 laptop-ryan fleet trust show "${of_fleet[@]}"
+begin laptop-ryan "$LAB/site/starter.yaml" --machine server
+output status 2 laptop-ryan status
+wgfence_in laptop-ryan fleet accept "$release" "${of_fleet[@]}" >/dev/null 2>&1
+output status 0 laptop-ryan status
+output fleet-trust 0 laptop-ryan fleet trust show "${of_fleet[@]}"
+output fleet-verify 0 laptop-ryan fleet verify "$release" "${of_fleet[@]}"
+"$WGFENCE" fleet trust rotate --to "$channel" --root-key "$LAB/anna.pub" >/dev/null 2>&1
+output fleet-trust 2 here fleet trust show "$channel/trust-changes"
+echo damaged >"$LAB/laptop-ryan/state/fleet/ratchet"
+output status 2 laptop-ryan status
+silent 1 laptop-ryan fleet trust show "${of_fleet[@]}"
 
 # --- the comparison
 

@@ -76,7 +76,7 @@ document = json.load(open(sys.argv[1]))
 packages = {entry["SPDXID"]: entry for entry in document["packages"]}
 assert len(packages) == len(document["packages"])
 names = {entry["name"] for entry in packages.values()}
-assert {"wgfence", "swift-argument-parser", "swift-runtime", "libnftnl11", "libmnl0", "libyaml-0-2", "libc6"} <= names, names
+assert {"wgfence", "swift-argument-parser", "swift-runtime", "libnftnl11", "libmnl0", "libyaml-0-2", "libsodium23", "libc6"} <= names, names
 digest = hashlib.sha256(open(sys.argv[2], "rb").read()).hexdigest()
 own = next(entry for entry in packages.values() if entry["name"] == "wgfence")
 assert own["checksums"][0]["checksumValue"] == digest

@@ -46,6 +46,8 @@ final class ControlClient {
     case asking
     /// The policy of its request is being checked, to be put in force on trial for a time, or permanently (nil).
     case checking(ControlRequest, EnforcementMode, TrialTime?)
+    /// The release that it sent is being checked.
+    case checkingRelease(ControlRequest)
     /// It asked for the status before the policy file was read for the first time.
     case waiting(FirewallRequest.ReportForm)
     /// It receives every dropped packet.
@@ -79,7 +81,7 @@ final class ControlClient {
   /// Whether its answer comes later.
   var isWaited: Bool {
     switch mode {
-    case .checking, .waiting: true
+    case .checking, .checkingRelease, .waiting: true
     case .asking, .following, .ending: false
     }
   }

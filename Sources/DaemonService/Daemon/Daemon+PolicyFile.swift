@@ -7,6 +7,7 @@ internal import NetworkModel
 internal import PolicyAnalysis
 internal import PolicyFiles
 internal import PolicyLanguage
+internal import ReleaseFiles
 
 /// The policy file of the daemon: when it is read, and what follows.
 extension Daemon {
@@ -30,8 +31,11 @@ extension Daemon {
     // What a policy would end that is only observed for that reason is asked again.
     var known = driver.controller.inForce?.digest
     if case .daemon? = driver.controller.inForce?.observer { known = nil }
-    let path = settings.policy
-    checks.add(.file) { [loader, known] in loader.load(path, unless: known) }
+    let (path, fleet) = (settings.policy, settings.fleet)
+    fleetMark = fleet?.mark
+    checks.add(.file) { [loader, known] in
+      fleet.flatMap { ReleaseLoader(loader).loadTaken($0, unless: known) } ?? loader.load(path, unless: known)
+    }
   }
 
   /// A file that is replaced during each of so many checks in a row is put in force as it was read, although it is outdated:
@@ -45,6 +49,8 @@ extension Daemon {
     isFat = true
     switch asker {
     case .file:
+      // A release was taken while this one was checked: it must not replace the newer one.
+      if settings.fleet?.mark != fleetMark { return readPolicy() }
       let isOutdated = checks.willCheckFile || isAnyFileChanged
       outdatedChecks = isOutdated ? outdatedChecks + 1 : 0
       if isOutdated && outdatedChecks <= Self.mostOutdatedChecks {
@@ -62,21 +68,30 @@ extension Daemon {
         isReloading = false
         ServiceManager.notify("READY=1")
       }
-    case .client(let token, _): if let client = clients.all[token] { endApply(client, loaded.reading) }
+    case .client(let token, _):
+      guard let client = clients.all[token] else { break }
+      if case .checkingRelease = client.mode {
+        endRelease(client, loaded)
+      } else {
+        endApply(client, loaded.reading)
+      }
     }
   }
 
   func noteFiles() {
     signatures = [:]
-    for path in [settings.policy] + environment.lists { signatures[path] = FileSignature(path) }
+    for path in ownFiles + environment.lists { signatures[path] = FileSignature(path) }
   }
+
+  /// The files that decide which policy this machine enforces.
+  var ownFiles: [String] { [settings.policy] + [settings.fleet?.trust].compactMap { $0 } }
 
   var isAnyFileChanged: Bool { signatures.contains { FileSignature($0.key) != $0.value } }
 
   /// Updates what depends on the policy in force: watched files, live endpoints, drop log, metrics.
   func policyWasRead() {
-    files.watch([settings.policy] + environment.lists)
-    for path in [settings.policy] + environment.lists where signatures[path] == nil {
+    files.watch(ownFiles + environment.lists)
+    for path in ownFiles + environment.lists where signatures[path] == nil {
       signatures[path] = FileSignature(path)
     }
     scheduleEndpoints()

@@ -26,7 +26,7 @@ extension Daemon {
     }
   }
 
-  private func refuse(_ client: ControlClient, _ refusal: Refusal) {
+  func refuse(_ client: ControlClient, _ refusal: Refusal) {
     client.outbox += ControlFrame(.note, text: "wgfence: error: \(refusal.text)\n").bytes
     finish(client, 1)
   }
@@ -36,13 +36,13 @@ extension Daemon {
     finish(client, result.exitStatus)
   }
 
-  private func finish(_ client: ControlClient, _ status: UInt8) {
+  func finish(_ client: ControlClient, _ status: UInt8) {
     client.outbox += ControlFrame(.exit, [status]).bytes
     client.mode = .ending
   }
 
   /// Refuses a request whose client no longer waits. It has already reported a failure, so nothing may change.
-  private func refuseLate(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
+  func refuseLate(_ request: ControlRequest, _ client: ControlClient) throws(Refusal) {
     guard request.request.isChange else { return }
     let refusal =
       request.expiry(at: Clock.sinceBoot)
@@ -61,7 +61,11 @@ extension Daemon {
 
   /// A client closed its connection while its policy was being checked: the policy is not put in force.
   func clientIsGone(_ client: ControlClient) {
-    guard case .checking(let request, _, _) = client.mode else { return }
+    let request: ControlRequest
+    switch client.mode {
+    case .checking(let asked, _, _), .checkingRelease(let asked): request = asked
+    case .asking, .waiting, .following, .ending: return
+    }
     sayNotCarriedOut(request, client, Self.clientGone)
   }
 
@@ -79,6 +83,7 @@ extension Daemon {
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
     case .apply(let policy, let mode, let trial): try beginApply(policy, mode, trial, request, client)
+    case .takeRelease(let length): try beginRelease(length, request, client)
     case .accept, .endObservation, .confirm, .history, .rollback, .panic, .open, .close, .closeNumber,
       .unload:
       let result = try service.execute(
@@ -92,7 +97,7 @@ extension Daemon {
   private func changed(by request: FirewallRequest, _ client: ControlClient) {
     switch request {
     case .status, .log, .history, .temporaryGrants: break
-    case .apply, .accept, .endObservation, .confirm, .rollback, .panic: policyWasRead()
+    case .apply, .takeRelease, .accept, .endObservation, .confirm, .rollback, .panic: policyWasRead()
     case .open, .close, .closeNumber: refresh = .wanted
     case .unload:
       journal.say(

@@ -9,6 +9,7 @@ internal import PolicyAnalysis
 internal import PolicyCompiler
 package import PolicyFiles
 internal import PolicyLanguage
+package import ReleaseFiles
 internal import Ruleset
 
 /// The daemon: one thread that sleeps until something happens, and then lets the controller decide.
@@ -21,6 +22,8 @@ package final class Daemon {
     var machine: MachineChoice
     var socket: String
     var stateDirectory: StateDirectory
+    /// The trust file and the ratchet of a fleet; nil: the daemon takes no releases.
+    var fleet: FleetPlaces?
     var ownership: ControllerDriver<KernelRuleset>.Ownership
     var metrics: MetricsPlace?
     var metricsFile: String?
@@ -30,6 +33,7 @@ package final class Daemon {
     /// A value of these parts.
     package init(
       policy: String, machine: MachineChoice, socket: String, stateDirectory: StateDirectory,
+      fleet: FleetPlaces? = nil,
       ownership: ControllerDriver<KernelRuleset>.Ownership, metrics: MetricsPlace? = nil,
       metricsFile: String? = nil,
       fullReadInterval: Int64
@@ -38,6 +42,7 @@ package final class Daemon {
       self.machine = machine
       self.socket = socket
       self.stateDirectory = stateDirectory
+      self.fleet = fleet
       self.ownership = ownership
       self.metrics = metrics
       self.metricsFile = metricsFile
@@ -96,6 +101,8 @@ package final class Daemon {
   var outdatedChecks = 0
   /// The signatures of the policy's files right before they were last read, so that a later change is not missed.
   var signatures: [String: FileSignature] = [:]
+  /// `FleetPlaces.mark` when the policy was last read: a result for another release is not used.
+  var fleetMark: String?
   /// Whether the service manager waits for the policy file to be read.
   var isReloading = false
   /// Whether to release memory before the next sleep.
@@ -190,7 +197,7 @@ package final class Daemon {
   /// Runs until a signal ends it. The rules stay.
   package func run() throws(DaemonError) {
     let now = environment.now()
-    files.watch([settings.policy])
+    files.watch(ownFiles)
     noteFiles()
     // The driver can ask for this in the middle of its work; the loop then reads the file after that.
     environment.readLater = { [unowned self] in settle = Clock.sinceBoot }

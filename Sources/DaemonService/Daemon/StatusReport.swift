@@ -21,11 +21,13 @@ struct StatusReport {
   private let grants: [TemporaryGrant]
   private let devices: [WireGuardDevice]
   private let isOwner: Bool
+  private let fleet: FleetStatus?
 
   /// Reads the kernel's state.
   init(_ daemon: Daemon) {
     self.daemon = daemon
     now = Int64(time(nil))
+    fleet = FleetStatus(daemon, at: now)
     let read = try? daemon.driver.store.read()
     table = read?.table
     drift = daemon.driver.driftCount(of: table)
@@ -46,7 +48,7 @@ struct StatusReport {
     guard case .accepted = controller.file, !controller.isObserving else { return false }
     return drift == 0 && table != nil && controller.state.panic == nil && controller.state.pending == nil
       && daemon.driver.notPersisted == nil && !controller.isReleased && !controller.isFileSuperseded
-      && !isTunnelMissing
+      && !isTunnelMissing && fleet?.isFine ?? true
   }
 
   /// Whether the interface of a tunnel of this machine does not exist.
@@ -82,6 +84,7 @@ struct StatusReport {
       table.append(["mode", "OBSERVE MODE: nothing is dropped or rejected\(observerWords)"])
     }
     table.append(["daemon", "pid \(getpid()), since \(Timestamp.text(daemon.since))"])
+    for row in fleet?.rows ?? [] { table.append(row) }
     table.append(["policy", policyLine])
     if let refusal {
       let consequence =
@@ -134,7 +137,7 @@ struct StatusReport {
   }
 
   private var policyLine: String {
-    let path = daemon.settings.policy
+    let path = fleet == nil ? daemon.settings.policy : fleet?.policy ?? "no release"
     return controller.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
   }
 
@@ -207,7 +210,7 @@ struct StatusReport {
         object.put("version", Version.text)
       }
       object.object("policy") { object in
-        object.put("path", daemon.settings.policy)
+        object.put("path", fleet?.policy ?? daemon.settings.policy)
         object.put("digest", controller.file.digest.flatMap { $0.isEmpty ? nil : $0 })
         object.put("accepted", isAccepted)
         object.put(
@@ -216,6 +219,7 @@ struct StatusReport {
         object.put("held_digest", held?.digest)
         object.put("superseded", controller.isFileSuperseded)
       }
+      fleet?.put(in: &object)
       object.object("ruleset") { object in
         object.put("digest", controller.inForce?.digest)
         object.put("kind", controller.inForce?.kind.rawValue)

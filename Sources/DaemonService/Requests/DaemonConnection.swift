@@ -63,6 +63,11 @@ package final class DaemonConnection {
     return try ask(.apply(policy, mode, trial), files: files, patience: Self.checkPatience, say: say)
   }
 
+  /// Sends the bundle of a release, to be verified and put in force.
+  package func take(_ bundle: [UInt8], say: (Words) -> Void) throws(Refusal) -> Answer {
+    try ask(.takeRelease(length: bundle.count), files: [bundle], patience: Self.checkPatience, say: say)
+  }
+
   /// Sends a request, with all files concatenated in one memory file, and passes on the parts of the answer until it
   /// ends. `patience` is how long the daemon may send nothing, in milliseconds; nil: no limit.
   package func ask(

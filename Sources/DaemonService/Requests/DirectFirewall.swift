@@ -30,7 +30,8 @@ package struct DirectFirewall: ~Copyable {
     package init(_ request: FirewallRequest) {
       switch request {
       case .status, .log, .history, .temporaryGrants: self = .reading
-      case .apply, .accept, .endObservation, .confirm, .rollback, .open, .close, .closeNumber, .panic(.end):
+      case .apply, .takeRelease, .accept, .endObservation, .confirm, .rollback, .open, .close, .closeNumber,
+        .panic(.end):
         self = .writing
       case .panic(.begin), .unload: self = .attempting
       }

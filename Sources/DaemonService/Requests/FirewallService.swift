@@ -35,7 +35,7 @@ package struct FirewallService: Sendable {
   ) throws(Refusal) -> FirewallResult {
     switch request {
     case .status, .log, .temporaryGrants: throw Refusal("only the daemon can answer \(request.verb)")
-    case .apply: throw Refusal("the policy was not checked")
+    case .apply, .takeRelease: throw Refusal("the policy was not checked")
     case .accept(let digest):
       return try perform(try driver.controller.accept(digest, by: caller), &driver, .apply) {
         "Accepted: \(HistoryReport.line($0))"

@@ -55,6 +55,11 @@ public struct ControlRequest: Sendable, Hashable {
     case "status": return .status(try form(&fields))
     case "log": return .log(try form(&fields))
     case "apply": return try apply(&fields)
+    case "fleet accept":
+      guard let length: Int = try fields.number("length"), length >= 0 else {
+        throw ControlFormatError("'length' is missing or negative")
+      }
+      return .takeRelease(length: length)
     case "accept": return .accept(digest: fields.take("digest"))
     case "enforce": return .endObservation
     case "confirm":
@@ -128,6 +133,9 @@ public struct ControlRequest: Sendable, Hashable {
     case .status(let form), .log(let form):
       lines["verb"] = request.verb
       lines["format"] = form.rawValue
+    case .takeRelease(let length):
+      lines["verb"] = request.verb
+      lines["length"] = String(length)
     case .accept(let digest):
       lines["verb"] = "accept"
       lines["digest"] = digest

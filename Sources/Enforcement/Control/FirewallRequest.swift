@@ -11,6 +11,8 @@ public enum FirewallRequest: Sendable, Hashable {
   case log(ReportForm)
   /// Put a policy in force, or only observe it; on trial if a time is given.
   case apply(PolicyHandover, EnforcementMode, TrialTime?)
+  /// Take a signed release, whose bundle has this length in bytes, and put it in force as a changed policy file.
+  case takeRelease(length: Int)
   /// Put the policy file in force that is held back; the beginning of its digest, if it is given.
   case accept(digest: String?)
   /// Enforce the policy that is only observed.
@@ -58,7 +60,9 @@ public enum FirewallRequest: Sendable, Hashable {
   public var isChange: Bool {
     switch self {
     case .status, .log, .history, .temporaryGrants: false
-    case .apply, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close, .closeNumber, .unload:
+    case .apply, .takeRelease, .accept, .endObservation, .confirm, .rollback, .panic, .open, .close,
+      .closeNumber,
+      .unload:
       true
     }
   }
@@ -69,6 +73,7 @@ public enum FirewallRequest: Sendable, Hashable {
     case .status: "status"
     case .log: "log"
     case .apply: "apply"
+    case .takeRelease: "fleet accept"
     case .accept: "accept"
     case .endObservation: "enforce"
     case .confirm: "confirm"

@@ -28,6 +28,10 @@ public struct Controller: Sendable {
   public var isFileSuperseded: Bool {
     file.digest.map { state.superseded.contains($0) } ?? !state.superseded.isEmpty
   }
+
+  /// Whether the policy file with this digest has no effect, because an apply or a rollback replaced it.
+  public func isSuperseded(_ digest: String) -> Bool { state.superseded.contains(digest) }
+
   /// The result of the last read of the policy file.
   public internal(set) var file: PolicyFileState = .unread
   /// The origin of the ruleset that the kernel must have; nil before the first ruleset.

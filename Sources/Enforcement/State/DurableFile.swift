@@ -93,10 +93,10 @@ public enum DurableFile {
     return lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR)
   }
 
-  /// Creates a directory with access for its owner only, if it does not exist.
+  /// Creates a directory with access for its owner only, if it does not exist. It survives a power cut.
   public static func makeDirectory(_ path: String) throws(SystemError) {
-    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
-    throw SystemError("creating \(path)", code: errno)
+    if mkdir(path, 0o700) == 0 { return try syncDirectory(of: path, "creating \(path)") }
+    if errno != EEXIST { throw SystemError("creating \(path)", code: errno) }
   }
 
   /// Deletes a file, if it exists.

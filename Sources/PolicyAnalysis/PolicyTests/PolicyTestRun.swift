@@ -93,20 +93,30 @@ public struct PolicyTestRun: Sendable {
     }
   }
 
+  /// Which tests are run.
+  public enum Extent: Sendable, Hashable {
+    case all
+    /// Those with packets that may pass a machine: what this machine enforces decides no others.
+    case crossing(String)
+  }
+
   /// Runs the tests of a site's policy on what its machines enforce. Each stored failure takes some kilobytes
   /// of memory. Failures beyond `mostFailures` are only counted.
-  public init(_ site: CompiledSite, keeping mostFailures: Int = .max) {
+  public init(_ site: CompiledSite, _ extent: Extent = .all, keeping mostFailures: Int = .max) {
     self.mostFailures = mostFailures
     policy = site.policy
     self.site = site
-    packets = PacketPaths(site)
+    let crossing = extent.crossing(site.policy)
+    packets =
+      crossing.map { PacketPaths(site, judges: $0.judges, onlyConfinedSend: true) } ?? PacketPaths(site)
     record = GrantCoverage.Record(GrantMatch(policy))
     var sources = ZoneSources(policy, live: site.live)
     var walks = RouteWalks(packets)
-    for test in policy.tests {
+    for (place, test) in policy.tests.enumerated() where crossing?.tests.contains(place) ?? true {
       var pairs: [Pair] = []
       for source in test.from {
         for target in test.to where !Self.isSelf(source, target) {
+          if let crossing, !crossing.isCrossed(source, target, in: policy) { continue }
           pairs.append(
             Pair(
               test: test, source: source, target: target,

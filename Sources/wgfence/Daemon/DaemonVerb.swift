@@ -5,6 +5,7 @@ public import DaemonService
 import Enforcement
 import NetworkModel
 import PolicyFiles
+import ReleaseFiles
 
 /// `wgfence daemon`: keeps the kernel's ruleset equal to the policy.
 struct DaemonVerb: Verb {
@@ -27,6 +28,12 @@ struct DaemonVerb: Verb {
   @OptionGroup var options: PolicyOptions
   @OptionGroup var places: StateOptions
   @OptionGroup var namespace: NamespaceGuard
+
+  @Option(
+    name: .customLong("fleet-trust"),
+    help: "The trust file of a fleet (default: $WGFENCE_FLEET_TRUST, else \(FleetPlaces.defaultTrust)).",
+    completion: .file())
+  var fleetTrust: String?
 
   /// Whether the daemon owns the table (`NFT_TABLE_F_OWNER`).
   enum Ownership: String, ExpressibleByArgument, CaseIterable {
@@ -74,7 +81,8 @@ struct DaemonVerb: Verb {
     return try Daemon(
       Daemon.Settings(
         policy: FilePath.absolute(options.policy), machine: options.machine.choice, socket: socket,
-        stateDirectory: directory, ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
+        stateDirectory: directory, fleet: HostPlaces.fleet(fleetTrust, state: directory),
+        ownership: ownership == .auto ? .asked : .shared, metrics: metrics,
         metricsFile: metricsFile, fullReadInterval: fullRead * 1_000_000_000))
   }
 }

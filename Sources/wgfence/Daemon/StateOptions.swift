@@ -3,12 +3,12 @@
 import ArgumentParser
 import DaemonService
 import Enforcement
-import LinuxHost
+import FleetCommands
 import NetworkModel
 
 /// The daemon's control socket, and the directory where rulesets are stored.
 struct StateOptions: ParsableArguments {
-  static let defaultSocket = "/run/wgfence/control.sock"
+  static let defaultSocket = HostPlaces.socket
 
   @Option(
     name: .customLong("state-dir"),
@@ -22,18 +22,11 @@ struct StateOptions: ParsableArguments {
     completion: .file())
   var socket: String?
 
-  /// The state directory. In a network namespace other than the machine's own it must be named, because a ruleset
-  /// that is tried out there must never be loaded at the machine's next boot.
-  var directory: StateDirectory? {
-    if let named = stateDirectory ?? Caller.variable("WGFENCE_STATE_DIR") { return StateDirectory(named) }
-    return NetworkNamespace.current().isCertainlyOther ? nil : StateDirectory(StateDirectory.defaultPath)
-  }
+  /// The state directory; nil: it must be named.
+  var directory: StateDirectory? { HostPlaces.state(stateDirectory) }
 
-  /// The control socket; in another network namespace it must be named, too.
-  var socketPath: String? {
-    if let named = socket ?? Caller.variable("WGFENCE_SOCKET") { return named }
-    return NetworkNamespace.current().isCertainlyOther ? nil : Self.defaultSocket
-  }
+  /// The control socket; nil: it must be named.
+  var socketPath: String? { HostPlaces.socket(socket) }
 
   /// The daemon, if one answers.
   func daemon() throws(Refusal) -> DaemonConnection? {
@@ -108,6 +101,12 @@ extension Console {
   static func result(_ answer: DaemonConnection.Answer) throws -> FirewallResult {
     guard let result = answer.result else { throw ExitCode(answer.status) }
     return result
+  }
+
+  /// Prints the answer of a verb of `fleet`. Ends the verb with its status.
+  static func conclude(_ answer: FleetAnswer) throws {
+    if let document = answer.document { print(document: document) } else { print(answer.text) }
+    if answer.status != 0 { throw ExitCode(answer.status) }
   }
 
   /// Prints what was done. Ends the verb with status 1 if it could not be stored.
