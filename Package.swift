@@ -235,7 +235,7 @@ let package = Package(
     .testTarget(
       name: "ProgramTests",
       dependencies: questions + [
-        "wgfence", "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
+        "wgfence", "FleetCommands", "Releases", "ReleaseTestSupport", "Netlink", "LinuxHost", "Enforcement", "PolicyFiles", "DaemonService",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: house),

@@ -49,10 +49,15 @@ struct FleetAccept: FleetVerb {
   @Flag(help: "Without a daemon: put it in force even if something that works now would stop working.")
   var force = false
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   @OptionGroup var options: FleetOptions
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
-    let bytes = try BundleFile.read(bundle).bytes
+    let (content, bytes) = try BundleFile.read(bundle)
+    // What cannot be read is refused below, by who verifies it.
+    let statement = try? Statement(content.statement)
     if let path = HostPlaces.socket(socket), let daemon = try DaemonConnection(path: path) {
       var text: PrintableText = ""
       let answer = try daemon.take(bytes) { words in
@@ -61,9 +66,17 @@ struct FleetAccept: FleetVerb {
         case .note(let more): note(more)
         }
       }
-      return FleetAnswer(text, status: answer.status)
+      guard let statement, answer.status != 1 else { return FleetAnswer(text, status: answer.status) }
+      return change(statement, text, status: answer.status)
     }
     return try takeHere(bytes, note)
+  }
+
+  private func change(_ statement: Statement, _ text: PrintableText, status: Int32) -> FleetAnswer {
+    FleetChange(
+      verb: "accept", fleet: statement.fleet, epoch: statement.epoch, serial: statement.serial, text: text,
+      status: status
+    ).answer(as: format)
   }
 
   /// The same in this process. The state directory is locked before the ratchet is read.
@@ -97,7 +110,8 @@ struct FleetAccept: FleetVerb {
     let result = try firewall.apply(candidate, .enforcing, trial: nil)
     for warning in result.warnings { note("warning: \(warning)\n") }
     if let failure = result.notPersisted { note("error: \(failure.consequence)\n") }
-    return FleetAnswer(
+    return change(
+      release.statement,
       "Release \(release.statement.serial) of \(release.statement.fleet), epoch \(release.statement.epoch), is in force.\n",
       status: Int32(result.exitStatus))
   }

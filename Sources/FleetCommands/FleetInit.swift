@@ -25,6 +25,9 @@ struct FleetInit: FleetVerb {
   @Option(help: "The folder that the channel will carry.", completion: .directory)
   var to: String
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
     let number = UInt64.random(in: .min ... .max)
     let digits = String(number, radix: 16)
@@ -46,12 +49,15 @@ struct FleetInit: FleetVerb {
         "warning: the key \(both[0].key.fingerprint) may publish and is a root key: who steals it can also change the keys\n"
       )
     }
-    return FleetAnswer(
-      """
-      \(folder.trust) is written: \(fleet), \(trust.publishers.threshold) of \(trust.publishers.keys.count) publish keys, \
-      \(trust.roots.threshold) of \(trust.roots.keys.count) root keys.
-      On each machine: wgfence fleet join \(folder.trust) --fingerprint \(trust.fingerprint)
+    return FleetChange(
+      verb: "init", fleet: fleet, epoch: 1,
+      text:
+        """
+        \(folder.trust) is written: \(fleet), \(trust.publishers.threshold) of \(trust.publishers.keys.count) publish keys, \
+        \(trust.roots.threshold) of \(trust.roots.keys.count) root keys.
+        On each machine: wgfence fleet join \(folder.trust) --fingerprint \(trust.fingerprint)
 
-      """)
+        """
+    ).answer(as: format)
   }
 }

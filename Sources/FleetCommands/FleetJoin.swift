@@ -33,6 +33,9 @@ struct FleetJoin: FleetVerb {
   @Option(help: "Refuse releases with a lower serial.")
   var from: UInt64?
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   @OptionGroup var options: FleetOptions
 
   func validate() throws {
@@ -62,11 +65,14 @@ struct FleetJoin: FleetVerb {
       note(
         "warning: without --from, whoever controls the channel chooses which release is the first one here\n")
     }
-    return FleetAnswer(
-      """
-      This machine takes releases of \(trust.fleet), epoch \(trust.epoch), from serial \(from ?? 1) on.
-      What is in force stays until the first one: wgfence fleet accept BUNDLE
+    return FleetChange(
+      verb: "join", fleet: trust.fleet, epoch: trust.epoch, serial: from,
+      text:
+        """
+        This machine takes releases of \(trust.fleet), epoch \(trust.epoch), from serial \(from ?? 1) on.
+        What is in force stays until the first one: wgfence fleet accept BUNDLE
 
-      """)
+        """
+    ).answer(as: format)
   }
 }

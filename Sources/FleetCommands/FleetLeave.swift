@@ -29,6 +29,9 @@ struct FleetLeave: FleetVerb {
   @Flag(help: "The policy file differs from the release, and may be put in force.")
   var yes = false
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   @OptionGroup var options: FleetOptions
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
@@ -58,6 +61,13 @@ struct FleetLeave: FleetVerb {
       )
     }
     do throws(SystemError) { try places.leave() } catch { throw Refusal("\(error)") }
-    return FleetAnswer("This machine is in no fleet. \(policy) is its policy again.\n")
+    let text: PrintableText = "This machine is in no fleet. \(policy) is its policy again.\n"
+    guard let trust = check?.trust else {
+      if format == .json { note(text) }
+      return FleetAnswer(format == .json ? "" : text)
+    }
+    return FleetChange(
+      verb: "leave", fleet: trust.fleet, epoch: trust.epoch, serial: check?.ratchet?.serial, text: text
+    ).answer(as: format)
   }
 }

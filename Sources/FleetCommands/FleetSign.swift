@@ -23,6 +23,9 @@ struct FleetSign: FleetVerb {
   @Option(help: "A private key's file, or the .pub file of a key in an agent.")
   var key: String
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
     guard let bytes = try BundleFile.contentIfThere(file, limit: ReleaseBundle.limit) else {
       throw Refusal("\(file): No such file or directory")
@@ -36,18 +39,22 @@ struct FleetSign: FleetVerb {
           try signature(last.trust, ReleaseCheck.trustNamespace, besides: last.signatures, note))
         changes.all.append(last)
         try BundleFile.write(changes.bytes, to: file)
-        return FleetAnswer(
-          "The trust file of epoch \(trust.epoch) has \(last.signatures.count) signatures now: wgfence fleet trust show \(file)\n"
-        )
+        return FleetChange(
+          verb: "sign", fleet: trust.fleet, epoch: trust.epoch,
+          text:
+            "The trust file of epoch \(trust.epoch) has \(last.signatures.count) signatures now: wgfence fleet trust show \(file)\n"
+        ).answer(as: format)
       }
       var bundle = try ReleaseBundle(bytes)
       let statement = try Statement(bundle.statement)
       bundle.signatures.append(
         try signature(bundle.statement, ReleaseCheck.releaseNamespace, besides: bundle.signatures, note))
       try BundleFile.write(bundle.bytes, to: file)
-      return FleetAnswer(
-        "Release \(statement.serial) has \(bundle.signatures.count) signatures now: wgfence fleet verify \(file)\n"
-      )
+      return FleetChange(
+        verb: "sign", fleet: statement.fleet, epoch: statement.epoch, serial: statement.serial,
+        text:
+          "Release \(statement.serial) has \(bundle.signatures.count) signatures now: wgfence fleet verify \(file)\n"
+      ).answer(as: format)
     } catch let error as ReleaseTextError {
       throw Refusal("\(file): \(error)")
     }

@@ -122,6 +122,9 @@ struct FleetTrustRotate: FleetVerb {
   )
   var key: [String] = []
 
+  @Option(help: "text or json.")
+  var format: FirewallRequest.ReportForm = .text
+
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
     let folder = ChannelFolder(path: to)
     let (trust, complete, missing) = try folder.current()
@@ -135,9 +138,12 @@ struct FleetTrustRotate: FleetVerb {
     }
     try BundleFile.write(TrustChanges(all: complete.all + [change]).bytes, to: folder.changes)
     let left = try folder.current().missing
-    return FleetAnswer(
-      "\(folder.changes) is written: epoch \(next.epoch), fingerprint \(next.fingerprint).\n"
+    return FleetChange(
+      verb: "trust rotate", fleet: next.fleet, epoch: next.epoch,
+      text:
+        "\(folder.changes) is written: epoch \(next.epoch), fingerprint \(next.fingerprint).\n"
         + (left.map { "\($0)\nwgfence fleet sign \(folder.changes) --key ROOT-KEY\n" }
-          ?? "It is signed. Now publish a release: wgfence fleet publish POLICY --to \(to)\n"))
+          ?? "It is signed. Now publish a release: wgfence fleet publish POLICY --to \(to)\n")
+    ).answer(as: format)
   }
 }

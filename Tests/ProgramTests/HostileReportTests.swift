@@ -20,6 +20,9 @@ import Testing
 @testable import Ruleset
 @testable import PacketWalk
 @testable import wgfence
+@testable import FleetCommands
+import ReleaseTestSupport
+import Releases
 @testable import PolicyFiles
 @testable import DaemonService
 import PolicyCompiler
@@ -276,6 +279,26 @@ enum HostileReports {
       return [report.text.description, coloured(report.text), report.json]
     }(),
     "FindingText": [coloured(FindingText.severity(.error))],
+    "ReleaseReport": {
+      var statement = try! ReleaseDraft.statement()
+      (statement.because, statement.commit) = (x, x)
+      (statement.policy, statement.lists) = (.init([], name: x), [.init([], name: x)])
+      statement.waves = [Statement.Wave(name: x, floor: 1, members: [x])]
+      // By value, a key may have any name: a trust file that is read has none of these characters.
+      let named = try! NamedKey(line: "\(try! ReleaseDraft.anna.key.line) \(x)")
+      let signers = TrustFile.Signers(threshold: 1, keys: [named])!
+      let trust = TrustFile(fleet: statement.fleet, epoch: 1, publishers: signers, roots: signers)
+      let signed = ReleaseDraft.bundle(try! ReleaseDraft.statement(), by: [ReleaseDraft.anna])
+      var foreign = signed
+      foreign.signatures = [ReleaseDraft.anna.sign(signed.statement, x)]
+      return [signed, foreign].flatMap { bundle in
+        let report = ReleaseReport(bundle, statement, by: ReleaseCheck(first: trust, ratchet: nil))
+        return [
+          report.text.description, report.json("fleet-verify"),
+          report.nextStep(ChannelFolder(path: x)).description,
+        ]
+      }
+    }(),
     "HistoryReport": {
       let from = Provenance(kind: .policy, path: x, digest: x, machine: x, by: x, since: 0)
       let directory = StateDirectory(folder)
@@ -476,6 +499,8 @@ struct SinkTests {
       Set(users) == [
         "Console.swift", "Program.swift", "DaemonConnection.swift",
         "FirewallResult.swift",
+        // A statement or a trust file that was parsed, before it is signed.
+        "FleetSign.swift",
         // JSON, and the diff of a policy file.
         "DropQuestion.swift", "SuggestionReport.swift",
       ])
@@ -507,6 +532,8 @@ struct SinkTests {
         "ServicesVerb.swift report.json",
         "ShowVerb.swift ExpressionText.text",
         "ShowVerb.swift RulesetText.text", "ShowVerb.swift RulesetReport.json",
+        "FleetChange.swift format", "FleetCommand.swift String", "FleetPublish.swift format", "FleetTrust.swift format",
+        "FleetVerify.swift format", "StateOptions.swift document",
       ])
   }
 }

@@ -448,7 +448,7 @@ printf '\nlists:\n  bad: { file: lists/bad.txt }\nblock: [bad]\n' >>"$LAB/site/s
 echo 192.0.2.0/24 >"$LAB/site/lists/bad.txt"
 git -C "$LAB/site" init -q && git -C "$LAB/site" add . &&
   git -C "$LAB/site" -c user.name=test -c user.email=test@localhost commit -q -m policies
-"$WGFENCE" fleet init office --publish-key "$LAB/anna.pub" --root-key "$LAB/root.pub" --to "$channel" >/dev/null 2>&1
+output fleet-change 0 here fleet init office --publish-key "$LAB/anna.pub" --root-key "$LAB/root.pub" --to "$channel"
 output fleet-publish 0 here fleet publish "$LAB/site/starter.yaml" --to "$channel"
 output fleet-verify 2 here fleet verify "$release" --trust "$channel/trust"
 output fleet-publish 0 here fleet publish "$LAB/site/starter.yaml" --to "$channel" --key "$LAB/anna" --key "$LAB/root" \
@@ -456,16 +456,17 @@ output fleet-publish 0 here fleet publish "$LAB/site/starter.yaml" --to "$channe
 output fleet-verify 0 here fleet verify "$release" --trust "$channel/trust"
 output fleet-trust 0 here fleet trust show "$channel/trust"
 of_fleet=(--fleet-trust "$LAB/laptop-ryan/trust")
-wgfence_in laptop-ryan fleet join "$channel/trust" --trusted --from 2 "${of_fleet[@]}" >/dev/null 2>&1
+output fleet-change 0 laptop-ryan fleet join "$channel/trust" --trusted --from 2 "${of_fleet[@]}"
 output fleet-trust 0 laptop-ryan fleet trust show "${of_fleet[@]}"
 begin laptop-ryan "$LAB/site/starter.yaml" --machine server
 output status 2 laptop-ryan status
-wgfence_in laptop-ryan fleet accept "$release" "${of_fleet[@]}" >/dev/null 2>&1
+output fleet-change 0 laptop-ryan fleet accept "$release" "${of_fleet[@]}"
 output status 0 laptop-ryan status
 output fleet-trust 0 laptop-ryan fleet trust show "${of_fleet[@]}"
 output fleet-verify 0 laptop-ryan fleet verify "$release" "${of_fleet[@]}"
-"$WGFENCE" fleet trust rotate --to "$channel" --root-key "$LAB/anna.pub" >/dev/null 2>&1
+output fleet-change 0 here fleet trust rotate --to "$channel" --root-key "$LAB/anna.pub"
 output fleet-trust 2 here fleet trust show "$channel/trust-changes"
+output fleet-change 0 here fleet sign "$channel/trust-changes" --key "$LAB/root"
 echo damaged >"$LAB/laptop-ryan/state/fleet/ratchet"
 output status 2 laptop-ryan status
 silent 1 laptop-ryan fleet trust show "${of_fleet[@]}"
