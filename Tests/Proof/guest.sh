@@ -20,12 +20,13 @@ install_missing() {
 debian_guest() {
   local tree=$1 mirror
   shift
-  if [ -e "$tree/etc/debian_version" ]; then return 0; fi
+  if [ -e "$tree/etc/debian_version" ] && [ "$(cat "$tree.packages" 2>/dev/null)" = "$*" ]; then return 0; fi
   rm -rf "$tree" "$tree.part"
   mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)
   mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --include="$(IFS=,; echo "$*")" \
     "${DEBIAN_RELEASE:-$(. /etc/os-release; echo "$VERSION_CODENAME")}" "$tree.part" "$mirror"
   mv "$tree.part" "$tree"
+  echo "$*" >"$tree.packages"
 }
 
 # debian_kernels NAME [PACKAGE…]: downloads and unpacks these kernels, without a package Debian's 6.1 and 6.12 for the cloud; sets

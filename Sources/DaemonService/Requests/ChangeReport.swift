@@ -61,7 +61,7 @@ package struct ChangeReport {
     case .accept(let digest): object.put("digest", digest)
     case .rollback(let number): object.put("to", number)
     case .panic(let change): object.put("change", change == .begin ? "begin" : "end")
-    case .status, .log, .apply, .endObservation, .history, .temporaryGrants, .unload: break
+    case .status, .log, .apply, .takeRelease, .endObservation, .history, .temporaryGrants, .unload: break
     }
   }
 }
