@@ -48,6 +48,15 @@ size=$(field Installed-Size)
 verdict "its installed size is below 25 MiB" yes "$([ "$size" -lt 25600 ] && echo yes || echo "$size KiB")"
 echo "    $(stat -c %s "$first") bytes, installed $size KiB; $(field Depends)"
 
+# pages_below [VERB…]: the manual pages of the verbs below this one.
+pages_below() {
+  local verb
+  for verb in $("$program" "$@" --help | awk '/^SUBCOMMANDS/ { on = 1 } on && /^  [a-z]/ && $1 != "See" { print $1 }'); do
+    echo "/usr/share/man/man8/wgfence-$(printf '%s-' "$@")$verb.8.gz" | sed 's/wgfence--/wgfence-/'
+    pages_below "$@" "$verb"
+  done
+}
+
 # The list of files, without the folders. A page for each verb, and the pages of docs/ and docs/guides/, follow from these.
 expected() {
   local verb page
@@ -75,9 +84,7 @@ expected() {
 /usr/share/zsh/vendor-completions/_wgfence
 FILES
   (cd policies && find . -type f -printf '/usr/share/doc/wgfence/examples/%P\n')
-  for verb in $("$program" --help | awk '/^SUBCOMMANDS/ { on = 1 } on && /^  [a-z]/ && $1 != "See" { print $1 }'); do
-    echo "/usr/share/man/man8/wgfence-$verb.8.gz"
-  done
+  pages_below
   for page in docs/*.md docs/guides/*.md docs/schemas/*.json; do
     if [ "$(stat -c %s "$page")" -gt 4096 ]; then page=$page.gz; fi
     echo "/usr/share/doc/wgfence/$page"
