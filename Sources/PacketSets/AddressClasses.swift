@@ -253,7 +253,8 @@ private struct AddressCutReader {
     case .opaque(let name, let data):
       switch OpaqueExpression(name, data) {
       case .dynamicSet, .loads, .translation, .passing, .headerWrite: return true
-      case .match, .target, .limit, .byteOrder, .connectionSet, .headerLoad, .payloadWrite, .queue, .effect, .unknown:
+      case .match, .target, .limit, .byteOrder, .connectionSet, .headerLoad, .payloadWrite, .queue, .effect,
+        .unknown:
         return false
       }
     case .metaSet: return false

@@ -532,7 +532,8 @@ struct SinkTests {
         "ServicesVerb.swift report.json",
         "ShowVerb.swift ExpressionText.text",
         "ShowVerb.swift RulesetText.text", "ShowVerb.swift RulesetReport.json",
-        "FleetChange.swift format", "FleetCommand.swift String", "FleetPublish.swift format", "FleetTrust.swift format",
+        "FleetChange.swift format", "FleetCommand.swift String", "FleetPublish.swift format",
+        "FleetTrust.swift format",
         "FleetVerify.swift format", "StateOptions.swift document",
       ])
   }
