@@ -81,7 +81,7 @@ struct XtablesSetChange: Sendable, Hashable {
 extension WalkRun {
   /// Whether the packet is in a set of ipset, after what earlier rules changed there; nil if that is not known.
   func contains(_ asked: XtablesSet) -> Bool? {
-    if let changes = setChanges[asked.index] { return changes[asked.sides] ?? nil }
+    if let changes = setChanges[asked.index] { return changes[asked.sides] }
     guard knowsSource == .whole || !asked.sides.contains(.source) else { return nil }
     return environment.isInSet(
       IPSetQuestion(
