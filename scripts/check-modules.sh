@@ -41,8 +41,9 @@ declare -A may_import=(
   [PolicyFiles]="NetworkModel PolicyLanguage Enforcement"
   [ReleaseFiles]="NetworkModel Releases Netlink LinuxHost Enforcement"
   [DaemonService]="$questions Netlink LinuxHost Enforcement PolicyFiles Releases ReleaseFiles"
+  [HostReports]="$questions Netlink LinuxHost Enforcement PolicyFiles DaemonService"
   [FleetCommands]="$questions Netlink Enforcement PolicyFiles Releases ReleaseFiles DaemonService ArgumentParser"
-  [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles ReleaseFiles DaemonService FleetCommands ArgumentParser"
+  [wgfence]="$questions Netlink LinuxHost Enforcement PolicyFiles ReleaseFiles DaemonService HostReports FleetCommands ArgumentParser"
 )
 # The specification that a proof compares a ruleset with, by file names in PolicyProof.
 specification='Specification*.swift MachineSpecification.swift GrantedTraffic.swift'

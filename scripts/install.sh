@@ -31,6 +31,8 @@ files() {
 link ../sbin/wgfence                  bin/wgfence
 644 systemd/wgfence-boot.service      lib/systemd/system/wgfence-boot.service
 644 systemd/wgfence.service           lib/systemd/system/wgfence.service
+644 systemd/wgfence-report.socket     lib/systemd/system/wgfence-report.socket
+644 systemd/wgfence-report@.service   lib/systemd/system/wgfence-report@.service
 644 systemd/wgfence.sysusers          lib/sysusers.d/wgfence.conf
 644 systemd/wgfence.tmpfiles          lib/tmpfiles.d/wgfence.conf
 644 systemd/wgfence.modules           lib/modules-load.d/wgfence.conf

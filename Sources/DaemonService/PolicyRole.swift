@@ -27,32 +27,55 @@ package struct PolicyRole: Sendable {
     package let path: String
   }
 
-  /// The policy and machine that were named. Without a name: the default file, if it exists, is readable and has this
-  /// host; else nil and a note. Throws `Refusal` or `PolicyFileError` if a named policy or machine cannot be used, and
-  /// `Invalid`.
+  /// The policy of a source, and the machine. The usual file is left out with a note if it is missing, not readable, or does
+  /// not have this host. Throws `Refusal` or `PolicyFileError` if a named policy or machine cannot be used, and `Invalid`.
   package static func find(
-    _ named: String?, default standard: String, _ choice: MachineChoice, _ notes: inout [String]
+    _ source: PolicySource, _ choice: MachineChoice, _ notes: inout [String]
   ) throws -> PolicyRole? {
-    let path = named ?? standard
-    if named == nil, access(path, R_OK) != 0 {
+    if case .usual(let path) = source, access(path, R_OK) != 0 {
       let reason = String(cString: strerror(errno))
       guard choice.given == nil else { throw Refusal("\(path): \(reason); --machine needs a policy") }
       notes.append("no policy was used: \(path): \(reason)")
       return nil
     }
-    let file = try PolicyFile.load(path)
-    guard file.decoded.isValid, let policy = file.decoded.policy else {
-      throw Invalid(errors: file.decoded.diagnostics.filter { $0.severity == .error }, path: path)
-    }
+    let (file, path) = try source.load()
+    let policy = try valid(file, path)
     let name = choice.name(in: policy)
     if let found = policy.machine(named: name) {
       return PolicyRole(file: file, policy: policy, machine: found, path: path)
     }
     let known = policy.machines.map(\.name).joined(separator: ", ")
-    guard named == nil, choice.given == nil else {
+    guard case .usual = source, choice.given == nil else {
       throw Refusal("\(path) has no machine '\(name)' (--machine takes one of \(known))")
     }
     notes.append("\(path) has no machine '\(name)', so it was not used (--machine takes one of \(known))")
     return nil
+  }
+
+  /// The policy of a file, which must be valid.
+  package static func valid(_ file: PolicyFile, _ path: String) throws(Invalid) -> Policy {
+    if file.decoded.isValid, let policy = file.decoded.policy { return policy }
+    throw Invalid(errors: file.decoded.diagnostics.filter { $0.severity == .error }, path: path)
+  }
+}
+
+/// Where a policy comes from.
+package enum PolicySource: Sendable {
+  /// The usual file at this path, which was not named.
+  case usual(String)
+  /// A file that was named.
+  case file(String)
+  /// A file that a client read, with the path that it named.
+  case received(PolicyFile, path: String)
+
+  /// A file that was named; nil: the usual one.
+  package init(_ named: String?) { self = named.map { .file($0) } ?? .usual(HostPlaces.policy) }
+
+  /// Reads and decodes it.
+  package func load() throws(PolicyFileError) -> (file: PolicyFile, path: String) {
+    switch self {
+    case .usual(let path), .file(let path): (try PolicyFile.load(path), path)
+    case .received(let file, let path): (file, path)
+    }
   }
 }

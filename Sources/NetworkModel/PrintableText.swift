@@ -68,6 +68,20 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   /// line feeds and tabs are kept, every other unsafe character is escaped.
   public init(lines text: String) { tail = UnsafeCharacters.escaped(text, .lines) }
 
+  /// A text of several lines from another process of this program: as `init(lines:)`, and colours of `coloured` are kept.
+  public init(colouredLines text: String) {
+    let escape = "\u{1b}" as Unicode.Scalar
+    let parts = text.unicodeScalars.split(separator: escape, omittingEmptySubsequences: false)
+    tail = UnsafeCharacters.escaped(String(parts[0]), .lines)
+    for part in parts.dropFirst() {
+      let sequence = ([Colour.end] + Colour.allCases.map(\.begin)).first {
+        part.starts(with: $0.unicodeScalars.dropFirst())
+      }
+      let rest = part.dropFirst(sequence.map { $0.unicodeScalars.count - 1 } ?? 0)
+      tail += (sequence ?? UnsafeCharacters.shown(escape)) + UnsafeCharacters.escaped(String(rest), .lines)
+    }
+  }
+
   /// A text on one line: every unsafe character is escaped, including line feeds and tabs.
   public static func of(_ text: String) -> String { UnsafeCharacters.escaped(text, .oneLine) }
 
@@ -91,7 +105,7 @@ public struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The colours that the program uses, by their SGR parameters.
-  public enum Colour: String, Sendable {
+  public enum Colour: String, Sendable, CaseIterable {
     case bold = "1"
     case boldRed = "31;1"
     case boldGreen = "32;1"

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import DaemonService
-import Enforcement
-import HostAnalysis
-import NetworkModel
-import PolicyAnalysis
-import PolicyFiles
-import PolicyLanguage
+import HostReports
 import Reports
 
 /// `wgfence audit`: reports which services on this host are reachable, and from where.
@@ -22,8 +16,8 @@ struct AuditVerb: Verb {
       decides. Then lists what the host and its containers may send, and their connections to other hosts.
 
       Each finding has a fix. --baseline names an earlier report (--format json); only new findings are then reported. \
-      --fail-on sets which findings count for the exit status. Needs root to see other users' processes, other namespaces \
-      and the kernel's rules.
+      --fail-on sets which findings count for the exit status. Needs root, or membership of the group wgfence, to \
+      see other users' processes, other namespaces and the kernel's rules.
 
       --format html writes a page for a browser to standard output: findings, a map of who reaches what, and a table of \
       all results. The page loads nothing from the network.
@@ -46,21 +40,8 @@ struct AuditVerb: Verb {
   @OptionGroup var colour: ColourOption
 
   func run() throws {
-    var notes: [String] = []
-    let known = try baseline.map { try HostReading.baseline($0) }
-    let role = try options.find(&notes).map { role in
-      let live = LiveFacts.readPrintingGaps(for: role.policy, on: role.machine.name)
-      let site = CompiledSite(role.policy, today: Today.date, live: live)
-      return HostReading.Role(site.view(of: role.machine), path: role.path, digest: role.digest)
-    }
-    let report = try HostReading.read().audit(as: role, notes: notes).leavingOut(known)
-    switch format {
-    case .text: Console.print(report.text)
-    case .json: Console.print(document: report.json)
-    case .sarif: Console.print(document: report.sarif)
-    case .html: Console.print(document: report.page(at: Today.time))
-    }
-    if report.findings.contains(where: { failOn.counts($0.severity) }) { throw ExitCode(2) }
+    try Console.report(
+      .audit(format, failOn), machine: options.machine, by: ReportClient(options.source, baseline: baseline))
   }
 }
 

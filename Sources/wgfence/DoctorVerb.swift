@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import ArgumentParser
-import DaemonService
 import Enforcement
-import HostAnalysis
-import NetworkModel
-import PolicyLanguage
-import Reports
+import HostReports
 
 /// `wgfence doctor`: finds why a tunnel that looks correct does not work.
 struct DoctorVerb: Verb {
@@ -18,7 +14,7 @@ struct DoctorVerb: Verb {
       nothing to a peer.
 
       Without a policy it checks the WireGuard interfaces of this host. A check that could not be made (most checks need \
-      root) is reported as not made, never as passed.
+      root, or membership of the group wgfence) is reported as not made, never as passed.
 
       Exit status: 0 no error and no warning; 1 the checks could not be made; 2 an error or a warning was found.
       """)
@@ -30,16 +26,6 @@ struct DoctorVerb: Verb {
   @OptionGroup var colour: ColourOption
 
   func run() throws {
-    var notes: [String] = []
-    let role = try options.find(&notes)
-    let found = try HostDiagnosis(as: role.map { DoctorSubject.Role(policy: $0.policy, machine: $0.machine) })
-    let (impact, gaps) =
-      role.map { ImpactCheck.report(of: $0.policy, as: $0.machine) } ?? (ImpactReport(nil), [])
-    let report = DoctorReport(
-      machine: role?.machine.name, policy: role?.path, digest: role?.digest,
-      diagnosis: found.diagnosis, impact: impact, notes: notes + found.notes + gaps)
-    Console.print(report.text, or: report.json, as: format)
-    if impact.names != nil { throw ExitCode(2) }
-    if report.diagnosis.hasProblems { throw ExitCode(2) }
+    try Console.report(.doctor(format), machine: options.machine, by: ReportClient(options.source))
   }
 }

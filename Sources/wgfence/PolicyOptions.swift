@@ -2,6 +2,7 @@
 
 public import ArgumentParser
 public import DropAnalysis
+import DaemonService
 import Enforcement
 import Glibc
 import NetworkModel
@@ -11,12 +12,15 @@ import PolicyLanguage
 
 /// The policy that a verb works on, and the machine of it that this host is.
 struct PolicyOptions: ParsableArguments {
-  static let defaultPath = "/etc/wgfence/policy.yaml"
+  static let defaultPath = HostPlaces.policy
 
   @Argument(help: "The policy file.", completion: .file(extensions: ["yaml", "yml"]))
   var policy: String = PolicyOptions.defaultPath
 
   @OptionGroup var machine: MachineOptions
+
+  /// The policy. The usual file counts as not named, so that the report service can read it for a user who cannot.
+  var source: PolicySource { policy == Self.defaultPath ? .usual(policy) : .file(policy) }
 
   /// Reads the policy. Its diagnostics go to standard error; an invalid one ends the verb with status 2.
   func load() throws -> PolicyFile {

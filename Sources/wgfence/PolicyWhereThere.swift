@@ -14,11 +14,14 @@ struct PolicyWhereThere: ParsableArguments {
 
   @OptionGroup var machine: MachineOptions
 
+  /// The policy: the named one, or the usual one.
+  var source: PolicySource { PolicySource(policy) }
+
   /// The policy and machine that were named or found; nil and a note if there is none. What cannot be used ends the
   /// verb with status 1, an invalid policy with status 2.
   func find(_ notes: inout [String]) throws -> PolicyRole? {
     do {
-      return try PolicyRole.find(policy, default: PolicyOptions.defaultPath, machine.choice, &notes)
+      return try PolicyRole.find(source, machine.choice, &notes)
     } catch let invalid as PolicyRole.Invalid {
       throw Console.reject(.invalid(invalid.errors), of: invalid.path)
     }

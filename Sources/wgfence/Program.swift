@@ -18,7 +18,7 @@ enum Program {
     CloseVerb.self,
     PanicVerb.self, UnloadVerb.self, FleetCommand.self, ServicesVerb.self, SchemaVerb.self, DaemonVerb.self,
     BootVerb.self,
-    GuardTrialVerb.self,
+    AnswerReportVerb.self, GuardTrialVerb.self,
   ]
 
   static func main() {
@@ -27,7 +27,7 @@ enum Program {
     if let name = arguments.first, let verb = verbs.first(where: { $0.name == name }) {
       run(verb, Array(arguments.dropFirst()))
     } else if let word = arguments.first, !word.hasPrefix("-"), word != "help" {
-      Console.error(VerbFailure.unknownVerb(word, among: verbs.dropLast().map { $0.name }))
+      Console.error(VerbFailure.unknownVerb(word, among: verbs.dropLast(2).map { $0.name }))
       exit(64)
     } else {
       run(Overview.self, arguments)

@@ -270,6 +270,32 @@ keep_a_connection() {
   verdict "the laptop opens a connection" open "$(answer_of stays)"
 }
 
+# members NAME: a member of the group wgfence gets root's reports, and another user does not.
+members() {
+  local verb
+  for verb in plan audit doctor; do
+    as_root wgfence $verb --format json >"$LAB/root.json" 2>"$LAB/said"
+    as_root runuser -u member -- wgfence $verb --format json >"$LAB/member.json" 2>>"$LAB/said"
+    verdict "$1: a member of the group gets root's $verb" "" \
+      "$(diff <(facts "$LAB/root.json") <(facts "$LAB/member.json") | head -n 5; tail -n 3 "$LAB/said")"
+  done
+  as_root runuser -u stranger -- wgfence audit --format json >"$LAB/stranger.json" 2>/dev/null
+  verdict "$1: another user does not get root's audit" no \
+    "$(cmp -s <(facts "$LAB/root.json") <(facts "$LAB/stranger.json") && echo yes || echo no)"
+  verdict "$1: another user gets no plan" 1 "$(as_root runuser -u stranger -- wgfence plan >/dev/null 2>&1; echo $?)"
+}
+# What a report says, without what differs between two readings: times, numbers of processes, and connections.
+facts() {
+  "$PYTHON" - "$1" <<'PYTHON'
+import json, re, sys
+
+text = open(sys.argv[1]).read()
+document = json.loads(text) if text else {}
+document.pop("connections", None)
+print(re.sub(r"\d+", "N", json.dumps(document, indent=1)))
+PYTHON
+}
+
 # --- as an administrator does
 
 # The heading above the N-th block of a page.
@@ -315,6 +341,9 @@ whole_story() {
 
   reboot "reboot" systemctl reboot
   protected_boot "reboot"
+  as_root useradd -G wgfence member
+  as_root useradd stranger
+  members "reboot"
   state "reboot" "ii 1.0-1"
   keep_a_connection
 

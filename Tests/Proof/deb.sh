@@ -45,7 +45,7 @@ field() { dpkg-deb -f "$first" "$1"; }
 verdict "it depends on nothing but the libraries" "libc6 libgcc-s1 libmnl0 libnftnl11 libsodium23 libyaml-0-2" \
   "$(field Depends | tr ',' '\n' | awk '{ print $1 }' | sort | paste -sd ' ')"
 size=$(field Installed-Size)
-verdict "its installed size is below 25 MiB" yes "$([ "$size" -lt 25600 ] && echo yes || echo "$size KiB")"
+verdict "its installed size is below 25 MB" yes "$([ $((size * 1024)) -lt 25000000 ] && echo yes || echo "$size KiB")"
 echo "    $(stat -c %s "$first") bytes, installed $size KiB; $(field Depends)"
 
 # pages_below [VERB…]: the manual pages of the verbs below this one.
@@ -65,6 +65,8 @@ expected() {
 /usr/lib/modules-load.d/wgfence.conf
 /usr/lib/sysctl.d/60-wgfence.conf
 /usr/lib/systemd/system/wgfence-boot.service
+/usr/lib/systemd/system/wgfence-report.socket
+/usr/lib/systemd/system/wgfence-report@.service
 /usr/lib/systemd/system/wgfence.service
 /usr/lib/sysusers.d/wgfence.conf
 /usr/lib/tmpfiles.d/wgfence.conf
@@ -98,7 +100,8 @@ verdict "all of them belong to root" root/root "$(awk '{ print $2 }' <<<"$conten
 verdict "nobody but root may write them" "-rw-r--r-- -rwxr-xr-x drwxr-xr-x" "$(awk '$1 !~ /^l/ { print $1 }' <<<"$contents" | sort -u | paste -sd ' ')"
 dpkg-deb -x "$first" "$LAB/files"
 verdict "one program" /usr/sbin/wgfence "$(cd "$LAB/files" && find . -type f -perm /111 -printf '/%P\n' | paste -sd ' ')"
-verdict "the verb for trials without a daemon is hidden" "" "$(grep -rl guard-trial "$LAB"/files/usr/share/man | paste -sd ' ')"
+verdict "the verbs that the program itself starts are hidden" "" \
+  "$(grep -rlE 'guard-trial|answer-report' "$LAB"/files/usr/share/man | paste -sd ' ')"
 gunzip "$LAB"/files/usr/share/man/man*/*.gz
 verdict "mandoc -Tlint finds nothing in the manual pages" "" "$(mandoc -Tlint -W warning "$LAB"/files/usr/share/man/man*/* 2>&1 | head -n 5)"
 verdict "bash reads the completion" "" "$(bash -n "$LAB/files/usr/share/bash-completion/completions/wgfence" 2>&1)"

@@ -35,6 +35,25 @@ struct PrintableTextTests {
     #expect(text.description == value)
   }
 
+  @Test("of a text of another process its colours are kept, and every other sequence is escaped")
+  func colouredLines() {
+    for colour in PrintableText.Colour.allCases {
+      let text: PrintableText = "a \(PrintableText.coloured("b\nc", colour)) \("\u{1b}[2J")\n"
+      let sent = text.text(columns: nil, colours: .written)
+      #expect(PrintableText(colouredLines: sent).text(columns: nil, colours: .written) == sent)
+      #expect(PrintableText(colouredLines: sent).description == text.description)
+    }
+    for (sent, shown) in [
+      ("\u{1b}[2J", "\\u{1b}[2J"), ("\u{1b}", "\\u{1b}"), ("\u{1b}[31;1", "\\u{1b}[31;1"),
+      ("\u{1b}[5m", "\\u{1b}[5m"),
+      ("\u{1b}\u{1b}[0m", "\\u{1b}\u{1b}[0m"), ("\u{1b}[32m\r", "\u{1b}[32m\\u{d}"),
+      ("\u{1b}]0;x\u{7}", "\\u{1b}]0;x\\u{7}"),
+      ("\u{1b}[32m\u{1b}[31m", "\u{1b}[32m\\u{1b}[31m"), ("\u{9b}32m", "\\u{9b}32m"),
+    ] {
+      #expect(PrintableText(colouredLines: sent).text(columns: nil, colours: .written) == shown)
+    }
+  }
+
   @Test("escaping twice gives the same as escaping once")
   func twice() {
     let once = PrintableText.of("\u{1b}\n\u{202e}")

@@ -157,13 +157,17 @@ units=$scratch/units
 verified() {
   rm -rf "$units"
   mkdir -p "$units/wgfence.service.d"
-  cp systemd/wgfence.service systemd/wgfence-boot.service "$units/"
+  cp systemd/wgfence*.service systemd/wgfence-report.socket "$units/"
   sed -i "s|/usr/sbin/wgfence|$program|" "$units"/*.service
   cp "$@" "$units/wgfence.service.d/"
   SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no "$units/wgfence.service" 2>&1 | paste -sd ' '
 }
 if command -v systemd-analyze >/dev/null; then
   for file in packaging/systemd-drop-ins/*.conf; do verdict "$file is right for systemd-analyze verify" "" "$(verified "$file")"; done
+  verified packaging/systemd-drop-ins/*.conf >/dev/null
+  cp "$units/wgfence-report@.service" "$units/wgfence-report@0.service"
+  verdict "the report service is right for systemd-analyze verify" "" \
+    "$(SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no "$units/wgfence-report.socket" "$units/wgfence-report@0.service" 2>&1 | paste -sd ' ')"
   printf '[Service]\nMemroyMax=1\n' >"$scratch/wrong.conf"
   verdict "control: a wrong key is found" yes "$(verified "$scratch/wrong.conf" | grep -q "Unknown key" && echo yes || echo no)"
 else

@@ -44,14 +44,18 @@ package struct HostReading {
       notes: rules.gaps + unread.map { "the tunnel \($0.key) could not be read: \($0.value)" })
   }
 
-  /// Reads the report of an earlier audit.
-  package static func baseline(_ path: String) throws(Refusal) -> AuditBaseline {
+  /// Reads the file of an earlier audit's report.
+  package static func baseline(_ path: String) throws(Refusal) -> (bytes: [UInt8], baseline: AuditBaseline) {
     switch FileContent.read(path, limit: AuditBaseline.limit) {
-    case .bytes(let bytes):
-      if let baseline = AuditBaseline(json: bytes) { return baseline }
-      throw Refusal("\(path) is not a report of wgfence audit --format json")
+    case .bytes(let bytes): return (bytes, try baseline(bytes, from: path))
     case .unreadable(let reason): throw Refusal("\(path): \(reason)")
     }
+  }
+
+  /// The report of an earlier audit; `path` is the file of which the bytes are.
+  package static func baseline(_ bytes: [UInt8], from path: String) throws(Refusal) -> AuditBaseline {
+    if let baseline = AuditBaseline(json: bytes) { return baseline }
+    throw Refusal("\(path) is not a report of wgfence audit --format json")
   }
 
   /// A policy with which an audit compares the host.

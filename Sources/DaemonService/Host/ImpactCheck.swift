@@ -5,7 +5,7 @@ internal import HostAnalysis
 internal import ImpactAnalysis
 internal import LinuxHost
 internal import Netlink
-internal import NetworkModel
+package import NetworkModel
 internal import PacketWalk
 package import PolicyAnalysis
 package import Reports
@@ -69,18 +69,19 @@ package enum ImpactCheck {
     )
   }
 
-  /// What a change ends, for a verb of the calling user; `gaps` are sentences about what is not known.
-  package static func report(of view: SiteView, loading desired: KernelTable) -> (
-    report: ImpactReport, gaps: [String]
-  ) {
-    known(of: view, loading: desired, caller: OwnSession.session)
+  /// What a change ends, for a verb of a user whose own session is `caller`; `gaps` are sentences about what is not known.
+  package static func report(
+    of view: SiteView, loading desired: KernelTable, caller: RemoteSession? = OwnSession.session
+  ) -> (report: ImpactReport, gaps: [String]) {
+    known(of: view, loading: desired, caller: caller)
   }
 
   /// What a policy ends on this host if it is enforced.
-  package static func report(of policy: Policy, as machine: Machine) -> (report: ImpactReport, gaps: [String])
-  {
+  package static func report(
+    of policy: Policy, as machine: Machine, caller: RemoteSession? = OwnSession.session
+  ) -> (report: ImpactReport, gaps: [String]) {
     let view = view(of: policy, as: machine)
-    return report(of: view, loading: view.table)
+    return report(of: view, loading: view.table, caller: caller)
   }
 
   /// A machine of a policy, with the live facts of this host.

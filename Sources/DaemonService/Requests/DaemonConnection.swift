@@ -8,10 +8,19 @@ package import NetworkModel
 package import PolicyFiles
 package import Ruleset
 
-/// The client side of the control socket.
+/// The client side of the control socket, and of the socket of the report service, which answers in the same frames.
 package final class DaemonConnection {
   private let connection: Connection
   private let path: String
+  private let service: Service
+
+  /// Who answers.
+  package enum Service {
+    case daemon
+    /// The service that makes reports about the host. Whoever may not connect to it is not told so: the verb then reads what
+    /// its user can read.
+    case reports
+  }
 
   /// How long the client waits for the answer after the request has expired, in milliseconds. So it still receives
   /// the answer to a request that the daemon began just in time.
@@ -37,13 +46,14 @@ package final class DaemonConnection {
     package let result: FirewallResult?
   }
 
-  /// Connects. Nil if there is no daemon.
-  package init?(path: String) throws(Refusal) {
-    self.path = path
+  /// Connects. Nil if there is no such service.
+  package init?(path: String, _ service: Service = .daemon) throws(Refusal) {
+    (self.path, self.service) = (path, service)
     do throws(SystemError) {
       connection = try Connection(path: path, milliseconds: 5000)
     } catch {
       if [ENOENT, ECONNREFUSED, ENOTDIR].contains(error.code) { return nil }
+      if error.code == EACCES, service == .reports { return nil }
       let who: PrintableText =
         error.code == EACCES ? ": only root and members of the group wgfence can connect to the daemon" : ""
       throw Refusal("\(error)\(who)")
@@ -75,7 +85,18 @@ package final class DaemonConnection {
     say: (Words) -> Void
   ) throws(Refusal) -> Answer {
     let deadline = patience.map { Clock.sinceBoot + Int64(max($0 - Self.grace, 0)) * 1_000_000 }
-    try send(ControlRequest(request, deadline: deadline).frame.bytes, files)
+    return try exchange(
+      ControlRequest(request, deadline: deadline).frame, files: files, patience: patience,
+      silence: request.isChange ? " The request has expired, so it will have no effect" : "", say: say)
+  }
+
+  /// Sends a frame, with all files concatenated in one memory file, and passes on the parts of the answer until it ends.
+  /// `silence` is what the message adds if nothing is sent for `patience` milliseconds.
+  package func exchange(
+    _ frame: ControlFrame, files: [[UInt8]], patience: Int32?, silence: PrintableText = "",
+    say: (Words) -> Void
+  ) throws(Refusal) -> Answer {
+    try send(frame.bytes, files)
     var (inbox, result): ([UInt8], FirewallResult?) = ([], nil)
     while true {
       switch ControlFrame.parse(inbox[...], limit: ControlFrame.answerLimit) {
@@ -95,7 +116,7 @@ package final class DaemonConnection {
         continue
       case .incomplete: break
       }
-      guard connection.wait(.reading, milliseconds: patience) else { throw silent(request) }
+      guard connection.wait(.reading, milliseconds: patience) else { throw silent(silence) }
       switch connection.receive(atMost: 64 << 10) {
       case .bytes(let bytes, file: _): inbox += bytes
       case .nothing: continue
@@ -122,16 +143,21 @@ package final class DaemonConnection {
   }
 
   private static func text(_ frame: ControlFrame) -> PrintableText {
-    PrintableText(lines: String(decoding: frame.payload, as: UTF8.self))
+    PrintableText(colouredLines: String(decoding: frame.payload, as: UTF8.self))
   }
 
-  private func silent(_ request: FirewallRequest) -> Refusal {
-    let end: PrintableText =
-      request.isChange ? " The request has expired, so it will have no effect" : ""
-    return Refusal("the daemon at \(path) does not answer: is it stopped?\(end)")
+  private var name: PrintableText {
+    switch service {
+    case .daemon: "the daemon at \(path)"
+    case .reports: "the report service at \(path)"
+    }
+  }
+
+  private func silent(_ consequence: PrintableText) -> Refusal {
+    Refusal("\(name) does not answer: is it stopped?\(consequence)")
   }
 
   private var broken: Refusal {
-    Refusal("the daemon at \(path) closed the connection before its answer was complete")
+    Refusal("\(name) closed the connection before its answer was complete")
   }
 }

@@ -9,6 +9,10 @@ package import ReleaseFiles
 /// else the usual places. In a network namespace other than the machine's own they must be named, because what is tried out
 /// there must not change what the machine loads at its next boot, nor ask the machine's daemon.
 package enum HostPlaces {
+  /// The usual path of the policy file.
+  package static let policy = "/etc/wgfence/policy.yaml"
+  /// The usual path of the socket of the report service.
+  package static let reports = "/run/wgfence-report.sock"
   /// The usual path of the control socket.
   package static let socket = "/run/wgfence/control.sock"
 
@@ -19,6 +23,9 @@ package enum HostPlaces {
 
   /// The path of the control socket; nil: it must be named.
   package static func socket(_ named: String?) -> String? { place(named, "WGFENCE_SOCKET", socket) }
+
+  /// The path of the report service's socket; nil: it must be named.
+  package static var reportSocket: String? { place(nil, "WGFENCE_REPORT_SOCKET", reports) }
 
   /// The trust file and the ratchet of a fleet; nil: they must be named.
   package static func fleet(_ named: String?, state: StateDirectory?) -> FleetPlaces? {

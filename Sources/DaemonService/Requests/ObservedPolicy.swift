@@ -25,7 +25,7 @@ package struct ObservedPolicy {
     do {
       var notes: [String] = []
       let role = try PolicyRole.find(
-        from.path, default: from.path, MachineChoice(given: from.machine), &notes)
+        .file(from.path), MachineChoice(given: from.machine), &notes)
       return try DropQuestion(directory, as: role, since: age, notes: notes).summary(.text)
     } catch {
       let why = VerbFailure.sentence(error) ?? "\(from.path) is not valid"

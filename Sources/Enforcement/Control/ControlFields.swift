@@ -2,11 +2,11 @@
 
 /// The `key=value` lines of a frame, parsed strictly: UTF-8, no line without a key, no duplicate key, no unknown
 /// key. `ControlFrame.parse` limits the length.
-struct ControlFields {
+package struct ControlFields {
   private var values: [String: String] = [:]
 
   /// Reads a payload.
-  init(_ payload: [UInt8]) throws(ControlFormatError) {
+  package init(_ payload: [UInt8]) throws(ControlFormatError) {
     guard let text = String(validating: payload, as: UTF8.self) else {
       throw ControlFormatError("it is not UTF-8")
     }
@@ -22,36 +22,37 @@ struct ControlFields {
   }
 
   /// Takes a value; nil if the key is missing.
-  mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+  package mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
 
   /// Takes a required value.
-  mutating func require(_ key: String) throws(ControlFormatError) -> String {
+  package mutating func require(_ key: String) throws(ControlFormatError) -> String {
     guard let value = take(key) else { throw ControlFormatError("'\(key)' is missing") }
     return value
   }
 
   /// Takes a number; nil if the key is missing.
-  mutating func number<Number: FixedWidthInteger>(_ key: String) throws(ControlFormatError) -> Number? {
+  package mutating func number<Number: FixedWidthInteger>(_ key: String) throws(ControlFormatError) -> Number?
+  {
     guard let text = take(key) else { return nil }
     guard let number = Number(text) else { throw ControlFormatError("'\(key)' is not a number") }
     return number
   }
 
   /// Takes a mark: a key whose only value is `yes`.
-  mutating func mark(_ key: String) throws(ControlFormatError) -> Mark {
+  package mutating func mark(_ key: String) throws(ControlFormatError) -> Mark {
     guard let text = take(key) else { return .absent }
     guard text == "yes" else { throw ControlFormatError("'\(key)' is not 'yes'") }
     return .present
   }
 
   /// Whether a mark is given.
-  enum Mark {
+  package enum Mark {
     case present
     case absent
   }
 
   /// Refuses keys that were not taken.
-  func end() throws(ControlFormatError) {
+  package func end() throws(ControlFormatError) {
     if let key = values.keys.min() { throw ControlFormatError("'\(key)' is not a key of this request") }
   }
 }
@@ -60,7 +61,7 @@ struct ControlFields {
 public struct ControlFormatError: Error, Sendable, Hashable, CustomStringConvertible {
   /// One clause.
   public let description: String
-  init(_ description: String) { self.description = description }
+  package init(_ description: String) { self.description = description }
 
   /// The request is in the form of another version of the program.
   static let otherVersion = ControlFormatError(

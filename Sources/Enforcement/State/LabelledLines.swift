@@ -5,14 +5,14 @@ internal import NetworkModel
 /// `key=value` lines: the format of stored data besides rulesets, and of requests. A value may be any text:
 /// line feeds and backslashes are written as `\n` and `\\`, other characters that are not safe on a terminal
 /// as `\u{1b}`.
-struct LabelledLines: Sendable, Hashable {
-  private(set) var fields: [(key: String, value: String)] = []
+package struct LabelledLines: Sendable, Hashable {
+  package private(set) var fields: [(key: String, value: String)] = []
 
-  init() {}
+  package init() {}
 
   /// Parses lines; a line without `=` is skipped. Works on Unicode scalars: a Swift character may combine
   /// several of them, including a line feed.
-  init(_ text: Substring) {
+  package init(_ text: Substring) {
     for line in text.unicodeScalars.split(separator: "\n") {
       guard let sign = line.firstIndex(of: "=") else { continue }
       fields.append((String(line[..<sign]), Self.unescape(line[line.index(after: sign)...])))
@@ -20,7 +20,7 @@ struct LabelledLines: Sendable, Hashable {
   }
 
   /// The value of a key; setting nil removes the key.
-  subscript(key: String) -> String? {
+  package subscript(key: String) -> String? {
     get { fields.first { $0.key == key }?.value }
     set {
       fields.removeAll { $0.key == key }
@@ -29,12 +29,14 @@ struct LabelledLines: Sendable, Hashable {
   }
 
   /// The value of a key as a number; nil if it is missing or is not a number.
-  subscript<Number: FixedWidthInteger>(number key: String) -> Number? { self[key].flatMap { Number($0) } }
+  package subscript<Number: FixedWidthInteger>(number key: String) -> Number? {
+    self[key].flatMap { Number($0) }
+  }
 
   /// The lines as text, each with a line feed.
   package var text: String { fields.map { "\($0.key)=\(Self.escape($0.value))\n" }.joined() }
 
-  static func == (left: Self, right: Self) -> Bool { left.text == right.text }
+  package static func == (left: Self, right: Self) -> Bool { left.text == right.text }
   package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
   private static func escape(_ value: String) -> String {

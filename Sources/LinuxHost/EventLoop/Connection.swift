@@ -10,7 +10,8 @@ public struct Connection: ~Copyable {
   /// The descriptor to wait on.
   public let descriptor: Int32
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  /// Takes over a connected socket.
+  public init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
 
