@@ -35,23 +35,8 @@ public final class LiveHostEnvironment: HostEnvironment {
     IGMPTable.groups(igmp6: $0)
   }
 
-  /// The queues to which programs listen, by the first number of each line; nil if they cannot be read. Without the file the
-  /// kernel has no queues. Source: `seq_show` of `net/netfilter/nfnetlink_queue.c`.
-  private lazy var queues: Set<UInt16>? = {
-    do throws(HostReadError) {
-      let text = try ProcFile.text("/proc/thread-self/net/netfilter/nfnetlink_queue")
-      return Set(
-        text.split(separator: "\n").compactMap { $0.split(separator: " ").first.flatMap { UInt16($0) } })
-    } catch {
-      if case .file(_, ENOENT) = error { return [] }
-      return nil
-    }
-  }()
-
   private lazy var lower = links.lowerInterfaces
-
-  /// The sets of ipset; nil if no socket can be opened for them.
-  private lazy var sets = try? IPSets()
+  private let state = MatchState()
 
   /// What decides whether the kernel accepts a packet that arrives, if it looks up the destination alone: `fib_validate_source`
   /// of `net/ipv4/fib_frontend.c`, `__mkroute_input` of `net/ipv4/route.c`.
@@ -249,25 +234,14 @@ public final class LiveHostEnvironment: HostEnvironment {
     }
   }
 
-  /// Whether a list of `recent` has an address. Source: `recent_seq_show` of `net/netfilter/xt_recent.c`: a line for each
-  /// address, `src=ADDRESS ttl: …`. It is read each time, since packets change it.
-  public func hasRecent(_ address: IPAddress, in list: String) -> Bool? {
-    guard !list.contains("/"), let text = try? ProcFile.text("/proc/thread-self/net/xt_recent/\(list)") else {
-      return nil
-    }
-    return text.split(separator: "\n").contains { line in
-      line.hasPrefix("src=") && IPAddress(line.dropFirst(4).prefix { $0 != " " }) == address
-    }
-  }
+  /// Whether a list of `recent` has an address.
+  public func hasRecent(_ address: IPAddress, in list: String) -> Bool? { state.hasRecent(address, in: list) }
 
   /// Whether a program listens to a queue.
-  public func hasListener(toQueue number: UInt16) -> Bool? { queues?.contains(number) }
+  public func hasListener(toQueue number: UInt16) -> Bool? { state.hasListener(toQueue: number) }
 
-  /// Whether a packet is in a set of ipset, as the kernel says. Nothing is asked before a rule names a set: a question would load
-  /// the kernel's module.
-  public func isInSet(_ question: IPSetQuestion) -> Bool? {
-    sets?.contains(question)
-  }
+  /// Whether a packet is in a set of ipset.
+  public func isInSet(_ question: IPSetQuestion) -> Bool? { state.isInSet(question) }
 
   /// Whether a routing rule selects by protocol or port.
   public func routesDependOnTransport(_ family: AddressFamily) -> Bool {

@@ -304,18 +304,6 @@ extension WalkRun {
     return .passedOver(assuming: "\(unknown.name) does not match; \(other)")
   }
 
-  /// What a rule does that gives the packet to a program: if none listens, the kernel decides.
-  mutating func apply(_ queue: UserQueue, _ unknown: Unknown?) -> RuleEnd {
-    if let end = settle(unknown) { return end }
-    guard queue.numbers.allSatisfy({ environment.hasListener(toQueue: $0) == false }) else {
-      return .undetermined("queue")
-    }
-    switch queue.absence {
-    case .drops: return .verdict(.drop)
-    case .bypasses: return .verdict(.accept)
-    }
-  }
-
   /// The same for a rule that affects something other than the path: only chance is walked both ways.
   mutating func settleChance(_ unknown: Unknown?) -> RuleEnd? {
     unknown?.nature == .chance ? settle(unknown) : nil
@@ -377,37 +365,5 @@ extension ElementValue {
   /// The value without the element's other attributes.
   var plain: ElementValue {
     if case .opaque(let value, _) = self { value.plain } else { self }
-  }
-}
-
-/// The result of a set element's own expressions for a packet.
-enum ElementLimits {
-  case none
-  case within(String)
-  case above(String)
-  case unknown
-
-  init(_ attributes: [UInt8]) {
-    var inner: [[UInt8]] = []
-    for (type, value) in AttributeBytes(attributes) {
-      switch type {
-      case NFT.Attribute.elementExpression: inner.append(value)
-      case NFT.Attribute.elementExpressions: inner += AttributeBytes(value).map(\.value)
-      default: break
-      }
-    }
-    self = .none
-    for expression in inner {
-      let parts = AttributeBytes(expression)
-      let name = parts.text(NFT.Attribute.expressionName) ?? ""
-      if name == "counter" || name == "last" { continue }
-      guard
-        let limit = RuleLimit(name, AttributeBytes(parts.value(NFT.Attribute.expressionData) ?? []))
-      else {
-        self = .unknown
-        continue
-      }
-      self = limit.inversion == .inverted ? .above(limit.text) : .within(limit.text)
-    }
   }
 }

@@ -64,7 +64,7 @@ extension BundleFile {
   /// Creates a folder if only that one is missing.
   package static func makeFolder(_ path: String) throws(Refusal) {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
-      throw Refusal("\(path): \(String(cString: strerror(errno)))")
+      throw Refusal("\(SystemError("creating \(path)", code: errno))")
     }
   }
 

@@ -17,7 +17,7 @@ package enum Keygen {
     guard let program else { throw Refusal("ssh-keygen is not installed: apt-get install openssh-client") }
     var template = Array("\(temporary)/wgfence-sign-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw Refusal("making a folder for ssh-keygen: \(String(cString: strerror(errno)))")
+      throw Refusal("\(SystemError("making a folder for ssh-keygen in \(temporary)", code: errno))")
     }
     let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let text = "\(folder)/text"
