@@ -343,6 +343,8 @@ whole_story() {
   protected_boot "reboot"
   as_root useradd -G wgfence member
   as_root useradd stranger
+  # Copies of the files before the change, which name the group too.
+  as_root rm -f /etc/group- /etc/gshadow-
   members "reboot"
   state "reboot" "ii 1.0-1"
   keep_a_connection
