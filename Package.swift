@@ -22,6 +22,11 @@ let house: [SwiftSetting] =
 /// The pure modules work only on values: every unsafe construct must be marked.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 
+/// Those of them that compute with large sets are optimized in debug builds too, with assertions: most of the time of the tests is
+/// spent there.
+let computing: [SwiftSetting] =
+  pure + [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+
 /// Values: networks, policies, rulesets, and packets in them, one by one and as sets.
 let values: [Target.Dependency] = ["NetworkModel", "PolicyLanguage", "Ruleset", "PacketWalk", "PacketSets"]
 
@@ -49,19 +54,22 @@ let package = Package(
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "CSys"),
 
-    .target(name: "NetworkModel", swiftSettings: pure),
-    .target(name: "PolicyLanguage", dependencies: ["NetworkModel", "CYaml"], swiftSettings: pure),
-    .target(name: "Ruleset", dependencies: ["NetworkModel"], swiftSettings: pure),
-    .target(name: "PacketWalk", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: pure),
+    .target(name: "NetworkModel", swiftSettings: computing),
+    .target(name: "PolicyLanguage", dependencies: ["NetworkModel", "CYaml"], swiftSettings: computing),
+    .target(name: "Ruleset", dependencies: ["NetworkModel"], swiftSettings: computing),
+    .target(name: "PacketWalk", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: computing),
     .target(
-      name: "PacketSets", dependencies: ["NetworkModel", "Ruleset", "PacketWalk"], swiftSettings: pure),
-    .target(name: "RulesetOptimization", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: pure),
+      name: "PacketSets", dependencies: ["NetworkModel", "Ruleset", "PacketWalk"], swiftSettings: computing),
+    .target(
+      name: "RulesetOptimization", dependencies: ["NetworkModel", "Ruleset"], swiftSettings: computing),
     .target(
       name: "PolicyCompiler",
-      dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "RulesetOptimization"], swiftSettings: pure),
-    .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: pure),
+      dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "RulesetOptimization"],
+      swiftSettings: computing),
+    .target(name: "PolicyAnalysis", dependencies: values + ["PolicyCompiler"], swiftSettings: computing),
     .target(
-      name: "PolicyProof", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"], swiftSettings: pure),
+      name: "PolicyProof", dependencies: values + ["PolicyCompiler", "PolicyAnalysis"],
+      swiftSettings: computing),
     .target(name: "PolicyDifference", dependencies: values + ["PolicyAnalysis"], swiftSettings: pure),
     .target(
       name: "TemporaryGrants", dependencies: ["NetworkModel", "PolicyLanguage", "Ruleset", "PolicyCompiler"],
