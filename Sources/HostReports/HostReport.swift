@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import DaemonService
-internal import Enforcement
+package import Enforcement
 internal import HostAnalysis
 package import NetworkModel
 internal import PolicyAnalysis
@@ -46,10 +46,11 @@ package struct HostReport {
     case error(PrintableText)
   }
 
-  /// Makes the report. `baseline` is an earlier report of audit. What is not known is said by remarks. Throws what a verb
+  /// Makes the report. `state` is where the log of dropped packets is, `baseline` an earlier report of audit. What is not known is said by remarks. Throws what a verb
   /// can throw (`VerbFailure`).
   package static func make(
-    _ request: HostReportRequest, of policy: PolicySource, leavingOut baseline: AuditBaseline?,
+    _ request: HostReportRequest, of policy: PolicySource, state: StateDirectory?,
+    leavingOut baseline: AuditBaseline?,
     say: (Remark) -> Void
   ) throws -> HostReport {
     let choice = MachineChoice(given: request.machine)
@@ -60,6 +61,18 @@ package struct HostReport {
       case .doctor(let form): return try doctor(policy, choice, form, caller: request.session)
       case .plan(let form, let detail):
         return try plan(policy, choice, form, detail, caller: request.session, say)
+      case .log(let form, let age, let grouping):
+        var notes: [String] = []
+        let role = try PolicyRole.find(policy, choice, &notes)
+        let question = try DropQuestion(state, as: role, since: age, notes: notes)
+        if grouping == .lines { for note in question.notes { say(.warning("\(note)")) } }
+        return HostReport(
+          .people(grouping == .summary ? question.summary(form) : question.log(form)), status: 0)
+      case .suggest(let form, let age):
+        var notes: [String] = []
+        let role = try PolicyRole.find(policy, choice, &notes)
+        let question = try DropQuestion(state, as: role, since: age, notes: notes)
+        return HostReport(.people(try question.suggestion(form)), status: 0)
       }
     } catch let invalid as PolicyRole.Invalid {
       let text = PolicyRejectionText(.invalid(invalid.errors), path: invalid.path)

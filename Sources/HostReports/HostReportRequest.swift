@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+package import DropAnalysis
 package import Enforcement
 package import NetworkModel
 package import Reports
@@ -11,6 +12,24 @@ package struct HostReportRequest: Sendable, Hashable {
     case audit(AuditFormat, FailureThreshold)
     case doctor(FirewallRequest.ReportForm)
     case plan(FirewallRequest.ReportForm, Detail)
+    /// The stored log of dropped packets, since an age.
+    case log(FirewallRequest.ReportForm, DropAge, Grouping)
+    /// The change of the policy that would let them in.
+    case suggest(FirewallRequest.ReportForm, DropAge)
+
+    /// Whether it is about the state directory.
+    var readsState: Bool {
+      switch self {
+      case .log, .suggest: true
+      case .audit, .doctor, .plan: false
+      }
+    }
+  }
+
+  /// Whether a log has a line for each record, or groups them.
+  package enum Grouping: String, Sendable, Hashable {
+    case lines
+    case summary
   }
 
   /// Whether a plan lists the operations for the kernel.
@@ -45,6 +64,8 @@ package struct HostReportRequest: Sendable, Hashable {
     case .audit: "audit"
     case .doctor: "doctor"
     case .plan: "plan"
+    case .log: "log"
+    case .suggest: "suggest"
     }
   }
 }

@@ -12,12 +12,14 @@ internal import Reports
 /// ask the service.
 package struct ReportClient {
   private let policy: PolicySource
+  /// The state directory that was named; nil: the usual one.
+  private let state: String?
   /// The file with an earlier report of audit; nil: none.
   private let baseline: String?
 
-  /// The policy as its user named it, and the file with an earlier report of audit.
-  package init(_ policy: PolicySource, baseline: String? = nil) {
-    (self.policy, self.baseline) = (policy, baseline)
+  /// The policy, the state directory and the file with an earlier report of audit as its user named them.
+  package init(_ policy: PolicySource, state: String? = nil, baseline: String? = nil) {
+    (self.policy, self.state, self.baseline) = (policy, state, baseline)
   }
 
   /// What is printed while the report is made, and the report.
@@ -36,18 +38,21 @@ package struct ReportClient {
       subject, machine: machine, session: OwnSession.session, columns: Terminal.columns(STDOUT_FILENO),
       colours: Terminal.colours(STDOUT_FILENO))
     let earlier = try baseline.map { try HostReading.baseline($0) }
-    if let service = try service() {
+    if let service = try service(for: subject) {
       return try ask(service, request, earlier?.bytes) { pass(.words($0)) }
     }
     let report = try HostReport.make(
-      request, of: policy, leavingOut: earlier?.baseline, say: { pass(.remark($0)) })
+      request, of: policy, state: HostPlaces.state(state), leavingOut: earlier?.baseline,
+      say: { pass(.remark($0)) })
     pass(.report(report.body))
     return report.status
   }
 
   /// The service; nil if this process reads the host itself.
-  private func service() throws(Refusal) -> DaemonConnection? {
+  private func service(for subject: HostReportRequest.Subject) throws(Refusal) -> DaemonConnection? {
     if geteuid() == 0 || Capability.isNetworkAdministrator { return nil }
+    // The service reads its own state directory.
+    if subject.readsState, HostPlaces.isStateNamed(state) { return nil }
     guard let path = HostPlaces.reportSocket else { return nil }
     return try DaemonConnection(path: path, .reports)
   }

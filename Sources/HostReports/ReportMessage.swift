@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import DropAnalysis
 package import Enforcement
 internal import NetworkModel
 internal import Reports
@@ -38,6 +39,13 @@ package struct ReportMessage: Sendable, Hashable {
     case .plan(let form, let detail):
       lines["format"] = form.rawValue
       lines["detail"] = detail.rawValue
+    case .log(let form, let age, let grouping):
+      lines["format"] = form.rawValue
+      lines["since"] = age.rawValue
+      lines["grouping"] = grouping.rawValue
+    case .suggest(let form, let age):
+      lines["format"] = form.rawValue
+      lines["since"] = age.rawValue
     }
     lines["machine"] = request.machine
     lines["session"] = request.session.map(Self.text)
@@ -83,6 +91,8 @@ package struct ReportMessage: Sendable, Hashable {
     case "audit": .audit(try word("format", &fields), try word("fail-on", &fields))
     case "doctor": .doctor(try word("format", &fields))
     case "plan": .plan(try word("format", &fields), try word("detail", &fields))
+    case "log": .log(try word("format", &fields), try word("since", &fields), try word("grouping", &fields))
+    case "suggest": .suggest(try word("format", &fields), try word("since", &fields))
     default: throw ControlFormatError("there is no report '\(verb)'")
     }
   }

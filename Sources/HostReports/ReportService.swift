@@ -41,7 +41,7 @@ package struct ReportService: ~Copyable {
       log("\(message.request.verb) for \(UserNames.name(of: peer.user))")
       let parts = try Self.parts(of: message, file)
       let report = try HostReport.make(
-        message.request, of: Self.policy(of: message, parts),
+        message.request, of: Self.policy(of: message, parts), state: HostPlaces.state(nil),
         leavingOut: message.baseline == nil
           ? nil : try parts.last.map { try HostReading.baseline($0, from: "the file of --baseline") },
         say: { send(Self.frame($0)) })

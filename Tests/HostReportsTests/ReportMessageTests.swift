@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import DropAnalysis
 import Enforcement
 import NetworkModel
 import PolicyAnalysis
@@ -14,7 +15,11 @@ struct ReportMessageTests {
   static let subjects: [HostReportRequest.Subject] =
     AuditFormat.allCases.flatMap { format in FailureThreshold.allCases.map { .audit(format, $0) } }
     + FirewallRequest.ReportForm.allCases.flatMap {
-      [.doctor($0), .plan($0, .usual), .plan($0, .operations)]
+      [
+        .doctor($0), .plan($0, .usual), .plan($0, .operations), .log($0, .day, .lines),
+        .log($0, .week, .summary),
+        .suggest($0, .week),
+      ]
     }
 
   /// A message with parts that are there or not by chance.
@@ -92,7 +97,8 @@ struct ReportMessageTests {
       "verb=doctor\nformat=text\nlengths=1", "verb=doctor\nformat=text\nbaseline=-1",
       "verb=doctor\nformat=text\ncolumns=0", "verb=doctor\nformat=text\ncolumns=99999",
       "verb=doctor\nformat=text\ncolours=no", "verb=doctor\nformat=text\nsession=192.0.2.1 1 192.0.2.2",
-      "verb=doctor\nformat=text\nformat=text",
+      "verb=doctor\nformat=text\nformat=text", "verb=log\nformat=text\nsince=1d",
+      "verb=log\nformat=text\nsince=x\ngrouping=lines", "verb=suggest\nformat=text\nsince=-1d",
     ])
   func malformed(text: String) {
     #expect(throws: Refusal.self) { try ReportMessage(payload: Array("version=1\n\(text)".utf8)) }

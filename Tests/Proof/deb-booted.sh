@@ -273,8 +273,10 @@ keep_a_connection() {
 # members NAME: a member of the group wgfence gets root's reports, and another user does not.
 members() {
   local verb
-  for verb in plan audit doctor; do
+  for verb in plan audit doctor "log --summary"; do
+    # shellcheck disable=SC2086 # words
     as_root wgfence $verb --format json >"$LAB/root.json" 2>"$LAB/said"
+    # shellcheck disable=SC2086 # words
     as_root runuser -u member -- wgfence $verb --format json >"$LAB/member.json" 2>>"$LAB/said"
     verdict "$1: a member of the group gets root's $verb" "" \
       "$(diff <(facts "$LAB/root.json") <(facts "$LAB/member.json") | head -n 5; tail -n 3 "$LAB/said")"

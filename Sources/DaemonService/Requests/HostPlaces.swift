@@ -21,6 +21,11 @@ package enum HostPlaces {
     place(named, "WGFENCE_STATE_DIR", StateDirectory.defaultPath).map { StateDirectory($0) }
   }
 
+  /// Whether a state directory is named, by an option or a variable.
+  package static func isStateNamed(_ named: String?) -> Bool {
+    named != nil || Caller.variable("WGFENCE_STATE_DIR") != nil
+  }
+
   /// The path of the control socket; nil: it must be named.
   package static func socket(_ named: String?) -> String? { place(named, "WGFENCE_SOCKET", socket) }
 

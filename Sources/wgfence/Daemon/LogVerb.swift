@@ -4,6 +4,7 @@ import ArgumentParser
 import DaemonService
 import DropAnalysis
 import Enforcement
+import HostReports
 import NetworkModel
 
 /// `wgfence log`: prints dropped packets.
@@ -11,7 +12,7 @@ struct LogVerb: Verb {
   static let configuration = verb(
     "log", "Print dropped packets: time, zone, reason, and the grant that would allow each.",
     discussion: """
-      Prints what the daemon stored; with --follow, packets as they are dropped. The kernel logs at most ten packets a \
+      Prints what the daemon stored (root, or a member of the group wgfence); with --follow, packets as they are dropped. The kernel logs at most ten packets a \
       second for each reason, so counts are samples. The policy gives the names and the grants.
 
       Exit status: 0 ended; 1 the log cannot be read, or with --follow the daemon is not running.
@@ -34,12 +35,10 @@ struct LogVerb: Verb {
 
   func run() throws {
     if summary || since != nil || !follow {
-      var notes: [String] = []
-      let question = try DropQuestion(
-        places.directory, as: try options.find(&notes), since: since ?? (summary ? .week : .day), notes: notes
-      )
-      if !summary { for note in question.notes { Console.warn("\(note)") } }
-      Console.print(summary ? question.summary(format) : question.log(format))
+      try Console.report(
+        .log(format, since ?? (summary ? .week : .day), summary ? .summary : .lines),
+        machine: options.machine,
+        by: ReportClient(options.source, state: places.stateDirectory))
     }
     guard follow else { return }
     let daemon = try places.requiredDaemon("log --follow")

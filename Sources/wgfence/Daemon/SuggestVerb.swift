@@ -4,6 +4,7 @@ import ArgumentParser
 import DaemonService
 import DropAnalysis
 import Enforcement
+import HostReports
 
 /// `wgfence suggest`: prints a change of the policy that allows what was dropped.
 struct SuggestVerb: Verb {
@@ -26,8 +27,8 @@ struct SuggestVerb: Verb {
   var format: ReportFormat = .text
 
   func run() throws {
-    var notes: [String] = []
-    let role = try options.find(&notes)
-    Console.print(try DropQuestion(places.directory, as: role, since: since, notes: notes).suggestion(format))
+    try Console.report(
+      .suggest(format, since), machine: options.machine,
+      by: ReportClient(options.source, state: places.stateDirectory))
   }
 }

@@ -24,7 +24,8 @@ node onprem mount --bind "$LAB/onprem/group" /etc/group
 # A process for each connection, with the connection as its standard input, as systemd starts it.
 task onprem reports "$PYTHON" -c '
 import os, socket, subprocess, sys
-path, program = sys.argv[1:]
+path, program, state = sys.argv[1:]
+os.environ["WGFENCE_STATE_DIR"] = state
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
 os.chown(path, 0, 64711)
@@ -34,7 +35,7 @@ while True:
     client, _ = server.accept()
     subprocess.Popen([program, "answer-report"], stdin=client, stdout=subprocess.DEVNULL)
     client.close()
-' "$service" "$WGFENCE"
+' "$service" "$WGFENCE" "$LAB/onprem/state"
 until_true 5 test -S "$service" || die "the report service did not start"
 
 # as USER COMMAND…: on onprem as root, as a member of the group, or as another user.
@@ -42,7 +43,7 @@ as() {
   local who=$1
   shift
   case $who in
-  root) node onprem env WGFENCE_REPORT_SOCKET="$service" "$@" ;;
+  root) node onprem env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_REPORT_SOCKET="$service" "$@" ;;
   member) node onprem setpriv --reuid=65534 --regid=65534 --groups=64711 env WGFENCE_REPORT_SOCKET="$service" "$@" ;;
   other) node onprem setpriv --reuid=65534 --regid=65534 --clear-groups env WGFENCE_REPORT_SOCKET="$service" "$@" ;;
   esac
@@ -85,6 +86,24 @@ verdict "a user outside the group gets no plan" "this needs root, or CAP_NET_ADM
   "$(plan other "$LAB/onprem/readable.yaml" | grep -o 'this needs root, or CAP_NET_ADMIN')"
 verdict "and reads nothing of other users' sockets" no \
   "$(as other "$WGFENCE" audit 2>&1 | grep -q 'postgres (' && echo yes || echo no)"
+
+# The log of dropped packets is the daemon's, which root alone can read.
+cp "$LAB/group.yaml" "$LAB/onprem/live.yaml"
+task onprem daemon env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_SOCKET="$LAB/onprem/control.sock" \
+  "$WGFENCE" daemon "$LAB/onprem/live.yaml" --machine onprem
+answers() { wgfence_in onprem status >/dev/null 2>&1 || [ $? = 2 ]; }
+until_true 10 answers || die "the daemon did not start: $(cat "$LAB/onprem/daemon.log")"
+PROBE_TIMEOUT=1 tcp internet 198.51.100.7 8888 >/dev/null
+logged() { as root "$WGFENCE" log "$LAB/onprem/readable.yaml" --machine onprem 2>/dev/null | grep -q 8888; }
+verdict "a dropped packet is in the log" yes "$(until_true 10 logged && echo yes || echo no)"
+end_task onprem daemon
+alike "log" log "$LAB/onprem/readable.yaml" --machine onprem
+alike "log as JSON" log "$LAB/onprem/readable.yaml" --machine onprem --format json --since 2h
+alike "a summary of the log" log "$LAB/onprem/readable.yaml" --machine onprem --summary
+alike "suggest" suggest "$LAB/onprem/readable.yaml" --machine onprem
+verdict "the member's log has the packet" 8888 \
+  "$(as member "$WGFENCE" log "$LAB/onprem/readable.yaml" --machine onprem 2>/dev/null | grep -o 8888 | head -n 1)"
+verdict "another user gets no log" 1 "$(as other "$WGFENCE" log >/dev/null 2>&1; echo $?)"
 
 # What a hostile member sends: each gets a reason and status 1, and the service answers the next one.
 as member "$PYTHON" - "$service" >"$LAB/onprem/hostile.txt" 2>&1 <<'PYTHON'
