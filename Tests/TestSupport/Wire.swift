@@ -25,6 +25,8 @@ public enum Wire {
     public var acknowledged: UInt32 = 0
     /// The number that identifies it.
     public var id: UInt32 = 0
+    /// The type of an ICMP or ICMPv6 packet.
+    public var icmpType: UInt8?
     /// For an ICMP error: the number of the packet that it is about.
     public var about: UInt32?
 
@@ -135,6 +137,7 @@ public enum Wire {
       seen.id = marked(8)
     case .icmp, .icmpv6:
       let type = number(0, 1)
+      seen.icmpType = UInt8(type)
       let isError = transport == .icmp ? [3, 4, 5, 11, 12].contains(type) : type < 128
       if isError {
         seen.about = read(bytes.dropFirst(8))?.id

@@ -56,7 +56,8 @@ extension Sender {
         isRefused = true
       } else if seen.transport == .tcp, seen.flags.contains(.rst), packet.tcpFlags != seen.flags {
         if seen.id == id || seen.acknowledged == id || seen.acknowledged == id &+ 1 { isRefused = true }
-      } else if seen.id == id {
+      } else if seen.id == id, seen.icmpType == nil || seen.icmpType == packet.icmpType {
+        // The kernel's answer to a timestamp request has the same number.
         arrivals.append(sighting)
       }
     }
