@@ -20,6 +20,8 @@ package struct ReportService: ~Copyable {
   /// How long a request may take to arrive, and a part of the answer to be taken, in milliseconds.
   private static let patienceForClient: Int32 = 10_000
   private static let group = "wgfence"
+  /// The most bytes of a report in one frame, unless a line is longer.
+  private static let mostOfFrame = 1 << 20
 
   private let connection: Connection
   private let log: (PrintableText) -> Void
@@ -128,18 +130,24 @@ package struct ReportService: ~Copyable {
   }
 
   private func finish(_ report: String, _ status: Int32) {
-    var status = status
-    if report.utf8.count > ControlFrame.answerLimit {
-      let limit = ControlFrame.answerLimit >> 20
-      send(
-        ControlFrame(
-          .note,
-          text: "wgfence: error: the report is larger than \(limit) MiB: root gets it without this limit\n"))
-      status = 1
-    } else if !report.isEmpty {
-      send(ControlFrame(.output, document: report))
-    }
+    for frame in Self.frames(of: report, most: Self.mostOfFrame) { send(frame) }
     send(ControlFrame(.exit, [UInt8(truncatingIfNeeded: status)]))
+  }
+
+  /// A report as frames of at most `most` bytes, which end at the end of a line. A longer line has a frame of its own.
+  static func frames(of report: String, most: Int) -> [ControlFrame] {
+    var frames: [ControlFrame] = []
+    var rest = Array(report.utf8)[...]
+    while !rest.isEmpty {
+      let feed = UInt8(ascii: "\n")
+      let end =
+        rest.count <= most
+        ? rest.endIndex - 1
+        : rest.prefix(most).lastIndex(of: feed) ?? rest.firstIndex(of: feed) ?? rest.endIndex - 1
+      frames.append(ControlFrame(.output, Array(rest[...end])))
+      rest = rest[(end + 1)...]
+    }
+    return frames
   }
 
   /// Sends a frame. A client that does not take it gets no more: its connection ends with this process.

@@ -104,6 +104,24 @@ struct ReportMessageTests {
     #expect(throws: Refusal.self) { try ReportMessage(payload: Array("version=1\n\(text)".utf8)) }
   }
 
+  @Test("a long report is sent in frames that end with a line")
+  func frames() {
+    var generator = SeededGenerator(seed: 3)
+    for _ in 0..<300 {
+      let lines = (0..<Int.random(in: 0...9, using: &generator)).map { _ in
+        String(repeating: "ü", count: Int.random(in: 0...12, using: &generator))
+      }
+      let report = lines.joined(separator: "\n") + (Bool.random(using: &generator) ? "\n" : "")
+      let frames = ReportService.frames(of: report, most: 10)
+      #expect(frames.flatMap(\.payload) == Array(report.utf8))
+      for frame in frames {
+        #expect(frame.kind == .output && !frame.payload.isEmpty)
+        #expect(frame.payload.count <= 10 || !frame.payload.dropLast().contains(UInt8(ascii: "\n")))
+      }
+      for frame in frames.dropLast() { #expect(frame.payload.last == UInt8(ascii: "\n")) }
+    }
+  }
+
   @Test("a request of another version of the program is refused with that reason")
   func version() {
     let message = ReportMessage(

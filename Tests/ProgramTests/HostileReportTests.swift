@@ -523,7 +523,7 @@ struct SinkTests {
         "ApplyVerb.swift report.json", "HostReport.swift report.json", "HostReport.swift report.page",
         "HostReport.swift report.sarif", "HostReport.swift json", "HostReport.swift String",
         "HostReport+Console.swift let", "HostReport+Console.swift text",
-        "ReportService.swift report", "ReportService.swift let", "ReportMessage.swift lines.text",
+        "ReportService.swift let", "ReportMessage.swift lines.text",
         "CheckVerb.swift report.json",
         "Console.swift json", "ControlClient.swift DropReportText.json",
         "BootVerb.swift report.json", "EditVerb.swift EditReport", "EditVerb.swift report.json",
