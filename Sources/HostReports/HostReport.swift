@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 package import DaemonService
+internal import DropAnalysis
 package import Enforcement
 internal import HostAnalysis
 package import NetworkModel
@@ -46,12 +47,11 @@ package struct HostReport {
     case error(PrintableText)
   }
 
-  /// Makes the report. `state` is where the log of dropped packets is, `baseline` an earlier report of audit. What is not known is said by remarks. Throws what a verb
-  /// can throw (`VerbFailure`).
+  /// Makes the report. `state` is where the log of dropped packets is, `baseline` an earlier report of audit. What is not
+  /// known is said by remarks. Throws what a verb can throw (`VerbFailure`).
   package static func make(
     _ request: HostReportRequest, of policy: PolicySource, state: StateDirectory?,
-    leavingOut baseline: AuditBaseline?,
-    say: (Remark) -> Void
+    leavingOut baseline: AuditBaseline?, say: (Remark) -> Void
   ) throws -> HostReport {
     let choice = MachineChoice(given: request.machine)
     do {
@@ -62,16 +62,12 @@ package struct HostReport {
       case .plan(let form, let detail):
         return try plan(policy, choice, form, detail, caller: request.session, say)
       case .log(let form, let age, let grouping):
-        var notes: [String] = []
-        let role = try PolicyRole.find(policy, choice, &notes)
-        let question = try DropQuestion(state, as: role, since: age, notes: notes)
+        let question = try drops(since: age, policy, choice, state)
         if grouping == .lines { for note in question.notes { say(.warning("\(note)")) } }
         return HostReport(
           .people(grouping == .summary ? question.summary(form) : question.log(form)), status: 0)
       case .suggest(let form, let age):
-        var notes: [String] = []
-        let role = try PolicyRole.find(policy, choice, &notes)
-        let question = try DropQuestion(state, as: role, since: age, notes: notes)
+        let question = try drops(since: age, policy, choice, state)
         return HostReport(.people(try question.suggestion(form)), status: 0)
       }
     } catch let invalid as PolicyRole.Invalid {
@@ -148,6 +144,14 @@ package struct HostReport {
       difference: LiveDifference.report(from: outcome.before, to: site, on: own, path: path),
       detail: detail == .operations ? .verbose : .usual)
     return HostReport(report.text, or: report.json, as: form, status: report.isEmpty ? 0 : 2)
+  }
+
+  private static func drops(
+    since age: DropAge, _ source: PolicySource, _ choice: MachineChoice, _ state: StateDirectory?
+  ) throws -> DropQuestion {
+    var notes: [String] = []
+    let role = try PolicyRole.find(source, choice, &notes)
+    return try DropQuestion(state, as: role, since: age, notes: notes)
   }
 
   /// The live facts of this host for a policy.
