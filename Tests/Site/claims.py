@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The claims, in their order: without wgfence, with it, under disturbances, and the audit against a scan."""
+
+import json
+
+import engine
+import reach
+from machines import say, until
+
+# Two lines more than the shipped policy: what containers may use of their own host.
+LINE = "  - { to: onprem, services: [grafana, node-exporter], from: containers, because: Prometheus and panels on this machine }\n"
+
+
+def enforce(site, results):
+    """The daemon on both nodes, with policies/rootski.yaml and the line above."""
+    text = open("/site/policies/rootski.yaml").read()
+    changed = text.replace("allow:\n", "allow:\n" + LINE, 1)
+    for name in ("onprem", "ec2"):
+        machine = site[name]
+        machine.do("cp", "-r", "/site/policies/lists", "/etc/wgfence/")
+        machine.do("sh", "-c", "cat >/etc/wgfence/policy.yaml", text=changed)
+        machine.do("wgfence", "check", "/etc/wgfence/policy.yaml")
+        machine.task("wgfence", "wgfence", "daemon", "/etc/wgfence/policy.yaml", "--host")
+        results.verdict(f"the daemon on {name} enforces the policy", "equal", equal(machine))
+
+
+def equal(machine):
+    said = []
+
+    def asked():
+        status, text = machine.status("wgfence", "status", "--format", "json")
+        try:
+            said[:] = [json.loads(text).get("kernel", text)]
+        except ValueError:
+            said[:] = [text.strip()[-300:]]
+        return said == ["equal"]
+    until(90, asked)
+    return said[0]
+
+
+def everything(site, results):
+    say("without wgfence: everything must be reachable")
+    reach.ports(site, results, False)
+    reach.containers(site, results, False)
+    say("the daemons")
+    enforce(site, results)
+    say("with wgfence")
+    reach.ports(site, results, True)
+    reach.containers(site, results, True)

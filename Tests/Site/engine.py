@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker on the nodes: the daemons, images without a registry, the Swarm over the tunnel, and what runs in it."""
+
+import os
+import subprocess
+
+from machines import Place, do, say, until
+from network import TUNNEL
+import probes
+
+# What a guest needs whose root file system is its initial one.
+ENVIRONMENT = {"DOCKER_RAMDISK": "1", "HOME": "/root"}
+TREE = "/run/image"
+
+
+def start(machine):
+    machine.task("dockerd", "dockerd", "--storage-driver", "overlay2", "--cgroup-parent", f"/site-{machine.name}",
+                 "--exec-opt", "native.cgroupdriver=cgroupfs", env=ENVIRONMENT)
+
+
+def answers(machine):
+    return machine.status("docker", "version")[0] == 0
+
+
+def wait(*machines, seconds=180):
+    for machine in machines:
+        if until(seconds, answers, machine) is None:
+            raise RuntimeError(f"dockerd on {machine.name} does not answer: {machine.said('dockerd')}")
+
+
+def images(machine):
+    """Two images from files of this guest: busybox with its web server, and Prometheus with its libraries."""
+    for name, program, libraries in (("site", "/bin/busybox", False), ("prometheus", "/usr/bin/prometheus", True)):
+        tree = f"{TREE}-{name}"
+        if not os.path.isdir(tree):
+            for folder in ("bin", "www", "etc", "tmp", "usr/bin", "proc", "sys", "dev"):
+                os.makedirs(f"{tree}/{folder}", exist_ok=True)
+            do("cp", "-L", "/bin/busybox", f"{tree}/bin/busybox")
+            for applet in ("sh", "httpd", "sleep", "cat", "hostname", "wget", "nc", "nslookup"):
+                os.symlink("busybox", f"{tree}/bin/{applet}")
+            if libraries:
+                do("cp", "-L", program, f"{tree}/usr/bin/")
+                for line in do("ldd", program).splitlines():
+                    paths = [word for word in line.split() if word.startswith("/")]
+                    if paths:
+                        os.makedirs(tree + os.path.dirname(paths[0]), exist_ok=True)
+                        do("cp", "-L", paths[0], tree + paths[0])
+        command = ('["prometheus", "--config.file=/etc/prometheus.yml", "--storage.tsdb.path=/tmp/tsdb"]' if libraries else
+                   '["sh", "-c", "hostname >/www/index.html; httpd -f -p 8080 -h /www & trap \\"exit 0\\" TERM; wait"]')
+        with subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE) as tar:
+            done = subprocess.run(machine.inside("docker", "import", "-c", f"CMD {command}", "-", f"{name}:1"), stdin=tar.stdout,
+                                  capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"docker import {name} on {machine.name}: {done.stderr}")
+
+
+def docker(machine, *arguments, check=True):
+    return machine.do("docker", *arguments, check=check)
+
+
+def join(manager, worker):
+    """The Swarm's nodes know each other by their tunnel addresses: nothing else is said to Docker about the tunnel."""
+    docker(manager, "swarm", "init", "--advertise-addr", TUNNEL[manager.name][0])
+    token = docker(manager, "swarm", "join-token", "-q", "worker").strip()
+    docker(worker, "swarm", "join", "--token", token, "--advertise-addr", TUNNEL[worker.name][0], f"{TUNNEL[manager.name][0]}:2377")
+
+
+def ready(manager):
+    """The number of nodes that the manager calls ready."""
+    return docker(manager, "node", "ls", "--format", "{{.Status}}", check=False).split().count("Ready")
+
+
+def running(manager, service):
+    states = docker(manager, "service", "ps", service, "--filter", "desired-state=running", "--format", "{{.CurrentState}}", check=False)
+    return sum(line.startswith("Running") for line in states.splitlines())
+
+
+def deploy(manager):
+    manager.do("docker", "stack", "deploy", "--resolve-image", "never", "-c", "/site/stack.yml", "site")
+    for service, tasks in (("site_web", 2), ("site_traefik-ui", 1), ("site_agent", 2)):
+        took = until(240, lambda: running(manager, service) == tasks)
+        if took is None:
+            raise RuntimeError(f"{service}: {docker(manager, 'service', 'ps', '--no-trunc', service)}")
+        say(f"{service} runs")
+
+
+def compose(machine):
+    machine.do("sh", "-c", "cat >/etc/prometheus.yml", text="""global: { scrape_interval: 3s, scrape_timeout: 3s }
+scrape_configs:
+- job_name: node
+  static_configs: [{ targets: ["10.13.13.1:9100", "10.13.13.2:9100"] }]
+""")
+    machine.do("docker-compose", "-p", "box", "-f", "/site/compose.yml", "up", "-d")
+
+
+def container(machine, name):
+    """The network namespace of a container whose name contains this, as a place."""
+    number = docker(machine, "ps", "-q", "--filter", f"name={name}", "--filter", "status=running").split()
+    if not number:
+        raise RuntimeError(f"no container {name} on {machine.name}")
+    key = docker(machine, "inspect", "-f", "{{.NetworkSettings.SandboxKey}}", number[0]).strip()
+    return Place(f"{name} on {machine.name}", machine.root + key.replace("/var/run/", "/run/"))
+
+
+def address(machine, name, network):
+    """A container's address and hardware address in a network."""
+    number = docker(machine, "ps", "-q", "--filter", f"name={name}", "--filter", "status=running").split()[0]
+    return docker(machine, "inspect", "-f", f'{{{{with index .NetworkSettings.Networks "{network}"}}}}{{{{.IPAddress}}}} {{{{.MacAddress}}}}'
+                  "{{end}}", number).split()
+
+
+def vxlan_number(manager, network):
+    return int(docker(manager, "network", "inspect", "-f", '{{index .Options "com.docker.network.driver.overlay.vxlanid_list"}}', network))
+
+
+def serving(place, address, port):
+    return place.run(probes.tcp, address, port, None, 3) == "open"
