@@ -30,8 +30,11 @@ def equal(machine):
     def asked():
         status, text = machine.status("wgfence", "status", "--format", "json")
         try:
-            said[:] = [json.loads(text).get("kernel", text)]
-        except ValueError:
+            report = json.loads(text)
+            ruleset = report["ruleset"]
+            said[:] = ["equal" if ruleset["kind"] == "policy" and ruleset["loaded"] and ruleset["drift"] == 0 else
+                       f"{ruleset['kind']}, drift {ruleset['drift']}: {report['policy']['held'] or report['policy']['error']}"]
+        except (ValueError, KeyError):
             said[:] = [text.strip()[-300:]]
         return said == ["equal"]
     until(90, asked)

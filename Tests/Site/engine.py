@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Docker on the nodes: the daemons, images without a registry, the Swarm over the tunnel, and what runs in it."""
 
+import json
 import os
+import socket
 import subprocess
 
 from machines import Place, do, say, until
@@ -18,13 +20,37 @@ def start(machine):
                  "--exec-opt", "native.cgroupdriver=cgroupfs", env=ENVIRONMENT)
 
 
-def answers(machine):
-    return machine.status("docker", "version")[0] == 0
+def api(machine, path, method="GET"):
+    """An answer of the engine's API, as a value; None if it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(60)
+        try:
+            s.connect(f"{machine.root}/run/docker.sock")
+            s.sendall(f"{method} {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+            data = b""
+            while part := s.recv(65536):
+                data += part
+        except OSError:
+            return None
+    head, _, body = data.partition(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n")[0]:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode()
 
 
-def wait(*machines, seconds=180):
+def wait(*machines, seconds=300):
+    """Until the engines answer. On a busy machine containerd may miss dockerd's time limit: then it is started again."""
     for machine in machines:
-        if until(seconds, answers, machine) is None:
+        for _ in range(4):
+            took = until(seconds, lambda: api(machine, "/_ping") == "OK" or machine.tasks["dockerd"].poll() is not None, pause=1)
+            if took is None or machine.tasks["dockerd"].poll() is None:
+                break
+            say(f"dockerd on {machine.name} ended: {machine.said('dockerd', 120).strip()}; started again")
+            start(machine)
+        if api(machine, "/_ping") != "OK":
             raise RuntimeError(f"dockerd on {machine.name} does not answer: {machine.said('dockerd')}")
 
 
@@ -67,18 +93,19 @@ def join(manager, worker):
 
 def ready(manager):
     """The number of nodes that the manager calls ready."""
-    return docker(manager, "node", "ls", "--format", "{{.Status}}", check=False).split().count("Ready")
+    return sum(node["Status"]["State"] == "ready" for node in api(manager, "/nodes") or [])
 
 
 def running(manager, service):
-    states = docker(manager, "service", "ps", service, "--filter", "desired-state=running", "--format", "{{.CurrentState}}", check=False)
-    return sum(line.startswith("Running") for line in states.splitlines())
+    """How many tasks of a service run."""
+    tasks = api(manager, f'/tasks?filters={{"service":["{service}"],"desired-state":["running"]}}') or []
+    return sum(task["Status"]["State"] == "running" for task in tasks)
 
 
 def deploy(manager):
     manager.do("docker", "stack", "deploy", "--resolve-image", "never", "-c", "/site/stack.yml", "site")
     for service, tasks in (("site_web", 2), ("site_traefik-ui", 1), ("site_agent", 2)):
-        took = until(240, lambda: running(manager, service) == tasks)
+        took = until(900, lambda: running(manager, service) == tasks, pause=3)
         if took is None:
             raise RuntimeError(f"{service}: {docker(manager, 'service', 'ps', '--no-trunc', service)}")
         say(f"{service} runs")
@@ -93,24 +120,28 @@ scrape_configs:
     machine.do("docker-compose", "-p", "box", "-f", "/site/compose.yml", "up", "-d")
 
 
-def container(machine, name):
-    """The network namespace of a container whose name contains this, as a place."""
-    number = docker(machine, "ps", "-q", "--filter", f"name={name}", "--filter", "status=running").split()
-    if not number:
+def details(machine, name):
+    """What the engine knows of the running container whose name contains this."""
+    found = api(machine, f'/containers/json?filters={{"name":["{name}"],"status":["running"]}}')
+    if not found:
         raise RuntimeError(f"no container {name} on {machine.name}")
-    key = docker(machine, "inspect", "-f", "{{.NetworkSettings.SandboxKey}}", number[0]).strip()
+    return api(machine, f"/containers/{found[0]['Id']}/json")
+
+
+def container(machine, name):
+    """The network namespace of a container, as a place."""
+    key = details(machine, name)["NetworkSettings"]["SandboxKey"]
     return Place(f"{name} on {machine.name}", machine.root + key.replace("/var/run/", "/run/"))
 
 
 def address(machine, name, network):
     """A container's address and hardware address in a network."""
-    number = docker(machine, "ps", "-q", "--filter", f"name={name}", "--filter", "status=running").split()[0]
-    return docker(machine, "inspect", "-f", f'{{{{with index .NetworkSettings.Networks "{network}"}}}}{{{{.IPAddress}}}} {{{{.MacAddress}}}}'
-                  "{{end}}", number).split()
+    its = details(machine, name)["NetworkSettings"]["Networks"][network]
+    return its["IPAddress"], its["MacAddress"]
 
 
 def vxlan_number(manager, network):
-    return int(docker(manager, "network", "inspect", "-f", '{{index .Options "com.docker.network.driver.overlay.vxlanid_list"}}', network))
+    return int(api(manager, f"/networks/{network}")["Options"]["com.docker.network.driver.overlay.vxlanid_list"])
 
 
 def serving(place, address, port):

@@ -27,13 +27,13 @@ def do(*command, check=True, text=None):
     return done.stdout
 
 
-def until(seconds, condition, *arguments):
+def until(seconds, condition, *arguments, pause=0.3):
     """Asks a condition until it holds: seconds that it took, or None when the time is over."""
     start = time.monotonic()
     while time.monotonic() - start < seconds:
         if condition(*arguments):
             return time.monotonic() - start
-        time.sleep(0.2)
+        time.sleep(pause)
     return None
 
 

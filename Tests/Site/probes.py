@@ -20,13 +20,20 @@ def outcome(error):
             errno.EACCES: "rejected", errno.EPERM: "rejected"}.get(error.errno, os.strerror(error.errno or 0))
 
 
+def bind(s, source, port=0):
+    """Sends with this source, whether or not the machine has the address (IP_TRANSPARENT)."""
+    if ":" not in source:
+        s.setsockopt(socket.SOL_IP, 19, 1)
+    s.bind((source, port))
+
+
 def tcp(address, port, source=None, patience=6):
     """open, refused, rejected, unreachable or silent."""
     with socket.socket(family(address), socket.SOCK_STREAM) as s:
         s.settimeout(patience)
         try:
             if source:
-                s.bind((source, 0))
+                bind(s, source)
             s.connect((address, port))
             return "open"
         except OSError as error:
@@ -101,7 +108,7 @@ def send(address, port, text, source=None, source_port=0, times=3):
     for _ in range(times):
         with socket.socket(family(address), socket.SOCK_DGRAM) as s:
             try:
-                s.bind((source or ("::" if ":" in address else "0.0.0.0"), source_port))
+                bind(s, source or ("::" if ":" in address else "0.0.0.0"), source_port)
                 s.sendto(text.encode(), (address, port))
             except OSError as error:
                 said = outcome(error)
@@ -204,7 +211,7 @@ def vxlan(address, network, frame, source=None):
     with socket.socket(family(address), socket.SOCK_DGRAM) as s:
         try:
             if source:
-                s.bind((source, 0))
+                bind(s, source)
             for _ in range(4):
                 s.sendto(struct.pack(">II", 0x08000000, network << 8) + frame, (address, 4789))
                 time.sleep(0.05)

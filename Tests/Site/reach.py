@@ -54,9 +54,10 @@ def containers(site, results, enforced):
     when = "with the policy" if enforced else "without the policy"
     box = engine.container(onprem, "grafana")
     task, other = engine.container(onprem, "site_web"), engine.container(ec2, "site_web")
-    for network in ("site_plain", "site_sealed"):
-        for one, receiver in ((task, ec2), (other, onprem)):
-            address = engine.address(receiver, "site_web", network)[0]
+    sealed, other_sealed = engine.container(onprem, "site_agent"), engine.container(ec2, "site_agent")
+    for service, network, here, there in (("site_web", "site_plain", task, other), ("site_agent", "site_sealed", sealed, other_sealed)):
+        for one, receiver in ((here, ec2), (there, onprem)):
+            address = engine.address(receiver, service, network)[0]
             results.verdict(f"{when}, {one.name} talks to the task on {receiver.name} over {network}", "open",
                             one.run(probes.tcp, address, 8080, None, 10))
     seen = {task.run(probes.page, address, 8080) for address in task.run(probes.resolve, "127.0.0.11", "web") for _ in range(8)}

@@ -23,7 +23,7 @@ def build():
     onprem, ec2 = site["onprem"], site["ec2"]
     for machine in (onprem, ec2):
         engine.start(machine)
-    engine.wait(onprem, ec2)
+        engine.wait(machine)
     say("images")
     for machine in (onprem, ec2):
         engine.images(machine)

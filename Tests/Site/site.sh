@@ -63,7 +63,7 @@ for package in "${kernels[@]}"; do
   echo "site: $version: making the guest"
   image "$package"
   echo "site: $version: booting"
-  words="console=ttyS0 quiet panic=-1 net.ifnames=0 site.ports=${SITE_PORTS:-all}"
+  words="console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off tsc=reliable site.ports=${SITE_PORTS:-all}"
   serial=()
   if [ -n "${SITE_SHELL:-}" ]; then serial=(-serial "unix:$SITE_SHELL,server=on,wait=off"); words+=" site.shell"; fi
   timeout "${SITE_SECONDS:-5400}" nice -n 5 qemu-system-x86_64 -accel tcg -cpu max -m 5000 -smp 1 -display none -no-reboot -nic none \
