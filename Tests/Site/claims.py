@@ -3,8 +3,11 @@
 
 import json
 
-import engine
+import heal
+import inject
 import reach
+import scan
+import wire
 from machines import say, until
 
 # Two lines more than the shipped policy: what containers may use of their own host.
@@ -43,10 +46,34 @@ def equal(machine):
 
 def everything(site, results):
     say("without wgfence: everything must be reachable")
+    whole = wire.Wire(site, "open")
     reach.ports(site, results, False)
     reach.containers(site, results, False)
+    wire.outside(site, results, False)
+    whole.end()
+    whole.verdicts(results, "without the policy", True)
+    wire.tunnel_gone(site, results, False)
+    inject.overlay(site, results, False)
+    inject.mesh(site, results, False)
     say("the daemons")
     enforce(site, results)
     say("with wgfence")
+    whole = wire.Wire(site, "enforced")
     reach.ports(site, results, True)
     reach.containers(site, results, True)
+    wire.outside(site, results, True)
+    whole.end()
+    whole.verdicts(results, "with the policy", False)
+    inject.overlay(site, results, True)
+    inject.mesh(site, results, True)
+    wire.tunnel_gone(site, results, True)
+    say("the Swarm heals")
+    whole = wire.Wire(site, "heal")
+    heal.disturb(site, results)
+    heal.join_with_policy(site, results)
+    whole.end()
+    whole.verdicts(results, "with the policy, while the Swarm heals", False)
+    for name in ("onprem", "ec2"):
+        results.verdict(f"the kernel of {name} still has the policy's ruleset", "equal", equal(site[name]))
+    say("the audit against a scan")
+    scan.compare(site, results, "site.ports=all" in open("/proc/cmdline").read())

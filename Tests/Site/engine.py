@@ -54,9 +54,10 @@ def wait(*machines, seconds=300):
             raise RuntimeError(f"dockerd on {machine.name} does not answer: {machine.said('dockerd')}")
 
 
-def images(machine):
-    """Two images from files of this guest: busybox with its web server, and Prometheus with its libraries."""
-    for name, program, libraries in (("site", "/bin/busybox", False), ("prometheus", "/usr/bin/prometheus", True)):
+def images(machine, *names):
+    """Images from files of this guest: `site` is busybox with its web server, `prometheus` that with its libraries."""
+    for name in names:
+        program, libraries = "/usr/bin/prometheus", name == "prometheus"
         tree = f"{TREE}-{name}"
         if not os.path.isdir(tree):
             for folder in ("bin", "www", "etc", "tmp", "usr/bin", "proc", "sys", "dev"):
@@ -87,6 +88,10 @@ def docker(machine, *arguments, check=True):
 def join(manager, worker):
     """The Swarm's nodes know each other by their tunnel addresses: nothing else is said to Docker about the tunnel."""
     docker(manager, "swarm", "init", "--advertise-addr", TUNNEL[manager.name][0])
+    join_again(manager, worker)
+
+
+def join_again(manager, worker):
     token = docker(manager, "swarm", "join-token", "-q", "worker").strip()
     docker(worker, "swarm", "join", "--token", token, "--advertise-addr", TUNNEL[worker.name][0], f"{TUNNEL[manager.name][0]}:2377")
 

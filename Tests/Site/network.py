@@ -78,9 +78,11 @@ def tunnels(m):
         for peer in ("onprem", "laptop") if name == "ec2" else ("ec2",):
             lines += [f"# {peer}", "[Peer]", f"PublicKey = {keys[peer][1]}"]
             if name == "ec2":
-                allowed = [f"{TUNNEL[peer][0]}/32", f"{TUNNEL[peer][1]}/128"] + (["192.168.1.0/24"] if peer == "onprem" else [])
+                allowed = [f"{TUNNEL[peer][0]}/32", f"{TUNNEL[peer][1]}/128"]
+                allowed += ["192.168.1.0/24"] if peer == "onprem" else []
             else:
-                allowed = ["10.13.13.0/24", "fd13:13::/64"] + (["192.168.1.0/24"] if name == "laptop" else [])
+                allowed = ["10.13.13.0/24", "fd13:13::/64"]
+                allowed += ["192.168.1.0/24"] if name == "laptop" else []
                 lines += ["PersistentKeepalive = 25"]
             lines += [f"AllowedIPs = {', '.join(allowed)}"]
             if peer != "laptop":

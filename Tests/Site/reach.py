@@ -55,7 +55,8 @@ def containers(site, results, enforced):
     box = engine.container(onprem, "grafana")
     task, other = engine.container(onprem, "site_web"), engine.container(ec2, "site_web")
     sealed, other_sealed = engine.container(onprem, "site_agent"), engine.container(ec2, "site_agent")
-    for service, network, here, there in (("site_web", "site_plain", task, other), ("site_agent", "site_sealed", sealed, other_sealed)):
+    for service, network, here, there in (("site_web", "site_plain", task, other),
+                                          ("site_agent", "site_sealed", sealed, other_sealed)):
         for one, receiver in ((here, ec2), (there, onprem)):
             address = engine.address(receiver, service, network)[0]
             results.verdict(f"{when}, {one.name} talks to the task on {receiver.name} over {network}", "open",

@@ -25,8 +25,8 @@ def build():
         engine.start(machine)
         engine.wait(machine)
     say("images")
-    for machine in (onprem, ec2):
-        engine.images(machine)
+    engine.images(onprem, "site", "prometheus")
+    engine.images(ec2, "site")
     say("the Swarm")
     engine.join(onprem, ec2)
     engine.deploy(onprem)

@@ -41,7 +41,9 @@ def said(report, address, zone, sender, protocol, verdict="accept"):
     """The ports that the audit calls reachable at an address from a sender; of another verdict: undetermined."""
     found = set()
     for listener in report["listeners"]:
-        if listener["protocol"] != protocol or listener["namespace"] != "host" or not holds(listener["address"], address, listener["dual_stack"]):
+        if listener["protocol"] != protocol or listener["namespace"] != "host":
+            continue
+        if not holds(listener["address"], address, listener["dual_stack"]):
             continue
         for one in listener["reachable"]:
             if one["zone"] == zone and one["verdict"] == verdict and {sender, "anyone", zone} & set(one["from"]):
@@ -75,7 +77,8 @@ def compare(site, results, every):
         ports = "1-65535" if whole and every else ",".join(map(str, sorted(listed)))
         seen = nmap(place, address, ports)
         unknown = said(report, own, zone, name, "tcp", "undetermined")
-        say(f"{sender} to {receiver} ({address}), ports {ports if whole and every else 'listed'}: nmap {show(seen)}; undetermined {show(unknown)}")
+        say(f"{sender} to {receiver} ({address}), {'all' if whole and every else 'listed'} ports: nmap {show(seen)}; "
+            f"undetermined {show(unknown)}")
         results.verdict(f"the audit of {receiver} says what nmap finds from {sender} at {address}, TCP",
                         show(seen - unknown), show(said(report, own, zone, name, "tcp")))
         tokens = {port: f"udp-{port}-{sender}" for port in UDP}

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# site.sh [KERNEL_PACKAGE…]: a site with a Docker Swarm over WireGuard in an emulated guest, first without wgfence and then with it
-# (run.py). Default kernels: Debian's 6.1 and 6.12 for the cloud.
+# site.sh [KERNEL_PACKAGE…]: a site with a Docker Swarm over WireGuard in an emulated guest, first without wgfence and then with
+# it (run.py). Default kernels: Debian's 6.1 and 6.12 for the cloud.
 #
 # Prints `ok NAME`, `not ok NAME: …` or `skip NAME: why` for each claim, and last the sum; ends with status 1 when a claim did not
 # hold. Everything is stored below .build/boot-proof; packages and kernels are only downloaded and unpacked. Root; the guest has
@@ -66,11 +66,15 @@ for package in "${kernels[@]}"; do
   words="console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off tsc=reliable site.ports=${SITE_PORTS:-all}"
   serial=()
   if [ -n "${SITE_SHELL:-}" ]; then serial=(-serial "unix:$SITE_SHELL,server=on,wait=off"); words+=" site.shell"; fi
-  timeout "${SITE_SECONDS:-5400}" nice -n 5 qemu-system-x86_64 -accel tcg -cpu max -m 5000 -smp 1 -display none -no-reboot -nic none \
+  # The guest's clock counts its instructions, a nanosecond each, and jumps over idle time: limits of time in the guest do not
+  # depend on how busy this machine is.
+  timeout "${SITE_SECONDS:-5400}" nice -n 5 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
+    -cpu max -m 5000 -smp 1 -display none -no-reboot -nic none \
     -serial stdio ${serial[@]+"${serial[@]}"} -kernel "$work/kernel-$package/boot/vmlinuz-$version" -initrd "$out/initrd.zst" \
     -append "$words" </dev/null >"$out/console.log" 2>&1 &
   machine=$!
-  tail -n +1 -f --pid="$machine" "$out/console.log" | tr -d '\r' | sed -un "s/^.*SITE \(ok\|not ok\|skip\) /\1 $version: /p; s/^.*SITE # /    /p; s/^.*SITE\(  *[^o# ].*\)/    \1/p" || true
+  tail -n +1 -f --pid="$machine" "$out/console.log" | sed -u 's/\r$//' |
+    sed -un "s/^.*SITE \(ok\|not ok\|skip\) /\1 $version: /p; s/^.*SITE # /    /p" || true
   wait "$machine" || true
   machine=
   cp "$out/console.log" "$work/site-$package.log"

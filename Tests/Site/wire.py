@@ -10,6 +10,8 @@ from network import OUTSIDE, TUNNEL, handshaken, tunnel_up
 WIRES = ("to-home", "to-ec2")
 BETWEEN = ("((host 198.51.100.7 and host 203.0.113.10) or (host 2001:db8:198::7 and host 2001:db8:203::10))")
 INSIDE = "(net 10.0.0.0/8 or net fd13:13::/64 or net 192.168.1.0/24 or net 172.16.0.0/12)"
+# Neighbour and router discovery, which belongs to a link.
+NEIGHBOURS = "arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)"
 # The sender waits less than this for its error.
 AT_ONCE = 1.0
 
@@ -21,7 +23,7 @@ class Wire:
         self.site, self.name = site, name
         for wire in WIRES:
             site["internet"].task(f"{name}-{wire}", "tcpdump", "-i", wire, "-n", "-U", "-Z", "root", "--immediate-mode",
-                                  "-w", self.file(wire), f"not arp and not icmp6 and ({BETWEEN} or {INSIDE})")
+                                  "-w", self.file(wire), f"not ({NEIGHBOURS}) and ({BETWEEN} or {INSIDE})")
         for wire in WIRES:
             if until(30, lambda: "listening on" in site["internet"].said(f"{name}-{wire}")) is None:
                 raise RuntimeError(f"tcpdump on {wire}: {site['internet'].said(f'{name}-{wire}')}")
@@ -42,10 +44,12 @@ class Wire:
         """Without wgfence (clear) the wire must show the clear text that it must not show with it."""
         inside, between = self.packets(INSIDE), self.packets(f"{BETWEEN} and not udp port 51820")
         if clear:
-            results.verdict(f"{when}, the wire shows packets in the clear", "seen", "seen" if inside or between else "nothing")
+            results.verdict(f"{when}, the wire shows packets in the clear", "seen",
+                            "seen" if inside or between else "nothing")
         else:
             results.verdict(f"{when}, the wire shows no address from inside", "nothing", "; ".join(inside[:3]) or "nothing")
-            results.verdict(f"{when}, and between onprem and ec2 nothing but WireGuard", "nothing", "; ".join(between[:3]) or "nothing")
+            results.verdict(f"{when}, and between onprem and ec2 nothing but WireGuard", "nothing",
+                            "; ".join(between[:3]) or "nothing")
 
 
 def senders(site):
