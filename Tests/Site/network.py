@@ -54,6 +54,7 @@ def build():
         for gateway in gateways:
             machine.route(gateway)
     internet.ip("-6", "route", "add", "2001:db8:198::/64", "via", "2001:db8:99::7")
+    lan.ip("route", "add", "10.13.13.0/24", "via", HOME)
     # Every port of the router's address leads to onprem: only onprem's own rules are in the way.
     router.do("nft", "-f", "-", text="""table ip nat {
  chain prerouting { type nat hook prerouting priority dstnat; iifname "wan" ip daddr 198.51.100.7 dnat to 192.168.1.7; }
@@ -115,7 +116,7 @@ def handshaken(machine):
 def servers(m):
     """Programs on the machines themselves: real ones, and echo servers as stand-ins for sshd, NFS, the API and a printer."""
     onprem, ec2 = m["onprem"], m["ec2"]
-    running = [m["internet"].start(probes.serve, [80, 7000], [7000], WEB),
+    running = [m["internet"].start(probes.serve, [80, 7000], [7000], (NAME_SERVER, WEB)),
                onprem.start(probes.serve, [22, 2049, 7000], [7000]), ec2.start(probes.serve, [22, 443, 9443, 7000], [7000]),
                m["lan"].start(probes.serve, [22, 631], []), m["laptop"].start(probes.serve, [7000], [7000])]
     for machine in (onprem, ec2):

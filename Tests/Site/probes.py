@@ -129,13 +129,14 @@ def raw(protocol, address, packets):
 
 
 def serve(tcp_ports, udp_ports, name_server=None):
-    """Servers on every address, for ever: TCP says its port, UDP answers with what it got, and port 53 with one address."""
+    """Servers on every address, for ever: TCP says its port, UDP answers with what it got. `name_server` is an address whose
+    port 53 answers, and the address that it says."""
     sockets = {}
     for kind, ports in ((socket.SOCK_STREAM, tcp_ports), (socket.SOCK_DGRAM, udp_ports + ([53] if name_server else []))):
         for port in ports:
-            s = socket.socket(socket.AF_INET6, kind)
+            s = socket.socket(socket.AF_INET if port == 53 else socket.AF_INET6, kind)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("::", port))
+            s.bind((name_server[0], port) if port == 53 else ("::", port))
             if kind == socket.SOCK_STREAM:
                 s.listen(64)
             sockets[s] = port
@@ -152,7 +153,7 @@ def serve(tcp_ports, udp_ports, name_server=None):
                     data, peer = s.recvfrom(2000)
                     if sockets[s] == 53 and len(data) > 12:
                         end = data.index(b"\0", 12) + 5
-                        address = socket.inet_aton(name_server) if data[end - 4:end - 2] == b"\0\1" else b""
+                        address = socket.inet_aton(name_server[1]) if data[end - 4:end - 2] == b"\0\1" else b""
                         data = (data[:2] + struct.pack(">5H", 0x8580, 1, 1 if address else 0, 0, 0) + data[12:end] +
                                 (b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, 5, 4) + address if address else b""))
                     s.sendto(data, peer)
