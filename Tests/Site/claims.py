@@ -53,6 +53,7 @@ def everything(site, results):
     whole.end()
     whole.verdicts(results, "without the policy", True)
     wire.tunnel_gone(site, results, False)
+    heal.wait(site, results, "without the policy, the Swarm is whole")
     inject.overlay(site, results, False)
     inject.mesh(site, results, False)
     say("the daemons")

@@ -61,9 +61,9 @@ def mesh(site, results, enforced):
     internet.ip("route", "replace", "172.16.0.0/12", "via", OUTSIDE["ec2"][0])
     internet.ip("route", "replace", "10.0.0.0/16", "via", OUTSIDE["ec2"][0])
     try:
-        results.verdict(f"{when}, a neighbour of ec2 reaches the routing mesh's own address {gateway}, port 8080",
-                        "silent" if enforced else "open", internet.run(probes.tcp, gateway, 8080, ATTACKER["ec2"][0], 6))
-        results.verdict(f"{when}, and port 9001 of the task in host mode by its own address", "silent",
+        results.verdict(f"{when}, a neighbour of ec2 reaches the routing mesh's own address {gateway}, port 80",
+                        "silent" if enforced else "open", internet.run(probes.tcp, gateway, 80, ATTACKER["ec2"][0], 6))
+        results.verdict(f"{when}, and a task of an encrypted network by its own address", "silent",
                         internet.run(probes.tcp, engine.address(ec2, "site_agent", "site_sealed")[0], 8080, ATTACKER["ec2"][0], 6))
     finally:
         internet.ip("route", "delete", "172.16.0.0/12")

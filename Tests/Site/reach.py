@@ -17,19 +17,18 @@ SIDES = [
     ("the LAN", "lan", "onprem", HOME, None, "2049"),
     ("the LAN's other family, which the policy calls internet", "lan", "onprem", OUTSIDE["onprem"][1], None, ""),
     ("an admin's laptop in the tunnel", "laptop", "onprem", TUNNEL["onprem"][0], None, "22 3000 5432 8888 9001 9090 9100"),
-    ("an admin's laptop in the tunnel by IPv6", "laptop", "onprem", TUNNEL["onprem"][1], None, "22 5432 9100"),
+    ("an admin's laptop in the tunnel by IPv6", "laptop", "onprem", TUNNEL["onprem"][1], None,
+     "22 3000 5432 8888 9001 9090 9100"),
     ("an admin's laptop outside the tunnel", "laptop", "onprem", OUTSIDE["onprem"][0], None, ""),
     ("ec2 in the tunnel", "ec2", "onprem", TUNNEL["onprem"][0], None, FLEET["onprem"]),
     ("the attacker beside ec2", "internet", "ec2", OUTSIDE["ec2"][0], ATTACKER["ec2"][0], "80 443"),
-    ("the internet by IPv6", "internet", "ec2", OUTSIDE["ec2"][1], None, "443"),
+    ("the internet by IPv6", "internet", "ec2", OUTSIDE["ec2"][1], None, "80 443"),
     ("the code host", "internet", "ec2", OUTSIDE["ec2"][0], CODE_HOST, "80 443 9443"),
     ("an admin's laptop in the tunnel", "laptop", "ec2", TUNNEL["ec2"][0], None, "22 8080"),
     ("an admin's laptop outside the tunnel", "laptop", "ec2", OUTSIDE["ec2"][0], None, "80 443"),
     ("onprem in the tunnel", "onprem", "ec2", TUNNEL["ec2"][0], None, FLEET["ec2"]),
     ("a host of onprem's LAN, through onprem and the tunnel", "lan", "ec2", TUNNEL["ec2"][0], None, "8080"),
 ]
-# Docker 20.10 publishes by IPv6 only through its proxy: for containers, and not for services.
-IPV6 = {"onprem": {22, 2049, 2377, 3000, 5432, 7000, 7946, 8888, 9090, 9100}, "ec2": {22, 443, 7000, 7946, 9100, 9443}}
 
 
 def words(ports):
