@@ -22,6 +22,8 @@ SIDES = [
     ("internet", "ec2", OUTSIDE["ec2"][1], OUTSIDE["ec2"][1], "internet", "anyone", False),
     ("laptop", "ec2", TUNNEL["ec2"][0], TUNNEL["ec2"][0], "wg0", "laptop-eric", True),
     ("onprem", "ec2", TUNNEL["ec2"][0], TUNNEL["ec2"][0], "wg0", "onprem", True),
+    # The LAN's hosts have IPv4 alone in the policy, so what the audit says of them is about IPv4.
+    ("lan", "ec2", TUNNEL["ec2"][0], TUNNEL["ec2"][0], "wg0", "onprem.lan", False),
 ]
 UDP = [4789, 7000, 7946]
 
