@@ -9,8 +9,9 @@
 # below .build/boot-proof; kernels are only downloaded and unpacked. Root; the guest has no network.
 #
 # KERNELS_LAB are the files of the lab (parts of their names), KERNELS_SUITES the Swift suites (a regular expression),
-# KERNELS_SECONDS (7200) how long a guest may take. WGFENCE_TESTS is the test bundle of a working tree, if it is not
-# .build/debug/wgfencePackageTests.xctest of this one (`swift build --build-tests`).
+# WGFENCE_WALK_PACKETS (600) the number of packets for which the walk is compared with the kernel, KERNELS_SECONDS (10800) how long
+# a guest may take. WGFENCE_TESTS is the test bundle of a working tree, if it is not .build/debug/wgfencePackageTests.xctest of this
+# one (`swift build --build-tests`).
 
 set -euo pipefail
 
@@ -44,7 +45,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-suites='NetlinkTests\.(ReadBackTests|CommitTests|ForeignTableTests)|PolicyCompilerTests\.(GoldenRulesetTests|StoredRulesetTests|TemporaryGrantKernelTests)'
+# StoredRulesetTests reads every recorded ruleset back. ReadBackTests (2,400 random tables) takes hours in an emulator.
+suites='NetlinkTests\.(CommitTests|ForeignTableTests)|PolicyCompilerTests\.(StoredRulesetTests|TemporaryGrantKernelTests)'
 suites+='|WalkTests\.(WalkCaseTests|WalkAgreesWithKernelTests)|LinuxHostTests\.(BlindSpotTests|LinkAndRouteTests|ConntrackTests)'
 suites=${KERNELS_SUITES:-$suites}
 lab=${KERNELS_LAB:-tunnel lan outside encrypt container questions}
@@ -87,7 +89,7 @@ for module in nf_tables nft_chain_nat nft_ct nft_compat nf_conntrack_netlink nfn
 ip link set lo up
 cd $root
 echo KERNELS-SWIFT
-unshare -n sh -c 'ip link set lo up; exec /tests/bundle --testing-library swift-testing --filter "$suites"'
+unshare -n sh -c 'ip link set lo up; WGFENCE_WALK_PACKETS=${WGFENCE_WALK_PACKETS:-600} exec /tests/bundle --testing-library swift-testing --filter "$suites"'
 echo KERNELS-SWIFT-STATUS \$?
 echo KERNELS-LAB
 WGFENCE_LAB_JOBS=1 PROBE_TIMEOUT=3 Tests/Lab/run-tests.sh $lab
@@ -109,7 +111,7 @@ for package in "${kernels[@]}"; do
   echo "kernels: $version: booting"
   # The guest's clock counts its instructions, a nanosecond each, and jumps over idle time: limits of time in the guest do not
   # depend on how busy this machine is.
-  timeout "${KERNELS_SECONDS:-7200}" nice -n 5 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
+  timeout "${KERNELS_SECONDS:-10800}" nice -n 5 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
     -cpu max -m 4000 -smp 1 -display none -no-reboot -nic none \
     -serial stdio -kernel "$work/kernel-$package/boot/vmlinuz-$version" -initrd "$out/initrd.zst" \
     -append "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off tsc=reliable" </dev/null >"$out/console.log" 2>&1 &
