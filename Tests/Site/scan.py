@@ -58,7 +58,7 @@ def show(ports):
 
 
 def nmap(place, address, ports):
-    command = ["nmap", "-n", "-Pn", "-sS", "-T4", "--max-retries", "1", "--min-rate", "1500", "-p", ports, "-oG", "-",
+    command = ["nmap", "-n", "-Pn", "-sT", "-T4", "--max-retries", "1", "--min-rate", "1500", "-p", ports, "-oG", "-",
                *(["-6"] if ":" in address else []), address]
     text = place.do(*command) if hasattr(place, "do") else place.run(run, command)
     return {int(port) for port in re.findall(r"(\d+)/open/tcp", text)}
