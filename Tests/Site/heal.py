@@ -36,7 +36,7 @@ def whole(site):
 
 def wait(site, results, name, seconds=420):
     said = []
-    took = until(seconds, lambda: said.append(whole(site)) or not said[-1])
+    took = until(seconds, lambda: said.append(whole(site)) or not said[-1], pause=2)
     results.verdict(name, "whole", "whole" if took is not None else said[-1])
     if took is not None:
         say(f"{name}: {took:.0f} s")

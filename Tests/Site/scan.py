@@ -88,6 +88,8 @@ def compare(site, results, every):
         for port, token in tokens.items():
             place.run(probes.send, address, port, token)
         arrived = later.result()
+        # Of an encrypted overlay network's packets Docker's own rule decides by their content.
+        unknown = said(report, own, zone, name, "udp", "undetermined")
         results.verdict(f"the audit of {receiver} says what arrives from {sender} at {address}, UDP of {show(UDP)}",
-                        show(port for port, token in tokens.items() if token in arrived),
-                        show(said(report, own, zone, name, "udp") & set(UDP)))
+                        show({port for port, token in tokens.items() if token in arrived} - unknown),
+                        show((said(report, own, zone, name, "udp") & set(UDP)) - unknown))
