@@ -124,8 +124,8 @@ def servers(m):
     postgres = onprem.do("sh", "-c", "ls -d /usr/lib/postgresql/*/bin").strip()
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "env", "-C", "/run/postgres", "LC_ALL=C"]
     onprem.do("install", "-d", "-o", "postgres", "-g", "postgres", "-m", "700", "/run/postgres")
-    onprem.do(*as_user, f"{postgres}/initdb", "-D", "/run/postgres/data", "-A", "trust", "-U", "postgres", "--locale=C", "-E", "UTF8",
-              "--no-sync", "--no-instructions")
+    onprem.do(*as_user, f"{postgres}/initdb", "-D", "/run/postgres/data", "-A", "trust", "-U", "postgres", "--locale=C",
+              "-E", "UTF8", "--no-sync", "--no-instructions")
     onprem.do("sh", "-c", "echo 'host all all all trust' >>/run/postgres/data/pg_hba.conf")
     onprem.task("postgres", *as_user, f"{postgres}/postgres", "-D", "/run/postgres/data", "-c", "listen_addresses=*", "-c",
                 "unix_socket_directories=/run/postgres", "-c", "fsync=off")

@@ -64,7 +64,8 @@ def containers(site, results, enforced):
     results.verdict(f"{when}, a service's virtual address leads to its tasks on both nodes", 2, len(seen))
     for place in (box, task, other):
         results.verdict(f"{when}, {place.name} reaches the internet", "open", place.run(probes.tcp, WEB, 80))
-    results.verdict(f"{when}, a container asks the internet's name server", [WEB], box.run(probes.resolve, NAME_SERVER, "example.org"))
+    results.verdict(f"{when}, a container asks the internet's name server", [WEB],
+                    box.run(probes.resolve, NAME_SERVER, "example.org"))
     results.verdict(f"{when}, and by Docker's own", [WEB], task.run(probes.resolve, "127.0.0.11", "example.org"))
     for address in (TUNNEL["onprem"][0], HOME):
         results.verdict(f"{when}, a container reaches a port of another container by its host's address {address}", "open",
