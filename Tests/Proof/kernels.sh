@@ -81,7 +81,6 @@ mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs run /run
-mount -t tmpfs -o mode=1777 tmp /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 exec </dev/null >/dev/console 2>&1
 for module in nf_tables nft_chain_nat nft_ct nft_compat nf_conntrack_netlink nfnetlink_log nfnetlink_queue nfnetlink_hook tun veth \
