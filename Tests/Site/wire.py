@@ -102,7 +102,8 @@ def tunnel_gone(site, results, enforced, states=("down", "renamed", "deleted")):
                 (word, seconds), (said, waited) = tcp.result(), udp.result()
                 if enforced:
                     ends = ["error" if one in ("refused", "rejected", "unreachable") else one for one in (word, said)]
-                    results.verdict(f"{when}: TCP and UDP of {place.name} to {address} end in errors", "error error", " ".join(ends))
+                    results.verdict(f"{when}: TCP and UDP of {place.name} to {address} end in errors", "error error",
+                                    " ".join(ends))
                     at_once(results, f"{when}: {place.name} to {address} has them", seconds, waited)
             wire.end()
             wire.verdicts(results, when, not enforced)
