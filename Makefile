@@ -7,7 +7,7 @@ WHOLE = -c release --static-swift-stdlib --disable-local-rpath \
 RELEASE = $(WHOLE) -Xlinker -s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof flood random-events trials audit-proof lint bench clean
+.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof site-proof kernels flood random-events trials audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,14 @@ ansible-proof: build ## run the Ansible role over SSH against a system container
 
 ipset-proof: build ## compare the walk with packets through rules with sets of ipset, in guests with Linux 6.1 and 6.12 (root, minutes)
 	@Tests/Proof/ipset.sh
+
+site-proof: build ## a Docker Swarm over WireGuard, without wgfence and with it, in guests with Linux 6.1 and 6.12 (root, an hour for each)
+	@Tests/Site/site.sh
+
+kernels: build ## run the tests that depend on the kernel, and files of the lab, in guests with Linux 6.1 and 6.12 (root, an hour for each)
+	@scripts/setup.sh
+	$(SWIFT) build --build-tests
+	@Tests/Proof/kernels.sh
 
 flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@scripts/setup.sh
