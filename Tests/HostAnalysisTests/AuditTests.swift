@@ -374,6 +374,84 @@ struct AuditTests {
     }
   }
 
+  /// The rules of a Swarm's ingress namespace: IPVS takes packets to port 8080 by their mark.
+  private static let marking = KernelTable(
+    family: AddressFamily.ipv4.rawValue, name: "mangle",
+    chains: [
+      KernelChain(
+        name: "PREROUTING", base: BaseChain(hook: NFT.hookPrerouting, priority: -150, policy: .accept),
+        rules: [
+          KernelRule(expressions: [
+            .meta(key: MetaKey.transport.rawValue, destination: 1),
+            .compare(operation: 0, source: 1, data: [6]),
+            .payload(base: 2, offset: 2, length: 2, destination: 1),
+            .compare(operation: 0, source: 1, data: [0x1f, 0x90]),
+            .immediate(destination: 1, data: [3, 1, 0, 0]),
+            .metaSet(key: MetaKey.mark.rawValue, source: 1),
+          ])
+        ])
+    ])
+
+  @Test("a published port is reached where IPVS of a namespace takes it, by its address or its mark")
+  func balanced() throws {
+    let address = try #require(IPAddress("172.17.0.2"))
+    let drops = KernelTable(
+      family: 1, name: "own",
+      chains: [
+        KernelChain(
+          name: "input", base: BaseChain(hook: NFT.hookInput, priority: 0, policy: .drop), rules: [])
+      ])
+    for (services, tables, verdict) in [
+      ([], [Self.marking], .reject),
+      ([.mark(0x103)], [Self.marking], .accept),
+      ([.mark(0x104)], [Self.marking], .reject),
+      ([.mark(0x103)], [], .reject),
+      ([.address(.tcp, address, port: 8080)], [Self.marking], .accept),
+      ([.address(.tcp, address, port: 8080)], [], .accept),
+      ([.address(.udp, address, port: 8080)], [], .reject),
+      ([.address(.tcp, address, port: 8081)], [], .reject),
+      ([.mark(0x103)], [Self.marking, drops], .drop),
+    ] as [([VirtualService], [KernelTable], TraceVerdict)] {
+      var host = try Self.host(
+        [], inContainer: [Self.listener("127.0.0.1", 9)], tables: [Self.published], inside: tables)
+      host.otherServices = services.isEmpty ? [:] : [2: services]
+      let audit = Audit(of: host, by: nil)
+      let port = try #require(audit.exposures.first { $0.published != nil })
+      let reach = try #require(port.reachable.first { $0.zone == "eth0" })
+      #expect(reach.verdict == verdict, "\(services) \(reach.reason)")
+      if verdict == .accept { #expect(reach.reason.contains("IPVS")) }
+    }
+  }
+
+  @Test("on one interface the neighbours of a zone with prefixes are not senders of another zone")
+  func oneInterface() throws {
+    for zones in [
+      "zones: { lan: { interfaces: [eth0], prefixes: [198.51.100.0/24] } }",
+      "zones: { lan: { interfaces: [eth*], prefixes: [198.51.0.0/16, 192.0.2.0/24] } }",
+    ] {
+      let policy = try policy(
+        Self.site.replacing(
+          "zones: { lan: { interfaces: [enp5s0], prefixes: [192.168.1.0/24] } }", with: zones)
+          + "  - { to: onprem, services: [nfs], from: [onprem.lan, 192.0.2.9] }\n")
+      let compiled = CompiledSite(policy, today: try #require(CalendarDate("2026-11-24")))
+      let view = compiled.view(of: try #require(policy.machine(named: "onprem")))
+      let host = try Self.host([Self.listener("0.0.0.0", 2049)], tables: [Lowering.table(view.ruleset)])
+      let eth0 = try #require(InterfaceName("eth0"))
+      for ingress in Ingress.all(of: host.survey.host.snapshot, by: view).ingresses {
+        let near = ingress.sources.flatMap { $0.senders(by: eth0) }.filter {
+          Prefix("198.51.100.0/24")?.contains($0) == true
+        }
+        #expect(near.isEmpty == (ingress.name != "lan"), "\(ingress.name): \(near)")
+      }
+      let exposure = try #require(Audit(of: host, by: view).exposures.first { $0.listener.port == 2049 })
+      #expect(exposure.reachable.first { $0.zone == "lan" }?.verdict == .accept)
+      // Where no zone has 192.0.2.9, it is a sender of the internet, and granted.
+      let internet = exposure.reachable.filter { $0.zone == "internet" }
+      #expect(internet.contains { $0.from.contains("anyone") && $0.verdict == .drop })
+      #expect(internet.contains { $0.verdict == .accept } != zones.contains("192.0.2.0/24"))
+    }
+  }
+
   @Test("without a policy, uses interfaces as sides, and trusts only tunnels")
   func noPolicy() throws {
     let audit = Audit(

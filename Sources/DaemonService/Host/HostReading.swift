@@ -29,14 +29,14 @@ package struct HostReading {
   package static func read() throws -> HostReading {
     let survey = try HostReader.survey(engines: ContainerEngines.paths, sockets: .listeningAndOpened)
     let facts = HostFactsReader.read(of: survey)
-    let rules = try NamespaceTables.read(of: survey.others.filter { !$0.snapshot.listeners.isEmpty })
+    let rules = try NamespaceTables.read(of: survey.others)
     let tables = try LoadedTables.read()
     let order = try HookOrder.read()
     let devices = facts.wireGuard.devices
     let unread = facts.wireGuard.unread.sorted { $0.key < $1.key }
     var host = AuditedHost(
       survey: survey, tables: tables, order: order, environment: try LiveHostEnvironment(),
-      otherTables: rules.tables, tunnels: Set(devices.map(\.name)),
+      otherTables: rules.tables, otherServices: rules.services, tunnels: Set(devices.map(\.name)),
       tunnelPorts: Set(devices.compactMap(\.listenPort)))
     host.devices = devices
     return HostReading(

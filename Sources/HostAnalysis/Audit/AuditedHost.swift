@@ -16,6 +16,8 @@ public struct AuditedHost {
   public var environment: any HostEnvironment
   /// The tables of other network namespaces that have any, by the namespace's identity.
   public var otherTables: [UInt64: [KernelTable]]
+  /// The services of IPVS in other network namespaces that have any, by the namespace's identity.
+  public var otherServices: [UInt64: [VirtualService]]
   /// The WireGuard interfaces.
   public var tunnels: Set<InterfaceName>
   /// The UDP ports of WireGuard, which are meant to be reachable.
@@ -26,14 +28,15 @@ public struct AuditedHost {
   /// Creates a host from its parts.
   public init(
     survey: HostSurvey, tables: [KernelTable], order: HookOrder? = nil, environment: any HostEnvironment,
-    otherTables: [UInt64: [KernelTable]] = [:], tunnels: Set<InterfaceName> = [],
-    tunnelPorts: Set<UInt16> = []
+    otherTables: [UInt64: [KernelTable]] = [:], otherServices: [UInt64: [VirtualService]] = [:],
+    tunnels: Set<InterfaceName> = [], tunnelPorts: Set<UInt16> = []
   ) {
     self.survey = survey
     self.tables = tables
     self.order = order
     self.environment = environment
     self.otherTables = otherTables
+    self.otherServices = otherServices
     self.tunnels = tunnels
     self.tunnelPorts = tunnelPorts
   }

@@ -126,12 +126,18 @@ public struct Ingress: Sendable {
     in zone: SiteZone, _ interfaces: [NetworkInterface], _ view: SiteView, _ devices: [WireGuardDevice]
   ) -> [Source] {
     if zone.kind == .tunnel { return peers(in: zone, view, devices) }
+    // Another zone's sources on the same interface are that zone's.
+    let elsewhere = view.zones.filter { other in
+      other.name != zone.name
+        && interfaces.contains { interface in other.interfaces.contains { $0.matches(interface.name) } }
+    }.flatMap(\.prefixes)
+    func isOwn(_ address: IPAddress) -> Bool {
+      zone.prefixes.isEmpty
+        ? !elsewhere.contains { $0.contains(address) } : zone.prefixes.contains { $0.contains(address) }
+    }
     var nearby: [InterfaceName: [IPAddress]] = [:]
     for interface in interfaces {
-      nearby[interface.name] = neighbours(on: interface).filter { address in
-        !view.isNamed(address)
-          && (zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) })
-      }
+      nearby[interface.name] = neighbours(on: interface).filter { !view.isNamed($0) && isOwn($0) }
     }
     var sources = [Source(name: "anyone", addresses: view.anyone(in: zone), nearby: nearby)]
     for source in Set((view.policy.grants + view.policy.failsafe).flatMap(\.from)) {
@@ -150,9 +156,7 @@ public struct Ingress: Sendable {
     }
     // If a zone has `prefixes`, the policy drops all other sources: they are not evaluated.
     let possible = sources.compactMap { source -> Source? in
-      let own = source.addresses.filter { address in
-        zone.prefixes.isEmpty || zone.prefixes.contains { $0.contains(address) }
-      }
+      let own = source.addresses.filter(isOwn)
       return own.isEmpty && source.nearby.values.allSatisfy(\.isEmpty)
         ? nil : Source(name: source.name, addresses: own, nearby: source.nearby)
     }

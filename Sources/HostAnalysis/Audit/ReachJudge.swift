@@ -15,11 +15,11 @@ final class ReachJudge {
   let ingresses: [Ingress]
   let view: SiteView?
   let outcomes: PacketOutcomes
-  private let services: ServiceIndex
+  let services: ServiceIndex
   private var known: [Shape: [Exposure.Reach]] = [:]
   /// Whether the current result depends on the exact port, and not only on its class.
-  private var dependsOnPort = false
-  private let otherWalks: [UInt64: PacketWalk]
+  var dependsOnPort = false
+  let otherWalks: [UInt64: PacketWalk]
   /// The classes of the host's own addresses as destinations; nil if rules may tell any of them apart.
   private let ownAddresses: AddressClasses?
   /// By side, by source of the side.
@@ -43,7 +43,7 @@ final class ReachJudge {
   }
 
   /// How an address of another namespace is reached without the host, whatever the host's rules do with a packet that it routes.
-  private struct Nearness {
+  struct Nearness {
     /// The host's parent interface of the macvlan or ipvlan with the address; nil if it is on no such interface.
     let parent: InterfaceName?
     /// The interfaces behind which the address is, by the host's routes.
@@ -68,7 +68,7 @@ final class ReachJudge {
   }
 
   /// The verdict for a packet, and whether a grant covers it.
-  private struct Judged {
+  struct Judged {
     let verdict: TraceVerdict
     let because: String
     let reason: String
@@ -154,7 +154,7 @@ final class ReachJudge {
       reachable: reaches(listener, isSocket: false), lastPort: port.ports.upperBound)
   }
 
-  private func reaches(_ listener: Listener, isSocket: Bool = true) -> [Exposure.Reach] {
+  func reaches(_ listener: Listener, isSocket: Bool = true) -> [Exposure.Reach] {
     reaches(listener, in: host.survey.host, isSocket: isSocket) { outcome, question, ingress in
       guard outcome.end == .host, outcome.address == nil, outcome.port == nil else {
         // Where chance decides, the way that lets the most in counts.
@@ -171,7 +171,7 @@ final class ReachJudge {
   }
 
   /// The verdict for a packet that was translated: whether a socket listens at its destination.
-  private func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ ingress: Ingress)
+  func arrived(_ outcome: PacketOutcome, _ question: PacketOutcomes.Question, _ ingress: Ingress)
     -> Judged
   {
     dependsOnPort = true
@@ -195,16 +195,22 @@ final class ReachJudge {
         standing: .unjudged)
     }
     guard listens(other, address, port, question.transport) else {
+      if isBalanced(other, address, port, question) {
+        return inside(other, address, port, question)
+          ?? judged(
+            outcome, ingress,
+            reason: "forwarded to \(place) in \(other.kind), where IPVS gives it to a server")
+      }
       return silent("forwarded to \(place) in \(other.kind), where no socket listens")
     }
     return inside(other, address, port, question) ?? judged(outcome, ingress)
   }
 
-  private func silent(_ reason: String) -> Judged {
+  func silent(_ reason: String) -> Judged {
     Judged(verdict: .reject, because: "no socket listens", reason: reason, standing: .unjudged)
   }
 
-  private func judged(_ outcome: PacketOutcome, _ ingress: Ingress, reason: String? = nil) -> Judged {
+  func judged(_ outcome: PacketOutcome, _ ingress: Ingress, reason: String? = nil) -> Judged {
     let standing: Exposure.Standing =
       outcome.verdict != .accept
       ? .unjudged : outcome.isGranted ? .granted : ingress.kind == .tunnel ? .unjudged : .ungranted
@@ -218,87 +224,6 @@ final class ReachJudge {
     view == nil && question.transport == .udp && host.tunnelPorts.contains(question.port)
   }
 
-  // MARK: Other namespaces
-
-  /// The exposure of a socket in another network namespace of the host.
-  func exposure(of listener: Listener, in other: NamespaceSnapshot) -> Exposure {
-    var container = listener.process.flatMap(host.survey.container(of:))
-    if container == nil, case .container(let own) = other.kind { container = own }
-    return Exposure(
-      listener: listener, place: other.kind, container: container, network: network(of: listener, in: other),
-      service: services.name(listener.protocol, listener.port), reachable: reaches(listener, other))
-  }
-
-  /// The parent interfaces on the host of the namespace's macvlan and ipvlan interfaces, in words; nil if it has
-  /// none.
-  private func network(of listener: Listener, in other: NamespaceSnapshot) -> String? {
-    let beside = other.attachments.filter { attachment in
-      attachment.kind == .parent && attachment.namespace == host.survey.host.identity
-        && (listener.isWildcard
-          || other.snapshot.interface(owning: listener.address)?.name == attachment.interface)
-    }
-    let words = beside.compactMap { attachment -> String? in
-      guard let link = attachment.link else { return nil }
-      let kind = other.snapshot.interface(named: attachment.interface)?.kind
-      return "\(kind ?? "an interface") on \(link)"
-    }
-    return words.isEmpty ? nil : words.joined(separator: ", ")
-  }
-
-  private func reaches(_ listener: Listener, _ other: NamespaceSnapshot) -> [Exposure.Reach] {
-    reaches(listener, in: other) { outcome, question, ingress in self.arrived(outcome, question, ingress) }
-  }
-
-  /// The verdict for a packet to another namespace that bypasses the host's rules; nil if it passes them.
-  private func passed(
-    _ question: PacketOutcomes.Question, to other: NamespaceSnapshot, _ near: Nearness, _ ingress: Ingress
-  ) -> Judged? {
-    let open: Judged
-    if let parent = near.parent, ingress.interfaces.contains(where: { $0.name == parent }) {
-      open = Judged(
-        verdict: .accept, because: "bypasses the host's rules",
-        reason: "through its own macvlan or ipvlan interface on \(parent)",
-        standing: ingress.kind == .tunnel ? .unjudged : .ungranted)
-    } else if near.outputs.contains(question.input), leads(question.input, to: other) {
-      open = Judged(
-        verdict: .accept, because: "same bridge",
-        reason: "neighbour on \(question.input): bridged, not routed", standing: .unjudged)
-    } else {
-      return nil
-    }
-    return inside(other, question.destination, question.port, question) ?? open
-  }
-
-  /// How an address of another namespace is reached without the host.
-  private func nearness(of address: IPAddress, in other: NamespaceSnapshot) -> Nearness {
-    var parent: InterfaceName?
-    if let interface = other.snapshot.interface(owning: address),
-      let attachment = other.attachment(of: interface.name), attachment.kind == .parent,
-      attachment.namespace == host.survey.host.identity
-    {
-      parent = attachment.link
-    }
-    let question = RouteQuestion(destination: address, source: nil, input: nil)
-    return Nearness(parent: parent, outputs: host.environment.route(question).outputs)
-  }
-
-  /// The verdict of the namespace's own rules for a packet that arrives there; nil if they accept it.
-  private func inside(
-    _ other: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ question: PacketOutcomes.Question
-  ) -> Judged? {
-    guard let walk = otherWalks[other.identity] else { return nil }
-    // The port classes come from the host's rules; these rules may distinguish more ports.
-    dependsOnPort = true
-    let packet = Packet(
-      source: question.source, destination: address, transport: question.transport, destinationPort: port,
-      input: other.snapshot.interface(owning: address)?.name)
-    let trace = walk.trace(packet, hooks: [NFT.hookPrerouting, NFT.hookInput])
-    if trace.verdict == .accept { return nil }
-    return Judged(
-      verdict: trace.verdict, because: TraceWords.because(trace), reason: "a rule in \(other.kind)",
-      standing: .unjudged)
-  }
-
   // MARK: Common to both
 
   private func shape(_ listener: Listener, _ namespace: UInt64, isSocket: Bool) -> Shape {
@@ -310,7 +235,7 @@ final class ReachJudge {
 
   /// The reaches of a socket from all sides. They are cached if they apply to every port of its class. `arrive` gives
   /// the verdict for packets that the host's rules accept.
-  private func reaches(
+  func reaches(
     _ listener: Listener, in place: NamespaceSnapshot, isSocket: Bool = true,
     _ arrive: (PacketOutcome, PacketOutcomes.Question, Ingress) -> Judged
   ) -> [Exposure.Reach] {
@@ -390,7 +315,7 @@ final class ReachJudge {
     }
   }
 
-  private func leads(_ output: InterfaceName, to other: NamespaceSnapshot) -> Bool {
+  func leads(_ output: InterfaceName, to other: NamespaceSnapshot) -> Bool {
     let lead = Lead(output: output, namespace: other.identity)
     if let known = leading[lead] { return known }
     let leads = host.survey.leads(output, to: other)
@@ -403,16 +328,16 @@ final class ReachJudge {
     owners[address].map { host.survey.others[$0] }
   }
 
-  private func container(at target: PublishedTarget) -> ContainerIdentity? {
+  func container(at target: PublishedTarget) -> ContainerIdentity? {
     if case .container(let container)? = target.place { return container }
     return nil
   }
 
-  private func listener(at address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Listener? {
+  func listener(at address: IPAddress, _ port: UInt16, _ transport: IPProtocol) -> Listener? {
     namespace(with: address)?.snapshot.listeners.first { $0.answers(address, port, transport) }
   }
 
-  private func listens(
+  func listens(
     _ namespace: NamespaceSnapshot, _ address: IPAddress, _ port: UInt16, _ transport: IPProtocol
   ) -> Bool {
     namespace.snapshot.listeners.contains { $0.answers(address, port, transport) }

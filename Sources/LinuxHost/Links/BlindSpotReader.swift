@@ -28,7 +28,8 @@ public enum BlindSpotReader {
     }
     found += AttachedPrograms.blindSpots(interfaces)
     found += attempt("flowtables") { () throws(HostReadError) in try flowtables() }
-    found += virtualServices()
+    let services = services
+    if !services.isEmpty { found.append(.virtualServices(services)) }
     return found + functions(order)
   }
 
@@ -81,10 +82,8 @@ public enum BlindSpotReader {
   // MARK: - IPVS and flowtables
 
   /// The services in `/proc/net/ip_vs`, which exists if the module is loaded.
-  static func virtualServices() -> [BlindSpot] {
-    guard let text = try? ProcFile.text("/proc/thread-self/net/ip_vs") else { return [] }
-    let services = virtualServices(text)
-    return services.isEmpty ? [] : [.virtualServices(services)]
+  static var services: [VirtualService] {
+    (try? ProcFile.text("/proc/thread-self/net/ip_vs")).map(virtualServices) ?? []
   }
 
   /// Parses lines of the form `TCP  C0000201:0050 wlc`, `TCP  [2001:db8:…]:0050 rr` and `FWM  00000001 rr`,

@@ -9,6 +9,8 @@ public import Ruleset
 public struct NamespaceTables: Sendable {
   /// The tables by the namespace's identity. Namespaces without tables are left out.
   public private(set) var tables: [UInt64: [KernelTable]] = [:]
+  /// The services of IPVS by the namespace's identity.
+  public private(set) var services: [UInt64: [VirtualService]] = [:]
   /// What could not be read, as sentences.
   public private(set) var gaps: [String] = []
 
@@ -23,7 +25,9 @@ public struct NamespaceTables: Sendable {
       of: try ProcessDirectory(), files: try NamespaceFiles.read(), own: own)
     for (namespace, found) in zip(namespaces, WorkThreads.map(namespaces) { read($0, members) }) {
       switch found {
-      case .success(let tables): if !tables.isEmpty { result.tables[namespace.identity] = tables }
+      case .success(let (tables, services)):
+        if !tables.isEmpty { result.tables[namespace.identity] = tables }
+        if !services.isEmpty { result.services[namespace.identity] = services }
       case .failure(let error):
         result.gaps.append("the rules of \(namespace.kind) could not be read: \(error)")
       }
@@ -31,17 +35,16 @@ public struct NamespaceTables: Sendable {
     return result
   }
 
-  /// The tables of a namespace; none if it was deleted.
-  private static func read(_ namespace: NamespaceSnapshot, _ members: NamespaceMembers) -> Result<
-    [KernelTable], any Error
-  > {
+  private typealias Reading = Result<([KernelTable], [VirtualService]), any Error>
+
+  /// The tables and the services of a namespace; none if it was deleted.
+  private static func read(_ namespace: NamespaceSnapshot, _ members: NamespaceMembers) -> Reading {
     do throws(HostReadError) {
-      guard let file = try members.open(namespace.identity) else { return .success([]) }
+      guard let file = try members.open(namespace.identity) else { return .success(([], [])) }
       defer { close(file) }
-      return try NamespaceThread.run(in: file) {
-        () throws(HostReadError) -> Result<[KernelTable], any Error> in
+      return try NamespaceThread.run(in: file) { () throws(HostReadError) -> Reading in
         do throws(NetlinkError) {
-          return .success(try LoadedTables.read())
+          return .success((try LoadedTables.read(), BlindSpotReader.services))
         } catch {
           return .failure(error)
         }
