@@ -110,6 +110,7 @@ for package in "${kernels[@]}"; do
   echo "kernels: $version: booting"
   # The guest's clock counts its instructions, a nanosecond each, and jumps over idle time: limits of time in the guest do not
   # depend on how busy this machine is.
+  : >"$out/console.log"
   timeout "${KERNELS_SECONDS:-10800}" nice -n 5 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
     -cpu max -m 4000 -smp 1 -display none -no-reboot -nic none \
     -serial stdio -kernel "$work/kernel-$package/boot/vmlinuz-$version" -initrd "$out/initrd.zst" \

@@ -68,6 +68,7 @@ for package in "${kernels[@]}"; do
   if [ -n "${SITE_SHELL:-}" ]; then serial=(-serial "unix:$SITE_SHELL,server=on,wait=off"); words+=" site.shell"; fi
   # The guest's clock counts its instructions, a nanosecond each, and jumps over idle time: limits of time in the guest do not
   # depend on how busy this machine is.
+  : >"$out/console.log"
   timeout "${SITE_SECONDS:-10800}" nice -n 5 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off \
     -cpu max -m 5000 -smp 1 -display none -no-reboot -nic none \
     -serial stdio ${serial[@]+"${serial[@]}"} -kernel "$work/kernel-$package/boot/vmlinuz-$version" -initrd "$out/initrd.zst" \
