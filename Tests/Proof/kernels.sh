@@ -118,8 +118,10 @@ for package in "${kernels[@]}"; do
   machine=$!
   # The suites that ended, failed tests with their reasons, and the lab's lines.
   tail -n +1 -f --pid="$machine" "$out/console.log" | sed -u 's/\r$//; s/\x1b\[[0-9;]*m//g' |
-    grep -a --line-buffered -E '^. Suite .* (passed|failed)|^✘|^ok |^not ok |^skip |^➜' | sed -u "s/^/$version: /" || true
+    grep -a --line-buffered -E '^. Suite .* (passed|failed)|^✘|^ok |^not ok |^skip |^➜' | sed -u "s/^/$version: /" &
+  # Signals are handled while this waits, not while a pipe runs in the foreground.
   wait "$machine" || true
+  wait $! || true
   machine=
   tr -d '\r' <"$out/console.log" | sed 's/\x1b\[[0-9;]*m//g' >"$work/kernels-$package.log"
   report=$work/kernels-$package.log

@@ -75,8 +75,10 @@ for package in "${kernels[@]}"; do
     -append "$words" </dev/null >"$out/console.log" 2>&1 &
   machine=$!
   tail -n +1 -f --pid="$machine" "$out/console.log" | sed -u 's/\r$//' |
-    sed -un "s/^.*SITE \(ok\|not ok\|skip\) /\1 $version: /p; s/^.*SITE # /    /p" || true
+    sed -un "s/^.*SITE \(ok\|not ok\|skip\) /\1 $version: /p; s/^.*SITE # /    /p" &
+  # Signals are handled while this waits, not while a pipe runs in the foreground.
   wait "$machine" || true
+  wait $! || true
   machine=
   cp "$out/console.log" "$work/site-$package.log"
   sum=$(tr -d '\r' <"$out/console.log" | sed -n 's/^.*SITE sum //p')
