@@ -68,6 +68,38 @@ kernel_modules() {
   chroot "$tree" /sbin/depmod "$version"
 }
 
+# guest_needs NAME: ends the script if it cannot run guests here; installs what they need.
+# shellcheck disable=SC2154 # $program and $work are the caller's
+guest_needs() {
+  [ "$(id -u)" = 0 ] || { echo "$1: it needs root" >&2; exit 1; }
+  [ -x "$program" ] || { echo "$1: $program is missing: run 'make build'" >&2; exit 1; }
+  install_missing "$1" mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd
+  mkdir -p "$work"
+}
+
+# guest_folder NAME: a folder for the files of a run, $out. It is removed when the script ends, and a guest with the process $machine
+# is ended, also on signals.
+guest_folder() {
+  out=$(mktemp -d "$work/run-$1.XXXXXX")
+  machine=
+  trap finish_guest EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
+}
+finish_guest() {
+  if [ -n "$machine" ]; then kill "$machine" 2>/dev/null || true; fi
+  rm -rf "$out"
+}
+
+# small_guest TREE COPY: a copy of a guest's files, without what no test reads.
+small_guest() {
+  rm -rf "$2"
+  cp -a "$1" "$2"
+  rm -rf "$2"/usr/share/{doc,man,locale,info,zoneinfo,bash-completion,lintian} "$2"/var/{lib/apt/lists,cache/apt}/* \
+    "$2/usr/lib/x86_64-linux-gnu/gconv" "${2:?}"/dev/*
+}
+
 # wgfence_guest TREE: the program, its units and a policy, with a ruleset that was proven before.
 # shellcheck disable=SC2154 # $program and $here are the caller's
 wgfence_guest() {

@@ -21,29 +21,17 @@ work=$root/.build/boot-proof
 program=$(realpath -m "${WGFENCE:-$root/.build/release/wgfence}")
 bundle=${WGFENCE_TESTS:-$root/.build/debug/wgfencePackageTests.xctest}
 . "$here/guest.sh"
-[ "$(id -u)" = 0 ] || { echo "kernels: it needs root" >&2; exit 1; }
-[ -x "$program" ] || { echo "kernels: $program is missing: run 'make build'" >&2; exit 1; }
+guest_needs kernels
 [ -x "$bundle" ] || { echo "kernels: $bundle is missing: run 'swift build --build-tests'" >&2; exit 1; }
 # The tests read files of the tree in which they were built, by its path.
 tests_root=${bundle%/.build/*}
-install_missing kernels mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd
-mkdir -p "$work"
 echo "kernels: the guest"
 debian_guest "$work/guest-kernels" nftables iptables ipset iproute2 iputils-ping wireguard-go wireguard-tools tcpdump conntrack \
   kmod mount procps python3 util-linux git jq curl openssl openssh-client rsync postgresql-15 psmisc libstdc++6 \
   libnftnl11 libmnl0 libyaml-0-2 libsodium23
 debian_kernels kernels "$@"
 
-out=$(mktemp -d "$work/run-kernels.XXXXXX")
-machine=
-finish() {
-  if [ -n "$machine" ]; then kill "$machine" 2>/dev/null || true; fi
-  rm -rf "$out"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+guest_folder kernels
 
 # StoredRulesetTests reads every recorded ruleset back. ReadBackTests (2,400 random tables) takes hours in an emulator.
 suites='NetlinkTests\.(CommitTests|ForeignTableTests)|PolicyCompilerTests\.(StoredRulesetTests|TemporaryGrantKernelTests)'
@@ -54,10 +42,7 @@ lab=${KERNELS_LAB:-tunnel lan outside encrypt container questions}
 # image PACKAGE: the initial file system of the guest: the tests, their libraries, the program, and a kernel's modules.
 image() {
   local package=$1 tree=$out/tree library
-  rm -rf "$tree"
-  cp -a "$work/guest-kernels" "$tree"
-  rm -rf "$tree"/usr/share/{doc,man,locale,info,zoneinfo,bash-completion,lintian} "$tree"/var/{lib/apt/lists,cache/apt}/* \
-    "$tree/usr/lib/x86_64-linux-gnu/gconv" "${tree:?}"/dev/*
+  small_guest "$work/guest-kernels" "$tree"
   kernel_modules "$package" "$tree" net crypto lib arch/x86/crypto fs/overlayfs drivers/net/wireguard drivers/net/bonding drivers/net/ipvlan \
     drivers/net/{veth,dummy,tun,macvlan,vrf,ifb}.ko{,.xz}
   mkdir -p "$tree$tests_root/.build" "$tree$root/.build/release" "$tree/tests"
@@ -126,8 +111,8 @@ for package in "${kernels[@]}"; do
   tr -d '\r' <"$out/console.log" | sed 's/\x1b\[[0-9;]*m//g' >"$work/kernels-$package.log"
   report=$work/kernels-$package.log
   # Tests, and not their arguments.
-  p=$(grep -acE '^. Test .* passed after' "$report" || true)
-  b=$(grep -acE '^. Test .* failed after' "$report" || true)
+  p=$(grep -aE '^. Test .* passed after' "$report" | grep -avc '^. Test run with' || true)
+  b=$(grep -aE '^. Test .* failed after' "$report" | grep -avc '^. Test run with' || true)
   s=$(grep -acE '^. Test .* skipped' "$report" || true)
   echo "kernels: $version: Swift tests: $p passed, $b failed, $s skipped"
   if ! grep -qa '^KERNELS-SWIFT-STATUS 0$' "$report"; then

@@ -17,34 +17,19 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(realpath -m "$here/../../.build/boot-proof")
 program=$(realpath -m "${WGFENCE:-$here/../../.build/release/wgfence}")
 . "$here/../Proof/guest.sh"
-[ "$(id -u)" = 0 ] || { echo "site: it needs root" >&2; exit 1; }
-[ -x "$program" ] || { echo "site: $program is missing: run 'make build'" >&2; exit 1; }
-install_missing site mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 cpio:cpio zstd:zstd
-mkdir -p "$work"
+guest_needs site
 echo "site: the guest (350 MB of Debian packages, if they are not there)"
 debian_guest "$work/guest-site" docker.io docker-compose iptables nftables iproute2 iputils-ping wireguard-tools kmod mount procps \
   python3 tcpdump conntrack nmap busybox-static postgresql-15 prometheus prometheus-node-exporter curl \
   libnftnl11 libmnl0 libyaml-0-2 libsodium23
 debian_kernels site "$@"
 
-out=$(mktemp -d "$work/run-site.XXXXXX")
-machine=
-finish() {
-  if [ -n "$machine" ]; then kill "$machine" 2>/dev/null || true; fi
-  rm -rf "$out"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+guest_folder site
 
 # image PACKAGE: the initial file system of the guest with a kernel's modules.
 image() {
   local package=$1 tree=$out/tree
-  rm -rf "$tree"
-  cp -a "$work/guest-site" "$tree"
-  rm -rf "$tree"/usr/share/{doc,man,locale,info,zoneinfo,bash-completion,lintian} "$tree"/var/{lib/apt/lists,cache/apt}/* \
-    "$tree/usr/lib/x86_64-linux-gnu/gconv" "${tree:?}"/dev/*
+  small_guest "$work/guest-site" "$tree"
   kernel_modules "$package" "$tree" net crypto lib arch/x86/crypto fs/overlayfs drivers/net/{wireguard,vxlan} \
     drivers/net/{veth,dummy,tun,macvlan}.ko{,.xz}
   install -m 755 "$program" "$tree/usr/sbin/wgfence"
