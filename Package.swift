@@ -15,9 +15,11 @@ let house: [SwiftSetting] =
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+  ]
+  + (isFuzzing
+    ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])]
     // A section for each function: the linker leaves out those that nobody calls, and joins equal ones.
-    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
-  ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])] : [])
+    : [.unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release))])
 
 /// The pure modules work only on values: every unsafe construct must be marked.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
