@@ -51,11 +51,7 @@ package struct ReportMessage: Sendable, Hashable {
     lines["session"] = request.session.map(Self.text)
     lines["columns"] = request.columns.map { String($0) }
     lines["colours"] = request.colours == .written ? "yes" : nil
-    if let policy {
-      lines["path"] = policy.path
-      lines["lists"] = policy.lists.isEmpty ? nil : policy.lists.joined(separator: "\n")
-      lines["lengths"] = policy.lengths.map { String($0) }.joined(separator: " ")
-    }
+    policy?.write(to: &lines)
     lines["baseline"] = baseline.map { String($0) }
     return ControlFrame(.request, document: lines.text)
   }
@@ -75,7 +71,9 @@ package struct ReportMessage: Sendable, Hashable {
       request = HostReportRequest(
         subject, machine: fields.take("machine"), session: try Self.session(&fields), columns: columns,
         colours: try fields.mark("colours") == .present ? .written : .leftOut)
-      policy = try Self.policy(&fields)
+      policy = try fields.take("path").map { path throws(ControlFormatError) in
+        try PolicyHandover(path: path, machine: nil, &fields)
+      }
       baseline = try fields.number("baseline")
       guard baseline.map({ $0 >= 0 }) ?? true else { throw ControlFormatError("'baseline' is negative") }
       try fields.end()
@@ -120,16 +118,5 @@ package struct ReportMessage: Sendable, Hashable {
       throw ControlFormatError("'session' is not a connection")
     }
     return session
-  }
-
-  private static func policy(_ fields: inout ControlFields) throws(ControlFormatError) -> PolicyHandover? {
-    guard let path = fields.take("path") else { return nil }
-    let lists = (fields.take("lists") ?? "").unicodeScalars.split(separator: "\n").map { String($0) }
-    let words = try fields.require("lengths").split(separator: " ", omittingEmptySubsequences: false)
-    guard
-      let policy = PolicyHandover(
-        path: path, machine: nil, lists: lists, lengths: words.map { Int($0) ?? -1 })
-    else { throw ControlFormatError("the policy was not handed over whole") }
-    return policy
   }
 }

@@ -15,10 +15,9 @@ import Ruleset
 extension PolicyFile {
   /// The policy, which must be valid: its errors go to standard error, and end the verb with status 2.
   func validPolicy(_ path: String) throws -> Policy {
-    guard decoded.isValid, let policy = decoded.policy else {
-      throw Console.reject(.invalid(decoded.diagnostics.filter { $0.severity == .error }), of: path)
+    do throws(PolicyRole.Invalid) { return try PolicyRole.valid(self, path) } catch {
+      throw Console.reject(.invalid(error.errors), of: path)
     }
-    return policy
   }
 }
 

@@ -2,8 +2,6 @@
 
 import ArgumentParser
 import DaemonService
-import PolicyFiles
-import PolicyProof
 
 /// The policy argument and `--machine` of verbs that also work without a policy.
 struct PolicyWhereThere: ParsableArguments {
@@ -16,14 +14,4 @@ struct PolicyWhereThere: ParsableArguments {
 
   /// The policy: the named one, or the usual one.
   var source: PolicySource { PolicySource(policy) }
-
-  /// The policy and machine that were named or found; nil and a note if there is none. What cannot be used ends the
-  /// verb with status 1, an invalid policy with status 2.
-  func find(_ notes: inout [String]) throws -> PolicyRole? {
-    do {
-      return try PolicyRole.find(source, machine.choice, &notes)
-    } catch let invalid as PolicyRole.Invalid {
-      throw Console.reject(.invalid(invalid.errors), of: invalid.path)
-    }
-  }
 }

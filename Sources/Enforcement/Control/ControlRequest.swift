@@ -105,13 +105,8 @@ public struct ControlRequest: Sendable, Hashable {
   }
 
   private static func apply(_ fields: inout ControlFields) throws(ControlFormatError) -> FirewallRequest {
-    let lists = (fields.take("lists") ?? "").unicodeScalars.split(separator: "\n").map { String($0) }
-    let words = (fields.take("lengths") ?? "").split(separator: " ", omittingEmptySubsequences: false)
-    guard
-      let policy = PolicyHandover(
-        path: try fields.require("path"), machine: fields.take("machine"), lists: lists,
-        lengths: words.map { Int($0) ?? -1 })
-    else { throw ControlFormatError("the policy was not handed over whole") }
+    let policy = try PolicyHandover(
+      path: try fields.require("path"), machine: fields.take("machine"), &fields)
     let mode: EnforcementMode =
       switch try fields.mark("observe") {
       case .present: .observing
@@ -142,10 +137,8 @@ public struct ControlRequest: Sendable, Hashable {
     case .endObservation: lines["verb"] = "enforce"
     case .apply(let policy, let mode, let trial):
       lines["verb"] = "apply"
-      lines["path"] = policy.path
+      policy.write(to: &lines)
       lines["machine"] = policy.machine
-      lines["lists"] = policy.lists.isEmpty ? nil : policy.lists.joined(separator: "\n")
-      lines["lengths"] = policy.lengths.map { String($0) }.joined(separator: " ")
       lines["observe"] = mode == .observing ? "yes" : nil
       lines["confirm"] = trial.map { String($0.seconds) }
     case .confirm(.console):
@@ -181,5 +174,25 @@ public struct ControlRequest: Sendable, Hashable {
     case .unload: lines["verb"] = "unload"
     }
     return ControlFrame(.request, document: lines.text)
+  }
+}
+
+extension PolicyHandover {
+  /// Reads the names of the lists and the lengths of all parts from the fields of a request.
+  package init(path: String, machine: String?, _ fields: inout ControlFields) throws(ControlFormatError) {
+    let lists = (fields.take("lists") ?? "").unicodeScalars.split(separator: "\n").map { String($0) }
+    let words = try fields.require("lengths").split(separator: " ", omittingEmptySubsequences: false)
+    guard
+      let policy = PolicyHandover(
+        path: path, machine: machine, lists: lists, lengths: words.map { Int($0) ?? -1 })
+    else { throw ControlFormatError("the policy was not handed over whole") }
+    self = policy
+  }
+
+  /// Writes path, lists and lengths as fields of a request.
+  package func write(to lines: inout LabelledLines) {
+    lines["path"] = path
+    lines["lists"] = lists.isEmpty ? nil : lists.joined(separator: "\n")
+    lines["lengths"] = lengths.map { String($0) }.joined(separator: " ")
   }
 }
