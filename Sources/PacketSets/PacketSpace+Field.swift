@@ -185,7 +185,9 @@ extension PacketSpace {
       case .meta(.mark): self = .mark
       case .meta(.length), .meta(.etherType), .meta(.inputIndex), .meta(.outputIndex),
         .meta(.user), .meta(.group), .meta(.inputGroup), .meta(.outputGroup), .meta(.controlGroup),
-        .meta(.security):
+        .meta(.security), .meta(.priority), .meta(.realm), .meta(.inputBridge), .meta(.outputBridge),
+        .meta(.processor), .meta(.random), .meta(.inputKind), .meta(.outputKind), .meta(.time), .meta(.day),
+        .meta(.hour):
         return nil
       case .header(.ipv4Source), .header(.ipv6Source): self = .whole(.source)
       case .header(.ipv4Destination), .header(.ipv6Destination): self = .whole(.destination)
@@ -205,7 +207,10 @@ extension PacketSpace {
       case .connection(.state, _), .connection(.direction, _), .connection(.status, _),
         .connection(.destinationPort, _), .connection(.sourcePort, _), .connection(.mark, _),
         .connection(.family, _), .connection(.source, _), .connection(.destination, _),
-        .connection(.transport, _), .connection(.zone, _), .connection(.ipv4Source, _),
+        .connection(.expiration, _), .connection(.helper, _), .connection(.labels, _),
+        .connection(.packets, _), .connection(.bytes, _), .connection(.average, _),
+        .connection(.identifier, _), .connection(.transport, _), .connection(.zone, _),
+        .connection(.ipv4Source, _),
         .connection(.ipv4Destination, _), .connection(.ipv6Source, _), .connection(.ipv6Destination, _):
         return nil
       case .route(.addressType, NFT.fibDestination): self = .whole(.destinationType)

@@ -87,7 +87,8 @@ public struct SourcePortClasses: Sendable {
       // The source port of replies: what it is compared with is a cut too.
       case .destinationPort: return direction == ConnectionDirection.original.rawValue
       case nil, .state, .direction, .status, .mark, .family, .source, .destination, .transport, .zone,
-        .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
+        .expiration, .helper, .labels, .packets, .bytes, .average, .identifier, .ipv4Source, .ipv4Destination,
+        .ipv6Source, .ipv6Destination:
         return true
       }
     case .opaque: return expression.sourceRouteLoad != nil || expression.connectionLimit != nil

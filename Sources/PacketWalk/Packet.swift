@@ -64,6 +64,8 @@ public struct Packet: Sendable, Hashable {
   public var controlGroup: UInt32?
   /// The type of service of IPv4, the traffic class of IPv6: DSCP and ECN; nil if not stated.
   public var trafficClass: UInt8?
+  /// When it comes or is sent, in seconds since 1970-01-01 UTC; nil if not stated.
+  public var time: Int64?
 
   /// The first packet of a flow: for TCP its SYN, for ICMP an echo request.
   public init(

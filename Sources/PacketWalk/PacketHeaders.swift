@@ -75,7 +75,7 @@ struct PacketHeaders: Sendable {
       default: 0
       }
     transport = PartlyKnown(unknown: length)
-    if let stated = packet.trafficClass { setTrafficClass(stated, mask: 0xff) }
+    if let stated = packet.trafficClass ?? packet.ordinaryTrafficClass { setTrafficClass(stated, mask: 0xff) }
     for field in HeaderField.fields(of: .init(family)) { put(field, of: packet) }
     if packet.transport.hasPorts { for field in HeaderField.fields(of: .ports) { put(field, of: packet) } }
     // What the length says: that of a datagram, and that there is nothing but a TCP header without options.
@@ -94,8 +94,12 @@ struct PacketHeaders: Sendable {
     let place = field.bytes.offset
     switch field {
     case .ipv4HeaderLength: network.put([0x45], at: place)
-    case .ipv4Length: if let length = packet.length { network.put(length, at: place) }
-    case .ipv6Length: if let length = packet.length, length >= 40 { network.put(length - 40, at: place) }
+    case .ipv4Length:
+      if let length = packet.length ?? packet.ordinaryLength { network.put(length, at: place) }
+    case .ipv6Length:
+      if let length = packet.length ?? packet.ordinaryLength, length >= 40 {
+        network.put(length - 40, at: place)
+      }
     case .ipv4HopLimit, .ipv6HopLimit: network.put([packet.hopLimit], at: place)
     case .ipv4Protocol, .ipv6NextHeader: network.put([packet.transport.number], at: place)
     case .ipv4Source, .ipv6Source: network.put(packet.source.bytes, at: place)

@@ -13,6 +13,10 @@ public struct PacketWalk: Sendable {
   /// By family, by hook (`nf_inet_hooks`), for each possible order of legacy chains.
   private let places: [[AddressFamily: [HookPlaces]]]
 
+  /// Whether the walk of a packet with an undetermined verdict finds out between which verdicts an unknown condition decides. It
+  /// needs more runs.
+  public var findsAlternatives = false
+
   /// The base chains at devices and in bridges.
   let frames: FrameChains
   let obstacles: Obstacles
@@ -119,6 +123,7 @@ public struct PacketWalk: Sendable {
     func finished(_ trace: Trace) -> Trace {
       var trace = trace
       trace.reads = reads
+      if findsAlternatives, trace.verdict == .undetermined { trace.alternatives = alternatives(run) }
       return trace
     }
     var (pending, agreed): ([[Bool]], Trace?) = ([[true], [false]], nil)
@@ -152,6 +157,27 @@ public struct PacketWalk: Sendable {
     guard pending.isEmpty, var agreed else { return finished(first.finished()) }
     if choseFact { agreed.others = [] }
     return finished(agreed)
+  }
+
+  /// The verdicts between which the first unknown condition of a packet's walk decides; nil if one side has several itself.
+  private func alternatives(_ run: ([Bool]) -> WalkRun) -> Trace.Alternatives? {
+    var (runs, isChance) = (0, true)
+    func verdict(_ choices: [Bool]) -> TraceVerdict? {
+      runs += 1
+      guard runs < Self.mostRuns else { return nil }
+      let next = run(choices)
+      if next.choseFact { isChance = false }
+      guard next.isOpen else {
+        let verdict = next.finished().verdict
+        return verdict == .undetermined ? nil : verdict
+      }
+      guard let one = verdict(choices + [true]), one == verdict(choices + [false]) else { return nil }
+      return one
+    }
+    guard let matching = verdict([true]), let otherwise = verdict([false]), matching != otherwise else {
+      return nil
+    }
+    return Trace.Alternatives(matching: matching, otherwise: otherwise, isChance: isChance)
   }
 
   /// What a packet passes at a hook. `order` is the number of an order of legacy chains.

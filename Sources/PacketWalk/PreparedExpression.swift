@@ -37,8 +37,8 @@ enum PreparedExpression: Sendable {
   case setZone(source: Int)
   /// `meta pkttype set`
   case setPacketType(source: Int)
-  /// Ends the rule for packets of other protocols than TCP.
-  case requireTCP
+  /// Writes a TCP option; ends the rule for packets of other protocols.
+  case writeTCPOption
   /// Adds an element to a set, or removes it; then the element's own condition, if it has one.
   case changeSet(set: Int, key: Int, value: Int?, isRemoval: Bool, DynamicSet.Effect)
   /// `numgen`, `hash`: loads one of `count` numbers from `first` on.
@@ -65,6 +65,8 @@ enum PreparedExpression: Sendable {
   /// Tests for an extension header or an IP option, which no packet of the walk has; with a register, loads
   /// whether there is one.
   case absentHeader(presence: Int?)
+  /// Loads bytes of a TCP option, or whether the packet has it.
+  case tcpOption(TCPOption.Load, destination: Int)
   /// Changes nothing that a rule can see.
   case nothing
   /// A condition that is not supported: it may match or not, and may write any register.
@@ -83,13 +85,14 @@ enum PreparedExpression: Sendable {
   /// that the walk models, or one that it does not.
   init(_ expression: Expression, in table: TableIndex) {
     switch expression {
-    case .meta(let key, let register) where key == Self.inputKind || key == Self.outputKind:
+    case .meta(let key, let register)
+    where key == MetaKey.inputKind.rawValue || key == MetaKey.outputKind.rawValue:
       self =
         RegisterNumber.offset(register).map {
-          .interfaceKind(isInput: key == Self.inputKind, destination: $0)
+          .interfaceKind(isInput: key == MetaKey.inputKind.rawValue, destination: $0)
         }
         ?? .unknown("meta")
-    case .ct(Self.helperKey, _, let register):
+    case .ct(ConnectionKey.helper.rawValue, _, let register):
       self = RegisterNumber.offset(register).map { .helper(destination: $0) } ?? .unknown("ct")
     case .meta(let key, let register):
       self =
@@ -195,9 +198,6 @@ enum PreparedExpression: Sendable {
     }
   }
 
-  /// `NFT_META_IIFKIND`, `NFT_META_OIFKIND`, `NFT_CT_HELPER`
-  private static let (inputKind, outputKind, helperKey): (UInt32, UInt32, UInt32) = (26, 27, 6)
-
   /// Expressions that depend on more than the registers that they read and write; nil if it is none of these.
   private static func prepared(_ name: String, _ attributes: AttributeBytes) -> PreparedExpression? {
     typealias Attribute = NFT.Attribute
@@ -262,19 +262,26 @@ enum PreparedExpression: Sendable {
       case .mark: return .setConnectionMark(source: source)
       case .zone: return .setZone(source: source)
       // Labels and events, which no rule sees; the kernel cannot set the others.
-      case nil, .state, .direction, .status, .family, .source, .destination, .transport, .sourcePort,
-        .destinationPort, .ipv4Source, .ipv4Destination, .ipv6Source, .ipv6Destination:
+      case nil, .state, .direction, .status, .expiration, .helper, .family, .source, .destination, .transport,
+        .sourcePort, .destinationPort, .labels, .packets, .bytes, .average, .ipv4Source, .ipv4Destination,
+        .ipv6Source, .ipv6Destination, .identifier:
         return .nothing
       }
     case .dynamicSet(let set):
       return Self.change(set, in: table)
     case .headerLoad(let load):
-      // A packet has no IPv6 extension headers and no IPv4 options; TCP options are not stated.
-      guard load.operation == NFT.extensionIPv6 || load.operation == NFT.extensionIPv4,
-        let register = RegisterNumber.offset(load.destination)
-      else { return .unknown(name) }
-      return .absentHeader(presence: load.result == .presence ? register : nil)
-    case .headerWrite: return .requireTCP
+      guard let register = RegisterNumber.offset(load.destination) else { return .unknown(name) }
+      let isPresence = load.result == .presence
+      switch load.operation {
+      // A packet has no IPv6 extension headers and no IPv4 options.
+      case NFT.extensionIPv6, NFT.extensionIPv4: return .absentHeader(presence: isPresence ? register : nil)
+      case NFT.extensionTCPOption:
+        return .tcpOption(
+          TCPOption.Load(option: TCPOption(kind: load.type), bytes: isPresence ? nil : load.bytes),
+          destination: register)
+      default: return .unknown(name)
+      }
+    case .headerWrite: return .writeTCPOption
     case .payloadWrite(let bytes, let source):
       return RegisterNumber.offset(source, bytes.length).map { .writePayload(bytes, source: $0) }
     case .queue(let queue): return .queue(queue)

@@ -83,14 +83,18 @@ struct RegisterFile: Sendable {
     var isWhole = true
     for (offset, byte) in data.enumerated() {
       let (own, bits) = (bytes[start + offset], known[start + offset])
-      if bits != 0xff { isWhole = false }
-      guard (own ^ byte) & bits != 0 else { continue }
+      let different = (own ^ byte) & bits
+      guard different != 0 else {
+        if bits != 0xff { isWhole = false }
+        continue
+      }
       switch operation {
       case NFT.equal: return false
       case NFT.notEqual: return true
       default:
         // The first difference decides, if all bits before it are known.
-        guard isWhole else { return nil }
+        let higher = ~(UInt8.max >> UInt8(different.leadingZeroBitCount))
+        guard isWhole, bits & higher == higher else { return nil }
         return operation == NFT.less || operation == NFT.lessOrEqual ? own < byte : own > byte
       }
     }

@@ -115,10 +115,14 @@ struct RuleIndex: Sendable {
         switch key {
         case .inputName: loaded[destination] = (.inputName, 16, .max)
         case .outputName: loaded[destination] = (.outputName, 16, .max)
+        // As below.
+        case .length, .time, .day, .hour: return found
         default: break
         }
       case .payload(let bytes, let destination):
         loaded = [:]
+        // A rule may not match because of what is assumed about the first fields: that is reported.
+        if bytes.base == NFT.payloadNetwork, bytes.offset < OrdinaryFields.end { return found }
         if bytes.base == NFT.payloadNetwork || bytes.base == NFT.payloadTransport,
           (1...16).contains(bytes.length)
         {
@@ -140,18 +144,24 @@ struct RuleIndex: Sendable {
         found.append(
           Condition(
             field: Field(load: known.load, length: data.count, mask: known.mask), value: number(data)))
-      case .match(.ports(_, let destination, _)):
-        guard destination.range.count == 1, destination.inverted == .plain else { continue }
+      case .match(.ports(_, let destination, _, let option)):
+        guard destination.range.count == 1, destination.inverted == .plain else {
+          if option != nil { return found }
+          continue
+        }
         found.append(
           Condition(
             field: Field(load: .bytes(HeaderField.destinationPort.bytes), length: 2),
             value: UInt128(destination.range.lowerBound)))
+        if option != nil { return found }
       // Other loads, and conditions without an effect.
       case .ct, .fib, .byteOrder, .immediate, .load, .absentHeader: loaded = [:]
       case .lookup(_, _, let destination, _): if case .nowhere = destination {} else { return found }
       // They record the packet, or are reported as an assumption where they do not match.
-      case .match(.recent), .match(.limit), .match(.unusual), .match(.socket), .match(.chance): return found
-      case .range, .requireTCP, .nothing, .match: break
+      case .match(.recent), .match(.limit), .match(.unusual), .match(.socket), .match(.chance),
+        .match(.option):
+        return found
+      case .range, .nothing, .match: break
       default: return found
       }
     }

@@ -44,7 +44,7 @@ private struct RuleWriter {
   var words: [String] = []
   private var flow: RegisterFlow
   /// What expressions load that are not fields, by the first byte of the register.
-  private var loads: [Int: String] = [:]
+  private var loads: [Int: Value] = [:]
 
   init(family: UInt8, sets: [KernelSet]) {
     self.family = family
@@ -120,11 +120,13 @@ private struct RuleWriter {
     var value =
       switch piece.origin {
       case .field(let field): self.value(piece, of: field)
-      case .header(let base): Value(name: raw(base, piece.place, piece.length), format: .hex)
+      case .header(let base):
+        Value(
+          name: HeaderBytes(base: base, offset: piece.place, length: piece.length).text, format: .hex)
       case .property(let name): Value(name: name, format: .hex)
       case .value(let map, let key): Value(name: "\(names(key)) map @\(map)", format: .hex)
       case .swapped(let pieces): swapped(pieces)
-      case .unknown: Value(name: loads[piece.start] ?? "", format: .hex)
+      case .unknown: loads[piece.start] ?? Value(name: "", format: .hex)
       case .data, .padding, .unwritten: Value(name: "", format: .hex)
       }
     if let change = piece.change {
@@ -141,7 +143,8 @@ private struct RuleWriter {
       return Value(name: "\(field.name(nil)) from byte \(piece.place)", format: .hex)
     }
     let offset = header.bytes.offset + piece.place
-    return Value(name: raw(header.bytes.base, offset, piece.length), format: .hex)
+    return Value(
+      name: HeaderBytes(base: header.bytes.base, offset: offset, length: piece.length).text, format: .hex)
   }
 
   /// A number in the other byte order has the same name: nft swaps the bytes for a range of numbers.
@@ -150,21 +153,10 @@ private struct RuleWriter {
     switch value.format {
     case .host: value.format = .network
     case .network: value.format = .host
-    case .hex, .address, .name, .transport, .states, .addressType, .family: value.format = .hex
+    case .hour(let order): value.format = .hour(order == .host ? .network : .host)
+    case .hex, .address, .name, .transport, .states, .addressType, .family, .day: value.format = .hex
     }
     return value
-  }
-
-  /// Bytes of a header, as nft writes them.
-  private func raw(_ base: UInt32, _ offset: Int, _ length: Int) -> String {
-    let name =
-      switch base {
-      case NFT.payloadLink: "ll"
-      case NFT.payloadNetwork: "nh"
-      case NFT.payloadTransport: "th"
-      default: "\(base)"
-      }
-    return "@\(name),\(offset * 8),\(length * 8)"
   }
 
   private func names(_ pieces: [RegisterPiece]) -> String {
@@ -260,15 +252,28 @@ private struct RuleWriter {
     case .payloadWrite(let bytes, let source):
       let fields = bytes.parts(flow.family).map { part in
         part.field.map { PacketField.header($0).name(flow.transport) }
-          ?? raw(bytes.base, part.offset, part.length)
+          ?? HeaderBytes(base: bytes.base, offset: part.offset, length: part.length).text
       }
       words.append("\(fields.joined(separator: " . ")) set \(written(source, bytes))")
     case .queue(let queue): words.append(queue.text)
     case .effect(let name): words.append(name)
     case .loads(let name, _, let destination):
       // Shown where it is used.
-      if let start = RegisterNumber.offset(destination) { loads[start] = loaded(name, expression) }
-    case .byteOrder, .headerLoad, .headerWrite, .passing, .unknown: words.append(name)
+      if let start = RegisterNumber.offset(destination) {
+        loads[start] = Value(name: loaded(name, expression), format: .hex)
+      }
+    case .headerLoad(let load):
+      if let start = RegisterNumber.offset(load.destination) {
+        let option = TCPOption(kind: load.type)
+        let isSize = option == .maximumSegmentSize && load.bytes == 2..<4 && load.result == .bytes
+        loads[start] =
+          load.operation == NFT.extensionTCPOption
+          ? Value(name: "tcp option \(option.name)\(isSize ? " size" : "")", format: isSize ? .network : .hex)
+          : Value(name: name, format: .hex)
+      }
+    // The text of what it swapped says so.
+    case .byteOrder: break
+    case .headerWrite, .passing, .unknown: words.append(name)
     }
   }
 
@@ -325,6 +330,25 @@ private struct RuleWriter {
       let port = piece(NFT.Attribute.redirectPortFirst)?.data
       return "redirect" + (port.map { " to :\(ValueFormat.network.text($0))" } ?? "")
     }
+  }
+}
+
+extension HeaderBytes {
+  /// The bytes as nft writes those of no field that it knows; Ethernet addresses by their names.
+  var text: String {
+    switch (base, offset, length) {
+    case (NFT.payloadLink, 0, 6): return "ether daddr"
+    case (NFT.payloadLink, 6, 6): return "ether saddr"
+    default: break
+    }
+    let name =
+      switch base {
+      case NFT.payloadLink: "ll"
+      case NFT.payloadNetwork: "nh"
+      case NFT.payloadTransport: "th"
+      default: "\(base)"
+      }
+    return "@\(name),\(offset * 8),\(length * 8)"
   }
 }
 

@@ -30,6 +30,20 @@ public struct Trace: Sendable, Hashable {
   /// translates by a random number. Those that end as this one does are left out.
   public internal(set) var others: [Trace] = []
 
+  /// If the verdict is undetermined: what it is if the rule of the last step matches, and what it is if not. Nil if that is not
+  /// known either, or if nobody asked for it (`PacketWalk.findsAlternatives`).
+  public internal(set) var alternatives: Alternatives?
+
+  /// Two verdicts of which one is the packet's.
+  public struct Alternatives: Sendable, Hashable {
+    /// The verdict if the rule matches.
+    public let matching: TraceVerdict
+    /// The verdict if it does not.
+    public let otherwise: TraceVerdict
+    /// Whether chance decides, not a fact.
+    public let isChance: Bool
+  }
+
   /// A trace without steps.
   public init() {}
 
@@ -53,6 +67,7 @@ public struct Trace: Sendable, Hashable {
     both.reads.formUnion(other.reads)
     both.knowsConnectionMark = other.knowsConnectionMark
     both.others = other.others
+    both.alternatives = other.alternatives
     return both
   }
 

@@ -68,6 +68,7 @@ extension WalkRun {
     let inside = Array(bytes.prefix(max(0, count - place.offset)))
     let before = packet
     headers.put(inside, known: known, isNetwork ? .network : .transport, at: place.offset)
+    if isNetwork, place.offset < 2 { hasWrittenTrafficClass = true }
     guard headers.read(into: &packet) else { return false }
     packet.trafficClass = trafficClass(0xff)
     let tuple = { (packet: Packet) in
@@ -81,5 +82,21 @@ extension WalkRun {
       flow = Flow(packet.direction == .original ? tuple(packet) : tuple(packet).inverted)
     }
     return true
+  }
+
+  /// Sets the packet's mark; the mark is unknown if the value is unknown or the rule may not match.
+  mutating func setMark(_ mark: UInt32?, certain: Bool, _ table: Int, _ chain: Int, _ index: Int) {
+    guard let mark, certain else {
+      knowsMark = false
+      return
+    }
+    packet.mark = mark
+    knowsMark = true
+    note(table, chain, index, .marked(mark))
+  }
+
+  mutating func setConnectionMark(_ mark: UInt32?, certain: Bool) {
+    knowsConnectionMark = certain && mark != nil
+    if let mark, certain { packet.connectionMark = mark }
   }
 }

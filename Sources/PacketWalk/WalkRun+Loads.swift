@@ -41,7 +41,7 @@ extension WalkRun {
         registers.forget(start, 4)
       }
     case .length:
-      if let length = packet.length {
+      if let length = packet.length ?? packet.ordinaryLength {
         registers.write(HostOrder.bytes(UInt32(length)), at: start)
       } else {
         registers.forget(start, 4)
@@ -61,6 +61,17 @@ extension WalkRun {
       } else {
         write(key == .user ? packet.user : key == .group ? packet.group : packet.controlGroup, at: start)
       }
+    case .time, .day, .hour:
+      guard let moment = packet.time.map(Moment.init) else {
+        registers.forget(start, 8)
+        break
+      }
+      registers.write(
+        key == .time
+          ? HostOrder.bytes(moment.nanoseconds)
+          : key == .day ? [moment.weekday] : HostOrder.bytes(moment.secondOfDay), at: start)
+    case .priority, .realm, .processor, .random: registers.forget(start, 4)
+    case .inputBridge, .outputBridge, .inputKind, .outputKind: registers.forget(start, 16)
     case nil: registers.forget(start, 16)
     }
     return .loaded
@@ -222,9 +233,20 @@ extension WalkRun {
       }
       let port = key == .sourcePort ? tuple.sourcePort : tuple.destinationPort
       registers.write([UInt8(port >> 8), UInt8(port & 0xff)], at: start)
+    case .packets, .bytes, .average: loadCount(key == .packets ? 1 : UInt64(UInt16.max), to: start)
+    case .expiration, .identifier: registers.forget(start, 4)
+    case .helper, .labels: registers.forget(start, 16)
     case nil: registers.forget(start, 16)
     }
     return .loaded
+  }
+
+  /// The packets or bytes of the connection, or their quotient: of a first packet not more than `most`, which is all ones in its
+  /// lower bits; 0 if the kernel does not count them.
+  private mutating func loadCount(_ most: UInt64, to start: Int) {
+    guard packet.isFirst else { return registers.forget(start, 8) }
+    registers.write(
+      ArraySlice(HostOrder.bytes(0 as UInt64)), known: ArraySlice(HostOrder.bytes(~most)), at: start)
   }
 
   /// Whether the packet is an ICMP error about a connection, not a packet of a connection itself.

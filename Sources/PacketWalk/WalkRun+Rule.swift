@@ -23,6 +23,20 @@ extension WalkRun {
     unknown == nil ? .passedOver(assuming: "within \(limit)") : .noMatch
   }
 
+  /// The end of a rule that does not match. It is reported on which assumption, if there is no other reason.
+  private func missed(_ assumption: String?, _ unknown: Unknown?) -> RuleEnd {
+    unknown == nil ? assumption.map { .passedOver(assuming: $0) } ?? .noMatch : .noMatch
+  }
+
+  /// Records an assumption, if there is one.
+  private mutating func assume(
+    _ text: String?, _ assumption: inout String?, _ table: Int, _ chain: Int, _ index: Int
+  ) {
+    guard let text else { return }
+    assumption = text
+    note(table, chain, index, .assumed(text))
+  }
+
   /// Evaluates a limit that one packet may exceed; nil if the rule goes on. A packet that does not exceed it is assumed to
   /// be below it.
   private mutating func apply(
@@ -44,14 +58,20 @@ extension WalkRun {
     var unknown: Unknown?
     // What an earlier expression loaded without the walk knowing its value.
     var loaded: String?
+    // What was assumed about what was loaded last.
+    var assumption: String?
     for expression in rule {
       switch expression {
       case .meta(let key, let destination):
         if loadMeta(key, to: destination) == .breaks { return .noMatch }
+        assume(self.assumption(key), &assumption, table, chain, index)
         if !registers.isKnown(destination, 1) {
           loaded = loaded ?? key.map { PacketField.meta($0).name(nil) } ?? "meta"
         }
-      case .payload(let bytes, let destination): loadPayload(bytes, to: destination)
+      case .payload(let bytes, let destination):
+        loadPayload(bytes, to: destination)
+        assume(self.assumption(bytes), &assumption, table, chain, index)
+        if !registers.isKnown(destination, 1) { loaded = loaded ?? bytes.text }
       case .ct(let key, let direction, let destination):
         if loadConnection(key, direction, to: destination) == .breaks { return .noMatch }
         if !registers.isKnown(destination, 1) {
@@ -61,13 +81,14 @@ extension WalkRun {
       case .compare(let operation, let source, let data):
         switch registers.compare(source, operation, data) {
         case true: break
-        case false: return .noMatch
+        case false: return missed(assumption, unknown)
         case nil: unknown.join(Unknown(loaded ?? "cmp"))
         }
       case .range(let operation, let source, let from, let to):
         switch isInside(source, from, to) {
         case nil: unknown.join(Unknown(loaded ?? "range"))
-        case .some(let isInside): if isInside != (operation == NFT.equal) { return .noMatch }
+        case .some(let isInside):
+          if isInside != (operation == NFT.equal) { return missed(assumption, unknown) }
         }
       case .bitwise(let source, let destination, let mask, let xor):
         registers.bitwise(from: source, to: destination, mask: mask, xor: xor)
@@ -78,7 +99,7 @@ extension WalkRun {
         let count = Int(set.keyLength)
         let found = find(number, table, registers.value(source, count), known: registers.mask(source, count))
         switch (found, inverted) {
-        case (.no, .plain), (.yes, .inverted): return .noMatch
+        case (.no, .plain), (.yes, .inverted): return missed(assumption, unknown)
         case (.no, .inverted): continue
         case (.unknown, _):
           unknown.join(Unknown(loaded ?? "lookup @\(set.name)"))
@@ -128,8 +149,21 @@ extension WalkRun {
         hasSetPacketType = true
         packet.packetType =
           unknown == nil && registers.isKnown(source, 1) ? registers.value(source, 1)[0] : nil
-      case .requireTCP:
+      case .writeTCPOption:
         if packet.transport != .tcp { return .noMatch }
+        hasWrittenOptions = true
+      case .tcpOption(let load, let destination):
+        let presence = presence(of: load.option)
+        assume(presence.assumption(about: load.option), &assumption, table, chain, index)
+        switch load.value(presence) {
+        case .bytes(let data): registers.write(data, at: destination)
+        case .breaks: return missed(assumption, unknown)
+        case .unknown(let name):
+          // Without the option the rule ends.
+          if load.bytes != nil { unknown.join(Unknown(name)) }
+          registers.forget(destination, max(1, load.bytes?.count ?? 0))
+          loaded = loaded ?? name
+        }
       case .changeSet(let number, let key, let value, let isRemoval, let effect):
         change(number, table, key, value, isRemoval, certain: unknown == nil)
         switch effect {
@@ -227,9 +261,18 @@ extension WalkRun {
         default: break
         }
         switch matches(match) {
-        case true: break
-        case false: return .noMatch
+        case true: if let text = self.assumption(match) { note(table, chain, index, .assumed(text)) }
+        case false: return missed(self.assumption(match), unknown)
         case nil: unknown.join(Unknown(match.name))
+        }
+        if let asked = match.option {
+          let presence = presence(of: asked.option)
+          let text = presence.assumption(about: asked.option)
+          switch asked.holds(presence) {
+          case true: if let text { note(table, chain, index, .assumed(text)) }
+          case false: return missed(text, unknown)
+          case nil: unknown.join(Unknown(match.name))
+          }
         }
       case .target(let target):
         if let end = apply(target, unknown, table, chain, index) { return end }
@@ -342,22 +385,6 @@ extension WalkRun {
       return nil
     }
     return low && high
-  }
-
-  /// Sets the packet's mark; the mark is unknown if the value is unknown or the rule may not match.
-  mutating func setMark(_ mark: UInt32?, certain: Bool, _ table: Int, _ chain: Int, _ index: Int) {
-    guard let mark, certain else {
-      knowsMark = false
-      return
-    }
-    packet.mark = mark
-    knowsMark = true
-    note(table, chain, index, .marked(mark))
-  }
-
-  mutating func setConnectionMark(_ mark: UInt32?, certain: Bool) {
-    knowsConnectionMark = certain && mark != nil
-    if let mark, certain { packet.connectionMark = mark }
   }
 }
 

@@ -28,7 +28,9 @@ extension XtablesMatch {
     case .security: "match policy"
     case .trafficClass: "match dscp"
     case .chance: "match statistic"
+    case .time: "match time"
     case .unusual(let what, _): what
+    case .option(let asked): "tcp option \(asked.option.name)"
     case .socket: "match socket"
     case .always: "match comment"
     case .never: "match extension header"
@@ -41,7 +43,7 @@ extension WalkRun {
   /// Whether a match of iptables holds; nil if that depends on something unknown.
   func matches(_ match: XtablesMatch) -> Bool? {
     switch match {
-    case .ports(let source, let destination, let flags):
+    case .ports(let source, let destination, let flags, _):
       guard packet.transport.hasPorts else { return false }
       let sourceHolds: Bool? =
         source.isAny
@@ -86,7 +88,7 @@ extension WalkRun {
       ])
     case .length(let range, let inverted):
       // For IPv6 the length is that of the payload, from the header, plus the header itself.
-      return packet.length.map { range.contains($0) != (inverted == .inverted) }
+      return (packet.length ?? packet.ordinaryLength).map { range.contains($0) != (inverted == .inverted) }
     case .hops(let operation, let count):
       switch operation {
       case NFT.equal: return packet.hopLimit == count
@@ -100,6 +102,9 @@ extension WalkRun {
       // The counters of an element are not read.
       if isInside && asksCounters { return nil }
       return isInside != (asked.inverted == .inverted)
+    case .time(let asked): return packet.time.flatMap(asked.contains)
+    // `evaluate` decides on the option.
+    case .option: return packet.transport == .tcp
     // `evaluate` asks the list, and decides on what is assumed.
     case .recent, .chance, .unusual, .socket: return nil
     case .bridgePorts(let asked): return matches(asked)
@@ -265,6 +270,7 @@ extension WalkRun {
       // The mark that an element has is not read.
       if change.setsMark { setMark(nil, certain: false, table, chain, index) }
       apply(change, certain: unknown == nil)
+    case .options: hasWrittenOptions = true
     case .passes: break
     case .unknown(let name): return .undetermined(unknown?.name ?? name)
     }

@@ -7,8 +7,8 @@ internal import Ruleset
 /// order unless stated otherwise; it is padded to 8 bytes. Source: `linux/netfilter/xt_*.h`, and for ICMP
 /// `linux/netfilter_ipv4/ip_tables.h` and `linux/netfilter_ipv6/ip6_tables.h`.
 enum XtablesMatch: Sendable, Hashable {
-  /// `tcp`, `udp`: ranges of ports, and for TCP its flags.
-  case ports(source: PortsAsked, destination: PortsAsked, flags: FlagsAsked?)
+  /// `tcp`, `udp`: ranges of ports, and for TCP its flags and one option.
+  case ports(source: PortsAsked, destination: PortsAsked, flags: FlagsAsked?, option: TCPOption.Condition?)
   /// `icmp`, `icmp6`: a type, nil for any, and a range of codes.
   case icmp(type: UInt8?, codes: ClosedRange<UInt8>, inverted: Inversion)
   /// `multiport`: any of some ranges.
@@ -49,6 +49,10 @@ enum XtablesMatch: Sendable, Hashable {
   case chance
   /// `string`, `connbytes`: what an ordinary first packet does not have; what it is, in words.
   case unusual(String, inverted: Inversion)
+  /// `time`
+  case time(XtablesTime)
+  /// `tcpmss`
+  case option(TCPOption.Condition)
   /// `set`: a set of ipset, and whether the counters of the element are compared too.
   case set(XtablesSet, asksCounters: Bool)
   /// `socket`: a socket of this host, with `isTransparent` only one for the addresses of others.
@@ -63,7 +67,7 @@ enum XtablesMatch: Sendable, Hashable {
   /// What it reads of the packet, or of its connection.
   var reads: PacketParts {
     switch self {
-    case .ports(_, let destination, _): return destination.isAny ? [] : .destinationPort
+    case .ports(_, let destination, _, _): return destination.isAny ? [] : .destinationPort
     case .multiport(let side, _, _): return side == .source ? [] : .destinationPort
     case .connection(let asked):
       var parts: PacketParts = []
@@ -86,8 +90,17 @@ enum XtablesMatch: Sendable, Hashable {
     case .recent, .reversePath: return .addresses
     case .set: return .everything
     case .icmp, .mark, .limit, .packetType, .length, .hops, .bridgePorts, .owner, .groups, .expected,
-      .security, .trafficClass, .chance, .unusual, .socket, .always, .never, .unknown:
+      .security, .trafficClass, .chance, .time, .unusual, .option, .socket, .always, .never, .unknown:
       return []
+    }
+  }
+
+  /// What it asks about an option of TCP; nil if nothing.
+  var option: TCPOption.Condition? {
+    switch self {
+    case .ports(_, _, _, let option): option
+    case .option(let option): option
+    default: nil
     }
   }
 
@@ -172,6 +185,8 @@ enum XtablesMatch: Sendable, Hashable {
     // XT_SOCKET_TRANSPARENT
     case ("socket", _): .socket(isTransparent: (info.byte(0) ?? 0) & 1 != 0)
     case ("set", _): set(revision, info)
+    case ("tcpmss", 0): segmentSize(info)
+    case ("time", 0): XtablesTime(info).map(XtablesMatch.time)
     case ("recent", _): XtablesRecent(info).map(XtablesMatch.recent)
     case ("rt", 0), ("frag", 0), ("hbh", 0), ("dst", 0): family == AddressFamily.ipv6.rawValue ? .never : nil
     default: nil
@@ -196,11 +211,23 @@ enum XtablesMatch: Sendable, Hashable {
       let flags = info.byte(11).map(UInt32.init),
       let source = ports(info, 0, inversion(flags, 1)), let destination = ports(info, 4, inversion(flags, 2))
     else { return nil }
-    guard option == 0 else { return nil }
     return .ports(
       source: source, destination: destination,
       flags: mask == 0 && value == 0 && flags & 4 == 0
-        ? nil : FlagsAsked(mask: mask, value: value, inverted: inversion(flags, 4)))
+        ? nil : FlagsAsked(mask: mask, value: value, inverted: inversion(flags, 4)),
+      option: option == 0
+        ? nil
+        : TCPOption.Condition(option: TCPOption(kind: option), sizes: nil, inverted: inversion(flags, 8)))
+  }
+
+  /// `struct xt_tcpmss_match_info`
+  private static func segmentSize(_ info: [UInt8]) -> XtablesMatch? {
+    guard let first = info.hostUInt16(0), let last = info.hostUInt16(2), let invert = info.byte(4),
+      first <= last
+    else { return nil }
+    return .option(
+      TCPOption.Condition(
+        option: .maximumSegmentSize, sizes: first...last, inverted: invert != 0 ? .inverted : .plain))
   }
 
   /// `struct xt_udp`
@@ -208,7 +235,7 @@ enum XtablesMatch: Sendable, Hashable {
     guard let flags = info.byte(8).map(UInt32.init), let source = ports(info, 0, inversion(flags, 1)),
       let destination = ports(info, 4, inversion(flags, 2))
     else { return nil }
-    return .ports(source: source, destination: destination, flags: nil)
+    return .ports(source: source, destination: destination, flags: nil, option: nil)
   }
 
   /// `struct ipt_icmp`, `struct ip6t_icmp`

@@ -136,6 +136,7 @@ extension WalkRun {
   /// Replaces the bits of `mask` in the type of service or traffic class.
   mutating func setTrafficClass(_ value: UInt8, mask: UInt8) {
     headers.setTrafficClass(value, mask: mask)
+    if mask & 0xfc == 0xfc { hasWrittenTrafficClass = true }
     packet.trafficClass = trafficClass(0xff)
   }
 }

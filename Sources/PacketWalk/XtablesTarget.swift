@@ -23,16 +23,17 @@ enum XtablesTarget: Sendable, Hashable {
   case queue(UserQueue)
   /// `SET`
   case changeSet(XtablesSetChange)
-  /// Does not affect the packet's verdict: logs, counts, changes options or the type of service.
+  /// `TCPMSS`, `TCPOPTSTRIP`: change the options of TCP.
+  case options
+  /// Does not affect the packet's verdict: logs or counts it.
   case passes
   /// One that the walk does not support, by its name.
   case unknown(String)
 
   /// Targets that let a packet continue unchanged, as far as a rule can see.
   private static let passing: Set<String> = [
-    "LOG", "NFLOG", "ULOG", "TCPMSS", "TCPOPTSTRIP", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED",
-    "RATEEST",
-    "SECMARK", "CONNSECMARK", "TRACE", "TEE",
+    "LOG", "NFLOG", "ULOG", "AUDIT", "CHECKSUM", "CLASSIFY", "IDLETIMER", "LED", "RATEEST", "SECMARK",
+    "CONNSECMARK", "TRACE", "TEE",
   ]
 
   /// `IPT_TTL_SET` and so on, `IP6T_HL_SET` and so on.
@@ -68,6 +69,7 @@ enum XtablesTarget: Sendable, Hashable {
         info.byte(0).flatMap { value in info.byte(1).map { .trafficClass(value: value, mask: $0) } }
       case "NFQUEUE": UserQueue(revision: revision, info: info).map(XtablesTarget.queue)
       case "SET": XtablesSetChange(revision, info).map(XtablesTarget.changeSet)
+      case "TCPMSS", "TCPOPTSTRIP": .options
       case _ where Self.passing.contains(name): .passes
       default: nil
       }

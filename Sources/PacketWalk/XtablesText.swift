@@ -7,7 +7,7 @@ internal import Ruleset
 enum XtablesText {
   package static func text(_ match: XtablesMatch, _ name: String) -> String {
     switch match {
-    case .ports(let source, let destination, let flags):
+    case .ports(let source, let destination, let flags, let option):
       var words: [String] = []
       if !source.isAny { words.append("\(name) sport \(sign(source.inverted))\(text(source.range))") }
       if !destination.isAny {
@@ -16,7 +16,9 @@ enum XtablesText {
       if let flags {
         words.append("tcp flags & \(flags.mask) \(flags.inverted == .inverted ? "!=" : "==") \(flags.value)")
       }
+      if let option { words.append(text(option)) }
       return words.joined(separator: " ")
+    case .option(let asked): return text(asked)
     case .icmp(let type, let codes, let inverted):
       guard let type else { return "" }
       return "\(name) type \(sign(inverted))\(type)" + (codes == 0...255 ? "" : " code \(codes.lowerBound)")
@@ -68,7 +70,7 @@ enum XtablesText {
     case .security(let isAbsent): return isAbsent ? "no ipsec" : "ipsec"
     case .trafficClass(let value, let mask, let inverted):
       return "\(name) \(sign(inverted))\(hex(UInt32(value)))/\(hex(UInt32(mask)))"
-    case .chance: return name
+    case .chance, .time: return name
     case .unusual(_, let inverted): return inverted == .inverted ? "not \(name)" : name
     case .socket(let isTransparent): return isTransparent ? "transparent socket" : "socket"
     case .always: return ""
@@ -103,8 +105,15 @@ enum XtablesText {
     case .queue(let queue): return queue.text
     case .changeSet(let change): return change.text
     case .zone(let number): return number == 0 ? name : "\(name) zone \(number)"
-    case .reject, .connectionMark, .untrack, .trafficClass, .passes, .unknown: return name
+    case .reject, .connectionMark, .untrack, .trafficClass, .options, .passes, .unknown: return name
     }
+  }
+
+  private static func text(_ asked: TCPOption.Condition) -> String {
+    guard let sizes = asked.sizes else {
+      return "tcp option \(asked.option.name) \(asked.inverted == .inverted ? "missing" : "exists")"
+    }
+    return "tcp option \(asked.option.name) size \(sign(asked.inverted))\(text(sizes))"
   }
 
   private static func text(_ asked: XtablesConntrack) -> String {

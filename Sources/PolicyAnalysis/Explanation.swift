@@ -47,6 +47,10 @@ public struct Explanation: Sendable {
     public var deciding: Hop? { hops.first { $0.verdict != .accept } ?? hops.last }
     /// The verdict for the packet.
     public var verdict: TraceVerdict { deciding?.verdict ?? .undetermined }
+    /// If the verdict is undetermined: between which verdicts one condition decides, if that is known.
+    public var alternatives: Trace.Alternatives? {
+      deciding.flatMap { $0.verdict == .undetermined ? $0.trace.alternatives : nil }
+    }
     /// Where the packet may go instead, by chance, each as `10.0.0.21 port 80`; empty if it is not accepted.
     public var otherEnds: [String] {
       guard verdict == .accept else { return [] }

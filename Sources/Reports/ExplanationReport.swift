@@ -51,6 +51,13 @@ package struct ExplanationReport {
         let place = isAlone ? "" : " \(last.role == .tunnel ? "in" : "on") \(last.machine)"
         let limits = path.assumptions.map { ", \($0)" }.joined()
         text += "  \(verdict(path.verdict))\(place)\(limits): \(Self.because(last))\n"
+        if let between = path.alternatives {
+          let (one, other) = (verdict(between.matching), verdict(between.otherwise))
+          text +=
+            between.isChance
+            ? "  by chance it is \(one) or \(other)\n"
+            : "  it is \(one) if this rule matches, else \(other)\n"
+        }
         if !path.otherEnds.isEmpty {
           text += "  by chance it goes to \(path.otherEnds.joined(separator: " or ")) instead\n"
         }
@@ -158,6 +165,8 @@ package struct ExplanationReport {
             object.put("verdict", path.verdict.rawValue)
             object.put("because", path.deciding?.because)
             object.put("assumptions", each: path.assumptions)
+            object.put("verdict_if_matched", path.alternatives?.matching.rawValue)
+            object.put("verdict_otherwise", path.alternatives?.otherwise.rawValue)
             object.put("other_ends", each: path.otherEnds)
             object.array("stops") { array in
               for hop in path.hops {

@@ -89,6 +89,12 @@ package enum HostOrder {
   }
 
   /// The bytes of a number in the machine's byte order.
+  package static func bytes(_ number: UInt64) -> [UInt8] {
+    let big = stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> UInt64($0)) }
+    return isLittle ? big.reversed() : big
+  }
+
+  /// The bytes of a number in the machine's byte order.
   package static func bytes(_ number: UInt16) -> [UInt8] {
     let big = [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number)]
     return isLittle ? big.reversed() : big

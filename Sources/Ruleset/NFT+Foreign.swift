@@ -37,6 +37,8 @@ extension NFT {
 
   /// `NFT_EXTHDR_OP_IPV6`
   public static let extensionIPv6: UInt32 = 0
+  /// `NFT_EXTHDR_OP_TCPOPT`
+  public static let extensionTCPOption: UInt32 = 1
   /// `NFT_EXTHDR_OP_IPV4`
   public static let extensionIPv4: UInt32 = 2
   /// `NFT_EXTHDR_F_PRESENT`

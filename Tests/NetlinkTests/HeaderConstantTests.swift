@@ -172,6 +172,17 @@ struct HeaderConstantTests {
     case .inputGroup: NFT_META_IIFGROUP
     case .outputGroup: NFT_META_OIFGROUP
     case .controlGroup: NFT_META_CGROUP
+    case .priority: NFT_META_PRIORITY
+    case .realm: NFT_META_RTCLASSID
+    case .inputBridge: NFT_META_BRI_IIFNAME
+    case .outputBridge: NFT_META_BRI_OIFNAME
+    case .processor: NFT_META_CPU
+    case .random: NFT_META_PRANDOM
+    case .inputKind: NFT_META_IIFKIND
+    case .outputKind: NFT_META_OIFKIND
+    case .time: NFT_META_TIME_NS
+    case .day: NFT_META_TIME_DAY
+    case .hour: NFT_META_TIME_HOUR
     }
   }
 
@@ -187,6 +198,13 @@ struct HeaderConstantTests {
     case .transport: NFT_CT_PROTOCOL
     case .sourcePort: NFT_CT_PROTO_SRC
     case .destinationPort: NFT_CT_PROTO_DST
+    case .expiration: NFT_CT_EXPIRATION
+    case .helper: NFT_CT_HELPER
+    case .labels: NFT_CT_LABELS
+    case .packets: NFT_CT_PKTS
+    case .bytes: NFT_CT_BYTES
+    case .average: NFT_CT_AVGPKT
+    case .identifier: NFT_CT_ID
     case .zone: NFT_CT_ZONE
     case .ipv4Source: NFT_CT_SRC_IP
     case .ipv4Destination: NFT_CT_DST_IP

@@ -143,7 +143,36 @@ struct RuleTextTests {
           .opaque(
             name: "byteorder", data: attribute(1, 1) + attribute(2, 1) + attribute(4, 4) + attribute(5, 4)),
           .range(operation: 0, source: 1, from: [0, 0, 0, 40], to: [0, 0, 0, 60]),
-        ], "byteorder meta length 40-60"
+        ], "meta length 40-60"
+      ),
+      (
+        [
+          .meta(key: 32, destination: 1),
+          .opaque(
+            name: "byteorder", data: attribute(1, 1) + attribute(2, 1) + attribute(4, 4) + attribute(5, 4)),
+          .range(operation: 0, source: 1, from: [0, 0, 0x70, 0x80], to: [0, 0, 0xef, 0x1f]),
+        ], "meta hour 08:00-17:00:15"
+      ),
+      ([.meta(key: 31, destination: 1), .compare(operation: 0, source: 1, data: [1])], "meta day Monday"),
+      (
+        [
+          .meta(key: 20, destination: 1), .compare(operation: 0, source: 1, data: HostOrder.bytes(UInt32(3))),
+        ], "meta cpu 3"
+      ),
+      (
+        [
+          .opaque(
+            name: "exthdr",
+            data: attribute(1, 1) + [5, 0, 2, 0, 2, 0, 0, 0] + attribute(3, 2) + attribute(4, 2)
+              + attribute(6, 1)),
+          .compare(operation: 0, source: 1, data: [0x05, 0xb4]),
+        ], "tcp option maxseg size 1460"
+      ),
+      (
+        [
+          .payload(base: 0, offset: 6, length: 6, destination: 1),
+          .compare(operation: 0, source: 1, data: [2, 0, 0, 0, 0, 1]),
+        ], "ether saddr 0x020000000001"
       ),
       (
         [port, .lookup(set: "__set0", source: 1, destination: nil, inverted: .inverted)],

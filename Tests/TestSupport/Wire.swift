@@ -36,9 +36,12 @@ public enum Wire {
     }
   }
 
-  /// The packet's bytes, from the network header on. `ident` is the identifier of an ICMP echo.
-  public static func bytes(_ packet: Packet, id: UInt32, ident: UInt16) -> [UInt8] {
-    let transport = transportBytes(packet, id: id, ident: ident)
+  /// The packet's bytes, from the network header on. `ident` is the identifier of an ICMP echo, `segmentSize` the TCP option of a
+  /// maximum segment size in bytes, if it has one.
+  public static func bytes(_ packet: Packet, id: UInt32, ident: UInt16, segmentSize: UInt16? = nil) -> [UInt8]
+  {
+    let options: [UInt8] = segmentSize.map { [2, 4] + big($0) } ?? []
+    let transport = transportBytes(packet, id: id, ident: ident, options: options)
     switch packet.family {
     case .ipv4:
       var header: [UInt8] =
@@ -53,7 +56,10 @@ public enum Wire {
     }
   }
 
-  private static func transportBytes(_ packet: Packet, id: UInt32, ident: UInt16) -> [UInt8] {
+  /// `options` are whole words of 4 bytes.
+  private static func transportBytes(_ packet: Packet, id: UInt32, ident: UInt16, options: [UInt8])
+    -> [UInt8]
+  {
     let mark: [UInt8] = Array("WF".utf8) + big(id)
     var bytes: [UInt8]
     let place: Int
@@ -61,7 +67,8 @@ public enum Wire {
     case .tcp:
       let acknowledged = packet.tcpFlags.contains(.ack) ? id : 0
       bytes = big(packet.sourcePort) + big(packet.destinationPort) + big(id) + big(acknowledged)
-      bytes += [0x50, packet.tcpFlags.rawValue, 0x20, 0, 0, 0, 0, 0]
+      let words = UInt8(5 + options.count / 4)
+      bytes += [words << 4, packet.tcpFlags.rawValue, 0x20, 0, 0, 0, 0, 0] + options
       place = 16
     case .udp:
       bytes =

@@ -51,12 +51,23 @@ extension ForeignTableMaker {
     return words.filter { !$0.isEmpty }.joined(separator: " ")
   }
 
+  /// A time of the day, to the minute.
+  private mutating func time() -> String {
+    let parts = [random.number(0...23), random.number(0...59)].map { $0 < 10 ? "0\($0)" : "\($0)" }
+    return parts.joined(separator: ":")
+  }
+
   mutating func match(_ isV6: Bool, _ transport: String, table: String) -> String {
     let hasPorts = transport == "tcp" || transport == "udp"
     switch random.number(0...15) {
     case 0 where hasPorts: return "-m \(transport) \(not())--dport \(port())"
     case 1 where hasPorts: return "-m \(transport) \(not())--sport 1024:\(random.number(10_000...50_000))"
     case 2 where hasPorts: return "-m multiport \(not())--dports \(port()),\(port()),1000:3000"
+    case 3 where transport == "tcp" && random.oneIn(2):
+      return random.one(of: [
+        "-m tcpmss \(not())--mss 536:65535", "-m tcpmss \(not())--mss 1:536", "-m tcp \(not())--tcp-option 2",
+        "-m tcp \(not())--tcp-option 19",
+      ])
     case 3 where transport == "tcp":
       return "-m tcp \(not())--tcp-flags SYN,ACK,FIN,RST \(random.one(of: ["SYN", "ACK", "RST"]))"
     case 4:
@@ -79,6 +90,9 @@ extension ForeignTableMaker {
     case 14:
       return random.one(of: [
         "-m limit --limit 9000/sec --limit-burst 9000", "-m comment --comment \"a comment\"",
+        "-m time --timestart \(time()) --timestop \(time())",
+        "-m time --timestart \(time()) --timestop \(time()) \(not())--weekdays Mon,Wed,Fri,Sun --contiguous",
+        "-m time --weekdays Tue,Thu,Sat",
         "-m hashlimit --hashlimit-above 9000/sec --hashlimit-burst 9000 --hashlimit-mode srcip --hashlimit-name hl",
       ])
     case 15:

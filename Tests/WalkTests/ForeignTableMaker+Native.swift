@@ -86,7 +86,7 @@ extension ForeignTableMaker {
     let ip = isV6 ? "ip6" : "ip"
     let no = random.oneIn(4) ? "!= " : ""
     let takesMaps = chain.contains("-")
-    switch random.number(0...27) {
+    switch random.number(0...28) {
     case 0: return "iifname \(no)\(random.one(of: ["eth0", "wg0", "\"wg*\"", "lo"]))"
     case 1: return "oifname \(no)\(random.one(of: ["eth0", "docker0", "lan0"]))"
     case 2: return "tcp dport \(no)\(port())"
@@ -124,11 +124,23 @@ extension ForeignTableMaker {
     case 25:
       return "tcp dport vmap { 22 : continue, 80 : \(chain == "deep" ? "accept" : "jump deep"), 9090 : drop }"
     case 26: return "meta mark set tcp dport map @portmarks"
+    case 27:
+      return "tcp option "
+        + random.one(of: [
+          "maxseg size 1-535", "maxseg size \(no)1000-65535", "maxseg exists", "maxseg missing",
+          "md5sig missing",
+          "sack length 10", "timestamp exists",
+        ])
     default:
       return random.one(
         of: [
           "meta pkttype host", "meta protocol ip", "icmp type echo-request", "meta nfproto ipv4",
-          "ct mark 0x1", "iif \"eth0\"", "udp length 14", "add @dynamic1 { tcp dport }", "rt type 0",
+          "ct mark 0x1", "ct packets > 3", "ct bytes < 100000", "iif \"eth0\"",
+          "meta hour \"0\(random.number(0...9)):15\"-\"\(random.number(10...23)):45\"",
+          "meta hour < \"12:00\"",
+          "meta day \(no)\(random.one(of: ["Monday", "Tuesday", "Saturday"]))",
+          "meta time \(random.one(of: ["<", ">"])) \"2030-01-01 00:00:00\"", "udp length 14",
+          "add @dynamic1 { tcp dport }", "rt type 0",
         ].filter {
           family == "inet"
             || (!$0.contains("icmp type") && !$0.contains("protocol ip") && !$0.contains("rt type"))

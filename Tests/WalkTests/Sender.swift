@@ -57,7 +57,11 @@ struct Sender {
     guard let packet = traffic.first(&random, in: world.network, sourcePort: nextPort) else { return }
     let transport = packet.transport
     if vague.contains(transport) { return }
-    guard let index = try exchange(packet, ident: ident), !setsZones else { return }
+    // As an ordinary sender on Ethernet states it, or not at all.
+    let segmentSize: UInt16? =
+      transport == .tcp && packet.tcpFlags == .syn && random.oneIn(2)
+      ? (packet.family == .ipv4 ? 1460 : 1440) : nil
+    guard let index = try exchange(packet, ident: ident, segmentSize: segmentSize), !setsZones else { return }
     for _ in 0..<random.number(0...3) {
       let entry = tracker[index]
       if entry.isLost { return }
@@ -86,8 +90,9 @@ struct Sender {
   /// The verdict of the walk for the last packet.
   private(set) var lastVerdict: TraceVerdict?
 
-  /// Sends one packet. Returns the index of its connection, if it has one that can continue.
-  mutating func exchange(_ described: Packet, ident: UInt16) throws -> Int? {
+  /// Sends one packet, with a TCP option of this maximum segment size in bytes, if there is one. Returns the index of its
+  /// connection, if it has one that can continue.
+  mutating func exchange(_ described: Packet, ident: UInt16, segmentSize: UInt16? = nil) throws -> Int? {
     var packet = described
     nextId &+= 7
     let id = nextId
@@ -107,10 +112,11 @@ struct Sender {
     } else {
       packet.state = Self.firstState(packet)
     }
-    let bytes = Wire.bytes(packet, id: id, ident: ident)
+    let bytes = Wire.bytes(packet, id: id, ident: ident, segmentSize: segmentSize)
     packet.length = UInt16(bytes.count)
     packet.packetType = 0
     packet.trafficClass = 0
+    packet.time = Int64(time(nil))
     if packet.input == nil { (packet.user, packet.group, packet.controlGroup) = (0, 0, 0) }
     if let reread { walk = try reread() }
     var trace = self.trace(packet)

@@ -29,6 +29,8 @@ struct WalkCase: CustomTestStringConvertible {
     var port: UInt16 = 80
     var flags: TCPFlags = .syn
     var hopLimit: UInt8 = 64
+    /// The TCP option of a maximum segment size in bytes; nil for a packet without options.
+    var segmentSize: UInt16?
     let verdict: TraceVerdict
     /// The verdict if the kernel reports in which order it calls chains of equal priority, and it is another one then.
     var ordered: TraceVerdict?
@@ -50,7 +52,7 @@ struct WalkCase: CustomTestStringConvertible {
       verdict: verdict)
   }
 
-  static let all: [WalkCase] = hooks + frames + routes + legacy + inUse
+  static let all: [WalkCase] = hooks + frames + routes + legacy + inUse + options
 
   private static let hooks: [WalkCase] = [
     WalkCase(

@@ -55,7 +55,7 @@ struct WalkCaseTests {
         if sent.transport == .tcp { packet.tcpFlags = sent.flags }
         packet.hopLimit = sent.hopLimit
         let sentBefore = sender.result.packets
-        _ = try sender.exchange(packet, ident: 1)
+        _ = try sender.exchange(packet, ident: 1, segmentSize: sent.segmentSize)
         #expect(
           sender.result.packets == sentBefore + 1, "\(point.testDescription): packet \(number) was not sent")
         let wanted = isOrderKnown ? sent.ordered ?? sent.verdict : sent.verdict

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import Glibc
 internal import LinuxHost
 internal import Netlink
 package import NetworkModel
@@ -38,7 +39,9 @@ package struct LiveExplanation {
     let order = try HookOrder.read()
     let environment = try LiveHostEnvironment()
     let spots = BlindSpotReader.read(order: order)
-    let walk = PacketWalk(tables, order: order, besides: spots)
+    var walk = PacketWalk(tables, order: order, besides: spots)
+    walk.findsAlternatives = true
+    let now = Int64(time(nil))
     let packets = LivePackets(question, of: site, on: host, by: interface, in: environment)
     var notes = packets.notes
     if !tables.contains(where: { $0.name == Ruleset.tableName && $0.family == NFT.familyInet }) {
@@ -46,10 +49,12 @@ package struct LiveExplanation {
     }
     explanation = Explanation(
       paths: packets.asked.map { asked in
-        Explanation.path(
-          asked.packet,
-          asked.packet.input == nil
-            ? walk.departure(asked.packet, in: environment) : walk.arrival(asked.packet, in: environment),
+        var packet = asked.packet
+        packet.time = now
+        return Explanation.path(
+          packet,
+          packet.input == nil
+            ? walk.departure(packet, in: environment) : walk.arrival(packet, in: environment),
           from: asked.source, over: asked.zone, on: view)
       })
     let ends = explanation.paths.filter { $0.verdict == .accept }.flatMap(\.hops).map(\.trace.packet?.output)

@@ -13,6 +13,10 @@ package enum ConnectionKey: UInt32, Sendable, CaseIterable {
   case status = 2
   /// `NFT_CT_MARK`
   case mark = 3
+  /// `NFT_CT_EXPIRATION`: milliseconds until it times out.
+  case expiration = 5
+  /// `NFT_CT_HELPER`
+  case helper = 6
   /// `NFT_CT_L3PROTOCOL`
   case family = 7
   /// `NFT_CT_SRC`: of the connection's own family.
@@ -25,6 +29,14 @@ package enum ConnectionKey: UInt32, Sendable, CaseIterable {
   case sourcePort = 11
   /// `NFT_CT_PROTO_DST`
   case destinationPort = 12
+  /// `NFT_CT_LABELS`
+  case labels = 13
+  /// `NFT_CT_PKTS`
+  case packets = 14
+  /// `NFT_CT_BYTES`
+  case bytes = 15
+  /// `NFT_CT_AVGPKT`
+  case average = 16
   /// `NFT_CT_ZONE`
   case zone = 17
   /// `NFT_CT_SRC_IP`
@@ -35,6 +47,8 @@ package enum ConnectionKey: UInt32, Sendable, CaseIterable {
   case ipv6Source = 21
   /// `NFT_CT_DST_IP6`
   case ipv6Destination = 22
+  /// `NFT_CT_ID`
+  case identifier = 23
 
   /// Its form in a register; in its name "ct" and the direction are missing. Source: `nft_ct_get_eval` of
   /// `net/netfilter/nft_ct.c`.
@@ -50,6 +64,13 @@ package enum ConnectionKey: UInt32, Sendable, CaseIterable {
     case .transport: FieldForm("protocol", 1, .network, .transport)
     case .sourcePort: FieldForm("proto-src", 2, .network)
     case .destinationPort: FieldForm("proto-dst", 2, .network)
+    case .expiration: FieldForm("expiration", 4, .host)
+    case .helper: FieldForm("helper", 16, .network, .name)
+    case .labels: FieldForm("label", 16, .network, .hex)
+    case .packets: FieldForm("packets", 8, .host)
+    case .bytes: FieldForm("bytes", 8, .host)
+    case .average: FieldForm("avgpkt", 8, .host)
+    case .identifier: FieldForm("id", 4, .host)
     case .zone: FieldForm("zone", 2, .host)
     case .ipv4Source: FieldForm("saddr", 4, .network, .address(.ipv4))
     case .ipv4Destination: FieldForm("daddr", 4, .network, .address(.ipv4))

@@ -17,6 +17,10 @@ package enum ValueFormat: Sendable, Hashable {
   case states
   case addressType
   case family
+  /// A day of the week; Sunday is 0.
+  case day
+  /// Seconds since midnight UTC.
+  case hour(ByteOrder)
 
   package func text(_ bytes: [UInt8]) -> String {
     let big = bytes.count <= 8 ? bytes.reduce(0 as UInt64) { $0 << 8 | UInt64($1) } : nil
@@ -45,6 +49,14 @@ package enum ValueFormat: Sendable, Hashable {
         "unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable",
       ]
       if let host, host < 8 { return names[Int(host)] }
+    case .day:
+      let names = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+      if let big, big < 7 { return names[Int(big)] }
+    case .hour(let order):
+      if let seconds = order == .host ? host : big, seconds < 172_800 {
+        let parts = [seconds / 3600, seconds / 60 % 60] + (seconds % 60 == 0 ? [] : [seconds % 60])
+        return parts.map { ($0 < 10 ? "0" : "") + String($0) }.joined(separator: ":")
+      }
     case .family: if let byte = bytes.first { return byte == 2 ? "ipv4" : byte == 10 ? "ipv6" : String(byte) }
     }
     return "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

@@ -38,6 +38,10 @@ package enum OpaqueExpression: Sendable {
   package struct HeaderLoad: Sendable, Hashable {
     /// `nft_exthdr_op`
     package let operation: UInt32
+    /// The number of the header or option.
+    package let type: UInt8
+    /// Which bytes of it are loaded.
+    package let bytes: Range<Int>
     /// What is loaded: whether it is there, or bytes of it.
     package let result: Result
     package let destination: UInt32
@@ -109,9 +113,14 @@ package enum OpaqueExpression: Sendable {
     if let source = attributes.u32(NFT.Attribute.extensionSource) { return .headerWrite(source: source) }
     guard let destination = attributes.u32(NFT.Attribute.extensionDestination) else { return nil }
     let flags = attributes.u32(NFT.Attribute.extensionFlags) ?? 0
+    let (offset, length) = (
+      attributes.u32(NFT.Attribute.extensionOffset) ?? 0, attributes.u32(NFT.Attribute.extensionLength) ?? 0
+    )
     return .headerLoad(
       HeaderLoad(
         operation: attributes.u32(NFT.Attribute.extensionOperation) ?? NFT.extensionIPv6,
+        type: attributes.value(NFT.Attribute.extensionType)?.first ?? 0,
+        bytes: Int(min(offset, 255))..<Int(min(offset, 255) + min(length, 255)),
         result: flags & NFT.extensionPresent != 0 ? .presence : .bytes, destination: destination))
   }
 
@@ -157,7 +166,9 @@ package enum OpaqueExpression: Sendable {
       .nothing
     case .byteOrder(_, let destination, let length, _):
       length <= 16 ? .registers([destination]) : .anything
-    case .headerLoad(let load): load.result == .presence ? .registers([load.destination]) : .anything
+    case .headerLoad(let load):
+      load.result == .presence || (1...16).contains(load.bytes.count)
+        ? .registers([load.destination]) : .anything
     case .loads(_, _, let destination): .registers([destination])
     case .unknown: .anything
     }
