@@ -7,7 +7,7 @@ WHOLE = -c release --static-swift-stdlib --disable-local-rpath \
 RELEASE = $(WHOLE) -Xlinker -s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof site-proof kernels flood random-events trials audit-proof lint bench clean
+.PHONY: help setup build symbols install uninstall deb demo test quick fuzz sanitize soak proof boot-proof boots deb-proof ansible-proof ipset-proof site-proof kernels evidence flood random-events trials audit-proof lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,11 @@ kernels: build ## run the tests that depend on the kernel, and files of the lab,
 	@scripts/setup.sh
 	$(SWIFT) build --build-tests
 	@Tests/Proof/kernels.sh
+
+evidence: build ## run what shows the claims of docs/evidence.md within an hour, and rewrite its table (root)
+	@scripts/setup.sh test
+	@rm -rf .build/evidence
+	@SWIFT="$(SWIFT)" WGFENCE_TEST_LOGS=.build/evidence Tests/run.sh; status=$$?; Tests/evidence.py .build/evidence && exit $$status
 
 flood: build ## 1,000 policy changes under a flood from three sides, and a daemon and an apply killed at 200 random moments (root, minutes)
 	@scripts/setup.sh

@@ -12,8 +12,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 swift=${SWIFT:-swift}
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+# Where each step's output stays: for Tests/evidence.py.
+if [ -n "${WGFENCE_TEST_LOGS:-}" ]; then
+  logs=$WGFENCE_TEST_LOGS
+  mkdir -p "$logs"
+else
+  logs=$(mktemp -d)
+  trap 'rm -rf "$logs"' EXIT
+fi
 failed=() passed=()
 
 # Runs a step and keeps what it prints, for the summary.

@@ -8,6 +8,7 @@
 # shell      shellcheck, of all shell scripts
 # pages      mandoc -Tlint, of the manual pages that are generated from the program
 # package    lintian, of the newest Debian package below .build/deb
+# claims     whether each promise has a claim in docs/evidence.md: Tests/evidence.py
 # schemas    docs/schemas and docs/policy-1.schema.json as JSON Schemas, and all other JSON files as JSON
 #
 # Prints `ok lint: NAME`, `not ok lint: NAME` after what was found, or `skip lint: NAME: why`, and last
@@ -61,6 +62,7 @@ shell_scripts() {
 json_files() { files | grep -E '\.json$' | while IFS= read -r file; do if [ -f "$file" ]; then printf '%s\0' "$file"; fi; done; }
 
 check "the modules" scripts/check-modules.sh
+check "the claims of docs/evidence.md" "$python" Tests/evidence.py --check
 
 if is_there "${swift%% *}"; then
   # shellcheck disable=SC2086 # words
