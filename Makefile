@@ -51,7 +51,7 @@ fuzz: setup ## give random inputs to everything that reads bytes from outside (F
 
 FUZZ_SECONDS ?= 60
 
-sanitize: setup ## all Swift tests under the address and the thread sanitizer (root, minutes)
+sanitize: setup ## the Swift tests under the address sanitizer, and those with threads under the thread sanitizer (root, an hour)
 	@SWIFT="$(SWIFT)" Tests/Proof/sanitize.sh
 
 soak: setup ## compare 100,000 real packets each through random tables and the rulesets in files with the walk, and the packets of 20,000 random hosts with the impact analysis (root)

@@ -29,6 +29,15 @@ enum OrdinaryFields {
   static let end = 6
 }
 
+/// What a rule assumed about the value that it loaded last.
+struct LoadAssumption: Sendable {
+  /// In words; nil if it assumed nothing.
+  var text: String?
+  /// Whether a condition on the value was fulfilled: then it is no reason for the rule not to match, unless another condition
+  /// on the same value follows.
+  var isFulfilled = false
+}
+
 extension WalkRun {
   /// The assumption on which bytes of a header depend; nil if there is none.
   func assumption(_ bytes: HeaderBytes) -> String? {

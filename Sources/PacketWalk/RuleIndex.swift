@@ -159,7 +159,7 @@ struct RuleIndex: Sendable {
       case .lookup(_, _, let destination, _): if case .nowhere = destination {} else { return found }
       // They record the packet, or are reported as an assumption where they do not match.
       case .match(.recent), .match(.limit), .match(.unusual), .match(.socket), .match(.chance),
-        .match(.option):
+        .match(.option), .match(.time), .match(.length), .match(.trafficClass):
         return found
       case .range, .nothing, .match: break
       default: return found

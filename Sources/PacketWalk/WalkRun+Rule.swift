@@ -28,12 +28,13 @@ extension WalkRun {
     unknown == nil ? assumption.map { .passedOver(assuming: $0) } ?? .noMatch : .noMatch
   }
 
-  /// Records an assumption, if there is one.
+  /// Records an assumption about what is loaded, if there is one.
   private mutating func assume(
-    _ text: String?, _ assumption: inout String?, _ table: Int, _ chain: Int, _ index: Int
+    _ text: String?, _ assumption: inout LoadAssumption, _ table: Int, _ chain: Int, _ index: Int
   ) {
+    if assumption.isFulfilled { assumption = LoadAssumption() }
     guard let text else { return }
-    assumption = text
+    assumption.text = text
     note(table, chain, index, .assumed(text))
   }
 
@@ -58,8 +59,8 @@ extension WalkRun {
     var unknown: Unknown?
     // What an earlier expression loaded without the walk knowing its value.
     var loaded: String?
-    // What was assumed about what was loaded last.
-    var assumption: String?
+    // What was assumed about what was loaded: the reason if it is not what the rule asks for.
+    var assumption = LoadAssumption()
     for expression in rule {
       switch expression {
       case .meta(let key, let destination):
@@ -74,21 +75,23 @@ extension WalkRun {
         if !registers.isKnown(destination, 1) { loaded = loaded ?? bytes.text }
       case .ct(let key, let direction, let destination):
         if loadConnection(key, direction, to: destination) == .breaks { return .noMatch }
+        assume(nil, &assumption, table, chain, index)
         if !registers.isKnown(destination, 1) {
           loaded = loaded ?? key.map { PacketField.connection($0, nil).name(nil) } ?? "ct"
         }
       case .fib(let result, let flags, let destination): loadRoute(result, flags, to: destination)
       case .compare(let operation, let source, let data):
         switch registers.compare(source, operation, data) {
-        case true: break
-        case false: return missed(assumption, unknown)
+        case true: assumption.isFulfilled = true
+        case false: return missed(assumption.text, unknown)
         case nil: unknown.join(Unknown(loaded ?? "cmp"))
         }
       case .range(let operation, let source, let from, let to):
         switch isInside(source, from, to) {
         case nil: unknown.join(Unknown(loaded ?? "range"))
         case .some(let isInside):
-          if isInside != (operation == NFT.equal) { return missed(assumption, unknown) }
+          if isInside != (operation == NFT.equal) { return missed(assumption.text, unknown) }
+          assumption.isFulfilled = true
         }
       case .bitwise(let source, let destination, let mask, let xor):
         registers.bitwise(from: source, to: destination, mask: mask, xor: xor)
@@ -99,13 +102,14 @@ extension WalkRun {
         let count = Int(set.keyLength)
         let found = find(number, table, registers.value(source, count), known: registers.mask(source, count))
         switch (found, inverted) {
-        case (.no, .plain), (.yes, .inverted): return missed(assumption, unknown)
+        case (.no, .plain), (.yes, .inverted): return missed(assumption.text, unknown)
         case (.no, .inverted): continue
         case (.unknown, _):
           unknown.join(Unknown(loaded ?? "lookup @\(set.name)"))
           if case .register(let start) = destination { registers.forget(start, Int(set.dataLength)) }
           if case .verdict = destination { return settle(set, unknown, table) }
         case (.yes(let value), .plain):
+          assumption.isFulfilled = true
           if let end = take(value, to: destination, set, table, chain, index, &unknown) { return end }
         }
       case .immediate(let destination, let data): registers.write(data, at: destination)
@@ -157,7 +161,7 @@ extension WalkRun {
         assume(presence.assumption(about: load.option), &assumption, table, chain, index)
         switch load.value(presence) {
         case .bytes(let data): registers.write(data, at: destination)
-        case .breaks: return missed(assumption, unknown)
+        case .breaks: return missed(assumption.text, unknown)
         case .unknown(let name):
           // Without the option the rule ends.
           if load.bytes != nil { unknown.join(Unknown(name)) }

@@ -32,7 +32,9 @@ struct OrdinaryPacketTests {
     Point(rules: "ip6 dscp ef drop", isIPv6: true, verdict: .accept, assumptions: ["with DSCP 0"]),
     Point(
       rules: "udp dport 80 ip dscp cs0 drop", transport: .udp, verdict: .drop, assumptions: ["with DSCP 0"]),
+    // The port is the reason, not what is assumed.
     Point(rules: "tcp dport 81 ip dscp cs0 drop", verdict: .accept),
+    Point(rules: "ip dscp cs0 tcp dport 81 drop\nmeta length < 100 tcp dport 81 drop", verdict: .accept),
     Point(
       rules: "tcp dport 80 meta length > 100 drop", verdict: .accept,
       assumptions: ["with a length of 60 bytes"]),
