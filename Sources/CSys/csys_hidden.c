@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "csys_hidden.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -86,5 +88,14 @@ AT(struct bpf_link_info, prog_id, offsetof(struct csys_bpf_link, program));
 AT(struct bpf_link_info, raw_tracepoint, offsetof(struct csys_bpf_link, family));
 
 long csys_bpf(int command, void *attributes, unsigned int size) {
-  return syscall(SYS_bpf, command, attributes, size);
+  /* More than any union bpf_attr: a kernel writes results behind the size that it was given. */
+  _Alignas(8) unsigned char space[1024] = {0};
+  if (size > sizeof space / 2) {
+    errno = E2BIG;
+    return -1;
+  }
+  memcpy(space, attributes, size);
+  long result = syscall(SYS_bpf, command, space, size);
+  memcpy(attributes, space, size);
+  return result;
 }
