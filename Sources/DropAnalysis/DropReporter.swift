@@ -3,8 +3,7 @@
 internal import NetworkModel
 internal import PolicyAnalysis
 public import PolicyLanguage
-internal import Ruleset
-public import PacketWalk
+public import Ruleset
 
 /// Reports dropped packets in a policy's words.
 public struct DropReporter: Sendable {

@@ -23,10 +23,9 @@ extension Packet {
   }
 }
 
-/// The type of service or traffic class, and the length, in the headers of both families.
-enum OrdinaryFields {
-  /// They are before this byte of the network header.
-  static let end = 6
+extension HeaderBytes {
+  /// Whether they may be of the type of service or traffic class, or of the length, in the headers of both families.
+  var mayBeAssumed: Bool { base == NFT.payloadNetwork && offset < 6 }
 }
 
 /// What a rule assumed about the value that it loaded last.
@@ -41,7 +40,7 @@ struct LoadAssumption: Sendable {
 extension WalkRun {
   /// The assumption on which bytes of a header depend; nil if there is none.
   func assumption(_ bytes: HeaderBytes) -> String? {
-    guard bytes.base == NFT.payloadNetwork, bytes.offset < OrdinaryFields.end else { return nil }
+    guard bytes.mayBeAssumed else { return nil }
     let isIPv4 = packet.family == .ipv4
     let (classBytes, lengthBytes) = isIPv4 ? (1..<2, 2..<4) : (0..<2, 4..<6)
     let asked = bytes.offset..<bytes.end
@@ -53,7 +52,7 @@ extension WalkRun {
   func assumption(_ key: MetaKey?) -> String? {
     switch key {
     case .length: lengthAssumption
-    case .time, .day, .hour: packet.time.map { _ in Self.timeAssumption }
+    case .time, .day, .hour: timeAssumption
     default: nil
     }
   }
@@ -63,7 +62,7 @@ extension WalkRun {
     switch match {
     case .trafficClass: trafficClassAssumption
     case .length: lengthAssumption
-    case .time: packet.time.map { _ in Self.timeAssumption }
+    case .time: timeAssumption
     default: nil
     }
   }
@@ -73,6 +72,5 @@ extension WalkRun {
   }
 
   private var lengthAssumption: String? { sent.ordinaryLength.map { "with a length of \($0) bytes" } }
-
-  private static let timeAssumption = "at the present time"
+  private var timeAssumption: String? { packet.time.map { _ in "at the present time" } }
 }

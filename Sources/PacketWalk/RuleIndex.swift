@@ -122,7 +122,7 @@ struct RuleIndex: Sendable {
       case .payload(let bytes, let destination):
         loaded = [:]
         // A rule may not match because of what is assumed about the first fields: that is reported.
-        if bytes.base == NFT.payloadNetwork, bytes.offset < OrdinaryFields.end { return found }
+        if bytes.mayBeAssumed { return found }
         if bytes.base == NFT.payloadNetwork || bytes.base == NFT.payloadTransport,
           (1...16).contains(bytes.length)
         {

@@ -41,10 +41,8 @@ struct WalkRun {
   /// Whether a rule gave the packet a template of a connection, with a zone or a helper, before conntrack. The packet is then
   /// tracked whatever later rules say, and its state is `new` until conntrack sees it.
   var hasTemplate = false
-  /// Whether a rule wrote the type of service or the traffic class.
-  var hasWrittenTrafficClass = false
-  /// Whether a rule wrote TCP options.
-  var hasWrittenOptions = false
+  /// Whether a rule wrote the type of service or traffic class, and whether one wrote TCP options.
+  var (hasWrittenTrafficClass, hasWrittenOptions) = (false, false)
   /// Whether a rule set the type of the packet.
   var hasSetPacketType = false
   /// What rules changed in sets on the packet's way.

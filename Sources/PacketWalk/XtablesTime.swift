@@ -9,25 +9,21 @@ struct XtablesTime: Sendable, Hashable {
   /// The first and the last second of the day; a first one after the last is a time over midnight.
   let first: UInt32
   let last: UInt32
-  /// A bit for each day of the month, bit 1 for the first.
-  let monthdays: UInt32
   /// A bit for each day of the week, bit 1 for Monday, bit 7 for Sunday.
   let weekdays: UInt8
   /// `XT_TIME_CONTIGUOUS`: after midnight, days are those on which the time began.
   let isContiguous: Bool
 
-  /// `XT_TIME_ALL_MONTHDAYS`
-  private static let allMonthdays: UInt32 = 0xffff_fffe
-
-  /// Nil if it is in the kernel's own time zone (`XT_TIME_LOCAL_TZ`), or about days of the month.
+  /// Nil if it is in the kernel's own time zone (`XT_TIME_LOCAL_TZ`), or about some days of the month (unlike
+  /// `XT_TIME_ALL_MONTHDAYS`).
   init?(_ info: [UInt8]) {
     guard let from = info.hostUInt32(0), let to = info.hostUInt32(4), let first = info.hostUInt32(8),
       let last = info.hostUInt32(12), let monthdays = info.hostUInt32(16), let weekdays = info.byte(20),
-      let flags = info.byte(21), flags & 1 == 0, from <= to, monthdays == Self.allMonthdays
+      let flags = info.byte(21), flags & 1 == 0, from <= to, monthdays == 0xffff_fffe
     else { return nil }
     dates = from...to
     (self.first, self.last) = (first, last)
-    (self.monthdays, self.weekdays) = (monthdays, weekdays)
+    self.weekdays = weekdays
     isContiguous = flags & 2 != 0
   }
 

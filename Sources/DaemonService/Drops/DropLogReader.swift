@@ -2,7 +2,7 @@
 
 package import DropAnalysis
 package import Netlink
-internal import PacketWalk
+internal import Ruleset
 
 /// Reads the kernel's log of dropped packets, and reports them with the names of the policy.
 package struct DropLogReader: ~Copyable {

@@ -8,6 +8,7 @@ internal import PacketWalk
 internal import PolicyAnalysis
 internal import PolicyFiles
 internal import PolicyLanguage
+internal import Ruleset
 
 /// Reads what doctor needs from this host, and walks the packets that must be accepted.
 package struct HostDiagnosis {

@@ -4,7 +4,7 @@ internal import CSys
 internal import Glibc
 internal import Netlink
 public import NetworkModel
-public import PacketWalk
+public import Ruleset
 
 /// Searches this thread's network namespace for everything that decides on packets besides the rules of
 /// nf_tables. Loads no kernel module: what is not loaded is not queried. The list also contains what could

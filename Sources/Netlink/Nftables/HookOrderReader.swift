@@ -4,8 +4,7 @@ internal import CNftnl
 internal import CSys
 internal import Glibc
 internal import NetworkModel
-internal import Ruleset
-public import PacketWalk
+public import Ruleset
 
 extension HookOrder {
   /// Reads from the kernel what it calls at each hook of IPv4 and IPv6, in order, and in which order the

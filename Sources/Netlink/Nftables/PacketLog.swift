@@ -6,7 +6,6 @@ internal import CSys
 internal import Glibc
 internal import NetworkModel
 public import Ruleset
-public import PacketWalk
 
 /// An NFLOG group in the network namespace of the thread that opened it: the packets that rules log to it.
 ///

@@ -3,7 +3,7 @@
 internal import CSys
 internal import Glibc
 internal import NetworkModel
-internal import PacketWalk
+internal import Ruleset
 
 /// Decodes NFLOG messages: `struct nfgenmsg`, then attributes `NFULA_…`. Any bytes give a line; what cannot
 /// be decoded is left out of it.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 public import NetworkModel
-public import Ruleset
 
 /// The fields that can be read from the first bytes of a packet. The bytes are untrusted input.
 ///

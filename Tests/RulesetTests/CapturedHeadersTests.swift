@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import NetworkModel
-import PacketWalk
 import Ruleset
 import Testing
 

@@ -52,21 +52,21 @@ public struct HookOrder: Sendable, Hashable {
     }
   }
 
-  func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
+  package func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
     entries[family]?[hook]?.firstIndex(of: .chain(table: table, family: tableFamily, chain: chain))
   }
 
-  func legacyRank(family: UInt8, hook: UInt32, priority: Int32) -> Int? {
+  package func legacyRank(family: UInt8, hook: UInt32, priority: Int32) -> Int? {
     entries[family]?[hook]?.firstIndex(of: .legacy(priority: priority))
   }
 
-  func tableRank(_ name: String, of family: UInt8) -> Int? {
+  package func tableRank(_ name: String, of family: UInt8) -> Int? {
     tables.firstIndex(of: TableKey(family: family, name: name))
   }
 
-  func conntrackRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "conntrack_") }
+  package func conntrackRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "conntrack_") }
 
-  func translationRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "nf_nat_") }
+  package func translationRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "nf_nat_") }
 
   private func rank(_ family: UInt8, _ hook: UInt32, _ word: String) -> Int? {
     entries[family]?[hook]?.firstIndex {
