@@ -52,7 +52,8 @@ public struct HookOrder: Sendable, Hashable {
     }
   }
 
-  package func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int? {
+  package func rank(family: UInt8, hook: UInt32, table: String, of tableFamily: UInt8, chain: String) -> Int?
+  {
     entries[family]?[hook]?.firstIndex(of: .chain(table: table, family: tableFamily, chain: chain))
   }
 
