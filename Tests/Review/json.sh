@@ -188,7 +188,7 @@ table ip balanced {
 table inet foreign {
 	chain input {
 		type filter hook input priority 10; policy accept;
-		tcp dport 9100 tcp option timestamp exists drop
+		tcp dport 9100 tcp option timestamp missing drop
 		tcp dport 7070 limit rate 6/minute accept comment "slowly"
 		tcp dport 9999 drop
 	}
