@@ -81,7 +81,7 @@ def result(claim, log):
 
 def rewrite(folder):
     before, rows, after = split_page()
-    today, kernel = datetime.date.today().isoformat(), os.uname().release
+    today, kernel = datetime.date.today().isoformat(), re.match(r"[\d.]*", os.uname().release).group(0)
     wrong, lines, shown = [], [], 0
     for claim in claims():
         name = claim["claim"]
