@@ -99,8 +99,8 @@ struct TCPOption: Sendable, Hashable {
 }
 
 extension WalkRun {
-  /// Whether the packet has an option. Packets of other protocols have none, and a header of 20 bytes has none. The first packet
-  /// of a connection is taken for an ordinary one: with the segment size of Ethernet (1,500 bytes without the headers), and without options that few senders use.
+  /// Whether the packet has an option. Other protocols and a header of 20 bytes have none. The first packet of a connection is
+  /// an ordinary one: with the segment size of Ethernet (1,500 bytes without headers), without options that few senders use.
   func presence(of option: TCPOption) -> TCPOption.Presence {
     guard packet.transport == .tcp else { return .absent }
     if hasWrittenOptions { return .unknown }

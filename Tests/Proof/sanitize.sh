@@ -39,7 +39,7 @@ for kind in "${kinds[@]}"; do
   unshare "${user[@]}" -n sh -c 'ip link set lo up && exec "$@"' _ \
     "$swift" test --skip-build --sanitize="$kind" --scratch-path "$folder" ${arguments[@]+"${arguments[@]}"} 2>&1 | tee "$log"
   result=${PIPESTATUS[0]}
-  reports=$(grep -acE '(ERROR: AddressSanitizer|WARNING: ThreadSanitizer)' "$log")
+  reports=$(grep -acE '(ERROR: (Address|Thread)Sanitizer|WARNING: ThreadSanitizer)' "$log")
   echo "sanitize: $kind: tests ended with $result, $reports reports of the sanitizer"
   grep -aE '^✘ Test .* recorded an issue' "$log" | sed 's/^✘/sanitize: failed:/'
   if [ "$reports" -ne 0 ] || ! grep -aqE 'Test run with [0-9]+ tests' "$log"; then status=1; fi

@@ -97,8 +97,8 @@ struct csys_bpf_link {
 };
 
 /* Calls bpf(2), for which the C library has no function except the variadic syscall(2). Returns -1 with errno set
-   if it fails. Writes nothing behind `size` bytes, as kernels do: BPF_PROG_QUERY of TCX writes 8 bytes at byte 56 from
-   Linux 6.6 on, whatever the size. Source: bpf_mprog_query of kernel/bpf/mprog.c. */
+   if it fails. Writes nothing behind `size` bytes. The kernel does: from Linux 6.6 on, BPF_PROG_QUERY of TCX writes 8 bytes
+   at byte 56, whatever the size. Source: bpf_mprog_query of kernel/bpf/mprog.c. */
 long csys_bpf(int command, void *attributes, unsigned int size);
 
 #endif
