@@ -21,6 +21,8 @@ set -uo pipefail
 
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(realpath "$LAB_HERE/../..")
+# shellcheck source=Tests/matches.sh
+. "$ROOT/Tests/matches.sh"
 WGFENCE=${WGFENCE:-$ROOT/.build/release/wgfence}
 PYTHON=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
 PROBE="$LAB_HERE/probe.py"

@@ -68,11 +68,11 @@ boot() {
 faults() {
   grep -qx END "$LAB/report.txt" || { echo "the boot did not end: $(tail -n 1 "$LAB/console.log")"; return; }
   local unit first second
-  reported boot | grep -qx ActiveState=active || echo "wgfence-boot.service: $(reported boot | tr '\n' ' ')"
-  reported daemon | grep -qx ActiveState=active || echo "wgfence.service: $(reported daemon | tr '\n' ' ')"
-  reported daemon | grep -qx NRestarts=0 || echo "wgfence.service was started again"
-  reported table | grep -qx 'table inet wgfence' || echo "no table"
-  reported log | grep -q '^loaded the ruleset' || echo "the stored ruleset was not loaded: $(reported log | head -n 1)"
+  reported boot | matches -x ActiveState=active || echo "wgfence-boot.service: $(reported boot | tr '\n' ' ')"
+  reported daemon | matches -x ActiveState=active || echo "wgfence.service: $(reported daemon | tr '\n' ' ')"
+  reported daemon | matches -x NRestarts=0 || echo "wgfence.service was started again"
+  reported table | matches -x 'table inet wgfence' || echo "no table"
+  reported log | matches '^loaded the ruleset' || echo "the stored ruleset was not loaded: $(reported log | head -n 1)"
   reported failed | sed 's/^/failed: /'
   reported cycle
   second=$(reported since-network-pre.target)

@@ -187,7 +187,7 @@ expect() {
   done
 }
 # says GUEST STEP TEXT
-says() { verdict "$1: $2 says: $3" yes "$(if reported "$2-said" | grep -qF -- "$3"; then echo yes; else reported "$2-said"; fi)"; }
+says() { verdict "$1: $2 says: $3" yes "$(if reported "$2-said" | matches -F -- "$3"; then echo yes; else reported "$2-said"; fi)"; }
 
 # --- without a service manager
 

@@ -3,6 +3,9 @@
 #
 # Counted claims. Sourced by the scripts of this folder, which set $suite: the name before each line.
 
+# shellcheck source=Tests/matches.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../matches.sh"
+
 passed=0
 failed=0
 skipped=0

@@ -169,13 +169,13 @@ if command -v systemd-analyze >/dev/null; then
   verdict "the report service is right for systemd-analyze verify" "" \
     "$(SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no "$units/wgfence-report.socket" "$units/wgfence-report@0.service" 2>&1 | paste -sd ' ')"
   printf '[Service]\nMemroyMax=1\n' >"$scratch/wrong.conf"
-  verdict "control: a wrong key is found" yes "$(verified "$scratch/wrong.conf" | grep -q "Unknown key" && echo yes || echo no)"
+  verdict "control: a wrong key is found" yes "$(verified "$scratch/wrong.conf" | matches "Unknown key" && echo yes || echo no)"
 else
   skip "systemd-analyze is not installed: the drop-ins are not checked"
 fi
 # The options in them are options of the daemon.
 for option in $(grep -ho -- '--metrics[a-z-]*' packaging/systemd-drop-ins/*.conf | sort -u); do
-  verdict "$option is an option of the daemon" yes "$("$program" help daemon | grep -q -- "^  $option " && echo yes || echo no)"
+  verdict "$option is an option of the daemon" yes "$("$program" help daemon | matches -- "^  $option " && echo yes || echo no)"
 done
 
 # --- cloud-init

@@ -112,7 +112,7 @@ verdict "a policy made by a program is valid" 0 "$(status check "$scratch/large.
 verdict "the same by the same seed" 0 \
   "$(Tests/Bench/large-policy.py --machines 40 --services 30 --grants 60 --groups 6 --seed 3 | cmp - "$scratch/large.yaml" >&2; echo $?)"
 
-if ! "$program" --help | grep -q '^ *diff '; then
+if ! "$program" --help | matches '^ *diff '; then
   echo "skip review: the rest needs the verb diff"
   skipped=1
   conclude

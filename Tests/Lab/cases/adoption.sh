@@ -76,7 +76,7 @@ table inet tracking { chain input { type filter hook input priority 0; ct state 
 NFT
 sleep 1
 verdict "conntrack took the server as the opener" yes \
-  "$(node onprem conntrack -L -p tcp 2>/dev/null | grep -q 'src=10.13.13.2 dst=10.13.13.10 sport=15433' && echo yes)"
+  "$(node onprem conntrack -L -p tcp 2>/dev/null | matches 'src=10.13.13.2 dst=10.13.13.10 sport=15433' && echo yes)"
 enforce adoption onprem
 verdict "the first ruleset corrects it, and the session goes on" alive "$(asked chatty hear)"
 node onprem nft delete table inet tracking

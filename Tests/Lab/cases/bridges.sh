@@ -96,7 +96,7 @@ ip -n onprem link set vnet0 nomaster
 ip -n onprem link set card0 master br7
 ip -n onprem link set vnet0 master br7
 ip -n onprem link set br7 up
-known() { node onprem nft list set inet wgfence same-interface 2>/dev/null | grep -q br7; }
+known() { node onprem nft list set inet wgfence same-interface 2>/dev/null | matches br7; }
 until_true 10 known
 bridged "a bridge made while the daemon runs"
 end_task onprem daemon

@@ -18,7 +18,7 @@ container_answers() { [ "$(tcp onprem 172.17.0.2 8080) $(tcp onprem 172.17.0.3 8
 
 # steps FROM SERVICE TEXT: does a step of IPv4's explanation have TEXT?
 steps() {
-  if wgfence_in onprem explain "$live_policy" --machine onprem --live --from "$1" --to "$2" 2>/dev/null | grep -qF -- "$3"; then
+  if wgfence_in onprem explain "$live_policy" --machine onprem --live --from "$1" --to "$2" 2>/dev/null | matches -F -- "$3"; then
     echo yes
   else
     echo no
@@ -46,7 +46,7 @@ examine() {
   DOCKER_HOST=unix://$docker_at/socket wgfence_in onprem doctor "$LAB/docker.yaml" --machine onprem >"$LAB/examined" 2>&1
   echo $?
 }
-examined() { if grep -E "$1" "$LAB/examined" | grep -qF -- "$2"; then echo yes; else echo "no: $(cat "$LAB/examined")"; fi; }
+examined() { if grep -E "$1" "$LAB/examined" | matches -F -- "$2"; then echo yes; else echo "no: $(cat "$LAB/examined")"; fi; }
 verdict "doctor has no finding for two containers" 0 "$(examine)"
 verdict "it examined both" yes "$(examined '^ok +tunnel-in-container ' ' other network namespaces')"
 verdict "Docker reports that there is no Swarm" yes "$(examined '^ok +swarm-address ' '')"

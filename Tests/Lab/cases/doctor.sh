@@ -22,7 +22,7 @@ doctor() {
 }
 
 # says CHECK [TEXT]: is there a finding, error or warning, of that check with TEXT in it?
-says() { if grep -E "^(error|warning) +$1 " "$LAB/said" | grep -qF -- "${2:-}"; then echo yes; else echo no; fi; }
+says() { if grep -E "^(error|warning) +$1 " "$LAB/said" | matches -F -- "${2:-}"; then echo yes; else echo no; fi; }
 
 # outcome NODE CHECK [TEXT]: exit status, and whether it says that.
 outcome() { echo "$(doctor "$1") $(says "$2" "${3:-}")"; }
@@ -62,7 +62,7 @@ ip -n laptop-ryan link set lan0 up
 verdict "a laptop in another machine's subnet" "2 yes" "$(outcome laptop-ryan misplaced-address "$misplaced")"
 wgfence_in laptop-ryan plan "$LAB/doctor.yaml" --machine laptop-ryan >/dev/null 2>"$LAB/said"
 verdict "plan says so too, with the line to write" yes \
-  "$(grep -F "$misplaced" "$LAB/said" | grep -qF 'zones: { lan: { interfaces: [lan0], prefixes: [192.168.1.0/24] } }' && echo yes)"
+  "$(grep -F "$misplaced" "$LAB/said" | matches -F 'zones: { lan: { interfaces: [lan0], prefixes: [192.168.1.0/24] } }' && echo yes)"
 sed 's|laptop-ryan: { |&zones: { lan: { interfaces: [lan0], prefixes: [192.168.1.0/24] } }, |' "$LAB/doctor.yaml" >"$LAB/doctor-lan.yaml"
 wgfence_in laptop-ryan plan "$LAB/doctor-lan.yaml" --machine laptop-ryan >/dev/null 2>"$LAB/said"
 verdict "and nothing once it is written" no "$(grep -qF "$misplaced" "$LAB/said" && echo yes || echo no)"
@@ -165,8 +165,8 @@ try "and the host's service does not" refused tcp laptop-eric 10.13.13.2 8888
 settle
 verdict "the doctor finds it" 2 "$(doctor onprem)"
 verdict "and it is the first finding" yes \
-  "$(head -1 "$LAB/said" | grep -E '^error +tunnel-in-container ' | grep -qF 'ends in the network namespace of wireguard-go[' && echo yes)"
-verdict "with the address and its interface in the container" yes "$(head -1 "$LAB/said" | grep -qF '10.13.13.2, fd13:13::2 is on wg0 there' && echo yes)"
-verdict "and the fix on the next line" yes "$(sed -n 2p "$LAB/said" | grep -qF 'fix: run WireGuard on the host' && echo yes)"
+  "$(head -1 "$LAB/said" | grep -E '^error +tunnel-in-container ' | matches -F 'ends in the network namespace of wireguard-go[' && echo yes)"
+verdict "with the address and its interface in the container" yes "$(head -1 "$LAB/said" | matches -F '10.13.13.2, fd13:13::2 is on wg0 there' && echo yes)"
+verdict "and the fix on the next line" yes "$(sed -n 2p "$LAB/said" | matches -F 'fix: run WireGuard on the host' && echo yes)"
 wgfence_in onprem doctor >"$LAB/said" 2>&1
-verdict "without a policy too" "2 yes" "$? $(head -1 "$LAB/said" | grep -qE '^error +tunnel-in-container .*wg0 with 10.13.13.2' && echo yes)"
+verdict "without a policy too" "2 yes" "$? $(head -1 "$LAB/said" | matches -E '^error +tunnel-in-container .*wg0 with 10.13.13.2' && echo yes)"

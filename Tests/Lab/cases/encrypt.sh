@@ -22,7 +22,7 @@ wire_up() { # NAME: what passes on the wire of onprem
 }
 wire_down() { sleep 0.1; end_task internet "wire-$1" -INT; }
 # on_wire NAME FILTER: seen or nothing. Neighbour discovery between the router and a host does not count as traffic between the two.
-on_wire() { if node internet tcpdump -n -c1 -r "$LAB/$1.pcap" "$2" 2>/dev/null | grep -q .; then echo seen; else echo nothing; fi; }
+on_wire() { if node internet tcpdump -n -c1 -r "$LAB/$1.pcap" "$2" 2>/dev/null | matches .; then echo seen; else echo nothing; fi; }
 between='(host 203.0.113.10 and host 198.51.100.7) or (host 2001:db8:203::10 and host 2001:db8:198::7)'
 inside='net 10.13.13.0/24 or net fd13:13::/64 or net 192.168.1.0/24 or net fd68:1::/64'
 

@@ -114,10 +114,10 @@ inside() {
 pod_tcp() { shift; inside "$PYTHON" "$PROBE" tcp "$@"; }
 
 lease() { if busybox vm udhcpc -f -n -q -t 8 -T 1 -i eth0 -s "$engines_at/leased" >/dev/null 2>&1; then echo leased; else echo none; fi; }
-name_of() { if "$@" 2>/dev/null | grep -q 192.168.122.9; then echo known; else echo unknown; fi; }
+name_of() { if "$@" 2>/dev/null | matches 192.168.122.9; then echo known; else echo unknown; fi; }
 resolved() { name_of busybox vm nslookup known.test "$1"; }
 pod_resolved() {
-  if inside "$neighbours/bin/busybox" nslookup shop.dns.podman "$1" 2>/dev/null | grep -q 10.89.9.; then echo known; else echo unknown; fi
+  if inside "$neighbours/bin/busybox" nslookup shop.dns.podman "$1" 2>/dev/null | matches 10.89.9.; then echo known; else echo unknown; fi
 }
 
 # everything WHEN SHOP: what guests need, and who reaches the published port: SHOP for those who are not granted it.

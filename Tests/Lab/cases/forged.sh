@@ -136,7 +136,7 @@ redirects() {
   node onprem sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding; ip route flush cache'
 }
 
-has_address_on() { node onprem ip -6 -o addr show dev "$1" | grep -q "$2"; }
+has_address_on() { node onprem ip -6 -o addr show dev "$1" | matches "$2"; }
 advertised_by() { # WORD EXPECTED NODE ITS-DEVICE OUR-DEVICE PREFIX
   node onprem sh -c "echo 2 >/proc/sys/net/ipv6/conf/$5/accept_ra; echo 1 >/proc/sys/net/ipv6/conf/$5/autoconf"
   node "$3" "$PYTHON" "$PROBE" router-advertisement "$4" "$6" >/dev/null

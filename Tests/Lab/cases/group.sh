@@ -85,7 +85,7 @@ verdict "a file that the member cannot read is not opened for him" "Permission d
 verdict "a user outside the group gets no plan" "this needs root, or CAP_NET_ADMIN" \
   "$(plan other "$LAB/onprem/readable.yaml" | grep -o 'this needs root, or CAP_NET_ADMIN')"
 verdict "and reads nothing of other users' sockets" no \
-  "$(as other "$WGFENCE" audit 2>&1 | grep -q 'postgres (' && echo yes || echo no)"
+  "$(as other "$WGFENCE" audit 2>&1 | matches 'postgres (' && echo yes || echo no)"
 
 # The log of dropped packets is the daemon's, which root alone can read.
 cp "$LAB/group.yaml" "$LAB/onprem/live.yaml"
@@ -94,7 +94,7 @@ task onprem daemon env WGFENCE_STATE_DIR="$LAB/onprem/state" WGFENCE_SOCKET="$LA
 answers() { wgfence_in onprem status >/dev/null 2>&1 || [ $? = 2 ]; }
 until_true 10 answers || die "the daemon did not start: $(cat "$LAB/onprem/daemon.log")"
 PROBE_TIMEOUT=1 tcp internet 198.51.100.7 8888 >/dev/null
-logged() { as root "$WGFENCE" log "$LAB/onprem/readable.yaml" --machine onprem 2>/dev/null | grep -q 8888; }
+logged() { as root "$WGFENCE" log "$LAB/onprem/readable.yaml" --machine onprem 2>/dev/null | matches 8888; }
 verdict "a dropped packet is in the log" yes "$(until_true 10 logged && echo yes || echo no)"
 end_task onprem daemon
 alike "log" log "$LAB/onprem/readable.yaml" --machine onprem

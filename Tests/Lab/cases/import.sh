@@ -79,7 +79,7 @@ imported() {
 has() { if grep -qF -- "$2" "$LAB/$1.yaml"; then echo yes; else echo "no: $(cat "$LAB/$1.yaml")"; fi; }
 # says NAME TEXT: do its comments, as one line?
 says() {
-  if grep '^#' "$LAB/$1.yaml" | sed 's/^#  *-* *//' | tr '\n' ' ' | grep -qF -- "$2"; then echo yes; else echo "no: $(grep '^#' "$LAB/$1.yaml")"; fi
+  if grep '^#' "$LAB/$1.yaml" | sed 's/^#  *-* *//' | tr '\n' ' ' | matches -F -- "$2"; then echo yes; else echo "no: $(grep '^#' "$LAB/$1.yaml")"; fi
 }
 
 # import_case NAME TOOL LOST [FROM KIND ADDRESS PORT]…: imports what is loaded, applies it, calls remove_NAME, and compares the

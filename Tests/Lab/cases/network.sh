@@ -56,10 +56,10 @@ try46 "and is reached" open tcp internet 203.0.113.10 2001:db8:203::10 80
 settle
 node internet "$PYTHON" "$PROBE" tcp "$(node onprem ip -6 -o addr show dev eth0 scope link | awk '{ sub("/.*", "", $4); print $4 }')%onprem" 1 >/dev/null
 verdict "a link-local neighbour is found, even if it answers nothing else" found \
-  "$(node internet ip -6 neigh show dev onprem | grep -q '^fe80.*lladdr' && echo found || echo missing)"
+  "$(node internet ip -6 neigh show dev onprem | matches '^fe80.*lladdr' && echo found || echo missing)"
 
 # A router's advertisement gives the host an address.
-has_address() { node onprem ip -6 -o addr show dev eth0 | grep -q "$1"; }
+has_address() { node onprem ip -6 -o addr show dev eth0 | matches "$1"; }
 advertised() {
   node onprem sh -c 'echo 2 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
   node internet "$PYTHON" "$PROBE" router-advertisement onprem "$1" >/dev/null

@@ -23,7 +23,7 @@ choose() {
 }
 roamed() {
   echo_request laptop-eric 10.13.13.1 >/dev/null
-  node ec2 wg show wg0 endpoints | grep -q ":$(chosen)\$"
+  node ec2 wg show wg0 endpoints | matches ":$(chosen)\$"
 }
 # The hub sends first, as far as conntrack of the client can know.
 hub_first() {
@@ -41,10 +41,10 @@ hub_first
 try46 "with a policy in force the tunnel works" open tcp ec2 10.13.13.10 fd13:13::10 8888
 settle
 verdict "doctor does not complain about the port" no \
-  "$(wgfence_in laptop-eric doctor "$LAB/random-port.yaml" --machine laptop-eric 2>&1 | grep -q 'listen-port.*closed\|listens on' && echo yes || echo no)"
-verdict "nor does status name it" no "$(state | grep -q "$(chosen)" && echo yes || echo no)"
+  "$(wgfence_in laptop-eric doctor "$LAB/random-port.yaml" --machine laptop-eric 2>&1 | matches 'listen-port.*closed\|listens on' && echo yes || echo no)"
+verdict "nor does status name it" no "$(state | matches "$(chosen)" && echo yes || echo no)"
 verdict "status names the hub, which the client's own address is also behind" yes \
-  "$(state | grep -q 'wg0: ec2, last handshake' && echo yes)"
+  "$(state | matches 'wg0: ec2, last handshake' && echo yes)"
 
 # A WireGuard that does not answer for a while (the daemon reads it every 5 s and waits 1 s) keeps its port, and is followed
 # afterwards.
@@ -64,11 +64,11 @@ verdict "and its port stays open" yes "$(grep -qF "$before" <<<"$port" && echo y
 old=$(chosen)
 choose
 verdict "WireGuard chose another port" yes "$([ "$(chosen)" != "$old" ] && echo yes)"
-followed() { node laptop-eric nft list map inet wgfence local-internet/ports | grep -q "udp . $(chosen) "; }
+followed() { node laptop-eric nft list map inet wgfence local-internet/ports | matches "udp . $(chosen) "; }
 until_true 30 followed
 verdict "the daemon follows it" yes "$(followed && echo yes)"
 verdict "and the old port is closed" no \
-  "$(node laptop-eric nft list map inet wgfence local-internet/ports | grep -q "udp . $old " && echo yes || echo no)"
+  "$(node laptop-eric nft list map inet wgfence local-internet/ports | matches "udp . $old " && echo yes || echo no)"
 hub_first
 try46 "the tunnel works with it" open tcp ec2 10.13.13.10 fd13:13::10 8888
 settle

@@ -86,7 +86,7 @@ node onprem sh -c 'rm /run/wireguard/hang*.sock'
 unload onprem
 begin
 until_true 20 in_force
-running_as() { wgfence_in onprem status 2>/dev/null | grep -q "as $1,"; }
+running_as() { wgfence_in onprem status 2>/dev/null | matches "as $1,"; }
 verdict "the machine is that of the host's name" yes "$(until_true 5 running_as onprem && echo yes || echo no)"
 node onprem hostname laptop-eric.example.net
 node onprem kill -HUP "$(cat "$LAB/onprem/daemon.pid")"
