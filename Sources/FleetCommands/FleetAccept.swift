@@ -21,6 +21,9 @@ struct FleetAccept: FleetVerb {
       if something would stop working. A release that is in force already changes nothing, so this can run as often as the \
       channel brings something.
 
+      With --confirm it is on trial: unless wgfence confirm is run in time over a new connection, the release before it is in \
+      force again, also after a restart of the machine. The release must permit this (publish --falls-back).
+
       Needs root, or the group wgfence where a daemon runs. Without one, and in the machine's own network namespace, it also \
       needs --host.
 
@@ -49,10 +52,27 @@ struct FleetAccept: FleetVerb {
   @Flag(help: "Without a daemon: put it in force even if something that works now would stop working.")
   var force = false
 
+  @Option(
+    help: """
+      Go back to the release before it after this time (60s; 5s to 24h) unless wgfence confirm is run over a new connection. \
+      Needs the daemon.
+      """
+  )
+  var confirm: String?
+
   @Option(help: "text or json.")
   var format: FirewallRequest.ReportForm = .text
 
   @OptionGroup var options: FleetOptions
+
+  func validate() throws { _ = try trial() }
+
+  private func trial() throws -> TrialTime? {
+    guard let confirm else { return nil }
+    do throws(Refusal) { return try TrialTime(words: confirm) } catch {
+      throw ValidationError("--confirm\(error.text)")
+    }
+  }
 
   func answer(_ note: @escaping (PrintableText) -> Void) throws -> FleetAnswer {
     let (content, bytes) = try BundleFile.read(bundle)
@@ -60,7 +80,7 @@ struct FleetAccept: FleetVerb {
     let statement = try? Statement(content.statement)
     if let path = HostPlaces.socket(socket), let daemon = try DaemonConnection(path: path) {
       var text: PrintableText = ""
-      let answer = try daemon.take(bytes) { words in
+      let answer = try daemon.take(bytes, trial: try trial()) { words in
         switch words {
         case .output(let more): text += more
         case .note(let more): note(more)
@@ -68,6 +88,10 @@ struct FleetAccept: FleetVerb {
       }
       guard let statement, answer.status != 1 else { return FleetAnswer(text, status: answer.status) }
       return change(statement, text, status: answer.status)
+    }
+    guard confirm == nil else {
+      throw Refusal(
+        "a release can be on trial only where the daemon runs: systemctl start wgfence, or omit --confirm")
     }
     return try takeHere(bytes, note)
   }

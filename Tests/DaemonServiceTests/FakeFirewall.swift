@@ -87,8 +87,11 @@ final class FakeFirewall {
     try service.execute(request, by: "eric", at: Self.now, on: &driver)
   }
 
-  func apply(_ candidate: Candidate, trial: TrialTime? = nil) throws(Refusal) -> FirewallResult {
-    try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver)
+  func apply(_ candidate: Candidate, trial: TrialTime? = nil, promised: () -> String? = { nil })
+    throws(Refusal)
+    -> FirewallResult
+  {
+    try service.apply(candidate, trial: trial, by: "eric", at: Self.now, on: &driver, promised: promised)
   }
 
   /// A policy that grants one port, with a given digest.

@@ -248,17 +248,17 @@ struct ReleaseLoaderTests {
   // MARK: Kills
 
   /// The digest of the ruleset in the kernel of a firewall.
-  private static func kernel(_ firewall: FakeFirewall, _ candidates: [Candidate]) -> Int? {
+  static func kernel(_ firewall: FakeFirewall, _ candidates: [Candidate]) -> Int? {
     candidates.firstIndex { firewall.driver.store.holds($0.table(.policy)) }
   }
 
   /// Puts a loaded release in force, as the daemon does.
-  private static func read(_ loaded: PolicyLoader.Loaded, _ firewall: FakeFirewall) -> String? {
+  static func read(_ loaded: PolicyLoader.Loaded, _ firewall: FakeFirewall) -> String? {
     firewall.driver.perform(firewall.driver.controller.read(loaded.reading, at: FakeFirewall.now))
   }
 
   /// A new process with the same disk and the same kernel; after a restart of the machine, with the kernel that a boot loads.
-  private static func restart(_ firewall: FakeFirewall) {
+  static func restart(_ firewall: FakeFirewall) {
     let directory = firewall.directory
     let state = directory.state().value ?? PersistedState()
     let found = state.inForce.flatMap { directory.ruleset($0).value?.provenance }

@@ -18,7 +18,7 @@ struct ControlRequestTests {
       .panic(.begin), .panic(.end), .close(service: "ssh", from: "laptop"), .unload,
       .closeNumber(2), .temporaryGrants(.text), .temporaryGrants(.json), .accept(digest: nil),
       .accept(digest: "ab12"),
-      .endObservation,
+      .endObservation, .takeRelease(length: 9, nil), .takeRelease(length: 9, TrialTime(seconds: 60)),
     ]
     if let policy {
       all += [
@@ -45,7 +45,7 @@ struct ControlRequestTests {
 
   @Test("what is read is what was sent", arguments: all)
   func roundTrip(request: FirewallRequest) throws {
-    #expect(Self.all.count == 25)
+    #expect(Self.all.count == 27)
     for deadline in [nil, 5] as [Int64?] {
       let sent = ControlRequest(request, deadline: deadline)
       #expect(try ControlRequest(payload: sent.frame.payload) == sent)
@@ -75,7 +75,7 @@ struct ControlRequestTests {
       "verb=apply\npath=/p\nlengths=1\nconfirm=1", "verb=apply\npath=/p\nlengths=1\nconfirm=90000",
       "verb=apply\npath=/p\nlists=a\nlengths=1", "verb=open\nservice=ssh\nfrom=a\nfor=1h",
       "verb=open\nservice=ssh\nfrom=a\nfor=8d\nbecause=x", "verb=close\nservice=ssh",
-      "verb=history\nlist=yes",
+      "verb=history\nlist=yes", "verb=fleet accept\nlength=-1", "verb=fleet accept\nlength=1\nconfirm=1",
     ])
   func malformed(text: String) {
     let error = #expect(throws: Refusal.self) { try ControlRequest(payload: Self.payload(text)) }

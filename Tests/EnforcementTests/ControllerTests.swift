@@ -281,6 +281,31 @@ struct ControllerTests {
     #expect(Self.words(rebooted.endTrial(at: Self.later(1, boot: "two"))) == ["say warning", "save"])
   }
 
+  @Test(
+    "a trial that was interrupted before the kernel was changed goes back, and its policy is not put in force from the file",
+    arguments: [now, later(9, boot: "two")])
+  func interruptedTrial(_ next: Moment) throws {
+    var controller = Self.holding("a")
+    _ = controller.read(.accepted(try Self.candidate("a")), at: Self.now)
+    let candidate = try Self.candidate("b")
+    _ = try controller.apply(
+      candidate, by: "eric", confirm: Controller.Confirm(seconds: 60, connections: []), at: Self.now)
+    var other = Controller(
+      try #require(PersistedState(controller.state.bytes)), inForce: Self.provenance("a"))
+    _ = other.begin(at: next, isTableThere: true)
+    if other.state.pending != nil {
+      _ = other.enforced(
+        .goBack("interrupted"), .stored(7), .equal(changes: 0, Self.provenance("a")), at: next)
+    }
+    #expect(other.state.pending == nil && other.inForce?.digest == "a")
+    #expect(other.isSuperseded("b"))
+    #expect(other.read(.accepted(candidate), at: next).isEmpty)
+    // Another file takes effect, and then this one again.
+    #expect(
+      Self.words(other.read(.accepted(try Self.candidate("c")), at: next)) == ["save", "enforce c policy"])
+    #expect(Self.words(other.read(.accepted(candidate), at: next)) == ["enforce b policy"])
+  }
+
   /// A controller with policy `b` on trial, and `a` as the policy to go back to.
   static func onTrial() throws -> Controller {
     var controller = holding("a")

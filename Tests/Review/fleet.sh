@@ -280,6 +280,69 @@ cp -r policy.yaml lists etc/
 sleep 0.5
 verdict "a policy file has no effect on a member, and is drift" "differs 40010" "$(status .fleet.local_file) $(port_in_kernel)"
 
+# --- a release on trial
+
+# trial STATUS PORT SERIAL: a release that may go back to this serial for an hour is accepted on trial.
+trial() {
+  policy "$2"
+  wgfence fleet publish policy.yaml --to channel --key ben --key stranger --falls-back "$3" || cat complaint
+  verdict "on trial, release $2 ends with" "$1" "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?)"
+}
+rm -r etc/policy.yaml etc/lists
+old=$(serial)
+policy 40015
+wgfence fleet publish policy.yaml --to channel --key ben --key stranger
+verdict "a release that permits no way back cannot be on trial" "1 $old 40010" \
+  "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?) $(serial) $(port_in_kernel)"
+verdict "and it says why" 1 "$(grep -c 'cannot be on trial' complaint)"
+trial 1 40016 $((old - 1)):1h
+verdict "nor can one that would go back to another release" "$old 40010 1" "$(serial) $(port_in_kernel) $(grep -c "to release $((old - 1)) only" complaint)"
+trial 1 40016 "$old:1s"
+verdict "nor one whose trial would end too late" "$old 40010 1" "$(serial) $(port_in_kernel) $(grep -c 'use a shorter --confirm' complaint)"
+verdict "a time that is none is refused" 64 "$(machine "$WGFENCE" fleet accept $good --confirm 1s >said 2>complaint; echo $?)"
+trial 0 40016 "$old:1h"
+verdict "a release on trial is taken and in force" "$((old + 4)) true 40016" "$(serial) $(status .fleet.in_force) $(port_in_kernel)"
+verdict "the answer says what happens" 1 "$(grep -c 'in force on trial: in 5 s the release before it is in force again, unless wgfence confirm' said)"
+verdict "another one waits for its end" 1 "$(taken by-rsync)"
+sleep 6
+verdict "without a confirmation the release before it is in force again" "true 40010" "$(status .fleet.drifted) $(port_in_kernel)"
+end
+begin
+verdict "also after a restart of the daemon" "true 40010" "$(status .fleet.drifted) $(port_in_kernel)"
+verdict "it can be on trial again" "0 40016" "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?) $(port_in_kernel)"
+verdict "and is kept if it is confirmed" 0 "$(machine "$WGFENCE" confirm --console >said 2>complaint; echo $?)"
+sleep 6
+verdict "then it stays" "true false 40016" "$(status '"\(.fleet.in_force) \(.fleet.drifted)"') $(port_in_kernel)"
+# kill -9 at random moments of a trial: whatever was reached, nothing that nobody confirmed lasts.
+kept=0 begun=0
+for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
+  old=$(serial)
+  policy $((40060 + i))
+  wgfence fleet publish policy.yaml --to channel --key ben --key stranger --falls-back "$old:1h" || cat complaint
+  machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint &
+  accept=$!
+  sleep "0.$(printf %03d $((RANDOM % 400)))"
+  kill -KILL "$daemon"
+  wait "$daemon" 2>/dev/null
+  wait $accept
+  [ "$(serial)" = "$old" ] || begun=$((begun + 1))
+  begin
+  for _ in $(seq 80); do
+    [ "$(machine "$WGFENCE" status --format json | jq -r .pending)" = null ] && [ "$(port_in_kernel)" = "${confirmed:-40016}" ] && break
+    sleep 0.1
+  done
+  sleep 0.2
+  [ "$(port_in_kernel)" = "${confirmed:-40016}" ] || { kept=$((kept + 1)); echo "expected ${confirmed:-40016}, saw $(port_in_kernel)"; }
+  # The next one goes back to this one.
+  [ "$(taken $good)" = 0 ] || cat complaint
+  confirmed=$((40060 + i))
+done
+verdict "kill -9 in a trial: nothing lasts that nobody confirmed" 0 $kept
+echo "# $begun of $i trials were interrupted after the release was taken"
+policy 40010
+wgfence fleet publish policy.yaml --to channel --key ben --key stranger
+verdict "after all trials a release is in force as before" "0 40010" "$(taken $good) $(port_in_kernel)"
+
 # --- kill -9 while releases are taken
 
 # How long an accept takes here, in ms.

@@ -83,7 +83,7 @@ extension Daemon {
       client.mode = .following(form)
       if drops == nil { throw Refusal("dropped packets are not logged here: see the daemon's journal") }
     case .apply(let policy, let mode, let trial): try beginApply(policy, mode, trial, request, client)
-    case .takeRelease(let length): try beginRelease(length, request, client)
+    case .takeRelease(let length, _): try beginRelease(length, request, client)
     case .accept, .endObservation, .confirm, .history, .rollback, .panic, .open, .close, .closeNumber,
       .unload:
       let result = try service.execute(

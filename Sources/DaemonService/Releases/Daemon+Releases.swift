@@ -50,8 +50,13 @@ extension Daemon {
         throw Refusal("\(refusal.reason)\(refusal.report.isEmpty ? "" : "\n\(refusal.report)")")
       }
       try refuseLate(request, client)
-      if try take(release) == .new {
-        journal.say(.notice, "release \(release.statement.serial) was taken, handed over by \(client.name)")
+      // One in force already, or one that would end something, is not put in force by this.
+      if case .takeRelease(_, let trial?) = request.request, objection == nil,
+        driver.controller.inForce?.digest != loaded.digest
+      {
+        try begin(trial, of: candidate, release, client)
+      } else {
+        try take(release, client)
       }
       let isAgain = driver.controller.isSuperseded(loaded.digest)
       let failure = driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
@@ -60,7 +65,7 @@ extension Daemon {
         throw Refusal("release \(release.statement.serial) was taken, but is not in force: \(failure)")
       }
       // A local apply or a rollback overrides it: accepting it again is a request like another apply.
-      if isAgain, objection == nil {
+      if isAgain, objection == nil, driver.controller.state.pending == nil {
         _ = try service.apply(candidate, trial: nil, by: client.name, at: environment.now(), on: &driver)
         policyWasRead()
       }
@@ -73,25 +78,34 @@ extension Daemon {
     flush(client, client.token)
   }
 
-  private enum Taking {
-    case new
-    /// It was taken before, and can be read.
-    case again
+  /// Puts a release in force on trial. It is taken after the ruleset to go back to is on disk, so that no interruption leaves it
+  /// in force without a way back, and before the kernel is changed.
+  private func begin(
+    _ trial: TrialTime, of candidate: Candidate, _ release: ReleaseCheck.Verified, _ client: ControlClient
+  ) throws(Refusal) {
+    try ReleaseLoader.permitTrial(
+      release.statement, trial, inForce: driver.controller.inForce, at: UTCTime(seconds: Int64(Today.time)))
+    let moment = environment.now()
+    _ = try service.apply(candidate, trial: trial, by: client.name, at: moment, on: &driver) {
+      do throws(Refusal) { try take(release, client) } catch { return "\(error)" }
+      return nil
+    }
   }
 
   /// Takes a release. Another one may have been taken while this one was checked, so the ratchet is read again.
-  private func take(_ release: ReleaseCheck.Verified) throws(Refusal) -> Taking {
+  private func take(_ release: ReleaseCheck.Verified, _ client: ControlClient) throws(Refusal) {
     guard let places = settings.fleet, case .member(let check) = places.membership() else {
       throw Refusal("this machine has left its fleet meanwhile: nothing was changed")
     }
     do throws(ReleaseRefusal) { _ = try check.verify(release.bundle) } catch {
       throw Refusal("the release is refused: \(error)")
     }
-    if let taken = try? places.release(check), taken.digest == release.digest { return .again }
+    // It was taken before, and can be read.
+    if let taken = try? places.release(check), taken.digest == release.digest { return }
     do throws(SystemError) { try places.take(release) } catch {
       throw Refusal("the release could not be stored, so nothing was changed: \(error)")
     }
-    return .new
+    journal.say(.notice, "release \(release.statement.serial) was taken, handed over by \(client.name)")
   }
 }
 
@@ -109,7 +123,10 @@ package struct ReleaseAnswer {
       let how: PrintableText =
         controller.state.panic != nil
         ? "was taken; a panic is in force until wgfence panic --end"
-        : controller.isObserving ? "is observed: nothing is dropped" : "is in force"
+        : controller.state.pending.map {
+          "is in force on trial: in \($0.seconds) s the release before it is in force again, unless wgfence confirm is run over "
+            + "a new connection"
+        } ?? (controller.isObserving ? "is observed: nothing is dropped" : "is in force")
       (text, status) = ("\(name), \(how).\n", 0)
     } else if let objection {
       text =

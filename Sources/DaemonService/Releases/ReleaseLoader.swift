@@ -79,7 +79,32 @@ package struct ReleaseLoader: Sendable {
 
   /// How the policy of a release is named in places and reports: `release-1.42/policy.yaml`.
   static func path(_ statement: Statement) -> String {
-    "release-\(statement.epoch).\(statement.serial)/\(statement.policy.name)"
+    "\(folder(statement.epoch, statement.serial))\(statement.policy.name)"
+  }
+
+  private static func folder(_ epoch: UInt64, _ serial: UInt64) -> String { "release-\(epoch).\(serial)/" }
+
+  /// Refuses a trial of a release that does not let this machine go back by itself to what is in force: only to one release,
+  /// which this machine holds, and only until a time.
+  package static func permitTrial(
+    _ statement: Statement, _ trial: TrialTime, inForce: Provenance?, at now: UTCTime
+  ) throws(Refusal) {
+    let name: PrintableText = "release \(statement.serial)"
+    guard case .release(let serial, let until) = statement.fallBack else {
+      throw Refusal(
+        "\(name) does not let a machine go back by itself, so it cannot be on trial: accept it without --confirm, or publish one "
+          + "with --falls-back")
+    }
+    let path = inForce?.path ?? ""
+    guard path.hasPrefix(folder(statement.epoch, serial)) else {
+      let held: PrintableText = path.isEmpty ? "nothing is in force here" : "\(path) is in force here"
+      throw Refusal("\(name) lets a machine go back to release \(serial) only, and \(held)")
+    }
+    guard now.adding(trial.seconds) <= until else {
+      throw Refusal(
+        "\(name) lets a machine go back by itself until \(until), and the trial would end after that: use a shorter --confirm, "
+          + "or none")
+    }
   }
 
   /// The groups that a machine is in.

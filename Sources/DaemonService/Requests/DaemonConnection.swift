@@ -74,8 +74,9 @@ package final class DaemonConnection {
   }
 
   /// Sends the bundle of a release, to be verified and put in force.
-  package func take(_ bundle: [UInt8], say: (Words) -> Void) throws(Refusal) -> Answer {
-    try ask(.takeRelease(length: bundle.count), files: [bundle], patience: Self.checkPatience, say: say)
+  package func take(_ bundle: [UInt8], trial: TrialTime?, say: (Words) -> Void) throws(Refusal) -> Answer {
+    try ask(
+      .takeRelease(length: bundle.count, trial), files: [bundle], patience: Self.checkPatience, say: say)
   }
 
   /// Sends a request, with all files concatenated in one memory file, and passes on the parts of the answer until it

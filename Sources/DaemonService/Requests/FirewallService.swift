@@ -56,18 +56,19 @@ package struct FirewallService: Sendable {
     }
   }
 
-  /// Puts in force a policy that was checked, or only observes it; on trial if a time is given.
+  /// Puts in force a policy that was checked, or only observes it; on trial if a time is given. `promised` is called when a
+  /// trial can be undone after any interruption, before the kernel is changed; a reason that it returns ends the trial.
   package func apply<Store: RulesetStore & ~Copyable>(
     _ candidate: Candidate, _ mode: EnforcementMode = .enforcing, trial: TrialTime?, by caller: String,
     at now: Moment,
-    on driver: inout ControllerDriver<Store>
+    on driver: inout ControllerDriver<Store>, promised: () -> String? = { nil }
   ) throws(Refusal) -> FirewallResult {
     var confirm: Controller.Confirm?
     if let trial {
       confirm = Controller.Confirm(seconds: trial.seconds, connections: try sessions.all())
     }
     let actions = try driver.controller.apply(candidate, mode, by: caller, confirm: confirm, at: now)
-    return try perform(actions, &driver, .apply) { _ in "" }
+    return try perform(actions, &driver, .apply, promised: promised) { _ in "" }
   }
 
   private func confirm<Store: RulesetStore & ~Copyable>(
@@ -138,9 +139,10 @@ package struct FirewallService: Sendable {
   /// Carries out the controller's actions. `again` is the command that stores the result if a verb could not.
   private func perform<Store: RulesetStore & ~Copyable>(
     _ actions: [Controller.Action], _ driver: inout ControllerDriver<Store>, _ change: StoredReport.Change,
-    again: PrintableText = "run the same command again", done: (Provenance?) -> PrintableText
+    again: PrintableText = "run the same command again", promised: () -> String? = { nil },
+    done: (Provenance?) -> PrintableText
   ) throws(Refusal) -> FirewallResult {
-    if let failure = driver.perform(actions) { throw Refusal("\(failure)") }
+    if let failure = driver.perform(actions, promised: promised) { throw Refusal("\(failure)") }
     return result(driver, change, done(driver.controller.inForce), again: again)
   }
 

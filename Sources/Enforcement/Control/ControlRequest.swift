@@ -59,7 +59,7 @@ public struct ControlRequest: Sendable, Hashable {
       guard let length: Int = try fields.number("length"), length >= 0 else {
         throw ControlFormatError("'length' is missing or negative")
       }
-      return .takeRelease(length: length)
+      return .takeRelease(length: length, try trial(&fields))
     case "accept": return .accept(digest: fields.take("digest"))
     case "enforce": return .endObservation
     case "confirm":
@@ -112,11 +112,15 @@ public struct ControlRequest: Sendable, Hashable {
       case .present: .observing
       case .absent: .enforcing
       }
-    guard let seconds: Int64 = try fields.number("confirm") else { return .apply(policy, mode, nil) }
+    return .apply(policy, mode, try trial(&fields))
+  }
+
+  private static func trial(_ fields: inout ControlFields) throws(ControlFormatError) -> TrialTime? {
+    guard let seconds: Int64 = try fields.number("confirm") else { return nil }
     guard let time = TrialTime(seconds: seconds) else {
       throw ControlFormatError("--confirm takes 5 s to 24 h")
     }
-    return .apply(policy, mode, time)
+    return time
   }
 
   /// The frame to be sent.
@@ -128,9 +132,10 @@ public struct ControlRequest: Sendable, Hashable {
     case .status(let form), .log(let form):
       lines["verb"] = request.verb
       lines["format"] = form.rawValue
-    case .takeRelease(let length):
+    case .takeRelease(let length, let trial):
       lines["verb"] = request.verb
       lines["length"] = String(length)
+      lines["confirm"] = trial.map { String($0.seconds) }
     case .accept(let digest):
       lines["verb"] = "accept"
       lines["digest"] = digest

@@ -11,8 +11,9 @@ public enum FirewallRequest: Sendable, Hashable {
   case log(ReportForm)
   /// Put a policy in force, or only observe it; on trial if a time is given.
   case apply(PolicyHandover, EnforcementMode, TrialTime?)
-  /// Take a signed release, whose bundle has this length in bytes, and put it in force as a changed policy file.
-  case takeRelease(length: Int)
+  /// Take a signed release, whose bundle has this length in bytes, and put it in force as a changed policy file; on trial if a
+  /// time is given.
+  case takeRelease(length: Int, TrialTime?)
   /// Put the policy file in force that is held back; the beginning of its digest, if it is given.
   case accept(digest: String?)
   /// Enforce the policy that is only observed.

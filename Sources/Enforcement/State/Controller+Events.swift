@@ -12,7 +12,7 @@ extension Controller {
     var actions: [Action] = []
     if let pending = state.pending {
       let isSameBoot = pending.boot == now.boot
-      actions = state.panic != nil ? endForPanic(pending, digest: inForce?.digest) : resumeTrial(at: now)
+      actions = state.panic != nil ? endForPanic(pending) : resumeTrial(at: now)
       if state.panic == nil, isSameBoot, !actions.isEmpty { return actions + [.readPolicy] }
     }
     if state.panic == nil, isUnprotected {
@@ -203,7 +203,8 @@ extension Controller {
     }
     // Saved before the kernel is changed: if a process dies in between, the ruleset to go back to is known.
     state.pending = PersistedState.Pending(
-      back: back, superseded: state.superseded, deadline: now.sinceBoot + confirm.seconds * 1_000_000_000,
+      back: back, superseded: state.superseded.union([candidate.digest]),
+      deadline: now.sinceBoot + confirm.seconds * 1_000_000_000,
       boot: now.boot,
       seconds: confirm.seconds, by: by, connections: confirm.connections)
     return [.promise, .enforce(target, .apply(by: by, confirm: confirm))]
@@ -309,11 +310,10 @@ extension Controller {
 
   /// The table was deleted on request. What is stored stays, and is in force again after the next start.
   public mutating func released() -> [Action] {
-    let digest = inForce?.digest
     isReleased = true
     inForce = nil
     retry = nil
-    return state.pending.map { settleBack($0, digest: digest) } ?? []
+    return state.pending.map { settleBack($0) } ?? []
   }
 
   /// How the policy file is put in force after a panic: as what was in force before the panic.
@@ -333,13 +333,13 @@ extension Controller {
     if state.panic != nil { throw Refusal("a panic is in force: end it first with `wgfence panic --end`") }
   }
 
-  /// The state that matches the stored `boot` ruleset: as if the apply had not happened, except that the policy on trial, with
-  /// this digest, is not put in force from the policy file.
-  mutating func settleBack(_ pending: PersistedState.Pending, digest: String?) -> [Action] {
+  /// The state that matches the stored `boot` ruleset: as if the apply had not happened, except that the policy on trial is not
+  /// put in force from the policy file.
+  mutating func settleBack(_ pending: PersistedState.Pending) -> [Action] {
     let trial = state.inForce.flatMap { $0 == pending.back ? nil : $0 }
     state.pending = nil
     state.inForce = pending.back
-    state.superseded = pending.superseded.union(trial == nil && !isUnstored ? [] : digest.map { [$0] } ?? [])
+    state.superseded = pending.superseded
     (isUnstored, lastStored) = (false, (state.inForce, state.superseded))
     return [.save] + (trial.map { [.discard($0)] } ?? [])
   }
@@ -347,14 +347,14 @@ extension Controller {
   /// A restart of the machine ended a trial: what is in force is the ruleset before it, of which only the number is known.
   private mutating func forgetTrial(_ pending: PersistedState.Pending) -> [Action] {
     let isStored = state.inForce != pending.back
-    let actions = settleBack(pending, digest: inForce?.digest)
+    let actions = settleBack(pending)
     if isStored { inForce = nil }
     return actions
   }
 
   /// A panic ends a trial. If nothing was in force before it, its ruleset stays stored, since there is no other.
-  mutating func endForPanic(_ pending: PersistedState.Pending, digest: String?) -> [Action] {
-    if pending.back != nil { return settleBack(pending, digest: digest) }
+  mutating func endForPanic(_ pending: PersistedState.Pending) -> [Action] {
+    if pending.back != nil { return settleBack(pending) }
     state.pending = nil
     return [.save]
   }
@@ -370,9 +370,8 @@ extension Controller {
       state.pending?.deadline = now.sinceBoot + 1_000_000_000
       return [.say(.error, "\(reason), but the table could not be removed: \(failure)")]
     }
-    let digest = inForce?.digest
     inForce = nil
-    return (state.pending.map { settleBack($0, digest: digest) } ?? [.save]) + [
+    return (state.pending.map { settleBack($0) } ?? [.save]) + [
       .say(
         .warning, "\(reason): nothing was in force before it, so the table was removed: NOTHING IS ENFORCED"),
       .readPolicy,

@@ -81,13 +81,13 @@ extension Controller {
       supersede(unless: provenance)
       return Self.store + [.say(.notice, "rolled back by \(by): \(count)")]
     case .goBack(let reason):
-      let settled = state.pending.map { settleBack($0, digest: before?.digest) } ?? [.save]
+      let settled = state.pending.map { settleBack($0) } ?? [.save]
       state.superseded.remove(provenance.digest)
       return settled + [
         .say(.warning, "\(reason): the ruleset before it is in force again: \(count)"), .readPolicy,
       ]
     case .panic(let by):
-      let settled = state.pending.map { endForPanic($0, digest: before?.digest) } ?? []
+      let settled = state.pending.map { endForPanic($0) } ?? []
       return settled + [
         .storePanic, .save, .say(.warning, "panic declared by \(by): only the failsafe grants are in force"),
       ]

@@ -68,8 +68,11 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
   /// Carries out actions and all actions that follow from them. Returns the failure of the first enforcement
   /// that failed, with what could not be stored in addition. If no enforcement failed, `notPersisted` says
   /// what could not be stored.
+  ///
+  /// `promised` is called when the state for undoing a trial is on disk, before the kernel is changed: a reason that it returns
+  /// ends the trial before it began.
   @discardableResult
-  public mutating func perform(_ actions: [Controller.Action]) -> String? {
+  public mutating func perform(_ actions: [Controller.Action], promised: () -> String? = { nil }) -> String? {
     var failure: String?
     var rest = actions[...]
     while let action = rest.popFirst() {
@@ -90,6 +93,11 @@ public struct ControllerDriver<Store: RulesetStore & ~Copyable>: ~Copyable {
           controller.abandoned()
           return failure
             ?? "the ruleset to go back to could not be written, so nothing was changed: \(notPersisted ?? "")"
+        }
+        if let reason = promised() {
+          controller.abandoned()
+          save()
+          return failure ?? reason
         }
       case .enforce(let target, let purpose):
         let outcome = enforce(target, purpose)

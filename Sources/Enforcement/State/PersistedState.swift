@@ -18,7 +18,8 @@ public struct PersistedState: Sendable, Hashable {
   public struct Pending: Sendable, Hashable {
     /// The number of the stored ruleset to go back to; nil: nothing was in force, and the table is removed.
     public var back: Int?
-    /// `PersistedState.superseded` before the apply.
+    /// `PersistedState.superseded` after it has gone back: what was superseded before, and the policy on trial, so that reading it
+    /// from its file does not put it in force again.
     public var superseded: Set<String>
     /// When it goes back: nanoseconds of `CLOCK_BOOTTIME`, in the boot `boot`.
     public var deadline: Int64
