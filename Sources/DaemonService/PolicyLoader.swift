@@ -83,7 +83,8 @@ package struct PolicyLoader: Sendable {
       case .failure(let rejection):
         let text = PolicyRejectionText(rejection, path: path)
         return .refused(
-          PolicyRefusal(digest: digest, reason: text.sentence, report: text.report))
+          PolicyRefusal(
+            digest: digest.isEmpty ? nil : digest, reason: text.sentence, report: text.report))
       }
     }
   }

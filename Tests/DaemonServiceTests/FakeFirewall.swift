@@ -21,7 +21,7 @@ struct FakeSessions: SessionTable {
 final class FakeEnvironment: ControllerEnvironment {
   var said: [String] = []
   func readPolicy() -> PolicyReading? {
-    .refused(PolicyRefusal(digest: "", reason: "not read", report: ""))
+    .refused(PolicyRefusal(digest: nil, reason: "not read", report: ""))
   }
   func now() -> Moment { FakeFirewall.now }
   var adoptions: [KernelTable] = []

@@ -300,6 +300,11 @@ struct ControllerTests {
     #expect(other.state.pending == nil && other.inForce?.digest == "a")
     #expect(other.isSuperseded("b"))
     #expect(other.read(.accepted(candidate), at: next).isEmpty)
+    // A file that cannot be read for a while has no other content.
+    let unreadable = PolicyRefusal(digest: nil, reason: "busy", report: "")
+    #expect(Self.words(other.read(.refused(unreadable), at: next)) == ["say error"])
+    #expect(other.isFileSuperseded)
+    #expect(other.read(.accepted(candidate), at: next).isEmpty)
     // Another file takes effect, and then this one again.
     #expect(
       Self.words(other.read(.accepted(try Self.candidate("c")), at: next)) == ["save", "enforce c policy"])

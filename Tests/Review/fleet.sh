@@ -288,7 +288,6 @@ trial() {
   wgfence fleet publish policy.yaml --to channel --key ben --key stranger --falls-back "$3" || cat complaint
   verdict "on trial, release $2 ends with" "$1" "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?)"
 }
-rm -r etc/policy.yaml etc/lists
 old=$(serial)
 policy 40015
 wgfence fleet publish policy.yaml --to channel --key ben --key stranger
@@ -309,6 +308,16 @@ verdict "without a confirmation the release before it is in force again" "true 4
 end
 begin
 verdict "also after a restart of the daemon" "true 40010" "$(status .fleet.drifted) $(port_in_kernel)"
+bundle=$(echo "$W"/state/fleet/release-*)
+mv "$bundle" aside
+touch "$WGFENCE_FLEET_TRUST"
+for _ in $(seq 50); do [ "$(status .fleet.error)" != null ] && [ "$(status .policy.refusal)" != null ] && break; sleep 0.1; done
+verdict "a release that cannot be read for a while" "true 40010" "$(status '.fleet.error | test("is missing")') $(port_in_kernel)"
+mv aside "$bundle"
+touch "$WGFENCE_FLEET_TRUST"
+for _ in $(seq 50); do [ "$(status .fleet.error)" = null ] && break; sleep 0.1; done
+sleep 1
+verdict "is not put in force by that" "true 40010" "$(status .fleet.drifted) $(port_in_kernel)"
 verdict "it can be on trial again" "0 40016" "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?) $(port_in_kernel)"
 verdict "and is kept if it is confirmed" 0 "$(machine "$WGFENCE" confirm --console >said 2>complaint; echo $?)"
 sleep 6
@@ -321,7 +330,7 @@ for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
   wgfence fleet publish policy.yaml --to channel --key ben --key stranger --falls-back "$old:1h" || cat complaint
   machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint &
   accept=$!
-  sleep "0.$(printf %03d $((RANDOM % 400)))"
+  sleep "0.$(printf %03d $((RANDOM % 150)))"
   kill -KILL "$daemon"
   wait "$daemon" 2>/dev/null
   wait $accept

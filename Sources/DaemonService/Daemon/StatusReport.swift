@@ -138,7 +138,7 @@ struct StatusReport {
 
   private var policyLine: String {
     let path = fleet == nil ? daemon.settings.policy : fleet?.policy ?? "no release"
-    return controller.file.digest.map { $0.isEmpty ? path : "\(path) (\($0))" } ?? path
+    return controller.file.digest.map { "\(path) (\($0))" } ?? path
   }
 
   private var inForceLine: String {
@@ -211,7 +211,7 @@ struct StatusReport {
       }
       object.object("policy") { object in
         object.put("path", fleet?.policy ?? daemon.settings.policy)
-        object.put("digest", controller.file.digest.flatMap { $0.isEmpty ? nil : $0 })
+        object.put("digest", controller.file.digest)
         object.put("accepted", isAccepted)
         object.put(
           "error", refusal.map { $0.report.isEmpty ? $0.reason : "\($0.reason)\n\($0.report.description)" })

@@ -112,15 +112,15 @@ public enum PolicyReading: Sendable {
 
 /// The reason why a policy was not accepted.
 public struct PolicyRefusal: Sendable, Hashable {
-  /// The digest of what was read; empty if nothing could be read.
-  public let digest: String
+  /// The digest of what was read; nil if nothing could be read, which says nothing about the content.
+  public let digest: String?
   /// One line.
   public let reason: String
   /// The diagnostics or failed tests as text, each with its place; empty if the reason is complete.
   public let report: PrintableText
 
   /// Creates a refusal from its parts.
-  public init(digest: String, reason: String, report: PrintableText) {
+  public init(digest: String?, reason: String, report: PrintableText) {
     self.digest = digest
     self.reason = reason
     self.report = report

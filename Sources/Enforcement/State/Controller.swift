@@ -82,7 +82,7 @@ public struct Controller: Sendable {
     case held(Candidate, Objection)
     case refused(PolicyRefusal)
 
-    /// The digest of what was read.
+    /// The digest of what was read; nil if nothing could be read.
     public var digest: String? {
       switch self {
       case .unread: nil
