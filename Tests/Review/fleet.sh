@@ -311,7 +311,7 @@ verdict "also after a restart of the daemon" "true 40010" "$(status .fleet.drift
 bundle=$(echo "$W"/state/fleet/release-*)
 mv "$bundle" aside
 touch "$WGFENCE_FLEET_TRUST"
-for _ in $(seq 50); do [ "$(status .fleet.error)" != null ] && [ "$(status .policy.refusal)" != null ] && break; sleep 0.1; done
+for _ in $(seq 50); do [ "$(status .fleet.error)" != null ] && [ "$(status .policy.error)" != null ] && break; sleep 0.1; done
 verdict "a release that cannot be read for a while" "true 40010" "$(status '.fleet.error | test("is missing")') $(port_in_kernel)"
 mv aside "$bundle"
 touch "$WGFENCE_FLEET_TRUST"
