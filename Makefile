@@ -61,9 +61,10 @@ proof: build ## prove the shipped policies, mutate each of their rules, time a p
 	@scripts/setup.sh
 	@SWIFT="$(SWIFT)" Tests/Proof/proof.sh
 
-boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, Linux 6.1 and 6.12 (root, minutes)
+boot-proof: build ## boot guests with kernel WireGuard under attack in an emulator, then cut their power at random moments, Linux 6.1 and 6.12 (root, half an hour)
 	@scripts/setup.sh
 	@Tests/Proof/boot-proof.sh
+	@Tests/Proof/power.sh
 
 boots: build ## boot a system container 40 times and count failures of the units, then the daemon in containers (root, minutes)
 	@scripts/setup.sh

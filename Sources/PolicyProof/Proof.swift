@@ -184,9 +184,12 @@ public struct Proof: Sendable {
     func note(_ claim: ProofClaim, _ outcome: MachineSpecification.Outcome, _ space: PacketSpace) {
       if !found.contains(where: { $0.0 == claim }) { found.append((claim, outcome, space)) }
     }
+    // Asked once of each end: there are many more pairs of ends and other spaces.
+    let spaces = ends.map(\.space)
+    func places(where isMeant: (SpaceWalk.End) -> Bool) -> [Int] { ends.indices.filter { isMeant(ends[$0]) } }
     let wrong = Dictionary(
       uniqueKeysWithValues: Set(place.clauses.map(\.outcome)).map { outcome in
-        (outcome, ends.compactMap { outcome.isMet(by: $0) ? nil : $0.space })
+        (outcome, places { !outcome.isMet(by: $0) }.map { spaces[$0] })
       })
     for clause in place.clauses {
       let others = wrong[clause.outcome] ?? []
@@ -200,7 +203,10 @@ public struct Proof: Sendable {
     }
     guard let (claim, granted) = place.granted else { return found }
     let passing = PacketSpaceIndex(
-      ends.compactMap { MachineSpecification.Outcome.granted.isMet(by: $0) ? $0.space : nil })
+      places { MachineSpecification.Outcome.granted.isMet(by: $0) }.map { spaces[$0] })
+    let stopped = places { MachineSpecification.Outcome.drop.isMet(by: $0) && !$0.isTagged }
+    let others = places { !MachineSpecification.Outcome.drop.isMet(by: $0) && !$0.isTagged }
+    let marked = places(where: \.isTagged)
     let grants = PacketSpaceIndex(granted)
     let tagged = PacketSpaceIndex(place.tagged)
     let (answered, silent) = (PacketSpaceIndex(place.answered), PacketSpaceIndex(place.silent))
@@ -217,26 +223,28 @@ public struct Proof: Sendable {
         guard let asked = space.intersection(rest) else { continue }
         if let bad = passing.remainder(of: asked).first { note(claim, .granted, bad) }
       }
-      for end in ends where !MachineSpecification.Outcome.drop.isMet(by: end) && !end.isTagged {
-        guard let asked = end.space.intersection(rest) else { continue }
-        if let bad = grants.remainder(of: asked).first(where: { !isAnswered(end, $0) }) {
+      for end in others {
+        guard let asked = spaces[end].intersection(rest) else { continue }
+        if let bad = grants.remainder(of: asked).first(where: { !isAnswered(ends[end], $0) }) {
           note(.ungranted, .drop, bad)
         }
       }
       // What must be answered, and is not.
-      for end in ends where MachineSpecification.Outcome.drop.isMet(by: end) && !end.isTagged {
+      for end in stopped where !place.answered.isEmpty {
+        guard let left = spaces[end].intersection(rest) else { continue }
         for space in place.answered {
-          guard let asked = end.space.intersection(rest)?.intersection(space) else { continue }
+          guard let asked = left.intersection(space) else { continue }
           if let bad = silent.remainder(of: asked).first { note(.answered, .reject, bad) }
         }
       }
-      for end in ends where end.isTagged {
-        guard let asked = end.space.intersection(rest) else { continue }
+      for end in marked {
+        guard let asked = spaces[end].intersection(rest) else { continue }
         if let bad = tagged.remainder(of: asked).first { note(.ungranted, .drop, bad) }
       }
-      for end in ends where !end.isTagged {
+      for end in stopped + others where !place.tagged.isEmpty {
+        guard let left = spaces[end].intersection(rest) else { continue }
         for space in place.tagged {
-          guard let asked = end.space.intersection(rest)?.intersection(space) else { continue }
+          guard let asked = left.intersection(space) else { continue }
           if let bad = grants.remainder(of: asked).first { note(.sameInterface, .tagged, bad) }
         }
       }
