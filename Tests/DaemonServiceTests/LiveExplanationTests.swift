@@ -38,6 +38,25 @@ struct LiveExplanationTests {
     }
   }
 
+  @Test(
+    "says what the verdict is if the rule that is not known matches, and that chance decides",
+    arguments: [
+      ("meta cpu 0 drop", "it is DROP if this rule matches, else ACCEPT", "drop", "accept"),
+      ("numgen random mod 2 0 drop", "by chance it is DROP or ACCEPT", "drop", "accept"),
+    ])
+  func alternatives(_ rule: String, _ sentence: String, _ matching: String, _ otherwise: String) throws {
+    try LiveHost.with(["nft"]) { site, machine in
+      try LiveHost.shell(
+        "nft 'table ip t { chain c { type filter hook input priority 0; tcp dport 80 \(rule); }; }'")
+      let report = try LiveHost.explained(site, machine, "80/tcp")
+      #expect(report.explanation.verdict == .undetermined)
+      let lines = report.text.lines.map { "\($0)".trimmingPrefix(while: \.isWhitespace) }
+      #expect(lines.contains { $0 == sentence })
+      #expect(report.json.contains("\"verdict_if_matched\": \"\(matching)\""))
+      #expect(report.json.contains("\"verdict_otherwise\": \"\(otherwise)\""))
+    }
+  }
+
   @Test("prints where chance may send a packet instead")
   func chance() throws {
     try LiveHost.with(["nft"]) { site, machine in

@@ -21,6 +21,8 @@ struct OrdinaryPacketTests {
     let verdict: TraceVerdict
     var assumptions: [String] = []
     var alternatives: [TraceVerdict] = []
+    /// Whether the kernel chooses between them by chance.
+    var isChance = false
     /// What names the condition of an undetermined verdict.
     var undetermined: String?
     var testDescription: String { rules }
@@ -71,7 +73,7 @@ struct OrdinaryPacketTests {
       undetermined: "meta cpu"),
     Point(
       rules: "numgen random mod 2 0 reject", verdict: .undetermined, alternatives: [.reject, .accept],
-      undetermined: "numgen"),
+      isChance: true, undetermined: "numgen"),
     // Of two conditions the second one decides too.
     Point(
       rules: "meta cpu 0 ether saddr 02:00:00:00:00:01 drop\nct label 1 drop", verdict: .undetermined,
@@ -100,6 +102,7 @@ struct OrdinaryPacketTests {
       #expect(assumptions == point.assumptions)
       #expect(
         (trace.alternatives.map { [$0.matching, $0.otherwise] } ?? []) == point.alternatives)
+      #expect(trace.alternatives?.isChance ?? false == point.isChance)
       if case .undetermined(let expression)? = trace.steps.last?.outcome {
         #expect(expression == point.undetermined)
       }
