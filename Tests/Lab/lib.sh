@@ -493,7 +493,8 @@ session_answer() {
 # ask NAME [say|hear]: sends a line and waits for its echo, or only listens: alive or dead, left in $LAB/NAME.answer
 ask() {
   local in=SESSION_IN_$1
-  { echo "${2:-say}" >&"${!in}"; } 2>/dev/null
+  # Where the other program has ended, SIGPIPE ends this subshell, not the script.
+  (echo "${2:-say}" >&"${!in}") 2>/dev/null
   session_answer "$1"
 }
 
