@@ -152,6 +152,8 @@ wait $confirming
 verdict "then it is the file" 1 "$(grep -c 8888 "$LAB/edited.yaml")"
 seen "and in force" open to_onprem 8888
 edit 'echo "# mine" >>"$1"; exit 1'
+# File times are those of the last tick of the clock.
+sleep 0.05
 touch "$LAB/edited.yaml"
 verdict "a copy that is older than the file is not used" 1 "$(exit_of edit 'exit 0')"
 rm "$LAB/edited.yaml.edit"
