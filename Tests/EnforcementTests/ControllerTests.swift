@@ -311,6 +311,23 @@ struct ControllerTests {
     #expect(Self.words(other.read(.accepted(candidate), at: next)) == ["enforce b policy"])
   }
 
+  @Test(
+    "a trial that the kernel refuses is not put in force from the file, unless the file had that policy before"
+  )
+  func refusedTrial() throws {
+    for (file, isHeldOff) in [("a", true), ("b", false)] {
+      var controller = Self.holding("a")
+      _ = controller.read(.accepted(try Self.candidate(file)), at: Self.now)
+      let (candidate, confirm) = (try Self.candidate("b"), Controller.Confirm(seconds: 60, connections: []))
+      _ = try controller.apply(candidate, by: "eric", confirm: confirm, at: Self.now)
+      let actions = controller.enforced(
+        .apply(by: "eric", confirm: confirm), .candidate(candidate, .policy), .failed("no"), at: Self.now)
+      #expect(Self.words(actions) == ["say error", "save"])
+      #expect(controller.state.pending == nil && controller.isSuperseded("b") == isHeldOff)
+      #expect(controller.read(.accepted(candidate), at: Self.now).isEmpty == isHeldOff)
+    }
+  }
+
   /// A controller with policy `b` on trial, and `a` as the policy to go back to.
   static func onTrial() throws -> Controller {
     var controller = holding("a")

@@ -50,22 +50,23 @@ extension Daemon {
         throw Refusal("\(refusal.reason)\(refusal.report.isEmpty ? "" : "\n\(refusal.report)")")
       }
       try refuseLate(request, client)
+      var (isAgain, failure): (Bool, String?) = (driver.controller.isSuperseded(loaded.digest), nil)
       // One in force already, or one that would end something, is not put in force by this.
       if case .takeRelease(_, let trial?) = request.request, objection == nil,
         driver.controller.inForce?.digest != loaded.digest
       {
-        try begin(trial, of: candidate, release, client)
+        failure = try begin(trial, of: candidate, release, client)
+        isAgain = false
       } else {
         try take(release, client)
       }
-      let isAgain = driver.controller.isSuperseded(loaded.digest)
-      let failure = driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
+      let other = driver.perform(driver.controller.read(environment.take(loaded), at: environment.now()))
       policyWasRead()
-      if let failure {
+      if let failure = failure ?? other {
         throw Refusal("release \(release.statement.serial) was taken, but is not in force: \(failure)")
       }
       // A local apply or a rollback overrides it: accepting it again is a request like another apply.
-      if isAgain, objection == nil, driver.controller.state.pending == nil {
+      if isAgain, objection == nil {
         _ = try service.apply(candidate, trial: nil, by: client.name, at: environment.now(), on: &driver)
         policyWasRead()
       }
@@ -79,17 +80,25 @@ extension Daemon {
   }
 
   /// Puts a release in force on trial. It is taken after the ruleset to go back to is on disk, so that no interruption leaves it
-  /// in force without a way back, and before the kernel is changed.
+  /// in force without a way back, and before the kernel is changed. Returns why it was taken and is not in force; nil if it is.
   private func begin(
     _ trial: TrialTime, of candidate: Candidate, _ release: ReleaseCheck.Verified, _ client: ControlClient
-  ) throws(Refusal) {
+  ) throws(Refusal) -> String? {
     try ReleaseLoader.permitTrial(
       release.statement, trial, inForce: driver.controller.inForce, at: UTCTime(seconds: Int64(Today.time)))
     let moment = environment.now()
-    _ = try service.apply(candidate, trial: trial, by: client.name, at: moment, on: &driver) {
-      do throws(Refusal) { try take(release, client) } catch { return "\(error)" }
-      return nil
+    var isTaken = false
+    do throws(Refusal) {
+      _ = try service.apply(candidate, trial: trial, by: client.name, at: moment, on: &driver) {
+        do throws(Refusal) { try take(release, client) } catch { return "\(error)" }
+        isTaken = true
+        return nil
+      }
+    } catch {
+      if isTaken { return "\(error)" }
+      throw error
     }
+    return nil
   }
 
   /// Takes a release. Another one may have been taken while this one was checked, so the ratchet is read again.

@@ -139,6 +139,10 @@ extension Controller {
       let pause = again(at: now)
       state.pending?.deadline = now.sinceBoot + pause
     case .apply(_, .some):
+      // A policy that became that of the file for the trial is not put in force without it.
+      if let pending = state.pending, file.digest.map({ !pending.superseded.contains($0) }) ?? true {
+        state.superseded = pending.superseded
+      }
       state.pending = nil
       actions.append(.save)
     case .panic:
