@@ -21,6 +21,11 @@ public struct RandomImpacts: Sendable {
   public private(set) var undetermined = 0
   /// The first difference, reduced to what is needed for it; nil if there is none.
   public private(set) var failure: String?
+  /// Differences that the same host did not show when it was built again, each time of `repetitions`: a state of the kernel in
+  /// between, on a busy machine. They are not failures, unless there are more than `mostTransient` of them.
+  public private(set) var transient: [String] = []
+
+  private static let (repetitions, mostTransient) = (5, 2)
 
   /// Compares hosts from a seed on, until there is a difference. `done` is called after each host.
   public init(count: Int, seed: UInt64, today: CalendarDate, done: (Int) -> Void) {
@@ -40,6 +45,11 @@ public struct RandomImpacts: Sendable {
         undetermined += found.undetermined.count
         exchanges += found.exchanges
         if !found.differences.isEmpty {
+          let text = "seed \(number - 1): \(found.differences.joined(separator: "; "))"
+          if try !Self.isRepeated(draft, today) {
+            transient.append(text)
+            if transient.count <= Self.mostTransient { continue }
+          }
           let (small, differences) = Self.shrink(draft, found.differences, today)
           failure =
             "seed \(number - 1), whole:\n\(found.differences.joined(separator: "\n"))\n\(draft)\n"
@@ -52,6 +62,14 @@ public struct RandomImpacts: Sendable {
       }
       done(hosts)
     }
+  }
+
+  /// Whether a host that showed a difference shows one again.
+  private static func isRepeated(_ draft: HostDraft, _ today: CalendarDate) throws -> Bool {
+    for _ in 0..<repetitions {
+      if let again = try ImpactComparison.run(draft, today: today), !again.differences.isEmpty { return true }
+    }
+    return false
   }
 
   /// Removes what is not needed for a difference.

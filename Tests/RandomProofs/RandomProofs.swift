@@ -70,6 +70,7 @@ enum RandomProofs {
       progress("compared", $0, of: count)
     }
     end(impacts.failure)
+    for text in impacts.transient { print("not shown again by the same host, \(text)") }
     print(
       "compared the impact of a change on \(impacts.hosts) random hosts from seed \(seed) on: of \(impacts.exchanges) "
         + "exchanges \(impacts.working) worked before, and \(impacts.broken) of these stopped, as predicted "
