@@ -314,7 +314,7 @@ struct ControllerTests {
   @Test(
     "a trial that the kernel refuses is not put in force from the file, unless the file had that policy before"
   )
-  func refusedTrial() throws {
+  func releaseOfRefusedTrial() throws {
     for (file, isHeldOff) in [("a", true), ("b", false)] {
       var controller = Self.holding("a")
       _ = controller.read(.accepted(try Self.candidate(file)), at: Self.now)
