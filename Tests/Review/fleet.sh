@@ -302,7 +302,6 @@ verdict "a time that is none is refused" 64 "$(machine "$WGFENCE" fleet accept $
 trial 0 40016 "$old:1h"
 verdict "a release on trial is taken and in force" "$((old + 4)) true 40016" "$(serial) $(status .fleet.in_force) $(port_in_kernel)"
 verdict "the answer says what happens" 1 "$(grep -c 'in force on trial: in 5 s the release before it is in force again, unless wgfence confirm' said)"
-verdict "another one waits for its end" 1 "$(taken by-rsync)"
 sleep 6
 verdict "without a confirmation the release before it is in force again" "true 40010" "$(status .fleet.drifted) $(port_in_kernel)"
 end
@@ -322,6 +321,17 @@ verdict "it can be on trial again" "0 40016" "$(machine "$WGFENCE" fleet accept 
 verdict "and is kept if it is confirmed" 0 "$(machine "$WGFENCE" confirm --console >said 2>complaint; echo $?)"
 sleep 6
 verdict "then it stays" "true false 40016" "$(status '"\(.fleet.in_force) \(.fleet.drifted)"') $(port_in_kernel)"
+old=$(serial)
+trial 0 40017 "$old:1h"
+verdict "the same release without --confirm changes nothing in a trial" "0 1 40017" \
+  "$(taken $good) $(grep -c 'in force on trial' said) $(port_in_kernel)"
+policy 40018
+wgfence fleet publish policy.yaml --to channel --key ben --key stranger --falls-back "$((old + 1)):1h"
+verdict "one more cannot be on trial in a trial" "1 40017" "$(machine "$WGFENCE" fleet accept $good --confirm 5s >said 2>complaint; echo $?) $(port_in_kernel)"
+verdict "and is not taken" $((old + 1)) "$(serial)"
+verdict "a release that comes in a trial waits for its end" "0 1 40017" "$(taken $good) $(grep -c 'when the trial or the panic has ended' said) $(port_in_kernel)"
+sleep 6
+verdict "and is in force then" "true 40018" "$(status .fleet.in_force) $(port_in_kernel)"
 # kill -9 at random moments of a trial: whatever was reached, nothing that nobody confirmed lasts.
 kept=0 begun=0
 for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
@@ -337,11 +347,11 @@ for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
   [ "$(serial)" = "$old" ] || begun=$((begun + 1))
   begin
   for _ in $(seq 80); do
-    [ "$(machine "$WGFENCE" status --format json | jq -r .pending)" = null ] && [ "$(port_in_kernel)" = "${confirmed:-40016}" ] && break
+    [ "$(machine "$WGFENCE" status --format json | jq -r .pending)" = null ] && [ "$(port_in_kernel)" = "${confirmed:-40018}" ] && break
     sleep 0.1
   done
   sleep 0.2
-  [ "$(port_in_kernel)" = "${confirmed:-40016}" ] || { kept=$((kept + 1)); echo "expected ${confirmed:-40016}, saw $(port_in_kernel)"; }
+  [ "$(port_in_kernel)" = "${confirmed:-40018}" ] || { kept=$((kept + 1)); echo "expected ${confirmed:-40018}, saw $(port_in_kernel)"; }
   # The next one goes back to this one.
   [ "$(taken $good)" = 0 ] || cat complaint
   confirmed=$((40060 + i))
