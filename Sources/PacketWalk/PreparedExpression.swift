@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+internal import NetworkModel
 internal import Ruleset
 
 /// An expression prepared for many packets: names looked up, raw bytes decoded. Registers are byte offsets.
@@ -62,9 +63,10 @@ enum PreparedExpression: Sendable {
   case effect(String)
   /// The same, for TCP only. It ends the rule for packets of other protocols.
   case effectOnTCP(String)
-  /// Tests for an extension header or an IP option, which no packet of the walk has; with a register, loads
-  /// whether there is one.
-  case absentHeader(presence: Int?)
+  /// An extension header or an IP option, which no packet of the walk has; with a register, loads whether there is one.
+  case absentHeader(AddressFamily, presence: Int?)
+  /// `rt ipsec`: whether IPsec takes the packet, which it does not.
+  case routeSecurity(destination: Int)
   /// Loads bytes of a TCP option, or whether the packet has it.
   case tcpOption(TCPOption.Load, destination: Int)
   /// Changes nothing that a rule can see.
@@ -221,7 +223,7 @@ enum PreparedExpression: Sendable {
       guard attributes.u32(Attribute.routeKey) == 4,
         let destination = attributes.u32(Attribute.loadDestination).flatMap({ RegisterNumber.offset($0) })
       else { return nil }
-      return .immediate(destination: destination, data: [0])
+      return .routeSecurity(destination: destination)
     case "bitwise":
       // NFT_BITWISE_LSHIFT, NFT_BITWISE_RSHIFT
       guard let operation = attributes.u32(Attribute.bitwiseOperation), operation == 1 || operation == 2,
@@ -274,7 +276,8 @@ enum PreparedExpression: Sendable {
       let isPresence = load.result == .presence
       switch load.operation {
       // A packet has no IPv6 extension headers and no IPv4 options.
-      case NFT.extensionIPv6, NFT.extensionIPv4: return .absentHeader(presence: isPresence ? register : nil)
+      case NFT.extensionIPv6: return .absentHeader(.ipv6, presence: isPresence ? register : nil)
+      case NFT.extensionIPv4: return .absentHeader(.ipv4, presence: isPresence ? register : nil)
       case NFT.extensionTCPOption:
         return .tcpOption(
           TCPOption.Load(option: TCPOption(kind: load.type), bytes: isPresence ? nil : load.bytes),

@@ -155,7 +155,7 @@ struct RuleIndex: Sendable {
             value: UInt128(destination.range.lowerBound)))
         if option != nil { return found }
       // Other loads, and conditions without an effect.
-      case .ct, .fib, .byteOrder, .immediate, .load, .absentHeader: loaded = [:]
+      case .ct, .fib, .byteOrder, .immediate, .load, .absentHeader, .routeSecurity: loaded = [:]
       case .lookup(_, _, let destination, _): if case .nowhere = destination {} else { return found }
       // They record the packet, or are reported as an assumption where they do not match.
       case .match(.recent), .match(.limit), .match(.unusual), .match(.socket), .match(.chance),

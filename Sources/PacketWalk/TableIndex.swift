@@ -9,6 +9,7 @@ struct TableIndex: Sendable {
   let sets: [String: Int]
   /// By chain, by rule.
   private(set) var rules: [[[PreparedExpression]]] = []
+  let needsConntrack: Bool
   /// By chain.
   private(set) var conditions: [RuleIndex?] = []
 
@@ -19,6 +20,7 @@ struct TableIndex: Sendable {
     self.table = table
     chains = Dictionary(
       table.chains.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    needsConntrack = table.needsConntrack
     sets = Dictionary(table.sets.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     rules = table.chains.map { chain in
       // A drop log does not change a packet, within its limit or above it.
@@ -88,7 +90,10 @@ struct HookPlaces: Sendable {
         }
       }
     }
-    if hook == NFT.hookPrerouting || hook == NFT.hookOutput {
+    let isTracked =
+      order?.tracksConnections(family) == true
+      || tables.contains { [NFT.familyInet, family].contains($0.family) && $0.needsConntrack }
+    if isTracked, hook == NFT.hookPrerouting || hook == NFT.hookOutput {
       chains.append(
         (Int64(NFT.priorityConntrack), order?.conntrackRank(family: family, hook: hook) ?? .min, .conntrack))
     }

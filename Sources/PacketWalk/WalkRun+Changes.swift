@@ -99,4 +99,13 @@ extension WalkRun {
     knowsConnectionMark = certain && mark != nil
     if let mark, certain { packet.connectionMark = mark }
   }
+
+  /// What a rule does that gives the packet to a program: if none listens, the kernel decides.
+  mutating func apply(_ queue: UserQueue, _ unknown: Unknown?) -> RuleEnd {
+    if let end = settle(unknown) { return end }
+    guard queue.numbers.allSatisfy({ environment.hasListener(toQueue: $0) == false }) else {
+      return .undetermined("queue")
+    }
+    return .verdict(queue.absence == .drops ? .drop : .accept)
+  }
 }

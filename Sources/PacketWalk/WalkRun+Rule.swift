@@ -284,9 +284,13 @@ extension WalkRun {
         if let family = order.family, family != packet.family.rawValue { continue }
         if let end = settle(unknown) { return end }
         return bind(order, table, chain, index)
-      case .absentHeader(let presence):
-        guard packet.family == .ipv6, let presence else { return .noMatch }
+      case .absentHeader(let family, let presence):
+        guard packet.family == family, let presence else { return .noMatch }
         registers.write([0], at: presence)
+      case .routeSecurity(let destination):
+        // A packet that arrives has no route yet: `nft_rt_get_eval` of `net/netfilter/nft_rt.c`.
+        guard hook != NFT.hookPrerouting else { return .noMatch }
+        registers.write([0], at: destination)
       case .nothing: break
       case .unknown(let name):
         unknown.join(Unknown(name))

@@ -103,8 +103,8 @@ extension WalkRun {
     case .ofHost:
       if hook == NFT.hookOutput {
         address = IPAddress(packet.family == .ipv4 ? "127.0.0.1" : "::1")
-      } else if packet.family == .ipv6, packet.source.isLinkLocal {
-        // An address that is valid on the link alone, as the source is: `nf_nat_redirect_ipv6_usable`.
+      } else if packet.family == .ipv6, [0, 0x1fd, 0x1fe, 0x1ff].contains(oldAddress.bits >> 119) {
+        // ::1, fe80::/10, fec0::/10, ff00::/8: an address of this scope, or a drop (`nf_nat_redirect_ipv6`).
         address = nil
       } else {
         address = packet.input.flatMap { environment.translationAddress(on: $0, packet.family) }

@@ -124,6 +124,12 @@ struct WalkRun {
   mutating func arrive() {
     packet.output = nil
     guard enter() else { return }
+    // `ip6_rcv_core` of `net/ipv6/ip6_input.c`: no hook of IPv6 sees it.
+    if packet.family == .ipv6, packet.input != .loopback,
+      packet.source.bits == 1 || packet.source.bits >> 120 == 0xff || packet.destination.bits == 1
+    {
+      return note(.unroutable("\(packet.source) to \(packet.destination) is not valid on a link"))
+    }
     let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }
     // A packet that came back over the loopback interface keeps the route that it was sent with.

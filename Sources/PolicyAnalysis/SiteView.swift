@@ -205,13 +205,17 @@ public struct SiteView: Sendable {
         }
       }
     }
-    return AddressFamily.allCases.compactMap { family in
-      let candidates: [UInt128] =
-        family == .ipv4
-        ? [0xc612_0001, 0xc000_0201, 0x0909_0909, 0x0b00_0001]
-        : [0x2001_0db8_ffff << 80 | 1, 0x2620_00fe << 96 | 9]
-      return candidates.map { IPAddress(family: family, bits: $0) }.first { !isNamed($0) }
-    }
+    return AddressFamily.allCases.compactMap { family in Self.strangers(family).first { !isNamed($0) } }
+  }
+
+  /// Addresses that stand for those of the internet. Ordinary ones first, far from each other: rules often drop sources in
+  /// reserved ranges, such as 198.18.0.0/15 and 2001:db8::/32 (RFC 6890).
+  package static func strangers(_ family: AddressFamily) -> [IPAddress] {
+    let candidates: [UInt128] =
+      family == .ipv4
+      ? [0x2d42_4d58, 0x5b5c_5d5e, 0x8384_8586, 0xb9ba_bbbc, 0x0909_0909, 0x0b00_0001, 0xc612_0001]
+      : [0x2a05_4d58 << 96 | 1, 0x2607_5d5e << 96 | 1, 0x2400_8586 << 96 | 1, 0x2620_00fe << 96 | 9]
+    return candidates.map { IPAddress(family: family, bits: $0) }
   }
 
   /// Whether a prefix in the policy contains the address.

@@ -374,6 +374,46 @@ struct AuditTests {
     }
   }
 
+  @Test("anyone is an ordinary sender, which rules against reserved addresses do not stop")
+  func bogons() throws {
+    func drops(_ network: [UInt8], _ mask: [UInt8]) -> KernelRule {
+      KernelRule(expressions: [
+        .meta(key: MetaKey.family.rawValue, destination: 1),
+        .compare(operation: 0, source: 1, data: [AddressFamily.ipv4.rawValue]),
+        .payload(base: 1, offset: 12, length: 4, destination: 1),
+        .bitwise(source: 1, destination: 1, mask: mask, xor: [0, 0, 0, 0]),
+        .compare(operation: 0, source: 1, data: network), .verdict(.drop),
+      ])
+    }
+    let bogons = KernelTable(
+      family: 1, name: "bogons",
+      chains: [
+        KernelChain(
+          name: "p", base: BaseChain(hook: NFT.hookPrerouting, priority: -300, policy: .accept),
+          rules: [
+            drops([198, 18, 0, 0], [255, 254, 0, 0]), drops([192, 0, 2, 0], [255, 255, 255, 0]),
+            drops([198, 51, 100, 0], [255, 255, 255, 0]), drops([192, 168, 0, 0], [255, 255, 0, 0]),
+          ])
+      ])
+    let audit = Audit(of: try Self.host([Self.listener("0.0.0.0", 5432)], tables: [bogons]), by: nil)
+    let exposure = try #require(audit.exposures.first)
+    for zone in ["eth0", "enp5s0"] {
+      #expect(exposure.reachable.contains { $0.zone == zone && $0.verdict == .accept }, "\(zone)")
+    }
+  }
+
+  @Test("a socket on every address is also reached at the link-local address of the interface")
+  func linkLocalDestination() throws {
+    let (one, other) = (
+      try Self.interface("eth0", 2, "fe80::1/64", "2001:db8::1/64"),
+      try Self.interface("eth1", 3, "fe80::2/64")
+    )
+    let host = HostSnapshot(interfaces: [one, other], listeners: [])
+    #expect(host.callableAddresses(.ipv6, on: one).map(\.description) == ["2001:db8::1", "fe80::1"])
+    #expect(host.callableAddresses(.ipv6, on: other).map(\.description) == ["fe80::2", "2001:db8::1"])
+    #expect(host.callableAddresses(.ipv6, on: nil).map(\.description) == ["2001:db8::1"])
+  }
+
   /// The rules of a Swarm's ingress namespace: IPVS takes packets to port 8080 by their mark.
   private static let marking = KernelTable(
     family: AddressFamily.ipv4.rawValue, name: "mangle",

@@ -331,14 +331,70 @@ extension WalkCase {
           verdict: verdict)
       }),
     WalkCase(
-      testDescription: "redirect takes a link-local address for a source that is valid on its link alone",
+      testDescription: "redirect takes an address with the scope of the destination, whatever the source is",
       tables: [
         table("ip6 nat", "c { type nat hook prerouting priority -100;\nudp dport 80 redirect to :8080"),
         table("ip6 look", "c { type filter hook input priority 0;\nip6 daddr fd17::1 udp dport 8080 drop"),
       ],
-      packets: [("fe80::77", .undetermined), ("fd17::2", .drop)].map {
-        (source: String, verdict: TraceVerdict) in
-        Sent(input: "docker0", transport: .udp, source: source, destination: "fd17::1", verdict: verdict)
+      packets: [
+        ("fe80::77", "fd17::1", .drop), ("fd17::2", "fd17::1", .drop), ("fd17::2", "fec0::1", .undetermined),
+        ("fe80::77", "fe80::1", .undetermined), ("fd17::2", "ff02::1", .undetermined),
+      ].map { (source: String, destination: String, verdict: TraceVerdict) in
+        Sent(input: "docker0", transport: .udp, source: source, destination: destination, verdict: verdict)
+      }),
+    WalkCase(
+      testDescription: "no packet passes a chain of type nat if no rule of its family needs conntrack",
+      tables: [
+        table("ip own", "c { type filter hook forward priority 0;\nct state invalid counter"),
+        table("inet n", "c { type nat hook prerouting priority -100;\nudp dport 80 drop"),
+      ],
+      packets: [
+        Sent(
+          input: "docker0", transport: .udp, source: "fd17::2", destination: "fd17::1", port: 80,
+          verdict: .accept),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: 80,
+          verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription:
+        "a packet of IPv4 without options lacks each of them, and one of IPv6 cannot have them",
+      tables: [
+        table(
+          "inet look",
+          "c { type filter hook input priority 0;\nip option lsrr missing udp dport 80 drop\nip option rr exists udp dport 81 drop"
+        )
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: 80,
+          verdict: .drop),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: 81,
+          verdict: .accept),
+        Sent(
+          input: "docker0", transport: .udp, source: "fd17::2", destination: "fd17::1", port: 80,
+          verdict: .accept),
+      ]),
+    WalkCase(
+      testDescription: "a packet that arrives has no route, so no IPsec either way",
+      tables: [
+        table("ip a", "c { type filter hook prerouting priority 0;\nudp dport 80 rt ipsec missing drop"),
+        table("ip b", "c { type filter hook input priority 0;\nudp dport 81 rt ipsec missing drop"),
+      ],
+      packets: [
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: 80,
+          verdict: .accept),
+        Sent(
+          input: "eth0", transport: .udp, source: "203.0.113.66", destination: "203.0.113.10", port: 81,
+          verdict: .drop),
+      ]),
+    WalkCase(
+      testDescription: "a source of IPv6 that no link has is dropped before the rules", tables: [],
+      packets: ["::1", "ff02::1", "ff05::1"].map { source in
+        Sent(
+          input: "docker0", transport: .udp, source: source, destination: "fd17::1", port: 80, verdict: .drop)
       }),
   ]
 }

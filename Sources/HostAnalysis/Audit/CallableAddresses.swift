@@ -16,7 +16,8 @@ extension HostSnapshot {
   static let (mostAddresses, mostBridges) = (16, 4)
 
   /// The addresses of a family at which other hosts can reach this host: those of `interface` first, then those of
-  /// interfaces that are not bridges, then a few of bridges, unless `interface` is itself a bridge.
+  /// interfaces that are not bridges, then a few of bridges, unless `interface` is itself a bridge. Of link-local ones only those of
+  /// `interface`.
   func callableAddresses(_ family: AddressFamily, on interface: NetworkInterface?) -> [IPAddress] {
     let others = interfaces.filter { !$0.isLoopback && $0.name != interface?.name }
     let bridges =
@@ -24,7 +25,9 @@ extension HostSnapshot {
     let ordered = [interface].compactMap { $0 } + others.filter { $0.kind != "bridge" } + bridges
     var addresses: [IPAddress] = []
     for address in ordered.flatMap(\.addresses).map(\.address)
-    where address.family == family && !address.isLinkLocal && !addresses.contains(address) {
+    where address.family == family && !addresses.contains(address)
+      && (!address.isLinkLocal || interface?.owns(address) == true)
+    {
       addresses.append(address)
       if addresses.count == Self.mostAddresses { break }
     }

@@ -102,10 +102,8 @@ public struct Ingress: Sendable {
     host.interfaces.filter { $0.state == .up && !$0.isLoopback && $0.master == nil }
   }
 
-  /// Reserved addresses that no host has (RFC 2544, RFC 3849): they represent remote senders.
-  private static let strangers = [
-    IPAddress(family: .ipv4, bits: 0xc612_0001), IPAddress(family: .ipv6, bits: 0x2001_0db8_ffff << 80 | 1),
-  ]
+  /// Addresses that represent remote senders: ordinary ones, since rules often drop sources in reserved ranges.
+  private static let strangers = AddressFamily.allCases.compactMap { SiteView.strangers($0).first }
 
   /// Direct neighbours: one address in each network of the interface that is not the host's own.
   private static func neighbours(on interface: NetworkInterface, except known: [IPAddress: String] = [:])
