@@ -128,7 +128,7 @@ struct WalkRun {
     if packet.family == .ipv6, packet.input != .loopback,
       packet.source.bits == 1 || packet.source.bits >> 120 == 0xff || packet.destination.bits == 1
     {
-      return note(.unroutable("\(packet.source) to \(packet.destination) is not valid on a link"))
+      return note(.unroutable("addresses that are not valid on a link"), at: "before the rules")
     }
     let destination = packet.destination
     guard pass(NFT.hookPrerouting) else { return }

@@ -301,7 +301,9 @@ struct Sender {
         let base = trace.steps.last?.base
         // A packet from the loopback interface was seen when it was sent.
         let firstHook = packet.input == nil ? NFT.hookOutput : NFT.hookPrerouting
-        let isEarly = trace.verdict != .accept && base?.hook == firstHook && (base?.priority ?? 0) < -200
+        let isEarly =
+          trace.verdict != .accept && base?.hook == firstHook && (base?.priority ?? 0) < -200
+          || trace.steps.last?.chain == "before the rules"
         if direction == .reply, !isEarly { tracker[known].hasReply = true }
         tracker[known].mark = last.connectionMark
       }
