@@ -145,3 +145,10 @@ enum ElementLimits {
     }
   }
 }
+
+extension ElementValue {
+  /// The value without the element's other attributes.
+  var plain: ElementValue {
+    if case .opaque(let value, _) = self { value.plain } else { self }
+  }
+}

@@ -91,7 +91,7 @@ struct HookPlaces: Sendable {
       }
     }
     let isTracked =
-      order?.tracksConnections(family) == true
+      order?.conntrackRank(family: family, hook: NFT.hookPrerouting) != nil
       || tables.contains { [NFT.familyInet, family].contains($0.family) && $0.needsConntrack }
     if isTracked, hook == NFT.hookPrerouting || hook == NFT.hookOutput {
       chains.append(

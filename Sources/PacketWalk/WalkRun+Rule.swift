@@ -395,10 +395,3 @@ extension WalkRun {
     return low && high
   }
 }
-
-extension ElementValue {
-  /// The value without the element's other attributes.
-  var plain: ElementValue {
-    if case .opaque(let value, _) = self { value.plain } else { self }
-  }
-}

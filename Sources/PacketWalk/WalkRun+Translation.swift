@@ -103,7 +103,7 @@ extension WalkRun {
     case .ofHost:
       if hook == NFT.hookOutput {
         address = IPAddress(packet.family == .ipv4 ? "127.0.0.1" : "::1")
-      } else if packet.family == .ipv6, [0, 0x1fd, 0x1fe, 0x1ff].contains(oldAddress.bits >> 119) {
+      } else if packet.family == .ipv6, oldAddress.bits == 1 || oldAddress.bits >> 119 >= 0x1fd {
         // ::1, fe80::/10, fec0::/10, ff00::/8: an address of this scope, or a drop (`nf_nat_redirect_ipv6`).
         address = nil
       } else {

@@ -65,12 +65,6 @@ public struct HookOrder: Sendable, Hashable {
     tables.firstIndex(of: TableKey(family: family, name: name))
   }
 
-  /// Whether conntrack sees the packets of a family: only if a rule needs that. Nil if the kernel did not say.
-  package func tracksConnections(_ family: UInt8) -> Bool? {
-    guard entries[family]?[NFT.hookPrerouting]?.isEmpty == false else { return nil }
-    return conntrackRank(family: family, hook: NFT.hookPrerouting) != nil
-  }
-
   package func conntrackRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "conntrack_") }
 
   package func translationRank(family: UInt8, hook: UInt32) -> Int? { rank(family, hook, "nf_nat_") }
